@@ -1,0 +1,12 @@
+// epoll_create wants a size above zero and makes nothing of its value.
+// Source: epoll_create(2). Contract: 1
+#include "harness.h"
+
+static void test(void)
+{
+    CHECK_ERR(epoll_create(0), EINVAL);
+    CHECK_ERR(epoll_create(-1), EINVAL);
+    CHECK_ERR(epoll_create(INT_MIN), EINVAL);
+    OK(close(OK(epoll_create(1))));
+    OK(close(OK(epoll_create(INT_MAX))));
+}

@@ -1,0 +1,35 @@
+// A wait lists items in the order in which they became ready, also when an
+// earlier wait was too short for all of them.
+// Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 22
+#include "harness.h"
+
+enum { ITEMS = 10 };
+
+static void test(void)
+{
+    static const int order[ITEMS] = {7, 2, 9, 0, 5, 1, 8, 3, 6, 4};
+    for (int kind = 0; kind < 2; kind++) {
+        int epfd = ep_new(), fd[ITEMS][2];
+        struct epoll_event ev[ITEMS];
+        for (int i = 0; i < ITEMS; i++) {
+            if (kind == 0)
+                unix_stream(fd[i]);
+            else
+                pipe_pair(fd[i]);
+            OK(ep_ctl(epfd, EPOLL_CTL_ADD, fd[i][0], EPOLLIN | EPOLLET, i));
+        }
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < ITEMS; i++)
+                put(fd[order[i]][1], "x");
+            CHECK_EQ(epoll_wait(epfd, ev, 4, 0), 4);
+            // A second edge on a queued item does not move it.
+            put(fd[order[9]][1], "x");
+            CHECK_EQ(epoll_wait(epfd, ev + 4, ITEMS - 4, 0), ITEMS - 4);
+            for (int i = 0; i < ITEMS; i++)
+                CHECK_EVENT(ev[i], order[i], EPOLLIN);
+        }
+        for (int i = 0; i < ITEMS; i++)
+            close_pair(fd[i]);
+        OK(close(epfd));
+    }
+}

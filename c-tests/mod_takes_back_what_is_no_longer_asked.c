@@ -1,0 +1,21 @@
+// Readiness that was queued but not delivered is dropped when MOD stops asking
+// for it, and comes back when MOD asks again.
+// Source: Linux: fs/eventpoll.c:ep_modify. Contract: 14, 21
+#include "harness.h"
+
+static void test(void)
+{
+    int epfd = ep_new(), s[2];
+    unix_stream(s);
+    OK(ep_add(epfd, s[0], EPOLLIN | EPOLLET));
+    put(s[1], "x");
+    OK(ep_mod(epfd, s[0], 0));
+    EXPECT_NOTHING(epfd);
+    put(s[1], "x");
+    EXPECT_NOTHING(epfd);
+    OK(ep_mod(epfd, s[0], EPOLLIN | EPOLLET));
+    EXPECT_ONE(epfd, s[0], EPOLLIN);
+    EXPECT_NOTHING_NOW(epfd);
+    close_pair(s);
+    OK(close(epfd));
+}

@@ -1,0 +1,17 @@
+// EPOLLWAKEUP is accepted, with or without the capability for it, and does not
+// show in events; nor do the other input flags.
+// Source: epoll_ctl(2). Contract: 9
+#include "harness.h"
+
+static void test(void)
+{
+    int epfd = ep_new(), e = event_fd();
+    OK(ep_add(epfd, e, EPOLLIN | EPOLLWAKEUP));
+    bump(e, 1);
+    EXPECT_ONE(epfd, e, EPOLLIN);
+    OK(ep_mod(epfd, e, EPOLLIN | EPOLLOUT | EPOLLWAKEUP | EPOLLET | EPOLLONESHOT));
+    EXPECT_ONE(epfd, e, EPOLLIN | EPOLLOUT);
+    EXPECT_NOTHING_NOW(epfd);
+    OK(close(e));
+    OK(close(epfd));
+}

@@ -1,0 +1,60 @@
+//! `Epitem`, one registration: the (file, fd) key, the interest, and what a wakeup left on it.
+//!
+//! The item lives in the slab of its eventpoll (`epi_cache`) and is found through the item tree
+//! (`eventpoll.rbr`). All fields are protected by `ep.lock`; `events` and `data` change under
+//! `ep.mtx` as well.
+//!
+//! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`, `ep_cmp_ffd`.
+
+use crate::file::File;
+use crate::sync::Arc;
+use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
+
+/// Key of the item tree: the open file description, then the descriptor's number.
+pub type Ffd = (u64, i32);
+
+/// The id of "no watcher entry".
+pub const NO_KEY: u32 = u32::MAX;
+
+/// One registration of a file under a number.
+#[derive(Debug)]
+pub struct Epitem {
+    /// The file; its last close removes the item.
+    pub file: Arc<File>,
+    /// The number at the time of EPOLL_CTL_ADD.
+    pub fd: i32,
+    /// Tells this item from an earlier one with the same slab id.
+    pub serial: u64,
+    /// Interest and private bits. Without any poll bit the item is disarmed (EPOLLONESHOT).
+    pub events: u32,
+    /// The caller's 64 bits.
+    pub data: u64,
+    /// Which bits the wakeups since the last delivery can have been about.
+    pub hint: u32,
+    /// When it went to the ready list, in nanoseconds; kept only while the flow is traced.
+    pub ready_at: u64,
+    /// What its device keeps for it, or `NO_KEY`.
+    pub key: u32,
+}
+
+impl Epitem {
+    /// The tree key.
+    pub fn ffd(&self) -> Ffd {
+        (self.file.id(), self.fd)
+    }
+
+    /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.
+    pub fn is_disarmed(&self) -> bool {
+        self.events & !EP_PRIVATE_BITS == 0
+    }
+
+    /// Whether edges are reported.
+    pub fn is_edge(&self) -> bool {
+        self.events & EPOLLET != 0
+    }
+
+    /// Whether one of several eventpolls is enough to wake.
+    pub fn is_exclusive(&self) -> bool {
+        self.events & EPOLLEXCLUSIVE != 0
+    }
+}

@@ -1,0 +1,328 @@
+//! `Eventpoll`: one epoll instance; adding, changing and removing items.
+//!
+//! Locks: `mtx` (outer before nested), then a file's `WaitHead`, then `lock`. `lock` is never held
+//! over a system call that can block.
+//!
+//! Linux: `fs/eventpoll.c:struct eventpoll`, `do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`,
+//! `eventpoll_release_file`, `ep_clear_and_put`.
+
+use std::collections::BTreeMap;
+
+use crate::epitem::{Epitem, Ffd, NO_KEY};
+use crate::file::{File, ItemRef, Kind, Settled};
+use crate::loop_check;
+use crate::poll::Scratch;
+use crate::ready_list::ReadyList;
+use crate::sync::{Arc, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sys::Errno;
+use crate::trace;
+use crate::uapi::*;
+use crate::wait_queue::{WaitQueue, Waiter};
+use crate::watches;
+
+/// What `ep.mtx` protects.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    /// The item tree. Linux: `eventpoll.rbr`.
+    pub(crate) rbr: BTreeMap<Ffd, u32>,
+    pub(crate) scratch: Scratch,
+}
+
+/// What `ep.lock` protects.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    pub(crate) list: ReadyList<Epitem>,
+    /// Linux: `eventpoll.wq`.
+    pub(crate) wq: WaitQueue,
+}
+
+/// An epoll instance.
+#[derive(Debug)]
+pub struct Eventpoll {
+    /// Its number at creation, for the log.
+    pub(crate) fd: AtomicI32,
+    pub(crate) mtx: Mutex<Tree>,
+    pub(crate) lock: Mutex<Ready>,
+    /// Who watches the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
+    pub(crate) poll_wait: crate::file::WaitHead,
+    /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
+    pub(crate) generation: AtomicU64,
+    /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
+    pub(crate) depth: AtomicI32,
+}
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+impl Eventpoll {
+    /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
+    pub fn new(fd: i32) -> Arc<Self> {
+        trace::create(fd);
+        Arc::new(Self {
+            fd: AtomicI32::new(fd),
+            mtx: Mutex::default(),
+            lock: Mutex::default(),
+            poll_wait: crate::file::WaitHead::default(),
+            generation: AtomicU64::new(0),
+            depth: AtomicI32::new(0),
+        })
+    }
+
+    /// Its number at creation.
+    pub fn fd(&self) -> i32 {
+        self.fd.load(Ordering::Relaxed)
+    }
+
+    /// How many items it has.
+    pub fn len(&self) -> usize {
+        self.lock.lock().list.len()
+    }
+
+    /// Whether it has no item.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The part of epoll_ctl(2) that comes after the descriptors are looked up and the target was
+    /// found to be pollable.
+    ///
+    /// # Errors
+    /// EINVAL, ELOOP, EEXIST, ENOENT, ENOSPC, as in epoll_ctl(2) and in the kernel's order.
+    pub fn ctl(
+        self: &Arc<Self>,
+        op: i32,
+        target: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+    ) -> Result<(), Errno> {
+        let result = self.do_ctl(op, target, fd, event);
+        trace::ctl(self.fd(), op, fd, event, result);
+        result
+    }
+
+    /// Linux: `fs/eventpoll.c:do_epoll_ctl`.
+    fn do_ctl(
+        self: &Arc<Self>,
+        op: i32,
+        target: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+    ) -> Result<(), Errno> {
+        let nested = target.eventpoll();
+        if nested.is_some_and(|inner| Arc::ptr_eq(inner, self)) {
+            return Err(Errno::EINVAL);
+        }
+        if op != EPOLL_CTL_DEL && event.events & EPOLLEXCLUSIVE != 0 {
+            let events = event.events;
+            let refused = op == EPOLL_CTL_MOD
+                || op == EPOLL_CTL_ADD && (nested.is_some() || events & !EPOLLEXCLUSIVE_OK_BITS != 0);
+            if refused {
+                return Err(Errno::EINVAL);
+            }
+        }
+        let check = op == EPOLL_CTL_ADD && (nested.is_some() || !self.poll_wait.is_empty());
+        let check = check.then(loop_check::begin);
+        if let (Some(check), Some(inner)) = (&check, nested) {
+            check.refuse_loops(self, inner)?;
+        }
+        let mut tree = self.mtx.lock();
+        let found = tree.rbr.get(&(target.id(), fd)).copied();
+        match (op, found) {
+            (EPOLL_CTL_ADD, None) => {
+                let item = self.insert(&mut tree, target, fd, event)?;
+                if check.is_some_and(|check| check.too_many_paths(target)) {
+                    self.remove(&mut tree, item);
+                    return Err(Errno::EINVAL);
+                }
+                self.first_poll(tree, item);
+                Ok(())
+            }
+            (EPOLL_CTL_ADD, Some(_)) => Err(Errno::EEXIST),
+            (EPOLL_CTL_MOD, Some(item)) => self.modify(tree, item, event),
+            (EPOLL_CTL_DEL, Some(item)) => {
+                self.remove(&mut tree, item);
+                Ok(())
+            }
+            (EPOLL_CTL_MOD | EPOLL_CTL_DEL, None) => Err(Errno::ENOENT),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_insert`, up to the first poll.
+    fn insert(
+        self: &Arc<Self>,
+        tree: &mut Tree,
+        file: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+    ) -> Result<u32, Errno> {
+        watches::take()?;
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        let events = event.events | EPOLLERR | EPOLLHUP;
+        let item = Epitem {
+            file: file.clone(),
+            fd,
+            serial,
+            events,
+            data: event.data,
+            hint: 0,
+            ready_at: 0,
+            key: NO_KEY,
+        };
+        let exclusive = item.is_exclusive();
+        let id = self.lock.lock().list.insert(item);
+        tree.rbr.insert((file.id(), fd), id);
+        let item = ItemRef { ep: Arc::downgrade(self), id, serial };
+        file.wait_head().add_item(item.clone(), exclusive);
+        if let Some(device) = file.device() {
+            let key = device.attach(file, &item, events);
+            if let Some(item) = self.lock.lock().list.get_mut(id) {
+                item.key = key;
+            }
+        }
+        Ok(id)
+    }
+
+    /// Asks the file of a new or changed item, and queues the item if it is ready.
+    /// Linux: the second half of `fs/eventpoll.c:ep_insert` and of `ep_modify`.
+    fn first_poll(&self, tree: MutexGuard<'_, Tree>, id: u32) {
+        let (file, events, key) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id) else { return };
+            (item.file.clone(), item.events, item.key)
+        };
+        let revents = self.item_poll(&file, events, 1);
+        let mut waiter = None;
+        let mut pwake = false;
+        let queued = {
+            let mut ready = self.lock.lock();
+            if revents != 0 {
+                if let Some(item) = ready.list.get_mut(id) {
+                    item.hint = u32::MAX;
+                }
+            }
+            if revents != 0 && !ready.list.is_linked(id) {
+                ready.list.add_tail(id);
+                self.note_ready(&mut ready, id);
+                waiter = ready.wq.pop();
+                pwake = !self.poll_wait.is_empty();
+            }
+            ready.list.is_linked(id)
+        };
+        if let (Some(device), true) = (file.device(), key != NO_KEY) {
+            device.settle(key, Settled { events, revents, queued });
+        }
+        drop(tree);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        if pwake {
+            self.safewake();
+        }
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_modify`.
+    fn modify(&self, tree: MutexGuard<'_, Tree>, id: u32, event: EpollEvent) -> Result<(), Errno> {
+        {
+            let mut ready = self.lock.lock();
+            let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
+            if item.is_exclusive() {
+                return Err(Errno::EINVAL);
+            }
+            item.events = event.events | EPOLLERR | EPOLLHUP;
+            item.data = event.data;
+        }
+        self.first_poll(tree, id);
+        Ok(())
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_remove`.
+    pub(crate) fn remove(&self, tree: &mut Tree, id: u32) {
+        let Some((file, serial, key, ffd)) = ({
+            let ready = self.lock.lock();
+            ready.list.get(id).map(|item| (item.file.clone(), item.serial, item.key, item.ffd()))
+        }) else {
+            return;
+        };
+        file.wait_head().remove_item(serial);
+        if let Some(device) = file.device() {
+            device.detach(key);
+        }
+        tree.rbr.remove(&ffd);
+        let item = self.lock.lock().list.remove(id);
+        watches::give_back(1);
+        drop(item);
+    }
+
+    /// Takes all items out: the last descriptor of the instance is gone.
+    /// Linux: `fs/eventpoll.c:ep_clear_and_put`.
+    pub fn clear(&self) {
+        if !self.poll_wait.is_empty() {
+            self.safewake();
+        }
+        let mut tree = self.mtx.lock();
+        let ids: Vec<u32> = tree.rbr.values().copied().collect();
+        for id in ids {
+            self.remove(&mut tree, id);
+        }
+    }
+
+    /// Wakes who polls the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
+    pub(crate) fn safewake(&self) {
+        self.poll_wait.wake(EPOLLIN);
+    }
+
+    /// Forgets the threads that waited: only for a forked child, where they do not exist.
+    pub fn forget_threads(&self) {
+        self.lock.lock().wq.clear();
+        self.poll_wait.clear_pollers();
+    }
+
+    /// The interest of an item, if it is still the same one.
+    pub fn interest(&self, id: u32, serial: u64) -> Option<u32> {
+        let ready = self.lock.lock();
+        ready.list.get(id).filter(|item| item.serial == serial).map(|item| item.events)
+    }
+
+    /// Gives an item another watcher entry, and has it looked at by the next wait.
+    pub fn rewatch(&self, id: u32, key: u32) {
+        let mut ready = self.lock.lock();
+        if let Some(item) = ready.list.get_mut(id) {
+            item.key = key;
+            item.hint = u32::MAX;
+        }
+    }
+
+    /// Takes the waiter's name off the queue. False: a wakeup took it off before.
+    pub(crate) fn dequeue(&self, waiter: &Arc<Waiter>) -> bool {
+        self.lock.lock().wq.remove(waiter)
+    }
+}
+
+impl Drop for Eventpoll {
+    fn drop(&mut self) {
+        watches::give_back(self.lock.lock().list.len());
+    }
+}
+
+/// Takes a file out of every set: its last descriptor is about to be closed.
+/// Returns how many items went. Linux: `fs/eventpoll.c:eventpoll_release_file`.
+pub fn release_file(file: &Arc<File>) -> usize {
+    let items = file.wait_head().items();
+    for item in &items {
+        if let Some(ep) = item.ep.upgrade() {
+            let mut tree = ep.mtx.lock();
+            let same = ep.lock.lock().list.get(item.id).is_some_and(|found| found.serial == item.serial);
+            if same {
+                ep.remove(&mut tree, item.id);
+            }
+        }
+    }
+    match file.kind() {
+        Kind::Device(device) => device.release(),
+        Kind::Epoll(ep) => ep.clear(),
+    }
+    if !items.is_empty() || file.eventpoll().is_some() {
+        trace::release(file.fd(), items.len());
+    }
+    items.len()
+}

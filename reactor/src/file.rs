@@ -1,0 +1,256 @@
+//! `File`, our `struct file`: an open file description with the wait queue that wakeups walk.
+//!
+//! Readiness enters by two doors only: `wake` (told) and `poll` (asked).
+//!
+//! Locks: `WaitHead::entries` is the third level (`watch`), above `ep.lock` and below `ep.mtx`.
+
+use std::any::Any;
+use std::fmt;
+
+use crate::epitem::NO_KEY;
+use crate::eventpoll::Eventpoll;
+use crate::sync::{Arc, AtomicI32, AtomicU64, AtomicUsize, Mutex, Ordering, Weak};
+use crate::sys;
+use crate::uapi::EPOLLIN;
+
+/// One registration as its device knows it.
+#[derive(Clone, Debug)]
+pub struct ItemRef {
+    /// The eventpoll.
+    pub ep: Weak<Eventpoll>,
+    /// The item's slab id.
+    pub id: u32,
+    /// The item's serial number.
+    pub serial: u64,
+}
+
+/// What an eventpoll learned about an item when it asked the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// Interest and private bits now.
+    pub events: u32,
+    /// What the device said.
+    pub revents: u32,
+    /// Whether the item is on the ready list.
+    pub queued: bool,
+}
+
+/// What a file does when it is watched. Linux: `f_op->poll` and the wait queue head behind it.
+pub trait Device: Any + Send + Sync + fmt::Debug {
+    /// The readiness now; error and hang-up are told even if `mask` does not ask for them.
+    fn poll(&self, mask: u32) -> u32;
+
+    /// A descriptor by which this device can be asked together with others in one ppoll.
+    fn pollfd(&self) -> Option<i32> {
+        None
+    }
+
+    /// From now on wakeups of `file` are told. Called before the first `poll`, so nothing is missed.
+    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
+        NO_KEY
+    }
+
+    /// The eventpoll asked, and this is what came of it.
+    fn settle(&self, _key: u32, _settled: Settled) {}
+
+    /// The item is gone. After the return no wakeup is told on its behalf.
+    fn detach(&self, _key: u32) {}
+
+    /// The last descriptor is about to be closed.
+    fn release(&self) {}
+}
+
+/// What is behind a file.
+#[derive(Debug)]
+pub enum Kind {
+    /// A device of the kernel's, or a fake one.
+    Device(Box<dyn Device>),
+    /// An epoll instance. Linux: `fs/eventpoll.c:is_file_epoll`.
+    Epoll(Arc<Eventpoll>),
+}
+
+/// An open file description that this process knows of.
+#[derive(Debug)]
+pub struct File {
+    id: u64,
+    fd: AtomicI32,
+    refs: AtomicUsize,
+    kind: Kind,
+    wait: WaitHead,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl File {
+    /// A file with one reference, reached by descriptor `fd`.
+    pub fn new(fd: i32, kind: Kind) -> Arc<Self> {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let wait = WaitHead::default();
+        Arc::new(Self { id, fd: AtomicI32::new(fd), refs: AtomicUsize::new(1), kind, wait })
+    }
+
+    /// A number that is never used again.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// A descriptor by which the file can be reached.
+    pub fn fd(&self) -> i32 {
+        self.fd.load(Ordering::Acquire)
+    }
+
+    /// The file is to be reached by another descriptor from now on.
+    pub fn set_fd(&self, fd: i32) {
+        self.fd.store(fd, Ordering::Release);
+    }
+
+    /// What is behind the file.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The epoll instance, if it is one.
+    pub fn eventpoll(&self) -> Option<&Arc<Eventpoll>> {
+        match &self.kind {
+            Kind::Epoll(ep) => Some(ep),
+            Kind::Device(_) => None,
+        }
+    }
+
+    /// The device, unless it is an epoll instance.
+    pub fn device(&self) -> Option<&dyn Device> {
+        match &self.kind {
+            Kind::Device(device) => Some(&**device),
+            Kind::Epoll(_) => None,
+        }
+    }
+
+    /// The device, if it is of type `T`.
+    pub fn device_as<T: Device>(&self) -> Option<&T> {
+        self.device().and_then(|device| (device as &dyn Any).downcast_ref())
+    }
+
+    /// The queue on which eventpolls wait for this file.
+    pub fn wait_head(&self) -> &WaitHead {
+        match &self.kind {
+            Kind::Epoll(ep) => &ep.poll_wait,
+            Kind::Device(_) => &self.wait,
+        }
+    }
+
+    /// One more descriptor or call uses the file. Linux: `fget`.
+    pub fn get(&self) {
+        self.refs.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// One less. True: it was the last, and the caller must call `release`. Linux: `fput`.
+    #[must_use]
+    pub fn put(&self) -> bool {
+        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// How many use it.
+    pub fn refs(&self) -> usize {
+        self.refs.load(Ordering::Acquire)
+    }
+
+    /// The device became ready for some of `key` (0: it cannot tell for what). Linux: `wake_up_poll`.
+    pub fn wake(&self, key: u32) {
+        self.wait_head().wake(key);
+    }
+}
+
+/// Who waits for a file.
+#[derive(Debug)]
+enum Entry {
+    /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
+    Item { item: ItemRef, exclusive: bool },
+    /// A thread in poll(2) or select(2) on an epoll descriptor, woken through an eventfd.
+    Poller { eventfd: i32 },
+}
+
+/// A wait queue head. Items that are not exclusive come first, the newest before the others.
+///
+/// Linux: `wait_queue_head_t`; the entries are the slab `pwq_cache`.
+#[derive(Debug, Default)]
+pub struct WaitHead {
+    entries: Mutex<Vec<Entry>>,
+    len: AtomicUsize,
+}
+
+impl WaitHead {
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.len.load(Ordering::SeqCst) == 0
+    }
+
+    /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.
+    pub fn add_item(&self, item: ItemRef, exclusive: bool) {
+        let mut entries = self.entries.lock();
+        let at = if exclusive { entries.len() } else { 0 };
+        entries.insert(at, Entry::Item { item, exclusive });
+        self.len.store(entries.len(), Ordering::SeqCst);
+    }
+
+    /// After the return no wakeup reaches the item. Linux: `remove_wait_queue`.
+    pub fn remove_item(&self, serial: u64) {
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| !matches!(entry, Entry::Item { item, .. } if item.serial == serial));
+        self.len.store(entries.len(), Ordering::SeqCst);
+    }
+
+    /// A thread wants its eventfd written at each wakeup.
+    pub fn add_poller(&self, eventfd: i32) {
+        let mut entries = self.entries.lock();
+        entries.insert(0, Entry::Poller { eventfd });
+        self.len.store(entries.len(), Ordering::SeqCst);
+    }
+
+    /// The thread has left.
+    pub fn remove_poller(&self, eventfd: i32) {
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| !matches!(entry, Entry::Poller { eventfd: other } if *other == eventfd));
+        self.len.store(entries.len(), Ordering::SeqCst);
+    }
+
+    /// Forgets the threads: only for a forked child, where they do not exist.
+    pub fn clear_pollers(&self) {
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| matches!(entry, Entry::Item { .. }));
+        self.len.store(entries.len(), Ordering::SeqCst);
+    }
+
+    /// The items that wait here. Linux: `file->f_ep`, `ep->refs`.
+    pub fn items(&self) -> Vec<ItemRef> {
+        let entries = self.entries.lock();
+        let items = entries.iter().filter_map(|entry| match entry {
+            Entry::Item { item, .. } => Some(item.clone()),
+            Entry::Poller { .. } => None,
+        });
+        items.collect()
+    }
+
+    /// Tells everybody, and of the exclusive ones until the first that could use it.
+    /// Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
+    pub fn wake(&self, key: u32) {
+        if self.is_empty() {
+            return;
+        }
+        let entries = self.entries.lock();
+        for entry in entries.iter() {
+            match entry {
+                Entry::Item { item, exclusive } => {
+                    let Some(ep) = item.ep.upgrade() else { continue };
+                    let used = ep.poll_callback(item.id, item.serial, key);
+                    if *exclusive && used {
+                        break;
+                    }
+                }
+                Entry::Poller { eventfd } if key == 0 || key & EPOLLIN != 0 => {
+                    let _ = sys::write(*eventfd, &1u64.to_ne_bytes());
+                }
+                Entry::Poller { .. } => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The wakeup callback: a file became ready, and its items go to the ready list.
+//!
+//! Takes `ep.lock` alone, never `ep.mtx`; waiters are woken after it is dropped.
+//!
+//! Linux: `fs/eventpoll.c:ep_poll_callback`.
+
+use crate::eventpoll::{Eventpoll, Ready};
+use crate::ready_list::Queued;
+use crate::sys;
+use crate::trace;
+use crate::uapi::*;
+
+impl Eventpoll {
+    /// Queues the item and wakes one waiter. `key` is what became ready, 0 if unknown.
+    ///
+    /// Returns whether the wakeup was of use, which for EPOLLEXCLUSIVE items ends the walk.
+    pub fn poll_callback(&self, id: u32, serial: u64, key: u32) -> bool {
+        let mut ready = self.lock.lock();
+        let Some(item) = ready.list.get_mut(id).filter(|item| item.serial == serial) else {
+            return false;
+        };
+        let exclusive = item.is_exclusive();
+        let events = item.events;
+        if item.is_disarmed() || key != 0 && key & events == 0 {
+            return !exclusive;
+        }
+        item.hint |= if key == 0 { u32::MAX } else { key };
+        match ready.list.queue(id) {
+            Queued::Already => {}
+            Queued::Ready => self.note_ready(&mut ready, id),
+            Queued::Overflow => {
+                if trace::enabled() {
+                    if let Some(item) = ready.list.get(id) {
+                        trace::ready(self.fd(), item.fd, "ovflist");
+                    }
+                }
+            }
+        }
+        let waiter = ready.wq.pop();
+        let used = !exclusive || waiter.is_some() && wakes_exclusive(key, events);
+        let pwake = !self.poll_wait.is_empty();
+        drop(ready);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        if pwake {
+            self.safewake();
+        }
+        used
+    }
+
+    /// Notes in the item and in the trace that it went to `rdllist`.
+    pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32) {
+        if trace::enabled() {
+            if let Some(item) = ready.list.get_mut(id) {
+                item.ready_at = sys::now();
+                trace::ready(self.fd(), item.fd, "rdllist");
+            }
+        }
+    }
+}
+
+/// Whether an EPOLLEXCLUSIVE item can use a wakeup with this key.
+fn wakes_exclusive(key: u32, events: u32) -> bool {
+    match key & EPOLLINOUT_BITS {
+        EPOLLIN => events & EPOLLIN != 0,
+        EPOLLOUT => events & EPOLLOUT != 0,
+        0 => true,
+        // The kernel's devices never say both; ours may, when they cannot tell.
+        _ => events & EPOLLINOUT_BITS != 0,
+    }
+}

@@ -1,0 +1,246 @@
+//! Every raw system call of the reactor and the shim, with a typed `Errno`.
+//!
+//! The calls go to the kernel directly and not through libc: the shim interposes libc's names, and
+//! our own calls must never come back to it. The instruction sequences for each architecture are
+//! those of the `syscalls` crate.
+
+use std::ptr;
+pub use syscalls::Errno;
+use syscalls::{raw, Sysno};
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
+pub const F_SETSIG: i32 = 10;
+/// Asks for it.
+pub const F_GETSIG: i32 = 11;
+/// Sets who gets it, as (kind, id).
+pub const F_SETOWN_EX: i32 = 15;
+/// Asks for that.
+pub const F_GETOWN_EX: i32 = 16;
+const F_OWNER_PID: i32 = 1;
+
+/// Nanoseconds in a second.
+pub const NSEC_PER_SEC: u64 = 1_000_000_000;
+
+/// A system call of up to six arguments, as the kernel takes them.
+///
+/// # Safety
+/// The arguments must be right for that call.
+#[inline]
+pub unsafe fn syscall(nr: usize, args: [usize; 6]) -> Result<usize, Errno> {
+    let [a, b, c, d, e, f] = args;
+    // SAFETY: the caller's promise.
+    Errno::from_ret(unsafe { raw::syscall6(nr, a, b, c, d, e, f) })
+}
+
+macro_rules! call {
+    ($nr:ident $(, $arg:expr)*) => {{
+        let args = args_of(&[$( $arg as usize ),*]);
+        // SAFETY: each wrapper below hands over live references or plain numbers only.
+        unsafe { syscall(Sysno::$nr as usize, args) }
+    }};
+}
+
+fn args_of(given: &[usize]) -> [usize; 6] {
+    let mut args = [0; 6];
+    args[..given.len()].copy_from_slice(given);
+    args
+}
+
+/// Closes a descriptor of ours.
+pub fn close(fd: i32) -> Result<(), Errno> {
+    call!(close, fd).map(drop)
+}
+
+/// Linux: `eventfd2(2)`; `flags` as there.
+pub fn eventfd(flags: i32) -> Result<i32, Errno> {
+    call!(eventfd2, 0, flags).map(|fd| fd as i32)
+}
+
+/// Makes a signalfd, or gives an existing one another mask.
+pub fn signalfd(fd: i32, mask: u64, flags: i32) -> Result<i32, Errno> {
+    call!(signalfd4, fd, ptr::from_ref(&mask), 8, flags).map(|fd| fd as i32)
+}
+
+/// `fcntl(2)` with a number as argument.
+pub fn fcntl(fd: i32, cmd: i32, arg: usize) -> Result<i32, Errno> {
+    call!(fcntl, fd, cmd, arg).map(|value| value as i32)
+}
+
+/// Sets or clears O_ASYNC alone. Linux: `fs/ioctl.c:ioctl_fioasync`.
+pub fn set_async(fd: i32, on: bool) -> Result<(), Errno> {
+    let on = i32::from(on);
+    call!(ioctl, fd, libc::FIOASYNC, ptr::from_ref(&on)).map(drop)
+}
+
+/// Sends the file's signals to a whole process.
+pub fn set_owner(fd: i32, pid: i32) -> Result<(), Errno> {
+    let owner = [F_OWNER_PID, pid];
+    call!(fcntl, fd, F_SETOWN_EX, owner.as_ptr()).map(drop)
+}
+
+/// `ioctl(2)` as it is.
+pub fn ioctl(fd: i32, request: u64, arg: usize) -> Result<i32, Errno> {
+    call!(ioctl, fd, request, arg).map(|value| value as i32)
+}
+
+/// Whether the effective user is root.
+pub fn is_root() -> bool {
+    call!(geteuid) == Ok(0)
+}
+
+/// What `fstat(2)` says of a descriptor, as far as we need it.
+pub fn fstat(fd: i32) -> Result<libc::stat, Errno> {
+    // SAFETY: all-zero bytes are a valid `stat`.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    call!(fstat, fd, ptr::from_mut(&mut stat)).map(|_| stat)
+}
+
+/// The magic number of the file's filesystem.
+pub fn filesystem(fd: i32) -> Result<i64, Errno> {
+    // SAFETY: all-zero bytes are a valid `statfs`.
+    let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
+    call!(fstatfs, fd, ptr::from_mut(&mut stat)).map(|_| stat.f_type as i64)
+}
+
+/// A socket option that is an int.
+pub fn getsockopt(fd: i32, level: i32, name: i32) -> Result<i32, Errno> {
+    let mut value = 0i32;
+    let mut len = 4u32;
+    call!(getsockopt, fd, level, name, ptr::from_mut(&mut value), ptr::from_mut(&mut len)).map(|_| value)
+}
+
+/// `read(2)`.
+pub fn read(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
+    call!(read, fd, buf.as_mut_ptr(), buf.len())
+}
+
+/// `write(2)`.
+pub fn write(fd: i32, buf: &[u8]) -> Result<usize, Errno> {
+    call!(write, fd, buf.as_ptr(), buf.len())
+}
+
+/// `ppoll(2)`: `timeout_ns` None is forever; `sigmask` is in force during the call.
+///
+/// `pollfd` of `fds` may be changed in `revents` alone.
+pub fn ppoll(
+    fds: &mut [libc::pollfd],
+    timeout_ns: Option<u64>,
+    sigmask: Option<u64>,
+) -> Result<usize, Errno> {
+    let mut ts = timeout_ns.map(timespec);
+    let ts = ts.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let mask = sigmask.as_ref().map_or(ptr::null(), ptr::from_ref);
+    call!(ppoll, fds.as_mut_ptr(), fds.len(), ts, mask, 8)
+}
+
+fn timespec(ns: u64) -> libc::timespec {
+    let sec = (ns / NSEC_PER_SEC).min(i64::MAX as u64);
+    libc::timespec { tv_sec: sec as _, tv_nsec: (ns % NSEC_PER_SEC) as _ }
+}
+
+/// Sleeps while `word` is `value`, at most `timeout_ns`.
+pub fn futex_wait(word: &AtomicU32, value: u32, timeout_ns: Option<u64>) -> Result<(), Errno> {
+    let ts = timeout_ns.map(timespec);
+    let ts = ts.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    call!(futex, word.as_ptr(), op, value, ts).map(drop)
+}
+
+/// Wakes up to `count` threads that sleep on `word`.
+pub fn futex_wake(word: &AtomicU32, count: i32) {
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    let _ = call!(futex, word.as_ptr(), op, count);
+}
+
+/// Changes this thread's signal mask and returns the old one. `how` as in `sigprocmask(2)`.
+pub fn sigprocmask(how: i32, set: u64) -> u64 {
+    let mut old = 0u64;
+    let _ = call!(rt_sigprocmask, how, ptr::from_ref(&set), ptr::from_mut(&mut old), 8);
+    old
+}
+
+/// This thread's signal mask.
+pub fn sigmask() -> u64 {
+    let mut old = 0u64;
+    let _ = call!(rt_sigprocmask, 0, 0, ptr::from_mut(&mut old), 8);
+    old
+}
+
+/// Queues a signal to this thread with what it carried before.
+///
+/// # Safety
+/// `info` points to a `siginfo_t`.
+pub unsafe fn queue_to_self(signal: i32, info: *const u8) {
+    let _ = call!(rt_tgsigqueueinfo, getpid(), gettid(), signal, info);
+}
+
+/// The process id, as the kernel says it.
+pub fn getpid() -> i32 {
+    call!(getpid).unwrap_or(0) as i32
+}
+
+/// The thread id.
+pub fn gettid() -> i32 {
+    call!(gettid).unwrap_or(0) as i32
+}
+
+/// CLOCK_MONOTONIC in nanoseconds.
+pub fn now() -> u64 {
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `ts` lives; the vDSO answers without a system call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut ts) };
+    ts.tv_sec as u64 * NSEC_PER_SEC + ts.tv_nsec as u64
+}
+
+/// Whether 8 bytes at `addr` can be read by this process, whatever `addr` is.
+pub fn can_read_8(addr: usize) -> bool {
+    // An unknown `how` makes the kernel copy the set and then refuse it.
+    call!(rt_sigprocmask, usize::MAX, addr, 0, 8) != Err(Errno::EFAULT)
+}
+
+/// Whether 4 bytes at `addr` can be written, whatever `addr` is. Overwrites them.
+///
+/// # Safety
+/// The 4 bytes must be the caller's to overwrite.
+pub unsafe fn can_write_4(addr: usize) -> bool {
+    call!(getcpu, addr, 0, 0) != Err(Errno::EFAULT)
+}
+
+/// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.
+pub fn move_high(fd: i32) -> i32 {
+    let mut limit = [0u64; 2];
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limit.as_mut_ptr());
+    let top = limit[0].min(1 << 20) as usize;
+    for floor in [top.saturating_sub(64), top / 2] {
+        if let Ok(high) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor) {
+            let _ = close(fd);
+            return high;
+        }
+    }
+    fd
+}
+
+/// `openat(2)` below the working directory.
+pub fn open(path: &std::ffi::CStr, flags: i32, mode: u32) -> Result<i32, Errno> {
+    call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode).map(|fd| fd as i32)
+}
+
+/// `readlink(2)`; `path` ends with a NUL.
+pub fn readlink(path: &[u8], buf: &mut [u8]) -> Result<usize, Errno> {
+    debug_assert_eq!(path.last(), Some(&0));
+    call!(readlinkat, libc::AT_FDCWD, path.as_ptr(), buf.as_mut_ptr(), buf.len())
+}
+
+/// `getdents64(2)`.
+pub fn getdents(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
+    call!(getdents64, fd, buf.as_mut_ptr(), buf.len())
+}
+
+/// Spins for a moment in a loop that waits for another thread.
+pub fn relax(word: &AtomicU32, while_value: u32) {
+    if word.load(Ordering::Acquire) == while_value {
+        let _ = futex_wait(word, while_value, Some(1_000_000));
+    }
+}

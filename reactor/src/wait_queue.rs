@@ -1,0 +1,216 @@
+//! Threads that wait: the waiter and the exclusive first-in-first-out queue `ep->wq`.
+//!
+//! A wakeup takes the first waiter off the queue and wakes that one alone.
+//!
+//! State of a waiter (`Waiter::state`):
+//!
+//! | state | means | who leaves it |
+//! |---|---|---|
+//! | `AWAKE` | running, or about to look at the ready list | the thread itself |
+//! | `FUTEX` | asleep on `state` as a futex; counted in `sleepers` | a waker, the thread on time-out |
+//! | `PPOLL` | asleep in ppoll as holder of the watch | a waker (writes the kick eventfd), the thread |
+//! | `WOKEN` | a wakeup is on its way | the thread itself, by `reset` |
+//!
+//! Linux: `fs/eventpoll.c:ep_poll` (`__add_wait_queue_exclusive`), `ep_autoremove_wake_function`.
+
+use std::collections::VecDeque;
+
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Ordering};
+use crate::sys;
+
+const AWAKE: u32 = 0;
+const FUTEX: u32 = 1;
+const PPOLL: u32 = 2;
+const WOKEN: u32 = 3;
+
+/// How many threads sleep on a futex and depend on somebody else to watch the devices.
+#[derive(Debug, Default)]
+pub struct Sleepers(AtomicU32);
+
+impl Sleepers {
+    /// A count of zero.
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Whether anybody sleeps.
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != 0
+    }
+
+    /// Forgets all of them: only for a forked child, where they do not exist.
+    pub fn clear(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+}
+
+/// One thread's part in waiting.
+#[derive(Debug)]
+pub struct Waiter {
+    state: AtomicU32,
+    kick: AtomicI32,
+    interrupted: AtomicBool,
+    sleepers: &'static Sleepers,
+}
+
+impl Waiter {
+    /// A waiter for a thread; `sleepers` is the count of its process.
+    pub fn new(sleepers: &'static Sleepers) -> Arc<Self> {
+        Arc::new(Self {
+            state: AtomicU32::new(AWAKE),
+            kick: AtomicI32::new(-1),
+            interrupted: AtomicBool::new(false),
+            sleepers,
+        })
+    }
+
+    /// Forgets an earlier wakeup. Only the thread itself, before it queues.
+    pub fn reset(&self) {
+        self.state.store(AWAKE, Ordering::SeqCst);
+    }
+
+    /// Wakes the thread, wherever it sleeps. Safe in a signal handler.
+    pub fn wake(&self) {
+        match self.state.swap(WOKEN, Ordering::SeqCst) {
+            FUTEX => {
+                self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+                sys::futex_wake(&self.state, 1);
+            }
+            PPOLL => {
+                let _ = sys::write(self.kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+            }
+            _ => {}
+        }
+    }
+
+    /// A signal handler of the program ran while the thread waited: the wait ends with EINTR.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Whether `interrupt` was called since the last time this was asked.
+    pub fn take_interrupt(&self) -> bool {
+        self.interrupted.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether a wakeup has come since `reset`.
+    pub fn is_woken(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == WOKEN
+    }
+
+    /// Says that the thread is about to sleep in ppoll with `kick` among its descriptors.
+    /// False: it was woken already and must not sleep.
+    pub fn begin_ppoll(&self, kick: i32) -> bool {
+        self.kick.store(kick, Ordering::SeqCst);
+        self.transit(AWAKE, PPOLL)
+    }
+
+    /// The end of that sleep. True if it was woken by `wake`.
+    pub fn end_ppoll(&self) -> bool {
+        !self.transit(PPOLL, AWAKE)
+    }
+
+    /// Says that the thread is about to sleep on its futex. False: it was woken already.
+    pub fn begin_futex(&self) -> bool {
+        self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        let asleep = self.transit(AWAKE, FUTEX);
+        if !asleep {
+            self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+        }
+        asleep
+    }
+
+    /// Sleeps until `wake`, a signal or the time is over. Between `begin_futex` and `end_futex`.
+    pub fn sleep_futex(&self, timeout_ns: Option<u64>) -> Result<(), sys::Errno> {
+        if self.state.load(Ordering::SeqCst) != FUTEX {
+            return Ok(());
+        }
+        sys::futex_wait(&self.state, FUTEX, timeout_ns)
+    }
+
+    /// The end of that sleep. True if it was woken by `wake`.
+    pub fn end_futex(&self) -> bool {
+        let woken = !self.transit(FUTEX, AWAKE);
+        if !woken {
+            self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+        }
+        woken
+    }
+
+    fn transit(&self, from: u32, to: u32) -> bool {
+        self.state.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+/// The exclusive waiters of one eventpoll. Protected by `ep.lock`.
+#[derive(Debug, Default)]
+pub struct WaitQueue(VecDeque<Arc<Waiter>>);
+
+impl WaitQueue {
+    /// Queues a waiter behind the others.
+    pub fn push(&mut self, waiter: Arc<Waiter>) {
+        self.0.push_back(waiter);
+    }
+
+    /// Takes the first waiter off; the caller wakes it once `ep.lock` is dropped.
+    pub fn pop(&mut self) -> Option<Arc<Waiter>> {
+        self.0.pop_front()
+    }
+
+    /// Takes a waiter off that leaves by itself. False: a wakeup has taken it off before.
+    pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
+        let at = self.0.iter().position(|other| Arc::ptr_eq(other, waiter));
+        at.map(|at| self.0.remove(at)).is_some()
+    }
+
+    /// Forgets everybody: only for a forked child, where the threads do not exist.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SLEEPERS: Sleepers = Sleepers::new();
+
+    #[test]
+    fn waiters_are_woken_first_come_first_served() {
+        let (a, b) = (Waiter::new(&SLEEPERS), Waiter::new(&SLEEPERS));
+        let mut queue = WaitQueue::default();
+        queue.push(a.clone());
+        queue.push(b.clone());
+        assert!(Arc::ptr_eq(&queue.pop().unwrap(), &a));
+        assert!(queue.remove(&b));
+        assert!(!queue.remove(&b));
+        assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn a_wakeup_before_the_sleep_is_not_lost() {
+        let waiter = Waiter::new(&SLEEPERS);
+        waiter.wake();
+        assert!(!waiter.begin_futex());
+        waiter.reset();
+        assert!(waiter.begin_futex());
+        assert_eq!(waiter.sleep_futex(Some(1_000_000)), Err(sys::Errno::ETIMEDOUT));
+        assert!(!waiter.end_futex());
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_by_another_thread() {
+        let waiter = Waiter::new(&SLEEPERS);
+        assert!(waiter.begin_futex());
+        let waker = {
+            let waiter = waiter.clone();
+            std::thread::spawn(move || waiter.wake())
+        };
+        while !waiter.is_woken() {
+            let _ = waiter.sleep_futex(None);
+        }
+        assert!(waiter.end_futex());
+        waker.join().unwrap();
+    }
+}

@@ -1,0 +1,262 @@
+//! A file of the kernel's as a `Device`: which source tells its wakeups, and arming it.
+//!
+//! | source | for | told by |
+//! |---|---|---|
+//! | `Signal` | files of this process alone that keep O_ASYNC | signals; a poller entry for the room to write where signals do not tell of it |
+//! | `Poll` | everything else | the poller |
+//!
+//! A file is armed with its first item and stays so until its last item or descriptor goes.
+
+use once_cell::sync::OnceCell;
+
+use crate::epitem::NO_KEY;
+use crate::file::{Device, File, ItemRef, Settled};
+use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
+use crate::sys;
+use crate::trace;
+use crate::uapi::*;
+use crate::watch::Watch;
+
+/// Who else has the open file description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// This process alone: it may set the owner of its signals.
+    Alone,
+    /// Inherited or received: another process may use its signals, or lose them by ours.
+    Shared,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Unknown,
+    Signal,
+    Poll,
+}
+
+#[derive(Debug)]
+struct State {
+    source: Source,
+    /// The descriptor by which it was armed, which is what `si_fd` will say.
+    armed_as: Option<i32>,
+    items: usize,
+    /// Whether signals leave out the room to write.
+    write_by_poll: bool,
+}
+
+/// A file of the kernel's.
+#[derive(Debug)]
+pub struct KernelFile {
+    watch: &'static OnceCell<Watch>,
+    fd: AtomicI32,
+    wants_io: AtomicBool,
+    state: Mutex<State>,
+}
+
+impl KernelFile {
+    /// The device behind descriptor `fd`.
+    pub fn new(watch: &'static OnceCell<Watch>, fd: i32, ownership: Ownership) -> Self {
+        let source = match ownership {
+            Ownership::Alone => Source::Unknown,
+            Ownership::Shared => Source::Poll,
+        };
+        let state = State { source, armed_as: None, items: 0, write_by_poll: false };
+        Self { watch, fd: AtomicI32::new(fd), wants_io: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    fn fd(&self) -> i32 {
+        self.fd.load(Ordering::Acquire)
+    }
+
+    /// Preconditions: the watch has been made, as it is before anything is attached.
+    fn watch(&self) -> &'static Watch {
+        self.watch.wait()
+    }
+
+    /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
+    pub fn is_armed(&self) -> bool {
+        self.state.lock().armed_as.is_some()
+    }
+
+    /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
+    pub fn wants_io(&self) -> bool {
+        self.wants_io.load(Ordering::Relaxed)
+    }
+
+    /// The program used up `bits`.
+    pub fn drained(&self, file: &File, bits: u32) {
+        self.watch().poller.drained(file.id(), bits);
+    }
+
+    /// The file is to be reached by `fd`, for the descriptor `gone` is about to be closed.
+    pub fn moved(&self, file: &Arc<File>, gone: i32, fd: i32) {
+        self.fd.store(fd, Ordering::Release);
+        if self.watch.get().is_none() {
+            return;
+        }
+        let mut state = self.state.lock();
+        if state.armed_as == Some(gone) {
+            self.watch().signals.disarm(gone);
+            self.watch().armed.remove(&gone);
+            state.armed_as = None;
+            if self.arm(&mut state, file) {
+                drop(state);
+                // What came between the two was not signalled.
+                file.wake(0);
+            }
+        }
+        self.watch().quiesce();
+    }
+
+    /// Another process got the file, or the program uses its signals itself: no signals from now on.
+    pub fn share(&self, file: &Arc<File>) {
+        let was = {
+            let mut state = self.state.lock();
+            let was = state.armed_as.take();
+            state.source = Source::Poll;
+            was
+        };
+        if let Some(fd) = was {
+            self.watch().signals.disarm(fd);
+            self.watch().armed.remove(&fd);
+        }
+        self.rewatch(file);
+    }
+
+    /// In a forked child: the parent goes on with its signals, this process must ask.
+    pub fn forked(&self, file: &Arc<File>) {
+        {
+            let mut state = self.state.lock();
+            state.source = Source::Poll;
+            state.armed_as = None;
+        }
+        self.rewatch(file);
+    }
+
+    /// Gives every item a poller entry and has it looked at.
+    fn rewatch(&self, file: &Arc<File>) {
+        for item in file.wait_head().items() {
+            let Some(ep) = item.ep.upgrade() else { continue };
+            let Some(events) = ep.interest(item.id, item.serial) else { continue };
+            let key = self.watch().poller.attach(file, &item, events, false);
+            ep.rewatch(item.id, key);
+            if events & !EP_PRIVATE_BITS != 0 {
+                self.settle(key, Settled { events, revents: 0, queued: false });
+            }
+            if events & EPOLLET != 0 {
+                self.wants_io.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
+        let fd = self.fd();
+        // Known before the first signal can come.
+        self.watch().armed.insert(fd, file.clone());
+        if !self.watch().signals.arm(fd, self.watch().pid.load(Ordering::Relaxed)) {
+            self.watch().armed.remove(&fd);
+            return false;
+        }
+        state.armed_as = Some(fd);
+        trace::arm(fd, "signal");
+        true
+    }
+
+    fn disarm(&self, state: &mut State) {
+        if let Some(fd) = state.armed_as.take() {
+            self.watch().signals.disarm(fd);
+            self.watch().armed.remove(&fd);
+            trace::disarm(fd, "signal");
+        }
+    }
+}
+
+impl Device for KernelFile {
+    fn poll(&self, mask: u32) -> u32 {
+        let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
+        match sys::ppoll(&mut fds, Some(0), None) {
+            Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
+            Err(_) => 0,
+        }
+    }
+
+    fn pollfd(&self) -> Option<i32> {
+        Some(self.fd())
+    }
+
+    fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+        let mut state = self.state.lock();
+        state.items += 1;
+        if state.source == Source::Unknown {
+            if self.arm(&mut state, file) {
+                state.source = Source::Signal;
+                state.write_by_poll = signals_miss_writability(self.fd());
+            } else {
+                state.source = Source::Poll;
+            }
+        } else if state.source == Source::Signal && state.armed_as.is_none() && !self.arm(&mut state, file) {
+            state.source = Source::Poll;
+        }
+        let (by_poll, write_by_poll) = (state.source == Source::Poll, state.write_by_poll);
+        drop(state);
+        if !by_poll && !write_by_poll {
+            return NO_KEY;
+        }
+        if by_poll {
+            trace::arm(self.fd(), "poll");
+            if events & EPOLLET != 0 {
+                self.wants_io.store(true, Ordering::Relaxed);
+            }
+        }
+        self.watch().poller.attach(file, item, events, !by_poll)
+    }
+
+    fn settle(&self, key: u32, settled: Settled) {
+        if key == NO_KEY {
+            return;
+        }
+        if settled.events & EPOLLET != 0 && self.state.lock().source == Source::Poll {
+            self.wants_io.store(true, Ordering::Relaxed);
+        }
+        if self.watch().poller.settle(key, settled) {
+            self.watch().rouse();
+        }
+    }
+
+    fn detach(&self, key: u32) {
+        if key != NO_KEY {
+            self.watch().poller.detach(key);
+        }
+        let mut state = self.state.lock();
+        state.items -= 1;
+        if state.items == 0 {
+            self.disarm(&mut state);
+        }
+    }
+
+    fn release(&self) {
+        let mut state = self.state.lock();
+        self.disarm(&mut state);
+        let by_poll = state.source == Source::Poll || state.write_by_poll;
+        drop(state);
+        if by_poll && self.watch.get().is_some() {
+            // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
+            self.watch().quiesce();
+        }
+    }
+}
+
+/// Whether the file may become writable with no signal: unix streams signal room only after a write
+/// that failed, terminals rarely at all.
+fn signals_miss_writability(fd: i32) -> bool {
+    let Ok(stat) = sys::fstat(fd) else { return true };
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFIFO => false,
+        libc::S_IFSOCK => {
+            let kind = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
+            let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
+            let inet = matches!(domain, Ok(libc::AF_INET | libc::AF_INET6));
+            !inet && kind != Ok(libc::SOCK_DGRAM)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,39 @@
+//! The limit on items, `/proc/sys/fs/epoll/max_user_watches`.
+//!
+//! The kernel counts for each user; here each process counts for itself.
+//!
+//! Linux: `fs/eventpoll.c:max_user_watches`.
+
+use std::sync::OnceLock;
+
+use crate::sync::{AtomicUsize, Ordering};
+use crate::sys::{self, Errno};
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static LIMIT: OnceLock<usize> = OnceLock::new();
+
+/// One more item.
+///
+/// # Errors
+/// ENOSPC at the limit.
+pub fn take() -> Result<(), Errno> {
+    let limit = *LIMIT.get_or_init(|| read_limit().unwrap_or(usize::MAX));
+    if IN_USE.fetch_add(1, Ordering::Relaxed) >= limit {
+        IN_USE.fetch_sub(1, Ordering::Relaxed);
+        return Err(Errno::ENOSPC);
+    }
+    Ok(())
+}
+
+/// `count` items less.
+pub fn give_back(count: usize) {
+    IN_USE.fetch_sub(count, Ordering::Relaxed);
+}
+
+fn read_limit() -> Option<usize> {
+    let fd = sys::open(c"/proc/sys/fs/epoll/max_user_watches", libc::O_RDONLY, 0).ok()?;
+    let mut buf = [0u8; 32];
+    let read = sys::read(fd, &mut buf);
+    let _ = sys::close(fd);
+    std::str::from_utf8(&buf[..read.ok()?]).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,42 @@
+# What every script needs; they source it.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+library=${GLASSPOLL_LIB:-${CARGO_TARGET_DIR:-$root/target}/release/libglasspoll.so}
+
+say() { printf '%s\n' "$@"; }
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Builds the library, unless GLASSPOLL_LIB names one that is built already.
+build_library() {
+    if [ -z "${GLASSPOLL_LIB:-}" ]; then
+        command -v cargo >/dev/null || die "cargo is missing: install Rust, https://rustup.rs"
+        (cd "$root" && cargo build --release)
+    fi
+    [ -e "$library" ] || die "there is no $library"
+}
+
+# A port below the ephemeral range on which nobody listens.
+free_port() {
+    local port
+    while :; do
+        port=$((15000 + RANDOM % 15000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+# on_cpu N COMMAND...: pinned, where there is more than one CPU to choose from.
+# Does not return.
+on_cpu() {
+    local cpu=$1
+    shift
+    if [ "$(nproc)" -gt 1 ] && command -v taskset >/dev/null; then
+        exec taskset -c "$cpu" "$@"
+    fi
+    exec "$@"
+}

@@ -1,0 +1,38 @@
+# Installing what is missing, with apt-get. Sourced after lib.sh.
+# shellcheck shell=bash
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "neither root nor sudo is there to run: $*"
+    fi
+}
+
+# install_missing PROGRAM=PACKAGE...
+install_missing() {
+    local pair packages=()
+    for pair in "$@"; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+    done
+    [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
+}
+
+# The packages' services stay off: a policy file says so while apt-get runs.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d ours="" status=0
+    command -v apt-get >/dev/null || die "please install: $*"
+    say "installing with apt-get: $*"
+    if [ ! -e $policy ]; then
+        ours=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+    as_root apt-get update -qq || say "apt-get update failed; trying what is known"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends "$@" >/dev/null || status=$?
+    [ -z "$ours" ] || as_root rm -f $policy
+    [ $status = 0 ] || die "apt-get could not install: $*"
+}

@@ -1,0 +1,329 @@
+//! Inside or outside: the one place that decides how our critical sections live with the program's
+//! signal handlers and with fork.
+//!
+//! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps.
+//!
+//! - **Signal handlers** of the program are installed behind a trampoline (`signals`). If it finds the
+//!   interrupted thread inside, it queues the signal anew to the thread, has all signals blocked on
+//!   return, and the thread unblocks them when it goes outside. So no handler ever runs inside, and a
+//!   handler may call whatever it likes.
+//! - **fork** waits until no other thread is inside; so in the child no lock of ours is held.
+//! - **Our own calls** that come back through an interposed name find the thread inside and go straight
+//!   to libc (`enter` gives None).
+//!
+//! Costs two stores and two loads, of which one store is a full fence.
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
+use glasspoll_reactor::watch::Host;
+
+use crate::lock::RawLock;
+
+/// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
+pub struct Thread {
+    inside: AtomicU32,
+    registered: Cell<bool>,
+    /// The thread sleeps, or is about to, in a wait of its own.
+    waiting: AtomicPtr<Waiter>,
+    /// Signals are held back until the thread goes outside, to this mask.
+    deferred: AtomicBool,
+    outer_mask: AtomicU64,
+    /// A signal of ours ran its handler here.
+    our_signal: AtomicBool,
+    waiter: AtomicPtr<Waiter>,
+    pthread: Cell<u64>,
+    /// pthread_cancel was called for it while it waited.
+    pub cancelled: AtomicBool,
+    /// Whether the program believes that our signal is blocked in this thread.
+    pub blocks_ours: Cell<bool>,
+}
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread {
+            inside: AtomicU32::new(0),
+            registered: Cell::new(false),
+            waiting: AtomicPtr::new(std::ptr::null_mut()),
+            deferred: AtomicBool::new(false),
+            outer_mask: AtomicU64::new(0),
+            our_signal: AtomicBool::new(false),
+            waiter: AtomicPtr::new(std::ptr::null_mut()),
+            pthread: Cell::new(0),
+            cancelled: AtomicBool::new(false),
+            blocks_ours: Cell::new(false),
+        }
+    };
+    static EXIT: Exit = const { Exit };
+}
+
+struct Exit;
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        unregister();
+    }
+}
+
+/// Every thread that ever was inside.
+struct Threads {
+    lock: RawLock,
+    list: UnsafeCell<Vec<*const Thread>>,
+}
+
+// SAFETY: the list is touched by the holder of `lock` alone; a `Thread` is atomics to others, and
+// lives until its thread took it off the list.
+unsafe impl Sync for Threads {}
+
+static THREADS: Threads = Threads { lock: RawLock::new(), list: UnsafeCell::new(Vec::new()) };
+
+impl Threads {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<*const Thread>) -> T) -> T {
+        self.lock.acquire();
+        // SAFETY: we hold the lock, and `work` does not come back here.
+        let result = work(unsafe { &mut *self.list.get() });
+        self.lock.release();
+        result
+    }
+}
+
+/// Nothing out of the ordinary: `enter` goes straight in.
+const QUIET: u32 = 0;
+/// A fork waits for all threads to be outside.
+const FORKING: u32 = 1;
+/// Something must be mended before anybody goes inside (`on_trouble`).
+const TROUBLE: u32 = 2;
+
+static GATE: AtomicU32 = AtomicU32::new(QUIET);
+static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Threads asleep on a futex.
+pub static SLEEPERS: Sleepers = Sleepers::new();
+
+/// Runs `work` with what the calling thread keeps for us.
+pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
+    THREAD.with(work)
+}
+
+/// The thread is inside until this is dropped.
+pub struct Guard(());
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        THREAD.with(go_outside);
+    }
+}
+
+/// Goes inside. None: this thread is inside already, and the call is our own.
+pub fn enter() -> Option<Guard> {
+    THREAD.with(|thread| {
+        if thread.inside.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        go_inside(thread);
+        Some(Guard(()))
+    })
+}
+
+fn go_inside(thread: &Thread) {
+    loop {
+        thread.inside.store(1, Ordering::SeqCst);
+        if !thread.registered.get() {
+            register(thread);
+        }
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate == QUIET {
+            return;
+        }
+        if gate & FORKING == 0 {
+            if GATE.compare_exchange(gate, QUIET, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                let mend = TROUBLES.load(Ordering::SeqCst);
+                if !mend.is_null() {
+                    // SAFETY: only `on_trouble` stores here, and it stores a `fn()`.
+                    unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
+                }
+            }
+            return;
+        }
+        go_outside(thread);
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
+fn go_outside(thread: &Thread) {
+    thread.inside.store(0, Ordering::SeqCst);
+    if thread.deferred.swap(false, Ordering::SeqCst) {
+        // The handlers that were held back run in here.
+        sys::sigprocmask(libc::SIG_SETMASK, thread.outer_mask.load(Ordering::SeqCst));
+    }
+}
+
+fn register(thread: &Thread) {
+    thread.registered.set(true);
+    // SAFETY: pthread_self has no preconditions.
+    thread.pthread.set(unsafe { libc::pthread_self() } as u64);
+    THREADS.with(|list| list.push(thread));
+    // Has `unregister` run when the thread ends; fails only in a thread that is ending.
+    let _ = EXIT.try_with(|_| ());
+}
+
+fn unregister() {
+    let guard = enter();
+    THREAD.with(|thread| {
+        THREADS.with(|list| list.retain(|other| !std::ptr::eq(*other, thread)));
+        let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);
+        if !waiter.is_null() {
+            // SAFETY: `waiter` stores what `Arc::into_raw` gave.
+            drop(unsafe { Arc::from_raw(waiter) });
+        }
+    });
+    drop(guard);
+}
+
+/// Has `mend` called by the next thread that goes inside, inside. Safe anywhere.
+pub fn on_trouble(mend: fn()) {
+    TROUBLES.store(mend as *mut (), Ordering::SeqCst);
+    GATE.fetch_or(TROUBLE, Ordering::SeqCst);
+}
+
+/// Keeps the other threads outside until `fork_done`; returns once they are.
+pub fn fork_begins() {
+    GATE.fetch_or(FORKING, Ordering::SeqCst);
+    // Held over the fork, so that no thread comes or goes meanwhile.
+    THREADS.lock.acquire();
+    // SAFETY: we hold the lock.
+    let list = unsafe { &*THREADS.list.get() };
+    THREAD.with(|me| {
+        for other in list.iter().filter(|other| !std::ptr::eq(**other, me)) {
+            // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
+            while unsafe { &**other }.inside.load(Ordering::SeqCst) != 0 {
+                let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
+            }
+        }
+    });
+}
+
+/// In the parent, and in the child, where this thread is the only one left.
+pub fn fork_done(child: bool) {
+    if child {
+        // SAFETY: we hold the lock.
+        let list = unsafe { &mut *THREADS.list.get() };
+        THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
+    }
+    THREADS.lock.release();
+    GATE.fetch_and(!FORKING, Ordering::SeqCst);
+    sys::futex_wake(&GATE, i32::MAX);
+}
+
+/// Ends what `enter` began in the fork handler before.
+pub fn go_outside_after_fork() {
+    THREAD.with(go_outside);
+}
+
+/// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
+/// that interrupted a wait.
+pub fn waiter() -> Arc<Waiter> {
+    THREAD.with(|thread| {
+        if !thread.waiting.load(Ordering::Relaxed).is_null() {
+            return Waiter::new(&SLEEPERS);
+        }
+        let kept = thread.waiter.load(Ordering::Relaxed);
+        if kept.is_null() {
+            let new = Waiter::new(&SLEEPERS);
+            thread.waiter.store(Arc::into_raw(new.clone()).cast_mut(), Ordering::Relaxed);
+            return new;
+        }
+        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count.
+        unsafe {
+            Arc::increment_strong_count(kept);
+            Arc::from_raw(kept)
+        }
+    })
+}
+
+/// While this lives, signal handlers and pthread_cancel end the thread's wait.
+pub struct Waiting {
+    outer: *mut Waiter,
+}
+
+impl Waiting {
+    pub fn new(waiter: &Arc<Waiter>) -> Self {
+        let waiter = Arc::as_ptr(waiter).cast_mut();
+        Self { outer: THREAD.with(|thread| thread.waiting.swap(waiter, Ordering::SeqCst)) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        THREAD.with(|thread| thread.waiting.store(self.outer, Ordering::SeqCst));
+    }
+}
+
+/// What the trampoline is to do with a signal of the program.
+pub enum Interrupted {
+    /// Outside: the handler may run.
+    Outside,
+    /// Inside: hold the signal back. The caller has all signals blocked when it returns.
+    Inside,
+}
+
+/// A signal of the program arrived in this thread, which ran with `outer_mask`. In a signal handler.
+pub fn interrupted(outer_mask: u64) -> Interrupted {
+    THREAD.with(|thread| {
+        if thread.inside.load(Ordering::SeqCst) != 0 {
+            if !thread.deferred.swap(true, Ordering::SeqCst) {
+                thread.outer_mask.store(outer_mask, Ordering::SeqCst);
+            }
+            return Interrupted::Inside;
+        }
+        let waiter = thread.waiting.load(Ordering::SeqCst);
+        if !waiter.is_null() {
+            // SAFETY: `Waiting` lives, and with it the waiter.
+            unsafe { &*waiter }.interrupt();
+        }
+        Interrupted::Outside
+    })
+}
+
+/// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
+pub fn our_signal() {
+    THREAD.with(|thread| thread.our_signal.store(true, Ordering::SeqCst));
+}
+
+/// Ends the wait of `pthread`, which is to be cancelled.
+pub fn cancel(pthread: u64) {
+    THREADS.with(|list| {
+        for thread in list.iter() {
+            // SAFETY: a thread on the list is alive.
+            let thread = unsafe { &**thread };
+            if thread.pthread.get() == pthread {
+                thread.cancelled.store(true, Ordering::SeqCst);
+                let waiter = thread.waiting.load(Ordering::SeqCst);
+                if !waiter.is_null() {
+                    // SAFETY: a thread that is inside a wait keeps its waiter until it leaves the list.
+                    unsafe { &*waiter }.interrupt();
+                }
+            }
+        }
+    });
+}
+
+/// The program's thread as our `Host`: sleeping is outside.
+pub struct ProgramHost;
+
+impl Host for ProgramHost {
+    fn leave(&self) {
+        THREAD.with(go_outside);
+    }
+
+    fn enter(&self) {
+        THREAD.with(go_inside);
+    }
+
+    fn was_our_signal(&self) -> bool {
+        THREAD.with(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
+    }
+}

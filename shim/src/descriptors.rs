@@ -1,0 +1,301 @@
+//! Closing, duplicating and steering descriptors: close, dup, fcntl, ioctl and the stdio functions
+//! that close.
+//!
+//! A number leaves the table before libc closes it: after that, another thread may have got the same
+//! number anew.
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::watch::KernelFile;
+use libc::{c_char, c_int, c_uint, c_ulong, FILE};
+use syscalls::Errno;
+
+use crate::real::{guarded, set_errno};
+use crate::table::{self, Closing, EPOLL, OURS, TRACKED};
+use crate::{busy_poll, context, moving, runtime};
+
+/// Takes a number out of the table. False: the program must be told that it is not open.
+fn let_go(fd: c_int) -> bool {
+    table::flags(fd) == 0 || guarded(Closing::Yes, || table::closing(fd)) == Closing::Yes
+}
+
+crate::interpose! {
+    /// close(2).
+    fn close(fd: c_int) -> c_int |real| {
+        if !let_go(fd) {
+            set_errno(Errno::EBADF);
+            return -1;
+        }
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(fd) }
+    }
+}
+
+fn close_tracked(first: u32, last: u32) {
+    if runtime::is_vfork_child() {
+        return;
+    }
+    guarded((), || {
+        let Some(_guard) = context::enter() else { return };
+        for fd in table::tracked(first, last) {
+            table::forget(fd);
+        }
+    });
+}
+
+crate::interpose! {
+    /// close_range(2). Our own descriptors stay.
+    fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int |real| {
+        if flags & libc::CLOSE_RANGE_CLOEXEC as c_int != 0 || first > last {
+            // SAFETY: as above.
+            return unsafe { real()(first, last, flags) };
+        }
+        close_tracked(first, last);
+        let mut from = first;
+        for ours in guarded(Vec::new(), table::ours) {
+            let ours = ours as c_uint;
+            if ours < from || ours > last {
+                continue;
+            }
+            // SAFETY: as above.
+            if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
+                return -1;
+            }
+            from = ours + 1;
+        }
+        if from > last {
+            return 0;
+        }
+        // SAFETY: as above.
+        unsafe { real()(from, last, flags) }
+    }
+}
+
+crate::interpose! {
+    /// closefrom(3).
+    fn closefrom(first: c_int) |_real| {
+        // SAFETY: as above.
+        unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
+    }
+}
+
+fn let_stream_go(stream: *mut FILE) {
+    extern "C" {
+        fn fileno(stream: *mut FILE) -> c_int;
+    }
+    if !stream.is_null() {
+        // SAFETY: the program's promise that the stream is open.
+        let_go(unsafe { fileno(stream) });
+    }
+}
+
+crate::interpose! {
+    /// fclose(3).
+    fn fclose(stream: *mut FILE) -> c_int |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(stream) }
+    }
+}
+
+crate::interpose! {
+    /// pclose(3).
+    fn pclose(stream: *mut FILE) -> c_int |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(stream) }
+    }
+}
+
+crate::interpose! {
+    /// freopen(3).
+    fn freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(path, mode, stream) }
+    }
+}
+
+crate::interpose! {
+    /// freopen(3) with large files.
+    fn freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(path, mode, stream) }
+    }
+}
+
+crate::interpose! {
+    /// daemon(3): puts /dev/null over 0, 1 and 2.
+    fn daemon(nochdir: c_int, noclose: c_int) -> c_int |real| {
+        if noclose == 0 {
+            close_tracked(0, 2);
+        }
+        // SAFETY: as above.
+        unsafe { real()(nochdir, noclose) }
+    }
+}
+
+/// `new` is a number for the file of `old` from now on.
+fn note_duplicate(old: c_int, new: c_int) {
+    if new < 0 || runtime::is_inert() {
+        return;
+    }
+    let errno = crate::real::errno();
+    guarded((), || {
+        if !runtime::is_vfork_child() {
+            let Some(_guard) = context::enter() else { return };
+            table::duplicated(old, new);
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
+/// Before a duplicate is put over `new`: the file there loses a number. Errno: refuse.
+fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
+    if table::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0).is_err() {
+        return Err(Errno::EBADF);
+    }
+    if table::flags(new) & OURS != 0 {
+        moving::make_way(new);
+    }
+    let_go(new);
+    Ok(())
+}
+
+redhook::hook! {
+    unsafe fn dup(old: c_int) -> c_int => hooked_dup {
+        if table::flags(old) & OURS != 0 {
+            set_errno(Errno::EBADF);
+            return -1;
+        }
+        let new = crate::real_call!(dup(old));
+        note_duplicate(old, new);
+        new
+    }
+}
+
+redhook::hook! {
+    unsafe fn dup2(old: c_int, new: c_int) -> c_int => hooked_dup2 {
+        if old == new {
+            return crate::real_call!(dup2(old, new));
+        }
+        if let Err(errno) = make_room(old, new) {
+            set_errno(errno);
+            return -1;
+        }
+        let new = crate::real_call!(dup2(old, new));
+        note_duplicate(old, new);
+        new
+    }
+}
+
+redhook::hook! {
+    unsafe fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int => hooked_dup3 {
+        if old == new || flags & !libc::O_CLOEXEC != 0 {
+            return crate::real_call!(dup3(old, new, flags));
+        }
+        if let Err(errno) = make_room(old, new) {
+            set_errno(errno);
+            return -1;
+        }
+        let new = crate::real_call!(dup3(old, new, flags));
+        note_duplicate(old, new);
+        new
+    }
+}
+
+/// What fcntl(2) on a tracked descriptor is to do.
+enum Steer {
+    /// As asked.
+    Pass,
+    /// As asked, with another argument.
+    With(usize),
+    /// Nothing, and this is the answer.
+    Answer(c_int),
+    /// As asked, and O_ASYNC hidden in the answer.
+    HideAsync,
+}
+
+/// Keeps what arming changed in a file's state out of the program's sight. If the program sets up
+/// signals on the file itself, the file is left to it and polled.
+fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
+    let Some(_guard) = context::enter() else { return Steer::Pass };
+    let Some(file) = table::get(fd) else { return Steer::Pass };
+    let Some(device) = file.device_as::<KernelFile>().filter(|device| device.is_armed()) else {
+        return Steer::Pass;
+    };
+    let asynchronous = libc::O_ASYNC as usize;
+    match cmd {
+        libc::F_GETFL => Steer::HideAsync,
+        libc::F_SETFL if arg & asynchronous == 0 => Steer::With(arg | asynchronous),
+        libc::F_GETOWN | sys::F_GETSIG => Steer::Answer(0),
+        libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX | sys::F_GETOWN_EX => {
+            device.share(&file);
+            table::note_io(&file);
+            Steer::Pass
+        }
+        _ => Steer::Pass,
+    }
+}
+
+macro_rules! fcntl {
+    ($name:ident) => {
+        $crate::interpose! {
+            /// fcntl(2). Variadic in C; the third argument is passed in the same register.
+            fn $name(fd: c_int, cmd: c_int, arg: usize) -> c_int |real| {
+                let flags = table::flags(fd);
+                if flags & OURS != 0 {
+                    set_errno(Errno::EBADF);
+                    return -1;
+                }
+                if cmd == libc::F_DUPFD || cmd == libc::F_DUPFD_CLOEXEC {
+                    // SAFETY: libc's own function; no destructor in this frame.
+                    let new = unsafe { real()(fd, cmd, arg) };
+                    note_duplicate(fd, new);
+                    return new;
+                }
+                if flags & TRACKED == 0 || flags & EPOLL != 0 {
+                    // SAFETY: as above.
+                    return unsafe { real()(fd, cmd, arg) };
+                }
+                match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
+                    Steer::Answer(answer) => answer,
+                    // SAFETY: as above.
+                    Steer::Pass => unsafe { real()(fd, cmd, arg) },
+                    // SAFETY: as above.
+                    Steer::With(arg) => unsafe { real()(fd, cmd, arg) },
+                    Steer::HideAsync => {
+                        // SAFETY: as above.
+                        let flags = unsafe { real()(fd, cmd, arg) };
+                        if flags < 0 { flags } else { flags & !libc::O_ASYNC }
+                    }
+                }
+            }
+        }
+    };
+}
+
+fcntl!(fcntl);
+fcntl!(fcntl64);
+
+crate::interpose! {
+    /// ioctl(2). Variadic in C; the third argument is passed in the same register.
+    fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> c_int |real| {
+        let flags = table::flags(fd);
+        if flags & EPOLL != 0 {
+            return match guarded(Err(Errno::ENOTTY), || busy_poll::ioctl(fd, request, arg)) {
+                Ok(answer) => answer,
+                Err(errno) => {
+                    set_errno(errno);
+                    -1
+                }
+            };
+        }
+        if flags & TRACKED != 0 && request == libc::FIOASYNC {
+            // The program wants the signals itself.
+            guarded((), || drop(steer(fd, libc::F_SETOWN, 0)));
+        }
+        // SAFETY: as above.
+        unsafe { real()(fd, request, arg) }
+    }
+}

@@ -1,0 +1,262 @@
+//! epoll_create(2), epoll_ctl(2), epoll_wait(2) and their kin.
+//!
+//! The checks stand in the kernel's order. Linux: `fs/eventpoll.c:do_epoll_create`,
+//! `SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_wait`.
+
+use std::sync::Arc;
+
+use glasspoll_reactor::eventpoll::release_file;
+use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
+use glasspoll_reactor::uapi::*;
+use libc::{c_int, epoll_event, sigset_t, timespec};
+
+use crate::context::{self, Waiting};
+use crate::real::{answer, guarded, set_errno};
+use crate::user_memory::{access_ok, read_event, read_u64, Events};
+use crate::{pollable, runtime, signals, table};
+
+/// How a call ends that may have to go to the kernel's epoll after all.
+pub enum Outcome {
+    Done(Result<i32, Errno>),
+    /// Not ours: an epoll instance of the kernel's, or we do not run in this process.
+    Kernel,
+}
+
+/// Linux: `fs/eventpoll.c:do_epoll_create`.
+pub fn create(flags: c_int) -> Outcome {
+    runtime::start();
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    if flags & !libc::EPOLL_CLOEXEC != 0 {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    if runtime::watch().is_none() {
+        if runtime::is_inert() {
+            return Outcome::Kernel;
+        }
+        return Outcome::Done(Err(Errno::EMFILE));
+    }
+    let made = sys::eventfd(flags & libc::EPOLL_CLOEXEC);
+    if let Ok(fd) = made {
+        table::insert_eventpoll(fd);
+    }
+    Outcome::Done(made)
+}
+
+/// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
+pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    let event = match op {
+        EPOLL_CTL_DEL => Ok(EpollEvent::default()),
+        _ => read_event(event),
+    };
+    Outcome::Done(event.and_then(|event| match checked_ctl(epfd, op, fd, event) {
+        Ok(done) => Ok(done),
+        Err(errno) => Err(errno),
+    }))
+    .or_kernel(epfd)
+}
+
+fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
+    if table::flags(epfd) & table::OURS != 0 || table::flags(fd) & table::OURS != 0 {
+        return Err(Errno::EBADF);
+    }
+    let set = table::eventpoll(epfd);
+    let known = table::flags(fd) & table::TRACKED != 0 && op != EPOLL_CTL_ADD;
+    if set.is_none() {
+        pollable::must_be_open(epfd)?;
+    }
+    if !known {
+        pollable::check(fd)?;
+    }
+    let set = set.ok_or(Errno::EINVAL)?;
+    let ep = set.eventpoll().ok_or(Errno::EINVAL)?;
+    let target = if known { table::get(fd).ok_or(Errno::EBADF)? } else { table::track(fd)? };
+    ep.ctl(op, &target, fd, event)?;
+    table::note_io(&target);
+    Ok(0)
+}
+
+impl Outcome {
+    /// An EINVAL may mean that `epfd` is an epoll instance of the kernel's.
+    fn or_kernel(self, epfd: c_int) -> Self {
+        match self {
+            Outcome::Done(Err(Errno::EINVAL))
+                if table::flags(epfd) & table::EPOLL == 0 && pollable::is_kernel_epoll(epfd) =>
+            {
+                Outcome::Kernel
+            }
+            other => other,
+        }
+    }
+}
+
+/// A wait as all the calls ask for it: `timeout_ns` None is forever; `sigmask` may be null.
+///
+/// Linux: `fs/eventpoll.c:do_epoll_wait`, `do_epoll_pwait`.
+pub fn wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout_ns: Option<u64>,
+    sigmask: *const u64,
+) -> Outcome {
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    Outcome::Done(checked_wait(epfd, events, maxevents, timeout_ns, sigmask)).or_kernel(epfd)
+}
+
+fn checked_wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout_ns: Option<u64>,
+    sigmask: *const u64,
+) -> Result<i32, Errno> {
+    let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
+    let set = table::eventpoll(epfd);
+    if set.is_none() {
+        pollable::must_be_open(epfd)?;
+    }
+    if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
+        return Err(Errno::EINVAL);
+    }
+    if !access_ok(events as usize, maxevents as usize * size_of::<EpollEvent>()) {
+        return Err(Errno::EFAULT);
+    }
+    let held = Held::new(set.ok_or(Errno::EINVAL)?);
+    let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
+    let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
+    let waiter = context::waiter();
+    let _waiting = Waiting::new(&waiter);
+    let mut sink = Events::new(events);
+    let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout_ns, sigmask);
+    sent.map(|sent| sent as i32)
+}
+
+/// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
+struct Held(Arc<File>);
+
+impl Held {
+    fn new(file: Arc<File>) -> Self {
+        file.get();
+        Self(file)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0.put() {
+            release_file(&self.0);
+        }
+    }
+}
+
+fn milliseconds(timeout: c_int) -> Option<u64> {
+    u64::try_from(timeout).ok().map(|ms| ms * 1_000_000)
+}
+
+redhook::hook! {
+    unsafe fn epoll_create(size: c_int) -> c_int => hooked_create {
+        if size <= 0 {
+            return answer(Err(Errno::EINVAL));
+        }
+        match create(0) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_create(size)),
+        }
+    }
+}
+
+redhook::hook! {
+    unsafe fn epoll_create1(flags: c_int) -> c_int => hooked_create1 {
+        match create(flags) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_create1(flags)),
+        }
+    }
+}
+
+redhook::hook! {
+    unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => hooked_ctl {
+        match ctl(epfd, op, fd, event) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_ctl(epfd, op, fd, event)),
+        }
+    }
+}
+
+/// A wait's answer in the program's terms; acts on a pthread_cancel that ended it.
+///
+/// # Safety
+/// May unwind by force: the callers' frames have no destructors.
+unsafe fn finish(result: Result<i32, Errno>) -> c_int {
+    extern "C-unwind" {
+        fn pthread_testcancel();
+    }
+    let cancelled =
+        context::with_thread(|thread| thread.cancelled.swap(false, std::sync::atomic::Ordering::SeqCst));
+    if cancelled {
+        // SAFETY: the caller's promise.
+        unsafe { pthread_testcancel() };
+    }
+    match result {
+        Ok(n) => n,
+        Err(errno) => {
+            set_errno(errno);
+            -1
+        }
+    }
+}
+
+crate::interpose! {
+    /// epoll_wait(2).
+    fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int |real| {
+        let wait = || wait(epfd, events, maxevents, milliseconds(timeout), std::ptr::null());
+        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
+            // SAFETY: no destructor in this frame; libc's own function.
+            Outcome::Done(result) => unsafe { finish(result) },
+            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
+        }
+    }
+}
+
+crate::interpose! {
+    /// epoll_pwait(2).
+    fn epoll_pwait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t) -> c_int |real| {
+        let wait = || wait(epfd, events, maxevents, milliseconds(timeout), sigmask.cast());
+        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
+            // SAFETY: as above.
+            Outcome::Done(result) => unsafe { finish(result) },
+            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+        }
+    }
+}
+
+crate::interpose! {
+    /// epoll_pwait2(2).
+    fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: *const timespec, sigmask: *const sigset_t) -> c_int |real| {
+        let wait = || match nanoseconds(timeout) {
+            Ok(ns) => wait(epfd, events, maxevents, ns, sigmask.cast()),
+            Err(errno) => Outcome::Done(Err(errno)),
+        };
+        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
+            // SAFETY: as above.
+            Outcome::Done(result) => unsafe { finish(result) },
+            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+        }
+    }
+}
+
+/// Linux: `get_timespec64`, `poll_select_set_timeout`.
+pub fn nanoseconds(timeout: *const timespec) -> Result<Option<u64>, Errno> {
+    if timeout.is_null() {
+        return Ok(None);
+    }
+    let sec = read_u64(timeout.cast())? as i64;
+    let nsec = read_u64(timeout.cast::<u64>().wrapping_add(1))?;
+    let sec = u64::try_from(sec).map_err(|_| Errno::EINVAL)?;
+    if nsec >= NSEC_PER_SEC {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Some(sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec)))
+}

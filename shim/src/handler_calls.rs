@@ -1,0 +1,62 @@
+//! The interposed names of sigaction(2) and signal(2).
+
+use libc::{c_int, sigaction as Action};
+
+use crate::handlers::{set_action, zeroed};
+
+redhook::hook! {
+    unsafe fn sigaction(number: c_int, new: *const Action, old: *mut Action) -> c_int => hooked_sigaction {
+        // SAFETY: the program's pointers, by the contract of the call.
+        unsafe { set_action(number, new, old) }
+    }
+}
+
+/// signal(2) with the flags of its flavour.
+unsafe fn set_handler(
+    number: c_int,
+    handler: libc::sighandler_t,
+    flags: c_int,
+    block_itself: bool,
+) -> libc::sighandler_t {
+    let mut new = zeroed();
+    let mut old = zeroed();
+    new.sa_sigaction = handler;
+    new.sa_flags = flags;
+    if block_itself && (1..=64).contains(&number) {
+        // SAFETY: the first word of a set holds signals 1 to 64.
+        unsafe { *std::ptr::from_mut(&mut new.sa_mask).cast::<u64>() = 1 << (number - 1) };
+    }
+    // SAFETY: valid actions.
+    match unsafe { set_action(number, &new, &mut old) } {
+        0 => old.sa_sigaction,
+        _ => libc::SIG_ERR,
+    }
+}
+
+redhook::hook! {
+    unsafe fn signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_signal {
+        // SAFETY: as above.
+        unsafe { set_handler(number, handler, libc::SA_RESTART, true) }
+    }
+}
+
+redhook::hook! {
+    unsafe fn bsd_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_bsd_signal {
+        // SAFETY: as above.
+        unsafe { set_handler(number, handler, libc::SA_RESTART, true) }
+    }
+}
+
+redhook::hook! {
+    unsafe fn sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_sysv_signal {
+        // SAFETY: as above.
+        unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
+    }
+}
+
+redhook::hook! {
+    unsafe fn __sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked___sysv_signal {
+        // SAFETY: as above.
+        unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
+    }
+}

@@ -1,0 +1,163 @@
+//! Reads and writes of the program, where they tell us something.
+//!
+//! - An epoll descriptor can be neither read nor written: EINVAL, though it is an eventfd beneath.
+//! - Files that are polled for an edge-triggered item: a read or write that used up what there was
+//!   makes the next readiness a new edge. Reads and writes of an eventfd are wakeups of it.
+//! - Descriptors that come in by SCM_RIGHTS are shared with their sender.
+//!
+//! Any other descriptor costs one load.
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::uapi::{EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
+use glasspoll_reactor::watch::KernelFile;
+use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use syscalls::Errno;
+
+use crate::real::{errno, guarded, set_errno};
+use crate::table::{self, EPOLL, EVENTFD, IO};
+use crate::{context, runtime};
+
+#[derive(Clone, Copy)]
+enum Way {
+    In,
+    Out,
+}
+
+/// The program read or wrote a descriptor of interest.
+#[cold]
+fn note(fd: c_int, way: Way, got: ssize_t) {
+    let errno = errno();
+    guarded((), || {
+        if runtime::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter() else { return };
+        let Some(file) = table::get(fd) else { return };
+        let Some(device) = file.device_as::<KernelFile>() else { return };
+        let (bits, poll, other) = match way {
+            Way::In => (READ_SIDE, libc::POLLIN, EPOLLOUT),
+            Way::Out => (WRITE_SIDE, libc::POLLOUT, EPOLLIN),
+        };
+        if table::flags(fd) & EVENTFD != 0 {
+            if got > 0 {
+                device.drained(&file, bits);
+                file.wake(other);
+            }
+            return;
+        }
+        let mut now = [libc::pollfd { fd, events: poll, revents: 0 }];
+        let _ = sys::ppoll(&mut now, Some(0), None);
+        if now[0].revents & poll == 0 {
+            device.drained(&file, bits);
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
+/// Files that came with a message are shared with its sender.
+#[cold]
+fn note_received(msg: *const msghdr) {
+    let errno = errno();
+    guarded((), || {
+        let _guard = context::enter();
+        // SAFETY: recvmsg succeeded, so the header and its control data are valid.
+        unsafe {
+            let mut cmsg = libc::CMSG_FIRSTHDR(msg);
+            while !cmsg.is_null() {
+                if (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS {
+                    let data = libc::CMSG_DATA(cmsg);
+                    let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(data as usize - cmsg as usize);
+                    for n in 0..bytes / size_of::<c_int>() {
+                        table::inherited(data.cast::<c_int>().add(n).read_unaligned());
+                    }
+                }
+                cmsg = libc::CMSG_NXTHDR(msg, cmsg);
+            }
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
+macro_rules! transfer {
+    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty;)*) => {
+        $(
+            $crate::interpose! {
+                /// Passed on to libc, and noted where it is of interest.
+                fn $name($fd: c_int $(, $arg: $type)*) -> $ret |real| {
+                    let flags = table::flags($fd);
+                    if flags & (EPOLL | IO) == 0 {
+                        // SAFETY: libc's own function; no destructor in this frame.
+                        return unsafe { real()($fd $(, $arg)*) };
+                    }
+                    if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
+                        set_errno(Errno::EINVAL);
+                        return -1;
+                    }
+                    // SAFETY: as above.
+                    let got = unsafe { real()($fd $(, $arg)*) };
+                    note($fd, Way::$way, got as ssize_t);
+                    got
+                }
+            }
+        )*
+    };
+}
+
+/// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
+fn is_socket_call(name: &str) -> bool {
+    !matches!(name, "read" | "readv" | "write" | "writev")
+}
+
+transfer! { In:
+    fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t;
+    fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t;
+    fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
+    fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
+    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int;
+    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int;
+    fn __read_chk(fd, buf: *mut c_void, count: size_t, buflen: size_t) -> ssize_t;
+    fn __recv_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int) -> ssize_t;
+    fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
+}
+
+transfer! { Out:
+    fn write(fd, buf: *const c_void, count: size_t) -> ssize_t;
+    fn writev(fd, iov: *const iovec, count: c_int) -> ssize_t;
+    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) -> ssize_t;
+    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) -> ssize_t;
+    fn sendmsg(fd, msg: *const msghdr, flags: c_int) -> ssize_t;
+}
+
+crate::interpose! {
+    /// recvmsg(2).
+    fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let got = unsafe { real()(fd, msg, flags) };
+        // SAFETY: on success the kernel has filled the header.
+        if got >= 0 && unsafe { (*msg).msg_controllen } > 0 {
+            note_received(msg);
+        }
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::In, got);
+        }
+        got
+    }
+}
+
+crate::interpose! {
+    /// eventfd_read(3), which reads past our read.
+    fn eventfd_read(fd: c_int, value: *mut libc::eventfd_t) -> c_int |_real| {
+        // SAFETY: `value` takes 8 bytes by its type.
+        let got = unsafe { read(fd, value.cast(), 8) };
+        if got == 8 { 0 } else { -1 }
+    }
+}
+
+crate::interpose! {
+    /// eventfd_write(3), which writes past our write.
+    fn eventfd_write(fd: c_int, value: libc::eventfd_t) -> c_int |_real| {
+        // SAFETY: `value` is 8 bytes by its type.
+        let put = unsafe { write(fd, std::ptr::from_ref(&value).cast(), 8) };
+        if put == 8 { 0 } else { -1 }
+    }
+}

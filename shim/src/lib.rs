@@ -1,0 +1,41 @@
+//! `libglasspoll.so`: with LD_PRELOAD, every epoll call of an unmodified program is answered by
+//! `glasspoll-reactor` in the program's own address space.
+//!
+//! # Modules
+//! - what the program calls: `epoll` (epoll_*), `poll_calls` and `polling` (poll, select on epoll
+//!   descriptors), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
+//!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn, pthread_cancel), `raw` (syscall)
+//! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
+//!   or outside: signal handlers, fork), `options` and `logs`
+//! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory`
+//!   (pointers from the program), `pollable` (what a set takes), `moving` (our descriptors step aside),
+//!   `busy_poll` (ioctl on an epoll descriptor), `arch`
+//!
+//! Locks: those of the reactor (see there); the table's shards are taken for look-ups only, before any
+//! of them. All are taken inside `context` alone.
+
+#![allow(clippy::missing_safety_doc)]
+
+mod alloc;
+mod arch;
+mod busy_poll;
+mod context;
+mod descriptors;
+mod epoll;
+mod handler_calls;
+mod handlers;
+mod io;
+mod lock;
+mod logs;
+mod moving;
+mod options;
+mod poll_calls;
+mod pollable;
+mod polling;
+mod process;
+mod raw;
+mod real;
+mod runtime;
+mod signals;
+mod table;
+mod user_memory;

@@ -1,0 +1,107 @@
+//! Where the trace goes: a `tracing-subscriber` that writes text or JSON lines to stderr or a file.
+//!
+//! The file is opened at the first line, anew in each forked child, appended to, with mode 0600; its
+//! descriptor is ours and kept out of the program's way. Each line is one write.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use glasspoll_reactor::sys;
+use once_cell::sync::OnceCell;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::Layer;
+
+use crate::options::{complain, Format, Options};
+use crate::table;
+
+static PATH: OnceCell<String> = OnceCell::new();
+/// The open log file; -1: not open yet.
+static FILE: AtomicI32 = AtomicI32::new(-1);
+
+#[derive(Clone, Copy)]
+struct Writer;
+
+impl Write for Writer {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = sys::write(descriptor(), line);
+        // A full disk or a closed pipe must not reach the program: the line is lost.
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Writer {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+fn descriptor() -> i32 {
+    let Some(path) = PATH.get() else { return 2 };
+    let open = FILE.load(Ordering::Acquire);
+    if open >= 0 {
+        return open;
+    }
+    let path = path.replace("%p", &sys::getpid().to_string());
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
+    let opened =
+        std::ffi::CString::new(path.as_str()).ok().and_then(|path| sys::open(&path, flags, 0o600).ok());
+    match opened {
+        Some(fd) => {
+            let fd = sys::move_high(fd);
+            table::protect(fd);
+            FILE.store(fd, Ordering::Release);
+            fd
+        }
+        None => {
+            complain(&format!("GLASSPOLL_LOG_FILE={path:?} cannot be opened: use a path that can be written; logging to stderr"));
+            FILE.store(2, Ordering::Release);
+            2
+        }
+    }
+}
+
+/// Starts logging, if it is asked for.
+pub fn start(options: &Options) {
+    if let Some(path) = &options.log_file {
+        let _ = PATH.set(path.clone());
+    }
+    let Some(filter) = options.log.clone() else { return };
+    if options.log_file.is_some() {
+        descriptor();
+    }
+    let layer = tracing_subscriber::fmt::layer().with_writer(Writer).with_ansi(false);
+    let layer = match options.log_format {
+        Format::Text => layer.boxed(),
+        Format::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// In a forked child the parent's file is not ours to write to, if the name tells them apart.
+pub fn forked() {
+    if PATH.get().is_some_and(|path| path.contains("%p")) {
+        let old = FILE.swap(-1, Ordering::AcqRel);
+        if old > 2 {
+            table::unprotect(old);
+            let _ = sys::close(old);
+        }
+    }
+}
+
+/// The log's descriptor got another number.
+pub fn moved(from: i32, to: i32) {
+    let _ = FILE.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+}
+
+/// The log's descriptor, if it is one of ours.
+pub fn own_descriptor() -> Option<i32> {
+    Some(FILE.load(Ordering::Acquire)).filter(|fd| *fd > 2)
+}

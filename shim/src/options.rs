@@ -1,0 +1,84 @@
+//! `GLASSPOLL_*` from the environment. A bad value is said in one line, and the default is used.
+//!
+//! | variable | values | default |
+//! |---|---|---|
+//! | `GLASSPOLL_LOG` | a filter of tracing-subscriber's `Targets`: `trace`, `glasspoll::flow=debug,…`, `off` | off |
+//! | `GLASSPOLL_LOG_FILE` | a path; `%p` becomes the process id | stderr |
+//! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
+//! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
+//!
+//! In secure-execution mode (setuid and the like) nothing is read.
+
+use std::ffi::{CStr, CString};
+
+use glasspoll_reactor::sys;
+use tracing_subscriber::filter::Targets;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// What the user asked for.
+#[derive(Debug)]
+pub struct Options {
+    pub log: Option<Targets>,
+    pub log_file: Option<String>,
+    pub log_format: Format,
+    pub signals: bool,
+}
+
+impl Options {
+    /// Reads the environment.
+    pub fn read() -> Self {
+        Self {
+            log: choose("GLASSPOLL_LOG", None, |value| {
+                let parsed = value.parse::<Targets>();
+                parsed.map(Some).map_err(|_| "a filter such as 'trace', 'glasspoll::flow=debug' or 'off'")
+            }),
+            log_file: choose("GLASSPOLL_LOG_FILE", None, |value| Ok(Some(value.to_owned()))),
+            log_format: choose("GLASSPOLL_LOG_FORMAT", Format::Text, |value| match value {
+                "text" => Ok(Format::Text),
+                "json" => Ok(Format::Json),
+                _ => Err("'text' or 'json'"),
+            }),
+            signals: choose("GLASSPOLL_DEVICE", true, |value| match value {
+                "auto" => Ok(true),
+                "poll" => Ok(false),
+                _ => Err("'auto' or 'poll'"),
+            }),
+        }
+    }
+}
+
+fn choose<T>(name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> T {
+    let Some(value) = variable(name) else { return default };
+    if value.is_empty() {
+        return default;
+    }
+    parse(&value).unwrap_or_else(|allowed| {
+        complain(&format!("{name}={value:?} is not valid: use {allowed}"));
+        default
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    extern "C" {
+        fn secure_getenv(name: *const libc::c_char) -> *const libc::c_char;
+    }
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name ends with a NUL; the value is copied before anybody can change it.
+    let value = unsafe {
+        let value = secure_getenv(name.as_ptr());
+        (!value.is_null()).then(|| CStr::from_ptr(value))
+    };
+    value.map(|value| value.to_string_lossy().into_owned())
+}
+
+/// One line on stderr.
+pub fn complain(what: &str) {
+    let line = format!("glasspoll: {what}\n");
+    let _ = sys::write(2, line.as_bytes());
+}

@@ -1,0 +1,63 @@
+//! What may be put into a set, and what a number stands for that we did not make.
+//!
+//! Linux: `file_can_poll`, by what can be seen of it from outside.
+
+use glasspoll_reactor::sys::{self, Errno};
+
+/// Filesystems whose regular files can be polled.
+const SYSFS_MAGIC: i64 = 0x6265_6572;
+const CGROUP_MAGIC: i64 = 0x0027_e0eb;
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
+const TRACEFS_MAGIC: i64 = 0x7472_6163;
+/// What poll(2) says of a file that cannot be polled. Linux: `DEFAULT_POLLMASK`.
+const DEFAULT_POLLMASK: i16 = libc::POLLIN | libc::POLLOUT | libc::POLLRDNORM | libc::POLLWRNORM;
+/// Major number of /dev/mem and its kin.
+const MEM_MAJOR: u32 = 1;
+/// Those of them that can be polled: random, urandom, kmsg.
+const MEM_POLLABLE: [u32; 3] = [8, 9, 11];
+
+/// EBADF unless the number is open for more than its path.
+pub fn must_be_open(fd: i32) -> Result<(), Errno> {
+    let flags = sys::fcntl(fd, libc::F_GETFL, 0)?;
+    if flags & libc::O_PATH != 0 {
+        return Err(Errno::EBADF);
+    }
+    Ok(())
+}
+
+/// EBADF unless open, EPERM unless it can be polled.
+pub fn check(fd: i32) -> Result<(), Errno> {
+    must_be_open(fd)?;
+    let stat = sys::fstat(fd)?;
+    let pollable = match stat.st_mode & libc::S_IFMT {
+        libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK => false,
+        libc::S_IFREG => regular_file_can_poll(fd),
+        libc::S_IFCHR => {
+            let (major, minor) = (libc::major(stat.st_rdev), libc::minor(stat.st_rdev));
+            major != MEM_MAJOR || MEM_POLLABLE.contains(&minor)
+        }
+        _ => true,
+    };
+    if pollable {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
+}
+
+fn regular_file_can_poll(fd: i32) -> bool {
+    let mut fds = [libc::pollfd { fd, events: !libc::POLLNVAL, revents: 0 }];
+    let asked = sys::ppoll(&mut fds, Some(0), None);
+    if asked.is_ok() && fds[0].revents != DEFAULT_POLLMASK {
+        return true;
+    }
+    matches!(sys::filesystem(fd), Ok(SYSFS_MAGIC | CGROUP_MAGIC | CGROUP2_MAGIC | TRACEFS_MAGIC))
+}
+
+/// Whether the number is an epoll instance of the kernel's, made before us or past us.
+pub fn is_kernel_epoll(fd: i32) -> bool {
+    let path = format!("/proc/self/fd/{fd}\0");
+    let mut link = [0u8; 64];
+    let read = sys::readlink(path.as_bytes(), &mut link).unwrap_or(0);
+    link[..read].starts_with(b"anon_inode:[eventpoll]")
+}

@@ -1,0 +1,149 @@
+//! poll(2) and select(2) with an epoll descriptor of ours among the descriptors.
+//!
+//! The thread hangs an eventfd on the wait queue of each epoll instance, as poll(2) hangs itself on
+//! `ep->poll_wait` in the kernel, and sleeps on it together with the other descriptors. The helper
+//! keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
+
+use std::sync::Arc;
+
+use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::watch::{Host, Watch};
+use libc::pollfd;
+
+use crate::context::{self, ProgramHost, Waiting};
+use crate::{runtime, table};
+
+/// An epoll descriptor in the list.
+struct Set {
+    at: usize,
+    file: Arc<File>,
+}
+
+/// A thread's stay on the wait queues, ended when it is dropped.
+struct Stay {
+    watch: &'static Watch,
+    eventfd: i32,
+    sets: Vec<Set>,
+}
+
+impl Stay {
+    fn new(watch: &'static Watch, sets: Vec<Set>) -> Result<Self, Errno> {
+        let eventfd = sys::move_high(sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?);
+        table::protect(eventfd);
+        for set in &sets {
+            set.file.get();
+            set.file.wait_head().add_poller(eventfd);
+        }
+        watch.guest(true);
+        Ok(Self { watch, eventfd, sets })
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.watch.guest(false);
+        for set in &self.sets {
+            set.file.wait_head().remove_poller(self.eventfd);
+            if set.file.put() {
+                glasspoll_reactor::eventpoll::release_file(&set.file);
+            }
+        }
+        table::unprotect(self.eventfd);
+        let _ = sys::close(self.eventfd);
+    }
+}
+
+/// Whether an epoll descriptor of ours is among them.
+pub fn concerns_us(fds: &[pollfd]) -> bool {
+    fds.iter().any(|pollfd| table::flags(pollfd.fd) & table::EPOLL != 0)
+}
+
+/// poll(2) with epoll descriptors among `fds`.
+///
+/// # Errors
+/// As poll(2).
+pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
+    let _guard = context::enter();
+    let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
+    let set = |(at, pollfd): (usize, &pollfd)| table::eventpoll(pollfd.fd).map(|file| Set { at, file });
+    let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
+    let stay = Stay::new(watch, sets)?;
+    let waiter = context::waiter();
+    waiter.take_interrupt();
+    let _waiting = Waiting::new(&waiter);
+    let deadline = timeout_ns.filter(|ns| *ns != 0).map(|ns| sys::now().saturating_add(ns));
+    let mut timed_out = timeout_ns == Some(0);
+    let mut signal = false;
+    loop {
+        watch.take_in();
+        let mut ready = ask(&stay, fds);
+        let done = ready > 0 || timed_out || signal;
+        let left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
+        let sleep = if done { Some(0) } else { left };
+        if !done {
+            watch.call_helper();
+        }
+        match sleep_on(&stay, fds, sleep, if done { None } else { sigmask }) {
+            Ok(others) => ready += others,
+            Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
+            Err(Errno::EINTR) => signal = true,
+            Err(errno) => return Err(errno),
+        }
+        signal |= waiter.take_interrupt();
+        if ready > 0 || timed_out {
+            return Ok(ready);
+        }
+        if signal && done {
+            return Err(Errno::EINTR);
+        }
+        timed_out |= left == Some(0) || deadline.is_some_and(|deadline| sys::now() >= deadline);
+    }
+}
+
+/// Asks the epoll instances; fills in their `revents`.
+fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
+    let mut ready = 0;
+    for set in &stay.sets {
+        let found = set.file.eventpoll().map_or(0, |ep| ep.poll(0)) as i16;
+        let found = found & (fds[set.at].events | libc::POLLERR | libc::POLLHUP);
+        fds[set.at].revents = found;
+        ready += i32::from(found != 0);
+    }
+    ready
+}
+
+/// Sleeps on the other descriptors and on the stay's eventfd; fills in the `revents` of the others.
+fn sleep_on(
+    stay: &Stay,
+    fds: &mut [pollfd],
+    timeout_ns: Option<u64>,
+    sigmask: Option<u64>,
+) -> Result<i32, Errno> {
+    let mut all: Vec<pollfd> = fds.iter().map(|pollfd| pollfd_of(pollfd.fd, pollfd.events)).collect();
+    for set in &stay.sets {
+        all[set.at].fd = -1;
+    }
+    all.push(pollfd_of(stay.eventfd, libc::POLLIN));
+    ProgramHost.leave();
+    let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
+    ProgramHost.enter();
+    slept?;
+    let woken = all.pop().is_some_and(|own| own.revents != 0);
+    if woken {
+        let _ = sys::read(stay.eventfd, &mut [0; 8]);
+    }
+    let mut ready = 0;
+    for (pollfd, found) in fds.iter_mut().zip(&all).filter(|(_, found)| found.fd >= 0) {
+        pollfd.revents = found.revents;
+        ready += i32::from(found.revents != 0);
+    }
+    for pollfd in fds.iter_mut().filter(|pollfd| pollfd.fd < 0) {
+        pollfd.revents = 0;
+    }
+    Ok(ready)
+}
+
+fn pollfd_of(fd: i32, events: i16) -> pollfd {
+    pollfd { fd, events, revents: 0 }
+}

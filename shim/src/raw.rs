@@ -1,0 +1,123 @@
+//! syscall(2): the numbers of epoll and of closing and duplicating are answered as the functions are;
+//! everything else goes to the kernel.
+
+use libc::{c_int, c_long, epoll_event};
+use syscalls::{Errno, Sysno};
+
+use crate::epoll::{self, Outcome};
+use crate::real::{guarded, set_errno};
+use crate::{descriptors, io};
+
+/// A call with its arguments.
+type Args = [usize; 6];
+
+/// Size of the kernel's signal set, in bytes.
+const SIGSET: usize = 8;
+
+fn answer(outcome: Outcome, nr: usize, args: Args) -> c_long {
+    match outcome {
+        Outcome::Done(Ok(value)) => c_long::from(value),
+        Outcome::Done(Err(errno)) => {
+            set_errno(errno);
+            -1
+        }
+        Outcome::Kernel => to_kernel(nr, args),
+    }
+}
+
+fn to_kernel(nr: usize, args: Args) -> c_long {
+    // SAFETY: the program's own call.
+    match unsafe { glasspoll_reactor::sys::syscall(nr, args) } {
+        Ok(value) => value as c_long,
+        Err(errno) => {
+            set_errno(errno);
+            -1
+        }
+    }
+}
+
+fn pwait(args: Args, timeout: Result<Option<u64>, Errno>) -> Outcome {
+    let [epfd, events, maxevents, _, sigmask, size] = args;
+    if sigmask != 0 && size != SIGSET {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    match timeout {
+        Ok(ns) => epoll::wait(
+            epfd as c_int,
+            events as *mut epoll_event,
+            maxevents as c_int,
+            ns,
+            sigmask as *const u64,
+        ),
+        Err(errno) => Outcome::Done(Err(errno)),
+    }
+}
+
+fn milliseconds(arg: usize) -> Option<u64> {
+    u64::try_from(arg as c_int).ok().map(|ms| ms * 1_000_000)
+}
+
+/// The epoll calls among the numbers.
+fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
+    let [a, b, c, d, ..] = args;
+    let outcome = match Sysno::new(nr)? {
+        #[cfg(target_arch = "x86_64")]
+        Sysno::epoll_create if a as c_int <= 0 => Outcome::Done(Err(Errno::EINVAL)),
+        #[cfg(target_arch = "x86_64")]
+        Sysno::epoll_create => epoll::create(0),
+        #[cfg(target_arch = "x86_64")]
+        Sysno::epoll_wait => {
+            epoll::wait(a as c_int, b as *mut epoll_event, c as c_int, milliseconds(d), std::ptr::null())
+        }
+        Sysno::epoll_create1 => epoll::create(a as c_int),
+        Sysno::epoll_ctl => epoll::ctl(a as c_int, b as c_int, c as c_int, d as *const epoll_event),
+        Sysno::epoll_pwait => pwait(args, Ok(milliseconds(d))),
+        Sysno::epoll_pwait2 => pwait(args, epoll::nanoseconds(d as *const libc::timespec)),
+        _ => return None,
+    };
+    Some(outcome)
+}
+
+/// syscall(2). Variadic in C; all six arguments are taken, whether given or not.
+///
+/// # Safety
+/// As the system call.
+#[no_mangle]
+pub unsafe extern "C-unwind" fn syscall(
+    nr: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    let args = [a, b, c, d, e, f];
+    // The reactor and Rust's own locks come by here as well: nothing but a comparison for them.
+    match nr {
+        libc::SYS_futex => to_kernel(nr as usize, args),
+        // SAFETY: as the functions of those names.
+        libc::SYS_close => c_long::from(unsafe { descriptors::close(a as c_int) }),
+        // SAFETY: as above.
+        libc::SYS_close_range => {
+            c_long::from(unsafe { descriptors::close_range(a as u32, b as u32, c as c_int) })
+        }
+        // SAFETY: as above.
+        libc::SYS_dup3 => {
+            c_long::from(unsafe { descriptors::hooked_dup3(a as c_int, b as c_int, c as c_int) })
+        }
+        // SAFETY: as above.
+        libc::SYS_dup => c_long::from(unsafe { descriptors::hooked_dup(a as c_int) }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        libc::SYS_dup2 => c_long::from(unsafe { descriptors::hooked_dup2(a as c_int, b as c_int) }),
+        // SAFETY: as above.
+        libc::SYS_read => unsafe { io::read(a as c_int, b as *mut libc::c_void, c) as c_long },
+        // SAFETY: as above.
+        libc::SYS_write => unsafe { io::write(a as c_int, b as *const libc::c_void, c) as c_long },
+        _ => match guarded(None, || epoll_call(nr as usize, args)) {
+            Some(outcome) => answer(outcome, nr as usize, args),
+            None => to_kernel(nr as usize, args),
+        },
+    }
+}

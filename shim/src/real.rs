@@ -1,0 +1,92 @@
+//! libc's own functions, found behind our names, and the two ways to stand before them.
+//!
+//! `redhook::hook!` wraps a hook in `catch_unwind`, which is right for calls that only compute. A
+//! cancellation point must not run inside `catch_unwind`: pthread_cancel unwinds the thread by force,
+//! and Rust aborts on a forced unwind that reaches a catch. Those are defined with `interpose!`: the
+//! frame has no destructor, and calls libc outside of any catch.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// Defines a libc function that is or may lead to a cancellation point.
+///
+/// Inside the body `real()` is libc's function, looked up when first asked for.
+#[macro_export]
+macro_rules! interpose {
+    ($(#[$doc:meta])* fn $name:ident ( $($arg:ident : $type:ty),* ) $(-> $ret:ty)? |$real:ident| $body:block) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// As libc's function of that name.
+        #[no_mangle]
+        pub unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $ret)? {
+            type Function = unsafe extern "C-unwind" fn($($type),*) $(-> $ret)?;
+            static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
+            // SAFETY: the symbol of that name has this type.
+            let $real = || unsafe { std::mem::transmute::<*const u8, Function>(REAL.get()) };
+            $body
+        }
+    };
+}
+
+/// libc's function behind a `redhook::hook!`.
+#[macro_export]
+macro_rules! real_call {
+    ($name:ident ( $($arg:expr),* )) => {{
+        // SAFETY: libc's own function of that name, with what the program called us with.
+        unsafe { redhook::real!($name)($($arg),*) }
+    }};
+}
+
+/// A symbol of libc's, looked up once.
+pub struct Real {
+    name: &'static str,
+    address: std::sync::atomic::AtomicPtr<u8>,
+}
+
+impl Real {
+    /// `name` ends with a NUL.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, address: std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// Its address.
+    pub fn get(&self) -> *const u8 {
+        let known = self.address.load(std::sync::atomic::Ordering::Relaxed);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: the name ends with a NUL; a missing symbol panics there, which can only be for a
+        // function that this libc does not have and the program therefore cannot have called.
+        let found = unsafe { redhook::ld_preload::dlsym_next(self.name) };
+        self.address.store(found.cast_mut(), std::sync::atomic::Ordering::Relaxed);
+        found
+    }
+}
+
+/// Runs work of ours; a panic in it becomes `fallback` and does not reach the program.
+pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!(target: "glasspoll", "a panic was stopped at the border to the program");
+        fallback
+    })
+}
+
+/// Sets `errno`.
+pub fn set_errno(errno: syscalls::Errno) {
+    // SAFETY: the location is the calling thread's own.
+    unsafe { *libc::__errno_location() = errno.into_raw() };
+}
+
+/// `errno` as it is.
+pub fn errno() -> i32 {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() }
+}
+
+/// A result as libc gives it: -1 and errno on failure.
+pub fn answer(result: Result<i32, syscalls::Errno>) -> i32 {
+    result.unwrap_or_else(|errno| {
+        set_errno(errno);
+        -1
+    })
+}

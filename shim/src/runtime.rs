@@ -1,0 +1,158 @@
+//! Start-up, the process's one watch, and fork.
+//!
+//! At start-up: options, logs, our signal blocked, the fork handlers, a look at what is open. The
+//! watch itself (descriptors, signal handlers) is made with the first epoll instance, so a program
+//! that never makes one keeps its descriptors, threads and signal handlers as they were.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::watch::Watch;
+use once_cell::sync::OnceCell;
+
+use crate::context::{self, ProgramHost, SLEEPERS};
+use crate::options::{complain, Options};
+use crate::{handlers, logs, signals, table};
+
+/// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
+pub const SIGNAL: i32 = 64;
+
+/// The watch, once there is an epoll instance.
+pub static WATCH: OnceCell<Watch> = OnceCell::new();
+
+static OPTIONS: OnceCell<Options> = OnceCell::new();
+static PID: AtomicI32 = AtomicI32::new(0);
+/// We do nothing in this process: every call goes to libc.
+static INERT: AtomicBool = AtomicBool::new(false);
+
+static HOST: ProgramHost = ProgramHost;
+
+#[ctor::ctor(unsafe)]
+fn start_up() {
+    start();
+}
+
+/// Does what start-up does, once; hooks that run before our constructor call it too.
+pub fn start() {
+    if OPTIONS.get().is_some() || INERT.load(Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: getauxval has no preconditions.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        INERT.store(true, Ordering::Relaxed);
+        return;
+    }
+    let Some(_guard) = context::enter() else { return };
+    OPTIONS.get_or_init(|| {
+        PID.store(sys::getpid(), Ordering::SeqCst);
+        let options = Options::read();
+        table::mark_inherited();
+        signals::block(options.signals);
+        logs::start(&options);
+        // SAFETY: the handlers are functions of this library, which is never unloaded.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
+        options
+    });
+}
+
+/// The watch, made if need be. None: not to be had, and the kernel's epoll answers instead.
+pub fn watch() -> Option<&'static Watch> {
+    if INERT.load(Ordering::Relaxed) {
+        return None;
+    }
+    let made = WATCH.get_or_try_init(|| {
+        let signal = if uses_signals() { SIGNAL } else { 0 };
+        Watch::new(&HOST, &SLEEPERS, signal)
+    });
+    match made {
+        Ok(watch) => {
+            for fd in watch.descriptors() {
+                table::protect(fd);
+            }
+            handlers::prepare();
+            Some(watch)
+        }
+        Err(sys::Errno::EMFILE) => None,
+        Err(errno) => {
+            INERT.store(true, Ordering::Relaxed);
+            complain(&format!("cannot start ({errno}); this process goes on with the kernel's epoll"));
+            None
+        }
+    }
+}
+
+/// Whether wakeups come by signal in this process.
+pub fn uses_signals() -> bool {
+    OPTIONS.get().is_some_and(|options| options.signals)
+}
+
+/// Whether this process runs without us.
+pub fn is_inert() -> bool {
+    INERT.load(Ordering::Relaxed)
+}
+
+/// The descriptors that are ours.
+pub fn descriptors() -> Vec<i32> {
+    let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
+    all.extend(logs::own_descriptor());
+    all
+}
+
+/// Whether we run in a child that shares the parent's memory, where nothing may be believed.
+pub fn is_vfork_child() -> bool {
+    PID.load(Ordering::Relaxed) != sys::getpid()
+}
+
+unsafe extern "C" fn before_fork() {
+    let guard = context::enter();
+    context::fork_begins();
+    if let Some(watch) = WATCH.get() {
+        // A pending signal does not pass to the child: what it tells must be on the ready lists.
+        watch.take_in();
+    }
+    // Inside until the fork is done.
+    std::mem::forget(guard);
+}
+
+unsafe extern "C" fn after_fork_parent() {
+    context::fork_done(false);
+    context::go_outside_after_fork();
+}
+
+unsafe extern "C" fn after_fork_child() {
+    context::fork_done(true);
+    PID.store(sys::getpid(), Ordering::SeqCst);
+    table::mark_inherited();
+    logs::forked();
+    if WATCH.get().is_some() {
+        // Most children exec or exit: the rest waits until this one uses what it inherited.
+        context::on_trouble(settle_in_child);
+    }
+    context::go_outside_after_fork();
+}
+
+/// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
+fn settle_in_child() {
+    let Some(watch) = WATCH.get() else { return };
+    for fd in watch.descriptors() {
+        table::unprotect(fd);
+    }
+    if let Err(errno) = watch.forked() {
+        complain(&format!("cannot go on in a forked child ({errno}); its epoll instances stay silent"));
+        return;
+    }
+    for fd in watch.descriptors() {
+        table::protect(fd);
+    }
+    for (fd, file) in table::files() {
+        if let Some(ep) = file.eventpoll() {
+            ep.forget_threads();
+        }
+        if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
+            if file.fd() == fd {
+                device.forked(&file);
+                table::note_io(&file);
+            }
+        }
+    }
+}

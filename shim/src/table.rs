@@ -1,0 +1,285 @@
+//! The descriptor table: which file is behind which number, as far as it concerns us.
+//!
+//! `flags` is one byte for each possible number, so that a number that does not concern us costs one
+//! load. The file behind a tracked number is in a map. A number is tracked from the first time it is
+//! added to a set, or duplicated, until it is closed by any road that we see.
+//!
+//! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use glasspoll_reactor::eventpoll::{release_file, Eventpoll};
+use glasspoll_reactor::file::{File, Kind};
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::watch::{KernelFile, Ownership};
+use once_cell::sync::Lazy;
+
+use crate::context;
+use crate::runtime;
+
+/// The map knows the file behind the number.
+pub const TRACKED: u8 = 1;
+/// It is an epoll descriptor of ours.
+pub const EPOLL: u8 = 2;
+/// It was there before us, or came from another process: its file is shared.
+pub const INHERITED: u8 = 4;
+/// It belongs to the shim and not to the program.
+pub const OURS: u8 = 8;
+/// The program's reads and writes on it are of interest.
+pub const IO: u8 = 16;
+/// It is an eventfd: its reads and writes are wakeups.
+pub const EVENTFD: u8 = 32;
+
+/// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
+const NUMBERS: usize = 1 << 20;
+
+static FLAGS: [AtomicU8; NUMBERS] = [const { AtomicU8::new(0) }; NUMBERS];
+
+#[derive(Clone)]
+struct Entry {
+    file: Arc<File>,
+    /// Device and inode at the time of tracking: a number that was closed behind our back and reused
+    /// has another one, unless both are anonymous.
+    identity: (u64, u64),
+}
+
+static ENTRIES: Lazy<DashMap<i32, Entry>> = Lazy::new(|| DashMap::with_shard_amount(16));
+
+/// Whether there has been an epoll instance.
+static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
+
+fn slot(fd: i32) -> Option<&'static AtomicU8> {
+    FLAGS.get(usize::try_from(fd).ok()?)
+}
+
+/// What we know of a number.
+#[inline]
+pub fn flags(fd: i32) -> u8 {
+    slot(fd).map_or(0, |slot| slot.load(Ordering::Acquire))
+}
+
+fn set(fd: i32, bits: u8) {
+    if let Some(slot) = slot(fd) {
+        slot.fetch_or(bits, Ordering::AcqRel);
+    }
+}
+
+fn unset(fd: i32, bits: u8) {
+    if let Some(slot) = slot(fd) {
+        slot.fetch_and(!bits, Ordering::AcqRel);
+    }
+}
+
+/// Whether there has been an epoll instance in this process.
+#[inline]
+pub fn any_epoll() -> bool {
+    ANY_EPOLL.load(Ordering::Relaxed)
+}
+
+/// Marks a descriptor as ours.
+pub fn protect(fd: i32) {
+    set(fd, OURS);
+}
+
+/// It is ours no longer.
+pub fn unprotect(fd: i32) {
+    unset(fd, OURS);
+}
+
+/// The file behind a number, if it is tracked.
+pub fn get(fd: i32) -> Option<Arc<File>> {
+    if flags(fd) & TRACKED == 0 {
+        return None;
+    }
+    ENTRIES.get(&fd).map(|entry| entry.file.clone())
+}
+
+/// The epoll instance behind a number.
+pub fn eventpoll(fd: i32) -> Option<Arc<File>> {
+    if flags(fd) & EPOLL == 0 {
+        return None;
+    }
+    get(fd)
+}
+
+/// Enters a new epoll instance.
+pub fn insert_eventpoll(fd: i32) {
+    forget(fd);
+    let file = File::new(fd, Kind::Epoll(Eventpoll::new(fd)));
+    ENTRIES.insert(fd, Entry { file, identity: (0, 0) });
+    set(fd, TRACKED | EPOLL);
+    ANY_EPOLL.store(true, Ordering::Relaxed);
+}
+
+/// The file behind an open number, tracked from now on.
+///
+/// # Errors
+/// EBADF if the number is not open.
+pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
+    if flags(fd) & EPOLL != 0 {
+        return get(fd).ok_or(Errno::EBADF);
+    }
+    let stat = sys::fstat(fd)?;
+    let identity = (stat.st_dev as u64, stat.st_ino as u64);
+    if flags(fd) & TRACKED != 0 {
+        if let Some(entry) = ENTRIES.get(&fd).map(|entry| entry.clone()) {
+            if entry.identity == identity {
+                return Ok(entry.file);
+            }
+        }
+        forget(fd);
+    }
+    if flags(fd) & OURS != 0 || slot(fd).is_none() {
+        return Err(Errno::EBADF);
+    }
+    let shared = flags(fd) & INHERITED != 0;
+    let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
+    let device = KernelFile::new(&runtime::WATCH, fd, ownership);
+    let file = File::new(fd, Kind::Device(Box::new(device)));
+    ENTRIES.insert(fd, Entry { file: file.clone(), identity });
+    let anonymous = stat.st_mode & libc::S_IFMT == 0;
+    set(fd, TRACKED | if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 });
+    Ok(file)
+}
+
+fn is_eventfd(fd: i32) -> bool {
+    let path = format!("/proc/self/fd/{fd}\0");
+    let mut link = [0u8; 64];
+    let read = sys::readlink(path.as_bytes(), &mut link).unwrap_or(0);
+    link[..read].starts_with(b"anon_inode:[eventfd]")
+}
+
+/// Has the program's reads and writes on the file's numbers noted.
+pub fn note_io(file: &Arc<File>) {
+    if file.device_as::<KernelFile>().is_some_and(KernelFile::wants_io) {
+        for fd in numbers_of(file) {
+            set(fd, IO);
+        }
+    }
+}
+
+fn numbers_of(file: &Arc<File>) -> Vec<i32> {
+    let same = ENTRIES.iter().filter(|entry| Arc::ptr_eq(&entry.file, file));
+    same.map(|entry| *entry.key()).collect()
+}
+
+/// `new` is another number for the file behind `old`.
+pub fn duplicated(old: i32, new: i32) {
+    if flags(new) & TRACKED != 0 {
+        // It was closed behind our back.
+        forget(new);
+    }
+    let Ok(file) = track(old) else { return };
+    let Some(identity) = ENTRIES.get(&old).map(|entry| entry.identity) else { return };
+    file.get();
+    ENTRIES.insert(new, Entry { file, identity });
+    set(new, flags(old) & !OURS);
+}
+
+/// Whether a number may be closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Go on.
+    Yes,
+    /// It is ours, and for the program not open.
+    NotOpen,
+}
+
+/// The program is about to close a number that has flags.
+pub fn closing(fd: i32) -> Closing {
+    if runtime::is_vfork_child() {
+        return Closing::Yes;
+    }
+    let Some(_guard) = context::enter() else { return Closing::Yes };
+    if flags(fd) & OURS != 0 {
+        return Closing::NotOpen;
+    }
+    forget(fd);
+    Closing::Yes
+}
+
+/// The number no longer stands for its file.
+pub fn forget(fd: i32) {
+    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD);
+    let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
+    if file.put() {
+        release_file(&file);
+        return;
+    }
+    if file.fd() == fd {
+        if let Some(other) = numbers_of(&file).first() {
+            file.set_fd(*other);
+            if let Some(device) = file.device_as::<KernelFile>() {
+                device.moved(&file, fd, *other);
+            }
+        }
+    }
+}
+
+/// The tracked numbers of a range, both ends included.
+pub fn tracked(first: u32, last: u32) -> Vec<i32> {
+    let inside = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
+    ENTRIES.iter().map(|entry| *entry.key()).filter(inside).collect()
+}
+
+/// All files, each once for every number.
+pub fn files() -> Vec<(i32, Arc<File>)> {
+    ENTRIES.iter().map(|entry| (*entry.key(), entry.file.clone())).collect()
+}
+
+/// The numbers of the shim, in order.
+pub fn ours() -> Vec<i32> {
+    let mut all = runtime::descriptors();
+    all.retain(|fd| flags(*fd) & OURS != 0);
+    all.sort_unstable();
+    all
+}
+
+/// Another process has the file behind `fd`: it is to be polled.
+pub fn inherited(fd: i32) {
+    set(fd, INHERITED);
+}
+
+/// Marks every open number as inherited: what is open now, another process may have as well.
+pub fn mark_inherited() {
+    if !mark_from_proc() {
+        mark_by_polling();
+    }
+}
+
+fn mark_from_proc() -> bool {
+    let Ok(dir) = sys::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY, 0) else { return false };
+    let mut buf = [0u8; 4096];
+    while let Ok(read @ 1..) = sys::getdents(dir, &mut buf) {
+        let mut at = 0;
+        // Linux: `struct linux_dirent64`: the record's length at 16, the name at 19.
+        while at + 19 < read {
+            let length = u16::from_ne_bytes([buf[at + 16], buf[at + 17]]) as usize;
+            let name = &buf[at + 19..at + length];
+            let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
+            let fd = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok());
+            if let Some(fd) = fd.filter(|fd| *fd != dir && flags(*fd) & OURS == 0) {
+                set(fd, INHERITED);
+            }
+            at += length.max(19);
+        }
+    }
+    let _ = sys::close(dir);
+    true
+}
+
+/// Without /proc: ppoll says of each number whether it is open.
+fn mark_by_polling() {
+    for start in (0..4096).step_by(512) {
+        let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+        let mut fds: Vec<_> = (start..start + 512).map(number).collect();
+        if sys::ppoll(&mut fds, Some(0), None).is_err() {
+            return;
+        }
+        for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
+            set(pollfd.fd, INHERITED);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Runs real programs twice: on the kernel's epoll and with glasspoll preloaded.
+//!
+//! A test in `tests/` is a closure over a [`Mode`]; [`in_both_modes`] runs it
+//! natively first, which shows that the test itself is right, then preloaded.
+//! Servers live in a temporary directory, listen on a free port and are killed
+//! when dropped; programs that run to an end have a time limit, so that a hang
+//! is a failure and not a stuck test run.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`mode`] | native or preloaded, and where the library is |
+//! | [`program`] | finding programs, and what to do when one is missing |
+//! | [`run`] | running a program to its end within a time limit |
+//! | [`server`] | a server from start to stop |
+//! | [`port`] | free TCP ports |
+//! | [`redis`], [`nginx`] | how these two are started, driven and judged |
+//! | [`strace`] | counting system calls |
+//! | [`seccomp`] | a process in which epoll and io_uring are deadly |
+//! | [`flow`] | reading the event-flow log |
+//! | [`turn`] | one heavy test at a time |
+//!
+//! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
+//! that only make sense preloaded run anyway.
+
+pub mod flow;
+pub mod mode;
+pub mod nginx;
+pub mod port;
+pub mod program;
+pub mod redis;
+pub mod run;
+pub mod seccomp;
+pub mod server;
+pub mod strace;
+pub mod turn;
+
+pub use mode::{in_both_modes, Mode};
+pub use run::{run, Output};
+pub use server::Server;

@@ -1,0 +1,83 @@
+//! Native or preloaded: the two ways every test runs a program.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// On which epoll a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The kernel's.
+    Native,
+    /// glasspoll's, by `LD_PRELOAD`.
+    Preloaded,
+}
+
+impl Mode {
+    /// A command for `program` in this mode, free of glasspoll settings of the caller.
+    pub fn command(self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = clean_command(program);
+        if self == Mode::Preloaded {
+            command.env("LD_PRELOAD", library());
+        }
+        command
+    }
+}
+
+/// A command that inherits neither a preloaded library nor glasspoll's settings.
+pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_PRELOAD").env("LC_ALL", "C.UTF-8");
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("GLASSPOLL_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The library under test: `GLASSPOLL_LIB`, or `release/libglasspoll.so` in the
+/// target directory this test was built into.
+///
+/// # Panics
+/// If it is not there: a preloaded test without the library proves nothing, and
+/// ld.so would only warn and run the program natively.
+pub fn library() -> PathBuf {
+    let path = match env::var_os("GLASSPOLL_LIB") {
+        Some(path) => PathBuf::from(path),
+        None => target_dir().join("release/libglasspoll.so"),
+    };
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --release` first",
+        path.display()
+    );
+    path
+}
+
+/// This executable is `target/PROFILE/deps/NAME-HASH`.
+fn target_dir() -> PathBuf {
+    let exe = env::current_exe().expect("/proc is mounted");
+    let profile = exe.ancestors().nth(2).expect("cargo built this test");
+    profile.parent().expect("cargo built this test").to_owned()
+}
+
+/// Runs `test` natively, then preloaded.
+pub fn in_both_modes(test: impl Fn(Mode)) {
+    let wanted = env::var("GLASSPOLL_TESTS").unwrap_or_default();
+    for mode in [Mode::Native, Mode::Preloaded] {
+        let skipped = match wanted.as_str() {
+            "" => false,
+            "native" => mode != Mode::Native,
+            "preloaded" => mode != Mode::Preloaded,
+            other => panic!("GLASSPOLL_TESTS={other}: use native or preloaded"),
+        };
+        if skipped {
+            eprintln!("SKIPPED {mode:?}: GLASSPOLL_TESTS={wanted}");
+        } else {
+            eprintln!("--- {mode:?}");
+            test(mode);
+        }
+    }
+}

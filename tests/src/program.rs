@@ -1,0 +1,59 @@
+//! Finding the programs a test needs.
+
+use std::env;
+use std::path::PathBuf;
+
+/// The distribution's directories come before `PATH`: a wrapper script in
+/// `PATH` would start processes of its own, which some tests count.
+const DIRS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Where `name` is installed.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    DIRS.iter()
+        .map(PathBuf::from)
+        .chain(env::split_paths(&path))
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Where `name` is installed, for a test that has called [`have`].
+///
+/// # Panics
+/// If it is not installed.
+pub fn path(name: &str) -> PathBuf {
+    find(name).unwrap_or_else(|| panic!("{name} is not installed"))
+}
+
+/// Whether all of `names` are installed. The caller returns if not.
+///
+/// # Panics
+/// If one is missing and `CI=true`: there, a skipped test would pass unseen.
+#[must_use]
+pub fn have(names: &[&str]) -> bool {
+    let missing = missing(names);
+    assert!(
+        missing.is_empty() || env::var("CI").as_deref() != Ok("true"),
+        "not installed: {}",
+        missing.join(" ")
+    );
+    missing.is_empty()
+}
+
+/// Like [`have`], for programs a machine may well be without: never fails.
+#[must_use]
+pub fn may_have(names: &[&str]) -> bool {
+    missing(names).is_empty()
+}
+
+fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let missing: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| find(name).is_none())
+        .collect();
+    if !missing.is_empty() {
+        eprintln!("SKIPPED, not installed: {}", missing.join(" "));
+    }
+    missing
+}

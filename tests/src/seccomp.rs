@@ -1,0 +1,73 @@
+//! A process in which epoll and io_uring are deadly.
+//!
+//! A classic BPF program compares the number of each system call with a list
+//! and kills the process on a match. The filter stays over exec and fork.
+
+use std::io;
+
+/// Every number of epoll and io_uring on this architecture. The newer ones
+/// have the same number everywhere.
+const FORBIDDEN: &[libc::c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_create,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
+
+/// Offset of `nr` in `struct seccomp_data`.
+const NUMBER: u32 = 0;
+
+/// Forbids epoll and io_uring to this process for good, on pain of death.
+pub fn forbid_epoll() -> io::Result<()> {
+    let mut filter = vec![statement(
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        NUMBER,
+    )];
+    for number in FORBIDDEN {
+        let number = u32::try_from(*number).expect("a system call number");
+        // Equal: go on with the next line, which kills. Else: jump over it.
+        filter.push(libc::sock_filter {
+            jf: 1,
+            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number)
+        });
+        filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_KILL_PROCESS));
+    }
+    filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ALLOW));
+    install(&mut filter)
+}
+
+fn statement(code: u32, k: u32) -> libc::sock_filter {
+    let code = u16::try_from(code).expect("a BPF code");
+    libc::sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
+}
+
+fn install(filter: &mut [libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).expect("a short filter"),
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: takes five numbers. Without it only root may install a filter.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `program` and the filter it points to live until the call
+    // returns; the kernel copies them.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The load generators are event loops too: they run preloaded against native
+//! servers.
+
+use glasspoll_tests::run::run;
+use glasspoll_tests::{in_both_modes, nginx, program, redis, turn, Mode};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn redis_benchmark_itself_runs() {
+    if !program::have(&redis::PROGRAMS) {
+        return;
+    }
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = redis::start(Mode::Native, dir.path());
+        let mut command = mode.command(program::path("redis-benchmark"));
+        let port = server.port.to_string();
+        command.args(["-p", &port, "-q", "-n", "20000", "-t", "get,set"]);
+        for extra in [&["-c", "50"][..], &["-c", "50", "--threads", "2"][..]] {
+            let stdout = run(command.args(extra), LIMIT).success();
+            redis::check_output(&stdout);
+            let tests = stdout.matches("requests per second").count();
+            assert_eq!(tests, 2, "{stdout}");
+        }
+    });
+}
+
+#[test]
+fn wrk_itself_runs_with_two_threads() {
+    if !program::have(&nginx::PROGRAMS) {
+        return;
+    }
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = nginx::start(Mode::Native, dir.path(), 1);
+        let mut command = mode.command(program::path("wrk"));
+        command.args(["-t", "2", "-c", "50", "-d", "2s"]);
+        command.arg(format!("http://127.0.0.1:{}/", server.port));
+        nginx::check_wrk(run(&mut command, LIMIT));
+    });
+}
