@@ -196,8 +196,8 @@ pub fn now() -> u64 {
 
 /// Whether 8 bytes at `addr` can be read by this process, whatever `addr` is.
 pub fn can_read_8(addr: usize) -> bool {
-    // An unknown `how` makes the kernel copy the set and then refuse it.
-    call!(rt_sigprocmask, usize::MAX, addr, 0, 8) != Err(Errno::EFAULT)
+    // An unknown `how` makes the kernel copy the set and then refuse it. NULL would mean no set.
+    addr != 0 && call!(rt_sigprocmask, usize::MAX, addr, 0, 8) != Err(Errno::EFAULT)
 }
 
 /// Whether 4 bytes at `addr` can be written, whatever `addr` is. Overwrites them.
@@ -205,7 +205,7 @@ pub fn can_read_8(addr: usize) -> bool {
 /// # Safety
 /// The 4 bytes must be the caller's to overwrite.
 pub unsafe fn can_write_4(addr: usize) -> bool {
-    call!(getcpu, addr, 0, 0) != Err(Errno::EFAULT)
+    addr != 0 && call!(getcpu, addr, 0, 0) != Err(Errno::EFAULT)
 }
 
 /// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.

@@ -37,7 +37,7 @@ pub struct Thread {
     waiter: AtomicPtr<Waiter>,
     pthread: Cell<u64>,
     /// pthread_cancel was called for it while it waited.
-    pub cancelled: AtomicBool,
+    cancelled: AtomicBool,
     /// Whether the program believes that our signal is blocked in this thread.
     pub blocks_ours: Cell<bool>,
 }
@@ -291,6 +291,11 @@ pub fn interrupted(outer_mask: u64) -> Interrupted {
 /// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
 pub fn our_signal() {
     THREAD.with(|thread| thread.our_signal.store(true, Ordering::SeqCst));
+}
+
+/// Whether pthread_cancel ended this thread's wait.
+pub fn take_cancelled() -> bool {
+    THREAD.with(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
 }
 
 /// Ends the wait of `pthread`, which is to be cancelled.

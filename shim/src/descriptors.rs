@@ -238,6 +238,17 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     }
 }
 
+/// After F_SETFL on a tracked descriptor: reads on it may sleep now, or no longer.
+fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
+    if cmd == libc::F_SETFL && result == 0 {
+        guarded((), || {
+            let Some(_guard) = context::enter() else { return };
+            table::note_blocking(fd);
+        });
+    }
+    result
+}
+
 macro_rules! fcntl {
     ($name:ident) => {
         $crate::interpose! {
@@ -261,9 +272,9 @@ macro_rules! fcntl {
                 match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
                     Steer::Answer(answer) => answer,
                     // SAFETY: as above.
-                    Steer::Pass => unsafe { real()(fd, cmd, arg) },
+                    Steer::Pass => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
                     // SAFETY: as above.
-                    Steer::With(arg) => unsafe { real()(fd, cmd, arg) },
+                    Steer::With(arg) => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
                     Steer::HideAsync => {
                         // SAFETY: as above.
                         let flags = unsafe { real()(fd, cmd, arg) };
@@ -296,6 +307,10 @@ crate::interpose! {
             guarded((), || drop(steer(fd, libc::F_SETOWN, 0)));
         }
         // SAFETY: as above.
-        unsafe { real()(fd, request, arg) }
+        let result = unsafe { real()(fd, request, arg) };
+        if flags & TRACKED != 0 && request == libc::FIONBIO {
+            return note_mode(fd, libc::F_SETFL, result);
+        }
+        result
     }
 }

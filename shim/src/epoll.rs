@@ -12,7 +12,7 @@ use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
 use crate::context::{self, Waiting};
-use crate::real::{answer, guarded, set_errno};
+use crate::real::{answer, guarded};
 use crate::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::{pollable, runtime, signals, table};
 
@@ -50,11 +50,7 @@ pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outc
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
         _ => read_event(event),
     };
-    Outcome::Done(event.and_then(|event| match checked_ctl(epfd, op, fd, event) {
-        Ok(done) => Ok(done),
-        Err(errno) => Err(errno),
-    }))
-    .or_kernel(epfd)
+    Outcome::Done(event.and_then(|event| checked_ctl(epfd, op, fd, event))).or_kernel(epfd)
 }
 
 fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
@@ -185,37 +181,54 @@ redhook::hook! {
     }
 }
 
-/// A wait's answer in the program's terms; acts on a pthread_cancel that ended it.
+extern "C-unwind" {
+    fn pthread_testcancel();
+}
+
+/// What a wait comes to in the program's terms.
+enum Answer {
+    Value(c_int),
+    Kernel,
+}
+
+/// Waits, as a cancellation point: acts on pthread_cancel before and during the wait, and goes on if
+/// the thread does not let itself be cancelled.
 ///
 /// # Safety
-/// May unwind by force: the callers' frames have no destructors.
-unsafe fn finish(result: Result<i32, Errno>) -> c_int {
-    extern "C-unwind" {
-        fn pthread_testcancel();
-    }
-    let cancelled =
-        context::with_thread(|thread| thread.cancelled.swap(false, std::sync::atomic::Ordering::SeqCst));
-    if cancelled {
-        // SAFETY: the caller's promise.
-        unsafe { pthread_testcancel() };
-    }
-    match result {
-        Ok(n) => n,
-        Err(errno) => {
-            set_errno(errno);
-            -1
+/// May unwind by force: this frame and its callers' have no destructors.
+unsafe fn cancellable(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout_ns: Option<u64>,
+    sigmask: *const u64,
+) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { pthread_testcancel() };
+    let deadline = timeout_ns.map(|ns| sys::now().saturating_add(ns));
+    let mut left = timeout_ns;
+    loop {
+        let outcome =
+            guarded(Outcome::Done(Err(Errno::EINTR)), || wait(epfd, events, maxevents, left, sigmask));
+        let Outcome::Done(result) = outcome else { return Answer::Kernel };
+        if result == Err(Errno::EINTR) && context::take_cancelled() {
+            // SAFETY: the caller's promise.
+            unsafe { pthread_testcancel() };
+            left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
+            continue;
         }
+        return Answer::Value(answer(result));
     }
 }
 
 crate::interpose! {
     /// epoll_wait(2).
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int |real| {
-        let wait = || wait(epfd, events, maxevents, milliseconds(timeout), std::ptr::null());
-        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
-            // SAFETY: no destructor in this frame; libc's own function.
-            Outcome::Done(result) => unsafe { finish(result) },
-            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
+        // SAFETY: no destructor in this frame; libc's own function.
+        match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), std::ptr::null()) } {
+            Answer::Value(value) => value,
+            // SAFETY: as above.
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
         }
     }
 }
@@ -223,11 +236,11 @@ crate::interpose! {
 crate::interpose! {
     /// epoll_pwait(2).
     fn epoll_pwait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t) -> c_int |real| {
-        let wait = || wait(epfd, events, maxevents, milliseconds(timeout), sigmask.cast());
-        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
+        // SAFETY: as above.
+        match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), sigmask.cast()) } {
+            Answer::Value(value) => value,
             // SAFETY: as above.
-            Outcome::Done(result) => unsafe { finish(result) },
-            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }
 }
@@ -235,14 +248,15 @@ crate::interpose! {
 crate::interpose! {
     /// epoll_pwait2(2).
     fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: *const timespec, sigmask: *const sigset_t) -> c_int |real| {
-        let wait = || match nanoseconds(timeout) {
-            Ok(ns) => wait(epfd, events, maxevents, ns, sigmask.cast()),
-            Err(errno) => Outcome::Done(Err(errno)),
+        let timeout_ns = match guarded(Err(Errno::EFAULT), || nanoseconds(timeout)) {
+            Ok(ns) => ns,
+            Err(errno) => return answer(Err(errno)),
         };
-        match guarded(Outcome::Done(Err(Errno::EINTR)), wait) {
+        // SAFETY: as above.
+        match unsafe { cancellable(epfd, events, maxevents, timeout_ns, sigmask.cast()) } {
+            Answer::Value(value) => value,
             // SAFETY: as above.
-            Outcome::Done(result) => unsafe { finish(result) },
-            Outcome::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }
 }

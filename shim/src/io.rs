@@ -3,6 +3,7 @@
 //! - An epoll descriptor can be neither read nor written: EINVAL, though it is an eventfd beneath.
 //! - Files that are polled for an edge-triggered item: a read or write that used up what there was
 //!   makes the next readiness a new edge. Reads and writes of an eventfd are wakeups of it.
+//! - A read that sleeps on a watched socket keeps the kernel from signalling what ends the sleep.
 //! - Descriptors that come in by SCM_RIGHTS are shared with their sender.
 //!
 //! Any other descriptor costs one load.
@@ -14,7 +15,7 @@ use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
-use crate::table::{self, EPOLL, EVENTFD, IO};
+use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, TRACKED};
 use crate::{context, runtime};
 
 #[derive(Clone, Copy)]
@@ -54,6 +55,30 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
     set_errno(Errno::new(errno));
 }
 
+/// Whether a read that is about to begin will sleep.
+#[cold]
+fn would_block(fd: c_int, way: Way) -> bool {
+    let Way::In = way else { return false };
+    let mut now = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
+    sys::ppoll(&mut now, Some(0), None) == Ok(0)
+}
+
+/// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
+#[cold]
+fn note_blocked(fd: c_int) {
+    let errno = errno();
+    guarded((), || {
+        if runtime::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter() else { return };
+        if let Some(file) = table::get(fd) {
+            file.wake(READ_SIDE);
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
 /// Files that came with a message are shared with its sender.
 #[cold]
 fn note_received(msg: *const msghdr) {
@@ -85,7 +110,7 @@ macro_rules! transfer {
                 /// Passed on to libc, and noted where it is of interest.
                 fn $name($fd: c_int $(, $arg: $type)*) -> $ret |real| {
                     let flags = table::flags($fd);
-                    if flags & (EPOLL | IO) == 0 {
+                    if flags & (EPOLL | IO | BLOCKING) == 0 {
                         // SAFETY: libc's own function; no destructor in this frame.
                         return unsafe { real()($fd $(, $arg)*) };
                     }
@@ -93,9 +118,15 @@ macro_rules! transfer {
                         set_errno(Errno::EINVAL);
                         return -1;
                     }
+                    let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
                     // SAFETY: as above.
                     let got = unsafe { real()($fd $(, $arg)*) };
-                    note($fd, Way::$way, got as ssize_t);
+                    if blocks {
+                        note_blocked($fd);
+                    }
+                    if flags & IO != 0 {
+                        note($fd, Way::$way, got as ssize_t);
+                    }
                     got
                 }
             }
@@ -141,6 +172,26 @@ crate::interpose! {
             note(fd, Way::In, got);
         }
         got
+    }
+}
+
+crate::interpose! {
+    /// shutdown(2). The socket's own side is woken by it, without a signal.
+    fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let done = unsafe { real()(fd, how) };
+        if done == 0 && table::flags(fd) & TRACKED != 0 {
+            guarded((), || {
+                if runtime::is_vfork_child() {
+                    return;
+                }
+                let Some(_guard) = context::enter() else { return };
+                if let Some(file) = table::get(fd) {
+                    file.wake(0);
+                }
+            });
+        }
+        done
     }
 }
 

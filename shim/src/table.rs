@@ -32,6 +32,9 @@ pub const IO: u8 = 16;
 /// It is an eventfd: its reads and writes are wakeups.
 pub const EVENTFD: u8 = 32;
 
+/// A socket without O_NONBLOCK: a read that sleeps on it hides a wakeup.
+pub const BLOCKING: u8 = 64;
+
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
 
@@ -141,6 +144,7 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     ENTRIES.insert(fd, Entry { file: file.clone(), identity });
     let anonymous = stat.st_mode & libc::S_IFMT == 0;
     set(fd, TRACKED | if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 });
+    note_blocking(fd);
     Ok(file)
 }
 
@@ -149,6 +153,24 @@ fn is_eventfd(fd: i32) -> bool {
     let mut link = [0u8; 64];
     let read = sys::readlink(path.as_bytes(), &mut link).unwrap_or(0);
     link[..read].starts_with(b"anon_inode:[eventfd]")
+}
+
+/// Looks whether reads on the number can sleep.
+pub fn note_blocking(fd: i32) {
+    let socket = sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK);
+    let nonblocking = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK != 0);
+    match get(fd) {
+        Some(file) if socket => {
+            for fd in numbers_of(&file) {
+                if nonblocking {
+                    unset(fd, BLOCKING);
+                } else {
+                    set(fd, BLOCKING);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Has the program's reads and writes on the file's numbers noted.
@@ -202,7 +224,7 @@ pub fn closing(fd: i32) -> Closing {
 
 /// The number no longer stands for its file.
 pub fn forget(fd: i32) {
-    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD);
+    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING);
     let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
     if file.put() {
         release_file(&file);

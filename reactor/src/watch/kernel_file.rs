@@ -2,7 +2,7 @@
 //!
 //! | source | for | told by |
 //! |---|---|---|
-//! | `Signal` | files of this process alone that keep O_ASYNC | signals; a poller entry for the room to write where signals do not tell of it |
+//! | `Signal` | files of this process alone that keep O_ASYNC | signals; a poller entry for what signals leave out (`gaps_of`) |
 //! | `Poll` | everything else | the poller |
 //!
 //! A file is armed with its first item and stays so until its last item or descriptor goes.
@@ -15,6 +15,7 @@ use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
+use crate::watch::poller::Gaps;
 use crate::watch::Watch;
 
 /// Who else has the open file description.
@@ -39,8 +40,8 @@ struct State {
     /// The descriptor by which it was armed, which is what `si_fd` will say.
     armed_as: Option<i32>,
     items: usize,
-    /// Whether signals leave out the room to write.
-    write_by_poll: bool,
+    /// What its signals leave out.
+    gaps: Gaps,
 }
 
 /// A file of the kernel's.
@@ -59,7 +60,7 @@ impl KernelFile {
             Ownership::Alone => Source::Unknown,
             Ownership::Shared => Source::Poll,
         };
-        let state = State { source, armed_as: None, items: 0, write_by_poll: false };
+        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default() };
         Self { watch, fd: AtomicI32::new(fd), wants_io: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -137,7 +138,7 @@ impl KernelFile {
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
-            let key = self.watch().poller.attach(file, &item, events, false);
+            let key = self.watch().poller.attach(file, &item, events, None);
             ep.rewatch(item.id, key);
             if events & !EP_PRIVATE_BITS != 0 {
                 self.settle(key, Settled { events, revents: 0, queued: false });
@@ -189,16 +190,16 @@ impl Device for KernelFile {
         if state.source == Source::Unknown {
             if self.arm(&mut state, file) {
                 state.source = Source::Signal;
-                state.write_by_poll = signals_miss_writability(self.fd());
+                state.gaps = gaps_of(self.fd());
             } else {
                 state.source = Source::Poll;
             }
         } else if state.source == Source::Signal && state.armed_as.is_none() && !self.arm(&mut state, file) {
             state.source = Source::Poll;
         }
-        let (by_poll, write_by_poll) = (state.source == Source::Poll, state.write_by_poll);
+        let (by_poll, gaps) = (state.source == Source::Poll, state.gaps);
         drop(state);
-        if !by_poll && !write_by_poll {
+        if !by_poll && !gaps.any() {
             return NO_KEY;
         }
         if by_poll {
@@ -207,7 +208,7 @@ impl Device for KernelFile {
                 self.wants_io.store(true, Ordering::Relaxed);
             }
         }
-        self.watch().poller.attach(file, item, events, !by_poll)
+        self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps))
     }
 
     fn settle(&self, key: u32, settled: Settled) {
@@ -236,7 +237,7 @@ impl Device for KernelFile {
     fn release(&self) {
         let mut state = self.state.lock();
         self.disarm(&mut state);
-        let by_poll = state.source == Source::Poll || state.write_by_poll;
+        let by_poll = state.source == Source::Poll || state.gaps.any();
         drop(state);
         if by_poll && self.watch.get().is_some() {
             // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
@@ -245,18 +246,18 @@ impl Device for KernelFile {
     }
 }
 
-/// Whether the file may become writable with no signal: unix streams signal room only after a write
-/// that failed, terminals rarely at all.
-fn signals_miss_writability(fd: i32) -> bool {
-    let Ok(stat) = sys::fstat(fd) else { return true };
+/// What the signals of a file leave out: unix streams signal room to write only after a write that
+/// failed, terminals rarely, and terminals never a hang-up.
+fn gaps_of(fd: i32) -> Gaps {
+    let Ok(stat) = sys::fstat(fd) else { return Gaps { write: true, hangup: true } };
     match stat.st_mode & libc::S_IFMT {
-        libc::S_IFIFO => false,
+        libc::S_IFIFO => Gaps::default(),
         libc::S_IFSOCK => {
             let kind = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
             let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
             let inet = matches!(domain, Ok(libc::AF_INET | libc::AF_INET6));
-            !inet && kind != Ok(libc::SOCK_DGRAM)
+            Gaps { write: !inet && kind != Ok(libc::SOCK_DGRAM), hangup: false }
         }
-        _ => true,
+        _ => Gaps { write: true, hangup: true },
     }
 }

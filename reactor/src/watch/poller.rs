@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `Level` | the item is not on the ready list | – |
 //! | `Edge` | not on the ready list, for the bits not seen yet | they are found to have fallen, or the program drained the file |
-//! | `Write` | the file was found not writable (its signals tell only of reading) | – |
+//! | `Gaps` | for what its signals leave out: the room to write while there is none, hang-ups until seen | – |
 //!
 //! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
 //!
@@ -22,7 +22,22 @@ use crate::uapi::*;
 pub(super) enum Mode {
     Level,
     Edge,
-    Write,
+    Gaps,
+}
+
+/// What a file's signals leave out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gaps {
+    /// The room to write.
+    pub(super) write: bool,
+    /// Hang-ups and errors.
+    pub(super) hangup: bool,
+}
+
+impl Gaps {
+    pub(super) fn any(self) -> bool {
+        self.write || self.hangup
+    }
 }
 
 #[derive(Debug)]
@@ -30,6 +45,7 @@ struct Entry {
     file: Arc<File>,
     item: ItemRef,
     mode: Mode,
+    gaps: Gaps,
     /// The bits to ask for.
     mask: u32,
     /// The bits that an edge-triggered item was told of and that have not fallen since.
@@ -45,9 +61,25 @@ impl Entry {
         self.mask & !self.seen
     }
 
+    /// The bits to ask for, given what was found.
+    fn mask_of(&self, settled: Settled) -> u32 {
+        if settled.events & !EP_PRIVATE_BITS == 0 {
+            return 0;
+        }
+        let bits = settled.events & POLL_BITS;
+        if self.mode != Mode::Gaps {
+            return bits;
+        }
+        let (write, hangup) = (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND, EPOLLHUP | EPOLLERR);
+        let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
+        let write = if self.gaps.write && !has(write) { bits & write } else { 0 };
+        let hangup = if self.gaps.hangup && !has(hangup) { hangup } else { 0 };
+        write | hangup
+    }
+
     /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
     fn can_sleep(&self) -> bool {
-        self.armed && self.wants() & POLL_BITS != 0 && self.seen & (EPOLLHUP | EPOLLERR) == 0
+        self.armed && self.wants() != 0 && self.seen & (EPOLLHUP | EPOLLERR) == 0
     }
 }
 
@@ -67,21 +99,16 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32, write_only: bool) -> u32 {
-        let mode = match (write_only, events & EPOLLET != 0) {
-            (true, _) => Mode::Write,
-            (false, true) => Mode::Edge,
-            (false, false) => Mode::Level,
+    /// `gaps`: the file tells by signals all but this; None: it is told by asking alone.
+    pub(super) fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
+        let mode = match gaps {
+            Some(_) => Mode::Gaps,
+            None if events & EPOLLET != 0 => Mode::Edge,
+            None => Mode::Level,
         };
-        let entry = Entry {
-            file: file.clone(),
-            item: item.clone(),
-            mode,
-            mask: mask_of(mode, events),
-            seen: 0,
-            armed: false,
-            queued: false,
-        };
+        let gaps = gaps.unwrap_or_default();
+        let (file, item) = (file.clone(), item.clone());
+        let entry = Entry { file, item, mode, gaps, mask: 0, seen: 0, armed: false, queued: false };
         self.entries.lock().insert(entry) as u32
     }
 
@@ -91,19 +118,16 @@ impl Poller {
         let Some(entry) = entries.get_mut(key as usize) else { return false };
         let was = entry.can_sleep();
         let events = settled.events;
-        if entry.mode != Mode::Write {
+        if entry.mode != Mode::Gaps {
             entry.mode = if events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
         }
-        entry.mask = mask_of(entry.mode, events);
+        entry.mask = entry.mask_of(settled);
         entry.queued = settled.queued;
-        entry.seen = 0;
         entry.armed = entry.mask != 0 && !settled.queued;
-        match entry.mode {
-            Mode::Level => {}
-            Mode::Edge if settled.queued => {}
-            Mode::Edge => entry.seen = settled.revents & entry.mask,
-            Mode::Write => entry.armed &= settled.revents & (WRITE_SIDE | EPOLLNVAL) == 0,
-        }
+        entry.seen = match entry.mode {
+            Mode::Edge if !settled.queued => settled.revents & entry.mask,
+            _ => 0,
+        };
         let rouse = entry.can_sleep() && !was;
         if rouse {
             self.generation.fetch_add(1, Ordering::SeqCst);
@@ -185,14 +209,5 @@ impl Poller {
                 fired.push(Fired { fd: entry.file.fd(), item: entry.item.clone(), key: fresh });
             }
         }
-    }
-}
-
-fn mask_of(mode: Mode, events: u32) -> u32 {
-    let bits = events & POLL_BITS;
-    match mode {
-        _ if events & !EP_PRIVATE_BITS == 0 => 0,
-        Mode::Write => bits & (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND),
-        _ => bits,
     }
 }
