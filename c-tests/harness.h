@@ -215,9 +215,11 @@ static inline struct sockaddr_in bind_loopback(int fd)
     return at;
 }
 
+// Accepted sockets inherit TCP_NODELAY.
 static inline int tcp_listener(struct sockaddr_in *at)
 {
-    int fd = OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    int fd = OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), one = 1;
+    OK(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
     *at = bind_loopback(fd);
     OK(listen(fd, 64));
     return fd;
@@ -243,10 +245,9 @@ static inline int accept_one(int listener)
 static inline void tcp_pair(int fd[2])
 {
     struct sockaddr_in at;
-    int listener = tcp_listener(&at), one = 1;
+    int listener = tcp_listener(&at);
     fd[0] = tcp_connect(&at);
     fd[1] = accept_one(listener);
-    OK(setsockopt(fd[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
     OK(close(listener));
 }
 

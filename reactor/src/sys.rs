@@ -222,6 +222,34 @@ pub fn move_high(fd: i32) -> i32 {
     fd
 }
 
+/// Runs `work` with the limit of descriptors raised, as far as the hard limit lets it: what is opened
+/// meanwhile by `move_high` lies above all the numbers that the program can get.
+pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
+    let mut limit = [0u64; 2];
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limit.as_mut_ptr());
+    let raised = [limit[1].min(limit[0] + 64), limit[1]];
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0);
+    let done = work();
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, limit.as_ptr(), 0);
+    done
+}
+
+/// How much there is to read: bytes, or for a datagram socket the memory that what waits takes. It
+/// grows when something arrives.
+pub fn readable_amount(fd: i32) -> u64 {
+    let domain = getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
+    let kind = getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
+    if matches!(domain, Ok(libc::AF_INET | libc::AF_INET6)) && kind != Ok(libc::SOCK_STREAM) {
+        // Linux: SO_MEMINFO, of which the first word is SK_MEMINFO_RMEM_ALLOC.
+        return getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap_or(0) as u64;
+    }
+    let mut bytes = 0i32;
+    match call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)) {
+        Ok(_) => bytes as u64,
+        Err(_) => 0,
+    }
+}
+
 /// `openat(2)` below the working directory.
 pub fn open(path: &std::ffi::CStr, flags: i32, mode: u32) -> Result<i32, Errno> {
     call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode).map(|fd| fd as i32)

@@ -15,7 +15,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use crate::sys;
 
 const AWAKE: u32 = 0;
@@ -48,7 +48,8 @@ impl Sleepers {
 #[derive(Debug)]
 pub struct Waiter {
     state: AtomicU32,
-    kick: AtomicI32,
+    /// Where the number of the eventfd stands that ends the sleep in ppoll.
+    kick: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
     sleepers: &'static Sleepers,
 }
@@ -58,7 +59,7 @@ impl Waiter {
     pub fn new(sleepers: &'static Sleepers) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicU32::new(AWAKE),
-            kick: AtomicI32::new(-1),
+            kick: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
             sleepers,
         })
@@ -77,7 +78,9 @@ impl Waiter {
                 sys::futex_wake(&self.state, 1);
             }
             PPOLL => {
-                let _ = sys::write(self.kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+                // SAFETY: `begin_ppoll` stored a reference that lives for ever.
+                let kick = unsafe { &*self.kick.load(Ordering::SeqCst) };
+                let _ = sys::write(kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
             }
             _ => {}
         }
@@ -101,8 +104,8 @@ impl Waiter {
 
     /// Says that the thread is about to sleep in ppoll with `kick` among its descriptors.
     /// False: it was woken already and must not sleep.
-    pub fn begin_ppoll(&self, kick: i32) -> bool {
-        self.kick.store(kick, Ordering::SeqCst);
+    pub fn begin_ppoll(&self, kick: &'static AtomicI32) -> bool {
+        self.kick.store(std::ptr::from_ref(kick).cast_mut(), Ordering::SeqCst);
         self.transit(AWAKE, PPOLL)
     }
 

@@ -51,6 +51,9 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
         if now[0].revents & poll == 0 {
             device.drained(&file, bits);
         }
+        if let Way::Out = way {
+            device.written(&file);
+        }
     });
     set_errno(Errno::new(errno));
 }

@@ -137,14 +137,18 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     if flags(fd) & OURS != 0 || slot(fd).is_none() {
         return Err(Errno::EBADF);
     }
-    let shared = flags(fd) & INHERITED != 0;
+    let status = sys::fcntl(fd, libc::F_GETFL, 0)?;
+    // With O_ASYNC the program has signals of its own on it.
+    let shared = flags(fd) & INHERITED != 0 || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
     let device = KernelFile::new(&runtime::WATCH, fd, ownership);
     let file = File::new(fd, Kind::Device(Box::new(device)));
     ENTRIES.insert(fd, Entry { file: file.clone(), identity });
     let anonymous = stat.st_mode & libc::S_IFMT == 0;
     set(fd, TRACKED | if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 });
-    note_blocking(fd);
+    if stat.st_mode & libc::S_IFMT == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 {
+        set(fd, BLOCKING);
+    }
     Ok(file)
 }
 

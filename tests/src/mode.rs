@@ -48,11 +48,7 @@ pub fn library() -> PathBuf {
         Some(path) => PathBuf::from(path),
         None => target_dir().join("release/libglasspoll.so"),
     };
-    assert!(
-        path.is_file(),
-        "{} is missing: run `cargo build --release` first",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is missing: run `cargo build --release` first", path.display());
     path
 }
 

@@ -82,10 +82,7 @@ pub fn command(mode: Mode, dir: &Path) -> Command {
 
 /// Runs `nginx -s signal`: `reload`, `quit` or `stop`.
 pub fn signal(mode: Mode, dir: &Path, signal: &str) {
-    let output = run(
-        command(mode, dir).args(["-s", signal]),
-        Duration::from_secs(10),
-    );
+    let output = run(command(mode, dir).args(["-s", signal]), Duration::from_secs(10));
     assert_eq!(output.stderr, "");
     output.success();
 }

@@ -47,11 +47,7 @@ pub fn may_have(names: &[&str]) -> bool {
 }
 
 fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let missing: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| find(name).is_none())
-        .collect();
+    let missing: Vec<&str> = names.iter().copied().filter(|name| find(name).is_none()).collect();
     if !missing.is_empty() {
         eprintln!("SKIPPED, not installed: {}", missing.join(" "));
     }

@@ -54,12 +54,7 @@ pub fn start(command: &mut Command, input: &str) -> Running {
         .process_group(0)
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    Running {
-        what: format!("{command:?}"),
-        child,
-        stdout,
-        stderr,
-    }
+    Running { what: format!("{command:?}"), child, stdout, stderr }
 }
 
 fn scratch() -> fs::File {
@@ -92,11 +87,7 @@ impl Running {
                 text(&self.stderr),
             );
         };
-        Output {
-            status,
-            stdout: self.stdout_so_far(),
-            stderr: text(&self.stderr),
-        }
+        Output { status, stdout: self.stdout_so_far(), stderr: text(&self.stderr) }
     }
 
     /// Whether it has not ended yet.

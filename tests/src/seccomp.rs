@@ -26,10 +26,7 @@ const NUMBER: u32 = 0;
 
 /// Forbids epoll and io_uring to this process for good, on pain of death.
 pub fn forbid_epoll() -> io::Result<()> {
-    let mut filter = vec![statement(
-        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
-        NUMBER,
-    )];
+    let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, NUMBER)];
     for number in FORBIDDEN {
         let number = u32::try_from(*number).expect("a system call number");
         // Equal: go on with the next line, which kills. Else: jump over it.
@@ -45,12 +42,7 @@ pub fn forbid_epoll() -> io::Result<()> {
 
 fn statement(code: u32, k: u32) -> libc::sock_filter {
     let code = u16::try_from(code).expect("a BPF code");
-    libc::sock_filter {
-        code,
-        jt: 0,
-        jf: 0,
-        k,
-    }
+    libc::sock_filter { code, jt: 0, jf: 0, k }
 }
 
 fn install(filter: &mut [libc::sock_filter]) -> io::Result<()> {

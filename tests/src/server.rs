@@ -47,12 +47,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Server {
-            child,
-            stdout,
-            stderr,
-            port,
-        }
+        Server { child, stdout, stderr, port }
     }
 
     /// The pid of what was started.
@@ -89,8 +84,7 @@ impl Server {
 
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
-        wait(&mut self.child, STOP_LIMIT)
-            .unwrap_or_else(|| panic!("still running after {STOP_LIMIT:?}"))
+        wait(&mut self.child, STOP_LIMIT).unwrap_or_else(|| panic!("still running after {STOP_LIMIT:?}"))
     }
 
     /// Asks it to end by SIGTERM; checks that it ends, and with status 0.

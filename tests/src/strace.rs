@@ -31,8 +31,5 @@ pub fn command(mode: Mode, which: &str, log: &Path, arguments: &[String]) -> Com
 /// two counts once; the ends of processes do not count.
 pub fn calls(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).expect("strace writes its log");
-    text.lines()
-        .filter(|line| !line.contains("<... ") && !line.contains("+++ "))
-        .map(str::to_owned)
-        .collect()
+    text.lines().filter(|line| !line.contains("<... ") && !line.contains("+++ ")).map(str::to_owned).collect()
 }

@@ -42,14 +42,8 @@ fn ls_and_bash_do_not_notice() {
     check_same(dir.path(), &["ls", "-l", "/"]);
     check_same(dir.path(), &["ls", "/does/not/exist"]);
     check_same(dir.path(), &["bash", "-c", "true"]);
-    check_same(
-        dir.path(),
-        &["bash", "-c", "echo out; echo err >&2; exit 3"],
-    );
-    check_same(
-        dir.path(),
-        &["bash", "-c", "ls / | sort -r | (read a; echo $a)"],
-    );
+    check_same(dir.path(), &["bash", "-c", "echo out; echo err >&2; exit 3"]);
+    check_same(dir.path(), &["bash", "-c", "ls / | sort -r | (read a; echo $a)"]);
     check_same(dir.path(), &["bash", "-c", "kill -TERM $$"]);
 }
 

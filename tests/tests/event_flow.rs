@@ -2,7 +2,7 @@
 
 use glasspoll_tests::flow::{self, Line};
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::eventually;
+use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::{program, redis, Mode, Server};
 use std::fs;
 use std::io::{Read, Write};
@@ -34,15 +34,8 @@ fn get(server: &Server) {
 }
 
 /// The first line from `*from` on that is `station` and `fits`; moves behind it.
-fn next<'a>(
-    lines: &'a [Line],
-    from: &mut usize,
-    station: &str,
-    fits: impl Fn(&Line) -> bool,
-) -> &'a Line {
-    let found = lines[*from..]
-        .iter()
-        .position(|line| line.station() == station && fits(line));
+fn next<'a>(lines: &'a [Line], from: &mut usize, station: &str, fits: impl Fn(&Line) -> bool) -> &'a Line {
+    let found = lines[*from..].iter().position(|line| line.station() == station && fits(line));
     let Some(step) = found else {
         panic!("no {station} after line {from} of {lines:#?}");
     };
@@ -64,16 +57,14 @@ fn the_log_tells_the_story_of_a_request_in_order() {
     ];
     let mut server = redis_with(&settings, dir.path());
     let log = dir.path().join(format!("log.{}", server.pid()));
-    let closed = || {
-        let of_clients = |line: &&Line| line.station() == "release";
-        flow::read(&log).iter().filter(of_clients).count()
-    };
+    let deleted = |line: &Line| line.station() == "ctl" && line.text("op") == "DEL";
+    let closed = || flow::read(&log).iter().filter(|line| deleted(line)).count();
     // The connection that saw the server start has to be gone first.
-    eventually("the first connection is released", LIMIT, || closed() >= 1);
+    eventually("redis closes the first connection", LIMIT, || closed() >= 1);
     let mut at = flow::read(&log).len();
     let before = closed();
     get(&server);
-    eventually("the connection is released", LIMIT, || closed() > before);
+    eventually("redis closes the connection", LIMIT, || closed() > before);
     server.stop();
 
     let lines = flow::read(&log);
@@ -84,32 +75,45 @@ fn the_log_tells_the_story_of_a_request_in_order() {
     let (epfd, fd) = (add.number("epfd"), add.number("fd"));
     assert!(epfd.is_some() && fd.is_some(), "{add:?}");
     assert_eq!(add.text("result"), "0", "{add:?}");
-    assert!(
-        add.text("events").split('|').any(|bit| bit == "IN"),
-        "{add:?}"
-    );
+    assert!(add.text("events").split('|').any(|bit| bit == "IN"), "{add:?}");
 
     let ours = |line: &Line| line.number("fd") == fd;
     let wakeup = next(&lines, &mut at, "wakeup", ours);
     assert!(!wakeup.text("source").is_empty(), "{wakeup:?}");
     let ready = next(&lines, &mut at, "ready", ours);
-    assert!(
-        ["rdllist", "ovflist"].contains(&ready.text("list").as_str()),
-        "{ready:?}"
-    );
+    assert!(["rdllist", "ovflist"].contains(&ready.text("list").as_str()), "{ready:?}");
     let deliver = next(&lines, &mut at, "deliver", ours);
     assert_eq!(deliver.number("epfd"), epfd);
     assert_eq!(deliver.text("data"), add.text("data"));
     assert_eq!(deliver.text("events"), "IN");
-    assert!(
-        deliver.number("ready_ns").is_some_and(|ns| ns >= 0),
-        "{deliver:?}"
-    );
+    assert!(deliver.number("ready_ns").is_some_and(|ns| ns >= 0), "{deliver:?}");
     let in_epfd = |line: &Line| line.number("epfd") == epfd;
     let back = next(&lines, &mut at, "wait_return", in_epfd);
     assert_eq!(back.number("n"), Some(1), "{back:?}");
     next(&lines, &mut at, "wait_enter", in_epfd);
-    next(&lines, &mut at, "release", ours);
+    next(&lines, &mut at, "ctl", |line| ours(line) && deleted(line));
+}
+
+#[test]
+fn the_log_tells_of_a_file_closed_while_it_was_watched() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("log");
+    let script = "import os, select; r, w = os.pipe(); ep = select.epoll(); ep.register(r, 1); os.close(r)";
+    let mut command = Mode::Preloaded.command(program::path("python3"));
+    command.args(["-c", script]).env("GLASSPOLL_LOG", "trace");
+    command.env("GLASSPOLL_LOG_FILE", &log).env("GLASSPOLL_LOG_FORMAT", "json");
+    run(&mut command, LIMIT).success();
+
+    let lines = flow::read(&log);
+    let mut at = 0;
+    let epfd = next(&lines, &mut at, "create", |_| true).number("epfd");
+    let add = next(&lines, &mut at, "ctl", |line| line.text("op") == "ADD");
+    assert_eq!(add.number("epfd"), epfd);
+    let release = next(&lines, &mut at, "release", |line| line.number("fd") == add.number("fd"));
+    assert_eq!(release.number("items"), Some(1));
 }
 
 #[test]
@@ -119,10 +123,7 @@ fn the_log_file_is_readable_by_its_owner_alone() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let pattern = dir.path().join("log.%p");
-    let settings = [
-        ("GLASSPOLL_LOG", "trace"),
-        ("GLASSPOLL_LOG_FILE", pattern.to_str().expect("UTF-8")),
-    ];
+    let settings = [("GLASSPOLL_LOG", "trace"), ("GLASSPOLL_LOG_FILE", pattern.to_str().expect("UTF-8"))];
     let mut server = redis_with(&settings, dir.path());
     get(&server);
     let log = dir.path().join(format!("log.{}", server.pid()));
@@ -150,8 +151,5 @@ fn the_log_goes_to_stderr_as_text_unless_told_otherwise() {
     for part in ["epfd=", "fd=", "events=", "ready_ns=", &pid, "tid="] {
         assert!(deliver.contains(part), "no {part} in {deliver}");
     }
-    assert!(
-        !server.stdout().contains("glasspoll"),
-        "stdout is redis's own"
-    );
+    assert!(!server.stdout().contains("glasspoll"), "stdout is redis's own");
 }

@@ -21,11 +21,7 @@ fn check_script(interpreter: &str, name: &str, script: &str) {
 #[test]
 fn python_asyncio_echoes() {
     if program::have(&["python3"]) {
-        check_script(
-            "python3",
-            "echo.py",
-            include_str!("programs/asyncio_echo.py"),
-        );
+        check_script("python3", "echo.py", include_str!("programs/asyncio_echo.py"));
     }
 }
 

@@ -52,9 +52,7 @@ fn nginx_sends_a_large_file_byte_for_byte_to_several_clients() {
     }
     let _turn = turn::take();
     let mut file = vec![0; 10_000_000];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut file))
-        .expect("random bytes");
+    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut file)).expect("random bytes");
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let mut server = nginx::start(mode, dir.path(), 2);
@@ -73,10 +71,7 @@ fn nginx_sends_a_large_file_byte_for_byte_to_several_clients() {
                     let mut answer = Vec::new();
                     stream.read_to_end(&mut answer).expect("nginx answers");
                     let head = answer.len() - file.len();
-                    assert!(
-                        answer.starts_with(b"HTTP/1.1 200 OK\r\n"),
-                        "client {client}"
-                    );
+                    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "client {client}");
                     assert!(answer[..head].ends_with(b"\r\n\r\n"), "client {client}");
                     assert!(answer[head..] == file[..], "client {client}: bytes differ");
                 });

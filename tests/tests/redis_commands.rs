@@ -16,9 +16,8 @@ fn redis_subscribers_get_every_message() {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let mut server = redis::start(mode, dir.path());
-        let subscribers: Vec<_> = (0..3)
-            .map(|_| start(&mut redis::cli(&server, &["SUBSCRIBE", "news"]), ""))
-            .collect();
+        let subscribers: Vec<_> =
+            (0..3).map(|_| start(&mut redis::cli(&server, &["SUBSCRIBE", "news"]), "")).collect();
         eventually("all have subscribed", LIMIT, || {
             redis::ask(&server, &["PUBSUB", "NUMSUB", "news"]).ends_with('3')
         });
@@ -32,9 +31,7 @@ fn redis_subscribers_get_every_message() {
 
         for subscriber in &subscribers {
             let count = |text: String| text.matches("message-").count();
-            eventually("all messages arrive", LIMIT, || {
-                count(subscriber.stdout_so_far()) == 1000
-            });
+            eventually("all messages arrive", LIMIT, || count(subscriber.stdout_so_far()) == 1000);
             let stdout = subscriber.stdout_so_far();
             let got = stdout.lines().filter(|line| line.starts_with("message-"));
             let sent = (0..1000).map(|number| format!("message-{number}"));

@@ -70,9 +70,7 @@ fn redis_saves_by_fork_under_load_and_the_data_survive_a_kill() {
 
         let arguments = ["-q", "-t", "set", "-n", "300000", "-r", "50000", "-d", "64"];
         let mut load = start(&mut redis::benchmark(&server, &arguments), "");
-        eventually("keys are there", Duration::from_secs(20), || {
-            redis::ask(&server, &["DBSIZE"]) != "0"
-        });
+        eventually("keys are there", Duration::from_secs(20), || redis::ask(&server, &["DBSIZE"]) != "0");
         save();
         assert!(load.is_running(), "the load ended before the save");
         let stdout = load.finish(LIMIT).success();

@@ -88,6 +88,19 @@ impl KernelFile {
         self.watch().poller.drained(file.id(), bits);
     }
 
+    /// The program wrote: the file may be full now.
+    pub fn written(&self, file: &File) {
+        self.watch().poller.written(file.id());
+    }
+
+    fn note_io(&self, state: &State, events: u32) {
+        let edges = events & EPOLLET != 0 && state.source == Source::Poll;
+        let room = events & EPOLLET != 0 && events & EPOLLOUT != 0 && state.gaps.write;
+        if edges || room {
+            self.wants_io.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The file is to be reached by `fd`, for the descriptor `gone` is about to be closed.
     pub fn moved(&self, file: &Arc<File>, gone: i32, fd: i32) {
         self.fd.store(fd, Ordering::Release);
@@ -198,15 +211,13 @@ impl Device for KernelFile {
             state.source = Source::Poll;
         }
         let (by_poll, gaps) = (state.source == Source::Poll, state.gaps);
+        self.note_io(&state, events);
         drop(state);
         if !by_poll && !gaps.any() {
             return NO_KEY;
         }
         if by_poll {
             trace::arm(self.fd(), "poll");
-            if events & EPOLLET != 0 {
-                self.wants_io.store(true, Ordering::Relaxed);
-            }
         }
         self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps))
     }
@@ -215,8 +226,8 @@ impl Device for KernelFile {
         if key == NO_KEY {
             return;
         }
-        if settled.events & EPOLLET != 0 && self.state.lock().source == Source::Poll {
-            self.wants_io.store(true, Ordering::Relaxed);
+        if settled.events & EPOLLET != 0 {
+            self.note_io(&self.state.lock(), settled.events);
         }
         if self.watch().poller.settle(key, settled) {
             self.watch().rouse();

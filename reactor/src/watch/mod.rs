@@ -32,7 +32,7 @@ use dashmap::DashMap;
 
 use crate::file::File;
 use crate::poll::{Slept, Watcher};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::wait_queue::{Sleepers, Waiter};
 use helper::Helper;
@@ -63,11 +63,29 @@ struct Bed {
     serial: AtomicU32,
     /// An eventfd that ends the sleep.
     kick: AtomicI32,
+    /// The thread in ppoll, by an address of its own.
+    sleeper: AtomicUsize,
+    /// How many wait for it to get up.
+    quiescing: AtomicU32,
+}
+
+thread_local! {
+    static MARK: u8 = const { 0 };
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
 impl Bed {
     fn new() -> Self {
-        Self { serial: AtomicU32::new(0), kick: AtomicI32::new(-1) }
+        Self {
+            serial: AtomicU32::new(0),
+            kick: AtomicI32::new(-1),
+            sleeper: AtomicUsize::new(0),
+            quiescing: AtomicU32::new(0),
+        }
     }
 
     fn kick(&self) {
@@ -78,6 +96,33 @@ impl Bed {
     fn asleep(&self) -> Option<u32> {
         let serial = self.serial.load(Ordering::SeqCst);
         (serial % 2 == 1).then_some(serial)
+    }
+
+    fn lie_down(&self) {
+        self.sleeper.store(this_thread(), Ordering::SeqCst);
+        self.serial.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn get_up(&self) {
+        self.serial.fetch_add(1, Ordering::SeqCst);
+        if self.quiescing.load(Ordering::SeqCst) != 0 {
+            sys::futex_wake(&self.serial, i32::MAX);
+        }
+    }
+
+    /// Returns once a sleep that is under way has ended. A signal handler that interrupted this
+    /// thread's own sleep need not wait: the call it interrupted holds on to nothing any more.
+    fn quiesce(&self) {
+        let Some(serial) = self.asleep() else { return };
+        if self.sleeper.load(Ordering::SeqCst) == this_thread() {
+            return;
+        }
+        self.quiescing.fetch_add(1, Ordering::SeqCst);
+        while self.asleep() == Some(serial) {
+            self.kick();
+            sys::relax(&self.serial, serial);
+        }
+        self.quiescing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -132,12 +177,14 @@ impl Watch {
 
     fn open(&self) -> Result<(), Errno> {
         self.pid.store(sys::getpid(), Ordering::SeqCst);
-        self.signals.open()?;
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            let kick = sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
-            bed.kick.store(sys::move_high(kick), Ordering::SeqCst);
-        }
-        Ok(())
+        sys::with_raised_limit(|| {
+            self.signals.open()?;
+            for bed in [&self.thread_bed, &self.helper_bed] {
+                let kick = sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+                bed.kick.store(sys::move_high(kick), Ordering::SeqCst);
+            }
+            Ok(())
+        })
     }
 
     /// The descriptors that are ours, to be kept alive whatever the program closes.
@@ -151,6 +198,7 @@ impl Watch {
         for number in [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()] {
             let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
+        self.poller.change();
         self.rouse();
     }
 
@@ -177,15 +225,8 @@ impl Watch {
     /// Returns once no thread is inside a ppoll that began before the call. A file that was taken
     /// out of the poller before is then referenced by none of them.
     fn quiesce(&self) {
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            while let Some(serial) = bed.asleep() {
-                bed.kick();
-                sys::relax(&bed.serial, serial);
-                if bed.serial.load(Ordering::SeqCst) != serial {
-                    break;
-                }
-            }
-        }
+        self.thread_bed.quiesce();
+        self.helper_bed.quiesce();
     }
 
     /// Sleeps in ppoll on all devices, in one of the two beds, if `lie_down` still agrees then.
@@ -197,26 +238,28 @@ impl Watch {
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
     ) -> Result<bool, Errno> {
+        let built = self.poller.generation();
         let kick = bed.kick.load(Ordering::SeqCst);
         let mut fds = vec![pollin(self.signals.fd()), pollin(kick)];
-        let built = self.poller.sleep_set(&mut fds);
-        bed.serial.fetch_add(1, Ordering::SeqCst);
+        let look_again = self.poller.sleep_set(&mut fds);
+        let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
+        bed.lie_down();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
         let mut slept = Ok(1);
         let asleep = !self.poller.changed_since(built) && lie_down();
         if asleep {
             self.host.leave();
-            slept = sys::ppoll(&mut fds, timeout_ns, sigmask);
+            slept = sys::ppoll(&mut fds, capped.or(timeout_ns), sigmask);
         }
-        bed.serial.fetch_add(1, Ordering::SeqCst);
-        sys::futex_wake(&bed.serial, i32::MAX);
+        bed.get_up();
         if asleep {
             self.host.enter();
         }
         if fds[1].revents != 0 {
-            let _ = sys::read(kick, &mut [0; 8]);
+            // By its number now: the program may have taken the old one meanwhile.
+            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
         }
-        slept.map(|ready| ready != 0)
+        slept.map(|ready| ready != 0 || capped.is_some())
     }
 
     /// Somebody is about to sleep on something else than a waiter's futex: the helper takes the watch.
@@ -328,8 +371,8 @@ impl Watch {
     }
 
     fn hold(&'static self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        let kick = self.thread_bed.kick.load(Ordering::SeqCst);
-        let slept = self.sleep_in(&self.thread_bed, || waiter.begin_ppoll(kick), timeout_ns, sigmask);
+        let bed = &self.thread_bed;
+        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask);
         waiter.end_ppoll();
         let mut holder = self.holder.lock();
         let others = self.sleepers.any() || self.helper.has_guests();
