@@ -304,7 +304,7 @@ crate::interpose! {
         }
         if flags & TRACKED != 0 && request == libc::FIOASYNC {
             // The program wants the signals itself.
-            guarded((), || drop(steer(fd, libc::F_SETOWN, 0)));
+            guarded(Steer::Pass, || steer(fd, libc::F_SETOWN, 0));
         }
         // SAFETY: as above.
         let result = unsafe { real()(fd, request, arg) };

@@ -55,7 +55,7 @@ redhook::hook! {
 }
 
 redhook::hook! {
-    unsafe fn __sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked___sysv_signal {
+    unsafe fn __sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_internal_sysv_signal {
         // SAFETY: as above.
         unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }

@@ -94,27 +94,26 @@ pub unsafe extern "C-unwind" fn syscall(
 ) -> c_long {
     let args = [a, b, c, d, e, f];
     // The reactor and Rust's own locks come by here as well: nothing but a comparison for them.
+    let fd = a as c_int;
     match nr {
         libc::SYS_futex => to_kernel(nr as usize, args),
-        // SAFETY: as the functions of those names.
-        libc::SYS_close => c_long::from(unsafe { descriptors::close(a as c_int) }),
-        // SAFETY: as above.
+        // SAFETY: as the functions of those names, here and below.
+        libc::SYS_close => c_long::from(unsafe { descriptors::close(fd) }),
         libc::SYS_close_range => {
+            // SAFETY: as above.
             c_long::from(unsafe { descriptors::close_range(a as u32, b as u32, c as c_int) })
         }
         // SAFETY: as above.
-        libc::SYS_dup3 => {
-            c_long::from(unsafe { descriptors::hooked_dup3(a as c_int, b as c_int, c as c_int) })
-        }
-        // SAFETY: as above.
-        libc::SYS_dup => c_long::from(unsafe { descriptors::hooked_dup(a as c_int) }),
+        libc::SYS_dup => c_long::from(unsafe { descriptors::hooked_dup(fd) }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        libc::SYS_dup2 => c_long::from(unsafe { descriptors::hooked_dup2(a as c_int, b as c_int) }),
+        libc::SYS_dup2 => c_long::from(unsafe { descriptors::hooked_dup2(fd, b as c_int) }),
         // SAFETY: as above.
-        libc::SYS_read => unsafe { io::read(a as c_int, b as *mut libc::c_void, c) as c_long },
+        libc::SYS_dup3 => c_long::from(unsafe { descriptors::hooked_dup3(fd, b as c_int, c as c_int) }),
         // SAFETY: as above.
-        libc::SYS_write => unsafe { io::write(a as c_int, b as *const libc::c_void, c) as c_long },
+        libc::SYS_read => unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long },
+        // SAFETY: as above.
+        libc::SYS_write => unsafe { io::write(fd, b as *const libc::c_void, c) as c_long },
         _ => match guarded(None, || epoll_call(nr as usize, args)) {
             Some(outcome) => answer(outcome, nr as usize, args),
             None => to_kernel(nr as usize, args),

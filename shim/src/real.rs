@@ -33,6 +33,7 @@ macro_rules! interpose {
 macro_rules! real_call {
     ($name:ident ( $($arg:expr),* )) => {{
         // SAFETY: libc's own function of that name, with what the program called us with.
+        #[allow(unused_unsafe, clippy::macro_metavars_in_unsafe)]
         unsafe { redhook::real!($name)($($arg),*) }
     }};
 }

@@ -130,8 +130,28 @@ redhook::hook! {
     }
 }
 
+/// The program takes signals of this set itself. If SIGIO is among them we no longer read it.
+fn leave_sigio(set: *const sigset_t) {
+    // SAFETY: the program's set, by the contract of the call.
+    if !set.is_null() && unsafe { *set.cast::<u64>() } >> (libc::SIGIO - 1) & 1 != 0 {
+        if let Some(watch) = runtime::WATCH.get() {
+            watch.take_sigio(false);
+        }
+    }
+}
+
+/// It took `signal`. A SIGIO may have been the kernel's word that the queue of signals is full.
+fn taken(signal: c_int) {
+    if signal == libc::SIGIO {
+        if let Some(watch) = runtime::WATCH.get() {
+            watch.overflowed();
+        }
+    }
+}
+
 redhook::hook! {
     unsafe fn signalfd(fd: c_int, set: *const sigset_t, flags: c_int) -> c_int => hooked_signalfd {
+        leave_sigio(set);
         let set = Masked::without(set);
         crate::real_call!(signalfd(fd, set.as_ptr(), flags))
     }
@@ -156,27 +176,39 @@ crate::interpose! {
 crate::interpose! {
     /// sigwait(3).
     fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int |real| {
+        leave_sigio(set);
         let set = Masked::without(set);
         // SAFETY: as above.
-        unsafe { real()(set.as_ptr(), signal) }
+        let got = unsafe { real()(set.as_ptr(), signal) };
+        if got == 0 {
+            // SAFETY: libc has just stored the signal there.
+            taken(unsafe { *signal });
+        }
+        got
     }
 }
 
 crate::interpose! {
     /// sigwaitinfo(2).
     fn sigwaitinfo(set: *const sigset_t, info: *mut libc::siginfo_t) -> c_int |real| {
+        leave_sigio(set);
         let set = Masked::without(set);
         // SAFETY: as above.
-        unsafe { real()(set.as_ptr(), info) }
+        let got = unsafe { real()(set.as_ptr(), info) };
+        taken(got);
+        got
     }
 }
 
 crate::interpose! {
     /// sigtimedwait(2).
     fn sigtimedwait(set: *const sigset_t, info: *mut libc::siginfo_t, timeout: *const libc::timespec) -> c_int |real| {
+        leave_sigio(set);
         let set = Masked::without(set);
         // SAFETY: as above.
-        unsafe { real()(set.as_ptr(), info, timeout) }
+        let got = unsafe { real()(set.as_ptr(), info, timeout) };
+        taken(got);
+        got
     }
 }
 

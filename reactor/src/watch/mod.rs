@@ -193,13 +193,14 @@ impl Watch {
         [self.signals.fd(), beds[0], beds[1]]
     }
 
-    /// One of our descriptors got another number.
+    /// One of our descriptors got another number. After the return nobody uses the old one.
     pub fn moved(&self, from: i32, to: i32) {
+        let _pump = self.pump.lock();
         for number in [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()] {
             let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
         self.poller.change();
-        self.rouse();
+        self.quiesce();
     }
 
     /// The signal queue ran over. Safe in a signal handler.
