@@ -19,16 +19,15 @@ impl RawLock {
     }
 
     pub fn acquire(&self) {
-        let mut spins = 0;
-        while self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            if spins < 100 {
-                spins += 1;
-                hint::spin_loop();
-            } else if self.0.swap(WANTED, Ordering::Acquire) == FREE {
-                break;
-            } else {
-                let _ = sys::futex_wait(&self.0, WANTED, None);
+        for _ in 0..100 {
+            if self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return;
             }
+            hint::spin_loop();
+        }
+        // Whoever has slept takes it as wanted: there may be others asleep.
+        while self.0.swap(WANTED, Ordering::Acquire) != FREE {
+            let _ = sys::futex_wait(&self.0, WANTED, None);
         }
     }
 
