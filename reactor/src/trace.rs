@@ -45,27 +45,27 @@ pub fn ctl(epfd: i32, op: i32, fd: i32, event: EpollEvent, result: Result<(), Er
     };
     let result = result.map_or_else(|errno| errno.name().unwrap_or("?"), |()| "0");
     let (events, data) = (Mask(event.events), event.data);
-    flow!(DEBUG, "ctl", epfd, op, fd, %events, data, result);
+    flow!(DEBUG, "ctl", epfd, %op, fd, %events, data, %result);
 }
 
 /// A file's wakeups come in from now on through `source`.
 pub fn arm(fd: i32, source: &'static str) {
-    flow!(DEBUG, "arm", fd, source);
+    flow!(DEBUG, "arm", fd, %source);
 }
 
 /// They no longer do.
 pub fn disarm(fd: i32, source: &'static str) {
-    flow!(DEBUG, "disarm", fd, source);
+    flow!(DEBUG, "disarm", fd, %source);
 }
 
 /// A device told that it became ready.
 pub fn wakeup(fd: i32, source: &'static str, key: u32) {
-    flow!(TRACE, "wakeup", fd, source, events = %Mask(key));
+    flow!(TRACE, "wakeup", fd, %source, events = %Mask(key));
 }
 
 /// An item went to `list`.
 pub fn ready(epfd: i32, fd: i32, list: &'static str) {
-    flow!(TRACE, "ready", epfd, fd, list);
+    flow!(TRACE, "ready", epfd, fd, %list);
 }
 
 /// A thread asks for events.
@@ -90,7 +90,7 @@ pub fn wait_return(epfd: i32, result: Result<usize, Errno>, entered: u64) {
             Ok(n) => flow!(TRACE, "wait_return", epfd, n, waited_ns),
             Err(errno) => {
                 let errno = errno.name().unwrap_or("?");
-                flow!(TRACE, "wait_return", epfd, errno, waited_ns);
+                flow!(TRACE, "wait_return", epfd, %errno, waited_ns);
             }
         }
     }

@@ -21,10 +21,12 @@
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is on
 //! its way to `pump`.
 
+mod bed;
 mod helper;
 mod kernel_file;
 mod poller;
 mod sigio;
+mod sleep;
 
 pub use kernel_file::{KernelFile, Ownership};
 
@@ -32,9 +34,10 @@ use dashmap::DashMap;
 
 use crate::file::File;
 use crate::poll::{Slept, Watcher};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::wait_queue::{Sleepers, Waiter};
+use bed::Bed;
 use helper::Helper;
 use poller::Poller;
 use sigio::Signals;
@@ -54,76 +57,6 @@ enum Holder {
     Nobody,
     Thread,
     Helper,
-}
-
-/// A place in which one thread at a time sleeps in ppoll.
-#[derive(Debug)]
-struct Bed {
-    /// Odd while the thread is in ppoll.
-    serial: AtomicU32,
-    /// An eventfd that ends the sleep.
-    kick: AtomicI32,
-    /// The thread in ppoll, by an address of its own.
-    sleeper: AtomicUsize,
-    /// How many wait for it to get up.
-    quiescing: AtomicU32,
-}
-
-thread_local! {
-    static MARK: u8 = const { 0 };
-}
-
-/// A number that no other living thread has.
-fn this_thread() -> usize {
-    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
-}
-
-impl Bed {
-    fn new() -> Self {
-        Self {
-            serial: AtomicU32::new(0),
-            kick: AtomicI32::new(-1),
-            sleeper: AtomicUsize::new(0),
-            quiescing: AtomicU32::new(0),
-        }
-    }
-
-    fn kick(&self) {
-        let _ = sys::write(self.kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
-    }
-
-    /// The serial number, if somebody sleeps here.
-    fn asleep(&self) -> Option<u32> {
-        let serial = self.serial.load(Ordering::SeqCst);
-        (serial % 2 == 1).then_some(serial)
-    }
-
-    fn lie_down(&self) {
-        self.sleeper.store(this_thread(), Ordering::SeqCst);
-        self.serial.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn get_up(&self) {
-        self.serial.fetch_add(1, Ordering::SeqCst);
-        if self.quiescing.load(Ordering::SeqCst) != 0 {
-            sys::futex_wake(&self.serial, i32::MAX);
-        }
-    }
-
-    /// Returns once a sleep that is under way has ended. A signal handler that interrupted this
-    /// thread's own sleep need not wait: the call it interrupted holds on to nothing any more.
-    fn quiesce(&self) {
-        let Some(serial) = self.asleep() else { return };
-        if self.sleeper.load(Ordering::SeqCst) == this_thread() {
-            return;
-        }
-        self.quiescing.fetch_add(1, Ordering::SeqCst);
-        while self.asleep() == Some(serial) {
-            self.kick();
-            sys::relax(&self.serial, serial);
-        }
-        self.quiescing.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// The watch over all devices of this process.
@@ -230,39 +163,6 @@ impl Watch {
         self.helper_bed.quiesce();
     }
 
-    /// Sleeps in ppoll on all devices, in one of the two beds, if `lie_down` still agrees then.
-    /// Returns whether a device or a kick ended the sleep, not the time.
-    fn sleep_in(
-        &self,
-        bed: &Bed,
-        lie_down: impl FnOnce() -> bool,
-        timeout_ns: Option<u64>,
-        sigmask: Option<u64>,
-    ) -> Result<bool, Errno> {
-        let built = self.poller.generation();
-        let kick = bed.kick.load(Ordering::SeqCst);
-        let mut fds = vec![pollin(self.signals.fd()), pollin(kick)];
-        let look_again = self.poller.sleep_set(&mut fds);
-        let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
-        bed.lie_down();
-        // From here on `quiesce` waits for us; what it took out before, we see as a change.
-        let mut slept = Ok(1);
-        let asleep = !self.poller.changed_since(built) && lie_down();
-        if asleep {
-            self.host.leave();
-            slept = sys::ppoll(&mut fds, capped.or(timeout_ns), sigmask);
-        }
-        bed.get_up();
-        if asleep {
-            self.host.enter();
-        }
-        if fds[1].revents != 0 {
-            // By its number now: the program may have taken the old one meanwhile.
-            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
-        }
-        slept.map(|ready| ready != 0 || capped.is_some())
-    }
-
     /// Somebody is about to sleep on something else than a waiter's futex: the helper takes the watch.
     pub fn call_helper(&'static self) {
         let mut holder = self.holder.lock();
@@ -293,7 +193,7 @@ impl Watch {
         self.sleepers.clear();
         self.helper.forget();
         for bed in [&self.thread_bed, &self.helper_bed] {
-            bed.serial.store(0, Ordering::SeqCst);
+            bed.forget();
         }
         self.armed.clear();
         self.poller.clear();
@@ -345,72 +245,6 @@ impl Watch {
             }
         }
     }
-
-    /// Sleeps until `waiter` is woken or a device may have something to say.
-    fn lie_down(&'static self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        let mut holder = self.holder.lock();
-        let free = match *holder {
-            Holder::Nobody => true,
-            Holder::Helper => !self.sleepers.any() && !self.helper.has_guests(),
-            Holder::Thread => false,
-        };
-        if free {
-            let stolen = std::mem::replace(&mut *holder, Holder::Thread) == Holder::Helper;
-            drop(holder);
-            if stolen {
-                self.helper_bed.kick();
-            }
-            self.hold(waiter, timeout_ns, sigmask)
-        } else {
-            let asleep = waiter.begin_futex();
-            drop(holder);
-            if !asleep {
-                return Slept::Woken;
-            }
-            self.follow(waiter, timeout_ns, sigmask)
-        }
-    }
-
-    fn hold(&'static self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        let bed = &self.thread_bed;
-        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask);
-        waiter.end_ppoll();
-        let mut holder = self.holder.lock();
-        let others = self.sleepers.any() || self.helper.has_guests();
-        *holder = if others { Holder::Helper } else { Holder::Nobody };
-        drop(holder);
-        if others {
-            self.helper.call(self);
-        }
-        self.verdict(slept)
-    }
-
-    fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
-        self.host.leave();
-        let outer = sigmask.map(|mask| sys::sigprocmask(libc::SIG_SETMASK, mask));
-        let slept = waiter.sleep_futex(timeout_ns);
-        if let Some(outer) = outer {
-            sys::sigprocmask(libc::SIG_SETMASK, outer);
-        }
-        self.host.enter();
-        let woken = waiter.end_futex();
-        match slept {
-            _ if woken => Slept::Woken,
-            Err(Errno::ETIMEDOUT) => Slept::TimedOut,
-            Err(Errno::EINTR) => self.verdict(Err(Errno::EINTR)),
-            _ => Slept::Woken,
-        }
-    }
-
-    fn verdict(&self, slept: Result<bool, Errno>) -> Slept {
-        match slept {
-            Ok(true) => Slept::Woken,
-            Ok(false) => Slept::TimedOut,
-            Err(Errno::EINTR) if !self.host.was_our_signal() => Slept::Signal,
-            Err(_) => Slept::Woken,
-        }
-    }
 }
 
 impl Watcher for &'static Watch {
@@ -421,8 +255,4 @@ impl Watcher for &'static Watch {
     fn sleep(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
         self.lie_down(waiter, timeout_ns, sigmask)
     }
-}
-
-fn pollin(fd: i32) -> libc::pollfd {
-    libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
