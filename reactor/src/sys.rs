@@ -255,6 +255,16 @@ pub fn open(path: &std::ffi::CStr, flags: i32, mode: u32) -> Result<i32, Errno> 
     call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode).map(|fd| fd as i32)
 }
 
+/// A page of our own that the kernel empties in a forked child. None: the kernel cannot.
+pub fn page_wiped_on_fork() -> Option<&'static AtomicU32> {
+    const MADV_WIPEONFORK: usize = 18;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let page = call!(mmap, 0, 4096, libc::PROT_READ | libc::PROT_WRITE, flags, usize::MAX, 0).ok()?;
+    call!(madvise, page, 4096, MADV_WIPEONFORK).ok()?;
+    // SAFETY: a fresh mapping, aligned, never unmapped.
+    Some(unsafe { AtomicU32::from_ptr(page as *mut u32) })
+}
+
 /// `readlink(2)`; `path` ends with a NUL.
 pub fn readlink(path: &[u8], buf: &mut [u8]) -> Result<usize, Errno> {
     debug_assert_eq!(path.last(), Some(&0));

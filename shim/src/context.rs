@@ -129,6 +129,11 @@ pub fn enter() -> Option<Guard> {
 }
 
 fn go_inside(thread: &Thread) {
+    if was_forked() {
+        thread.inside.store(1, Ordering::SeqCst);
+        mend_fork();
+        thread.inside.store(0, Ordering::SeqCst);
+    }
     loop {
         thread.inside.store(1, Ordering::SeqCst);
         if !thread.registered.get() {
@@ -206,12 +211,55 @@ pub fn fork_begins() {
     });
 }
 
+/// A page that the kernel empties in every forked child; its first word is 1 here.
+static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+static MEND_FORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has `mend` called, inside, by a child that was forked past libc. Linux 4.14: `MADV_WIPEONFORK`.
+pub fn watch_for_forks(mend: fn()) {
+    MEND_FORK.store(mend as *mut (), Ordering::SeqCst);
+    if let Some(page) = sys::page_wiped_on_fork() {
+        page.store(1, Ordering::SeqCst);
+        PAGE.store(std::ptr::from_ref(page).cast_mut(), Ordering::SeqCst);
+    }
+}
+
+fn page() -> Option<&'static AtomicU32> {
+    // SAFETY: `watch_for_forks` stores a mapping that stays.
+    unsafe { PAGE.load(Ordering::Relaxed).as_ref() }
+}
+
+/// Whether this is a forked child that has not been put in order yet.
+pub fn was_forked() -> bool {
+    page().is_some_and(|page| page.load(Ordering::Relaxed) == 0)
+}
+
+#[cold]
+fn mend_fork() {
+    if let Some(page) = page() {
+        page.store(1, Ordering::SeqCst);
+    }
+    let mend = MEND_FORK.load(Ordering::SeqCst);
+    if !mend.is_null() {
+        // SAFETY: only `watch_for_forks` stores here, and it stores a `fn()`.
+        unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
+    }
+}
+
+/// In a forked child: this thread is the only one.
+pub fn only_thread() {
+    THREAD.with(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
+}
+
 /// In the parent, and in the child, where this thread is the only one left.
 pub fn fork_done(child: bool) {
     if child {
         // SAFETY: we hold the lock.
         let list = unsafe { &mut *THREADS.list.get() };
         THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
+    }
+    if let Some(page) = page() {
+        page.store(1, Ordering::SeqCst);
     }
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);

@@ -45,6 +45,7 @@ pub fn start() {
     let Some(_guard) = context::enter() else { return };
     OPTIONS.get_or_init(|| {
         PID.store(sys::getpid(), Ordering::SeqCst);
+        context::watch_for_forks(after_raw_fork);
         let options = Options::read();
         table::mark_inherited();
         signals::block(options.signals);
@@ -100,7 +101,13 @@ pub fn descriptors() -> Vec<i32> {
 
 /// Whether we run in a child that shares the parent's memory, where nothing may be believed.
 pub fn is_vfork_child() -> bool {
-    PID.load(Ordering::Relaxed) != sys::getpid()
+    PID.load(Ordering::Relaxed) != sys::getpid() && !context::was_forked()
+}
+
+/// A child made past libc's fork (`_Fork`, a raw clone) comes inside for the first time.
+fn after_raw_fork() {
+    context::only_thread();
+    settle_later();
 }
 
 unsafe extern "C" fn before_fork() {
@@ -121,6 +128,11 @@ unsafe extern "C" fn after_fork_parent() {
 
 unsafe extern "C" fn after_fork_child() {
     context::fork_done(true);
+    settle_later();
+    context::go_outside_after_fork();
+}
+
+fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     table::mark_inherited();
     logs::forked();
@@ -128,7 +140,6 @@ unsafe extern "C" fn after_fork_child() {
         // Most children exec or exit: the rest waits until this one uses what it inherited.
         context::on_trouble(settle_in_child);
     }
-    context::go_outside_after_fork();
 }
 
 /// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
