@@ -341,6 +341,11 @@ pub fn our_signal() {
     THREAD.with(|thread| thread.our_signal.store(true, Ordering::SeqCst));
 }
 
+/// Whether pthread_cancel was called for this thread, and `take_cancelled` not yet.
+pub fn is_cancelled() -> bool {
+    THREAD.with(|thread| thread.cancelled.load(Ordering::SeqCst))
+}
+
 /// Whether pthread_cancel ended this thread's wait.
 pub fn take_cancelled() -> bool {
     THREAD.with(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
@@ -354,10 +359,10 @@ pub fn cancel(pthread: u64) {
             let thread = unsafe { &**thread };
             if thread.pthread.get() == pthread {
                 thread.cancelled.store(true, Ordering::SeqCst);
-                let waiter = thread.waiting.load(Ordering::SeqCst);
-                if !waiter.is_null() {
-                    // SAFETY: a thread that is inside a wait keeps its waiter until it leaves the list.
-                    unsafe { &*waiter }.interrupt();
+                let kept = thread.waiter.load(Ordering::SeqCst);
+                if !kept.is_null() && !thread.waiting.load(Ordering::SeqCst).is_null() {
+                    // SAFETY: a thread keeps this waiter until it leaves the list.
+                    unsafe { &*kept }.interrupt();
                 }
             }
         }

@@ -124,6 +124,10 @@ fn checked_wait(
     let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
     let waiter = context::waiter();
     let _waiting = Waiting::new(&waiter);
+    if context::is_cancelled() {
+        // It came before it could end this wait.
+        return Err(Errno::EINTR);
+    }
     let mut sink = Events::new(events);
     let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout_ns, sigmask);
     sent.map(|sent| sent as i32)

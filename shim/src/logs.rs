@@ -60,11 +60,28 @@ fn descriptor() -> i32 {
             fd
         }
         None => {
-            complain(&format!("GLASSPOLL_LOG_FILE={path:?} cannot be opened: use a path that can be written; logging to stderr"));
+            complain_of_path(&path);
             FILE.store(2, Ordering::Release);
             2
         }
     }
+}
+
+fn complain_of_path(path: &str) {
+    let what = "cannot be opened: use a path that can be written; logging to stderr";
+    complain(&format!("GLASSPOLL_LOG_FILE={path:?} {what}"));
+}
+
+/// Whether the folder of a log file is there.
+fn is_plausible(path: &str) -> bool {
+    let folder = match path.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((folder, _)) => folder,
+        None => ".",
+    };
+    let Ok(folder) = std::ffi::CString::new(folder) else { return false };
+    let opened = sys::open(&folder, libc::O_PATH | libc::O_DIRECTORY, 0);
+    opened.map(sys::close).is_ok()
 }
 
 /// Starts logging, if it is asked for.
@@ -72,7 +89,13 @@ pub fn start(options: &Options) {
     if let Some(path) = &options.log_file {
         let _ = PATH.set(path.clone());
     }
-    let Some(filter) = options.log.clone() else { return };
+    let Some(filter) = options.log.clone() else {
+        // Nothing will be written, but a path that could not be is a mistake all the same.
+        if options.log_file.as_deref().is_some_and(|path| !is_plausible(path)) {
+            complain_of_path(options.log_file.as_deref().unwrap_or(""));
+        }
+        return;
+    };
     if options.log_file.is_some() {
         descriptor();
     }
