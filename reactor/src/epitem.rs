@@ -29,8 +29,6 @@ pub struct Epitem {
     pub events: u32,
     /// The caller's 64 bits.
     pub data: u64,
-    /// Which bits the wakeups since the last delivery can have been about.
-    pub hint: u32,
     /// When it went to the ready list, in nanoseconds; kept only while the flow is traced.
     pub ready_at: u64,
     /// What its device keeps for it, or `NO_KEY`.

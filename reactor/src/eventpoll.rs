@@ -158,16 +158,8 @@ impl Eventpoll {
         watches::take()?;
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         let events = event.events | EPOLLERR | EPOLLHUP;
-        let item = Epitem {
-            file: file.clone(),
-            fd,
-            serial,
-            events,
-            data: event.data,
-            hint: 0,
-            ready_at: 0,
-            key: NO_KEY,
-        };
+        let item =
+            Epitem { file: file.clone(), fd, serial, events, data: event.data, ready_at: 0, key: NO_KEY };
         let exclusive = item.is_exclusive();
         let id = self.lock.lock().list.insert(item);
         tree.rbr.insert((file.id(), fd), id);
@@ -190,16 +182,13 @@ impl Eventpoll {
             let Some(item) = ready.list.get(id) else { return };
             (item.file.clone(), item.events, item.key)
         };
-        let revents = self.item_poll(&file, events, 1);
+        let found = self.item_poll(&file, events, 1);
+        file.note_ends(found);
+        let revents = found & events;
         let mut waiter = None;
         let mut pwake = false;
         let queued = {
             let mut ready = self.lock.lock();
-            if revents != 0 {
-                if let Some(item) = ready.list.get_mut(id) {
-                    item.hint = u32::MAX;
-                }
-            }
             if revents != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
                 self.note_ready(&mut ready, id);
@@ -209,7 +198,7 @@ impl Eventpoll {
             ready.list.is_linked(id)
         };
         if let (Some(device), true) = (file.device(), key != NO_KEY) {
-            device.settle(key, Settled { events, revents, queued });
+            device.settle(key, Settled { events, revents: found, queued });
         }
         drop(tree);
         if let Some(waiter) = waiter {
@@ -268,7 +257,7 @@ impl Eventpoll {
 
     /// Wakes who polls the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
     pub(crate) fn safewake(&self) {
-        self.poll_wait.wake(EPOLLIN);
+        self.poll_wait.wake(EPOLLIN, &mut || true);
     }
 
     /// Forgets the threads that waited: only for a forked child, where they do not exist.
@@ -288,7 +277,6 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         if let Some(item) = ready.list.get_mut(id) {
             item.key = key;
-            item.hint = u32::MAX;
         }
     }
 

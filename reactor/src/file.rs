@@ -9,9 +9,9 @@ use std::fmt;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
-use crate::sync::{Arc, AtomicI32, AtomicU64, AtomicUsize, Mutex, Ordering, Weak};
+use crate::sync::{Arc, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, Weak};
 use crate::sys;
-use crate::uapi::EPOLLIN;
+use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 
 /// One registration as its device knows it.
 #[derive(Clone, Debug)]
@@ -77,6 +77,8 @@ pub struct File {
     refs: AtomicUsize,
     kind: Kind,
     wait: WaitHead,
+    /// Which ends (`ENDS`) the file was last seen to have come to.
+    ends: AtomicU32,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -86,7 +88,14 @@ impl File {
     pub fn new(fd: i32, kind: Kind) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let wait = WaitHead::default();
-        Arc::new(Self { id, fd: AtomicI32::new(fd), refs: AtomicUsize::new(1), kind, wait })
+        Arc::new(Self {
+            id,
+            fd: AtomicI32::new(fd),
+            refs: AtomicUsize::new(1),
+            kind,
+            wait,
+            ends: AtomicU32::new(0),
+        })
     }
 
     /// A number that is never used again.
@@ -154,9 +163,24 @@ impl File {
         self.refs.load(Ordering::Acquire)
     }
 
+    /// Notes the ends among what the device said.
+    pub(crate) fn note_ends(&self, revents: u32) {
+        self.ends.fetch_or(revents & ENDS, Ordering::SeqCst);
+    }
+
+    /// Whether the file has come to an end since it was last asked: such a wakeup concerns every item,
+    /// as the kernel's `sk_state_change` has no key.
+    fn has_new_end(&self) -> bool {
+        let Some(device) = self.device() else { return true };
+        let now = device.poll(EPOLLRDHUP) & ENDS;
+        // After a hang-up no data comes any more, so that it cannot have been data.
+        now & EPOLLHUP != 0 || now & !self.ends.swap(now, Ordering::SeqCst) != 0
+    }
+
     /// The device became ready for some of `key` (0: it cannot tell for what). Linux: `wake_up_poll`.
     pub fn wake(&self, key: u32) {
-        self.wait_head().wake(key);
+        let mut ended = None;
+        self.wait_head().wake(key, &mut || *ended.get_or_insert_with(|| self.has_new_end()));
     }
 }
 
@@ -232,7 +256,7 @@ impl WaitHead {
 
     /// Tells everybody, and of the exclusive ones until the first that could use it.
     /// Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
-    pub fn wake(&self, key: u32) {
+    pub fn wake(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
         if self.is_empty() {
             return;
         }
@@ -241,7 +265,7 @@ impl WaitHead {
             match entry {
                 Entry::Item { item, exclusive } => {
                     let Some(ep) = item.ep.upgrade() else { continue };
-                    let used = ep.poll_callback(item.id, item.serial, key);
+                    let used = ep.poll_callback(item.id, item.serial, key, has_new_end);
                     if *exclusive && used {
                         break;
                     }

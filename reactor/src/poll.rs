@@ -172,7 +172,7 @@ impl Eventpoll {
             let Some(item) = ready.list.get(id) else { break };
             let fd = item.file.device().and_then(|device| device.pollfd());
             let pollfd = fd.map(|fd| {
-                let events = (item.events & POLL_BITS) as i16;
+                let events = ((item.events | EPOLLRDHUP) & POLL_BITS) as i16;
                 scratch.pollfds.push(pollfd { fd, events, revents: 0 });
                 scratch.pollfds.len() as u32 - 1
             });
@@ -209,11 +209,9 @@ impl Eventpoll {
         for asked in &scratch.batch {
             ready.list.unlink(asked.id);
             let Some(item) = ready.list.get_mut(asked.id) else { continue };
-            let mut revents = asked.revents & item.events;
-            let hint = std::mem::take(&mut item.hint);
-            if item.is_edge() && hint & revents == 0 {
-                // Woken for something it did not ask for: what is ready was reported before.
-                revents = 0;
+            let revents = asked.revents & item.events;
+            if asked.revents & ENDS != 0 {
+                item.file.note_ends(asked.revents);
             }
             let event = EpollEvent { events: revents, data: item.data };
             let settled = Settled { events: item.events, revents: asked.revents, queued: false };
@@ -222,7 +220,6 @@ impl Eventpoll {
                 continue;
             }
             if !sink.put(*sent, event) {
-                item.hint = hint;
                 ready.list.tx_push_front(asked.id);
                 return true;
             }
@@ -264,13 +261,12 @@ impl Eventpoll {
         }
     }
 
-    /// Asks one file. Linux: `fs/eventpoll.c:ep_item_poll`.
+    /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
     pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
-        let revents = match file.kind() {
-            Kind::Device(device) => device.poll(events & POLL_BITS),
+        match file.kind() {
+            Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
             Kind::Epoll(inner) => inner.poll(depth),
-        };
-        revents & events
+        }
     }
 
     /// Whether the instance itself is readable. Items that are no longer ready leave the ready list.
@@ -287,10 +283,10 @@ impl Eventpoll {
             let ready = self.lock.lock();
             let Some(id) = ready.list.tx_first() else { break };
             let Some(item) = ready.list.get(id) else { break };
-            let (file, events, hint) = (item.file.clone(), item.events, item.hint);
+            let (file, events) = (item.file.clone(), item.events);
             drop(ready);
             let found = self.item_poll(&file, events, depth + 1);
-            if found != 0 && (events & EPOLLET == 0 || found & hint != 0) {
+            if found & events != 0 {
                 revents = EPOLLIN | EPOLLRDNORM;
                 break;
             }

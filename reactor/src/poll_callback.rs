@@ -11,20 +11,41 @@ use crate::trace;
 use crate::uapi::*;
 
 impl Eventpoll {
-    /// Queues the item and wakes one waiter. `key` is what became ready, 0 if unknown.
+    /// Queues the item and wakes one waiter. `key` is what became ready, 0 if unknown. `has_new_end`
+    /// says whether the file has come to an end, asked only if that decides.
     ///
     /// Returns whether the wakeup was of use, which for EPOLLEXCLUSIVE items ends the walk.
-    pub fn poll_callback(&self, id: u32, serial: u64, key: u32) -> bool {
+    pub fn poll_callback(
+        &self,
+        id: u32,
+        serial: u64,
+        key: u32,
+        has_new_end: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        let mut key = key;
+        let unsure = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else {
+                return false;
+            };
+            if item.is_disarmed() || key != 0 && key & item.events == 0 {
+                return !item.is_exclusive();
+            }
+            // The key was widened by what "readable" may mean, and only that concerns the item.
+            key & !ENDS != 0 && key & item.events & !ENDS == 0
+        };
+        if unsure {
+            if !has_new_end() {
+                return true;
+            }
+            key = 0;
+        }
         let mut ready = self.lock.lock();
         let Some(item) = ready.list.get_mut(id).filter(|item| item.serial == serial) else {
             return false;
         };
         let exclusive = item.is_exclusive();
         let events = item.events;
-        if item.is_disarmed() || key != 0 && key & events == 0 {
-            return !exclusive;
-        }
-        item.hint |= if key == 0 { u32::MAX } else { key };
         match ready.list.queue(id) {
             Queued::Already => {}
             Queued::Ready => self.note_ready(&mut ready, id),

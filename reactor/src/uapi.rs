@@ -54,6 +54,8 @@ pub const POLL_BITS: u32 = 0xffff & !EPOLLNVAL;
 /// What becoming readable can mean: data, a hang-up or an error (`si_band` tells no more).
 pub const READ_SIDE: u32 =
     EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLMSG | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/// The ways in which a file comes to an end.
+pub const ENDS: u32 = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// What becoming writable can mean.
 pub const WRITE_SIDE: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND | EPOLLHUP | EPOLLERR;
 

@@ -68,6 +68,10 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     let set = set.ok_or(Errno::EINVAL)?;
     let ep = set.eventpoll().ok_or(Errno::EINVAL)?;
     let target = if known { table::get(fd).ok_or(Errno::EBADF)? } else { table::track(fd)? };
+    if let (Some(watch), false) = (runtime::WATCH.get(), op == EPOLL_CTL_DEL) {
+        // What became ready before comes before this one on the ready list.
+        watch.take_in();
+    }
     ep.ctl(op, &target, fd, event)?;
     table::note_io(&target);
     Ok(0)

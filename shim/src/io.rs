@@ -8,6 +8,7 @@
 //!
 //! Any other descriptor costs one load.
 
+use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
@@ -22,6 +23,28 @@ use crate::{context, runtime};
 enum Way {
     In,
     Out,
+}
+
+/// A wakeup that we know of without a device. What became ready before it comes first.
+fn tell(file: &File, key: u32) {
+    if let Some(watch) = runtime::WATCH.get() {
+        watch.take_in();
+    }
+    file.wake(key);
+}
+
+/// Takes in what became ready before a call that is itself a wakeup.
+#[cold]
+fn catch_up() {
+    guarded((), || {
+        if runtime::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter() else { return };
+        if let Some(watch) = runtime::WATCH.get() {
+            watch.take_in();
+        }
+    });
 }
 
 /// The program read or wrote a descriptor of interest.
@@ -40,8 +63,11 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
             Way::Out => (WRITE_SIDE, libc::POLLOUT, EPOLLIN),
         };
         if table::flags(fd) & EVENTFD != 0 {
+            let full_or_empty = got > 0 && matches!(way, Way::In) || got < 0 && errno == libc::EAGAIN;
+            if full_or_empty {
+                device.drained(bits);
+            }
             if got > 0 {
-                device.drained(&file, bits);
                 file.wake(other);
             }
             return;
@@ -49,10 +75,10 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
         let mut now = [libc::pollfd { fd, events: poll, revents: 0 }];
         let _ = sys::ppoll(&mut now, Some(0), None);
         if now[0].revents & poll == 0 {
-            device.drained(&file, bits);
+            device.drained(bits);
         }
         if let Way::Out = way {
-            device.written(&file);
+            device.written();
         }
     });
     set_errno(Errno::new(errno));
@@ -76,7 +102,7 @@ fn note_blocked(fd: c_int) {
         }
         let Some(_guard) = context::enter() else { return };
         if let Some(file) = table::get(fd) {
-            file.wake(READ_SIDE);
+            tell(&file, READ_SIDE);
         }
     });
     set_errno(Errno::new(errno));
@@ -120,6 +146,9 @@ macro_rules! transfer {
                     if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
                         set_errno(Errno::EINVAL);
                         return -1;
+                    }
+                    if flags & EVENTFD != 0 {
+                        catch_up();
                     }
                     let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
                     // SAFETY: as above.
@@ -181,18 +210,31 @@ crate::interpose! {
 crate::interpose! {
     /// shutdown(2). The socket's own side is woken by it, without a signal.
     fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
+        let tracked = table::flags(fd) & TRACKED != 0;
+        // A unix socket wakes its own side first, any other its peer.
+        let first = tracked && sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
+        if first {
+            catch_up();
+        }
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, how) };
-        if done == 0 && table::flags(fd) & TRACKED != 0 {
+        // A socket that is not connected refuses, and is woken all the same.
+        let woken = done == 0 || errno() == libc::ENOTCONN;
+        if woken && tracked {
+            let errno = errno();
             guarded((), || {
                 if runtime::is_vfork_child() {
                     return;
                 }
                 let Some(_guard) = context::enter() else { return };
-                if let Some(file) = table::get(fd) {
+                let Some(file) = table::get(fd) else { return };
+                if first {
                     file.wake(0);
+                } else {
+                    tell(&file, 0);
                 }
             });
+            set_errno(Errno::new(errno));
         }
         done
     }

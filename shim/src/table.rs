@@ -238,7 +238,7 @@ pub fn forget(fd: i32) {
         if let Some(other) = numbers_of(&file).first() {
             file.set_fd(*other);
             if let Some(device) = file.device_as::<KernelFile>() {
-                device.moved(&file, fd, *other);
+                device.moved(*other);
             }
         }
     }

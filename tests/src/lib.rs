@@ -18,6 +18,7 @@
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
 //! | [`flow`] | reading the event-flow log |
 //! | [`turn`] | one heavy test at a time |
+//! | [`walk`] | the differential fuzzer |
 //!
 //! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
 //! that only make sense preloaded run anyway.
@@ -33,6 +34,7 @@ pub mod seccomp;
 pub mod server;
 pub mod strace;
 pub mod turn;
+pub mod walk;
 
 pub use mode::{in_both_modes, Mode};
 pub use run::{run, Output};

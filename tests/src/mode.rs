@@ -52,11 +52,13 @@ pub fn library() -> PathBuf {
     path
 }
 
-/// This executable is `target/PROFILE/deps/NAME-HASH`.
+/// The folder that cargo built into: this executable is `PROFILE/NAME` or `PROFILE/deps/NAME-HASH`
+/// below it.
 fn target_dir() -> PathBuf {
     let exe = env::current_exe().expect("/proc is mounted");
-    let profile = exe.ancestors().nth(2).expect("cargo built this test");
-    profile.parent().expect("cargo built this test").to_owned()
+    let folder = exe.parent().expect("cargo built this test");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    profile.and_then(|profile| profile.parent()).expect("cargo built this test").to_owned()
 }
 
 /// Runs `test` natively, then preloaded.

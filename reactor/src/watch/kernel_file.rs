@@ -15,7 +15,8 @@ use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::poller::Gaps;
+use crate::watch::entry::Gaps;
+use crate::watch::poller::Poller;
 use crate::watch::Watch;
 
 /// Who else has the open file description.
@@ -42,6 +43,8 @@ struct State {
     items: usize,
     /// What its signals leave out.
     gaps: Gaps,
+    /// Its entries with the poller.
+    keys: Vec<u32>,
 }
 
 /// A file of the kernel's.
@@ -60,7 +63,7 @@ impl KernelFile {
             Ownership::Alone => Source::Unknown,
             Ownership::Shared => Source::Poll,
         };
-        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default() };
+        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default(), keys: Vec::new() };
         Self { watch, fd: AtomicI32::new(fd), wants_io: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -84,41 +87,60 @@ impl KernelFile {
     }
 
     /// The program used up `bits`.
-    pub fn drained(&self, file: &File, bits: u32) {
-        self.watch().poller.drained(file.id(), bits);
+    pub fn drained(&self, bits: u32) {
+        self.for_entries(|poller, key| poller.drained(key, bits));
     }
 
     /// The program wrote: the file may be full now.
-    pub fn written(&self, file: &File) {
-        self.watch().poller.written(file.id());
+    pub fn written(&self) {
+        self.for_entries(|poller, key| poller.written(key));
+    }
+
+    fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
+        let Some(watch) = self.watch.get() else { return };
+        let state = self.state.lock();
+        let rouse = state.keys.iter().fold(false, |rouse, key| change(&watch.poller, *key) || rouse);
+        drop(state);
+        if rouse {
+            watch.rouse();
+        }
     }
 
     fn note_io(&self, state: &State, events: u32) {
         let edges = events & EPOLLET != 0 && state.source == Source::Poll;
-        let room = events & EPOLLET != 0 && events & EPOLLOUT != 0 && state.gaps.write;
+        let room = events & EPOLLET != 0 && events & EPOLLOUT != 0 && state.gaps.full;
         if edges || room {
             self.wants_io.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The file is to be reached by `fd`, for the descriptor `gone` is about to be closed.
-    pub fn moved(&self, file: &Arc<File>, gone: i32, fd: i32) {
+    /// The file is to be reached by `fd`, for the descriptor it was reached by is about to be closed.
+    /// Its signals go on to tell the old number, until another file is armed by that.
+    pub fn moved(&self, fd: i32) {
         self.fd.store(fd, Ordering::Release);
-        if self.watch.get().is_none() {
-            return;
+        if let Some(watch) = self.watch.get() {
+            watch.quiesce();
         }
+    }
+
+    /// Another file is to be armed by the number that this one's signals tell.
+    fn make_way(&self, file: &Arc<File>) {
         let mut state = self.state.lock();
-        if state.armed_as == Some(gone) {
-            self.watch().signals.disarm(gone);
-            self.watch().armed.remove(&gone);
-            state.armed_as = None;
-            if self.arm(&mut state, file) {
-                drop(state);
-                // What came between the two was not signalled.
-                file.wake(0);
-            }
+        let before = self.look();
+        self.watch().signals.disarm(self.fd());
+        state.armed_as = None;
+        self.arm(&mut state, file);
+        drop(state);
+        let after = self.look();
+        if after.0 & !before.0 != 0 || after.1 > before.1 {
+            // It came between the two, and was not signalled.
+            file.wake(0);
         }
-        self.watch().quiesce();
+    }
+
+    /// What is ready, and how much there is to read.
+    fn look(&self) -> (u32, u64) {
+        (self.poll(POLL_BITS), sys::readable_amount(self.fd()))
     }
 
     /// Another process got the file, or the program uses its signals itself: no signals from now on.
@@ -130,7 +152,7 @@ impl KernelFile {
             was
         };
         if let Some(fd) = was {
-            self.watch().signals.disarm(fd);
+            self.watch().signals.disarm(self.fd());
             self.watch().armed.remove(&fd);
         }
         self.rewatch(file);
@@ -148,10 +170,14 @@ impl KernelFile {
 
     /// Gives every item a poller entry and has it looked at.
     fn rewatch(&self, file: &Arc<File>) {
+        for key in std::mem::take(&mut self.state.lock().keys) {
+            self.watch().poller.detach(key);
+        }
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
             let key = self.watch().poller.attach(file, &item, events, None);
+            self.state.lock().keys.push(key);
             ep.rewatch(item.id, key);
             if events & !EP_PRIVATE_BITS != 0 {
                 self.settle(key, Settled { events, revents: 0, queued: false });
@@ -164,6 +190,12 @@ impl KernelFile {
 
     fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
         let fd = self.fd();
+        let other = self.watch().armed.get(&fd).map(|other| other.value().clone());
+        if let Some(other) = other.filter(|other| !Arc::ptr_eq(other, file)) {
+            if let Some(device) = other.device_as::<KernelFile>() {
+                device.make_way(&other);
+            }
+        }
         // Known before the first signal can come.
         self.watch().armed.insert(fd, file.clone());
         if !self.watch().signals.arm(fd, self.watch().pid.load(Ordering::Relaxed)) {
@@ -177,7 +209,7 @@ impl KernelFile {
 
     fn disarm(&self, state: &mut State) {
         if let Some(fd) = state.armed_as.take() {
-            self.watch().signals.disarm(fd);
+            self.watch().signals.disarm(self.fd());
             self.watch().armed.remove(&fd);
             trace::disarm(fd, "signal");
         }
@@ -212,14 +244,15 @@ impl Device for KernelFile {
         }
         let (by_poll, gaps) = (state.source == Source::Poll, state.gaps);
         self.note_io(&state, events);
-        drop(state);
         if !by_poll && !gaps.any() {
             return NO_KEY;
         }
         if by_poll {
             trace::arm(self.fd(), "poll");
         }
-        self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps))
+        let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
+        state.keys.push(key);
+        key
     }
 
     fn settle(&self, key: u32, settled: Settled) {
@@ -239,6 +272,7 @@ impl Device for KernelFile {
             self.watch().poller.detach(key);
         }
         let mut state = self.state.lock();
+        state.keys.retain(|other| *other != key);
         state.items -= 1;
         if state.items == 0 {
             self.disarm(&mut state);
@@ -257,18 +291,23 @@ impl Device for KernelFile {
     }
 }
 
-/// What the signals of a file leave out: unix streams signal room to write only after a write that
-/// failed, terminals rarely, and terminals never a hang-up.
+/// What the signals of a file leave out.
+///
+/// A stream socket signals room only if its last write failed or poll(2) has said since that there is
+/// none (Linux: `SOCKWQ_ASYNC_NOSPACE`, which a write that succeeds clears). A unix stream does not even
+/// note what poll(2) says. A terminal signals room rarely and a hang-up never.
 fn gaps_of(fd: i32) -> Gaps {
-    let Ok(stat) = sys::fstat(fd) else { return Gaps { write: true, hangup: true } };
+    let Ok(stat) = sys::fstat(fd) else { return Gaps { write: true, full: true, hangup: true, half: false } };
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFIFO => Gaps::default(),
         libc::S_IFSOCK => {
             let kind = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
             let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
             let inet = matches!(domain, Ok(libc::AF_INET | libc::AF_INET6));
-            Gaps { write: !inet && kind != Ok(libc::SOCK_DGRAM), hangup: false }
+            let stream = kind != Ok(libc::SOCK_DGRAM);
+            // A unix peer that shuts down one half and then the other signals the first alone.
+            Gaps { write: stream, full: stream && !inet, hangup: false, half: stream && !inet }
         }
-        _ => Gaps { write: true, hangup: true },
+        _ => Gaps { write: true, full: true, hangup: true, half: false },
     }
 }

@@ -22,6 +22,7 @@
 //! its way to `pump`.
 
 mod bed;
+mod entry;
 mod helper;
 mod kernel_file;
 mod poller;
@@ -203,14 +204,14 @@ impl Watch {
     /// Before exec: no armed file may signal the new program.
     pub fn before_exec(&self) {
         for armed in &self.armed {
-            let _ = sys::set_async(*armed.key(), false);
+            let _ = sys::set_async(armed.value().fd(), false);
         }
     }
 
     /// The exec failed: arm again, and ask everything.
     pub fn exec_failed(&self) {
         for armed in &self.armed {
-            let _ = sys::set_async(*armed.key(), true);
+            let _ = sys::set_async(armed.value().fd(), true);
         }
         self.overflow.store(true, Ordering::SeqCst);
     }
@@ -241,7 +242,7 @@ impl Watch {
         for fired in fired.drain(..) {
             crate::trace::wakeup(fired.fd, "poll", fired.key);
             if let Some(ep) = fired.item.ep.upgrade() {
-                ep.poll_callback(fired.item.id, fired.item.serial, fired.key);
+                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
             }
         }
     }

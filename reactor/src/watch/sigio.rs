@@ -10,7 +10,7 @@
 
 use crate::sync::{AtomicBool, AtomicI32, Ordering};
 use crate::sys::{self, Errno};
-use crate::uapi::{READ_SIDE, WRITE_SIDE};
+use crate::uapi::{EPOLLERR, READ_SIDE, WRITE_SIDE};
 
 const INFO: usize = std::mem::size_of::<libc::signalfd_siginfo>();
 const BATCH: usize = 64;
@@ -99,12 +99,15 @@ impl Signals {
     }
 }
 
-/// What a band can mean for the items of a file.
+/// What a band can mean for the items of a file, as a wakeup's key; 0 is "anything".
+/// Linux: `fs/fcntl.c:band_table`.
 fn hint(band: u32) -> u32 {
-    let (read, write) = (libc::POLLIN as u32, libc::POLLOUT as u32);
-    match (band & (read | libc::POLLPRI as u32) != 0, band & write != 0) {
-        (true, false) => READ_SIDE,
-        (false, true) => WRITE_SIDE,
-        _ => READ_SIDE | WRITE_SIDE,
+    let has = |bit: i16| band & bit as u32 != 0;
+    match () {
+        () if has(libc::POLLHUP) => 0,
+        () if has(libc::POLLERR) => EPOLLERR,
+        () if has(libc::POLLIN | libc::POLLPRI) => READ_SIDE,
+        () if has(libc::POLLOUT) => WRITE_SIDE,
+        () => 0,
     }
 }

@@ -1,0 +1,185 @@
+//! One item's entry with the poller: what to ask its file for, and what of the answer is new.
+//!
+//! | mode | slept on while | forgets what it saw when |
+//! |---|---|---|
+//! | `Level` | the item is not on the ready list | – |
+//! | `Edge` | not on the ready list, for the bits not seen yet | they are found to have fallen, or the program drained the file |
+//! | `Gaps` | for what its signals leave out: the room to write while there is none, hang-ups until seen | – |
+//!
+//! An edge on a file that was not drained cannot be slept on, for the file is ready all the time: such
+//! a file is looked at every 10 ms, and more to read than before is an edge.
+//!
+//! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
+
+use crate::file::{File, ItemRef, Settled};
+use crate::sync::Arc;
+use crate::sys;
+use crate::uapi::*;
+
+const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Level,
+    Edge,
+    Gaps,
+}
+
+/// What a file's signals leave out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gaps {
+    /// The room to write, once there was none.
+    pub(super) write: bool,
+    /// That there is none, where no write was refused: looked at after each write.
+    pub(super) full: bool,
+    /// Hang-ups and errors.
+    pub(super) hangup: bool,
+    /// A hang-up that comes after the peer's half of it.
+    pub(super) half: bool,
+}
+
+impl Gaps {
+    pub(super) fn any(self) -> bool {
+        self.write || self.hangup || self.half
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) file: Arc<File>,
+    pub(super) item: ItemRef,
+    pub(super) mode: Mode,
+    pub(super) gaps: Gaps,
+    /// The bits to ask for.
+    pub(super) mask: u32,
+    /// The bits that an edge-triggered item was told of and that have not fallen since.
+    pub(super) seen: u32,
+    /// Whether a rise of `mask & !seen` must end a sleep.
+    pub(super) armed: bool,
+    /// How much there was to read when `seen` was set.
+    pub(super) amount: u64,
+    /// Written to since it was last found writable (`Gaps`).
+    pub(super) written: bool,
+    /// Interest and private bits.
+    pub(super) events: u32,
+    /// On the ready list: what is seen now is looked at by the delivery.
+    pub(super) queued: bool,
+    /// Its place in the list of entries that are looked at, if it is there.
+    pub(super) place: Option<u32>,
+}
+
+impl Entry {
+    pub(super) fn wants(&self) -> u32 {
+        self.mask & !self.seen
+    }
+
+    /// The bits to ask for, given what was found.
+    fn mask_of(&self, settled: Settled) -> u32 {
+        if settled.events & !EP_PRIVATE_BITS == 0 {
+            return 0;
+        }
+        let bits = settled.events & POLL_BITS;
+        if self.mode != Mode::Gaps {
+            return bits;
+        }
+        let (write, hangup) = (WRITE_BITS, EPOLLHUP | EPOLLERR);
+        let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
+        let write = if self.gaps.write && !has(write) { bits & write } else { 0 };
+        let untold = self.gaps.hangup || self.gaps.half && has(EPOLLRDHUP);
+        let hangup = if untold && !has(hangup) { hangup } else { 0 };
+        write | hangup
+    }
+
+    pub(super) fn new(file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> Self {
+        let mode = match gaps {
+            Some(_) => Mode::Gaps,
+            None if events & EPOLLET != 0 => Mode::Edge,
+            None => Mode::Level,
+        };
+        Self {
+            file: file.clone(),
+            item: item.clone(),
+            mode,
+            gaps: gaps.unwrap_or_default(),
+            mask: 0,
+            seen: 0,
+            armed: false,
+            amount: 0,
+            written: false,
+            events,
+            queued: false,
+            place: None,
+        }
+    }
+
+    /// The eventpoll has asked, and this is what came of it.
+    pub(super) fn settle(&mut self, settled: Settled) {
+        self.events = settled.events;
+        self.written = false;
+        if self.mode != Mode::Gaps {
+            self.mode = if settled.events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
+        }
+        self.mask = self.mask_of(settled);
+        self.queued = settled.queued;
+        self.armed = self.mask != 0 && !settled.queued;
+        self.seen = match self.mode {
+            Mode::Edge if !settled.queued => settled.revents & self.mask,
+            _ => 0,
+        };
+        if self.seen & READ_SIDE != 0 {
+            self.amount = sys::readable_amount(self.file.fd());
+        }
+    }
+
+    /// What to ask for, when all is looked at.
+    pub(super) fn asks(&self) -> u32 {
+        self.mask | if self.written { self.events & WRITE_BITS } else { 0 }
+    }
+
+    /// Whether it is of interest at all now.
+    pub(super) fn is_active(&self) -> bool {
+        (self.armed || self.written) && !self.queued
+    }
+
+    /// The file was asked, and said `found`. Returns what is new of it, which queues the item.
+    pub(super) fn found(&mut self, found: u32) -> u32 {
+        if std::mem::take(&mut self.written) && !self.queued && found & (WRITE_BITS | EPOLLNVAL) == 0 {
+            // Full, with no write refused: no signal will tell of room.
+            self.mask |= self.events & WRITE_BITS;
+            self.armed = self.mask != 0;
+            return 0;
+        }
+        if !self.armed || self.queued {
+            return 0;
+        }
+        if found & EPOLLNVAL != 0 {
+            // Closed behind our back: nothing more will be told of it.
+            self.armed = false;
+            return 0;
+        }
+        let found = found & self.mask;
+        let mut fresh = found & !self.seen;
+        self.seen &= found;
+        if self.seen & READ_SIDE != 0 {
+            let amount = sys::readable_amount(self.file.fd());
+            if std::mem::replace(&mut self.amount, amount) < amount {
+                fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
+            }
+        }
+        if fresh != 0 {
+            self.armed = false;
+            self.queued = true;
+        }
+        fresh
+    }
+
+    /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
+    pub(super) fn can_sleep(&self) -> bool {
+        self.is_active() && self.armed && self.wants() != 0 && self.seen & (EPOLLHUP | EPOLLERR) == 0
+    }
+
+    /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.
+    pub(super) fn must_look_again(&self) -> bool {
+        self.armed && self.seen & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0
+    }
+}

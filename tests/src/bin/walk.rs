@@ -1,0 +1,119 @@
+//! The differential fuzzer: the same walks on the kernel and preloaded, until they differ.
+//!
+//! `walk fuzz [WALKS] [SEED] [STEPS]` runs walks; a difference is shrunk and printed as a C program.
+//! `walk run` runs the walk on its standard input and prints its log (what the fuzzer starts).
+//! `walk show SEED [STEPS]` prints a walk.
+
+use std::io::{Read, Write};
+use std::process::{ExitCode, Stdio};
+use std::time::Instant;
+
+use glasspoll_tests::walk::{c_program, generate, run, shrink, Step};
+use glasspoll_tests::{mode, Mode};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |arg| arg.parse());
+    match args.first().map(String::as_str) {
+        Some("run") => run_input(),
+        Some("show") => match (number(1, 0), number(2, 400)) {
+            (Ok(seed), Ok(steps)) => {
+                print!("{}", text(&generate(seed, steps as usize)));
+                ExitCode::SUCCESS
+            }
+            _ => usage(),
+        },
+        Some("fuzz") => match (number(1, 300), number(2, 1), number(3, 400)) {
+            (Ok(walks), Ok(seed), Ok(steps)) => fuzz(walks, seed, steps as usize),
+            _ => usage(),
+        },
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: walk fuzz [WALKS] [SEED] [STEPS] | walk run <WALK | walk show SEED [STEPS]");
+    ExitCode::from(2)
+}
+
+fn text(walk: &[Step]) -> String {
+    walk.iter().map(|step| format!("{step}\n")).collect()
+}
+
+fn run_input() -> ExitCode {
+    let mut input = String::new();
+    if std::io::stdin().read_to_string(&mut input).is_err() {
+        return usage();
+    }
+    match input.lines().map(str::parse).collect::<Result<Vec<Step>, _>>() {
+        Ok(walk) => {
+            print!("{}", run(&walk));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The log of a walk, run in a process of its own. The watchdog is the walk's own length: it never
+/// sleeps, so a process that is still there after 20 seconds hangs.
+fn log_of(mode: Mode, walk: &[Step]) -> String {
+    let this = std::env::current_exe().expect("/proc is mounted");
+    let mut command = mode.command("timeout");
+    command.arg("20").arg(this).arg("run");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this program can start itself");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    stdin.write_all(text(walk).as_bytes()).expect("the walk reads its input");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let mut log = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || !output.stderr.is_empty() {
+        log += &format!("{:?}: {}\n", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    log
+}
+
+/// The first line in which two logs differ.
+fn difference(walk: &[Step]) -> Option<(String, String)> {
+    let (kernel, ours) = (log_of(Mode::Native, walk), log_of(Mode::Preloaded, walk));
+    if kernel == ours {
+        return None;
+    }
+    let mut lines = kernel.lines().zip(ours.lines());
+    let differs = lines.find(|(kernel, ours)| kernel != ours);
+    Some(
+        differs
+            .map_or(("the end".into(), ours.lines().last().unwrap_or("nothing").into()), |(kernel, ours)| {
+                (kernel.to_owned(), ours.to_owned())
+            }),
+    )
+}
+
+fn fuzz(walks: u64, seed: u64, steps: usize) -> ExitCode {
+    println!("{walks} walks of {steps} steps from seed {seed}, against {}", mode::library().display());
+    let start = Instant::now();
+    for done in 0..walks {
+        let walk = generate(seed + done, steps);
+        if difference(&walk).is_some() {
+            let short = shrink(&walk, |walk| difference(walk).is_some());
+            let (kernel, ours) = difference(&short).unwrap_or_default();
+            println!("seed {}: they differ, shrunk to {} steps", seed + done, short.len());
+            println!("  kernel    {kernel}\n  glasspoll {ours}\n");
+            println!("{}\n/*\n{}*/", c_program(&short), text(&short));
+            return ExitCode::FAILURE;
+        }
+        if (done + 1) % 100 == 0 || done + 1 == walks {
+            let rate = (done + 1) as f64 / start.elapsed().as_secs_f64();
+            println!("{} of {walks} walks, {rate:.0} walks/s", done + 1);
+        }
+    }
+    println!("{walks} walks, no difference");
+    ExitCode::SUCCESS
+}

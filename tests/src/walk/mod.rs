@@ -1,0 +1,16 @@
+//! A seeded random walk over the epoll API, run on the kernel and preloaded: the two logs must be equal.
+//!
+//! A walk is a list of steps over numbered places: `f3` is the fourth descriptor that was made, `e0` the
+//! first epoll. One thread runs it, so all that a step causes has happened before the next one.
+
+mod c_program;
+mod generate;
+mod run;
+mod shrink;
+mod step;
+
+pub use c_program::c_program;
+pub use generate::generate;
+pub use run::run;
+pub use shrink::shrink;
+pub use step::{Kind, Step};
