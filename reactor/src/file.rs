@@ -168,19 +168,20 @@ impl File {
         self.ends.fetch_or(revents & ENDS, Ordering::SeqCst);
     }
 
-    /// Whether the file has come to an end since it was last asked: such a wakeup concerns every item,
-    /// as the kernel's `sk_state_change` has no key.
-    fn has_new_end(&self) -> bool {
+    /// Whether the file has come to one of the ends in `key` since it was last asked: such a wakeup
+    /// concerns every item, as the kernel's `sk_state_change` has no key.
+    fn has_new_end(&self, key: u32) -> bool {
         let Some(device) = self.device() else { return true };
         let now = device.poll(EPOLLRDHUP) & ENDS;
+        let fresh = now & !self.ends.swap(now, Ordering::SeqCst);
         // After a hang-up no data comes any more, so that it cannot have been data.
-        now & EPOLLHUP != 0 || now & !self.ends.swap(now, Ordering::SeqCst) != 0
+        (fresh | now & EPOLLHUP) & key != 0
     }
 
     /// The device became ready for some of `key` (0: it cannot tell for what). Linux: `wake_up_poll`.
     pub fn wake(&self, key: u32) {
         let mut ended = None;
-        self.wait_head().wake(key, &mut || *ended.get_or_insert_with(|| self.has_new_end()));
+        self.wait_head().wake(key, &mut || *ended.get_or_insert_with(|| self.has_new_end(key)));
     }
 }
 

@@ -30,13 +30,13 @@ crate::interpose! {
     }
 }
 
-fn close_tracked(first: u32, last: u32) {
+fn let_range_go(first: u32, last: u32) {
     if runtime::is_vfork_child() {
         return;
     }
     guarded((), || {
         let Some(_guard) = context::enter() else { return };
-        for fd in table::tracked(first, last) {
+        for fd in table::known(first, last) {
             table::forget(fd);
         }
     });
@@ -49,7 +49,7 @@ crate::interpose! {
             // SAFETY: as above.
             return unsafe { real()(first, last, flags) };
         }
-        close_tracked(first, last);
+        let_range_go(first, last);
         let mut from = first;
         for ours in guarded(Vec::new(), table::ours) {
             let ours = ours as c_uint;
@@ -128,7 +128,7 @@ crate::interpose! {
     /// daemon(3): puts /dev/null over 0, 1 and 2.
     fn daemon(nochdir: c_int, noclose: c_int) -> c_int |real| {
         if noclose == 0 {
-            close_tracked(0, 2);
+            let_range_go(0, 2);
         }
         // SAFETY: as above.
         unsafe { real()(nochdir, noclose) }

@@ -28,7 +28,7 @@ enum Way {
 /// A wakeup that we know of without a device. What became ready before it comes first.
 fn tell(file: &File, key: u32) {
     if let Some(watch) = runtime::WATCH.get() {
-        watch.take_in();
+        watch.take_in_signals();
     }
     file.wake(key);
 }
@@ -42,7 +42,7 @@ fn catch_up() {
         }
         let Some(_guard) = context::enter() else { return };
         if let Some(watch) = runtime::WATCH.get() {
-            watch.take_in();
+            watch.take_in_signals();
         }
     });
 }

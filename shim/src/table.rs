@@ -6,7 +6,7 @@
 //!
 //! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -49,6 +49,9 @@ struct Entry {
 }
 
 static ENTRIES: Lazy<DashMap<i32, Entry>> = Lazy::new(|| DashMap::with_shard_amount(16));
+
+/// No number above this one is inherited.
+static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 
 /// Whether there has been an epoll instance.
 static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
@@ -244,10 +247,15 @@ pub fn forget(fd: i32) {
     }
 }
 
-/// The tracked numbers of a range, both ends included.
-pub fn tracked(first: u32, last: u32) -> Vec<i32> {
+/// The numbers of a range that we know something of, both ends included.
+pub fn known(first: u32, last: u32) -> Vec<i32> {
+    let top = HIGHEST_INHERITED.load(Ordering::Relaxed);
+    let inherited = (first as i64..=i64::from(last).min(i64::from(top))).map(|fd| fd as i32);
+    let mut known: Vec<i32> =
+        inherited.filter(|fd| flags(*fd) & (INHERITED | TRACKED) == INHERITED).collect();
     let inside = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
-    ENTRIES.iter().map(|entry| *entry.key()).filter(inside).collect()
+    known.extend(ENTRIES.iter().map(|entry| *entry.key()).filter(inside));
+    known
 }
 
 /// All files, each once for every number.
@@ -266,6 +274,7 @@ pub fn ours() -> Vec<i32> {
 /// Another process has the file behind `fd`: it is to be polled.
 pub fn inherited(fd: i32) {
     set(fd, INHERITED);
+    HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
 }
 
 /// Marks every open number as inherited: what is open now, another process may have as well.
@@ -287,7 +296,7 @@ fn mark_from_proc() -> bool {
             let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
             let fd = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok());
             if let Some(fd) = fd.filter(|fd| *fd != dir && flags(*fd) & OURS == 0) {
-                set(fd, INHERITED);
+                inherited(fd);
             }
             at += length.max(19);
         }
@@ -305,7 +314,7 @@ fn mark_by_polling() {
             return;
         }
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
-            set(pollfd.fd, INHERITED);
+            inherited(pollfd.fd);
         }
     }
 }

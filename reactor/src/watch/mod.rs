@@ -221,6 +221,25 @@ impl Watch {
     /// Tells the items of all that has happened to their files until now.
     pub fn take_in(&self) {
         let mut fired = self.pump.lock();
+        self.take_in_told();
+        self.poller.ask(&mut fired);
+        for fired in fired.drain(..) {
+            crate::trace::wakeup(fired.fd, "poll", fired.key);
+            if let Some(ep) = fired.item.ep.upgrade() {
+                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
+            }
+        }
+    }
+
+    /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
+    /// answer could tell the same one first.
+    pub fn take_in_signals(&self) {
+        let _pump = self.pump.lock();
+        self.take_in_told();
+    }
+
+    /// Preconditions: the pump's lock is held.
+    fn take_in_told(&self) {
         self.signals.drain(
             |fd, key| {
                 let file = self.armed.get(&fd).map(|armed| armed.value().clone());
@@ -236,13 +255,6 @@ impl Watch {
             for file in files {
                 crate::trace::wakeup(file.fd(), "overflow", 0);
                 file.wake(0);
-            }
-        }
-        self.poller.ask(&mut fired);
-        for fired in fired.drain(..) {
-            crate::trace::wakeup(fired.fd, "poll", fired.key);
-            if let Some(ep) = fired.item.ep.upgrade() {
-                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
             }
         }
     }
