@@ -99,7 +99,10 @@ impl KernelFile {
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
         let Some(watch) = self.watch.get() else { return };
         let state = self.state.lock();
-        let rouse = state.keys.iter().fold(false, |rouse, key| change(&watch.poller, *key) || rouse);
+        let mut rouse = false;
+        for key in &state.keys {
+            rouse |= change(&watch.poller, *key);
+        }
         drop(state);
         if rouse {
             watch.rouse();

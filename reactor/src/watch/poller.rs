@@ -182,17 +182,12 @@ impl Poller {
 
 /// Of one file, the newest item is told first.
 fn like_a_wait_queue(fired: &mut [Fired]) {
-    let mut at = 0;
-    while at < fired.len() {
-        let file = fired[at].file;
-        let mut end = at + 1;
-        for other in end..fired.len() {
-            if fired[other].file == file {
-                fired.swap(end, other);
-                end += 1;
-            }
-        }
-        fired[at..end].sort_by_key(|fired| std::cmp::Reverse(fired.item.serial));
-        at = end;
+    let mut rest = fired;
+    while let Some(file) = rest.first().map(|fired| fired.file) {
+        rest.sort_by_key(|fired| fired.file != file);
+        let same = rest.iter().take_while(|fired| fired.file == file).count();
+        let (of_file, others) = rest.split_at_mut(same);
+        of_file.sort_by_key(|fired| std::cmp::Reverse(fired.item.serial));
+        rest = others;
     }
 }
