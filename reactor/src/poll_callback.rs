@@ -23,7 +23,7 @@ impl Eventpoll {
         has_new_end: &mut dyn FnMut() -> bool,
     ) -> bool {
         let mut key = key;
-        let unsure = {
+        let (unsure, exclusive) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else {
                 return false;
@@ -32,11 +32,11 @@ impl Eventpoll {
                 return !item.is_exclusive();
             }
             // The key was widened by what "readable" may mean, and only that concerns the item.
-            key & !ENDS != 0 && key & item.events & !ENDS == 0
+            (key & !ENDS != 0 && key & item.events & !ENDS == 0, item.is_exclusive())
         };
         if unsure {
             if !has_new_end() {
-                return true;
+                return !exclusive;
             }
             key = 0;
         }
@@ -44,7 +44,6 @@ impl Eventpoll {
         let Some(item) = ready.list.get_mut(id).filter(|item| item.serial == serial) else {
             return false;
         };
-        let exclusive = item.is_exclusive();
         let events = item.events;
         match ready.list.queue(id) {
             Queued::Already => {}

@@ -132,7 +132,13 @@ pub fn ppoll(
     let mut ts = timeout_ns.map(timespec);
     let ts = ts.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     let mask = sigmask.as_ref().map_or(ptr::null(), ptr::from_ref);
-    call!(ppoll, fds.as_mut_ptr(), fds.len(), ts, mask, 8)
+    let (first, count) = (fds.as_mut_ptr(), fds.len());
+    let ask = || call!(ppoll, first, count, ts, mask, 8);
+    match ask() {
+        // More than RLIMIT_NOFILE at a time are refused, though they are open.
+        Err(Errno::EINVAL) => with_limit_raised_by(count as u64, ask),
+        other => other,
+    }
 }
 
 fn timespec(ns: u64) -> libc::timespec {
@@ -225,9 +231,13 @@ pub fn move_high(fd: i32) -> i32 {
 /// Runs `work` with the limit of descriptors raised, as far as the hard limit lets it: what is opened
 /// meanwhile by `move_high` lies above all the numbers that the program can get.
 pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
+    with_limit_raised_by(64, work)
+}
+
+fn with_limit_raised_by<T>(more: u64, work: impl FnOnce() -> T) -> T {
     let mut limit = [0u64; 2];
     let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limit.as_mut_ptr());
-    let raised = [limit[1].min(limit[0] + 64), limit[1]];
+    let raised = [limit[1].min(limit[0] + more), limit[1]];
     let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0);
     let done = work();
     let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, limit.as_ptr(), 0);

@@ -1,9 +1,16 @@
-//! What depends on the architecture: jumping on to a function of libc with all arguments in place.
+//! What depends on the architecture: getting at the arguments of a variadic function.
 //!
 //! The functions of the exec family that take a list are variadic, which Rust cannot define. Each is a
-//! trampoline: keep the argument registers, call `process::before_exec`, jump to libc's function.
+//! trampoline: put the argument registers into memory, and call `process::exec_list` with where they
+//! are and where the arguments on the stack begin.
 
-/// Defines `$name` as such a trampoline; `$which` is its place in `process::NAMES`.
+/// How many arguments come in registers.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const ARGUMENT_REGISTERS: usize = 6;
+#[cfg(target_arch = "aarch64")]
+pub(crate) const ARGUMENT_REGISTERS: usize = 8;
+
+/// Defines `$name` as such a trampoline; `$which` is its number in `process::exec_list`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! exec_trampoline {
     ($name:ident, $which:literal) => {
@@ -15,14 +22,16 @@ macro_rules! exec_trampoline {
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
             std::arch::naked_asm!(
-                "push rdi", "push rsi", "push rdx", "push rcx", "push r8", "push r9", "push rax",
+                "push r9", "push r8", "push rcx", "push rdx", "push rsi", "push rdi",
+                "mov rsi, rsp",
+                "lea rdx, [rsp + 56]",
                 "mov edi, {which}",
-                "call {before}",
-                "mov r11, rax",
-                "pop rax", "pop r9", "pop r8", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
-                "jmp r11",
+                "sub rsp, 8",
+                "call {list}",
+                "add rsp, 56",
+                "ret",
                 which = const $which,
-                before = sym $crate::process::before_exec,
+                list = sym $crate::process::exec_list,
             )
         }
     };
@@ -42,15 +51,14 @@ macro_rules! exec_trampoline {
                 "stp x29, x30, [sp, #-80]!",
                 "stp x0, x1, [sp, #16]", "stp x2, x3, [sp, #32]",
                 "stp x4, x5, [sp, #48]", "stp x6, x7, [sp, #64]",
+                "add x1, sp, #16",
+                "add x2, sp, #80",
                 "mov x0, {which}",
-                "bl {before}",
-                "mov x16, x0",
-                "ldp x0, x1, [sp, #16]", "ldp x2, x3, [sp, #32]",
-                "ldp x4, x5, [sp, #48]", "ldp x6, x7, [sp, #64]",
+                "bl {list}",
                 "ldp x29, x30, [sp], #80",
-                "br x16",
+                "ret",
                 which = const $which,
-                before = sym $crate::process::before_exec,
+                list = sym $crate::process::exec_list,
             )
         }
     };

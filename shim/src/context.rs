@@ -21,7 +21,10 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::watch::Host;
 
+use once_cell::sync::OnceCell;
+
 use crate::lock::RawLock;
+use crate::real;
 
 /// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -57,14 +60,23 @@ thread_local! {
             blocks_ours: Cell::new(false),
         }
     };
-    static EXIT: Exit = const { Exit };
 }
 
-struct Exit;
+/// Has `unregister` run when a thread ends. A pthread key and no destructor of the language: those run
+/// before the keys', in which the program may call us for the first time.
+static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
 
-impl Drop for Exit {
-    fn drop(&mut self) {
-        unregister();
+/// How many rounds of key destructors we let pass before the thread is taken off the list.
+/// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
+const ROUNDS: usize = 3;
+
+unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
+    match (round as usize, EXIT.get()) {
+        (round @ 1..ROUNDS, Some(key)) => {
+            // SAFETY: a key of ours.
+            unsafe { libc::pthread_setspecific(*key, (round + 1) as *const libc::c_void) };
+        }
+        _ => unregister(),
     }
 }
 
@@ -96,6 +108,8 @@ const QUIET: u32 = 0;
 const FORKING: u32 = 1;
 /// Something must be mended before anybody goes inside (`on_trouble`).
 const TROUBLE: u32 = 2;
+/// Somebody is mending it.
+const MENDING: u32 = 4;
 
 static GATE: AtomicU32 = AtomicU32::new(QUIET);
 static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -108,12 +122,15 @@ pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
     THREAD.with(work)
 }
 
-/// The thread is inside until this is dropped.
-pub struct Guard(());
+/// The thread is inside until this is dropped; `errno` is then what it was before.
+pub struct Guard {
+    errno: i32,
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
         THREAD.with(go_outside);
+        real::set_errno(sys::Errno::new(self.errno));
     }
 }
 
@@ -123,8 +140,9 @@ pub fn enter() -> Option<Guard> {
         if thread.inside.load(Ordering::Relaxed) != 0 {
             return None;
         }
+        let errno = real::errno();
         go_inside(thread);
-        Some(Guard(()))
+        Some(Guard { errno })
     })
 }
 
@@ -143,15 +161,18 @@ fn go_inside(thread: &Thread) {
         if gate == QUIET {
             return;
         }
-        if gate & FORKING == 0 {
-            if GATE.compare_exchange(gate, QUIET, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if gate == TROUBLE {
+            if GATE.compare_exchange(gate, MENDING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
                 let mend = TROUBLES.load(Ordering::SeqCst);
                 if !mend.is_null() {
                     // SAFETY: only `on_trouble` stores here, and it stores a `fn()`.
                     unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
                 }
+                GATE.fetch_and(!MENDING, Ordering::SeqCst);
+                sys::futex_wake(&GATE, i32::MAX);
+                return;
             }
-            return;
+            continue;
         }
         go_outside(thread);
         let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
@@ -171,8 +192,14 @@ fn register(thread: &Thread) {
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
     THREADS.with(|list| list.push(thread));
-    // Has `unregister` run when the thread ends; fails only in a thread that is ending.
-    let _ = EXIT.try_with(|_| ());
+    let key = EXIT.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `on_exit` is never unloaded.
+        unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        key
+    });
+    // SAFETY: a key of ours.
+    unsafe { libc::pthread_setspecific(*key, 1 as *const libc::c_void) };
 }
 
 fn unregister() {
@@ -194,21 +221,32 @@ pub fn on_trouble(mend: fn()) {
     GATE.fetch_or(TROUBLE, Ordering::SeqCst);
 }
 
-/// Keeps the other threads outside until `fork_done`; returns once they are.
+/// Taken outside, before the gate is closed: one thread at a time forks or execs.
+static ALONE: RawLock = RawLock::new();
+
+/// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
+///
+/// Preconditions: the thread is outside.
 pub fn fork_begins() {
+    ALONE.acquire();
+    THREAD.with(go_inside);
     GATE.fetch_or(FORKING, Ordering::SeqCst);
-    // Held over the fork, so that no thread comes or goes meanwhile.
-    THREADS.lock.acquire();
-    // SAFETY: we hold the lock.
-    let list = unsafe { &*THREADS.list.get() };
-    THREAD.with(|me| {
-        for other in list.iter().filter(|other| !std::ptr::eq(**other, me)) {
-            // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
-            while unsafe { &**other }.inside.load(Ordering::SeqCst) != 0 {
-                let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
-            }
+    loop {
+        // Held over the fork, so that no thread comes or goes meanwhile; let go between two looks, for
+        // a thread that is inside may need it.
+        THREADS.lock.acquire();
+        // SAFETY: we hold the lock.
+        let list = unsafe { &*THREADS.list.get() };
+        // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
+        let inside = |other: &&*const Thread| unsafe { &***other }.inside.load(Ordering::SeqCst) != 0;
+        let busy =
+            THREAD.with(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
+        if !busy {
+            return;
         }
-    });
+        THREADS.lock.release();
+        let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
+    }
 }
 
 /// A page that the kernel empties in every forked child; its first word is 1 here.
@@ -264,6 +302,7 @@ pub fn fork_done(child: bool) {
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);
     sys::futex_wake(&GATE, i32::MAX);
+    ALONE.release();
 }
 
 /// Ends what `enter` began in the fork handler before.

@@ -9,8 +9,8 @@ use glasspoll_reactor::watch::KernelFile;
 use libc::{c_char, c_int, c_uint, c_ulong, FILE};
 use syscalls::Errno;
 
-use crate::real::{guarded, set_errno};
-use crate::table::{self, Closing, EPOLL, OURS, TRACKED};
+use crate::real::{answer, guarded, set_errno};
+use crate::table::{self, Closing, EPOLL, INHERITED, OURS, TRACKED};
 use crate::{busy_poll, context, moving, runtime};
 
 /// Takes a number out of the table. False: the program must be told that it is not open.
@@ -21,12 +21,22 @@ fn let_go(fd: c_int) -> bool {
 crate::interpose! {
     /// close(2).
     fn close(fd: c_int) -> c_int |real| {
-        if !let_go(fd) {
-            set_errno(Errno::EBADF);
-            return -1;
+        if table::flags(fd) == 0 {
+            // SAFETY: libc's own function; no destructor in this frame.
+            return unsafe { real()(fd) };
         }
-        // SAFETY: libc's own function; no destructor in this frame.
-        unsafe { real()(fd) }
+        answer(guarded(Err(Errno::EIO), || table::close(fd).map(|()| 0)))
+    }
+}
+
+crate::interpose! {
+    /// mq_close(3): close(2) by another name.
+    fn mq_close(queue: c_int) -> c_int |real| {
+        if table::flags(queue) == 0 {
+            // SAFETY: as above.
+            return unsafe { real()(queue) };
+        }
+        answer(guarded(Err(Errno::EIO), || table::close(queue).map(|()| 0)))
     }
 }
 
@@ -45,14 +55,15 @@ fn let_range_go(first: u32, last: u32) {
 crate::interpose! {
     /// close_range(2). Our own descriptors stay.
     fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int |real| {
-        if flags & libc::CLOSE_RANGE_CLOEXEC as c_int != 0 || first > last {
+        if flags & !(libc::CLOSE_RANGE_UNSHARE as c_int) != 0 || first > last {
             // SAFETY: as above.
             return unsafe { real()(first, last, flags) };
         }
         let_range_go(first, last);
         let mut from = first;
-        for ours in guarded(Vec::new(), table::ours) {
-            let ours = ours as c_uint;
+        // On the stack, for the heap is only used inside.
+        let ours = guarded(([0; table::MOST_OURS], 0), table::ours);
+        for ours in ours.0[..ours.1].iter().map(|fd| *fd as c_uint) {
             if ours < from || ours > last {
                 continue;
             }
@@ -155,7 +166,7 @@ fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
     if table::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0).is_err() {
         return Err(Errno::EBADF);
     }
-    if table::flags(new) & OURS != 0 {
+    if table::flags(new) & OURS != 0 && !runtime::is_vfork_child() {
         moving::make_way(new);
     }
     let_go(new);
@@ -220,6 +231,9 @@ enum Steer {
 /// signals on the file itself, the file is left to it and polled.
 fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     let Some(_guard) = context::enter() else { return Steer::Pass };
+    if table::flags(fd) & INHERITED != 0 {
+        return steer_inherited(fd, cmd, arg);
+    }
     let Some(file) = table::get(fd) else { return Steer::Pass };
     let Some(device) = file.device_as::<KernelFile>().filter(|device| device.is_armed()) else {
         return Steer::Pass;
@@ -249,6 +263,19 @@ fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
     result
 }
 
+/// An inherited file may be armed by the process it comes from: its O_ASYNC is not ours to clear, and
+/// not the program's to see.
+fn steer_inherited(fd: c_int, cmd: c_int, arg: usize) -> Steer {
+    let asynchronous = libc::O_ASYNC as usize;
+    match cmd {
+        libc::F_GETFL if table::is_armed_elsewhere(fd) => Steer::HideAsync,
+        libc::F_SETFL if arg & asynchronous == 0 && table::is_armed_elsewhere(fd) => {
+            Steer::With(arg | asynchronous)
+        }
+        _ => Steer::Pass,
+    }
+}
+
 macro_rules! fcntl {
     ($name:ident) => {
         $crate::interpose! {
@@ -265,7 +292,7 @@ macro_rules! fcntl {
                     note_duplicate(fd, new);
                     return new;
                 }
-                if flags & TRACKED == 0 || flags & EPOLL != 0 {
+                if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
                     // SAFETY: as above.
                     return unsafe { real()(fd, cmd, arg) };
                 }

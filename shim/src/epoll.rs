@@ -3,16 +3,13 @@
 //! The checks stand in the kernel's order. Linux: `fs/eventpoll.c:do_epoll_create`,
 //! `SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_wait`.
 
-use std::sync::Arc;
-
-use glasspoll_reactor::eventpoll::release_file;
-use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
 use crate::context::{self, Waiting};
 use crate::real::{answer, guarded};
+use crate::table::Held;
 use crate::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::{pollable, runtime, signals, table};
 
@@ -57,7 +54,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     if table::flags(epfd) & table::OURS != 0 || table::flags(fd) & table::OURS != 0 {
         return Err(Errno::EBADF);
     }
-    let set = table::eventpoll(epfd);
+    let set = held_eventpoll(epfd);
     let known = table::flags(fd) & table::TRACKED != 0 && op != EPOLL_CTL_ADD;
     if set.is_none() {
         pollable::must_be_open(epfd)?;
@@ -66,14 +63,18 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         pollable::check(fd)?;
     }
     let set = set.ok_or(Errno::EINVAL)?;
-    let ep = set.eventpoll().ok_or(Errno::EINVAL)?;
-    let target = if known { table::get(fd).ok_or(Errno::EBADF)? } else { table::track(fd)? };
+    let ep = set.0.eventpoll().ok_or(Errno::EINVAL)?;
+    if !known {
+        table::track(fd)?;
+    }
+    // Held: a close meanwhile takes the item out once it is in.
+    let Held(target) = &Held::get(fd).ok_or(Errno::EBADF)?;
     if let (Some(watch), false) = (runtime::WATCH.get(), op == EPOLL_CTL_DEL) {
         // What became ready before comes before this one on the ready list.
         watch.take_in();
     }
-    ep.ctl(op, &target, fd, event)?;
-    table::note_io(&target);
+    ep.ctl(op, target, fd, event)?;
+    table::note_io(target);
     Ok(0)
 }
 
@@ -113,7 +114,7 @@ fn checked_wait(
     sigmask: *const u64,
 ) -> Result<i32, Errno> {
     let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
-    let set = table::eventpoll(epfd);
+    let set = held_eventpoll(epfd);
     if set.is_none() {
         pollable::must_be_open(epfd)?;
     }
@@ -123,7 +124,7 @@ fn checked_wait(
     if !access_ok(events as usize, maxevents as usize * size_of::<EpollEvent>()) {
         return Err(Errno::EFAULT);
     }
-    let held = Held::new(set.ok_or(Errno::EINVAL)?);
+    let held = set.ok_or(Errno::EINVAL)?;
     let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
     let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
     let waiter = context::waiter();
@@ -137,22 +138,8 @@ fn checked_wait(
     sent.map(|sent| sent as i32)
 }
 
-/// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
-struct Held(Arc<File>);
-
-impl Held {
-    fn new(file: Arc<File>) -> Self {
-        file.get();
-        Self(file)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.0.put() {
-            release_file(&self.0);
-        }
-    }
+fn held_eventpoll(fd: c_int) -> Option<Held> {
+    Held::get(fd).filter(|held| held.0.eventpoll().is_some())
 }
 
 fn milliseconds(timeout: c_int) -> Option<u64> {

@@ -60,3 +60,50 @@ redhook::hook! {
         unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }
 }
+
+redhook::hook! {
+    unsafe fn __sigaction(number: c_int, new: *const Action, old: *mut Action) -> c_int => hooked_internal_sigaction {
+        // SAFETY: the program's pointers, by the contract of the call.
+        unsafe { set_action(number, new, old) }
+    }
+}
+
+/// Linux: `SIG_HOLD` of <signal.h>.
+const SIG_HOLD: libc::sighandler_t = 2;
+
+redhook::hook! {
+    unsafe fn sigset(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_sigset {
+        let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+        let mut old = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+        let how = if handler == SIG_HOLD { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+        // SAFETY: valid sets, here and below.
+        unsafe { libc::sigaddset(set.as_mut_ptr(), number) };
+        let mut was = zeroed();
+        // SAFETY: as above.
+        let before = unsafe {
+            if handler == SIG_HOLD {
+                set_action(number, std::ptr::null(), &mut was);
+                was.sa_sigaction
+            } else {
+                set_handler(number, handler, 0, false)
+            }
+        };
+        if before == libc::SIG_ERR {
+            return before;
+        }
+        // SAFETY: as above.
+        let held = unsafe {
+            libc::pthread_sigmask(how, set.as_ptr(), old.as_mut_ptr());
+            libc::sigismember(old.as_ptr(), number) == 1
+        };
+        if held { SIG_HOLD } else { before }
+    }
+}
+
+redhook::hook! {
+    unsafe fn sigignore(number: c_int) -> c_int => hooked_sigignore {
+        // SAFETY: as above.
+        let before = unsafe { set_handler(number, libc::SIG_IGN, 0, false) };
+        if before == libc::SIG_ERR { -1 } else { 0 }
+    }
+}

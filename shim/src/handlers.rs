@@ -20,6 +20,8 @@ use crate::runtime::{self, SIGNAL};
 use crate::signals;
 
 const SIGNALS: usize = 65;
+/// All signals but the two that glibc itself needs to reach every thread.
+const ALL: u64 = !(0b11 << 31);
 
 /// What the program set for a signal. Readable in a signal handler.
 struct Slot {
@@ -119,11 +121,11 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
     if !fault {
         if let Interrupted::Inside = context::interrupted(mask) {
             // Blocked first, or a handler with SA_NODEFER would come back here at once.
-            sys::sigprocmask(libc::SIG_SETMASK, u64::MAX);
+            sys::sigprocmask(libc::SIG_SETMASK, ALL);
             // SAFETY: as above; the mask is what the thread has once we return.
             unsafe {
                 sys::queue_to_self(signal, info.cast());
-                (*context.cast::<ucontext_t>()).uc_sigmask.set_word(u64::MAX);
+                (*context.cast::<ucontext_t>()).uc_sigmask.set_word(ALL);
             }
             return;
         }

@@ -76,6 +76,8 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
         let _ = sys::ppoll(&mut now, Some(0), None);
         if now[0].revents & poll == 0 {
             device.drained(bits);
+        } else if matches!(way, Way::In) && got > 0 {
+            device.took(got as u64);
         }
         if let Way::Out = way {
             device.written();
@@ -147,7 +149,7 @@ macro_rules! transfer {
                         set_errno(Errno::EINVAL);
                         return -1;
                     }
-                    if flags & EVENTFD != 0 {
+                    if flags & (EVENTFD | IO) == EVENTFD | IO {
                         catch_up();
                     }
                     let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
@@ -191,14 +193,28 @@ transfer! { Out:
     fn sendmsg(fd, msg: *const msghdr, flags: c_int) -> ssize_t;
 }
 
+redhook::hook! {
+    unsafe fn eventfd(count: libc::c_uint, flags: c_int) -> c_int => hooked_eventfd {
+        let fd = crate::real_call!(eventfd(count, flags));
+        if fd >= 0 && !runtime::is_inert() {
+            table::made_eventfd(fd);
+        }
+        fd
+    }
+}
+
 crate::interpose! {
     /// recvmsg(2).
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
+        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
         // SAFETY: libc's own function; no destructor in this frame.
         let got = unsafe { real()(fd, msg, flags) };
         // SAFETY: on success the kernel has filled the header.
         if got >= 0 && unsafe { (*msg).msg_controllen } > 0 {
             note_received(msg);
+        }
+        if blocks {
+            note_blocked(fd);
         }
         if table::flags(fd) & IO != 0 {
             note(fd, Way::In, got);

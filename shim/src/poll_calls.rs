@@ -3,7 +3,7 @@
 //! With no epoll descriptor of ours among the descriptors they go to libc, with our signal kept
 //! blocked if a mask is given.
 
-use glasspoll_reactor::sys::{Errno, NSEC_PER_SEC};
+use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
 
 use crate::real::{answer, guarded};
@@ -107,6 +107,7 @@ fn as_list(count: c_int, sets: Sets) -> Option<Vec<pollfd>> {
     if !table::any_epoll() {
         return None;
     }
+    let _guard = crate::context::enter();
     let member = |fd: c_int| sets.iter().any(|set| is_member(*set, fd));
     if !(0..count).any(|fd| table::flags(fd) & table::EPOLL != 0 && member(fd)) {
         return None;
@@ -127,6 +128,8 @@ fn select_by_poll(
     ns: Option<u64>,
     mask: Option<u64>,
 ) -> Result<c_int, Errno> {
+    // The list is ours, and the heap is only used inside.
+    let _guard = crate::context::enter();
     polling::poll(&mut list, ns, mask)?;
     if list.iter().any(|pollfd| pollfd.revents & libc::POLLNVAL != 0) {
         return Err(Errno::EBADF);
@@ -142,6 +145,10 @@ fn select_by_poll(
     Ok(bits)
 }
 
+fn nanoseconds(time: &timeval) -> u64 {
+    (time.tv_sec as u64).saturating_mul(NSEC_PER_SEC).saturating_add(time.tv_usec as u64 * 1000)
+}
+
 crate::interpose! {
     /// select(2).
     fn select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int |real| {
@@ -151,10 +158,19 @@ crate::interpose! {
             None => unsafe { real()(count, read, write, except, timeout) },
             Some(list) => answer(guarded(Err(Errno::ENOMEM), move || {
                 // SAFETY: select(2)'s contract.
-                let ns = unsafe { timeout.as_ref() }.map(|time| {
-                    (time.tv_sec as u64).saturating_mul(NSEC_PER_SEC).saturating_add(time.tv_usec as u64 * 1000)
-                });
-                select_by_poll(count, sets, list, ns, None)
+                let timeout = unsafe { timeout.as_mut() };
+                let Some(timeout) = timeout else { return select_by_poll(count, sets, list, None, None) };
+                let negative = timeout.tv_sec < 0 || timeout.tv_usec < 0;
+                let ns = if negative { Err(Errno::EINVAL) } else { Ok(nanoseconds(timeout)) };
+                let start = sys::now();
+                let result = ns.and_then(|ns| select_by_poll(count, sets, list, Some(ns), None));
+                // Linux: `fs/select.c:poll_select_finish`: what is left of the time.
+                if let Ok(ns) = ns {
+                    let left = ns.saturating_sub(sys::now() - start);
+                    timeout.tv_sec = (left / NSEC_PER_SEC) as _;
+                    timeout.tv_usec = (left % NSEC_PER_SEC / 1000) as _;
+                }
+                result
             })),
         }
     }

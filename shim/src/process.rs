@@ -1,83 +1,132 @@
 //! fork, exec, spawn and cancellation.
 //!
 //! Fork itself is in `runtime`. Before exec the files that would go on to signal the new program are
-//! disarmed and our signal is unblocked; should the exec fail, all is mended at the next call of ours.
+//! disarmed and our signal is unblocked; should the exec fail, all is taken back.
 //! A child that shares the parent's memory (vfork, posix_spawn) changes its own mask alone.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
-use glasspoll_reactor::sys;
+use glasspoll_reactor::sys::{self, Errno};
 use libc::{
     c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, pthread_t, sigset_t,
 };
 
 use crate::arch::exec_trampoline;
 use crate::context;
-use crate::real::guarded;
+use crate::real::{errno, set_errno};
 use crate::runtime::{self, SIGNAL};
 
 const OURS: u64 = 1 << (SIGNAL - 1);
 
-/// The exec family, each jumped to with the arguments it was called with, however many.
-const NAMES: [&str; 9] = [
-    "execve\0",
-    "execv\0",
-    "execvp\0",
-    "execvpe\0",
-    "execl\0",
-    "execlp\0",
-    "execle\0",
-    "fexecve\0",
-    "execveat\0",
-];
+/// A process about to become another program: no armed file may signal that one, and our signal must
+/// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
+/// Dropped, it takes all back: the exec has failed.
+struct Leaving {
+    /// False in a child that shares the parent's memory, which changes its own mask alone.
+    alone: bool,
+    unblocked: bool,
+}
 
-static REAL: [AtomicPtr<u8>; NAMES.len()] = [const { AtomicPtr::new(std::ptr::null_mut()) }; NAMES.len()];
-
-/// Called by the trampolines; returns where to jump.
-pub extern "C" fn before_exec(which: usize) -> *const u8 {
-    guarded((), || {
+impl Leaving {
+    fn new() -> Option<Self> {
         if !runtime::uses_signals() {
-            return;
+            return None;
         }
-        if !runtime::is_vfork_child() {
-            let _guard = context::enter();
+        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
+        if alone {
+            context::fork_begins();
             if let Some(watch) = runtime::WATCH.get() {
                 watch.before_exec();
-                context::on_trouble(exec_failed);
             }
         }
-        if !context::with_thread(|thread| thread.blocks_ours.get()) {
+        let unblocked = !context::with_thread(|thread| thread.blocks_ours.get());
+        if unblocked {
             sys::sigprocmask(libc::SIG_UNBLOCK, OURS);
         }
-    });
-    let known = REAL[which].load(Ordering::Relaxed);
-    if !known.is_null() {
-        return known;
-    }
-    // SAFETY: the name ends with a NUL.
-    let found = unsafe { redhook::ld_preload::dlsym_next(NAMES[which]) };
-    REAL[which].store(found.cast_mut(), Ordering::Relaxed);
-    found
-}
-
-/// We are still here.
-fn exec_failed() {
-    sys::sigprocmask(libc::SIG_BLOCK, OURS);
-    if let Some(watch) = runtime::WATCH.get() {
-        watch.exec_failed();
+        Some(Self { alone, unblocked })
     }
 }
 
-exec_trampoline!(execve, 0);
-exec_trampoline!(execv, 1);
-exec_trampoline!(execvp, 2);
-exec_trampoline!(execvpe, 3);
-exec_trampoline!(execl, 4);
-exec_trampoline!(execlp, 5);
-exec_trampoline!(execle, 6);
-exec_trampoline!(fexecve, 7);
-exec_trampoline!(execveat, 8);
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.unblocked {
+            sys::sigprocmask(libc::SIG_BLOCK, OURS);
+        }
+        if self.alone {
+            if let Some(watch) = runtime::WATCH.get() {
+                watch.exec_failed();
+            }
+            context::fork_done(false);
+            context::go_outside_after_fork();
+        }
+    }
+}
+
+type Strings = *const *const c_char;
+
+macro_rules! exec {
+    ($(fn $name:ident($($arg:ident: $type:ty),*), $hook:ident;)*) => {
+        $(redhook::hook! {
+            unsafe fn $name($($arg: $type),*) -> c_int => $hook {
+                let leaving = Leaving::new();
+                let result = crate::real_call!($name($($arg),*));
+                let errno = errno();
+                drop(leaving);
+                set_errno(Errno::new(errno));
+                result
+            }
+        })*
+    };
+}
+
+exec! {
+    fn execve(path: *const c_char, argv: Strings, envp: Strings), hooked_execve;
+    fn execv(path: *const c_char, argv: Strings), hooked_execv;
+    fn execvp(file: *const c_char, argv: Strings), hooked_execvp;
+    fn execvpe(file: *const c_char, argv: Strings, envp: Strings), hooked_execvpe;
+    fn fexecve(fd: c_int, argv: Strings, envp: Strings), hooked_fexecve;
+    fn execveat(dir: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int), hooked_execveat;
+}
+
+/// The functions that take a list, by the number their trampolines give.
+const EXECLP: usize = 1;
+const EXECLE: usize = 2;
+
+/// The arguments of a variadic call: those in registers, then those on the stack, up to a null.
+pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stack: Strings) -> c_int {
+    const IN_REGISTERS: usize = crate::arch::ARGUMENT_REGISTERS;
+    // SAFETY: the trampoline's saved registers and its caller's stack; the list ends with a null.
+    let at = |n: usize| unsafe {
+        if n < IN_REGISTERS {
+            *registers.add(n)
+        } else {
+            *stack.add(n - IN_REGISTERS)
+        }
+    };
+    let count = (1..).find(|n| at(*n).is_null()).unwrap_or(1);
+    // As glibc does, the list is put together where it needs no allocator.
+    const MOST: usize = 4096;
+    if count > MOST {
+        set_errno(Errno::E2BIG);
+        return -1;
+    }
+    let mut argv = [std::ptr::null(); MOST + 1];
+    for n in 1..count {
+        argv[n - 1] = at(n);
+    }
+    // SAFETY: as execve(2) and its kin.
+    unsafe {
+        match which {
+            EXECLP => hooked_execvp(at(0), argv.as_ptr()),
+            EXECLE => hooked_execve(at(0), argv.as_ptr(), at(count + 1).cast()),
+            _ => hooked_execv(at(0), argv.as_ptr()),
+        }
+    }
+}
+
+exec_trampoline!(execl, 0);
+exec_trampoline!(execlp, 1);
+exec_trampoline!(execle, 2);
 
 /// Attributes for a spawned program in which our signal is not blocked.
 unsafe fn clean_attributes(

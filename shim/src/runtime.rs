@@ -111,14 +111,11 @@ fn after_raw_fork() {
 }
 
 unsafe extern "C" fn before_fork() {
-    let guard = context::enter();
     context::fork_begins();
     if let Some(watch) = WATCH.get() {
         // A pending signal does not pass to the child: what it tells must be on the ready lists.
         watch.take_in();
     }
-    // Inside until the fork is done.
-    std::mem::forget(guard);
 }
 
 unsafe extern "C" fn after_fork_parent() {

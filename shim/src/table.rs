@@ -6,7 +6,7 @@
 //!
 //! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU8, Ordering};
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -34,6 +34,9 @@ pub const EVENTFD: u8 = 32;
 
 /// A socket without O_NONBLOCK: a read that sleeps on it hides a wakeup.
 pub const BLOCKING: u8 = 64;
+
+/// The program is closing the number: it is not to be tracked anew before that is done.
+pub const CLOSING: u8 = 128;
 
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
@@ -127,6 +130,7 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     if flags(fd) & EPOLL != 0 {
         return get(fd).ok_or(Errno::EBADF);
     }
+    wait_for_close(fd);
     let stat = sys::fstat(fd)?;
     let identity = (stat.st_dev as u64, stat.st_ino as u64);
     if flags(fd) & TRACKED != 0 {
@@ -137,7 +141,7 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
         }
         forget(fd);
     }
-    if flags(fd) & OURS != 0 || slot(fd).is_none() {
+    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
         return Err(Errno::EBADF);
     }
     let status = sys::fcntl(fd, libc::F_GETFL, 0)?;
@@ -155,7 +159,25 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     Ok(file)
 }
 
+/// The program made an eventfd.
+pub fn made_eventfd(fd: i32) {
+    set(fd, EVENTFD);
+}
+
+/// A close of the number is under way in another thread: after it the number may stand for a new file.
+fn wait_for_close(fd: i32) {
+    static NEVER: AtomicU32 = AtomicU32::new(0);
+    let mut patience = 2000;
+    while flags(fd) & CLOSING != 0 && patience > 0 {
+        patience -= 1;
+        let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
+    }
+}
+
 fn is_eventfd(fd: i32) -> bool {
+    if flags(fd) & EVENTFD != 0 {
+        return true;
+    }
     let path = format!("/proc/self/fd/{fd}\0");
     let mut link = [0u8; 64];
     let read = sys::readlink(path.as_bytes(), &mut link).unwrap_or(0);
@@ -216,6 +238,43 @@ pub enum Closing {
     NotOpen,
 }
 
+/// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
+pub struct Held(pub Arc<File>);
+
+impl Held {
+    /// The file behind a number. Linux: `fdget`.
+    pub fn get(fd: i32) -> Option<Self> {
+        if flags(fd) & TRACKED == 0 {
+            return None;
+        }
+        // Under the shard's lock, so that the last reference is not put meanwhile.
+        ENTRIES.get(&fd).map(|entry| {
+            entry.file.get();
+            Self(entry.file.clone())
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0.put() {
+            release_file(&self.0);
+        }
+    }
+}
+
+/// Closes a number that has flags, past libc: so it is no cancellation point, and is done for sure.
+///
+/// # Errors
+/// As close(2).
+pub fn close(fd: i32) -> Result<(), Errno> {
+    set(fd, CLOSING);
+    let closing = closing(fd);
+    let closed = if closing == Closing::Yes { sys::close(fd) } else { Err(Errno::EBADF) };
+    unset(fd, CLOSING);
+    closed
+}
+
 /// The program is about to close a number that has flags.
 pub fn closing(fd: i32) -> Closing {
     if runtime::is_vfork_child() {
@@ -263,12 +322,26 @@ pub fn files() -> Vec<(i32, Arc<File>)> {
     ENTRIES.iter().map(|entry| (*entry.key(), entry.file.clone())).collect()
 }
 
-/// The numbers of the shim, in order.
-pub fn ours() -> Vec<i32> {
-    let mut all = runtime::descriptors();
-    all.retain(|fd| flags(*fd) & OURS != 0);
-    all.sort_unstable();
-    all
+/// The most numbers that are the shim's at a time, but for those of threads in poll(2).
+pub const MOST_OURS: usize = 8;
+
+/// The numbers of the shim, in order, and how many.
+pub fn ours() -> ([i32; MOST_OURS], usize) {
+    let _guard = context::enter();
+    let mut all = [0; MOST_OURS];
+    let mut count = 0;
+    for fd in runtime::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0).take(MOST_OURS) {
+        all[count] = fd;
+        count += 1;
+    }
+    all[..count].sort_unstable();
+    (all, count)
+}
+
+/// Whether the file behind an inherited number signals another process, by our signal.
+pub fn is_armed_elsewhere(fd: i32) -> bool {
+    let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
+    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(runtime::SIGNAL)
 }
 
 /// Another process has the file behind `fd`: it is to be polled.

@@ -162,7 +162,8 @@ impl Entry {
         self.seen &= found;
         if self.seen & READ_SIDE != 0 {
             let amount = sys::readable_amount(self.file.fd());
-            if std::mem::replace(&mut self.amount, amount) < amount {
+            // Less than expected: somebody read unseen, and something may have come since.
+            if std::mem::replace(&mut self.amount, amount) != amount {
                 fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
             }
         }
@@ -180,6 +181,9 @@ impl Entry {
 
     /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.
     pub(super) fn must_look_again(&self) -> bool {
-        self.armed && self.seen & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0
+        // A socket that was never connected is hung up, and may be connected yet.
+        let unconnected = self.seen & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
+        let undrained = self.seen & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
+        self.armed && (undrained || unconnected)
     }
 }

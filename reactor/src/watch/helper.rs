@@ -1,15 +1,24 @@
 //! The helper thread: it holds the watch while threads sleep that cannot hold it themselves.
 //!
-//! Started when first needed; sleeps on a futex while it has nothing to do. A *guest* is a thread that
-//! sleeps in a poll(2) of its own and depends on wakeups: it keeps the helper at the watch.
+//! Started when first needed; it ends after a second with nothing to do, so that it keeps no process
+//! alive whose own threads have all ended, and an idle process has no wakeups. A *guest* is a thread
+//! that sleeps in a poll(2) of its own and depends on wakeups: it keeps the helper at the watch.
 
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use std::ffi::c_void;
+
+use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
 use crate::sys;
 use crate::watch::{Holder, Watch};
 
+/// How long the thread stays with nothing to do.
+const IDLE_NS: u64 = 1_000_000_000;
+
 #[derive(Debug, Default)]
 pub(super) struct Helper {
-    started: AtomicBool,
+    /// Whether the thread is there.
+    running: Mutex<bool>,
+    /// No thread could be made: who follows must look by itself from time to time.
+    broken: AtomicBool,
     /// Counts calls; the thread sleeps while it is what it has seen.
     calls: AtomicU32,
     guests: AtomicU32,
@@ -18,18 +27,21 @@ pub(super) struct Helper {
 impl Helper {
     /// Has the helper thread look at the watch.
     pub(super) fn call(&self, watch: &'static Watch) {
+        let mut running = self.running.lock();
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.started.swap(true, Ordering::SeqCst) {
+        if *running {
             sys::futex_wake(&self.calls, 1);
             return;
         }
-        let all = sys::sigprocmask(libc::SIG_SETMASK, u64::MAX);
-        let thread = std::thread::Builder::new().name("glasspoll".into()).stack_size(256 << 10);
-        if let Err(error) = thread.spawn(move || run(watch)) {
-            self.started.store(false, Ordering::SeqCst);
-            tracing::error!(target: "glasspoll", %error, "no helper thread: threads that wait together may wake late");
+        *running = start(watch);
+        if !*running && !self.broken.swap(true, Ordering::SeqCst) {
+            tracing::error!(target: "glasspoll", "no helper thread: threads that wait together wake late");
         }
-        sys::sigprocmask(libc::SIG_SETMASK, all);
+    }
+
+    /// Whether followers must look by themselves.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 
     pub(super) fn guest(&self, come: bool) {
@@ -46,9 +58,35 @@ impl Helper {
 
     /// In a forked child there is no helper.
     pub(super) fn forget(&self) {
-        self.started.store(false, Ordering::SeqCst);
+        *self.running.lock() = false;
         self.guests.store(0, Ordering::SeqCst);
     }
+}
+
+/// Starts the thread, by libc and not by Rust's own: that one allocates in the new thread before we
+/// can say that it is inside.
+fn start(watch: &'static Watch) -> bool {
+    extern "C" fn main(watch: *mut c_void) -> *mut c_void {
+        // SAFETY: what `start` gave.
+        run(unsafe { &*watch.cast::<Watch>() });
+        std::ptr::null_mut()
+    }
+    // All but the two that glibc itself needs to reach every thread (setuid, pthread_cancel).
+    let before = sys::sigprocmask(libc::SIG_SETMASK, !(0b11 << 31));
+    let mut thread = 0;
+    // SAFETY: all-zero bytes are room for the attributes, which are initialised here.
+    let started = unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        libc::pthread_attr_init(&mut attributes);
+        libc::pthread_attr_setdetachstate(&mut attributes, libc::PTHREAD_CREATE_DETACHED);
+        libc::pthread_attr_setstacksize(&mut attributes, 256 << 10);
+        let argument = std::ptr::from_ref(watch).cast_mut().cast();
+        let failed = libc::pthread_create(&mut thread, &attributes, main, argument);
+        libc::pthread_attr_destroy(&mut attributes);
+        failed == 0
+    };
+    sys::sigprocmask(libc::SIG_SETMASK, before);
+    started
 }
 
 fn run(watch: &'static Watch) {
@@ -58,12 +96,20 @@ fn run(watch: &'static Watch) {
         let mine = *watch.holder.lock() == Holder::Helper;
         if mine {
             stand(watch);
-        } else {
-            watch.host.leave();
-            let _ = sys::futex_wait(&watch.helper.calls, seen, None);
-            watch.host.enter();
+            continue;
+        }
+        watch.host.leave();
+        let slept = sys::futex_wait(&watch.helper.calls, seen, Some(IDLE_NS));
+        watch.host.enter();
+        if slept == Err(sys::Errno::ETIMEDOUT) {
+            let mut running = watch.helper.running.lock();
+            if watch.helper.calls.load(Ordering::SeqCst) == seen {
+                *running = false;
+                break;
+            }
         }
     }
+    watch.host.leave();
 }
 
 /// One round at the watch: take in, give the watch up if nobody needs it, else sleep.

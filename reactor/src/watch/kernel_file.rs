@@ -91,6 +91,11 @@ impl KernelFile {
         self.for_entries(|poller, key| poller.drained(key, bits));
     }
 
+    /// The program read `amount` of what there was.
+    pub fn took(&self, amount: u64) {
+        self.for_entries(|poller, key| poller.took(key, amount));
+    }
+
     /// The program wrote: the file may be full now.
     pub fn written(&self) {
         self.for_entries(|poller, key| poller.written(key));
@@ -309,7 +314,7 @@ fn gaps_of(fd: i32) -> Gaps {
             let inet = matches!(domain, Ok(libc::AF_INET | libc::AF_INET6));
             let stream = kind != Ok(libc::SOCK_DGRAM);
             // A unix peer that shuts down one half and then the other signals the first alone.
-            Gaps { write: stream, full: stream && !inet, hangup: false, half: stream && !inet }
+            Gaps { write: stream || !inet, full: stream && !inet, hangup: false, half: stream && !inet }
         }
         _ => Gaps { write: true, full: true, hangup: true, half: false },
     }

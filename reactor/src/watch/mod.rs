@@ -143,6 +143,10 @@ impl Watch {
         self.rouse();
     }
 
+    fn has_overflowed(&self) -> bool {
+        self.overflow.load(Ordering::SeqCst)
+    }
+
     /// Whether SIGIO is read from our signalfd (else the program handles it itself).
     pub fn take_sigio(&self, take: bool) {
         self.signals.take_sigio(take);

@@ -116,6 +116,11 @@ impl Poller {
         self.change_entry(key, |entry| entry.seen &= !bits)
     }
 
+    /// The program read some of what there was.
+    pub(super) fn took(&self, key: u32, amount: u64) -> bool {
+        self.change_entry(key, |entry| entry.amount = entry.amount.saturating_sub(amount))
+    }
+
     /// The program wrote to the file: it may be full now.
     pub(super) fn written(&self, key: u32) -> bool {
         self.change_entry(key, |entry| entry.written |= entry.gaps.full)

@@ -7,6 +7,9 @@ use crate::wait_queue::Waiter;
 use crate::watch::bed::Bed;
 use crate::watch::{Holder, Watch};
 
+/// How late a wakeup may be where the helper could not be started.
+const LATE_NS: u64 = 5_000_000;
+
 impl Watch {
     /// Sleeps in ppoll on all devices, in one of the two beds, if `lie_down` still agrees then.
     /// Returns whether a device or a kick ended the sleep, not the time.
@@ -25,7 +28,7 @@ impl Watch {
         bed.lie_down();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
         let mut slept = Ok(1);
-        let asleep = !self.poller.changed_since(built) && lie_down();
+        let asleep = !self.poller.changed_since(built) && !self.has_overflowed() && lie_down();
         if asleep {
             self.host.leave();
             slept = sys::ppoll(&mut fds, capped.or(timeout_ns), sigmask);
@@ -89,7 +92,9 @@ impl Watch {
         // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
         self.host.leave();
         let outer = sigmask.map(|mask| sys::sigprocmask(libc::SIG_SETMASK, mask));
-        let slept = waiter.sleep_futex(timeout_ns);
+        // With no helper nobody may be at the watch.
+        let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
         if let Some(outer) = outer {
             sys::sigprocmask(libc::SIG_SETMASK, outer);
         }
@@ -97,7 +102,7 @@ impl Watch {
         let woken = waiter.end_futex();
         match slept {
             _ if woken => Slept::Woken,
-            Err(Errno::ETIMEDOUT) => Slept::TimedOut,
+            Err(Errno::ETIMEDOUT) if !capped => Slept::TimedOut,
             Err(Errno::EINTR) => self.verdict(Err(Errno::EINTR)),
             _ => Slept::Woken,
         }
