@@ -215,6 +215,13 @@ fn unregister() {
     drop(guard);
 }
 
+/// Puts the thread on the list of those that fork and pthread_cancel look at.
+pub fn be_known() {
+    if THREAD.with(|thread| !thread.registered.get()) {
+        drop(enter());
+    }
+}
+
 /// Has `mend` called by the next thread that goes inside, inside. Safe anywhere.
 pub fn on_trouble(mend: fn()) {
     TROUBLES.store(mend as *mut (), Ordering::SeqCst);

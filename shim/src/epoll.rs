@@ -198,6 +198,8 @@ unsafe fn cancellable(
     timeout_ns: Option<u64>,
     sigmask: *const u64,
 ) -> Answer {
+    // On the list before the question: a pthread_cancel after it finds the thread there.
+    context::be_known();
     // SAFETY: the caller's promise.
     unsafe { pthread_testcancel() };
     let deadline = timeout_ns.map(|ns| sys::now().saturating_add(ns));

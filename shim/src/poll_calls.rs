@@ -124,12 +124,13 @@ fn as_list(count: c_int, sets: Sets) -> Option<Vec<pollfd>> {
 fn select_by_poll(
     count: c_int,
     sets: Sets,
-    mut list: Vec<pollfd>,
+    list: Vec<pollfd>,
     ns: Option<u64>,
     mask: Option<u64>,
 ) -> Result<c_int, Errno> {
-    // The list is ours, and the heap is only used inside.
+    // The heap is only used inside: the list goes before the guard does.
     let _guard = crate::context::enter();
+    let mut list = list;
     polling::poll(&mut list, ns, mask)?;
     if list.iter().any(|pollfd| pollfd.revents & libc::POLLNVAL != 0) {
         return Err(Errno::EBADF);

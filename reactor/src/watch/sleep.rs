@@ -100,6 +100,10 @@ impl Watch {
         }
         self.host.enter();
         let woken = waiter.end_futex();
+        if !woken && !self.sleepers.any() && self.helper_bed.asleep().is_some() {
+            // Nobody depends on the helper any more.
+            self.helper_bed.kick();
+        }
         match slept {
             _ if woken => Slept::Woken,
             Err(Errno::ETIMEDOUT) if !capped => Slept::TimedOut,
