@@ -12,7 +12,7 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
-use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{c_int, c_long, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
@@ -68,7 +68,7 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
                 device.drained(bits);
             }
             if got > 0 {
-                file.wake(other);
+                device.tell(&file, other);
             }
             return;
         }
@@ -109,6 +109,65 @@ fn note_blocked(fd: c_int) {
     });
     set_errno(Errno::new(errno));
 }
+
+/// A write to a watched eventfd that will not sleep: the write and its telling are one.
+/// None: not such a write.
+#[cold]
+fn write_eventfd(fd: c_int, nr: c_long, args: [usize; 2]) -> Option<Result<ssize_t, Errno>> {
+    if runtime::is_vfork_child() {
+        return None;
+    }
+    let _guard = context::enter()?;
+    let watch = runtime::WATCH.get()?;
+    let file = table::get(fd)?;
+    let device = file.device_as::<KernelFile>()?;
+    let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
+    if sys::ppoll(&mut now, Some(0), None) != Ok(1) {
+        return None;
+    }
+    Some(watch.while_nobody_asks(|| {
+        let [buf, count] = args;
+        // SAFETY: the program's own call.
+        let put = unsafe { sys::syscall(nr as usize, [fd as usize, buf, count, 0, 0, 0]) };
+        if put.is_ok() {
+            device.tell(&file, EPOLLIN);
+        }
+        put.map(|put| put as ssize_t)
+    }))
+}
+
+macro_rules! write_call {
+    (fn $name:ident($buf:ident: $type:ty, $count:ident: $number:ty), $nr:expr) => {
+        $crate::interpose! {
+            /// Passed on to libc, and noted where it is of interest.
+            fn $name(fd: c_int, $buf: $type, $count: $number) -> ssize_t |real| {
+                let flags = table::flags(fd);
+                if flags & EPOLL != 0 {
+                    set_errno(Errno::EINVAL);
+                    return -1;
+                }
+                if flags & (EVENTFD | IO) == EVENTFD | IO {
+                    let args = [$buf as usize, $count as usize];
+                    if let Some(put) = guarded(None, || write_eventfd(fd, $nr, args)) {
+                        return put.unwrap_or_else(|errno| {
+                            set_errno(errno);
+                            -1
+                        });
+                    }
+                }
+                // SAFETY: libc's own function; no destructor in this frame.
+                let put = unsafe { real()(fd, $buf, $count) };
+                if flags & IO != 0 {
+                    note(fd, Way::Out, put);
+                }
+                put
+            }
+        }
+    };
+}
+
+write_call!(fn write(buf: *const c_void, count: size_t), libc::SYS_write);
+write_call!(fn writev(iov: *const iovec, count: c_int), libc::SYS_writev);
 
 /// Files that came with a message are shared with its sender.
 #[cold]
@@ -170,7 +229,7 @@ macro_rules! transfer {
 
 /// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
 fn is_socket_call(name: &str) -> bool {
-    !matches!(name, "read" | "readv" | "write" | "writev")
+    !matches!(name, "read" | "readv")
 }
 
 transfer! { In:
@@ -186,8 +245,6 @@ transfer! { In:
 }
 
 transfer! { Out:
-    fn write(fd, buf: *const c_void, count: size_t) -> ssize_t;
-    fn writev(fd, iov: *const iovec, count: c_int) -> ssize_t;
     fn send(fd, buf: *const c_void, len: size_t, flags: c_int) -> ssize_t;
     fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) -> ssize_t;
     fn sendmsg(fd, msg: *const msghdr, flags: c_int) -> ssize_t;

@@ -131,6 +131,14 @@ impl Entry {
         }
     }
 
+    /// The program's own call made the file ready for `key`, and the item is told of it without us.
+    pub(super) fn told(&mut self, key: u32) {
+        if self.mode != Mode::Gaps && self.mask & key != 0 {
+            self.armed = false;
+            self.queued = true;
+        }
+    }
+
     /// What to ask for, when all is looked at.
     pub(super) fn asks(&self) -> u32 {
         self.mask | if self.written { self.events & WRITE_BITS } else { 0 }

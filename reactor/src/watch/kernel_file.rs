@@ -91,6 +91,12 @@ impl KernelFile {
         self.for_entries(|poller, key| poller.drained(key, bits));
     }
 
+    /// The program's own call is a wakeup of the file: tells its items.
+    pub fn tell(&self, file: &File, key: u32) {
+        self.for_entries(|poller, entry| poller.told(entry, key));
+        file.wake(key);
+    }
+
     /// The program read `amount` of what there was.
     pub fn took(&self, amount: u64) {
         self.for_entries(|poller, key| poller.took(key, amount));

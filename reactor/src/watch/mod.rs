@@ -242,6 +242,14 @@ impl Watch {
         self.take_in_told();
     }
 
+    /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
+    /// between the two would tell it a second time.
+    pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
+        let _pump = self.pump.lock();
+        self.take_in_told();
+        call()
+    }
+
     /// Preconditions: the pump's lock is held.
     fn take_in_told(&self) {
         self.signals.drain(

@@ -116,6 +116,11 @@ impl Poller {
         self.change_entry(key, |entry| entry.seen &= !bits)
     }
 
+    /// The file's items are about to be told `key`: asking must not tell it once more.
+    pub(super) fn told(&self, key: u32, events: u32) -> bool {
+        self.change_entry(key, |entry| entry.told(events))
+    }
+
     /// The program read some of what there was.
     pub(super) fn took(&self, key: u32, amount: u64) -> bool {
         self.change_entry(key, |entry| entry.amount = entry.amount.saturating_sub(amount))
