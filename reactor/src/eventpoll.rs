@@ -281,7 +281,7 @@ impl Eventpoll {
     }
 
     /// Takes the waiter's name off the queue. False: a wakeup took it off before.
-    pub(crate) fn dequeue(&self, waiter: &Arc<Waiter>) -> bool {
+    pub fn dequeue(&self, waiter: &Arc<Waiter>) -> bool {
         self.lock.lock().wq.remove(waiter)
     }
 }

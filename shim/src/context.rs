@@ -338,6 +338,30 @@ pub fn waiter() -> Arc<Waiter> {
     })
 }
 
+/// Goes inside if a signal handler has interrupted a wait of this thread.
+pub fn enter_if_waiting() -> Option<Guard> {
+    let waiting = THREAD.with(|thread| !thread.waiting.load(Ordering::SeqCst).is_null());
+    if waiting {
+        enter()
+    } else {
+        None
+    }
+}
+
+/// The waiter of a wait that this thread is in, from a handler that interrupted it, or has left by
+/// siglongjmp.
+pub fn outer_waiter() -> Option<Arc<Waiter>> {
+    let waiter = THREAD.with(|thread| thread.waiting.load(Ordering::SeqCst));
+    if waiter.is_null() {
+        return None;
+    }
+    // SAFETY: the frame of that wait holds a count, whether it is still there or was jumped over.
+    unsafe {
+        Arc::increment_strong_count(waiter);
+        Some(Arc::from_raw(waiter))
+    }
+}
+
 /// While this lives, signal handlers and pthread_cancel end the thread's wait.
 pub struct Waiting {
     outer: *mut Waiter,

@@ -130,6 +130,9 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             return;
         }
     }
+    if let (Some(watch), Some(_guard)) = (runtime::WATCH.get(), context::enter_if_waiting()) {
+        watch.interrupted();
+    }
     let slot = &SLOTS[signal as usize];
     let handler = slot.handler.load(Ordering::SeqCst);
     if slot.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {

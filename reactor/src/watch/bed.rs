@@ -41,6 +41,7 @@ impl Bed {
     /// In a forked child nobody sleeps here.
     pub(super) fn forget(&self) {
         self.serial.store(0, Ordering::SeqCst);
+        self.sleeper.store(0, Ordering::SeqCst);
         self.quiescing.store(0, Ordering::SeqCst);
     }
 
@@ -59,15 +60,19 @@ impl Bed {
         self.serial.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn get_up(&self) {
+    /// Ends this thread's sleep. False: it had ended before, by a signal handler that interrupted it.
+    pub(super) fn get_up(&self) -> bool {
+        if self.sleeper.compare_exchange(this_thread(), 0, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return false;
+        }
         self.serial.fetch_add(1, Ordering::SeqCst);
         if self.quiescing.load(Ordering::SeqCst) != 0 {
             sys::futex_wake(&self.serial, i32::MAX);
         }
+        true
     }
 
-    /// Returns once a sleep that is under way has ended. A signal handler that interrupted this
-    /// thread's own sleep need not wait: the call it interrupted holds on to nothing any more.
+    /// Returns once a sleep that is under way has ended.
     pub(super) fn quiesce(&self) {
         let Some(serial) = self.asleep() else { return };
         if self.sleeper.load(Ordering::SeqCst) == this_thread() {

@@ -35,7 +35,7 @@ use dashmap::DashMap;
 
 use crate::file::File;
 use crate::poll::{Slept, Watcher};
-use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::wait_queue::{Sleepers, Waiter};
 use bed::Bed;
@@ -56,7 +56,8 @@ pub trait Host: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
     Nobody,
-    Thread,
+    /// A thread, for the sleep of this number.
+    Thread(u64),
     Helper,
 }
 
@@ -68,6 +69,8 @@ pub struct Watch {
     signals: Signals,
     poller: Poller,
     holder: Mutex<Holder>,
+    /// Numbers the sleeps of holders.
+    sleeps: AtomicU64,
     thread_bed: Bed,
     helper_bed: Bed,
     helper: Helper,
@@ -98,6 +101,7 @@ impl Watch {
             signals: Signals::new(signal),
             poller: Poller::default(),
             holder: Mutex::new(Holder::Nobody),
+            sleeps: AtomicU64::new(0),
             thread_bed: Bed::new(),
             helper_bed: Bed::new(),
             helper: Helper::default(),

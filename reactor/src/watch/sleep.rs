@@ -55,15 +55,16 @@ impl Watch {
         let free = match *holder {
             Holder::Nobody => true,
             Holder::Helper => !self.sleepers.any() && !self.helper.has_guests(),
-            Holder::Thread => false,
+            Holder::Thread(_) => false,
         };
         if free {
-            let stolen = std::mem::replace(&mut *holder, Holder::Thread) == Holder::Helper;
+            let sleep = Holder::Thread(self.sleeps.fetch_add(1, Ordering::Relaxed));
+            let stolen = std::mem::replace(&mut *holder, sleep) == Holder::Helper;
             drop(holder);
             if stolen {
                 self.helper_bed.kick();
             }
-            self.hold(waiter, timeout_ns, sigmask)
+            self.hold(sleep, waiter, timeout_ns, sigmask)
         } else {
             let asleep = waiter.begin_futex();
             drop(holder);
@@ -74,17 +75,39 @@ impl Watch {
         }
     }
 
-    fn hold(&'static self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        let bed = &self.thread_bed;
-        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask);
-        waiter.end_ppoll();
+    /// The watch goes from a thread to the helper if others sleep, else to nobody.
+    fn hand_over(&'static self, mine: impl FnOnce(Holder) -> bool) {
         let mut holder = self.holder.lock();
+        if !mine(*holder) {
+            return;
+        }
         let others = self.sleepers.any() || self.helper.has_guests();
         *holder = if others { Holder::Helper } else { Holder::Nobody };
         drop(holder);
         if others {
             self.helper.call(self);
         }
+    }
+
+    /// A signal handler of the program is about to run in this thread and has interrupted its sleep:
+    /// the system call is over, though the handler may run long, or never come back (siglongjmp).
+    pub fn interrupted(&'static self) {
+        if self.thread_bed.get_up() {
+            self.hand_over(|holder| matches!(holder, Holder::Thread(_)));
+        }
+    }
+
+    fn hold(
+        &'static self,
+        sleep: Holder,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+    ) -> Slept {
+        let bed = &self.thread_bed;
+        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask);
+        waiter.end_ppoll();
+        self.hand_over(|holder| holder == sleep);
         self.verdict(slept)
     }
 
