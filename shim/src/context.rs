@@ -23,6 +23,7 @@ use glasspoll_reactor::watch::Host;
 
 use once_cell::sync::OnceCell;
 
+use crate::fork_page;
 use crate::lock::RawLock;
 use crate::real;
 
@@ -74,7 +75,7 @@ unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
     match (round as usize, EXIT.get()) {
         (round @ 1..ROUNDS, Some(key)) => {
             // SAFETY: a key of ours.
-            unsafe { libc::pthread_setspecific(*key, (round + 1) as *const libc::c_void) };
+            unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(round + 1)) };
         }
         _ => unregister(),
     }
@@ -147,9 +148,9 @@ pub fn enter() -> Option<Guard> {
 }
 
 fn go_inside(thread: &Thread) {
-    if was_forked() {
+    if fork_page::was_forked() {
         thread.inside.store(1, Ordering::SeqCst);
-        mend_fork();
+        fork_page::mend();
         thread.inside.store(0, Ordering::SeqCst);
     }
     loop {
@@ -199,7 +200,7 @@ fn register(thread: &Thread) {
         key
     });
     // SAFETY: a key of ours.
-    unsafe { libc::pthread_setspecific(*key, 1 as *const libc::c_void) };
+    unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
 }
 
 fn unregister() {
@@ -256,41 +257,6 @@ pub fn fork_begins() {
     }
 }
 
-/// A page that the kernel empties in every forked child; its first word is 1 here.
-static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
-static MEND_FORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Has `mend` called, inside, by a child that was forked past libc. Linux 4.14: `MADV_WIPEONFORK`.
-pub fn watch_for_forks(mend: fn()) {
-    MEND_FORK.store(mend as *mut (), Ordering::SeqCst);
-    if let Some(page) = sys::page_wiped_on_fork() {
-        page.store(1, Ordering::SeqCst);
-        PAGE.store(std::ptr::from_ref(page).cast_mut(), Ordering::SeqCst);
-    }
-}
-
-fn page() -> Option<&'static AtomicU32> {
-    // SAFETY: `watch_for_forks` stores a mapping that stays.
-    unsafe { PAGE.load(Ordering::Relaxed).as_ref() }
-}
-
-/// Whether this is a forked child that has not been put in order yet.
-pub fn was_forked() -> bool {
-    page().is_some_and(|page| page.load(Ordering::Relaxed) == 0)
-}
-
-#[cold]
-fn mend_fork() {
-    if let Some(page) = page() {
-        page.store(1, Ordering::SeqCst);
-    }
-    let mend = MEND_FORK.load(Ordering::SeqCst);
-    if !mend.is_null() {
-        // SAFETY: only `watch_for_forks` stores here, and it stores a `fn()`.
-        unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
-    }
-}
-
 /// In a forked child: this thread is the only one.
 pub fn only_thread() {
     THREAD.with(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
@@ -303,9 +269,7 @@ pub fn fork_done(child: bool) {
         let list = unsafe { &mut *THREADS.list.get() };
         THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
     }
-    if let Some(page) = page() {
-        page.store(1, Ordering::SeqCst);
-    }
+    fork_page::renew();
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);
     sys::futex_wake(&GATE, i32::MAX);

@@ -51,12 +51,7 @@ fn catch_up() {
 #[cold]
 fn note(fd: c_int, way: Way, got: ssize_t) {
     let errno = errno();
-    guarded((), || {
-        if runtime::is_vfork_child() {
-            return;
-        }
-        let Some(_guard) = context::enter() else { return };
-        let Some(file) = table::get(fd) else { return };
+    with_file(fd, |file| {
         let Some(device) = file.device_as::<KernelFile>() else { return };
         let (bits, poll, other) = match way {
             Way::In => (READ_SIDE, libc::POLLIN, EPOLLOUT),
@@ -68,7 +63,7 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
                 device.drained(bits);
             }
             if got > 0 {
-                device.tell(&file, other);
+                device.tell(file, other);
             }
             return;
         }
@@ -83,7 +78,6 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
             device.written();
         }
     });
-    set_errno(Errno::new(errno));
 }
 
 /// Whether a read that is about to begin will sleep.
@@ -97,17 +91,20 @@ fn would_block(fd: c_int, way: Way) -> bool {
 /// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
 #[cold]
 fn note_blocked(fd: c_int) {
-    let errno = errno();
+    with_file(fd, |file| tell(file, READ_SIDE));
+}
+
+/// Does something inside with the file behind a number, if it is tracked.
+fn with_file(fd: c_int, work: impl FnOnce(&File)) {
     guarded((), || {
         if runtime::is_vfork_child() {
             return;
         }
         let Some(_guard) = context::enter() else { return };
         if let Some(file) = table::get(fd) {
-            tell(&file, READ_SIDE);
+            work(&file);
         }
     });
-    set_errno(Errno::new(errno));
 }
 
 /// A write to a watched eventfd that will not sleep: the write and its telling are one.
@@ -294,20 +291,7 @@ crate::interpose! {
         // A socket that is not connected refuses, and is woken all the same.
         let woken = done == 0 || errno() == libc::ENOTCONN;
         if woken && tracked {
-            let errno = errno();
-            guarded((), || {
-                if runtime::is_vfork_child() {
-                    return;
-                }
-                let Some(_guard) = context::enter() else { return };
-                let Some(file) = table::get(fd) else { return };
-                if first {
-                    file.wake(0);
-                } else {
-                    tell(&file, 0);
-                }
-            });
-            set_errno(Errno::new(errno));
+            with_file(fd, |file| if first { file.wake(0) } else { tell(file, 0) });
         }
         done
     }

@@ -6,7 +6,7 @@
 //!   descriptors), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
 //!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn, pthread_cancel), `raw` (syscall)
 //! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
-//!   or outside: signal handlers, fork), `options` and `logs`
+//!   or outside: signal handlers, fork), `fork_page` (forks past libc), `options` and `logs`
 //! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory`
 //!   (pointers from the program), `pollable` (what a set takes), `moving` (our descriptors step aside),
 //!   `busy_poll` (ioctl on an epoll descriptor), `arch`
@@ -22,6 +22,7 @@ mod busy_poll;
 mod context;
 mod descriptors;
 mod epoll;
+mod fork_page;
 mod handler_calls;
 mod handlers;
 mod io;

@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
-use crate::{handlers, logs, signals, table};
+use crate::{fork_page, handlers, logs, signals, table};
 
 /// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
 pub const SIGNAL: i32 = 64;
@@ -45,7 +45,7 @@ pub fn start() {
     let Some(_guard) = context::enter() else { return };
     OPTIONS.get_or_init(|| {
         PID.store(sys::getpid(), Ordering::SeqCst);
-        context::watch_for_forks(after_raw_fork);
+        fork_page::watch_for_forks(after_raw_fork);
         let options = Options::read();
         table::mark_inherited();
         signals::block(options.signals);
@@ -101,7 +101,7 @@ pub fn descriptors() -> Vec<i32> {
 
 /// Whether we run in a child that shares the parent's memory, where nothing may be believed.
 pub fn is_vfork_child() -> bool {
-    PID.load(Ordering::Relaxed) != sys::getpid() && !context::was_forked()
+    PID.load(Ordering::Relaxed) != sys::getpid() && !fork_page::was_forked()
 }
 
 /// A child made past libc's fork (`_Fork`, a raw clone) comes inside for the first time.
