@@ -1,0 +1,36 @@
+// A socket that is full is watched exclusively for OUT in one set and for IN in
+// another, a waiter on each: what comes in wakes the waiter for IN, whichever
+// item was added first, and not the other.
+// Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16
+#include "harness.h"
+
+static void test(void)
+{
+    for (int order = 0; order < 2; order++) {
+        int out = ep_new(), in = ep_new(), s[2];
+        struct waiter for_out, for_in;
+        tcp_pair(s);
+        // Until the peer has taken what it will: only then it stays full.
+        for (int quiet = 0; quiet < 20; sleep_ms(5))
+            quiet = fill(s[0]) ? 0 : quiet + 1;
+        for (int i = 0; i < 2; i++)
+            if (i == order)
+                OK(ep_add(out, s[0], EPOLLOUT | EPOLLEXCLUSIVE));
+            else
+                OK(ep_add(in, s[0], EPOLLIN | EPOLLEXCLUSIVE));
+        waiter_block(&for_out, out);
+        waiter_block(&for_in, in);
+        put(s[1], "x");
+        waiter_join_with(&for_in, s[0], EPOLLIN);
+        sleep_ms(QUIET_MS);
+        CHECK(!for_out.done);
+        // The end of the peer is for both.
+        OK(close(s[1]));
+        waiter_join(&for_out);
+        CHECK_EQ(for_out.n, 1);
+        CHECK(for_out.ev[0].events & (EPOLLHUP | EPOLLERR | EPOLLOUT));
+        OK(close(s[0]));
+        OK(close(in));
+        OK(close(out));
+    }
+}
