@@ -97,7 +97,6 @@ impl Eventpoll {
         let deadline = timeout_ns.filter(|ns| *ns != 0).map(|ns| sys::now().saturating_add(ns));
         let mut timed_out = timeout_ns == Some(0);
         let mut signal = false;
-        waiter.take_interrupt();
         watcher.pump();
         loop {
             if self.lock.lock().list.events_available() {
@@ -109,10 +108,11 @@ impl Eventpoll {
             if timed_out {
                 return Ok(0);
             }
+            // Before the question: an interruption after it must not be forgotten.
+            waiter.reset();
             if signal || waiter.take_interrupt() {
                 return Err(Errno::EINTR);
             }
-            waiter.reset();
             {
                 let mut ready = self.lock.lock();
                 if ready.list.events_available() {

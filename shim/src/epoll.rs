@@ -132,6 +132,8 @@ fn checked_wait(
         ep.dequeue(&outer);
     }
     let waiter = context::waiter();
+    // Left over from an earlier wait; from the next line on another thread may interrupt this one.
+    waiter.take_interrupt();
     let _waiting = Waiting::new(&waiter);
     if context::is_cancelled() {
         // It came before it could end this wait.
