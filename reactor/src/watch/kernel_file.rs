@@ -178,6 +178,8 @@ impl KernelFile {
             let mut state = self.state.lock();
             state.source = Source::Poll;
             state.armed_as = None;
+            // They were the parent's; by now they may be those of other files.
+            state.keys.clear();
         }
         self.rewatch(file);
     }
