@@ -20,6 +20,15 @@ install_missing() {
     [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 }
 
+# What the tests of language runtimes need: node, a JDK (java runs a source file
+# only with javac beside it), CPython's own suites.
+need_languages() {
+    install_missing node=nodejs javac=default-jdk-headless wrk=wrk
+    [ -x /usr/bin/python3 ] || install_packages python3
+    /usr/bin/python3 -c 'import test.test_epoll' 2>/dev/null || install_packages \
+        "$(/usr/bin/python3 -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])')"
+}
+
 # The packages' services stay off: a policy file says so while apt-get runs.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d ours="" status=0

@@ -14,6 +14,8 @@
 //! | [`server`] | a server from start to stop |
 //! | [`port`] | free TCP ports |
 //! | [`redis`], [`nginx`] | how these two are started, driven and judged |
+//! | [`script`] | scripts of python and node |
+//! | [`cpython`] | CPython's own test suites |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
 //! | [`flow`] | reading the event-flow log |
@@ -23,6 +25,7 @@
 //! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
 //! that only make sense preloaded run anyway.
 
+pub mod cpython;
 pub mod flow;
 pub mod mode;
 pub mod nginx;
@@ -30,6 +33,7 @@ pub mod port;
 pub mod program;
 pub mod redis;
 pub mod run;
+pub mod script;
 pub mod seccomp;
 pub mod server;
 pub mod strace;

@@ -32,24 +32,32 @@ pub fn path(name: &str) -> PathBuf {
 #[must_use]
 pub fn have(names: &[&str]) -> bool {
     let missing = missing(names);
-    assert!(
-        missing.is_empty() || env::var("CI").as_deref() != Ok("true"),
-        "not installed: {}",
-        missing.join(" ")
-    );
-    missing.is_empty()
+    have_if(&missing.join(" "), missing.is_empty())
+}
+
+/// Like [`have`], for what is no program: `there` says whether it is installed.
+///
+/// # Panics
+/// If it is not and `CI=true`.
+#[must_use]
+pub fn have_if(what: &str, there: bool) -> bool {
+    assert!(there || env::var("CI").as_deref() != Ok("true"), "not installed: {what}");
+    if !there {
+        eprintln!("SKIPPED, not installed: {what}");
+    }
+    there
 }
 
 /// Like [`have`], for programs a machine may well be without: never fails.
 #[must_use]
 pub fn may_have(names: &[&str]) -> bool {
-    missing(names).is_empty()
-}
-
-fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let missing: Vec<&str> = names.iter().copied().filter(|name| find(name).is_none()).collect();
+    let missing = missing(names);
     if !missing.is_empty() {
         eprintln!("SKIPPED, not installed: {}", missing.join(" "));
     }
-    missing
+    missing.is_empty()
+}
+
+fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    names.iter().copied().filter(|name| find(name).is_none()).collect()
 }
