@@ -20,6 +20,16 @@ install_missing() {
     [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 }
 
+# What the tests of servers need, their clients included.
+need_servers() {
+    install_missing redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk memcached=memcached \
+        haproxy=haproxy lighttpd=lighttpd mosquitto=mosquitto mosquitto_pub=mosquitto-clients \
+        dbus-daemon=dbus-daemon dbus-send=dbus-bin curl=curl openssl=openssl
+    [ -e /usr/lib/postgresql ] || install_packages postgresql
+    # Asked of the compiler, for Debian keeps this header in a folder of its architecture.
+    echo '#include <curl/curl.h>' | gcc -fsyntax-only -xc - 2>/dev/null || install_packages libcurl4-openssl-dev
+}
+
 # What the tests of language runtimes need: node, a JDK (java runs a source file
 # only with javac beside it), CPython's own suites.
 need_languages() {

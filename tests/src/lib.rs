@@ -13,9 +13,11 @@
 //! | [`run`] | running a program to its end within a time limit |
 //! | [`server`] | a server from start to stop |
 //! | [`port`] | free TCP ports |
-//! | [`redis`], [`nginx`] | how these two are started, driven and judged |
+//! | [`processes`] | the processes of a server, and what epolls they hold |
+//! | [`redis`], [`nginx`], [`postgres`] | how these are started, driven and judged |
 //! | [`script`] | scripts of python and node |
 //! | [`cpython`] | CPython's own test suites |
+//! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
 //! | [`flow`] | reading the event-flow log |
@@ -26,10 +28,13 @@
 //! that only make sense preloaded run anyway.
 
 pub mod cpython;
+pub mod curl;
 pub mod flow;
 pub mod mode;
 pub mod nginx;
 pub mod port;
+pub mod postgres;
+pub mod processes;
 pub mod program;
 pub mod redis;
 pub mod run;
@@ -40,6 +45,6 @@ pub mod strace;
 pub mod turn;
 pub mod walk;
 
-pub use mode::{in_both_modes, Mode};
+pub use mode::{alike_in_both_modes, in_both_modes, Mode};
 pub use run::{run, Output};
 pub use server::Server;

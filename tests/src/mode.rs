@@ -1,7 +1,9 @@
 //! Native or preloaded: the two ways every test runs a program.
 
+use std::cell::RefCell;
 use std::env;
 use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -77,5 +79,17 @@ pub fn in_both_modes(test: impl Fn(Mode)) {
             eprintln!("--- {mode:?}");
             test(mode);
         }
+    }
+}
+
+/// Like [`in_both_modes`]; what the test gives must be the same in both.
+pub fn alike_in_both_modes<T: PartialEq + Debug>(test: impl Fn(Mode) -> T) {
+    let given = RefCell::new(Vec::new());
+    in_both_modes(|mode| {
+        let result = test(mode);
+        given.borrow_mut().push(result);
+    });
+    if let [native, preloaded] = &given.into_inner()[..] {
+        assert_eq!(native, preloaded, "native on the left, preloaded on the right");
     }
 }

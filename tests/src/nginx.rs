@@ -2,8 +2,8 @@
 
 use crate::mode::clean_command;
 use crate::port::free_port;
-use crate::run::run;
-use crate::{program, Mode, Output, Server};
+use crate::run::{eventually, run};
+use crate::{program, seccomp, Mode, Output, Server};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -18,6 +18,13 @@ pub const PAGE: &str = "hello from a test\n";
 
 /// Writes a configuration for a server on `port` with everything in `dir`.
 pub fn configure(dir: &Path, port: u16, workers: u32) {
+    let root = dir.join("html");
+    let root = root.display();
+    configure_http(dir, workers, &format!("server {{ listen 127.0.0.1:{port}; root {root}; }}"));
+}
+
+/// Like [`configure`], with `http` in the block of that name.
+pub fn configure_http(dir: &Path, workers: u32, http: &str) {
     let html = dir.join("html");
     fs::create_dir_all(&html).expect("the test's own directory");
     fs::write(html.join("index.html"), PAGE).expect("the test's own directory");
@@ -43,7 +50,7 @@ http {{
     fastcgi_temp_path {dir_name}/fastcgi;
     uwsgi_temp_path {dir_name}/uwsgi;
     scgi_temp_path {dir_name}/scgi;
-    server {{ listen 127.0.0.1:{port}; root {dir_name}/html; }}
+    {http}
 }}
 "
     );
@@ -70,6 +77,20 @@ pub fn start(mode: Mode, dir: &Path, workers: u32) -> Server {
     let port = free_port();
     configure(dir, port, workers);
     Server::start(command(mode, dir), dir, port)
+}
+
+/// Starts a server in `mode` that serves `http` and listens on `port`. Preloaded, its first call of
+/// the kernel's epoll kills it.
+pub fn start_http(mode: Mode, dir: &Path, port: u16, workers: u32, http: &str) -> Server {
+    configure_http(dir, workers, http);
+    let arguments = arguments(dir);
+    let mut command = seccomp::command(mode, &arguments[0]);
+    command.args(&arguments[1..]);
+    let server = Server::start(command, dir, port);
+    eventually("the workers are there", Duration::from_secs(20), || {
+        self::workers(&server).len() == workers as usize
+    });
+    server
 }
 
 /// The command for a configured server in `mode`.
@@ -105,12 +126,17 @@ fn parent(pid: u32) -> Option<u32> {
 
 /// A wrk for `server`, always native: 100 connections for some seconds.
 pub fn wrk(server: &Server, seconds: u32, keep_alive: bool) -> Command {
+    wrk_url(&format!("http://127.0.0.1:{}/", server.port), seconds, keep_alive)
+}
+
+/// Like [`wrk`], for any `url`.
+pub fn wrk_url(url: &str, seconds: u32, keep_alive: bool) -> Command {
     let mut command = clean_command(program::path("wrk"));
     command.args(["-t", "1", "-c", "100", "-d", &format!("{seconds}s")]);
     if !keep_alive {
         command.args(["-H", "Connection: close"]);
     }
-    command.arg(format!("http://127.0.0.1:{}/", server.port));
+    command.arg(url);
     command
 }
 

@@ -3,7 +3,11 @@
 //! A classic BPF program compares the number of each system call with a list
 //! and kills the process on a match. The filter stays over exec and fork.
 
+use crate::Mode;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Every number of epoll and io_uring on this architecture. The newer ones
 /// have the same number everywhere.
@@ -24,8 +28,23 @@ const FORBIDDEN: &[libc::c_long] = &[
 /// Offset of `nr` in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 
+/// A command for `program` in `mode`. Preloaded, its first epoll or io_uring call kills it.
+pub fn command(mode: Mode, program: impl AsRef<OsStr>) -> Command {
+    let mut command = mode.command(program);
+    if mode == Mode::Preloaded {
+        let mut filter = filter();
+        // SAFETY: two system calls between fork and exec; the filter was made before.
+        unsafe { command.pre_exec(move || install(&mut filter)) };
+    }
+    command
+}
+
 /// Forbids epoll and io_uring to this process for good, on pain of death.
 pub fn forbid_epoll() -> io::Result<()> {
+    install(&mut filter())
+}
+
+fn filter() -> Vec<libc::sock_filter> {
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, NUMBER)];
     for number in FORBIDDEN {
         let number = u32::try_from(*number).expect("a system call number");
@@ -37,7 +56,7 @@ pub fn forbid_epoll() -> io::Result<()> {
         filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_KILL_PROCESS));
     }
     filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ALLOW));
-    install(&mut filter)
+    filter
 }
 
 fn statement(code: u32, k: u32) -> libc::sock_filter {

@@ -1,6 +1,8 @@
 //! A server from start to stop.
 
-use crate::run::{kill_group, wait};
+use crate::run::{eventually, kill_group, wait};
+use crate::{processes, Mode};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
@@ -15,6 +17,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// A server that listens on 127.0.0.1. Killed, with its children, when dropped.
 pub struct Server {
     child: Child,
+    dir: PathBuf,
     stdout: PathBuf,
     stderr: PathBuf,
     /// Where it listens.
@@ -47,7 +50,8 @@ impl Server {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Server { child, stdout, stderr, port }
+        let dir = dir.canonicalize().expect("the test's own directory");
+        Server { child, dir, stdout, stderr, port }
     }
 
     /// The pid of what was started.
@@ -63,6 +67,17 @@ impl Server {
     /// What it complained about so far.
     pub fn stderr(&self) -> String {
         lossy(&self.stderr)
+    }
+
+    /// Its processes alive, itself included.
+    pub fn processes(&self) -> BTreeSet<u32> {
+        processes::of(self.pid(), &self.dir)
+    }
+
+    /// Checks that its processes hold epolls of the kernel natively, and none preloaded.
+    pub fn check_epolls(&self, mode: Mode) {
+        let held: usize = self.processes().into_iter().map(processes::kernel_epolls).sum();
+        assert_eq!(held > 0, mode == Mode::Native, "{held} epolls of the kernel");
     }
 
     /// Opens a connection whose reads and writes fail after ten seconds.
@@ -89,15 +104,30 @@ impl Server {
 
     /// Asks it to end by SIGTERM; checks that it ends, and with status 0.
     pub fn stop(&mut self) {
-        self.signal(libc::SIGTERM);
+        self.stop_by(libc::SIGTERM);
+    }
+
+    /// Asks it to end by `signal`; checks that it ends with status 0 and leaves no process.
+    pub fn stop_by(&mut self, signal: i32) {
+        self.signal(signal);
         let status = self.wait();
         assert!(status.success(), "ended with {status}");
+        self.check_gone();
+    }
+
+    /// Checks that no process of its own outlives it.
+    pub fn check_gone(&self) {
+        eventually("no process is left", STOP_LIMIT, || self.processes().is_empty());
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         kill_group(&mut self.child);
+        for pid in self.processes() {
+            // SAFETY: kill takes two numbers; the process works in the test's own directory.
+            unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+        }
         if thread::panicking() {
             eprintln!("server stdout: {}", tail(&self.stdout()));
             eprintln!("server stderr: {}", tail(&self.stderr()));

@@ -1,7 +1,7 @@
 //! memcached: libevent, and one epoll for each of four threads.
 
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::{in_both_modes, program, Server};
+use glasspoll_tests::{alike_in_both_modes, program, seccomp, Server};
 use std::io::{BufRead, BufReader, Write};
 use std::thread;
 
@@ -10,10 +10,10 @@ fn memcached_with_four_threads_gives_back_what_was_set() {
     if !program::have(&["memcached"]) {
         return;
     }
-    in_both_modes(|mode| {
+    alike_in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let port = free_port();
-        let mut command = mode.command(program::path("memcached"));
+        let mut command = seccomp::command(mode, program::path("memcached"));
         let port_text = port.to_string();
         command.args(["-t", "4", "-u", "root", "-U", "0", "-l", "127.0.0.1"]);
         command.args(["-p", &port_text]);
@@ -24,9 +24,24 @@ fn memcached_with_four_threads_gives_back_what_was_set() {
                 scope.spawn(move || set_and_get(server, client));
             }
         });
-        assert_eq!(server.stderr(), "");
+        let counts = statistics(&server);
+        server.check_epolls(mode);
         server.stop();
+        assert_eq!(server.stderr(), "");
+        counts
     });
+}
+
+/// How often it was asked, and what it holds.
+fn statistics(server: &Server) -> Vec<String> {
+    let mut writer = server.connect();
+    writer.write_all(b"stats\r\n").expect("it reads");
+    let lines = BufReader::new(writer).lines().map(|line| line.expect("memcached answers"));
+    let wanted = ["cmd_get", "cmd_set", "get_hits", "get_misses", "curr_items", "bytes", "threads"];
+    let known = |line: &String| line.split(' ').nth(1).is_some_and(|name| wanted.contains(&name));
+    let counts: Vec<String> = lines.take_while(|line| line != "END").filter(known).collect();
+    assert_eq!(counts.len(), wanted.len(), "{counts:?}");
+    counts
 }
 
 /// Each client opens two connections in turn, so that every thread of the

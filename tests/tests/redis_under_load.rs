@@ -1,7 +1,8 @@
 //! redis-server under redis-benchmark, and saving by fork while it serves.
 
+use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::{eventually, run, start};
-use glasspoll_tests::{in_both_modes, program, redis, turn};
+use glasspoll_tests::{in_both_modes, program, redis, turn, Server};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -47,6 +48,31 @@ fn redis_serves_500_clients() {
 #[test]
 fn redis_serves_500_clients_that_pipeline() {
     redis_passes_its_benchmark("500", "16");
+}
+
+/// The threads take turns with the loop by spinning and by mutexes; the loop alone waits.
+#[test]
+fn redis_serves_with_four_threads_for_input_and_output() {
+    if !program::have(&redis::PROGRAMS) {
+        return;
+    }
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let port = free_port();
+        let mut command = redis::command(mode, dir.path(), port);
+        command.args(["--io-threads", "4", "--io-threads-do-reads", "yes"]);
+        let mut server = Server::start(command, dir.path(), port);
+        let arguments = ["-q", "-n", "10000", "-c", "50", "-P", "8", "-t", "set,get"];
+        let stdout = run(&mut redis::benchmark(&server, &arguments), LIMIT).success();
+        redis::check_output(&stdout);
+        assert!(stdout.matches("requests per second").count() == 2, "{stdout}");
+        let info = redis::ask(&server, &["INFO", "stats"]);
+        assert!(!info.contains("io_threaded_reads_processed:0"), "the threads have read: {info}");
+        server.check_epolls(mode);
+        redis::check_log(&server);
+        server.stop();
+    });
 }
 
 #[test]

@@ -1,0 +1,39 @@
+//! The processes of a server, and the epolls of the kernel that they hold.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// What a descriptor of the kernel's epoll reads as in `/proc/PID/fd`.
+const KERNEL_EPOLL: &str = "anon_inode:[eventpoll]";
+
+/// The processes alive of the group `group`, and those that work in `dir`: a child that has left
+/// the group (as PostgreSQL's do) still does that.
+pub fn of(group: u32, dir: &Path) -> BTreeSet<u32> {
+    let belongs = |pid: u32| {
+        let (state, in_group) = state_and_group(pid)?;
+        let here = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir));
+        Some(state != "Z" && (in_group == group || here))
+    };
+    let entries = fs::read_dir("/proc").expect("/proc is mounted");
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| belongs(*pid) == Some(true))
+        .collect()
+}
+
+/// The third and the fifth field of /proc/PID/stat, counted after the name in parentheses.
+fn state_and_group(pid: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let state = fields.next()?.to_owned();
+    Some((state, fields.nth(1)?.parse().ok()?))
+}
+
+/// How many descriptors of the kernel's epoll `pid` holds.
+pub fn kernel_epolls(pid: u32) -> usize {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
+    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link.to_str() == Some(KERNEL_EPOLL)).count()
+}
