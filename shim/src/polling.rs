@@ -84,18 +84,22 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
         if !done {
             watch.call_helper();
         }
-        match sleep_on(&stay, fds, sleep, if done { None } else { sigmask }) {
+        // A pending signal that the mask lets in ends the call, though the time is over.
+        match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
             Ok(others) => ready += others,
             Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
             Err(Errno::EINTR) => signal = true,
             Err(errno) => return Err(errno),
         }
         signal |= waiter.take_interrupt();
-        if ready > 0 || timed_out {
+        if ready > 0 {
             return Ok(ready);
         }
         if signal && done {
             return Err(Errno::EINTR);
+        }
+        if timed_out {
+            return Ok(0);
         }
         timed_out |= left == Some(0) || deadline.is_some_and(|deadline| sys::now() >= deadline);
     }
