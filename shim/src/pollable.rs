@@ -36,7 +36,8 @@ pub fn check(fd: i32) -> Result<(), Errno> {
             let (major, minor) = (libc::major(stat.st_rdev), libc::minor(stat.st_rdev));
             major != MEM_MAJOR || MEM_POLLABLE.contains(&minor)
         }
-        _ => true,
+        libc::S_IFIFO | libc::S_IFSOCK => true,
+        _ => nameless_file_can_poll(fd),
     };
     if pollable {
         Ok(())
@@ -46,18 +47,32 @@ pub fn check(fd: i32) -> Result<(), Errno> {
 }
 
 fn regular_file_can_poll(fd: i32) -> bool {
-    let mut fds = [libc::pollfd { fd, events: !libc::POLLNVAL, revents: 0 }];
-    let asked = sys::ppoll(&mut fds, Some(0), None);
-    if asked.is_ok() && fds[0].revents != DEFAULT_POLLMASK {
+    if !looks_unpollable(fd) {
         return true;
     }
     matches!(sys::filesystem(fd), Ok(SYSFS_MAGIC | CGROUP_MAGIC | CGROUP2_MAGIC | TRACEFS_MAGIC))
 }
 
-/// Whether the number is an epoll instance of the kernel's, made before us or past us.
-pub fn is_kernel_epoll(fd: i32) -> bool {
+/// Of the files without a type (eventfd, timerfd, …), few have no poll method: fsopen's, Landlock's.
+fn nameless_file_can_poll(fd: i32) -> bool {
+    // An io_uring says the same when it has both room and results.
+    !looks_unpollable(fd) || link_of(fd).starts_with(b"anon_inode:[io_uring]")
+}
+
+/// Whether poll(2) says what it says of files without a poll method.
+fn looks_unpollable(fd: i32) -> bool {
+    let mut fds = [libc::pollfd { fd, events: !libc::POLLNVAL, revents: 0 }];
+    sys::ppoll(&mut fds, Some(0), None).is_err() || fds[0].revents == DEFAULT_POLLMASK
+}
+
+fn link_of(fd: i32) -> [u8; 64] {
     let path = format!("/proc/self/fd/{fd}\0");
     let mut link = [0u8; 64];
-    let read = sys::readlink(path.as_bytes(), &mut link).unwrap_or(0);
-    link[..read].starts_with(b"anon_inode:[eventpoll]")
+    let _ = sys::readlink(path.as_bytes(), &mut link);
+    link
+}
+
+/// Whether the number is an epoll instance of the kernel's, made before us or past us.
+pub fn is_kernel_epoll(fd: i32) -> bool {
+    link_of(fd).starts_with(b"anon_inode:[eventpoll]")
 }
