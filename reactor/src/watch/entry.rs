@@ -15,6 +15,7 @@ use crate::file::{File, ItemRef, Settled};
 use crate::sync::Arc;
 use crate::sys;
 use crate::uapi::*;
+use crate::watch::KernelFile;
 
 const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
@@ -137,6 +138,12 @@ impl Entry {
             self.armed = false;
             self.queued = true;
         }
+    }
+
+    /// The file was asked by one who delivers nothing.
+    pub(super) fn keep_news(&self, revents: i16) -> u32 {
+        let found = revents as u16 as u32;
+        self.file.device_as::<KernelFile>().map_or(found, |device| device.keep_news(found))
     }
 
     /// What to ask for, when all is looked at.

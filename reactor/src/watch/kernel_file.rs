@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::sync::{Arc, AtomicBool, AtomicI32, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
@@ -53,6 +53,9 @@ pub struct KernelFile {
     watch: &'static OnceCell<Watch>,
     fd: AtomicI32,
     wants_io: AtomicBool,
+    /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
+    is_asked_once: AtomicBool,
+    news: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -64,7 +67,14 @@ impl KernelFile {
             Ownership::Shared => Source::Poll,
         };
         let state = State { source, armed_as: None, items: 0, gaps: Gaps::default(), keys: Vec::new() };
-        Self { watch, fd: AtomicI32::new(fd), wants_io: AtomicBool::new(false), state: Mutex::new(state) }
+        Self {
+            watch,
+            fd: AtomicI32::new(fd),
+            wants_io: AtomicBool::new(false),
+            is_asked_once: AtomicBool::new(false),
+            news: AtomicU32::new(0),
+            state: Mutex::new(state),
+        }
     }
 
     fn fd(&self) -> i32 {
@@ -140,20 +150,48 @@ impl KernelFile {
     /// Another file is to be armed by the number that this one's signals tell.
     fn make_way(&self, file: &Arc<File>) {
         let mut state = self.state.lock();
-        let before = self.look();
+        let before = self.look_whole();
         self.watch().signals.disarm(self.fd());
         state.armed_as = None;
         self.arm(&mut state, file);
         drop(state);
-        let after = self.look();
+        let after = self.look_whole();
         if after.0 & !before.0 != 0 || after.1 > before.1 {
             // It came between the two, and was not signalled.
             file.wake(0);
         }
     }
 
+    /// Whether to ask the file takes what it says: the files of /proc that tell a change so (mounts,
+    /// swaps, sys, pressure). Linux: `fs/proc_namespace.c:mounts_poll`.
+    fn is_asked_once(&self) -> bool {
+        self.is_asked_once.load(Ordering::Relaxed)
+    }
+
+    /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
+    /// Returns all that is ready, what was kept before included.
+    pub(super) fn keep_news(&self, found: u32) -> u32 {
+        if !self.is_asked_once() {
+            return found;
+        }
+        found | self.news.fetch_or(found & NEWS, Ordering::SeqCst)
+    }
+
+    /// The readiness now, for one who delivers nothing.
+    pub fn look(&self, mask: u32) -> u32 {
+        self.keep_news(self.ask(mask))
+    }
+
+    fn ask(&self, mask: u32) -> u32 {
+        let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
+        match sys::ppoll(&mut fds, Some(0), None) {
+            Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
+            Err(_) => 0,
+        }
+    }
+
     /// What is ready, and how much there is to read.
-    fn look(&self) -> (u32, u64) {
+    fn look_whole(&self) -> (u32, u64) {
         (self.poll(POLL_BITS), sys::readable_amount(self.fd()))
     }
 
@@ -234,15 +272,12 @@ impl KernelFile {
 
 impl Device for KernelFile {
     fn poll(&self, mask: u32) -> u32 {
-        let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
-        match sys::ppoll(&mut fds, Some(0), None) {
-            Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
-            Err(_) => 0,
-        }
+        let kept = if self.is_asked_once() { self.news.swap(0, Ordering::SeqCst) } else { 0 };
+        self.ask(mask) | kept & (mask | EPOLLERR)
     }
 
     fn pollfd(&self) -> Option<i32> {
-        Some(self.fd())
+        (!self.is_asked_once()).then(|| self.fd())
     }
 
     fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
@@ -265,6 +300,7 @@ impl Device for KernelFile {
         }
         if by_poll {
             trace::arm(self.fd(), "poll");
+            self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
         }
         let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
         state.keys.push(key);
@@ -305,6 +341,14 @@ impl Device for KernelFile {
             self.watch().quiesce();
         }
     }
+}
+
+/// What a file says of a change.
+const NEWS: u32 = EPOLLPRI | EPOLLERR;
+
+/// A regular file that can be polled is one of /proc or the like.
+fn is_regular(fd: i32) -> bool {
+    sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 
 /// What the signals of a file leave out.

@@ -161,6 +161,15 @@ impl Poller {
         look_again
     }
 
+    /// What a sleep found: where asking takes the news, it is kept for the delivery.
+    pub(super) fn keep_news(&self, fds: &[pollfd]) {
+        for pollfd in fds.iter().filter(|pollfd| pollfd.revents & (libc::POLLPRI | libc::POLLERR) != 0) {
+            for (_, entry) in self.set.lock().active().filter(|(_, entry)| entry.file.fd() == pollfd.fd) {
+                entry.keep_news(pollfd.revents);
+            }
+        }
+    }
+
     /// Asks all files that are not on the ready list, without sleeping.
     pub(super) fn ask(&self, fired: &mut Vec<Fired>) {
         let mut fds = Vec::new();
@@ -176,7 +185,7 @@ impl Poller {
         for ((key, serial), pollfd) in asked.into_iter().zip(fds) {
             let entry = set.entries.get_mut(key as usize);
             let Some(entry) = entry.filter(|entry| entry.item.serial == serial) else { continue };
-            let fresh = entry.found(pollfd.revents as u16 as u32);
+            let fresh = entry.found(entry.keep_news(pollfd.revents));
             if fresh != 0 {
                 let (fd, file) = (entry.file.fd(), entry.file.id());
                 fired.push(Fired { fd, item: entry.item.clone(), key: fresh, file });

@@ -41,6 +41,7 @@ impl Watch {
             // By its number now: the program may have taken the old one meanwhile.
             let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
         }
+        self.poller.keep_news(&fds[2..]);
         slept.map(|ready| ready != 0 || capped.is_some())
     }
 
