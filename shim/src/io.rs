@@ -10,7 +10,7 @@
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::uapi::{EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
+use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, c_long, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
@@ -54,8 +54,8 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
     with_file(fd, |file| {
         let Some(device) = file.device_as::<KernelFile>() else { return };
         let (bits, poll, other) = match way {
-            Way::In => (READ_SIDE, libc::POLLIN, EPOLLOUT),
-            Way::Out => (WRITE_SIDE, libc::POLLOUT, EPOLLIN),
+            Way::In => (READ_SIDE, EPOLLIN, EPOLLOUT),
+            Way::Out => (WRITE_SIDE, EPOLLOUT, EPOLLIN),
         };
         if table::flags(fd) & EVENTFD != 0 {
             let full_or_empty = got > 0 && matches!(way, Way::In) || got < 0 && errno == libc::EAGAIN;
@@ -67,10 +67,10 @@ fn note(fd: c_int, way: Way, got: ssize_t) {
             }
             return;
         }
-        let mut now = [libc::pollfd { fd, events: poll, revents: 0 }];
-        let _ = sys::ppoll(&mut now, Some(0), None);
-        if now[0].revents & poll == 0 {
-            device.drained(bits);
+        let now = device.look(bits);
+        if now & poll == 0 {
+            // An end that it has come to is not used up.
+            device.drained(bits & !(now & ENDS));
         } else if matches!(way, Way::In) && got > 0 {
             device.took(got as u64);
         }
