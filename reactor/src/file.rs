@@ -10,8 +10,8 @@ use std::fmt;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::sync::{Arc, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, Weak};
-use crate::sys;
 use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
+use crate::wait_queue::Waiter;
 
 /// One registration as its device knows it.
 #[derive(Clone, Debug)]
@@ -190,8 +190,8 @@ impl File {
 enum Entry {
     /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
     Item { item: ItemRef, exclusive: bool },
-    /// A thread in poll(2) or select(2) on an epoll descriptor, woken through an eventfd.
-    Poller { eventfd: i32 },
+    /// A thread in poll(2) or select(2) on an epoll descriptor.
+    Poller { waiter: Arc<Waiter> },
 }
 
 /// A wait queue head. Items that are not exclusive come first, the newest before the others.
@@ -224,17 +224,18 @@ impl WaitHead {
         self.len.store(entries.len(), Ordering::SeqCst);
     }
 
-    /// A thread wants its eventfd written at each wakeup.
-    pub fn add_poller(&self, eventfd: i32) {
+    /// A thread wants to be woken at each wakeup.
+    pub fn add_poller(&self, waiter: Arc<Waiter>) {
         let mut entries = self.entries.lock();
-        entries.insert(0, Entry::Poller { eventfd });
+        entries.insert(0, Entry::Poller { waiter });
         self.len.store(entries.len(), Ordering::SeqCst);
     }
 
     /// The thread has left.
-    pub fn remove_poller(&self, eventfd: i32) {
+    pub fn remove_poller(&self, waiter: &Arc<Waiter>) {
         let mut entries = self.entries.lock();
-        entries.retain(|entry| !matches!(entry, Entry::Poller { eventfd: other } if *other == eventfd));
+        entries
+            .retain(|entry| !matches!(entry, Entry::Poller { waiter: other } if Arc::ptr_eq(other, waiter)));
         self.len.store(entries.len(), Ordering::SeqCst);
     }
 
@@ -271,9 +272,7 @@ impl WaitHead {
                         break;
                     }
                 }
-                Entry::Poller { eventfd } if key == 0 || key & EPOLLIN != 0 => {
-                    let _ = sys::write(*eventfd, &1u64.to_ne_bytes());
-                }
+                Entry::Poller { waiter } if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
                 Entry::Poller { .. } => {}
             }
         }

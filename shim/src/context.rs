@@ -1,12 +1,15 @@
 //! Inside or outside: the one place that decides how our critical sections live with the program's
 //! signal handlers and with fork.
 //!
-//! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps.
+//! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps. It is
+//! *covered* as long as there are frames of ours on its stack that must not be left by force
+//! (`real::guarded`), so also while it sleeps in a wait.
 //!
-//! - **Signal handlers** of the program are installed behind a trampoline (`signals`). If it finds the
-//!   interrupted thread inside, it queues the signal anew to the thread, has all signals blocked on
-//!   return, and the thread unblocks them when it goes outside. So no handler ever runs inside, and a
-//!   handler may call whatever it likes.
+//! - **Signal handlers** of the program are installed behind a trampoline (`handlers`). If it finds the
+//!   interrupted thread inside or covered, it queues the signal anew to the thread, has all signals
+//!   blocked on return, ends the wait that the thread may be in, and the thread unblocks them when it is
+//!   covered no longer. So a handler never runs on top of us: it may call whatever it likes, stay long,
+//!   and leave by siglongjmp or pthread_exit. As in the kernel, it runs when the wait is over.
 //! - **fork** waits until no other thread is inside; so in the child no lock of ours is held.
 //! - **Our own calls** that come back through an interposed name find the thread inside and go straight
 //!   to libc (`enter` gives None).
@@ -14,13 +17,14 @@
 //! Costs two stores and two loads, of which one store is a full fence.
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::watch::Host;
 
+use libc::c_int;
 use once_cell::sync::OnceCell;
 
 use crate::fork_page;
@@ -33,9 +37,16 @@ pub struct Thread {
     registered: Cell<bool>,
     /// The thread sleeps, or is about to, in a wait of its own.
     waiting: AtomicPtr<Waiter>,
-    /// Signals are held back until the thread goes outside, to this mask.
-    deferred: AtomicBool,
+    /// Depth of frames that must not be left by force.
+    covered: AtomicU32,
+    /// A signal is held back until the thread is covered no longer: which one, and the mask then.
+    held_back: AtomicI32,
     outer_mask: AtomicU64,
+    /// The mask of the wait that the thread is in, and of one that was ended by a signal.
+    wait_mask: Cell<Option<u64>>,
+    ended_mask: Cell<Option<u64>>,
+    /// The thread's own mask while that of the wait is in its place.
+    own_mask: Cell<Option<u64>>,
     /// A signal of ours ran its handler here.
     our_signal: AtomicBool,
     waiter: AtomicPtr<Waiter>,
@@ -52,8 +63,12 @@ thread_local! {
             inside: AtomicU32::new(0),
             registered: Cell::new(false),
             waiting: AtomicPtr::new(std::ptr::null_mut()),
-            deferred: AtomicBool::new(false),
+            covered: AtomicU32::new(0),
+            held_back: AtomicI32::new(0),
             outer_mask: AtomicU64::new(0),
+            wait_mask: Cell::new(None),
+            ended_mask: Cell::new(None),
+            own_mask: Cell::new(None),
             our_signal: AtomicBool::new(false),
             waiter: AtomicPtr::new(std::ptr::null_mut()),
             pthread: Cell::new(0),
@@ -102,6 +117,9 @@ impl Threads {
         result
     }
 }
+
+/// All signals but the two that glibc itself needs to reach every thread.
+pub const ALL_SIGNALS: u64 = !(0b11 << 31);
 
 /// Nothing out of the ordinary: `enter` goes straight in.
 const QUIET: u32 = 0;
@@ -159,7 +177,7 @@ fn go_inside(thread: &Thread) {
             register(thread);
         }
         let gate = GATE.load(Ordering::SeqCst);
-        if gate == QUIET {
+        if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
             return;
         }
         if gate == TROUBLE {
@@ -182,10 +200,63 @@ fn go_inside(thread: &Thread) {
 
 fn go_outside(thread: &Thread) {
     thread.inside.store(0, Ordering::SeqCst);
-    if thread.deferred.swap(false, Ordering::SeqCst) {
-        // The handlers that were held back run in here.
-        sys::sigprocmask(libc::SIG_SETMASK, thread.outer_mask.load(Ordering::SeqCst));
+}
+
+extern "C-unwind" {
+    fn pthread_setcanceltype(new: c_int, old: *mut c_int) -> c_int;
+}
+
+const PTHREAD_CANCEL_DEFERRED: c_int = 0;
+
+/// From here to `uncover` the thread's stack must not be left by force: no handler runs, and
+/// cancellation waits. Returns what `uncover` is to be given.
+pub fn cover() -> c_int {
+    let mut before = PTHREAD_CANCEL_DEFERRED;
+    // SAFETY: a valid pointer.
+    unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut before) };
+    THREAD.with(|thread| {
+        let depth = thread.covered.load(Ordering::Relaxed);
+        thread.covered.store(depth + 1, Ordering::SeqCst);
+    });
+    before
+}
+
+/// Ends a `cover`. The handlers that were held back run in here, and may leave by force.
+pub fn uncover(before: c_int) {
+    let held_back = THREAD.with(|thread| {
+        let depth = thread.covered.load(Ordering::Relaxed) - 1;
+        thread.covered.store(depth, Ordering::SeqCst);
+        depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
+    });
+    if held_back {
+        // By a pointer that the compiler cannot see through: it would find that no call in there
+        // unwinds, and put this one among those of which a catch takes care.
+        std::hint::black_box(let_signals_in as fn())();
     }
+    if before != PTHREAD_CANCEL_DEFERRED {
+        // SAFETY: null is allowed. Cancels the thread if it is to be.
+        unsafe { pthread_setcanceltype(before, std::ptr::null_mut()) };
+    }
+}
+
+/// Has the handlers run that were held back, unless this thread goes on being inside or covered.
+#[cold]
+pub fn let_signals_in() {
+    let masks = THREAD.with(|thread| {
+        if thread.inside.load(Ordering::SeqCst) != 0
+            || thread.covered.load(Ordering::SeqCst) != 0
+            || thread.held_back.swap(0, Ordering::SeqCst) == 0
+        {
+            return None;
+        }
+        Some((thread.ended_mask.take(), thread.outer_mask.load(Ordering::SeqCst)))
+    });
+    let Some((ended, outer)) = masks else { return };
+    if let Some(mask) = ended {
+        // What ended a wait with a mask of its own is handled under that mask.
+        sys::sigprocmask(libc::SIG_SETMASK, mask);
+    }
+    sys::sigprocmask(libc::SIG_SETMASK, outer);
 }
 
 fn register(thread: &Thread) {
@@ -214,12 +285,14 @@ fn unregister() {
         }
     });
     drop(guard);
+    let_signals_in();
 }
 
 /// Puts the thread on the list of those that fork and pthread_cancel look at.
 pub fn be_known() {
     if THREAD.with(|thread| !thread.registered.get()) {
         drop(enter());
+        let_signals_in();
     }
 }
 
@@ -231,13 +304,18 @@ pub fn on_trouble(mend: fn()) {
 
 /// Taken outside, before the gate is closed: one thread at a time forks or execs.
 static ALONE: RawLock = RawLock::new();
+/// That thread, for which the gate is open.
+static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
 ///
 /// Preconditions: the thread is outside.
 pub fn fork_begins() {
     ALONE.acquire();
-    THREAD.with(go_inside);
+    THREAD.with(|thread| {
+        go_inside(thread);
+        ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
+    });
     GATE.fetch_or(FORKING, Ordering::SeqCst);
     loop {
         // Held over the fork, so that no thread comes or goes meanwhile; let go between two looks, for
@@ -270,15 +348,28 @@ pub fn fork_done(child: bool) {
         THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
     }
     fork_page::renew();
+    ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);
     sys::futex_wake(&GATE, i32::MAX);
     ALONE.release();
 }
 
+/// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
+/// let in before it, and one that comes now runs its handler.
+pub fn step_out() {
+    THREAD.with(go_outside);
+}
+
+/// The exec has failed.
+pub fn step_in() {
+    THREAD.with(go_inside);
+}
+
 /// Ends what `enter` began in the fork handler before.
 pub fn go_outside_after_fork() {
     THREAD.with(go_outside);
+    let_signals_in();
 }
 
 /// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
@@ -302,18 +393,8 @@ pub fn waiter() -> Arc<Waiter> {
     })
 }
 
-/// Goes inside if a signal handler has interrupted a wait of this thread.
-pub fn enter_if_waiting() -> Option<Guard> {
-    let waiting = THREAD.with(|thread| !thread.waiting.load(Ordering::SeqCst).is_null());
-    if waiting {
-        enter()
-    } else {
-        None
-    }
-}
-
-/// The waiter of a wait that this thread is in, from a handler that interrupted it, or has left by
-/// siglongjmp.
+/// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left
+/// by siglongjmp from such a one.
 pub fn outer_waiter() -> Option<Arc<Waiter>> {
     let waiter = THREAD.with(|thread| thread.waiting.load(Ordering::SeqCst));
     if waiter.is_null() {
@@ -326,47 +407,64 @@ pub fn outer_waiter() -> Option<Arc<Waiter>> {
     }
 }
 
-/// While this lives, signal handlers and pthread_cancel end the thread's wait.
+/// While this lives, signals of the program and pthread_cancel end the thread's wait.
 pub struct Waiting {
     outer: *mut Waiter,
 }
 
 impl Waiting {
-    pub fn new(waiter: &Arc<Waiter>) -> Self {
-        let waiter = Arc::as_ptr(waiter).cast_mut();
-        Self { outer: THREAD.with(|thread| thread.waiting.swap(waiter, Ordering::SeqCst)) }
+    /// `mask` is in force while the thread sleeps: a signal that it blocks does not end the wait.
+    pub fn new(waiter: &Arc<Waiter>, mask: Option<u64>) -> Self {
+        THREAD.with(|thread| {
+            thread.wait_mask.set(mask);
+            let outer = thread.waiting.swap(Arc::as_ptr(waiter).cast_mut(), Ordering::SeqCst);
+            let held_back = thread.held_back.load(Ordering::SeqCst);
+            if held_back != 0 && !blocks(mask, held_back) {
+                waiter.interrupt();
+            }
+            Self { outer }
+        })
+    }
+
+    /// The wait ends with EINTR: what ended it is to be handled under the wait's mask.
+    pub fn interrupted(&self) {
+        THREAD.with(|thread| {
+            if thread.held_back.load(Ordering::SeqCst) != 0 {
+                thread.ended_mask.set(thread.wait_mask.get());
+            }
+        });
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        THREAD.with(|thread| thread.waiting.store(self.outer, Ordering::SeqCst));
+        THREAD.with(|thread| {
+            thread.waiting.store(self.outer, Ordering::SeqCst);
+            thread.wait_mask.set(None);
+        });
     }
 }
 
-/// What the trampoline is to do with a signal of the program.
-pub enum Interrupted {
-    /// Outside: the handler may run.
-    Outside,
-    /// Inside: hold the signal back. The caller has all signals blocked when it returns.
-    Inside,
+fn blocks(mask: Option<u64>, signal: i32) -> bool {
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
 
-/// A signal of the program arrived in this thread, which ran with `outer_mask`. In a signal handler.
-pub fn interrupted(outer_mask: u64) -> Interrupted {
+/// A signal of the program arrived in this thread, which ran with `mask`. In a signal handler.
+/// True: it is to be held back, and the caller has all signals blocked when it returns.
+pub fn holds_back(signal: i32, mask: u64) -> bool {
     THREAD.with(|thread| {
-        if thread.inside.load(Ordering::SeqCst) != 0 {
-            if !thread.deferred.swap(true, Ordering::SeqCst) {
-                thread.outer_mask.store(outer_mask, Ordering::SeqCst);
-            }
-            return Interrupted::Inside;
+        if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        if thread.held_back.swap(signal, Ordering::SeqCst) == 0 {
+            thread.outer_mask.store(thread.own_mask.get().unwrap_or(mask), Ordering::SeqCst);
         }
         let waiter = thread.waiting.load(Ordering::SeqCst);
-        if !waiter.is_null() {
+        if !waiter.is_null() && !blocks(thread.wait_mask.get(), signal) {
             // SAFETY: `Waiting` lives, and with it the waiter.
             unsafe { &*waiter }.interrupt();
         }
-        Interrupted::Outside
+        true
     })
 }
 
@@ -409,6 +507,22 @@ pub struct ProgramHost;
 impl Host for ProgramHost {
     fn leave(&self) {
         THREAD.with(go_outside);
+    }
+
+    fn take_mask(&self, mask: u64) {
+        THREAD.with(|thread| {
+            thread.own_mask.set(Some(sys::sigmask()));
+            sys::sigprocmask(libc::SIG_SETMASK, mask);
+        });
+    }
+
+    fn give_mask_back(&self) {
+        THREAD.with(|thread| {
+            let Some(own) = thread.own_mask.get() else { return };
+            let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
+            sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
+            thread.own_mask.set(None);
+        });
     }
 
     fn enter(&self) {

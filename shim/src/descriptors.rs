@@ -173,7 +173,7 @@ fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
     Ok(())
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn dup(old: c_int) -> c_int => hooked_dup {
         if table::flags(old) & OURS != 0 {
             set_errno(Errno::EBADF);
@@ -185,7 +185,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn dup2(old: c_int, new: c_int) -> c_int => hooked_dup2 {
         if old == new {
             return crate::real_call!(dup2(old, new));
@@ -200,7 +200,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int => hooked_dup3 {
         if old == new || flags & !libc::O_CLOEXEC != 0 {
             return crate::real_call!(dup3(old, new, flags));

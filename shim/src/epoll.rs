@@ -11,7 +11,7 @@ use crate::context::{self, Waiting};
 use crate::real::{answer, guarded};
 use crate::table::Held;
 use crate::user_memory::{access_ok, read_event, read_u64, Events};
-use crate::{pollable, runtime, signals, table};
+use crate::{cancel, pollable, runtime, signals, table};
 
 /// How a call ends that may have to go to the kernel's epoll after all.
 pub enum Outcome {
@@ -134,13 +134,16 @@ fn checked_wait(
     let waiter = context::waiter();
     // Left over from an earlier wait; from the next line on another thread may interrupt this one.
     waiter.take_interrupt();
-    let _waiting = Waiting::new(&waiter);
+    let waiting = Waiting::new(&waiter, sigmask);
     if context::is_cancelled() {
         // It came before it could end this wait.
         return Err(Errno::EINTR);
     }
     let mut sink = Events::new(events);
     let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout_ns, sigmask);
+    if sent == Err(Errno::EINTR) {
+        waiting.interrupted();
+    }
     sent.map(|sent| sent as i32)
 }
 
@@ -152,7 +155,7 @@ fn milliseconds(timeout: c_int) -> Option<u64> {
     u64::try_from(timeout).ok().map(|ms| ms * 1_000_000)
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn epoll_create(size: c_int) -> c_int => hooked_create {
         if size <= 0 {
             return answer(Err(Errno::EINVAL));
@@ -164,7 +167,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn epoll_create1(flags: c_int) -> c_int => hooked_create1 {
         match create(flags) {
             Outcome::Done(result) => answer(result),
@@ -173,7 +176,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => hooked_ctl {
         match ctl(epfd, op, fd, event) {
             Outcome::Done(result) => answer(result),
@@ -182,18 +185,13 @@ redhook::hook! {
     }
 }
 
-extern "C-unwind" {
-    fn pthread_testcancel();
-}
-
 /// What a wait comes to in the program's terms.
 enum Answer {
     Value(c_int),
     Kernel,
 }
 
-/// Waits, as a cancellation point: acts on pthread_cancel before and during the wait, and goes on if
-/// the thread does not let itself be cancelled.
+/// Waits, as a cancellation point.
 ///
 /// # Safety
 /// May unwind by force: this frame and its callers' have no destructors.
@@ -204,23 +202,10 @@ unsafe fn cancellable(
     timeout_ns: Option<u64>,
     sigmask: *const u64,
 ) -> Answer {
-    // On the list before the question: a pthread_cancel after it finds the thread there.
-    context::be_known();
     // SAFETY: the caller's promise.
-    unsafe { pthread_testcancel() };
-    let deadline = timeout_ns.map(|ns| sys::now().saturating_add(ns));
-    let mut left = timeout_ns;
-    loop {
-        let outcome =
-            guarded(Outcome::Done(Err(Errno::EINTR)), || wait(epfd, events, maxevents, left, sigmask));
-        let Outcome::Done(result) = outcome else { return Answer::Kernel };
-        if result == Err(Errno::EINTR) && context::take_cancelled() {
-            // SAFETY: the caller's promise.
-            unsafe { pthread_testcancel() };
-            left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
-            continue;
-        }
-        return Answer::Value(answer(result));
+    match unsafe { cancel::point(timeout_ns, &mut |left| wait(epfd, events, maxevents, left, sigmask)) } {
+        Outcome::Done(result) => Answer::Value(answer(result)),
+        Outcome::Kernel => Answer::Kernel,
     }
 }
 

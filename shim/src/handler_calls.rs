@@ -4,7 +4,7 @@ use libc::{c_int, sigaction as Action};
 
 use crate::handlers::{set_action, zeroed};
 
-redhook::hook! {
+crate::hook! {
     unsafe fn sigaction(number: c_int, new: *const Action, old: *mut Action) -> c_int => hooked_sigaction {
         // SAFETY: the program's pointers, by the contract of the call.
         unsafe { set_action(number, new, old) }
@@ -33,35 +33,35 @@ unsafe fn set_handler(
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_signal {
         // SAFETY: as above.
         unsafe { set_handler(number, handler, libc::SA_RESTART, true) }
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn bsd_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_bsd_signal {
         // SAFETY: as above.
         unsafe { set_handler(number, handler, libc::SA_RESTART, true) }
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_sysv_signal {
         // SAFETY: as above.
         unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn __sysv_signal(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_internal_sysv_signal {
         // SAFETY: as above.
         unsafe { set_handler(number, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn __sigaction(number: c_int, new: *const Action, old: *mut Action) -> c_int => hooked_internal_sigaction {
         // SAFETY: the program's pointers, by the contract of the call.
         unsafe { set_action(number, new, old) }
@@ -71,7 +71,7 @@ redhook::hook! {
 /// Linux: `SIG_HOLD` of <signal.h>.
 const SIG_HOLD: libc::sighandler_t = 2;
 
-redhook::hook! {
+crate::hook! {
     unsafe fn sigset(number: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_sigset {
         let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
         let mut old = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
@@ -100,7 +100,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn sigignore(number: c_int) -> c_int => hooked_sigignore {
         // SAFETY: as above.
         let before = unsafe { set_handler(number, libc::SIG_IGN, 0, false) };

@@ -1,8 +1,8 @@
-//! The program's signal handlers run behind a trampoline, so that none runs inside a critical section
-//! of ours and each ends the wait it interrupts.
+//! The program's signal handlers run behind a trampoline, so that none runs on top of our frames and
+//! each ends the wait it interrupts.
 //!
-//! If the interrupted thread is inside (`context`), the signal is queued to it anew with all it
-//! carried, and the thread is left with all signals blocked until it goes outside.
+//! If the interrupted thread is inside or covered (`context`), the signal is queued to it anew with all
+//! it carried, and the thread is left with all signals blocked until it is covered no longer.
 //!
 //! Two handlers are ours: the one behind our real-time signal, which runs only if somebody unblocks it
 //! past us, and the one for SIGIO, which the kernel sends when the queue of real-time signals is full.
@@ -14,14 +14,12 @@ use glasspoll_reactor::sys;
 use libc::{c_int, c_void, sigaction as Action, siginfo_t, sigset_t, ucontext_t};
 use once_cell::sync::OnceCell;
 
-use crate::context::{self, Interrupted};
+use crate::context::{self, ALL_SIGNALS};
 use crate::real::Real;
 use crate::runtime::{self, SIGNAL};
 use crate::signals;
 
 const SIGNALS: usize = 65;
-/// All signals but the two that glibc itself needs to reach every thread.
-const ALL: u64 = !(0b11 << 31);
 
 /// What the program set for a signal. Readable in a signal handler.
 struct Slot {
@@ -118,20 +116,15 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             signal,
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
         );
-    if !fault {
-        if let Interrupted::Inside = context::interrupted(mask) {
-            // Blocked first, or a handler with SA_NODEFER would come back here at once.
-            sys::sigprocmask(libc::SIG_SETMASK, ALL);
-            // SAFETY: as above; the mask is what the thread has once we return.
-            unsafe {
-                sys::queue_to_self(signal, info.cast());
-                (*context.cast::<ucontext_t>()).uc_sigmask.set_word(ALL);
-            }
-            return;
+    if !fault && context::holds_back(signal, mask) {
+        // Blocked first, or a handler with SA_NODEFER would come back here at once.
+        sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
+        // SAFETY: as above; the mask is what the thread has once we return.
+        unsafe {
+            sys::queue_to_self(signal, info.cast());
+            (*context.cast::<ucontext_t>()).uc_sigmask.set_word(ALL_SIGNALS);
         }
-    }
-    if let (Some(watch), Some(_guard)) = (runtime::WATCH.get(), context::enter_if_waiting()) {
-        watch.interrupted();
+        return;
     }
     let slot = &SLOTS[signal as usize];
     let handler = slot.handler.load(Ordering::SeqCst);

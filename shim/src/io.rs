@@ -247,7 +247,7 @@ transfer! { Out:
     fn sendmsg(fd, msg: *const msghdr, flags: c_int) -> ssize_t;
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn eventfd(count: libc::c_uint, flags: c_int) -> c_int => hooked_eventfd {
         let fd = crate::real_call!(eventfd(count, flags));
         if fd >= 0 && !runtime::is_inert() {

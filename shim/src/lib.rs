@@ -4,7 +4,7 @@
 //! # Modules
 //! - what the program calls: `epoll` (epoll_*), `poll_calls` and `polling` (poll, select on epoll
 //!   descriptors), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
-//!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn, pthread_cancel), `raw` (syscall)
+//!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn), `cancel` (pthread_cancel), `raw` (syscall)
 //! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
 //!   or outside: signal handlers, fork), `fork_page` (forks past libc), `options` and `logs`
 //! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory`
@@ -19,6 +19,7 @@
 mod alloc;
 mod arch;
 mod busy_poll;
+mod cancel;
 mod context;
 mod descriptors;
 mod epoll;
@@ -26,6 +27,7 @@ mod fork_page;
 mod handler_calls;
 mod handlers;
 mod io;
+mod kicks;
 mod lock;
 mod logs;
 mod moving;

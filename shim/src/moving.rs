@@ -2,7 +2,7 @@
 
 use glasspoll_reactor::sys;
 
-use crate::{context, logs, runtime, table};
+use crate::{context, kicks, logs, runtime, table};
 
 /// Gives the descriptor of ours at `fd` another number.
 pub fn make_way(fd: i32) {
@@ -13,5 +13,6 @@ pub fn make_way(fd: i32) {
     if let Some(watch) = runtime::WATCH.get() {
         watch.moved(fd, other);
     }
+    kicks::moved(fd, other);
     logs::moved(fd, other);
 }

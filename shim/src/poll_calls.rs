@@ -1,14 +1,16 @@
-//! The interposed names of poll(2) and select(2).
+//! The interposed names of poll(2) and select(2), and their system calls.
 //!
 //! With no epoll descriptor of ours among the descriptors they go to libc, with our signal kept
 //! blocked if a mask is given.
 
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
+use syscalls::Sysno;
 
+use crate::epoll::{self, Outcome};
 use crate::real::{answer, guarded};
 use crate::signals::Masked;
-use crate::{epoll, polling, signals, table, user_memory};
+use crate::{cancel, polling, signals, table, user_memory};
 
 /// The program's list, if it is sane enough to be looked at and concerns us.
 fn concerned<'a>(fds: *mut pollfd, count: nfds_t) -> Option<&'a mut [pollfd]> {
@@ -40,7 +42,8 @@ crate::interpose! {
             None => unsafe { real()(fds, count, timeout) },
             Some(fds) => {
                 let ns = u64::try_from(timeout).ok().map(|ms| ms * 1_000_000);
-                answer(guarded(Err(Errno::ENOMEM), || polling::poll(fds, ns, None)))
+                // SAFETY: no destructor in this frame.
+                answer(unsafe { waits(ns, &mut |left| polling::poll(fds, left, None)) })
             }
         }
     }
@@ -63,9 +66,11 @@ crate::interpose! {
                 // SAFETY: as above.
                 unsafe { real()(fds, count, timeout, mask.as_ptr()) }
             }
-            Some(fds) => answer(guarded(Err(Errno::ENOMEM), || {
-                polling::poll(fds, epoll::nanoseconds(timeout)?, mask_of(sigmask)?)
-            })),
+            Some(fds) => match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
+                Err(errno) => answer(Err(errno)),
+                // SAFETY: as above.
+                Ok((ns, mask)) => answer(unsafe { waits(ns, &mut |left| polling::poll(fds, left, mask)) }),
+            },
         }
     }
 }
@@ -102,35 +107,43 @@ fn put_member(set: *mut fd_set, fd: c_int, member: bool) {
     }
 }
 
-/// The sets as a list for poll(2), if an epoll descriptor of ours is among them.
-fn as_list(count: c_int, sets: Sets) -> Option<Vec<pollfd>> {
-    if !table::any_epoll() {
-        return None;
+/// Words of a set that reaches up to `count`.
+fn words(count: c_int) -> usize {
+    (count as usize).div_ceil(64)
+}
+
+/// Whether an epoll descriptor of ours is among the sets, and all of them can be read.
+fn concerns_select(count: c_int, sets: Sets) -> bool {
+    if !table::any_epoll() || count <= 0 {
+        return false;
     }
-    let _guard = crate::context::enter();
+    let readable = |set: &*mut fd_set| {
+        let (first, end) = (*set as usize, *set as usize + words(count) * 8);
+        let mut looked_at = (first..end).step_by(4096).chain([end - 8]);
+        set.is_null() || looked_at.all(|at| user_memory::read_u64(at as *const u64).is_ok())
+    };
+    if !sets.iter().all(readable) {
+        return false;
+    }
     let member = |fd: c_int| sets.iter().any(|set| is_member(*set, fd));
-    if !(0..count).any(|fd| table::flags(fd) & table::EPOLL != 0 && member(fd)) {
-        return None;
-    }
+    (0..count).any(|fd| table::flags(fd) & table::EPOLL != 0 && member(fd))
+}
+
+/// The sets as a list for poll(2).
+fn as_list(count: c_int, sets: Sets) -> Vec<pollfd> {
     let entry = |fd: c_int| {
         let asked = sets.iter().zip(KINDS).filter(|(set, _)| is_member(**set, fd));
         let events = asked.fold(0, |events, (_, kind)| events | kind);
         pollfd { fd, events, revents: 0 }
     };
-    Some((0..count).filter(|fd| member(*fd)).map(entry).collect())
+    (0..count).filter(|fd| sets.iter().any(|set| is_member(*set, *fd))).map(entry).collect()
 }
 
 /// select(2) through our poll(2).
-fn select_by_poll(
-    count: c_int,
-    sets: Sets,
-    list: Vec<pollfd>,
-    ns: Option<u64>,
-    mask: Option<u64>,
-) -> Result<c_int, Errno> {
+fn select_by_poll(count: c_int, sets: Sets, ns: Option<u64>, mask: Option<u64>) -> Result<c_int, Errno> {
     // The heap is only used inside: the list goes before the guard does.
     let _guard = crate::context::enter();
-    let mut list = list;
+    let mut list = as_list(count, sets);
     polling::poll(&mut list, ns, mask)?;
     if list.iter().any(|pollfd| pollfd.revents & libc::POLLNVAL != 0) {
         return Err(Errno::EBADF);
@@ -146,34 +159,41 @@ fn select_by_poll(
     Ok(bits)
 }
 
-fn nanoseconds(time: &timeval) -> u64 {
-    (time.tv_sec as u64).saturating_mul(NSEC_PER_SEC).saturating_add(time.tv_usec as u64 * 1000)
+fn nanoseconds(time: &timeval) -> Result<u64, Errno> {
+    let sec = u64::try_from(time.tv_sec).map_err(|_| Errno::EINVAL)?;
+    let usec = u64::try_from(time.tv_usec).map_err(|_| Errno::EINVAL)?;
+    Ok(sec.saturating_mul(NSEC_PER_SEC).saturating_add(usec.saturating_mul(1000)))
+}
+
+/// Linux: `fs/select.c:poll_select_finish`: what is left of the time that began at `start`.
+fn time_left(ns: u64, start: u64) -> [u64; 2] {
+    let left = ns.saturating_sub(sys::now() - start);
+    [left / NSEC_PER_SEC, left % NSEC_PER_SEC]
 }
 
 crate::interpose! {
     /// select(2).
     fn select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int |real| {
         let sets = [read, write, except];
-        match guarded(None, || as_list(count, sets)) {
+        if !guarded(false, || concerns_select(count, sets)) {
             // SAFETY: libc's own function; no destructor in this frame.
-            None => unsafe { real()(count, read, write, except, timeout) },
-            Some(list) => answer(guarded(Err(Errno::ENOMEM), move || {
-                // SAFETY: select(2)'s contract.
-                let timeout = unsafe { timeout.as_mut() };
-                let Some(timeout) = timeout else { return select_by_poll(count, sets, list, None, None) };
-                let negative = timeout.tv_sec < 0 || timeout.tv_usec < 0;
-                let ns = if negative { Err(Errno::EINVAL) } else { Ok(nanoseconds(timeout)) };
-                let start = sys::now();
-                let result = ns.and_then(|ns| select_by_poll(count, sets, list, Some(ns), None));
-                // Linux: `fs/select.c:poll_select_finish`: what is left of the time.
-                if let Ok(ns) = ns {
-                    let left = ns.saturating_sub(sys::now() - start);
-                    timeout.tv_sec = (left / NSEC_PER_SEC) as _;
-                    timeout.tv_usec = (left % NSEC_PER_SEC / 1000) as _;
-                }
-                result
-            })),
+            return unsafe { real()(count, read, write, except, timeout) };
         }
+        // SAFETY: select(2)'s contract.
+        let given = unsafe { timeout.as_mut() };
+        let ns = match given.as_ref().map(|timeout| nanoseconds(timeout)).transpose() {
+            Ok(ns) => ns,
+            Err(errno) => return answer(Err(errno)),
+        };
+        let start = sys::now();
+        // SAFETY: as above.
+        let result = unsafe { waits(ns, &mut |left| select_by_poll(count, sets, left, None)) };
+        if let (Some(timeout), Some(ns)) = (given, ns) {
+            let [sec, nsec] = time_left(ns, start);
+            timeout.tv_sec = sec as _;
+            timeout.tv_usec = (nsec / 1000) as _;
+        }
+        answer(result)
     }
 }
 
@@ -181,15 +201,112 @@ crate::interpose! {
     /// pselect(2).
     fn pselect(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *const timespec, sigmask: *const sigset_t) -> c_int |real| {
         let sets = [read, write, except];
-        match guarded(None, || as_list(count, sets)) {
-            None => {
-                let mask = Masked::new(sigmask);
-                // SAFETY: as above.
-                unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) }
-            }
-            Some(list) => answer(guarded(Err(Errno::ENOMEM), move || {
-                select_by_poll(count, sets, list, epoll::nanoseconds(timeout)?, mask_of(sigmask)?)
-            })),
+        if !guarded(false, || concerns_select(count, sets)) {
+            let mask = Masked::new(sigmask);
+            // SAFETY: as above.
+            return unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) };
+        }
+        match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
+            Err(errno) => answer(Err(errno)),
+            // SAFETY: as above.
+            Ok((ns, mask)) => answer(unsafe {
+                waits(ns, &mut |left| select_by_poll(count, sets, left, mask))
+            }),
         }
     }
+}
+
+/// Waits as a cancellation point.
+///
+/// # Safety
+/// May unwind by force: this frame and its callers' have no destructors.
+unsafe fn waits(
+    ns: Option<u64>,
+    wait: &mut dyn FnMut(Option<u64>) -> Result<c_int, Errno>,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller's promise.
+    match unsafe { cancel::point(ns, &mut |left| Outcome::Done(wait(left))) } {
+        Outcome::Done(result) => result,
+        Outcome::Kernel => Err(Errno::ENOMEM),
+    }
+}
+
+/// A raw system call. None: it does not concern us.
+pub fn raw(nr: Sysno, args: [usize; 6]) -> Option<Result<c_int, Errno>> {
+    match nr {
+        #[cfg(target_arch = "x86_64")]
+        Sysno::poll => {
+            let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
+            let ns = u64::try_from(args[2] as c_int).ok().map(|ms| ms * 1_000_000);
+            Some(polling::poll(fds, ns, None))
+        }
+        Sysno::ppoll => {
+            let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
+            let wait = |ns, mask| polling::poll(fds, ns, mask);
+            Some(raw_wait(args[2] as *mut timespec, [args[3], args[4]], wait))
+        }
+        #[cfg(target_arch = "x86_64")]
+        Sysno::select => {
+            let (count, sets) = raw_sets(args)?;
+            Some(raw_select(count, sets, args[4] as *mut timeval))
+        }
+        Sysno::pselect6 => {
+            let (count, sets) = raw_sets(args)?;
+            let wait = |ns, mask| select_by_poll(count, sets, ns, mask);
+            let mask = if args[5] == 0 { Ok([0, 0]) } else { read_pair(args[5]) };
+            Some(mask.and_then(|mask| raw_wait(args[4] as *mut timespec, mask, wait)))
+        }
+        _ => None,
+    }
+}
+
+fn raw_sets(args: [usize; 6]) -> Option<(c_int, Sets)> {
+    let count = args[0] as c_int;
+    let sets = [args[1], args[2], args[3]].map(|set| set as *mut fd_set);
+    concerns_select(count, sets).then_some((count, sets))
+}
+
+fn read_pair(at: usize) -> Result<[usize; 2], Errno> {
+    let at = at as *const u64;
+    Ok([user_memory::read_u64(at)? as usize, user_memory::read_u64(at.wrapping_add(1))? as usize])
+}
+
+fn write_pair(at: *mut u64, pair: [u64; 2]) {
+    // Where it cannot be written the kernel does without as well.
+    if user_memory::write_u64(at, pair[0]).is_ok() {
+        let _ = user_memory::write_u64(at.wrapping_add(1), pair[1]);
+    }
+}
+
+/// A wait with a timespec, in which the time that is left is stored, and a mask of a given size.
+fn raw_wait(
+    timeout: *mut timespec,
+    [mask, size]: [usize; 2],
+    wait: impl FnOnce(Option<u64>, Option<u64>) -> Result<c_int, Errno>,
+) -> Result<c_int, Errno> {
+    let ns = epoll::nanoseconds(timeout)?;
+    if mask != 0 && size != size_of::<u64>() {
+        return Err(Errno::EINVAL);
+    }
+    let mask = mask_of(mask as *const sigset_t)?;
+    let start = sys::now();
+    let result = wait(ns, mask);
+    if let Some(ns) = ns {
+        write_pair(timeout.cast(), time_left(ns, start));
+    }
+    result
+}
+
+#[cfg(target_arch = "x86_64")]
+fn raw_select(count: c_int, sets: Sets, timeout: *mut timeval) -> Result<c_int, Errno> {
+    let start = sys::now();
+    if timeout.is_null() {
+        return select_by_poll(count, sets, None, None);
+    }
+    let [sec, usec] = read_pair(timeout as usize)?;
+    let ns = nanoseconds(&timeval { tv_sec: sec as _, tv_usec: usec as _ })?;
+    let result = select_by_poll(count, sets, Some(ns), None);
+    let [sec, nsec] = time_left(ns, start);
+    write_pair(timeout.cast(), [sec, nsec / 1000]);
+    result
 }

@@ -1,17 +1,20 @@
 //! poll(2) and select(2) with an epoll descriptor of ours among the descriptors.
 //!
-//! The thread hangs an eventfd on the wait queue of each epoll instance, as poll(2) hangs itself on
-//! `ep->poll_wait` in the kernel, and sleeps on it together with the other descriptors. The helper
-//! keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
+//! The thread hangs its waiter on the wait queue of each epoll instance, as poll(2) hangs itself on
+//! `ep->poll_wait` in the kernel, and sleeps on the other descriptors and on an eventfd by which the
+//! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::wait_queue::Waiter;
 use glasspoll_reactor::watch::{Host, Watch};
 use libc::pollfd;
 
 use crate::context::{self, ProgramHost, Waiting};
+use crate::kicks::{self, Kick};
 use crate::{runtime, table};
 
 /// An epoll descriptor in the list.
@@ -23,20 +26,21 @@ struct Set {
 /// A thread's stay on the wait queues, ended when it is dropped.
 struct Stay {
     watch: &'static Watch,
-    eventfd: i32,
+    waiter: Arc<Waiter>,
+    kick: Kick,
     sets: Vec<Set>,
 }
 
 impl Stay {
     fn new(watch: &'static Watch, sets: Vec<Set>) -> Result<Self, Errno> {
-        let eventfd = sys::move_high(sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?);
-        table::protect(eventfd);
+        let kick = kicks::take()?;
+        let waiter = context::waiter();
         for set in &sets {
             set.file.get();
-            set.file.wait_head().add_poller(eventfd);
+            set.file.wait_head().add_poller(waiter.clone());
         }
         watch.guest(true);
-        Ok(Self { watch, eventfd, sets })
+        Ok(Self { watch, waiter, kick, sets })
     }
 }
 
@@ -44,13 +48,12 @@ impl Drop for Stay {
     fn drop(&mut self) {
         self.watch.guest(false);
         for set in &self.sets {
-            set.file.wait_head().remove_poller(self.eventfd);
+            set.file.wait_head().remove_poller(&self.waiter);
             if set.file.put() {
                 glasspoll_reactor::eventpoll::release_file(&set.file);
             }
         }
-        table::unprotect(self.eventfd);
-        let _ = sys::close(self.eventfd);
+        kicks::give_back(self.kick);
     }
 }
 
@@ -69,21 +72,27 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     let set = |(at, pollfd): (usize, &pollfd)| table::eventpoll(pollfd.fd).map(|file| Set { at, file });
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
     let stay = Stay::new(watch, sets)?;
-    let waiter = context::waiter();
+    let waiter = &stay.waiter;
     waiter.take_interrupt();
-    let _waiting = Waiting::new(&waiter);
+    let waiting = Waiting::new(waiter, sigmask);
+    if context::is_cancelled() {
+        return Err(Errno::EINTR);
+    }
     let deadline = timeout_ns.filter(|ns| *ns != 0).map(|ns| sys::now().saturating_add(ns));
     let mut timed_out = timeout_ns == Some(0);
     let mut signal = false;
     loop {
         watch.take_in();
+        // Before the question: a wakeup or an interruption after it must not be forgotten.
+        waiter.reset();
+        signal |= waiter.take_interrupt();
         let mut ready = ask(&stay, fds);
         let done = ready > 0 || timed_out || signal;
         let left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
-        let sleep = if done { Some(0) } else { left };
         if !done {
             watch.call_helper();
         }
+        let sleep = if done { Some(0) } else { left };
         // A pending signal that the mask lets in ends the call, though the time is over.
         match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
             Ok(others) => ready += others,
@@ -96,6 +105,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
             return Ok(ready);
         }
         if signal && done {
+            waiting.interrupted();
             return Err(Errno::EINTR);
         }
         if timed_out {
@@ -128,15 +138,19 @@ fn sleep_on(
     for set in &stay.sets {
         all[set.at].fd = -1;
     }
-    all.push(pollfd_of(stay.eventfd, libc::POLLIN));
+    all.push(pollfd_of(stay.kick.load(Ordering::SeqCst), libc::POLLIN));
+    // Woken since the question: nothing to sleep for.
+    let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };
     ProgramHost.leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
     ProgramHost.enter();
-    slept?;
+    stay.waiter.end_ppoll();
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {
-        let _ = sys::read(stay.eventfd, &mut [0; 8]);
+        // By its number now: the program may have taken the old one meanwhile.
+        let _ = sys::read(stay.kick.load(Ordering::SeqCst), &mut [0; 8]);
     }
+    slept?;
     let mut ready = 0;
     for (pollfd, found) in fds.iter_mut().zip(&all).filter(|(_, found)| found.fd >= 0) {
         pollfd.revents = found.revents;

@@ -1,4 +1,4 @@
-//! fork, exec, spawn and cancellation.
+//! fork, exec and spawn.
 //!
 //! Fork itself is in `runtime`. Before exec the files that would go on to signal the new program are
 //! disarmed and our signal is unblocked; should the exec fail, all is taken back.
@@ -7,13 +7,11 @@
 use std::mem::MaybeUninit;
 
 use glasspoll_reactor::sys::{self, Errno};
-use libc::{
-    c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, pthread_t, sigset_t,
-};
+use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
 use crate::arch::exec_trampoline;
 use crate::context;
-use crate::real::{errno, set_errno};
+use crate::real::{errno, guarded, set_errno};
 use crate::runtime::{self, SIGNAL};
 
 const OURS: u64 = 1 << (SIGNAL - 1);
@@ -40,6 +38,10 @@ impl Leaving {
             }
         }
         let unblocked = !context::with_thread(|thread| thread.blocks_ours.get());
+        if alone {
+            // A signal that was held back must not stay blocked in the new program.
+            context::step_out();
+        }
         if unblocked {
             sys::sigprocmask(libc::SIG_UNBLOCK, OURS);
         }
@@ -53,6 +55,7 @@ impl Drop for Leaving {
             sys::sigprocmask(libc::SIG_BLOCK, OURS);
         }
         if self.alone {
+            context::step_in();
             if let Some(watch) = runtime::WATCH.get() {
                 watch.exec_failed();
             }
@@ -65,13 +68,15 @@ impl Drop for Leaving {
 type Strings = *const *const c_char;
 
 macro_rules! exec {
-    ($(fn $name:ident($($arg:ident: $type:ty),*), $hook:ident;)*) => {
-        $(redhook::hook! {
-            unsafe fn $name($($arg: $type),*) -> c_int => $hook {
-                let leaving = Leaving::new();
-                let result = crate::real_call!($name($($arg),*));
+    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+        $(crate::interpose! {
+            /// execve(2) or one of its kin.
+            fn $name($($arg: $type),*) -> c_int |real| {
+                let leaving = guarded(None, Leaving::new);
+                // SAFETY: libc's own function.
+                let result = unsafe { real()($($arg),*) };
                 let errno = errno();
-                drop(leaving);
+                guarded((), || drop(leaving));
                 set_errno(Errno::new(errno));
                 result
             }
@@ -80,12 +85,12 @@ macro_rules! exec {
 }
 
 exec! {
-    fn execve(path: *const c_char, argv: Strings, envp: Strings), hooked_execve;
-    fn execv(path: *const c_char, argv: Strings), hooked_execv;
-    fn execvp(file: *const c_char, argv: Strings), hooked_execvp;
-    fn execvpe(file: *const c_char, argv: Strings, envp: Strings), hooked_execvpe;
-    fn fexecve(fd: c_int, argv: Strings, envp: Strings), hooked_fexecve;
-    fn execveat(dir: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int), hooked_execveat;
+    fn execve(path: *const c_char, argv: Strings, envp: Strings);
+    fn execv(path: *const c_char, argv: Strings);
+    fn execvp(file: *const c_char, argv: Strings);
+    fn execvpe(file: *const c_char, argv: Strings, envp: Strings);
+    fn fexecve(fd: c_int, argv: Strings, envp: Strings);
+    fn execveat(dir: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int);
 }
 
 /// The functions that take a list, by the number their trampolines give.
@@ -117,9 +122,9 @@ pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stac
     // SAFETY: as execve(2) and its kin.
     unsafe {
         match which {
-            EXECLP => hooked_execvp(at(0), argv.as_ptr()),
-            EXECLE => hooked_execve(at(0), argv.as_ptr(), at(count + 1).cast()),
-            _ => hooked_execv(at(0), argv.as_ptr()),
+            EXECLP => execvp(at(0), argv.as_ptr()),
+            EXECLE => execve(at(0), argv.as_ptr(), at(count + 1).cast()),
+            _ => execv(at(0), argv.as_ptr()),
         }
     }
 }
@@ -160,35 +165,26 @@ unsafe fn clean_attributes(
 }
 
 macro_rules! spawn {
-    ($name:ident, $hook:ident) => {
-        redhook::hook! {
-            unsafe fn $name(
+    ($name:ident) => {
+        crate::interpose! {
+            /// posix_spawn(3) or its kin.
+            fn $name(
                 pid: *mut pid_t,
                 path: *const c_char,
                 actions: *const posix_spawn_file_actions_t,
                 attributes: *const posix_spawnattr_t,
                 argv: *const *mut c_char,
                 envp: *const *mut c_char
-            ) -> c_int => $hook {
+            ) -> c_int |real| {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
-                crate::real_call!($name(pid, path, actions, attributes, argv, envp))
+                // SAFETY: libc's own function; no destructor in this frame.
+                unsafe { real()(pid, path, actions, attributes, argv, envp) }
             }
         }
     };
 }
 
-spawn!(posix_spawn, hooked_posix_spawn);
-spawn!(posix_spawnp, hooked_posix_spawnp);
-
-redhook::hook! {
-    unsafe fn pthread_cancel(thread: pthread_t) -> c_int => hooked_pthread_cancel {
-        let result = crate::real_call!(pthread_cancel(thread));
-        if result == 0 {
-            let _guard = context::enter();
-            context::cancel(thread as u64);
-        }
-        result
-    }
-}
+spawn!(posix_spawn);
+spawn!(posix_spawnp);

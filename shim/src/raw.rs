@@ -6,7 +6,7 @@ use syscalls::{Errno, Sysno};
 
 use crate::epoll::{self, Outcome};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io};
+use crate::{descriptors, io, poll_calls};
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -57,10 +57,11 @@ fn milliseconds(arg: usize) -> Option<u64> {
     u64::try_from(arg as c_int).ok().map(|ms| ms * 1_000_000)
 }
 
-/// The epoll calls among the numbers.
+/// The epoll calls among the numbers, and polls of an epoll descriptor.
 fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
     let [a, b, c, d, ..] = args;
-    let outcome = match Sysno::new(nr)? {
+    let nr = Sysno::new(nr)?;
+    let outcome = match nr {
         #[cfg(target_arch = "x86_64")]
         Sysno::epoll_create if a as c_int <= 0 => Outcome::Done(Err(Errno::EINVAL)),
         #[cfg(target_arch = "x86_64")]
@@ -73,7 +74,7 @@ fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
         Sysno::epoll_ctl => epoll::ctl(a as c_int, b as c_int, c as c_int, d as *const epoll_event),
         Sysno::epoll_pwait => pwait(args, Ok(milliseconds(d))),
         Sysno::epoll_pwait2 => pwait(args, epoll::nanoseconds(d as *const libc::timespec)),
-        _ => return None,
+        _ => Outcome::Done(poll_calls::raw(nr, args)?),
     };
     Some(outcome)
 }

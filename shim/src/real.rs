@@ -1,11 +1,13 @@
 //! libc's own functions, found behind our names, and the two ways to stand before them.
 //!
-//! `redhook::hook!` wraps a hook in `catch_unwind`, which is right for calls that only compute. A
-//! cancellation point must not run inside `catch_unwind`: pthread_cancel unwinds the thread by force,
-//! and Rust aborts on a forced unwind that reaches a catch. Those are defined with `interpose!`: the
-//! frame has no destructor, and calls libc outside of any catch.
+//! `hook!` runs the whole call `guarded`, which is right for calls that only compute. A cancellation
+//! point must not run there: pthread_cancel unwinds the thread by force, and Rust aborts on a forced
+//! unwind that reaches a catch. Those are defined with `interpose!`: the frame has no destructor, and
+//! calls libc outside of any catch.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use crate::context;
 
 /// Defines a libc function that is or may lead to a cancellation point.
 ///
@@ -28,13 +30,48 @@ macro_rules! interpose {
     };
 }
 
-/// libc's function behind a `redhook::hook!`.
+/// Defines a libc function that is no cancellation point, and `$hook` to call it from within.
+///
+/// After a panic libc's own function answers.
+#[macro_export]
+macro_rules! hook {
+    (unsafe fn $name:ident ( $($arg:ident : $type:ty),* ) -> $ret:ty => $hook:ident $body:block) => {
+        #[allow(non_camel_case_types)]
+        pub struct $name {
+            _private: (),
+        }
+        #[allow(non_upper_case_globals)]
+        static $name: $name = $name { _private: () };
+
+        impl $name {
+            fn get(&self) -> unsafe extern "C-unwind" fn($($type),*) -> $ret {
+                static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
+                // SAFETY: the symbol of that name has this type.
+                unsafe { std::mem::transmute::<*const u8, unsafe extern "C-unwind" fn($($type),*) -> $ret>(REAL.get()) }
+            }
+
+            #[no_mangle]
+            pub unsafe extern "C-unwind" fn $name($($arg: $type),*) -> $ret {
+                // SAFETY: the program's own call.
+                match $crate::real::guarded(None, || Some(unsafe { $hook($($arg),*) })) {
+                    Some(result) => result,
+                    // SAFETY: as above.
+                    None => unsafe { $name.get()($($arg),*) },
+                }
+            }
+        }
+
+        pub unsafe fn $hook($($arg: $type),*) -> $ret $body
+    };
+}
+
+/// libc's function behind a `hook!`.
 #[macro_export]
 macro_rules! real_call {
     ($name:ident ( $($arg:expr),* )) => {{
         // SAFETY: libc's own function of that name, with what the program called us with.
         #[allow(unused_unsafe, clippy::macro_metavars_in_unsafe)]
-        unsafe { redhook::real!($name)($($arg),*) }
+        unsafe { $name.get()($($arg),*) }
     }};
 }
 
@@ -64,12 +101,19 @@ impl Real {
     }
 }
 
-/// Runs work of ours; a panic in it becomes `fallback` and does not reach the program.
+/// Runs work of ours, covered: no handler of the program runs meanwhile, and cancellation waits. A
+/// panic in it becomes `fallback` and does not reach the program.
+///
+/// Not inlined, so that the frames of those who call it have nothing to clean up.
+#[inline(never)]
 pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    let cover = context::cover();
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::error!(target: "glasspoll", "a panic was stopped at the border to the program");
         fallback
-    })
+    });
+    context::uncover(cover);
+    result
 }
 
 /// Sets `errno`.

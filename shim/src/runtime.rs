@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
-use crate::{fork_page, handlers, logs, signals, table};
+use crate::{fork_page, handlers, kicks, logs, signals, table};
 
 /// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
 pub const SIGNAL: i32 = 64;
@@ -30,6 +30,7 @@ static HOST: ProgramHost = ProgramHost;
 #[ctor::ctor(unsafe)]
 fn start_up() {
     start();
+    context::let_signals_in();
 }
 
 /// Does what start-up does, once; hooks that run before our constructor call it too.
@@ -96,6 +97,7 @@ pub fn is_inert() -> bool {
 pub fn descriptors() -> Vec<i32> {
     let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
     all.extend(logs::own_descriptor());
+    all.extend(kicks::descriptors());
     all
 }
 
@@ -145,6 +147,7 @@ fn settle_in_child() {
     for fd in watch.descriptors() {
         table::unprotect(fd);
     }
+    kicks::forked();
     if let Err(errno) = watch.forked() {
         complain(&format!("cannot go on in a forked child ({errno}); its epoll instances stay silent"));
         return;

@@ -105,21 +105,23 @@ unsafe fn change_mask(
     result
 }
 
-redhook::hook! {
-    unsafe fn sigprocmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int => hooked_sigprocmask {
+crate::interpose! {
+    /// sigprocmask(2).
+    fn sigprocmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int |real| {
         // SAFETY: the program's pointers, by the contract of the call.
-        unsafe { change_mask(how, set, old, |set| crate::real_call!(sigprocmask(how, set, old))) }
+        unsafe { change_mask(how, set, old, |set| real()(how, set, old)) }
     }
 }
 
-redhook::hook! {
-    unsafe fn pthread_sigmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int => hooked_pthread_sigmask {
+crate::interpose! {
+    /// pthread_sigmask(3).
+    fn pthread_sigmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int |real| {
         // SAFETY: the program's pointers, by the contract of the call.
-        unsafe { change_mask(how, set, old, |set| crate::real_call!(pthread_sigmask(how, set, old))) }
+        unsafe { change_mask(how, set, old, |set| real()(how, set, old)) }
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn sigpending(set: *mut sigset_t) -> c_int => hooked_sigpending {
         let result = crate::real_call!(sigpending(set));
         if result == 0 && runtime::uses_signals() {
@@ -149,7 +151,7 @@ fn taken(signal: c_int) {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn signalfd(fd: c_int, set: *const sigset_t, flags: c_int) -> c_int => hooked_signalfd {
         leave_sigio(set);
         let set = Masked::without(set);
@@ -157,7 +159,7 @@ redhook::hook! {
     }
 }
 
-redhook::hook! {
+crate::hook! {
     unsafe fn __libc_current_sigrtmax() -> c_int => hooked_sigrtmax {
         let real = crate::real_call!(__libc_current_sigrtmax());
         if runtime::uses_signals() && real == SIGNAL { real - 1 } else { real }

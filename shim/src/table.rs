@@ -322,8 +322,8 @@ pub fn files() -> Vec<(i32, Arc<File>)> {
     ENTRIES.iter().map(|entry| (*entry.key(), entry.file.clone())).collect()
 }
 
-/// The most numbers that are the shim's at a time, but for those of threads in poll(2).
-pub const MOST_OURS: usize = 8;
+/// The most numbers of the shim's that are kept from the program's closes by range.
+pub const MOST_OURS: usize = 64;
 
 /// The numbers of the shim, in order, and how many.
 pub fn ours() -> ([i32; MOST_OURS], usize) {

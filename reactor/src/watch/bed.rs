@@ -60,16 +60,12 @@ impl Bed {
         self.serial.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Ends this thread's sleep. False: it had ended before, by a signal handler that interrupted it.
-    pub(super) fn get_up(&self) -> bool {
-        if self.sleeper.compare_exchange(this_thread(), 0, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            return false;
-        }
+    pub(super) fn get_up(&self) {
+        self.sleeper.store(0, Ordering::SeqCst);
         self.serial.fetch_add(1, Ordering::SeqCst);
         if self.quiescing.load(Ordering::SeqCst) != 0 {
             sys::futex_wake(&self.serial, i32::MAX);
         }
-        true
     }
 
     /// Returns once a sleep that is under way has ended.

@@ -49,6 +49,10 @@ pub trait Host: Send + Sync {
     fn leave(&self);
     /// It is awake again.
     fn enter(&self);
+    /// Puts the mask of a wait in force, while outside.
+    fn take_mask(&self, mask: u64);
+    /// Puts the thread's own back.
+    fn give_mask_back(&self);
     /// Whether the last interruption of a system call came from a signal of ours alone.
     fn was_our_signal(&self) -> bool;
 }

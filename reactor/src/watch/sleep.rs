@@ -90,14 +90,6 @@ impl Watch {
         }
     }
 
-    /// A signal handler of the program is about to run in this thread and has interrupted its sleep:
-    /// the system call is over, though the handler may run long, or never come back (siglongjmp).
-    pub fn interrupted(&'static self) {
-        if self.thread_bed.get_up() {
-            self.hand_over(|holder| matches!(holder, Holder::Thread(_)));
-        }
-    }
-
     fn hold(
         &'static self,
         sleep: Holder,
@@ -115,12 +107,14 @@ impl Watch {
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
         // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
         self.host.leave();
-        let outer = sigmask.map(|mask| sys::sigprocmask(libc::SIG_SETMASK, mask));
+        if let Some(mask) = sigmask {
+            self.host.take_mask(mask);
+        }
         // With no helper nobody may be at the watch.
         let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
-        if let Some(outer) = outer {
-            sys::sigprocmask(libc::SIG_SETMASK, outer);
+        if sigmask.is_some() {
+            self.host.give_mask_back();
         }
         self.host.enter();
         let woken = waiter.end_futex();

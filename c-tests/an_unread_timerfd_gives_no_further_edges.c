@@ -1,0 +1,20 @@
+// A periodic timer that is not read is one edge: the kernel does not start it
+// anew before the read. Set once more, it is a new edge.
+// Source: Linux: fs/timerfd.c:timerfd_tmrproc. Contract: 19, 23
+#include "harness.h"
+
+static void test(void)
+{
+    struct itimerspec often = {{0, 2000000}, {0, 2000000}};
+    int epfd = ep_new(), t = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+    OK(ep_add(epfd, t, EPOLLIN | EPOLLET));
+    for (int i = 0; i < 3; i++) {
+        OK(timerfd_settime(t, 0, &often, NULL));
+        EXPECT_ONE(epfd, t, EPOLLIN);
+        EXPECT_NOTHING(epfd);
+    }
+    CHECK_EQ(drain(t), 8);
+    EXPECT_ONE(epfd, t, EPOLLIN);
+    OK(close(t));
+    OK(close(epfd));
+}

@@ -1,0 +1,66 @@
+// A user who has as many items as /proc/sys/fs/epoll/max_user_watches says
+// gets ENOSPC, after EEXIST and before anything about paths, and may add again
+// after a DEL or a close.
+// Source: epoll(7), /proc interfaces; Linux: fs/eventpoll.c:ep_insert.
+// Contract: 3
+#include "harness.h"
+
+enum { LIMIT = 20000, FILES = 200, USER = 54321 };
+
+static long number(const char *text, bool put)
+{
+    char now[32] = "";
+    int fd = open("/proc/sys/fs/epoll/max_user_watches", put ? O_WRONLY : O_RDONLY);
+    if (fd == -1 || (put ? write(fd, text, strlen(text)) : read(fd, now, 31)) <= 0)
+        SKIP("max_user_watches cannot be changed: %s", strerrorname_np(errno));
+    OK(close(fd));
+    return atol(now);
+}
+
+// Another user's items are counted apart, so nobody else meets the limit.
+static void fill_up(void)
+{
+    int file[FILES], epfd = -1, added = 0, at = 0;
+    OK(setgid(USER));
+    OK(setuid(USER));
+    for (int i = 0; i < FILES; i++)
+        file[i] = event_fd();
+    for (;; added++, at++) {
+        if (added % FILES == 0)
+            epfd = ep_new(), at = 0;
+        if (ep_add(epfd, file[at], EPOLLIN) == -1)
+            break;
+        CHECK(added <= LIMIT);
+    }
+    CHECK_EQ(errno, ENOSPC);
+    // The kernel counts for each processor and compares with some slack.
+    CHECK(added >= LIMIT - 1000);
+    CHECK_ERR(ep_add(epfd, file[at], EPOLLIN), ENOSPC);
+    int last = at > 0 ? epfd : epfd - 1, one = at > 0 ? 0 : 1;
+    CHECK_ERR(ep_add(last, file[one], EPOLLIN), EEXIST);
+    CHECK_ERR(ep_mod(epfd, file[at], EPOLLIN), ENOENT);
+    // Over some items less, over a set less, there is room again.
+    OK(ep_del(last, file[one]));
+    OK(ep_add(last, file[one], EPOLLIN));
+    OK(close(file[one + 1]));
+    OK(ep_add(epfd, event_fd(), EPOLLIN));
+}
+
+static void test(void)
+{
+    char was[32];
+    int status;
+    snprintf(was, sizeof was, "%ld", number(NULL, false));
+    if (geteuid() != 0)
+        SKIP("only root can lower max_user_watches");
+    number("20000", true);
+    pid_t pid = fork_child();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, 0);
+        fill_up();
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    number(was, true);
+    CHECK_EQ(status, 0);
+}

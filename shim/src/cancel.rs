@@ -1,0 +1,53 @@
+//! Waits as cancellation points: pthread_cancel ends them, before they sleep and while they do.
+//!
+//! A wait sleeps in a raw system call under frames that must not be left by force (`real::guarded`). So
+//! the interposed pthread_cancel ends the sleep, and the thread acts on it when those frames are gone.
+
+use glasspoll_reactor::sys::{self, Errno};
+use libc::{c_int, pthread_t};
+
+use crate::context;
+use crate::epoll::Outcome;
+use crate::real::guarded;
+
+extern "C-unwind" {
+    fn pthread_testcancel();
+}
+
+/// Runs `wait` with the time that is left, until it ends by something else than a cancellation that
+/// the thread does not let happen now.
+///
+/// # Safety
+/// May unwind by force: this frame and its callers' have no destructors.
+pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(Option<u64>) -> Outcome) -> Outcome {
+    // On the list before the question: a pthread_cancel after it finds the thread there.
+    context::be_known();
+    // SAFETY: the caller's promise.
+    unsafe { pthread_testcancel() };
+    let deadline = timeout_ns.map(|ns| sys::now().saturating_add(ns));
+    let mut left = timeout_ns;
+    loop {
+        let outcome = guarded(Outcome::Done(Err(Errno::EINTR)), || wait(left));
+        if !matches!(outcome, Outcome::Done(Err(Errno::EINTR))) || !context::take_cancelled() {
+            return outcome;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { pthread_testcancel() };
+        left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
+    }
+}
+
+crate::interpose! {
+    /// pthread_cancel(3). May cancel the calling thread.
+    fn pthread_cancel(thread: pthread_t) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let result = unsafe { real()(thread) };
+        if result == 0 {
+            guarded((), || {
+                let _guard = context::enter();
+                context::cancel(thread as u64);
+            });
+        }
+        result
+    }
+}

@@ -1,0 +1,84 @@
+//! Eventfds that end the sleep of threads in poll(2) on an epoll descriptor. Kept from call to call, so
+//! that such a poll takes no number from the program.
+//!
+//! Locks: `KICKS`, for a look-up only.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use glasspoll_reactor::sync::Mutex;
+use glasspoll_reactor::sys::{self, Errno};
+
+use crate::table;
+
+/// Where the number of an eventfd stands; negative: there is none yet.
+pub type Kick = &'static AtomicI32;
+
+#[derive(Default)]
+struct Kicks {
+    all: Vec<Kick>,
+    idle: Vec<Kick>,
+}
+
+static KICKS: Mutex<Kicks> = Mutex::new(Kicks { all: Vec::new(), idle: Vec::new() });
+
+/// One for the calling thread.
+///
+/// # Errors
+/// What eventfd(2) gives.
+pub fn take() -> Result<Kick, Errno> {
+    let kick = {
+        let mut kicks = KICKS.lock();
+        kicks.idle.pop().unwrap_or_else(|| {
+            let new: Kick = Box::leak(Box::new(AtomicI32::new(-1)));
+            kicks.all.push(new);
+            new
+        })
+    };
+    if kick.load(Ordering::SeqCst) < 0 {
+        let made = sys::with_raised_limit(|| {
+            sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
+        });
+        match made {
+            Ok(fd) => {
+                table::protect(fd);
+                kick.store(fd, Ordering::SeqCst);
+            }
+            Err(errno) => {
+                give_back(kick);
+                return Err(errno);
+            }
+        }
+    }
+    Ok(kick)
+}
+
+/// The thread needs it no more.
+pub fn give_back(kick: Kick) {
+    KICKS.lock().idle.push(kick);
+}
+
+/// The numbers of all of them.
+pub fn descriptors() -> Vec<i32> {
+    let numbers = |kick: &Kick| kick.load(Ordering::SeqCst);
+    KICKS.lock().all.iter().map(numbers).filter(|fd| *fd >= 0).collect()
+}
+
+/// One of them got another number.
+pub fn moved(from: i32, to: i32) {
+    for kick in &KICKS.lock().all {
+        let _ = kick.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// In a forked child: they are the parent's, and nobody here uses one.
+pub fn forked() {
+    let mut kicks = KICKS.lock();
+    for kick in &kicks.all {
+        let fd = kick.swap(-1, Ordering::SeqCst);
+        if fd >= 0 {
+            table::unprotect(fd);
+            let _ = sys::close(fd);
+        }
+    }
+    kicks.idle = kicks.all.clone();
+}
