@@ -4,9 +4,12 @@
 //! `ep->poll_wait` in the kernel, and sleeps on the other descriptors and on an eventfd by which the
 //! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
 
+<<<<<<< HEAD
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
+=======
+>>>>>>> ceb3e71 (wip)
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::wait_queue::Waiter;
@@ -14,13 +17,24 @@ use glasspoll_reactor::watch::{Host, Watch};
 use libc::pollfd;
 
 use crate::context::{self, ProgramHost, Waiting};
+<<<<<<< HEAD
 use crate::kicks::{self, Kick};
 use crate::{runtime, table};
+=======
+use crate::runtime;
+use crate::table::{self, Held};
+>>>>>>> ceb3e71 (wip)
 
-/// An epoll descriptor in the list.
+/// An epoll descriptor in the list, held: closed meanwhile, the instance goes on until the call is over.
 struct Set {
     at: usize,
-    file: Arc<File>,
+    held: Held,
+}
+
+impl Set {
+    fn file(&self) -> &File {
+        &self.held.0
+    }
 }
 
 /// A thread's stay on the wait queues, ended when it is dropped.
@@ -36,8 +50,12 @@ impl Stay {
         let kick = kicks::take()?;
         let waiter = context::waiter();
         for set in &sets {
+<<<<<<< HEAD
             set.file.get();
             set.file.wait_head().add_poller(waiter.clone());
+=======
+            set.file().wait_head().add_poller(eventfd);
+>>>>>>> ceb3e71 (wip)
         }
         watch.guest(true);
         Ok(Self { watch, waiter, kick, sets })
@@ -48,10 +66,14 @@ impl Drop for Stay {
     fn drop(&mut self) {
         self.watch.guest(false);
         for set in &self.sets {
+<<<<<<< HEAD
             set.file.wait_head().remove_poller(&self.waiter);
             if set.file.put() {
                 glasspoll_reactor::eventpoll::release_file(&set.file);
             }
+=======
+            set.file().wait_head().remove_poller(self.eventfd);
+>>>>>>> ceb3e71 (wip)
         }
         kicks::give_back(self.kick);
     }
@@ -69,7 +91,10 @@ pub fn concerns_us(fds: &[pollfd]) -> bool {
 pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
     let _guard = context::enter();
     let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
-    let set = |(at, pollfd): (usize, &pollfd)| table::eventpoll(pollfd.fd).map(|file| Set { at, file });
+    let set = |(at, pollfd): (usize, &pollfd)| {
+        let held = Held::get(pollfd.fd).filter(|held| held.0.eventpoll().is_some());
+        held.map(|held| Set { at, held })
+    };
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
     let stay = Stay::new(watch, sets)?;
     let waiter = &stay.waiter;
@@ -119,7 +144,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
 fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
     let mut ready = 0;
     for set in &stay.sets {
-        let found = set.file.eventpoll().map_or(0, |ep| ep.poll(0)) as i16;
+        let found = set.file().eventpoll().map_or(0, |ep| ep.poll(0)) as i16;
         let found = found & (fds[set.at].events | libc::POLLERR | libc::POLLHUP);
         fds[set.at].revents = found;
         ready += i32::from(found != 0);

@@ -105,14 +105,6 @@ pub fn get(fd: i32) -> Option<Arc<File>> {
     ENTRIES.get(&fd).map(|entry| entry.file.clone())
 }
 
-/// The epoll instance behind a number.
-pub fn eventpoll(fd: i32) -> Option<Arc<File>> {
-    if flags(fd) & EPOLL == 0 {
-        return None;
-    }
-    get(fd)
-}
-
 /// Enters a new epoll instance.
 pub fn insert_eventpoll(fd: i32) {
     forget(fd);
@@ -148,11 +140,20 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     // With O_ASYNC the program has signals of its own on it.
     let shared = flags(fd) & INHERITED != 0 || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
-    let device = KernelFile::new(&runtime::WATCH, fd, ownership);
-    let file = File::new(fd, Kind::Device(Box::new(device)));
-    ENTRIES.insert(fd, Entry { file: file.clone(), identity });
     let anonymous = stat.st_mode & libc::S_IFMT == 0;
-    set(fd, TRACKED | if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 });
+    let eventfd = if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 };
+    let file = match ENTRIES.entry(fd) {
+        // Another thread was faster.
+        dashmap::Entry::Occupied(entry) => return Ok(entry.get().file.clone()),
+        dashmap::Entry::Vacant(place) => {
+            let device = KernelFile::new(&runtime::WATCH, fd, ownership);
+            let file = File::new(fd, Kind::Device(Box::new(device)));
+            let entry = place.insert(Entry { file, identity });
+            // Before the shard's lock is dropped, so that whoever finds the entry finds the flag.
+            set(fd, TRACKED | eventfd);
+            entry.file.clone()
+        }
+    };
     if stat.st_mode & libc::S_IFMT == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 {
         set(fd, BLOCKING);
     }
