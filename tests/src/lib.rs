@@ -23,6 +23,8 @@
 //! | [`flow`] | reading the event-flow log |
 //! | [`turn`] | one heavy test at a time |
 //! | [`walk`] | the differential fuzzer |
+//! | [`storm`] | the threaded walker |
+//! | [`random`] | seeded random numbers |
 //!
 //! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
 //! that only make sense preloaded run anyway.
@@ -36,11 +38,13 @@ pub mod port;
 pub mod postgres;
 pub mod processes;
 pub mod program;
+pub mod random;
 pub mod redis;
 pub mod run;
 pub mod script;
 pub mod seccomp;
 pub mod server;
+pub mod storm;
 pub mod strace;
 pub mod turn;
 pub mod walk;

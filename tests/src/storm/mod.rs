@@ -1,0 +1,92 @@
+//! The threaded walker: threads write, wait, change and close at the same time, and some things must be
+//! true all the while.
+//!
+//! A *storm* is a row of *eras*. Each era draws a *plan* from its seed: so many epolls, linked into one
+//! another or not, so many threads that wait on them and in which way, which files, which changes. An
+//! era alternates between *gusts*, in which all threads do what they like, and *lulls*, in which nobody
+//! writes and nobody changes anything: then all that is ready must be reported and used up, and a
+//! wakeup that was lost shows, for nothing comes that could mend it.
+//!
+//! | invariant | what it says |
+//! |---|---|
+//! | lost | what is ready and asked for is reported: a lull ends with everything used up |
+//! | edge | an edge-triggered item is reported no oftener than its file was woken, and once for each ADD and MOD |
+//! | oneshot | an EPOLLONESHOT item is reported once for each ADD and MOD |
+//! | stale | a wait that began after DEL, MOD or the last close returned reports nothing of what was before |
+//! | foreign | an event carries the data of an item of this very set |
+//! | bits | an event has no bit that was not asked for |
+//! | idle | an event is of a file that was ready at some time during the wait |
+//! | answer | calls succeed or fail as they must; a wait without end does not end empty, none ends early |
+//! | stuck | every call comes to an end; who waits on a closed epoll is woken by what is in it |
+//!
+//! What a thread knows of another is ordered by a clock that all of them advance: an event of an item
+//! that was deleted at 7 is wrong in a wait that began at 8, and right in one that began at 6.
+//!
+//! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
+//! each invariant notices.
+
+mod calls;
+mod changes;
+mod cookies;
+mod era;
+mod fault;
+mod files;
+mod handling;
+mod lull;
+mod plan;
+mod threads;
+mod waiting;
+mod world;
+
+use std::time::{Duration, Instant};
+
+pub use fault::Fault;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long.
+    pub length: Duration,
+    /// The seed of the first era; the next one's is one more.
+    pub seed: u64,
+    /// The lie to tell.
+    pub fault: Option<Fault>,
+    /// How long what is ready may go unreported, or a call take.
+    pub patience: Duration,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Eras.
+    pub eras: u64,
+    /// Times when all was used up.
+    pub lulls: u64,
+    /// Events reported.
+    pub events: u64,
+    /// Waits.
+    pub waits: u64,
+    /// Writes.
+    pub writes: u64,
+    /// ADD, MOD, DEL.
+    pub changes: u64,
+    /// Files closed while watched.
+    pub closes: u64,
+    /// Epolls closed while waited on.
+    pub closed_sets: u64,
+    /// Children.
+    pub forks: u64,
+}
+
+/// Runs a storm. Does not return if an invariant is violated: says which on stderr and exits with 1.
+pub fn storm(options: Options, mut progress: impl FnMut(&Summary)) -> Summary {
+    calls::handle_signals();
+    let mut summary = Summary::default();
+    let start = Instant::now();
+    while start.elapsed() < options.length {
+        era::run(options.seed + summary.eras, &options, &mut summary);
+        summary.eras += 1;
+        progress(&summary);
+    }
+    summary
+}

@@ -1,0 +1,105 @@
+//! What an era does, drawn from its seed.
+
+use super::files::Kind;
+use crate::random::Random;
+
+/// How a thread waits.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// In epoll_wait on one set.
+    Wait { set: usize, style: Style },
+    /// In poll(2) on several.
+    Poll { sets: Vec<usize> },
+}
+
+/// For how long a thread waits at a time. In a lull all wait for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Forever,
+    Short,
+    Mixed,
+    Spin,
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The level of each set: a set may be watched by one of a higher level.
+    pub levels: Vec<usize>,
+    pub roles: Vec<Role>,
+    pub writers: usize,
+    pub changers: usize,
+    pub kinds: Vec<Kind>,
+    pub files: usize,
+    /// Chances of EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE.
+    pub edge: usize,
+    pub oneshot: usize,
+    pub exclusive: usize,
+    /// Chance of a file that is filled and drained, with its writing end watched for EPOLLOUT.
+    pub flow: usize,
+    /// How many writes may be unread.
+    pub unread: u64,
+    pub closes_sets: bool,
+    pub children: bool,
+    pub signals: bool,
+    /// Microseconds that writers and changers rest, at most.
+    pub rest: usize,
+    /// Milliseconds of a gust, at most.
+    pub gust: usize,
+    /// Milliseconds of the era.
+    pub length: usize,
+}
+
+impl Plan {
+    pub fn draw(random: &mut Random) -> Self {
+        let count = random.pick(&[1, 1, 2, 3, 4, 6]);
+        let nested = count > 1 && random.chance(60);
+        let levels: Vec<usize> = (0..count).map(|_| if nested { random.below(3) } else { 0 }).collect();
+        let waiters = 1 + random.below(6);
+        let roles = (0..waiters).map(|_| role(random, &levels)).collect();
+        let exclusive = if random.chance(25) { 70 } else { 0 };
+        let all = [Kind::Pipe, Kind::Unix, Kind::Tcp, Kind::Udp, Kind::Eventfd, Kind::Timerfd];
+        let kinds = if random.chance(60) {
+            all.to_vec()
+        } else {
+            (0..1 + random.below(2)).map(|_| random.pick(&all)).collect()
+        };
+        Self {
+            levels,
+            roles,
+            writers: 1 + random.below(2),
+            changers: random.pick(&[0, 1, 1, 2, 3]),
+            kinds,
+            files: 1 + random.below(super::world::SLOTS),
+            edge: random.pick(&[0, 50, 100]),
+            oneshot: random.pick(&[0, 30, 100]),
+            exclusive,
+            flow: random.pick(&[0, 0, 20, 60]),
+            unread: random.pick(&[1, 1, 1, 4]),
+            // What an exclusive item took with it, no other is told of.
+            closes_sets: exclusive == 0 && random.chance(40),
+            children: random.chance(25),
+            signals: random.chance(25),
+            rest: random.pick(&[0, 50, 500, 3000]),
+            gust: random.pick(&[3, 20, 100]),
+            length: 300 + random.below(1500),
+        }
+    }
+}
+
+fn role(random: &mut Random, levels: &[usize]) -> Role {
+    let sets = levels.len();
+    if random.chance(20) {
+        let first = random.below(sets);
+        return Role::Poll { sets: (first..sets.min(first + 1 + random.below(3))).collect() };
+    }
+    let styles = [Style::Forever, Style::Forever, Style::Short, Style::Mixed, Style::Spin];
+    // Mostly on the outermost ones.
+    let mut set = random.below(sets);
+    for _ in 0..2 {
+        let other = random.below(sets);
+        if levels[other] > levels[set] {
+            set = other;
+        }
+    }
+    Role::Wait { set, style: random.pick(&styles) }
+}

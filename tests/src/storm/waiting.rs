@@ -1,0 +1,223 @@
+//! Waiting on sets: the calls, the judgement of what they return, and the lies of a [`Fault`].
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use libc::{c_int, epoll_event, pollfd, EBADF, EINTR, EINVAL};
+
+use super::calls::{self, Call};
+use super::cookies::{Target, Wait, EDGE, IN, ONESHOT};
+use super::fault::Fault;
+use super::plan::{Role, Style};
+use super::threads::{Deed, Status};
+use super::world::{shared, World};
+use crate::random::Random;
+
+const MOST: usize = 32;
+
+/// A thread of an era.
+pub struct Me<'a> {
+    pub world: &'a World,
+    pub status: &'a Status,
+    pub random: Random,
+}
+
+impl Me<'_> {
+    /// Waits until the era is over.
+    pub fn wait_all_the_time(&mut self, role: &Role) {
+        while !self.world.pace.is_over() {
+            match role {
+                Role::Wait { set, style } => {
+                    let timeout = self.timeout(*style);
+                    if let Some(events) = self.wait(*set, timeout) {
+                        self.handle(&events, 0);
+                    }
+                    if *style == Style::Spin && self.random.chance(50) {
+                        std::thread::yield_now();
+                    }
+                }
+                Role::Poll { sets } => self.poll(sets),
+            }
+        }
+    }
+
+    fn timeout(&mut self, style: Style) -> c_int {
+        let short = 1 + self.random.below(8) as c_int;
+        match style {
+            _ if self.world.pace.is_lull() => -1,
+            Style::Forever => -1,
+            Style::Short => short,
+            Style::Spin => 0,
+            Style::Mixed => self.random.pick(&[-1, 0, short]),
+        }
+    }
+
+    /// Waits on a set; gives the cookies of what was reported. None: the set is being closed.
+    pub fn wait(&mut self, at: usize, timeout: c_int) -> Option<Vec<usize>> {
+        let world = self.world;
+        let set = &world.sets[at];
+        let epoll = {
+            let epoll = shared(&set.epoll);
+            set.users.fetch_add(1, SeqCst);
+            *epoll
+        };
+        let fd = self.random.pick(&[epoll.fd, epoll.twin]);
+        let call = self.random.pick(&[Call::Wait, Call::Wait, Call::Pwait, Call::Pwait2]);
+        let most = self.random.pick(&[1, 2, 8, MOST]);
+        let mut events = [epoll_event { events: 0, u64: u64::MAX }; MOST];
+        let wait = world.wait(at, epoll.life);
+        self.status.now(if timeout < 0 { Deed::Wait } else { Deed::TimedWait }, fd);
+        let start = Instant::now();
+        let mut got = calls::epoll_wait(call, fd, &mut events[..most], timeout);
+        let took = start.elapsed();
+        self.status.now(Deed::Nothing, fd);
+        set.users.fetch_sub(1, SeqCst);
+        world.counts.waits.fetch_add(1, SeqCst);
+        let gone = set.closing.load(SeqCst) || set.epoll.try_read().is_ok_and(|now| now.life != epoll.life);
+        self.meddle(&wait, &mut events[..most], &mut got, timeout);
+        match got {
+            0 if timeout < 0 => {
+                world.fail("answer", &format!("a wait without end gives 0: {call:?} {wait:?}"))
+            }
+            0 if took < Duration::from_millis(timeout as u64) => world
+                .fail("answer", &format!("a wait of {timeout} ms ended after {took:?}: {call:?} {wait:?}")),
+            0.. if got as usize > most => world.fail("answer", &format!("{got} events where {most} fit")),
+            0.. => {}
+            _ if gone && [EBADF, EINVAL].contains(&(-got as c_int)) => return None,
+            _ if -got as c_int == EINTR && world.plan.signals => return None,
+            _ => world.fail("answer", &format!("{call:?} on fd {fd} gives errno {}: {wait:?}", -got)),
+        }
+        world.counts.events.fetch_add(got as u64, SeqCst);
+        Some(events[..got as usize].iter().map(|event| world.judge(&wait, *event)).collect())
+    }
+
+    fn poll(&mut self, sets: &[usize]) {
+        let world = self.world;
+        let mut fds = Vec::new();
+        {
+            // All before the first is used: who closes one awaits its users, and must not be awaited.
+            let epolls: Vec<_> = sets.iter().map(|set| shared(&world.sets[*set].epoll)).collect();
+            for (set, epoll) in sets.iter().zip(epolls) {
+                world.sets[*set].users.fetch_add(1, SeqCst);
+                let fd = self.random.pick(&[epoll.fd, epoll.twin]);
+                fds.push(pollfd { fd, events: libc::POLLIN, revents: 0 });
+            }
+        }
+        let timeout = self.timeout(Style::Mixed);
+        self.status.now(if timeout < 0 { Deed::Poll } else { Deed::TimedPoll }, fds[0].fd);
+        let start = Instant::now();
+        let got = calls::poll(&mut fds, timeout);
+        let took = start.elapsed();
+        self.status.now(Deed::Nothing, fds[0].fd);
+        for set in sets {
+            world.sets[*set].users.fetch_sub(1, SeqCst);
+        }
+        match got {
+            0 if timeout < 0 => world.fail("answer", "a poll without end gives 0"),
+            0 if took < Duration::from_millis(timeout as u64) => {
+                world.fail("answer", &format!("a poll of {timeout} ms ended after {took:?}"))
+            }
+            0.. => {}
+            _ if -got as c_int == EINTR && world.plan.signals => return,
+            _ => world.fail("answer", &format!("poll gives errno {}", -got)),
+        }
+        for (set, pollfd) in sets.iter().zip(fds) {
+            if pollfd.revents != 0 {
+                self.serve(*set, true, 0);
+            }
+        }
+    }
+
+    /// Takes what a set has to report now: all of it, or once.
+    pub fn serve(&mut self, set: usize, all: bool, depth: usize) {
+        loop {
+            match self.wait(set, 0) {
+                Some(events) if !events.is_empty() => {
+                    self.handle(&events, depth);
+                    // Only the nudge is ready for ever.
+                    let nudged =
+                        |at: &usize| self.world.cookies.get(*at).is_some_and(|c| c.target == Target::Nudge);
+                    if events.iter().any(nudged) {
+                        return;
+                    }
+                }
+                // Interrupted.
+                None if self.world.plan.signals => {}
+                _ => return,
+            }
+            if !all && !self.world.pace.is_lull() {
+                return;
+            }
+        }
+    }
+
+    fn meddle(&mut self, wait: &Wait, events: &mut [epoll_event], got: &mut isize, timeout: c_int) {
+        let Some(fault) = self.world.options.fault else { return };
+        let count = (*got).max(0) as usize;
+        let world = self.world;
+        let cookie = |at: usize| world.cookies.get(at);
+        let reported = |event: &epoll_event| cookie(event.u64 as u32 as usize);
+        let is_file = |target: Target| matches!(target, Target::Reader { .. });
+        // A record of the era that is as wanted, from a random place on.
+        let start = self.random.below(world.cookies.len());
+        let find = |wanted: &dyn Fn(&super::cookies::Cookie) -> bool| {
+            let all = (start..world.cookies.len()).take(2000);
+            all.filter(|at| cookie(*at).is_some_and(wanted)).map(|at| world.cookies.data(at)).next()
+        };
+        let first_once = events[..count].iter().position(|event| {
+            reported(event).is_some_and(|c| is_file(c.target) && c.mask & (EDGE | ONESHOT) != 0)
+        });
+        let alive = |dead: u64| dead == 0;
+        match fault {
+            Fault::Drop => {
+                if let Some(at) = first_once.filter(|_| timeout < 0 && count > 1) {
+                    events.copy_within(at + 1..count, at);
+                    *got -= 1;
+                }
+            }
+            Fault::Oversleep if timeout < 0 && count > 0 && self.random.chance(1) => loop {
+                self.status.now(Deed::Wait, -1);
+                std::thread::sleep(Duration::from_secs(1));
+            },
+            Fault::Again | Fault::AgainOnce => {
+                let bit = if fault == Fault::Again { EDGE } else { ONESHOT };
+                let at = events[..count].iter().position(|event| {
+                    reported(event).is_some_and(|c| is_file(c.target) && c.mask & (EDGE | ONESHOT) == bit)
+                });
+                if let Some(at) = at.filter(|_| count > 0 && count < events.len()) {
+                    events[count] = events[at];
+                    *got += 1;
+                }
+            }
+            Fault::Stale if count > 0 => {
+                let gone = |c: &super::cookies::Cookie| {
+                    let dead = c.dead.load(SeqCst);
+                    dead != 0 && dead < wait.began && (c.set, c.life) == (wait.set, wait.life)
+                };
+                if let Some(data) = find(&gone) {
+                    events[0].u64 = data;
+                }
+            }
+            Fault::Foreign if count > 0 => {
+                if let Some(data) = find(&|c| c.set != wait.set && alive(c.dead.load(SeqCst))) {
+                    events[0].u64 = data;
+                }
+            }
+            Fault::Bits if count > 0 => events[0].events |= libc::EPOLLPRI as u32,
+            Fault::Idle if count > 0 => {
+                let idle = |c: &super::cookies::Cookie| {
+                    let Target::Reader { file, .. } = c.target else { return false };
+                    let file = world.file(file);
+                    let empty = file.begun.load(SeqCst) == file.read.load(SeqCst) && !file.ended.load(SeqCst);
+                    let same = (c.set, c.life) == (wait.set, wait.life);
+                    same && empty && alive(c.dead.load(SeqCst)) && c.is_armed()
+                };
+                if let Some(data) = find(&idle) {
+                    events[0] = epoll_event { events: IN, u64: data };
+                }
+            }
+            Fault::Empty if timeout < 0 => *got = 0,
+            _ => {}
+        }
+    }
+}
