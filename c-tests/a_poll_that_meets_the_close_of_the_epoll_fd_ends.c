@@ -4,7 +4,7 @@
 // Source: Linux: fs/select.c:do_pollfd (fdget). Contract: 28
 #include "harness.h"
 
-enum { ROUNDS = 5000 };
+enum { ROUNDS = 1000 };
 static int epfd;
 static _Atomic int round_, polled;
 
@@ -35,7 +35,8 @@ static void test(void)
             ;
         OK(close(epfd));
         bump(fd, 1);
-        UNTIL(polled == i);
+        while (polled < i)
+            sched_yield();
         CHECK_EQ(drain(fd), 8);
         CHECK_EQ(ep_new(), epfd);
     }

@@ -292,6 +292,15 @@ impl Drop for Eventpoll {
     }
 }
 
+/// Returns once no delivery asks the file that began to before the call.
+pub(crate) fn finish_scans(file: &File) {
+    for item in file.wait_head().items() {
+        if let Some(ep) = item.ep.upgrade() {
+            drop(ep.mtx.lock());
+        }
+    }
+}
+
 /// Takes a file out of every set: its last descriptor is about to be closed.
 /// Returns how many items went. Linux: `fs/eventpoll.c:eventpoll_release_file`.
 pub fn release_file(file: &Arc<File>) -> usize {

@@ -190,13 +190,15 @@ crate::hook! {
         if old == new {
             return crate::real_call!(dup2(old, new));
         }
-        if let Err(errno) = make_room(old, new) {
-            set_errno(errno);
-            return -1;
-        }
-        let new = crate::real_call!(dup2(old, new));
-        note_duplicate(old, new);
-        new
+        table::replacing(new, || {
+            if let Err(errno) = make_room(old, new) {
+                set_errno(errno);
+                return -1;
+            }
+            let new = crate::real_call!(dup2(old, new));
+            note_duplicate(old, new);
+            new
+        })
     }
 }
 
@@ -205,13 +207,15 @@ crate::hook! {
         if old == new || flags & !libc::O_CLOEXEC != 0 {
             return crate::real_call!(dup3(old, new, flags));
         }
-        if let Err(errno) = make_room(old, new) {
-            set_errno(errno);
-            return -1;
-        }
-        let new = crate::real_call!(dup3(old, new, flags));
-        note_duplicate(old, new);
-        new
+        table::replacing(new, || {
+            if let Err(errno) = make_room(old, new) {
+                set_errno(errno);
+                return -1;
+            }
+            let new = crate::real_call!(dup3(old, new, flags));
+            note_duplicate(old, new);
+            new
+        })
     }
 }
 

@@ -54,7 +54,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     if table::flags(epfd) & table::OURS != 0 || table::flags(fd) & table::OURS != 0 {
         return Err(Errno::EBADF);
     }
-    let set = held_eventpoll(epfd);
+    let set = table::held_eventpoll(epfd);
     let known = table::flags(fd) & table::TRACKED != 0 && op != EPOLL_CTL_ADD;
     if set.is_none() {
         pollable::must_be_open(epfd)?;
@@ -114,7 +114,7 @@ fn checked_wait(
     sigmask: *const u64,
 ) -> Result<i32, Errno> {
     let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
-    let set = held_eventpoll(epfd);
+    let set = table::held_eventpoll(epfd);
     if set.is_none() {
         pollable::must_be_open(epfd)?;
     }
@@ -145,10 +145,6 @@ fn checked_wait(
         waiting.interrupted();
     }
     sent.map(|sent| sent as i32)
-}
-
-fn held_eventpoll(fd: c_int) -> Option<Held> {
-    Held::get(fd).filter(|held| held.0.eventpoll().is_some())
 }
 
 fn milliseconds(timeout: c_int) -> Option<u64> {

@@ -126,7 +126,7 @@ fn concerns_select(count: c_int, sets: Sets) -> bool {
         return false;
     }
     let member = |fd: c_int| sets.iter().any(|set| is_member(*set, fd));
-    (0..count).any(|fd| table::flags(fd) & table::EPOLL != 0 && member(fd))
+    (0..count).any(|fd| table::may_be_epoll(fd) && member(fd))
 }
 
 /// The sets as a list for poll(2).

@@ -4,12 +4,9 @@
 //! `ep->poll_wait` in the kernel, and sleeps on the other descriptors and on an eventfd by which the
 //! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
 
-<<<<<<< HEAD
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-=======
->>>>>>> ceb3e71 (wip)
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::wait_queue::Waiter;
@@ -17,13 +14,9 @@ use glasspoll_reactor::watch::{Host, Watch};
 use libc::pollfd;
 
 use crate::context::{self, ProgramHost, Waiting};
-<<<<<<< HEAD
 use crate::kicks::{self, Kick};
-use crate::{runtime, table};
-=======
 use crate::runtime;
 use crate::table::{self, Held};
->>>>>>> ceb3e71 (wip)
 
 /// An epoll descriptor in the list, held: closed meanwhile, the instance goes on until the call is over.
 struct Set {
@@ -50,12 +43,7 @@ impl Stay {
         let kick = kicks::take()?;
         let waiter = context::waiter();
         for set in &sets {
-<<<<<<< HEAD
-            set.file.get();
-            set.file.wait_head().add_poller(waiter.clone());
-=======
-            set.file().wait_head().add_poller(eventfd);
->>>>>>> ceb3e71 (wip)
+            set.file().wait_head().add_poller(waiter.clone());
         }
         watch.guest(true);
         Ok(Self { watch, waiter, kick, sets })
@@ -66,22 +54,15 @@ impl Drop for Stay {
     fn drop(&mut self) {
         self.watch.guest(false);
         for set in &self.sets {
-<<<<<<< HEAD
-            set.file.wait_head().remove_poller(&self.waiter);
-            if set.file.put() {
-                glasspoll_reactor::eventpoll::release_file(&set.file);
-            }
-=======
-            set.file().wait_head().remove_poller(self.eventfd);
->>>>>>> ceb3e71 (wip)
+            set.file().wait_head().remove_poller(&self.waiter);
         }
         kicks::give_back(self.kick);
     }
 }
 
-/// Whether an epoll descriptor of ours is among them.
+/// Whether an epoll descriptor of ours may be among them.
 pub fn concerns_us(fds: &[pollfd]) -> bool {
-    fds.iter().any(|pollfd| table::flags(pollfd.fd) & table::EPOLL != 0)
+    fds.iter().any(|pollfd| table::may_be_epoll(pollfd.fd))
 }
 
 /// poll(2) with epoll descriptors among `fds`.
@@ -91,10 +72,7 @@ pub fn concerns_us(fds: &[pollfd]) -> bool {
 pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
     let _guard = context::enter();
     let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
-    let set = |(at, pollfd): (usize, &pollfd)| {
-        let held = Held::get(pollfd.fd).filter(|held| held.0.eventpoll().is_some());
-        held.map(|held| Set { at, held })
-    };
+    let set = |(at, pollfd): (usize, &pollfd)| table::held_eventpoll(pollfd.fd).map(|held| Set { at, held });
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
     let stay = Stay::new(watch, sets)?;
     let waiter = &stay.waiter;

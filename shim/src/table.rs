@@ -169,7 +169,12 @@ pub fn made_eventfd(fd: i32) {
 fn wait_for_close(fd: i32) {
     static NEVER: AtomicU32 = AtomicU32::new(0);
     let mut patience = 2000;
-    while flags(fd) & CLOSING != 0 && patience > 0 {
+    while flags(fd) & CLOSING != 0 {
+        if patience == 0 {
+            // The kernel gives the number up before anything that can take time; or this is a child,
+            // and the thread that closed it is not here.
+            return unset(fd, CLOSING);
+        }
         patience -= 1;
         let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
     }
@@ -227,7 +232,7 @@ pub fn duplicated(old: i32, new: i32) {
     let Some(identity) = ENTRIES.get(&old).map(|entry| entry.identity) else { return };
     file.get();
     ENTRIES.insert(new, Entry { file, identity });
-    set(new, flags(old) & !OURS);
+    set(new, flags(old) & !(OURS | CLOSING));
 }
 
 /// Whether a number may be closed.
@@ -262,6 +267,39 @@ impl Drop for Held {
             release_file(&self.0);
         }
     }
+}
+
+/// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
+pub fn may_be_epoll(fd: i32) -> bool {
+    flags(fd) & (EPOLL | CLOSING) != 0
+}
+
+/// The epoll instance behind a number. One that is being closed is waited for, so that nobody takes the
+/// eventfd beneath, which is open a little longer, for what the program means.
+pub fn held_eventpoll(fd: i32) -> Option<Held> {
+    let held = || Held::get(fd).filter(|held| held.0.eventpoll().is_some());
+    held().or_else(|| {
+        let going = flags(fd) & CLOSING != 0;
+        wait_for_close(fd);
+        if going {
+            held()
+        } else {
+            None
+        }
+    })
+}
+
+/// Runs a call that puts another file on the number, which has flags, and enters it in the table.
+pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
+    let known = flags(fd) != 0;
+    if known {
+        set(fd, CLOSING);
+    }
+    let done = call();
+    if known {
+        unset(fd, CLOSING);
+    }
+    done
 }
 
 /// Closes a number that has flags, past libc: so it is no cancellation point, and is done for sure.
@@ -299,9 +337,9 @@ pub fn forget(fd: i32) {
     }
     if file.fd() == fd {
         if let Some(other) = numbers_of(&file).first() {
-            file.set_fd(*other);
-            if let Some(device) = file.device_as::<KernelFile>() {
-                device.moved(*other);
+            match file.device_as::<KernelFile>() {
+                Some(device) => device.moved(&file, *other),
+                None => file.set_fd(*other),
             }
         }
     }

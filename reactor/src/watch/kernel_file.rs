@@ -10,6 +10,7 @@
 use once_cell::sync::OnceCell;
 
 use crate::epitem::NO_KEY;
+use crate::eventpoll::finish_scans;
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
 use crate::sys;
@@ -139,12 +140,17 @@ impl KernelFile {
     }
 
     /// The file is to be reached by `fd`, for the descriptor it was reached by is about to be closed.
-    /// Its signals go on to tell the old number, until another file is armed by that.
-    pub fn moved(&self, fd: i32) {
+    /// After the return nobody asks the old number, which may soon stand for another file. Its signals
+    /// go on to tell the old number, until another file is armed by that.
+    ///
+    /// Preconditions: no lock of the reactor is held.
+    pub fn moved(&self, file: &Arc<File>, fd: i32) {
+        file.set_fd(fd);
         self.fd.store(fd, Ordering::Release);
         if let Some(watch) = self.watch.get() {
-            watch.quiesce();
+            watch.number_went();
         }
+        finish_scans(file);
     }
 
     /// Another file is to be armed by the number that this one's signals tell.

@@ -176,6 +176,13 @@ impl Watch {
         self.helper_bed.quiesce();
     }
 
+    /// A file is reached by another number now. After the return nobody asks, or sleeps on, the old one.
+    fn number_went(&self) {
+        self.poller.change();
+        drop(self.pump.lock());
+        self.quiesce();
+    }
+
     /// Somebody is about to sleep on something else than a waiter's futex: the helper takes the watch.
     pub fn call_helper(&'static self) {
         let mut holder = self.holder.lock();

@@ -305,16 +305,17 @@ impl Me<'_> {
         if pair.as_ref().is_none_or(|pair| number.is_some_and(|number| number != pair.file)) {
             return;
         }
-        let childless = world.children.try_read();
         // A child's copies keep the file, and an orphan has no number to delete it by.
-        if childless.is_err() && pair.as_ref().is_some_and(|pair| !pair.orphans.is_empty()) {
-            return;
-        }
+        let has_orphans = pair.as_ref().is_some_and(|pair| !pair.orphans.is_empty());
+        let childless = match has_orphans {
+            true => Some(shared(&world.children)),
+            false => world.children.try_read().ok(),
+        };
         let Some(pair) = pair.take() else { return };
         place.current.store(0, SeqCst);
         let mut items = pair.orphans;
-        let leave = usize::from(childless.is_ok() && self.random.chance(70));
-        let all = childless.is_ok() && self.random.chance(30);
+        let leave = usize::from(childless.is_some() && self.random.chance(70));
+        let all = childless.is_some() && self.random.chance(30);
         for item in place.items.iter().chain([&place.out]).filter_map(|item| lock(item).take()) {
             items.push(item);
         }

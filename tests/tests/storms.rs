@@ -1,0 +1,39 @@
+//! What threads that write, wait, change and close at the same time may rely on holds on both epolls;
+//! and the storm that tries it is able to see when it does not.
+
+use std::time::Duration;
+
+use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::run::run;
+use glasspoll_tests::storm::Fault;
+use glasspoll_tests::{in_both_modes, turn};
+
+const STORM: &str = env!("CARGO_BIN_EXE_storm");
+
+#[test]
+fn a_storm_breaks_no_invariant() {
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        let output = run(mode.command(STORM).args(["6", "1"]), Duration::from_secs(120)).success();
+        assert!(output.contains("all invariants held"), "{output}");
+    });
+}
+
+#[test]
+fn a_storm_on_polled_files_breaks_no_invariant() {
+    let _turn = turn::take();
+    let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
+    let output = run(command.env("GLASSPOLL_DEVICE", "poll").args(["6", "1"]), Duration::from_secs(120));
+    assert!(output.success().contains("all invariants held"));
+}
+
+#[test]
+fn every_invariant_notices_when_it_is_broken() {
+    let _turn = turn::take();
+    for (fault, invariant) in Fault::names() {
+        let output = run(clean_command(STORM).args(["--fault", fault, "60", "1"]), Duration::from_secs(120));
+        assert_eq!(output.status.code(), Some(1), "{fault} passed: {}", output.stdout);
+        let said = format!("storm: {invariant}: ");
+        assert!(output.stderr.starts_with(&said), "{fault} is not {invariant}: {}", output.stderr);
+    }
+}
