@@ -26,12 +26,14 @@
 //! # Modules
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `wait_queue`,
 //! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `file` the wait queue heads; `watch` the
-//! devices; `trace` the stations of the flow; `sys` the system calls; `sync` the locks.
+//! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
+//! locks.
 
 pub mod epitem;
 pub mod eventpoll;
 pub mod file;
 mod loop_check;
+mod past_limit;
 pub mod poll;
 mod poll_callback;
 pub mod ready_list;

@@ -8,7 +8,8 @@ use std::ptr;
 pub use syscalls::Errno;
 use syscalls::{raw, Sysno};
 
-use crate::sync::{AtomicU32, Ordering};
+use crate::past_limit;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 
 /// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
 pub const F_SETSIG: i32 = 10;
@@ -136,7 +137,7 @@ pub fn ppoll(
     let ask = || call!(ppoll, first, count, ts, mask, 8);
     match ask() {
         // More than RLIMIT_NOFILE at a time are refused, though they are open.
-        Err(Errno::EINVAL) => with_limit_raised_by(count as u64, ask),
+        Err(Errno::EINVAL) => past_limit::ppoll(fds, timeout_ns, sigmask),
         other => other,
     }
 }
@@ -216,9 +217,7 @@ pub unsafe fn can_write_4(addr: usize) -> bool {
 
 /// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.
 pub fn move_high(fd: i32) -> i32 {
-    let mut limit = [0u64; 2];
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limit.as_mut_ptr());
-    let top = limit[0].min(1 << 20) as usize;
+    let top = descriptor_limits()[0].min(1 << 20) as usize;
     for floor in [top.saturating_sub(64), top / 2] {
         if let Ok(high) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor) {
             let _ = close(fd);
@@ -228,20 +227,41 @@ pub fn move_high(fd: i32) -> i32 {
     fd
 }
 
+/// Held while RLIMIT_NOFILE is raised, and by who reads or changes it for the program.
+pub static LIMIT: Mutex<()> = Mutex::new(());
+
+/// The soft and the hard limit of descriptors.
+pub fn descriptor_limits() -> [u64; 2] {
+    let mut limits = [0u64; 2];
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limits.as_mut_ptr());
+    limits
+}
+
 /// Runs `work` with the limit of descriptors raised, as far as the hard limit lets it: what is opened
 /// meanwhile by `move_high` lies above all the numbers that the program can get.
 pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
-    with_limit_raised_by(64, work)
-}
-
-fn with_limit_raised_by<T>(more: u64, work: impl FnOnce() -> T) -> T {
-    let mut limit = [0u64; 2];
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limit.as_mut_ptr());
-    let raised = [limit[1].min(limit[0] + more), limit[1]];
+    let _limit = LIMIT.lock();
+    let limits = descriptor_limits();
+    let raised = [limits[1].min(limits[0] + 64), limits[1]];
     let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0);
     let done = work();
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, limit.as_ptr(), 0);
+    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, limits.as_ptr(), 0);
     done
+}
+
+/// `pselect(2)` on sets of `words` words each; `sigmask` is in force during the call.
+pub(crate) fn pselect(
+    sets: &mut [Vec<u64>; 3],
+    words: usize,
+    timeout_ns: Option<u64>,
+    sigmask: Option<u64>,
+) -> Result<usize, Errno> {
+    let mut ts = timeout_ns.map(timespec);
+    let ts = ts.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let mask = [sigmask.as_ref().map_or(0, |mask| ptr::from_ref(mask) as usize), 8];
+    let [read, write, except] = sets;
+    let [read, write, except] = [read, write, except].map(|set| set.as_mut_ptr());
+    call!(pselect6, words * 64, read, write, except, ts, mask.as_ptr())
 }
 
 /// How much there is to read: bytes, or for a datagram socket the memory that what waits takes. It

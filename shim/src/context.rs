@@ -29,7 +29,7 @@ use once_cell::sync::OnceCell;
 
 use crate::fork_page;
 use crate::lock::RawLock;
-use crate::real;
+use crate::{real, runtime};
 
 /// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -277,7 +277,14 @@ fn register(thread: &Thread) {
 fn unregister() {
     let guard = enter();
     THREAD.with(|thread| {
-        THREADS.with(|list| list.retain(|other| !std::ptr::eq(*other, thread)));
+        let left = THREADS.with(|list| {
+            list.retain(|other| !std::ptr::eq(*other, thread));
+            list.len()
+        });
+        if let (0..=1, Some(watch)) = (left, runtime::WATCH.get()) {
+            // That one may be the helper.
+            watch.retire_helper();
+        }
         let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);
         if !waiter.is_null() {
             // SAFETY: `waiter` stores what `Arc::into_raw` gave.

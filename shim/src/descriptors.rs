@@ -11,7 +11,7 @@ use syscalls::Errno;
 
 use crate::real::{answer, guarded, set_errno};
 use crate::table::{self, Closing, EPOLL, INHERITED, OURS, TRACKED};
-use crate::{busy_poll, context, moving, runtime};
+use crate::{busy_poll, context, moving, runtime, user_memory};
 
 /// Takes a number out of the table. False: the program must be told that it is not open.
 fn let_go(fd: c_int) -> bool {
@@ -320,6 +320,12 @@ macro_rules! fcntl {
 fcntl!(fcntl);
 fcntl!(fcntl64);
 
+/// The owner of a file's signals by ioctl. Linux: `<asm-generic/sockios.h>`.
+const FIOSETOWN: c_ulong = 0x8901;
+const SIOCSPGRP: c_ulong = 0x8902;
+const FIOGETOWN: c_ulong = 0x8903;
+const SIOCGPGRP: c_ulong = 0x8904;
+
 crate::interpose! {
     /// ioctl(2). Variadic in C; the third argument is passed in the same register.
     fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> c_int |real| {
@@ -333,9 +339,14 @@ crate::interpose! {
                 }
             };
         }
-        if flags & TRACKED != 0 && request == libc::FIOASYNC {
+        if flags & TRACKED != 0 && matches!(request, libc::FIOASYNC | FIOSETOWN | SIOCSPGRP) {
             // The program wants the signals itself.
             guarded(Steer::Pass, || steer(fd, libc::F_SETOWN, 0));
+        }
+        if flags & TRACKED != 0 && matches!(request, FIOGETOWN | SIOCGPGRP) {
+            if let Steer::Answer(owner) = guarded(Steer::Pass, || steer(fd, libc::F_GETOWN, 0)) {
+                return answer(guarded(Err(Errno::EFAULT), || user_memory::write_u32(arg, owner as u32).map(|()| 0)));
+            }
         }
         // SAFETY: as above.
         let result = unsafe { real()(fd, request, arg) };

@@ -12,7 +12,9 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
-use libc::{c_int, c_long, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{
+    c_int, c_long, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec,
+};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
@@ -274,6 +276,41 @@ crate::interpose! {
             note(fd, Way::In, got);
         }
         got
+    }
+}
+
+crate::interpose! {
+    /// recvmmsg(2).
+    fn recvmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int |real| {
+        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        // SAFETY: libc's own function; no destructor in this frame.
+        let got = unsafe { real()(fd, msgs, count, flags, timeout) };
+        for n in 0..got.max(0) as usize {
+            // SAFETY: the kernel has filled as many headers as it says.
+            let msg = unsafe { &(*msgs.add(n)).msg_hdr };
+            if msg.msg_controllen > 0 {
+                note_received(msg);
+            }
+        }
+        if blocks {
+            note_blocked(fd);
+        }
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::In, got as ssize_t);
+        }
+        got
+    }
+}
+
+crate::interpose! {
+    /// sendmmsg(2).
+    fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let put = unsafe { real()(fd, msgs, count, flags) };
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::Out, put as ssize_t);
+        }
+        put
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use glasspoll_reactor::sync::Mutex;
-use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::sys;
 
 use crate::table;
 
@@ -21,11 +21,8 @@ struct Kicks {
 
 static KICKS: Mutex<Kicks> = Mutex::new(Kicks { all: Vec::new(), idle: Vec::new() });
 
-/// One for the calling thread.
-///
-/// # Errors
-/// What eventfd(2) gives.
-pub fn take() -> Result<Kick, Errno> {
+/// One for the calling thread. Where no number is free it stays negative, and kicks nobody.
+pub fn take() -> Kick {
     let kick = {
         let mut kicks = KICKS.lock();
         kicks.idle.pop().unwrap_or_else(|| {
@@ -38,18 +35,12 @@ pub fn take() -> Result<Kick, Errno> {
         let made = sys::with_raised_limit(|| {
             sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
         });
-        match made {
-            Ok(fd) => {
-                table::protect(fd);
-                kick.store(fd, Ordering::SeqCst);
-            }
-            Err(errno) => {
-                give_back(kick);
-                return Err(errno);
-            }
+        if let Ok(fd) = made {
+            table::protect(fd);
+            kick.store(fd, Ordering::SeqCst);
         }
     }
-    Ok(kick)
+    kick
 }
 
 /// The thread needs it no more.

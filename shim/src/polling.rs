@@ -39,14 +39,14 @@ struct Stay {
 }
 
 impl Stay {
-    fn new(watch: &'static Watch, sets: Vec<Set>) -> Result<Self, Errno> {
-        let kick = kicks::take()?;
+    fn new(watch: &'static Watch, sets: Vec<Set>) -> Self {
+        let kick = kicks::take();
         let waiter = context::waiter();
         for set in &sets {
             set.file().wait_head().add_poller(waiter.clone());
         }
         watch.guest(true);
-        Ok(Self { watch, waiter, kick, sets })
+        Self { watch, waiter, kick, sets }
     }
 }
 
@@ -74,7 +74,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
     let set = |(at, pollfd): (usize, &pollfd)| table::held_eventpoll(pollfd.fd).map(|held| Set { at, held });
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
-    let stay = Stay::new(watch, sets)?;
+    let stay = Stay::new(watch, sets);
     let waiter = &stay.waiter;
     waiter.take_interrupt();
     let waiting = Waiting::new(waiter, sigmask);
@@ -130,6 +130,9 @@ fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
     ready
 }
 
+/// How late a wakeup may be where there was no number for the eventfd.
+const LATE_NS: u64 = 5_000_000;
+
 /// Sleeps on the other descriptors and on the stay's eventfd; fills in the `revents` of the others.
 fn sleep_on(
     stay: &Stay,
@@ -141,7 +144,10 @@ fn sleep_on(
     for set in &stay.sets {
         all[set.at].fd = -1;
     }
-    all.push(pollfd_of(stay.kick.load(Ordering::SeqCst), libc::POLLIN));
+    let kick = stay.kick.load(Ordering::SeqCst);
+    all.push(pollfd_of(kick, libc::POLLIN));
+    let capped = kick < 0 && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+    let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // Woken since the question: nothing to sleep for.
     let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };
     ProgramHost.leave();

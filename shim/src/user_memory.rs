@@ -103,3 +103,17 @@ pub fn write_u64(addr: *mut u64, value: u64) -> Result<(), Errno> {
     unsafe { addr.write_unaligned(value) };
     Ok(())
 }
+
+/// Stores 4 bytes.
+///
+/// # Errors
+/// EFAULT if they cannot be stored.
+pub fn write_u32(addr: usize, value: u32) -> Result<(), Errno> {
+    // SAFETY: these are the bytes that are about to be stored.
+    if !unsafe { sys::can_write_4(addr) } {
+        return Err(Errno::EFAULT);
+    }
+    // SAFETY: the kernel has just written these bytes.
+    unsafe { (addr as *mut u32).write_unaligned(value) };
+    Ok(())
+}

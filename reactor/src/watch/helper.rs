@@ -22,12 +22,15 @@ pub(super) struct Helper {
     /// Counts calls; the thread sleeps while it is what it has seen.
     calls: AtomicU32,
     guests: AtomicU32,
+    /// The program's threads have ended: it goes at once when it has nothing to do.
+    retired: AtomicBool,
 }
 
 impl Helper {
     /// Has the helper thread look at the watch.
     pub(super) fn call(&self, watch: &'static Watch) {
         let mut running = self.running.lock();
+        self.retired.store(false, Ordering::SeqCst);
         self.calls.fetch_add(1, Ordering::SeqCst);
         if *running {
             sys::futex_wake(&self.calls, 1);
@@ -37,6 +40,13 @@ impl Helper {
         if !*running && !self.broken.swap(true, Ordering::SeqCst) {
             tracing::error!(target: "glasspoll", "no helper thread: threads that wait together wake late");
         }
+    }
+
+    /// Has the thread end, unless it is called again.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        sys::futex_wake(&self.calls, 1);
     }
 
     /// Whether followers must look by themselves.
@@ -98,10 +108,14 @@ fn run(watch: &'static Watch) {
             stand(watch);
             continue;
         }
-        watch.host.leave();
-        let slept = sys::futex_wait(&watch.helper.calls, seen, Some(IDLE_NS));
-        watch.host.enter();
-        if slept == Err(sys::Errno::ETIMEDOUT) {
+        let mut over = watch.helper.retired.load(Ordering::SeqCst);
+        if !over {
+            watch.host.leave();
+            let slept = sys::futex_wait(&watch.helper.calls, seen, Some(IDLE_NS));
+            watch.host.enter();
+            over = slept == Err(sys::Errno::ETIMEDOUT);
+        }
+        if over {
             let mut running = watch.helper.running.lock();
             if watch.helper.calls.load(Ordering::SeqCst) == seen {
                 *running = false;

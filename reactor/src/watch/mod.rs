@@ -220,6 +220,20 @@ impl Watch {
         self.open()
     }
 
+    /// The process has become another user's: the kernel signals only for owners of the same user.
+    pub fn own_anew(&self) {
+        for armed in &self.armed {
+            let _ = sys::set_owner(armed.value().fd(), self.pid.load(Ordering::Relaxed));
+        }
+        // What came before that was not told.
+        self.overflowed();
+    }
+
+    /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
+    pub fn retire_helper(&self) {
+        self.helper.retire();
+    }
+
     /// Before exec: no armed file may signal the new program.
     pub fn before_exec(&self) {
         for armed in &self.armed {
