@@ -336,11 +336,11 @@ pub fn forget(fd: i32) {
         return;
     }
     if file.fd() == fd {
-        if let Some(other) = numbers_of(&file).first() {
-            match file.device_as::<KernelFile>() {
-                Some(device) => device.moved(&file, *other),
-                None => file.set_fd(*other),
-            }
+        // With no other number it is held by a call: nothing is to be done by this one then.
+        let other = numbers_of(&file).first().copied().unwrap_or(-1);
+        match file.device_as::<KernelFile>() {
+            Some(device) => device.moved(&file, other),
+            None => file.set_fd(other),
         }
     }
 }

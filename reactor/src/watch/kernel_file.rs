@@ -44,11 +44,11 @@ struct State {
     items: usize,
     /// What its signals leave out.
     gaps: Gaps,
-    /// Its entries with the poller.
-    keys: Vec<u32>,
 }
 
 /// A file of the kernel's.
+///
+/// Locks: `state`, then the pump, then `keys`. Who takes wakeups in may need `keys`, never `state`.
 #[derive(Debug)]
 pub struct KernelFile {
     watch: &'static OnceCell<Watch>,
@@ -58,6 +58,8 @@ pub struct KernelFile {
     is_asked_once: AtomicBool,
     news: AtomicU32,
     state: Mutex<State>,
+    /// Its entries with the poller. Held while one of them is changed, so that the key is still its.
+    keys: Mutex<Vec<u32>>,
 }
 
 impl KernelFile {
@@ -67,7 +69,7 @@ impl KernelFile {
             Ownership::Alone => Source::Unknown,
             Ownership::Shared => Source::Poll,
         };
-        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default(), keys: Vec::new() };
+        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default() };
         Self {
             watch,
             fd: AtomicI32::new(fd),
@@ -75,6 +77,7 @@ impl KernelFile {
             is_asked_once: AtomicBool::new(false),
             news: AtomicU32::new(0),
             state: Mutex::new(state),
+            keys: Mutex::default(),
         }
     }
 
@@ -120,12 +123,10 @@ impl KernelFile {
 
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
         let Some(watch) = self.watch.get() else { return };
-        let state = self.state.lock();
         let mut rouse = false;
-        for key in &state.keys {
+        for key in self.keys.lock().iter() {
             rouse |= change(&watch.poller, *key);
         }
-        drop(state);
         if rouse {
             watch.rouse();
         }
@@ -153,11 +154,17 @@ impl KernelFile {
         finish_scans(file);
     }
 
-    /// Another file is to be armed by the number that this one's signals tell.
-    fn make_way(&self, file: &Arc<File>) {
+    /// Another file is to be armed by `number`, which this one's signals tell.
+    fn make_way(&self, file: &Arc<File>, number: i32) {
         let mut state = self.state.lock();
+        if state.armed_as != Some(number) {
+            // It went meanwhile, and its own number may be another file's by now.
+            return;
+        }
         let before = self.look_whole();
         self.watch().signals.disarm(self.fd());
+        // What was signalled until now is told to this file yet.
+        self.watch().take_in_signals();
         state.armed_as = None;
         self.arm(&mut state, file);
         drop(state);
@@ -211,7 +218,7 @@ impl KernelFile {
         };
         if let Some(fd) = was {
             self.watch().signals.disarm(self.fd());
-            self.watch().armed.remove(&fd);
+            self.forget_armed(fd);
         }
         self.rewatch(file);
     }
@@ -222,22 +229,22 @@ impl KernelFile {
             let mut state = self.state.lock();
             state.source = Source::Poll;
             state.armed_as = None;
-            // They were the parent's; by now they may be those of other files.
-            state.keys.clear();
         }
+        // They were the parent's; by now they may be those of other files.
+        self.keys.lock().clear();
         self.rewatch(file);
     }
 
     /// Gives every item a poller entry and has it looked at.
     fn rewatch(&self, file: &Arc<File>) {
-        for key in std::mem::take(&mut self.state.lock().keys) {
+        for key in std::mem::take(&mut *self.keys.lock()) {
             self.watch().poller.detach(key);
         }
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
             let key = self.watch().poller.attach(file, &item, events, None);
-            self.state.lock().keys.push(key);
+            self.keys.lock().push(key);
             ep.rewatch(item.id, key);
             if events & !EP_PRIVATE_BITS != 0 {
                 self.settle(key, Settled { events, revents: 0, queued: false });
@@ -253,7 +260,7 @@ impl KernelFile {
         let other = self.watch().armed.get(&fd).map(|other| other.value().clone());
         if let Some(other) = other.filter(|other| !Arc::ptr_eq(other, file)) {
             if let Some(device) = other.device_as::<KernelFile>() {
-                device.make_way(&other);
+                device.make_way(&other, fd);
             }
         }
         // Known before the first signal can come.
@@ -267,10 +274,16 @@ impl KernelFile {
         true
     }
 
+    /// The signals of a number are this file's no longer.
+    fn forget_armed(&self, fd: i32) {
+        let is_this = |file: &File| file.device_as::<Self>().is_some_and(|device| std::ptr::eq(device, self));
+        self.watch().armed.remove_if(&fd, |_, file| is_this(file));
+    }
+
     fn disarm(&self, state: &mut State) {
         if let Some(fd) = state.armed_as.take() {
             self.watch().signals.disarm(self.fd());
-            self.watch().armed.remove(&fd);
+            self.forget_armed(fd);
             trace::disarm(fd, "signal");
         }
     }
@@ -309,7 +322,7 @@ impl Device for KernelFile {
             self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
         }
         let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
-        state.keys.push(key);
+        self.keys.lock().push(key);
         key
     }
 
@@ -327,10 +340,10 @@ impl Device for KernelFile {
 
     fn detach(&self, key: u32) {
         if key != NO_KEY {
+            self.keys.lock().retain(|other| *other != key);
             self.watch().poller.detach(key);
         }
         let mut state = self.state.lock();
-        state.keys.retain(|other| *other != key);
         state.items -= 1;
         if state.items == 0 {
             self.disarm(&mut state);
