@@ -43,6 +43,11 @@ pub fn create(flags: c_int) -> Outcome {
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
 pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    ctl_inside(epfd, op, fd, event)
+}
+
+/// As `ctl`, for a thread that is inside already.
+pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
     let event = match op {
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
         _ => read_event(event),

@@ -4,7 +4,8 @@
 //! # Modules
 //! - what the program calls: `epoll` (epoll_*), `poll_calls` and `polling` (poll, select on epoll
 //!   descriptors), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
-//!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn), `limits` (setrlimit, setuid), `cancel` (pthread_cancel), `raw` (syscall)
+//!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn), `limits` (setrlimit, setuid),
+//!   `cancel` (pthread_cancel), `raw` (syscall), `io_uring` (epoll_ctl by io_uring)
 //! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
 //!   or outside: signal handlers, fork), `fork_page` (forks past libc), `options` and `logs`
 //! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory`
@@ -27,6 +28,7 @@ mod fork_page;
 mod handler_calls;
 mod handlers;
 mod io;
+mod io_uring;
 mod kicks;
 mod limits;
 mod lock;

@@ -6,7 +6,7 @@ use syscalls::{Errno, Sysno};
 
 use crate::epoll::{self, Outcome};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, poll_calls};
+use crate::{descriptors, io, io_uring, poll_calls};
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -115,6 +115,16 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_read => unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long },
         // SAFETY: as above.
         libc::SYS_write => unsafe { io::write(fd, b as *const libc::c_void, c) as c_long },
+        libc::SYS_io_uring_setup => {
+            let ring = to_kernel(nr as usize, args);
+            // SAFETY: what the kernel was given and has filled in.
+            unsafe { io_uring::made(ring, b) };
+            ring
+        }
+        libc::SYS_io_uring_enter => {
+            io_uring::before_enter(fd, b, d);
+            to_kernel(nr as usize, args)
+        }
         _ => match guarded(None, || epoll_call(nr as usize, args)) {
             Some(outcome) => answer(outcome, nr as usize, args),
             None => to_kernel(nr as usize, args),
