@@ -260,6 +260,11 @@ impl Eventpoll {
         self.poll_wait.wake(EPOLLIN, &mut || true);
     }
 
+    /// Whether another set, or a thread in poll(2), waits for this one.
+    pub fn is_watched(&self) -> bool {
+        !self.poll_wait.is_empty()
+    }
+
     /// Forgets the threads that waited: only for a forked child, where they do not exist.
     pub fn forget_threads(&self) {
         self.lock.lock().wq.clear();

@@ -58,6 +58,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
 
     /// The last descriptor is about to be closed.
     fn release(&self) {}
+
+    /// Whether data can come though the file has hung up.
+    fn hears_after_hangup(&self) -> bool {
+        false
+    }
 }
 
 /// What is behind a file.
@@ -174,14 +179,21 @@ impl File {
         let Some(device) = self.device() else { return true };
         let now = device.poll(EPOLLRDHUP) & ENDS;
         let fresh = now & !self.ends.swap(now, Ordering::SeqCst);
-        // After a hang-up no data comes any more, so that it cannot have been data.
-        (fresh | now & EPOLLHUP) & key != 0
+        // Once no data can come any more, it cannot have been data.
+        let deaf = if device.hears_after_hangup() { 0 } else { now & EPOLLHUP };
+        (fresh | deaf) & key != 0
     }
 
     /// The device became ready for some of `key` (0: it cannot tell for what). Linux: `wake_up_poll`.
     pub fn wake(&self, key: u32) {
+        self.wake_unless(key, || false);
+    }
+
+    /// As `wake`; if `goes_on`, asked only if that decides, the wakeup is for no end of the file.
+    pub fn wake_unless(&self, key: u32, goes_on: impl Fn() -> bool) {
         let mut ended = None;
-        self.wait_head().wake(key, &mut || *ended.get_or_insert_with(|| self.has_new_end(key)));
+        let mut has_new_end = || *ended.get_or_insert_with(|| !goes_on() && self.has_new_end(key));
+        self.wait_head().wake(key, &mut has_new_end);
     }
 }
 

@@ -56,6 +56,8 @@ pub const READ_SIDE: u32 =
     EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLMSG | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// The ways in which a file comes to an end.
 pub const ENDS: u32 = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/// What a signal for urgent data says.
+pub const URGENT: u32 = EPOLLPRI | EPOLLRDBAND;
 /// What becoming writable can mean: room, or that a pipe has lost its last reader.
 pub const WRITE_SIDE: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND | EPOLLERR;
 

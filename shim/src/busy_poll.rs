@@ -41,6 +41,6 @@ pub fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> Result<c_int, Errno> {
             Ok(0)
         }
         libc::FIONBIO | libc::FIOASYNC | libc::FIOCLEX | libc::FIONCLEX => sys::ioctl(fd, request, arg),
-        _ => Err(Errno::ENOTTY),
+        _ => Err(Errno::EINVAL),
     }
 }

@@ -240,7 +240,7 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     }
     let Some(file) = table::get(fd) else { return Steer::Pass };
     let Some(device) = file.device_as::<KernelFile>().filter(|device| device.is_armed()) else {
-        return Steer::Pass;
+        return steer_inherited(fd, cmd, arg);
     };
     let asynchronous = libc::O_ASYNC as usize;
     match cmd {
@@ -273,6 +273,7 @@ fn steer_inherited(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     let asynchronous = libc::O_ASYNC as usize;
     match cmd {
         libc::F_GETFL if table::is_armed_elsewhere(fd) => Steer::HideAsync,
+        libc::F_GETOWN | sys::F_GETSIG if table::is_armed_elsewhere(fd) => Steer::Answer(0),
         libc::F_SETFL if arg & asynchronous == 0 && table::is_armed_elsewhere(fd) => {
             Steer::With(arg | asynchronous)
         }

@@ -60,7 +60,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         return Err(Errno::EBADF);
     }
     let set = table::held_eventpoll(epfd);
-    let known = table::flags(fd) & table::TRACKED != 0 && op != EPOLL_CTL_ADD;
+    let known = op != EPOLL_CTL_ADD && table::is_watched(fd);
     if set.is_none() {
         pollable::must_be_open(epfd)?;
     }
@@ -74,8 +74,9 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
     // Held: a close meanwhile takes the item out once it is in.
     let Held(target) = &Held::get(fd).ok_or(Errno::EBADF)?;
-    if let (Some(watch), false) = (runtime::WATCH.get(), op == EPOLL_CTL_DEL) {
-        // What became ready before comes before this one on the ready list.
+    if let (Some(watch), true) = (runtime::WATCH.get(), op != EPOLL_CTL_DEL || ep.is_watched()) {
+        // What became ready before comes before this one on the ready list, and an outer set has been
+        // told of it before it goes.
         watch.take_in();
     }
     ep.ctl(op, target, fd, event)?;

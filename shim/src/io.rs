@@ -168,13 +168,18 @@ macro_rules! write_call {
 write_call!(fn write(buf: *const c_void, count: size_t), libc::SYS_write);
 write_call!(fn writev(iov: *const iovec, count: c_int), libc::SYS_writev);
 
-/// Files that came with a message are shared with its sender.
-#[cold]
-fn note_received(msg: *const msghdr) {
+/// Has every descriptor in a message looked at.
+///
+/// # Safety
+/// The header and its control data are valid.
+unsafe fn for_descriptors(msg: *const msghdr, look: fn(c_int)) {
     let errno = errno();
     guarded((), || {
+        if runtime::is_vfork_child() {
+            return;
+        }
         let _guard = context::enter();
-        // SAFETY: recvmsg succeeded, so the header and its control data are valid.
+        // SAFETY: the caller's promise.
         unsafe {
             let mut cmsg = libc::CMSG_FIRSTHDR(msg);
             while !cmsg.is_null() {
@@ -182,7 +187,7 @@ fn note_received(msg: *const msghdr) {
                     let data = libc::CMSG_DATA(cmsg);
                     let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(data as usize - cmsg as usize);
                     for n in 0..bytes / size_of::<c_int>() {
-                        table::inherited(data.cast::<c_int>().add(n).read_unaligned());
+                        look(data.cast::<c_int>().add(n).read_unaligned());
                     }
                 }
                 cmsg = libc::CMSG_NXTHDR(msg, cmsg);
@@ -246,7 +251,6 @@ transfer! { In:
 transfer! { Out:
     fn send(fd, buf: *const c_void, len: size_t, flags: c_int) -> ssize_t;
     fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) -> ssize_t;
-    fn sendmsg(fd, msg: *const msghdr, flags: c_int) -> ssize_t;
 }
 
 crate::hook! {
@@ -259,6 +263,39 @@ crate::hook! {
     }
 }
 
+redhook::hook! {
+    unsafe fn timerfd_settime(fd: c_int, flags: c_int, new: *const libc::itimerspec, old: *mut libc::itimerspec) -> c_int => hooked_settime {
+        let set = crate::real_call!(timerfd_settime(fd, flags, new, old));
+        if set == 0 && table::flags(fd) & IO != 0 {
+            // What had expired before is forgotten: the next time is an edge.
+            with_file(fd, |file| {
+                if let Some(device) = file.device_as::<KernelFile>() {
+                    device.drained(READ_SIDE);
+                }
+            });
+        }
+        set
+    }
+}
+
+crate::interpose! {
+    /// sendmsg(2).
+    fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let put = unsafe { real()(fd, msg, flags) };
+        // SAFETY: on success the kernel has read the header.
+        unsafe {
+            if put >= 0 && (*msg).msg_controllen > 0 {
+                for_descriptors(msg, table::sent);
+            }
+        }
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::Out, put);
+        }
+        put
+    }
+}
+
 crate::interpose! {
     /// recvmsg(2).
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
@@ -266,8 +303,10 @@ crate::interpose! {
         // SAFETY: libc's own function; no destructor in this frame.
         let got = unsafe { real()(fd, msg, flags) };
         // SAFETY: on success the kernel has filled the header.
-        if got >= 0 && unsafe { (*msg).msg_controllen } > 0 {
-            note_received(msg);
+        unsafe {
+            if got >= 0 && (*msg).msg_controllen > 0 {
+                for_descriptors(msg, table::received);
+            }
         }
         if blocks {
             note_blocked(fd);

@@ -41,6 +41,9 @@ pub const CLOSING: u8 = 128;
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
 
+/// The highest number that is looked at for another number of an inherited file.
+const MOST_SIBLINGS: i32 = 1023;
+
 static FLAGS: [AtomicU8; NUMBERS] = [const { AtomicU8::new(0) }; NUMBERS];
 
 #[derive(Clone)]
@@ -124,7 +127,7 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     }
     wait_for_close(fd);
     let stat = sys::fstat(fd)?;
-    let identity = (stat.st_dev as u64, stat.st_ino as u64);
+    let identity = (stat.st_dev, stat.st_ino);
     if flags(fd) & TRACKED != 0 {
         if let Some(entry) = ENTRIES.get(&fd).map(|entry| entry.clone()) {
             if entry.identity == identity {
@@ -154,10 +157,54 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
             entry.file.clone()
         }
     };
+    if flags(fd) & INHERITED != 0 {
+        enter_siblings(fd, &file, identity);
+    }
     if stat.st_mode & libc::S_IFMT == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 {
         set(fd, BLOCKING);
     }
     Ok(file)
+}
+
+fn identity_of(fd: i32) -> Result<(u64, u64), Errno> {
+    sys::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+/// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
+fn enter_siblings(fd: i32, file: &Arc<File>, identity: (u64, u64)) {
+    let top = HIGHEST_INHERITED.load(Ordering::Relaxed).min(MOST_SIBLINGS);
+    for other in (0..=top).filter(|other| *other != fd) {
+        if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
+            continue;
+        }
+        if identity_of(other) == Ok(identity) && sys::is_same_file(fd, other) {
+            file.get();
+            ENTRIES.insert(other, Entry { file: file.clone(), identity });
+            set(other, TRACKED);
+        }
+    }
+}
+
+/// A number of this process was put into a message: it may come back under another number.
+pub fn sent(fd: i32) {
+    if flags(fd) & TRACKED == 0 {
+        let _ = track(fd);
+    }
+}
+
+/// A number came with a message, from another process or from this one.
+pub fn received(fd: i32) {
+    if flags(fd) & TRACKED != 0 {
+        // It was closed behind our back.
+        forget(fd);
+    }
+    let Ok(identity) = identity_of(fd) else { return };
+    let alike = ENTRIES.iter().filter(|entry| entry.identity == identity).map(|entry| *entry.key());
+    let alike: Vec<i32> = alike.collect();
+    match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
+        Some(other) => duplicated(other, fd),
+        None => inherited(fd),
+    }
 }
 
 /// The program made an eventfd.
@@ -242,6 +289,11 @@ pub enum Closing {
     Yes,
     /// It is ours, and for the program not open.
     NotOpen,
+}
+
+/// Whether some set has the file behind a number, so that it was checked before.
+pub fn is_watched(fd: i32) -> bool {
+    get(fd).is_some_and(|file| !file.wait_head().is_empty())
 }
 
 /// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
@@ -329,6 +381,12 @@ pub fn closing(fd: i32) -> Closing {
 
 /// The number no longer stands for its file.
 pub fn forget(fd: i32) {
+    if get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
+        // Outer sets are told of what became ready before it goes.
+        if let Some(watch) = runtime::WATCH.get() {
+            watch.take_in();
+        }
+    }
     unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING);
     let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
     if file.put() {
@@ -343,6 +401,12 @@ pub fn forget(fd: i32) {
             None => file.set_fd(other),
         }
     }
+}
+
+/// Whether a set that has the file is itself watched.
+fn is_seen_from_outside(file: &File) -> bool {
+    let items = file.wait_head().items();
+    items.iter().any(|item| item.ep.upgrade().is_some_and(|ep| ep.is_watched()))
 }
 
 /// The numbers of a range that we know something of, both ends included.

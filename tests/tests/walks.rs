@@ -8,7 +8,7 @@ use glasspoll_tests::run::run;
 #[test]
 fn walks_are_the_same_on_both() {
     let mut command = clean_command(env!("CARGO_BIN_EXE_walk"));
-    let output = run(command.args(["fuzz", "150", "1", "400"]), Duration::from_secs(300));
+    let output = run(command.args(["fuzz", "300", "1", "400"]), Duration::from_secs(300));
     assert!(output.status.success(), "{}", output.stdout);
-    assert!(output.stdout.contains("150 walks, no difference"), "{}", output.stdout);
+    assert!(output.stdout.contains("300 walks, no difference"), "{}", output.stdout);
 }

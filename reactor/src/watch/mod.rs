@@ -37,6 +37,7 @@ use crate::file::File;
 use crate::poll::{Slept, Watcher};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, Ordering};
 use crate::sys::{self, Errno};
+use crate::uapi::READ_SIDE;
 use crate::wait_queue::{Sleepers, Waiter};
 use bed::Bed;
 use helper::Helper;
@@ -282,11 +283,15 @@ impl Watch {
     /// Preconditions: the pump's lock is held.
     fn take_in_told(&self) {
         self.signals.drain(
-            |fd, key| {
+            |fd, key, later| {
                 let file = self.armed.get(&fd).map(|armed| armed.value().clone());
-                if let Some(file) = file {
+                let Some(file) = file else { return };
+                let Some(device) = file.device_as::<KernelFile>() else { return };
+                if let Some(key) = device.key_of_signal(key) {
                     crate::trace::wakeup(fd, "signal", key);
-                    file.wake(key);
+                    // An end that the file has come to is told by the last of them.
+                    let last = device.signals_after_end();
+                    file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
                 }
             },
             || self.overflow.store(true, Ordering::SeqCst),

@@ -12,6 +12,7 @@ use slab::Slab;
 use crate::file::{File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::sys;
+use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::entry::{Entry, Gaps};
 
 /// How often an undrained file with an edge-triggered item is looked at.
@@ -24,6 +25,7 @@ pub(super) struct Fired {
     pub(super) item: ItemRef,
     pub(super) key: u32,
     file: u64,
+    exclusive: bool,
 }
 
 #[derive(Debug, Default)]
@@ -188,7 +190,8 @@ impl Poller {
             let fresh = entry.found(entry.keep_news(pollfd.revents));
             if fresh != 0 {
                 let (fd, file) = (entry.file.fd(), entry.file.id());
-                fired.push(Fired { fd, item: entry.item.clone(), key: fresh, file });
+                let exclusive = entry.events & EPOLLEXCLUSIVE != 0;
+                fired.push(Fired { fd, item: entry.item.clone(), key: fresh, file, exclusive });
             }
             set.place(key);
         }
@@ -199,14 +202,17 @@ impl Poller {
     }
 }
 
-/// Of one file, the newest item is told first.
+/// Of one file, the newest item is told first, and those that are exclusive last, the oldest first.
 fn like_a_wait_queue(fired: &mut [Fired]) {
     let mut rest = fired;
     while let Some(file) = rest.first().map(|fired| fired.file) {
         rest.sort_by_key(|fired| fired.file != file);
         let same = rest.iter().take_while(|fired| fired.file == file).count();
         let (of_file, others) = rest.split_at_mut(same);
-        of_file.sort_by_key(|fired| std::cmp::Reverse(fired.item.serial));
+        of_file.sort_by_key(|fired| {
+            let serial = fired.item.serial;
+            (fired.exclusive, if fired.exclusive { serial } else { u64::MAX - serial })
+        });
         rest = others;
     }
 }

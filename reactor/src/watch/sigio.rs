@@ -10,7 +10,7 @@
 
 use crate::sync::{AtomicBool, AtomicI32, Ordering};
 use crate::sys::{self, Errno};
-use crate::uapi::{EPOLLERR, READ_SIDE, WRITE_SIDE};
+use crate::uapi::{EPOLLERR, READ_SIDE, URGENT, WRITE_SIDE};
 
 const INFO: usize = std::mem::size_of::<libc::signalfd_siginfo>();
 const BATCH: usize = 64;
@@ -57,20 +57,21 @@ impl Signals {
         1 << (self.signal - 1) | u64::from(sigio) << (libc::SIGIO - 1)
     }
 
-    /// Reads all queued signals, oldest first: `told` gets the file's number and what it may be
-    /// ready for, `overflow` is called if the queue ran over.
-    pub(super) fn drain(&self, mut told: impl FnMut(i32, u32), mut overflow: impl FnMut()) {
+    /// Reads all queued signals, oldest first: `told` gets the file's number, what it may be ready for,
+    /// and the signals after it as far as they were read; `overflow` is called if the queue ran over.
+    pub(super) fn drain(&self, mut told: impl FnMut(i32, u32, &Later<'_>), mut overflow: impl FnMut()) {
         if self.signal == 0 {
             return;
         }
         let mut buf = [0u8; INFO * BATCH];
         loop {
             let read = sys::read(self.fd(), &mut buf).unwrap_or(0);
-            for info in buf[..read].chunks_exact(INFO) {
-                // SAFETY: the kernel wrote a whole record; it is plain numbers, read unaligned.
-                let info: libc::signalfd_siginfo = unsafe { std::ptr::read_unaligned(info.as_ptr().cast()) };
+            let mut rest = &buf[..read];
+            while let Some((info, later)) = rest.split_first_chunk::<INFO>() {
+                rest = later;
+                let info = record(info);
                 if info.ssi_signo as i32 == self.signal {
-                    told(info.ssi_fd, hint(info.ssi_band));
+                    told(info.ssi_fd, hint(info.ssi_band), &Later(later));
                 } else {
                     overflow();
                 }
@@ -83,12 +84,20 @@ impl Signals {
 
     /// Asks the kernel to signal this file's wakeups to process `pid`. False: it does not support it.
     pub(super) fn arm(&self, fd: i32, pid: i32) -> bool {
-        let armed = self.signal != 0
-            && sys::set_owner(fd, pid).is_ok()
-            && sys::fcntl(fd, sys::F_SETSIG, self.signal as usize).is_ok()
-            && sys::set_async(fd, true).is_ok();
-        // The ioctl succeeds on files that never signal; the flag sticks only on those that do.
-        armed && sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0)
+        // The ioctl succeeds on files that never signal; the flag sticks only on those that do. Until it
+        // has an owner the file signals nobody.
+        let signals = self.signal != 0
+            && sys::set_async(fd, true).is_ok()
+            && sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
+        if !signals {
+            return false;
+        }
+        let armed =
+            sys::fcntl(fd, sys::F_SETSIG, self.signal as usize).is_ok() && sys::set_owner(fd, pid).is_ok();
+        if !armed {
+            self.disarm(fd);
+        }
+        armed
     }
 
     /// Ends it.
@@ -99,6 +108,23 @@ impl Signals {
     }
 }
 
+fn record(info: &[u8; INFO]) -> libc::signalfd_siginfo {
+    // SAFETY: the kernel wrote a whole record; it is plain numbers, read unaligned.
+    unsafe { std::ptr::read_unaligned(info.as_ptr().cast()) }
+}
+
+/// Signals that were read and are not told yet.
+pub(super) struct Later<'a>(&'a [u8]);
+
+impl Later<'_> {
+    /// How many of them say that a file may be readable, or at its end.
+    pub(super) fn readable(&self, fd: i32) -> usize {
+        let (infos, _) = self.0.as_chunks::<INFO>();
+        let of_file = infos.iter().map(record).filter(|info| info.ssi_fd == fd);
+        of_file.map(|info| hint(info.ssi_band)).filter(|key| *key == 0 || key & READ_SIDE != 0).count()
+    }
+}
+
 /// What a band can mean for the items of a file, as a wakeup's key; 0 is "anything".
 /// Linux: `fs/fcntl.c:band_table`.
 fn hint(band: u32) -> u32 {
@@ -106,7 +132,8 @@ fn hint(band: u32) -> u32 {
     match () {
         () if has(libc::POLLHUP) => 0,
         () if has(libc::POLLERR) => EPOLLERR,
-        () if has(libc::POLLIN | libc::POLLPRI) => READ_SIDE,
+        () if has(libc::POLLIN) => READ_SIDE,
+        () if has(libc::POLLPRI) => URGENT,
         () if has(libc::POLLOUT) => WRITE_SIDE,
         () => 0,
     }

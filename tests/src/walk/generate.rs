@@ -1,19 +1,10 @@
 //! Making walks from seeds.
 //!
-//! Left out, for the kernel's answer depends on what userspace cannot see, or on time:
-//! - edges of OUT on pipes, unix and datagram sockets (the kernel tells of room whenever a peer reads;
-//!   we may, or may not): no walk has both such an OUT and an edge-triggered item that could see it,
-//!   its own or that of an outer set;
-//! - SHUT_RD on a unix stream (tells its peer of nothing new, and by no signal);
-//! - pseudo-terminals (a kernel thread carries the data);
-//! - a child's write to an eventfd.
-//!
 //! A walk keeps a few descriptors of each sort alive, and does with them what programs do, most of the
-//! time sensibly.
+//! time sensibly. What no walk has stands in `world`.
 
-use std::collections::BTreeMap;
-
-use super::step::{Kind, Step};
+use super::step::{Kind, Step, Work};
+use super::world::World;
 use libc::{
     EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLPRI, EPOLLRDHUP,
     EPOLLRDNORM,
@@ -44,162 +35,145 @@ impl Random {
     }
 }
 
-const FILES: [Kind; 7] =
-    [Kind::Pipe, Kind::Unix, Kind::Dgram, Kind::Tcp, Kind::Tcp, Kind::Udp, Kind::Eventfd];
+/// What is watched, by how often it is.
+const FILES: [Kind; 16] = [
+    Kind::Pipe,
+    Kind::Pipe,
+    Kind::Fifo,
+    Kind::Unix,
+    Kind::Unix,
+    Kind::Dgram,
+    Kind::Tcp,
+    Kind::Tcp,
+    Kind::Tcp,
+    Kind::Listener,
+    Kind::Udp,
+    Kind::Eventfd,
+    Kind::Timerfd,
+    Kind::Inotify,
+    Kind::Pty,
+    Kind::Regular,
+];
 
 /// A walk in the making.
 struct Maker {
     random: Random,
     steps: Vec<Step>,
-    table: Table,
+    world: World,
+    /// Every sort of descriptor is made in some walks, and few in any one.
+    kinds: Vec<Kind>,
     epolls: Vec<usize>,
-    /// Whether epolls are watched for edges in this walk.
+    /// Whether epolls are watched for edges in this walk, and OUT where it is vague is not.
     outer_edges: bool,
-}
-
-/// The descriptor table as the kernel will have it: new numbers are the lowest free ones.
-#[derive(Default)]
-struct Table {
-    open: BTreeMap<i32, Kind>,
-    /// The number at each place of the runner's list.
-    places: Vec<i32>,
-}
-
-impl Table {
-    fn lowest(&self) -> i32 {
-        (3..).find(|number| !self.open.contains_key(number)).unwrap_or(-1)
-    }
-
-    fn open(&mut self, kind: Kind) -> i32 {
-        let number = self.lowest();
-        self.open.insert(number, kind);
-        number
-    }
-
-    fn make(&mut self, kind: Kind) {
-        let first = self.open(kind);
-        if matches!(kind, Kind::Eventfd | Kind::Epoll) {
-            return self.places.push(first);
-        }
-        let second = self.open(kind);
-        if kind == Kind::Tcp {
-            // The listening socket is closed once the third one is accepted.
-            let accepted = self.open(kind);
-            self.open.remove(&first);
-            return self.places.extend([accepted, second]);
-        }
-        self.places.extend([first, second]);
-    }
-
-    fn kind(&self, place: usize) -> Option<Kind> {
-        self.open.get(self.places.get(place)?).copied()
-    }
-
-    fn close(&mut self, place: usize) {
-        self.open.remove(&self.places[place]);
-    }
-
-    fn close_range(&mut self, first: usize, last: usize) {
-        let number = |place: usize| self.places.get(place).copied().unwrap_or(-1);
-        let (first, last) = (number(first), number(last));
-        if (3..=last).contains(&first) {
-            self.open.retain(|number, _| !(first..=last).contains(number));
-        }
-    }
-
-    fn dup(&mut self, place: usize) {
-        let number = match self.kind(place) {
-            Some(kind) => self.open(kind),
-            None => -1,
-        };
-        self.places.push(number);
-    }
-
-    fn dup2(&mut self, place: usize, onto: usize) {
-        if let (Some(kind), 3..) = (self.kind(place), self.places[onto]) {
-            self.open.insert(self.places[onto], kind);
-        }
-    }
 }
 
 /// The walk of a seed.
 pub fn generate(seed: u64, length: usize) -> Vec<Step> {
     let mut random = Random(seed);
     let outer_edges = random.chance(50);
-    let mut maker =
-        Maker { random, steps: Vec::new(), table: Table::default(), epolls: Vec::new(), outer_edges };
-    maker.make(Kind::Epoll);
-    let kind = maker.random.pick(&FILES);
-    maker.make(kind);
+    let kinds = (0..4).map(|_| random.pick(&FILES)).collect();
+    let (world, epolls) = (World::default(), Vec::new());
+    let mut maker = Maker { random, steps: Vec::new(), world, kinds, epolls, outer_edges };
+    maker.go(Step::Make(Kind::Epoll));
+    maker.epolls.push(0);
     while maker.steps.len() < length {
-        maker.step();
+        if maker.world.places() < 3 {
+            maker.make_file();
+        } else {
+            maker.step();
+        }
     }
     maker.steps
 }
 
 impl Maker {
-    fn make(&mut self, kind: Kind) {
-        if kind == Kind::Epoll {
-            self.epolls.push(self.table.places.len());
+    /// Takes a step, if a walk may have it here.
+    fn go(&mut self, step: Step) -> bool {
+        let fair = self.world.go(&step);
+        if fair {
+            self.steps.push(step);
         }
-        self.table.make(kind);
-        self.steps.push(Step::Make(kind));
+        fair
+    }
+
+    fn make_file(&mut self) {
+        let kind = self.random.pick(&self.kinds.clone());
+        self.go(Step::Make(kind));
     }
 
     /// A descriptor: mostly a recent one, for those are more often alive.
     fn descriptor(&mut self) -> usize {
-        let all = self.table.places.len();
+        let all = self.world.places();
         let back = if self.random.chance(10) { all } else { all.min(8) };
         all - 1 - self.random.below(back)
     }
 
     fn step(&mut self) {
-        let ep = self.random.pick(&self.epolls);
+        let ep = self.random.pick(&self.epolls.clone());
         let f = self.descriptor();
-        let step = match self.random.below(100) {
-            0..3 => {
-                let kind = self.random.pick(&FILES);
-                return self.make(kind);
+        let step = match self.random.below(120) {
+            0..4 => return self.make_file(),
+            4 if self.epolls.len() < 6 => {
+                self.epolls.push(self.world.places());
+                Step::Make(Kind::Epoll)
             }
-            3 if self.epolls.len() < 6 => return self.make(Kind::Epoll),
-            3..24 => self.ctl(ep, f),
-            24..47 => {
+            4..25 => self.ctl(ep, f),
+            25..50 => {
                 let max = if self.random.chance(30) { 1 + self.random.below(2) as i32 } else { 16 };
                 Step::Wait { ep, max }
             }
-            47..63 => Step::Write { f, bytes: 1 + self.random.below(10) },
-            63..75 => Step::Read { f, bytes: 1 + self.random.below(12) },
-            75..81 => Step::Drain { f },
-            81..83 => Step::Fill { f },
-            83..86 => Step::Poll { f: if self.random.chance(50) { ep } else { f }, events: 0x1f },
-            86 => Step::Select { f: ep },
-            87..89 => {
-                let least = usize::from(self.table.kind(f) == Some(Kind::Unix));
-                Step::Shutdown { f, how: (least + self.random.below(3 - least)) as i32 }
+            50..72 => self.feed(f),
+            72..84 => Step::Read { f, bytes: 1 + self.random.below(12) },
+            84..90 => Step::Drain { f },
+            90..92 => Step::Fill { f },
+            92..95 => {
+                let events = self.random.pick(&[0x1f, 0x2fff, 0x1, 0x4]);
+                Step::Poll { f: if self.random.chance(50) { ep } else { f }, events }
             }
-            89..92 => {
-                self.table.close(f);
-                Step::Close { f }
-            }
-            92..94 => {
-                self.table.dup(f);
-                Step::Dup { f }
-            }
-            94 => {
-                let onto = self.descriptor();
-                self.table.dup2(f, onto);
-                Step::Dup2 { f, onto }
-            }
-            95 => {
-                let last = f + self.random.below(2);
-                self.table.close_range(f, last);
-                Step::CloseRange { first: f, last }
-            }
-            96 if self.table.kind(f) != Some(Kind::Eventfd) => Step::Fork { f },
-            97 => Step::Wait { ep, max: self.random.pick(&[0, -1, i32::MAX]) },
+            95 => Step::Select { f: ep },
+            96..98 => Step::Shutdown { f, how: self.random.below(3) as i32 },
+            98..102 => Step::Close { f },
+            102..104 => match self.random.chance(80) {
+                true => Step::Dup { f },
+                false => Step::DupFrom { f, from: 3 + self.random.below(40) as i32 },
+            },
+            104 => Step::Dup2 { f, onto: self.descriptor() },
+            105 => Step::CloseRange { first: f, last: f + self.random.below(2) },
+            106 => Step::Fork { f, work: self.random.pick(&[Work::Write, Work::Watch, Work::Close]) },
+            107 => self.odd(ep, f),
+            108..110 => Step::Sleep { ep, max: 8 },
+            110 => Step::Flags { f },
+            111 => match self.world.peer(f) {
+                Some(to) => Step::Pass { over: f, to, what: self.descriptor() },
+                None => Step::Flags { f },
+            },
             _ => Step::Wait { ep, max: 8 },
         };
-        self.steps.push(step);
+        self.go(step);
+    }
+
+    /// What makes a file ready, by its kind.
+    fn feed(&mut self, f: usize) -> Step {
+        match self.world.kind(f) {
+            Some(Kind::Timerfd) => Step::Expire { f },
+            Some(Kind::Inotify | Kind::Regular) => Step::Touch {},
+            Some(Kind::Listener) if self.random.chance(50) => Step::Connect { f },
+            Some(Kind::Listener) => Step::Accept { f },
+            Some(Kind::Tcp) if self.random.chance(5) => Step::Oob { f },
+            _ => Step::Write { f, bytes: 1 + self.random.below(10) },
+        }
+    }
+
+    /// Odd and bad arguments.
+    fn odd(&mut self, ep: usize, f: usize) -> Step {
+        let op = self.random.pick(&[libc::EPOLL_CTL_ADD, libc::EPOLL_CTL_MOD, libc::EPOLL_CTL_DEL, 7]);
+        match self.random.below(5) {
+            0 => Step::CtlNull { ep, op, f },
+            1 => Step::WaitNull { ep },
+            2 => Step::Wait { ep: f, max: 4 },
+            3 => Step::Ctl { ep: f, op, f: ep, events: EPOLLIN as u32, data: 1 },
+            _ => Step::Wait { ep, max: self.random.pick(&[0, -1, i32::MAX]) },
+        }
     }
 
     fn ctl(&mut self, ep: usize, f: usize) -> Step {
@@ -215,9 +189,9 @@ impl Maker {
                 events |= bit as u32;
             }
         }
-        let kind = self.table.kind(f);
-        let tells_of_room = matches!(kind, Some(Kind::Pipe | Kind::Unix | Kind::Dgram | Kind::Udp));
-        if tells_of_room && (self.outer_edges || events & EPOLLET as u32 != 0) {
+        let kind = self.world.kind(f);
+        let edge = events & EPOLLET as u32 != 0;
+        if kind.is_some_and(Kind::tells_of_room) && (self.outer_edges || edge) {
             events &= !(EPOLLOUT as u32);
         }
         if kind == Some(Kind::Epoll) && !self.outer_edges {

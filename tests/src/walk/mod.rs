@@ -4,13 +4,15 @@
 //! first epoll. One thread runs it, so all that a step causes has happened before the next one.
 
 mod c_program;
+mod files;
 mod generate;
 mod run;
 mod shrink;
 mod step;
+mod world;
 
 pub use c_program::c_program;
 pub use generate::generate;
 pub use run::run;
 pub use shrink::shrink;
-pub use step::{Kind, Step};
+pub use step::{Kind, Step, Work};

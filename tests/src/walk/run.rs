@@ -4,22 +4,30 @@
 
 use std::fmt::Write as _;
 use std::ptr;
+use std::time::Duration;
 
-use super::step::{Kind, Step};
+use super::files::{connect, pass, Files};
+use super::step::{Kind, Step, Work};
 use libc::{c_int, c_void, epoll_event};
 
 /// The descriptors made so far; -1 where making failed.
 struct Runner {
     fds: Vec<c_int>,
     log: String,
+    files: Files,
 }
 
 /// Runs a walk; returns its log, one line for each step.
 pub fn run(steps: &[Step]) -> String {
-    let mut runner = Runner { fds: Vec::new(), log: String::new() };
+    let mut runner = Runner { fds: Vec::new(), log: String::new(), files: Files::new() };
+    // A terminal hangs up with no signal.
+    let terminals = steps.contains(&Step::Make(Kind::Pty));
     for (number, step) in steps.iter().enumerate() {
         let _ = write!(runner.log, "{number} {step}:");
         runner.step(*step);
+        if terminals {
+            runner.look();
+        }
         runner.log.push('\n');
     }
     runner.log
@@ -27,11 +35,6 @@ pub fn run(steps: &[Step]) -> String {
 
 fn errno() -> c_int {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
-}
-
-fn nonblocking(fd: c_int) {
-    // SAFETY: a number.
-    unsafe { libc::fcntl(fd, libc::F_SETFL, libc::fcntl(fd, libc::F_GETFL) | libc::O_NONBLOCK) };
 }
 
 impl Runner {
@@ -57,7 +60,16 @@ impl Runner {
                     let result = libc::epoll_ctl(self.fd(ep), op, self.fd(f), &mut event);
                     self.say(result);
                 }
-                Step::Wait { ep, max } => self.wait(self.fd(ep), max),
+                Step::CtlNull { ep, op, f } => {
+                    let result = libc::epoll_ctl(self.fd(ep), op, self.fd(f), ptr::null_mut());
+                    self.say(result);
+                }
+                Step::Wait { ep, max } => self.wait(self.fd(ep), max, 0),
+                Step::Sleep { ep, max } => self.wait(self.fd(ep), max, 1),
+                Step::WaitNull { ep } => {
+                    let result = libc::epoll_wait(self.fd(ep), ptr::null_mut(), 4, 0);
+                    self.say(result);
+                }
                 Step::Poll { f, events } => {
                     let mut pollfd = libc::pollfd { fd: self.fd(f), events, revents: 0 };
                     let result = libc::poll(&mut pollfd, 1, 0);
@@ -74,13 +86,7 @@ impl Runner {
                     self.say(result);
                 }
                 Step::Fill { f } => {
-                    let mut total = 0;
-                    while let got @ 1.. = put(self.fd(f), 4096) {
-                        total += got;
-                        if total > 8 << 20 {
-                            break;
-                        }
-                    }
+                    fill(self.fd(f));
                     // How much fits depends on the memory at hand.
                     let _ = write!(self.log, " errno {}", errno());
                 }
@@ -93,6 +99,27 @@ impl Runner {
                         }
                     }
                     self.say(result);
+                }
+                Step::Oob { f } => {
+                    let result = libc::send(self.fd(f), c"!".as_ptr().cast(), 1, libc::MSG_OOB);
+                    self.say(result as i64);
+                }
+                Step::Expire { f } => {
+                    let result = expire(self.fd(f));
+                    self.say(result);
+                    self.look();
+                }
+                Step::Touch {} => self.files.touch(),
+                Step::Connect { f } => {
+                    let made = connect(self.fd(f));
+                    self.fds.push(made);
+                    self.say(made);
+                }
+                Step::Accept { f } => {
+                    let made =
+                        libc::accept4(self.fd(f), ptr::null_mut(), ptr::null_mut(), libc::SOCK_NONBLOCK);
+                    self.fds.push(made);
+                    self.say(made);
                 }
                 Step::Shutdown { f, how } => {
                     let result = libc::shutdown(self.fd(f), how);
@@ -107,13 +134,24 @@ impl Runner {
                     self.fds.push(result);
                     self.say(result);
                 }
+                Step::DupFrom { f, from } => {
+                    let result = libc::fcntl(self.fd(f), libc::F_DUPFD, from);
+                    self.fds.push(result);
+                    self.say(result);
+                }
+                Step::Pass { over, to, what } => {
+                    let result = pass(self.fd(over), self.fd(to), self.fd(what));
+                    self.fds.push(result);
+                    self.say(result);
+                }
+                Step::Flags { f } => self.flags(self.fd(f)),
                 Step::Dup2 { f, onto } => {
                     let (from, onto) = (self.fd(f), self.fd(onto));
                     let result = if from < 3 || onto < 3 { -2 } else { libc::dup2(from, onto) };
                     self.say(result);
                 }
                 Step::CloseRange { first, last } => self.close_range(first, last),
-                Step::Fork { f } => self.fork(self.fd(f)),
+                Step::Fork { f, work } => self.fork(self.fd(f), work),
             }
         }
     }
@@ -140,37 +178,18 @@ impl Runner {
     }
 
     unsafe fn make(&mut self, kind: Kind) {
-        let mut pair = [-1; 2];
-        // SAFETY: `pair` takes two numbers.
-        let result = unsafe {
-            match kind {
-                Kind::Pipe => libc::pipe2(pair.as_mut_ptr(), libc::O_NONBLOCK),
-                Kind::Unix => sockets(libc::SOCK_STREAM, &mut pair),
-                Kind::Dgram => sockets(libc::SOCK_DGRAM, &mut pair),
-                Kind::Tcp => inet(libc::SOCK_STREAM, &mut pair),
-                Kind::Udp => inet(libc::SOCK_DGRAM, &mut pair),
-                Kind::Pty => pty(&mut pair),
-                Kind::Eventfd => libc::eventfd(0, libc::EFD_NONBLOCK),
-                Kind::Epoll => libc::epoll_create1(0),
-            }
-        };
-        if matches!(kind, Kind::Eventfd | Kind::Epoll) {
-            self.fds.push(result);
-        } else {
-            self.fds.extend(pair);
-        }
-        let _ = write!(
-            self.log,
-            " {:?}",
-            if matches!(kind, Kind::Eventfd | Kind::Epoll) { [result, -1] } else { pair }
-        );
+        // SAFETY: plain calls that make descriptors.
+        let made = unsafe { self.files.make(kind) };
+        let made = &made[..kind.places()];
+        self.fds.extend(made);
+        let _ = write!(self.log, " {made:?}");
     }
 
-    unsafe fn wait(&mut self, epfd: c_int, max: c_int) {
+    unsafe fn wait(&mut self, epfd: c_int, max: c_int, timeout: c_int) {
         let mut events = [epoll_event { events: 0, u64: 0 }; 16];
         let limit = if max > 16 && max != c_int::MAX { 16 } else { max };
         // SAFETY: a `max` beyond the buffer is one that is refused.
-        let result = unsafe { libc::epoll_wait(epfd, events.as_mut_ptr(), limit, 0) };
+        let result = unsafe { libc::epoll_wait(epfd, events.as_mut_ptr(), limit, timeout) };
         self.say(result);
         for event in events.iter().take(usize::try_from(result).unwrap_or(0)) {
             let (events, data) = (event.events, event.u64);
@@ -192,18 +211,48 @@ impl Runner {
         }
     }
 
-    unsafe fn fork(&mut self, fd: c_int) {
+    /// Asks all descriptors for nothing: who learns of timers by asking, learns of one now, before the
+    /// next thing happens. In which order a timer and something else came is seen by the kernel alone.
+    fn look(&self) {
+        let errno = errno();
+        for fd in &self.fds {
+            let mut pollfd = libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 };
+            // SAFETY: one live entry.
+            unsafe { libc::poll(&mut pollfd, 1, 0) };
+        }
+        // SAFETY: this thread's own.
+        unsafe { *libc::__errno_location() = errno };
+    }
+
+    unsafe fn flags(&mut self, fd: c_int) {
+        let mut amount: c_int = 0;
+        // SAFETY: FIONREAD stores a number.
+        unsafe {
+            for ask in [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN] {
+                let answer = libc::fcntl(fd, ask);
+                self.say(answer);
+            }
+            let answer = libc::ioctl(fd, libc::FIONREAD, &mut amount);
+            self.say(answer);
+        }
+    }
+
+    unsafe fn fork(&mut self, fd: c_int, work: Work) {
         // SAFETY: this process has one thread.
         let status = unsafe {
             match libc::fork() {
                 0 => {
-                    let put = put(fd, 3);
+                    let result = match work {
+                        Work::Write => i64::from(put(fd, 3) > 0),
+                        Work::Watch => watch(fd),
+                        Work::Close => 0,
+                    };
                     for fd in &self.fds {
                         if *fd > 2 {
                             libc::close(*fd);
                         }
                     }
-                    libc::_exit(c_int::from(put > 0));
+                    libc::_exit(result as c_int);
                 }
                 child => {
                     let mut status = 0;
@@ -212,7 +261,22 @@ impl Runner {
                 }
             }
         };
+        settle(fd);
         self.say(status);
+    }
+}
+
+/// What an epoll of one's own says of a file.
+unsafe fn watch(fd: c_int) -> i64 {
+    // SAFETY: live buffers; a number.
+    unsafe {
+        let epfd = libc::epoll_create1(0);
+        let mut event = epoll_event { events: (libc::EPOLLIN | libc::EPOLLOUT) as u32, u64: 0 };
+        if libc::epoll_ctl(epfd, libc::EPOLL_CTL_ADD, fd, &mut event) != 0 {
+            return i64::from(errno());
+        }
+        let ready = libc::epoll_wait(epfd, &mut event, 1, 0);
+        i64::from(ready) << 6 | i64::from(event.events & 0x1f)
     }
 }
 
@@ -223,7 +287,47 @@ unsafe fn put(fd: c_int, bytes: usize) -> i64 {
     }
     let buf = [1u8; 4096];
     // SAFETY: at most the length of `buf`.
-    unsafe { libc::write(fd, buf.as_ptr().cast(), bytes.clamp(8, 4096)) as i64 }
+    let put = unsafe { libc::write(fd, buf.as_ptr().cast(), bytes.clamp(8, 4096)) as i64 };
+    settle(fd);
+    put
+}
+
+unsafe fn fill(fd: c_int) {
+    let mut total = 0;
+    // SAFETY: as `put`.
+    while let got @ 1.. = unsafe { put(fd, 4096) } {
+        total += got;
+        if total > 8 << 20 {
+            break;
+        }
+    }
+}
+
+/// A kernel thread carries what is written to a terminal.
+fn settle(fd: c_int) {
+    let errno = errno();
+    // SAFETY: a number.
+    if unsafe { libc::isatty(fd) } == 1 {
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    // SAFETY: this thread's own.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// Has a timer expire.
+unsafe fn expire(fd: c_int) -> c_int {
+    let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
+    let timer = libc::itimerspec { it_interval: none, it_value: soon };
+    // SAFETY: live structures.
+    unsafe {
+        let set = libc::timerfd_settime(fd, 0, &timer, ptr::null_mut());
+        if set == 0 {
+            let mut pollfd = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            libc::poll(&mut pollfd, 1, 1000);
+        }
+        set
+    }
 }
 
 unsafe fn take(fd: c_int, bytes: usize) -> i64 {
@@ -233,58 +337,4 @@ unsafe fn take(fd: c_int, bytes: usize) -> i64 {
     let mut buf = [0u8; 65536];
     // SAFETY: at most the length of `buf`.
     unsafe { libc::read(fd, buf.as_mut_ptr().cast::<c_void>(), bytes.clamp(8, 65536)) as i64 }
-}
-
-unsafe fn sockets(kind: c_int, pair: &mut [c_int; 2]) -> c_int {
-    // SAFETY: `pair` takes two numbers.
-    unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0, pair.as_mut_ptr()) }
-}
-
-/// Two sockets connected over loopback.
-unsafe fn inet(kind: c_int, pair: &mut [c_int; 2]) -> c_int {
-    // SAFETY: addresses of the length that is told.
-    unsafe {
-        let mut addr: libc::sockaddr_in = std::mem::zeroed();
-        addr.sin_family = libc::AF_INET as u16;
-        addr.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
-        let mut len = size_of::<libc::sockaddr_in>() as u32;
-        let at = |addr: &mut libc::sockaddr_in| ptr::from_mut(addr).cast::<libc::sockaddr>();
-        let a = libc::socket(libc::AF_INET, kind, 0);
-        libc::bind(a, at(&mut addr), len);
-        libc::getsockname(a, at(&mut addr), &mut len);
-        let b = libc::socket(libc::AF_INET, kind, 0);
-        if kind == libc::SOCK_STREAM {
-            libc::listen(a, 1);
-            libc::connect(b, at(&mut addr), len);
-            let accepted = libc::accept(a, ptr::null_mut(), ptr::null_mut());
-            libc::close(a);
-            let one = 1;
-            for fd in [accepted, b] {
-                let one = ptr::from_ref(&one).cast();
-                libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, one, 4);
-            }
-            *pair = [accepted, b];
-        } else {
-            libc::connect(b, at(&mut addr), len);
-            libc::getsockname(b, at(&mut addr), &mut len);
-            libc::connect(a, at(&mut addr), len);
-            *pair = [a, b];
-        }
-        nonblocking(pair[0]);
-        nonblocking(pair[1]);
-    }
-    0
-}
-
-unsafe fn pty(pair: &mut [c_int; 2]) -> c_int {
-    // SAFETY: null asks for defaults; `pair` takes two numbers.
-    unsafe {
-        let mut raw: libc::termios = std::mem::zeroed();
-        libc::cfmakeraw(&mut raw);
-        let (master, slave) = pair.split_at_mut(1);
-        let result = libc::openpty(&mut master[0], &mut slave[0], ptr::null_mut(), &raw, ptr::null());
-        nonblocking(pair[0]);
-        nonblocking(pair[1]);
-        result
-    }
 }

@@ -1,0 +1,20 @@
+// A UDP socket that was shut down hangs up and goes on hearing: a datagram
+// that arrives is an edge for who asked to read, and for nobody else.
+#include "harness.h"
+
+static void test(void)
+{
+    int epfd = ep_new(), fd[2];
+    udp_pair(fd);
+    OK(ep_add(epfd, fd[0], EPOLLET));
+    OK(shutdown(fd[0], SHUT_RDWR));
+    EXPECT_ONE(epfd, fd[0], EPOLLHUP);
+    put(fd[1], "x");
+    EXPECT_NOTHING(epfd);
+    OK(ep_mod(epfd, fd[0], EPOLLET | EPOLLIN));
+    EXPECT_ONE(epfd, fd[0], EPOLLIN | EPOLLHUP);
+    put(fd[1], "y");
+    EXPECT_ONE(epfd, fd[0], EPOLLIN | EPOLLHUP);
+    close_pair(fd);
+    OK(close(epfd));
+}

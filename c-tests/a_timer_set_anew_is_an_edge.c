@@ -1,0 +1,29 @@
+// A timer that is set anew and expires again is a new edge, though what it
+// said before was never read.
+#include "harness.h"
+
+static void expire(int fd)
+{
+    OK(timerfd_settime(fd, 0, &(struct itimerspec){{0, 0}, {0, 1}}, NULL));
+    until_polls(fd, POLLIN);
+}
+
+static void test(void)
+{
+    int epfd = ep_new(), fd = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+    expire(fd);
+    OK(ep_add(epfd, fd, EPOLLIN | EPOLLET));
+    EXPECT_ONE(epfd, fd, EPOLLIN);
+    for (int i = 0; i < 5; i++) {
+        EXPECT_NOTHING_NOW(epfd);
+        expire(fd);
+        EXPECT_ONE(epfd, fd, EPOLLIN);
+    }
+    // Setting it is none, nor is taking it back.
+    OK(timerfd_settime(fd, 0, &(struct itimerspec){{0, 0}, {100, 0}}, NULL));
+    EXPECT_NOTHING_NOW(epfd);
+    OK(timerfd_settime(fd, 0, &(struct itimerspec){0}, NULL));
+    EXPECT_NOTHING(epfd);
+    OK(close(fd));
+    OK(close(epfd));
+}

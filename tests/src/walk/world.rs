@@ -1,0 +1,255 @@
+//! What a walk has open: the descriptor table as the kernel will have it, and which steps a walk may have.
+//!
+//! Some steps are not for walks, for the kernel's answer depends on what userspace cannot see, or on time:
+//! - Edges of OUT on pipes, FIFOs, terminals, unix and datagram sockets: the kernel tells of room whenever a
+//!   peer reads, though there was room before; the signals of a file do so more seldom (sockets) or more
+//!   often (pipes). So no walk has both such an OUT and an edge-triggered item that could see it, its own
+//!   or that of an outer set.
+//! - Edges on a TCP socket that shut itself down: when its FIN is acknowledged, which may be 40 ms later, or
+//!   a FIN comes that it does not want any more, the kernel wakes it with nothing new to say.
+//! - SHUT_RD on a unix stream tells its peer of nothing new, and by no signal.
+//! - A terminal written to until it takes no more: how much it takes, and when there is room again, is up to
+//!   a kernel thread.
+//! - Edges on terminals: they hang up with no signal, which nobody sees below an outer edge.
+//! - A timer set anew before it was read, below an outer edge: nobody looks at what is on a ready list.
+//! - A write to an eventfd, or the end of a timer, by a child: nobody here sees a second edge.
+
+use std::collections::BTreeMap;
+
+use super::step::{Kind, Step, Work};
+use libc::{EPOLLET, EPOLLOUT};
+
+/// How many connections a listening socket has wait.
+pub const BACKLOG: usize = 4;
+
+/// An open file description.
+#[derive(Clone, Copy, Debug)]
+struct File {
+    kind: Kind,
+    /// The other end.
+    peer: Option<usize>,
+    /// An edge-triggered item watched it once.
+    edge: bool,
+    /// It was shut down.
+    shut: bool,
+    /// Its timer was set.
+    set: bool,
+    /// Connections that wait to be accepted.
+    pending: usize,
+}
+
+impl File {
+    /// Whether an edge could tell too much or too little of it.
+    fn is_vague(&self, events: u32) -> bool {
+        self.kind == Kind::Pty || self.kind.tells_of_room() && events & EPOLLOUT as u32 != 0
+    }
+}
+
+/// What is open after the steps so far.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    files: Vec<File>,
+    /// Which file each number stands for.
+    open: BTreeMap<i32, usize>,
+    /// The number at each place of the runner's list.
+    places: Vec<i32>,
+    /// An epoll is watched for edges.
+    outer_edge: bool,
+    /// Something is watched of which an outer edge could tell too much or too little.
+    vague: bool,
+}
+
+impl World {
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    fn file_at(&self, place: usize) -> Option<usize> {
+        self.open.get(self.places.get(place)?).copied()
+    }
+
+    /// What is open at a place.
+    pub fn kind(&self, place: usize) -> Option<Kind> {
+        self.file_at(place).map(|file| self.files[file].kind)
+    }
+
+    /// A place of the other end of what is open at a place.
+    pub fn peer(&self, place: usize) -> Option<usize> {
+        let peer = self.files[self.file_at(place)?].peer?;
+        (0..self.places.len()).rev().find(|place| self.file_at(*place) == Some(peer))
+    }
+
+    fn lowest(&self, from: i32) -> i32 {
+        (from..).find(|number| !self.open.contains_key(number)).unwrap_or(-1)
+    }
+
+    fn file(&mut self, kind: Kind) -> usize {
+        self.files.push(File { kind, peer: None, edge: false, shut: false, set: false, pending: 0 });
+        self.files.len() - 1
+    }
+
+    fn give_number(&mut self, file: usize, from: i32) -> i32 {
+        let number = self.lowest(from);
+        self.open.insert(number, file);
+        number
+    }
+
+    fn make(&mut self, kind: Kind) {
+        let first = self.file(kind);
+        let number = self.give_number(first, 3);
+        if kind.places() == 1 {
+            return self.places.push(number);
+        }
+        let second = self.file(kind);
+        self.files[first].peer = Some(second);
+        self.files[second].peer = Some(first);
+        let other = self.give_number(second, 3);
+        if kind == Kind::Tcp {
+            // The listening socket is closed once the third one is accepted.
+            let accepted = self.give_number(first, 3);
+            self.open.remove(&number);
+            return self.places.extend([accepted, other]);
+        }
+        self.places.extend([number, other]);
+    }
+
+    fn number(&self, place: usize) -> i32 {
+        self.places.get(place).copied().unwrap_or(-1)
+    }
+
+    /// Another number for a file; a place even if the call fails.
+    fn duplicate(&mut self, place: usize, from: i32) {
+        let number = match self.file_at(place) {
+            Some(file) => self.give_number(file, from),
+            None => -1,
+        };
+        self.places.push(number);
+    }
+
+    /// Goes one step further. False: a walk must not have this step here, and nothing has changed.
+    pub fn go(&mut self, step: &Step) -> bool {
+        if !self.may(step) {
+            return false;
+        }
+        match *step {
+            Step::Make(kind) => self.make(kind),
+            Step::Ctl { f, op, events, .. } if op != libc::EPOLL_CTL_DEL => self.note_interest(f, events),
+            Step::Shutdown { f, how } => {
+                if let Some(file) = self.file_at(f).map(|file| &mut self.files[file]) {
+                    file.shut |= how != libc::SHUT_RD || file.kind != Kind::Unix;
+                    self.vague |= file.shut && file.kind == Kind::Tcp;
+                }
+            }
+            Step::Expire { f } => {
+                if let Some(file) = self.file_at(f) {
+                    self.files[file].set = true;
+                }
+            }
+            Step::Close { f } => {
+                self.open.remove(&self.number(f));
+            }
+            Step::Dup { f } => self.duplicate(f, 3),
+            Step::DupFrom { f, from } => self.duplicate(f, from),
+            Step::Dup2 { f, onto } => {
+                if let (Some(file), onto @ 3..) = (self.file_at(f), self.number(onto)) {
+                    self.open.insert(onto, file);
+                }
+            }
+            Step::CloseRange { first, last } => {
+                let (first, last) = (self.number(first), self.number(last));
+                if (3..=last).contains(&first) {
+                    self.open.retain(|number, _| !(first..=last).contains(number));
+                }
+            }
+            Step::Pass { what, .. } => self.duplicate(what, 3),
+            Step::Connect { f } => self.connect(f),
+            Step::Accept { f } => self.accept(f),
+            _ => {}
+        }
+        true
+    }
+
+    fn connect(&mut self, place: usize) {
+        if let Some(listener) = self.file_at(place).map(|file| &mut self.files[file]) {
+            listener.pending += usize::from(!listener.shut);
+        }
+        let file = self.file(Kind::Tcp);
+        let number = self.give_number(file, 3);
+        self.places.push(number);
+    }
+
+    fn accept(&mut self, place: usize) {
+        let listener = self.file_at(place).map(|file| &mut self.files[file]);
+        let number = match listener {
+            Some(listener) if !listener.shut && listener.pending > 0 => {
+                listener.pending -= 1;
+                let file = self.file(Kind::Tcp);
+                self.give_number(file, 3)
+            }
+            _ => -1,
+        };
+        self.places.push(number);
+    }
+
+    fn note_interest(&mut self, place: usize, events: u32) {
+        let Some(file) = self.file_at(place) else { return };
+        let edge = events & EPOLLET as u32 != 0;
+        self.files[file].edge |= edge;
+        self.outer_edge |= edge && self.files[file].kind == Kind::Epoll;
+        self.vague |= self.files[file].is_vague(events);
+    }
+
+    fn may(&self, step: &Step) -> bool {
+        match *step {
+            Step::Ctl { f, events, op, .. } if op != libc::EPOLL_CTL_DEL => {
+                let Some(file) = self.file_at(f).map(|file| self.files[file]) else { return true };
+                let edge = events & EPOLLET as u32 != 0;
+                let outer_edge = edge && file.kind == Kind::Epoll;
+                let seen_by_edge = edge || self.outer_edge;
+                let anything_vague = self.vague || self.files.iter().any(|file| file.set);
+                let shut = file.kind == Kind::Tcp && file.shut;
+                !(seen_by_edge && file.is_vague(events) || outer_edge && anything_vague || edge && shut)
+            }
+            Step::Fill { f } => self.kind(f) != Some(Kind::Pty),
+            Step::Expire { f } => {
+                !(self.outer_edge && self.file_at(f).is_some_and(|file| self.files[file].set))
+            }
+            Step::Shutdown { f, how } => {
+                let Some(file) = self.file_at(f).map(|file| self.files[file]) else { return true };
+                match file.kind {
+                    Kind::Unix => how != libc::SHUT_RD,
+                    Kind::Tcp => !file.edge && !self.outer_edge,
+                    _ => true,
+                }
+            }
+            Step::Fork { f, work: Work::Write } => {
+                !matches!(self.kind(f), Some(Kind::Eventfd | Kind::Timerfd))
+            }
+            // The child has a copy of the set, where it is shared in the kernel: a limit.
+            Step::Fork { f, work: Work::Watch } => self.kind(f) != Some(Kind::Epoll),
+            // An epoll that came in a message is none of ours: a limit.
+            Step::Pass { over, to, what } => {
+                let ends = self.file_at(over).zip(self.file_at(to));
+                ends.is_some_and(|(over, to)| {
+                    let (over, is_peer) = (self.files[over], self.files[over].peer == Some(to));
+                    over.kind == Kind::Unix && is_peer && !over.shut && !self.files[to].shut
+                }) && self.kind(what).is_some_and(|kind| kind != Kind::Epoll)
+            }
+            // Only what is known to succeed: the numbers that follow depend on it.
+            Step::Connect { f } => {
+                self.kind(f) == Some(Kind::Listener)
+                    && self.file_at(f).is_some_and(|file| self.files[file].pending < BACKLOG)
+            }
+            Step::Accept { f } => self.kind(f) == Some(Kind::Listener),
+            Step::DupFrom { f, .. } => self.kind(f).is_some(),
+            _ => true,
+        }
+    }
+}
+
+/// Whether a walk has only steps that it may have.
+pub fn is_fair(walk: &[Step]) -> bool {
+    let mut world = World::default();
+    walk.iter().all(|step| world.go(step))
+}
