@@ -74,10 +74,13 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
     // Held: a close meanwhile takes the item out once it is in.
     let Held(target) = &Held::get(fd).ok_or(Errno::EBADF)?;
-    if let (Some(watch), true) = (runtime::WATCH.get(), op != EPOLL_CTL_DEL || ep.is_watched()) {
-        // What became ready before comes before this one on the ready list, and an outer set has been
-        // told of it before it goes.
-        watch.take_in();
+    match runtime::WATCH.get() {
+        // An outer set is told of what became ready before it goes.
+        Some(watch) if ep.is_watched() => watch.take_in(),
+        // What became ready before comes before this one on the ready list. All that are polled are not
+        // asked here: adding many of them would take the square of their number.
+        Some(watch) if op != EPOLL_CTL_DEL => watch.take_in_signals(),
+        _ => {}
     }
     ep.ctl(op, target, fd, event)?;
     table::note_io(target);
