@@ -326,9 +326,11 @@ crate::interpose! {
         let got = unsafe { real()(fd, msgs, count, flags, timeout) };
         for n in 0..got.max(0) as usize {
             // SAFETY: the kernel has filled as many headers as it says.
-            let msg = unsafe { &(*msgs.add(n)).msg_hdr };
-            if msg.msg_controllen > 0 {
-                note_received(msg);
+            unsafe {
+                let msg = &(*msgs.add(n)).msg_hdr;
+                if msg.msg_controllen > 0 {
+                    for_descriptors(msg, table::received);
+                }
             }
         }
         if blocks {
