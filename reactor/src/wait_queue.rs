@@ -1,4 +1,4 @@
-//! Threads that wait: the waiter and the exclusive first-in-first-out queue `ep->wq`.
+//! Threads that wait: the waiter and the exclusive queue `ep->wq`, last in, first out.
 //!
 //! A wakeup takes the first waiter off the queue and wakes that one alone.
 //!
@@ -151,9 +151,9 @@ impl Waiter {
 pub struct WaitQueue(VecDeque<Arc<Waiter>>);
 
 impl WaitQueue {
-    /// Queues a waiter behind the others.
+    /// Queues a waiter before the others. Linux: `__add_wait_queue_exclusive`.
     pub fn push(&mut self, waiter: Arc<Waiter>) {
-        self.0.push_back(waiter);
+        self.0.push_front(waiter);
     }
 
     /// Takes the first waiter off; the caller wakes it once `ep.lock` is dropped.
@@ -180,14 +180,14 @@ mod tests {
     static SLEEPERS: Sleepers = Sleepers::new();
 
     #[test]
-    fn waiters_are_woken_first_come_first_served() {
+    fn the_last_to_come_is_woken_first() {
         let (a, b) = (Waiter::new(&SLEEPERS), Waiter::new(&SLEEPERS));
         let mut queue = WaitQueue::default();
         queue.push(a.clone());
         queue.push(b.clone());
-        assert!(Arc::ptr_eq(&queue.pop().unwrap(), &a));
-        assert!(queue.remove(&b));
-        assert!(!queue.remove(&b));
+        assert!(Arc::ptr_eq(&queue.pop().unwrap(), &b));
+        assert!(queue.remove(&a));
+        assert!(!queue.remove(&a));
         assert!(queue.pop().is_none());
     }
 

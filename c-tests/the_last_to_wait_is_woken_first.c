@@ -1,0 +1,38 @@
+// Of several threads that wait on one set, the one that came last is woken
+// first. Source: fs/eventpoll.c, ep_poll: __add_wait_queue_exclusive adds at
+// the head.
+#include "harness.h"
+
+enum { THREADS = 4 };
+
+static int epfd, e;
+static atomic_int order[THREADS], woken;
+
+static void *waiter(void *number)
+{
+    struct epoll_event ev;
+    CHECK_EQ(epoll_wait(epfd, &ev, 1, WAIT_MS), 1);
+    order[woken++] = (int)(intptr_t)number;
+    return NULL;
+}
+
+static void test(void)
+{
+    pthread_t thread[THREADS];
+    epfd = ep_new();
+    e = event_fd();
+    OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+    for (int i = 0; i < THREADS; i++) {
+        OK(pthread_create(&thread[i], NULL, waiter, (void *)(intptr_t)i));
+        sleep_ms(QUIET_MS);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        OK(eventfd_write(e, 1));
+        UNTIL(woken == i + 1);
+        CHECK_EQ(order[i], THREADS - 1 - i);
+    }
+    for (int i = 0; i < THREADS; i++)
+        OK(pthread_join(thread[i], NULL));
+    OK(close(e));
+    OK(close(epfd));
+}
