@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// What became of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
