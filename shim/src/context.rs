@@ -29,7 +29,7 @@ use once_cell::sync::OnceCell;
 
 use crate::fork_page;
 use crate::lock::RawLock;
-use crate::{real, runtime};
+use crate::{real, runtime, signals};
 
 /// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -256,7 +256,7 @@ pub fn let_signals_in() {
         // What ended a wait with a mask of its own is handled under that mask.
         sys::sigprocmask(libc::SIG_SETMASK, mask);
     }
-    sys::sigprocmask(libc::SIG_SETMASK, outer);
+    sys::sigprocmask(libc::SIG_SETMASK, signals::with_ours(outer));
 }
 
 fn register(thread: &Thread) {

@@ -297,6 +297,9 @@ macro_rules! fcntl {
                     note_duplicate(fd, new);
                     return new;
                 }
+                if flags & EPOLL != 0 && cmd == sys::F_GETSIG {
+                    return 0;
+                }
                 if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
                     // SAFETY: as above.
                     return unsafe { real()(fd, cmd, arg) };

@@ -35,6 +35,7 @@ pub fn create(flags: c_int) -> Outcome {
     }
     let made = sys::eventfd(flags & libc::EPOLL_CLOEXEC);
     if let Ok(fd) = made {
+        pollable::mark_as_set(fd);
         table::insert_eventpoll(fd);
     }
     Outcome::Done(made)
@@ -91,10 +92,14 @@ impl Outcome {
     /// An EINVAL may mean that `epfd` is an epoll instance of the kernel's.
     fn or_kernel(self, epfd: c_int) -> Self {
         match self {
-            Outcome::Done(Err(Errno::EINVAL))
-                if table::flags(epfd) & table::EPOLL == 0 && pollable::is_kernel_epoll(epfd) =>
-            {
-                Outcome::Kernel
+            Outcome::Done(Err(Errno::EINVAL)) if table::flags(epfd) & table::EPOLL == 0 => {
+                if pollable::is_kernel_epoll(epfd) {
+                    return Outcome::Kernel;
+                }
+                if pollable::is_set_of_another(epfd) {
+                    tracing::warn!(target: "glasspoll", epfd, "an epoll descriptor from before exec or of another process is no set here");
+                }
+                self
             }
             other => other,
         }

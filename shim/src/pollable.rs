@@ -4,6 +4,8 @@
 
 use glasspoll_reactor::sys::{self, Errno};
 
+use crate::runtime::SIGNAL;
+
 /// Filesystems whose regular files can be polled.
 const SYSFS_MAGIC: i64 = 0x6265_6572;
 const CGROUP_MAGIC: i64 = 0x0027_e0eb;
@@ -75,4 +77,15 @@ fn link_of(fd: i32) -> [u8; 64] {
 /// Whether the number is an epoll instance of the kernel's, made before us or past us.
 pub fn is_kernel_epoll(fd: i32) -> bool {
     link_of(fd).starts_with(b"anon_inode:[eventpoll]")
+}
+
+/// Leaves a mark on the file beneath an epoll descriptor, which it keeps in every process: a signal for
+/// wakeups that it never tells.
+pub fn mark_as_set(fd: i32) {
+    let _ = sys::fcntl(fd, sys::F_SETSIG, SIGNAL as usize);
+}
+
+/// Whether the number was an epoll descriptor of ours before exec, or is one in the process that sent it.
+pub fn is_set_of_another(fd: i32) -> bool {
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(SIGNAL) && link_of(fd).starts_with(b"anon_inode:[eventfd]")
 }

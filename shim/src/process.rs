@@ -42,18 +42,19 @@ impl Leaving {
             // A signal that was held back must not stay blocked in the new program.
             context::step_out();
         }
-        if unblocked {
-            sys::sigprocmask(libc::SIG_UNBLOCK, OURS);
-        }
         Some(Self { alone, unblocked })
+    }
+
+    /// The mask of the new program, and back. Not covered: whoever is would put back another mask.
+    fn change_mask(&self, how: c_int) {
+        if self.unblocked {
+            sys::sigprocmask(how, OURS);
+        }
     }
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        if self.unblocked {
-            sys::sigprocmask(libc::SIG_BLOCK, OURS);
-        }
         if self.alone {
             context::step_in();
             if let Some(watch) = runtime::WATCH.get() {
@@ -73,9 +74,11 @@ macro_rules! exec {
             /// execve(2) or one of its kin.
             fn $name($($arg: $type),*) -> c_int |real| {
                 let leaving = guarded(None, Leaving::new);
+                leaving.iter().for_each(|leaving| leaving.change_mask(libc::SIG_UNBLOCK));
                 // SAFETY: libc's own function.
                 let result = unsafe { real()($($arg),*) };
                 let errno = errno();
+                leaving.iter().for_each(|leaving| leaving.change_mask(libc::SIG_BLOCK));
                 guarded((), || drop(leaving));
                 set_errno(Errno::new(errno));
                 result
