@@ -12,9 +12,7 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
-use libc::{
-    c_int, c_long, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec,
-};
+use libc::{c_int, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
@@ -53,33 +51,90 @@ fn catch_up() {
 #[cold]
 fn note(fd: c_int, way: Way, got: ssize_t) {
     let errno = errno();
-    with_file(fd, |file| {
-        let Some(device) = file.device_as::<KernelFile>() else { return };
-        let (bits, poll, other) = match way {
-            Way::In => (READ_SIDE, EPOLLIN, EPOLLOUT),
-            Way::Out => (WRITE_SIDE, EPOLLOUT, EPOLLIN),
-        };
-        if table::flags(fd) & EVENTFD != 0 {
-            let full_or_empty = got > 0 && matches!(way, Way::In) || got < 0 && errno == libc::EAGAIN;
-            if full_or_empty {
-                device.drained(bits);
-            }
-            if got > 0 {
-                device.tell(file, other);
-            }
-            return;
+    with_file(fd, |file| note_file(fd, file, way, got, errno));
+}
+
+fn note_file(fd: c_int, file: &File, way: Way, got: ssize_t, errno: c_int) {
+    let Some(device) = file.device_as::<KernelFile>() else { return };
+    let (bits, poll, other) = match way {
+        Way::In => (READ_SIDE, EPOLLIN, EPOLLOUT),
+        Way::Out => (WRITE_SIDE, EPOLLOUT, EPOLLIN),
+    };
+    let refused = got < 0 && errno == libc::EAGAIN;
+    if table::flags(fd) & EVENTFD != 0 {
+        if refused || got > 0 && matches!(way, Way::In) {
+            device.drained(bits);
         }
-        let now = device.look(bits);
-        if now & poll == 0 {
-            // An end that it has come to is not used up.
-            device.drained(bits & !(now & ENDS));
-        } else if matches!(way, Way::In) && got > 0 {
-            device.took(got as u64);
+        if got > 0 {
+            device.tell(file, other);
         }
-        if let Way::Out = way {
-            device.written();
+        return;
+    }
+    let now = device.look(bits);
+    // Refused, it was used up, whatever has come since.
+    if refused || now & poll == 0 {
+        // An end that it has come to is not used up.
+        device.drained(bits & !(now & ENDS));
+    } else if matches!(way, Way::In) && got > 0 {
+        device.took(got as u64);
+    }
+    if let Way::Out = way {
+        device.written();
+    }
+}
+
+extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+extern "C-unwind" {
+    fn pthread_testcancel();
+}
+
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+/// A read or write of a descriptor of interest that will not sleep: the call and what it tells are one,
+/// for who asked between the two would take what is used up for new, or tell it a second time.
+/// None: it might sleep.
+#[cold]
+fn at_once(fd: c_int, way: Way, call: impl FnOnce() -> ssize_t) -> Option<ssize_t> {
+    if runtime::is_vfork_child() {
+        return None;
+    }
+    let mut before = 0;
+    let done = guarded(None, || {
+        let _guard = context::enter()?;
+        let watch = runtime::WATCH.get()?;
+        let file = table::get(fd)?;
+        if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0 && !has_room(fd, way) {
+            return None;
         }
+        // SAFETY: numbers; nothing may leave this frame by force.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
+        let done = watch.while_nobody_asks(|| {
+            let got = call();
+            let errno = errno();
+            note_file(fd, &file, way, got, errno);
+            (got, errno)
+        });
+        // SAFETY: as above.
+        unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+        Some(done)
     });
+    done.map(|(got, errno)| {
+        if got < 0 {
+            set_errno(Errno::new(errno));
+        }
+        got
+    })
+}
+
+/// Whether a write to a blocking eventfd will not sleep. A read might in any case: what there is to read
+/// another may take first.
+fn has_room(fd: c_int, way: Way) -> bool {
+    let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
+    let is_eventfd = table::flags(fd) & EVENTFD != 0;
+    is_eventfd && matches!(way, Way::Out) && sys::ppoll(&mut now, Some(0), None) == Ok(1)
 }
 
 /// Whether a read that is about to begin will sleep.
@@ -109,34 +164,8 @@ fn with_file(fd: c_int, work: impl FnOnce(&File)) {
     });
 }
 
-/// A write to a watched eventfd that will not sleep: the write and its telling are one.
-/// None: not such a write.
-#[cold]
-fn write_eventfd(fd: c_int, nr: c_long, args: [usize; 2]) -> Option<Result<ssize_t, Errno>> {
-    if runtime::is_vfork_child() {
-        return None;
-    }
-    let _guard = context::enter()?;
-    let watch = runtime::WATCH.get()?;
-    let file = table::get(fd)?;
-    let device = file.device_as::<KernelFile>()?;
-    let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
-    if sys::ppoll(&mut now, Some(0), None) != Ok(1) {
-        return None;
-    }
-    Some(watch.while_nobody_asks(|| {
-        let [buf, count] = args;
-        // SAFETY: the program's own call.
-        let put = unsafe { sys::syscall(nr as usize, [fd as usize, buf, count, 0, 0, 0]) };
-        if put.is_ok() {
-            device.tell(&file, EPOLLIN);
-        }
-        put.map(|put| put as ssize_t)
-    }))
-}
-
 macro_rules! write_call {
-    (fn $name:ident($buf:ident: $type:ty, $count:ident: $number:ty), $nr:expr) => {
+    (fn $name:ident($buf:ident: $type:ty, $count:ident: $number:ty)) => {
         $crate::interpose! {
             /// Passed on to libc, and noted where it is of interest.
             fn $name(fd: c_int, $buf: $type, $count: $number) -> ssize_t |real| {
@@ -145,13 +174,12 @@ macro_rules! write_call {
                     set_errno(Errno::EINVAL);
                     return -1;
                 }
-                if flags & (EVENTFD | IO) == EVENTFD | IO {
-                    let args = [$buf as usize, $count as usize];
-                    if let Some(put) = guarded(None, || write_eventfd(fd, $nr, args)) {
-                        return put.unwrap_or_else(|errno| {
-                            set_errno(errno);
-                            -1
-                        });
+                if flags & IO != 0 {
+                    // SAFETY: no destructor in this frame.
+                    unsafe { pthread_testcancel() };
+                    // SAFETY: libc's own function, with what the program called us with.
+                    if let Some(put) = at_once(fd, Way::Out, || unsafe { real()(fd, $buf, $count) }) {
+                        return put;
                     }
                 }
                 // SAFETY: libc's own function; no destructor in this frame.
@@ -165,8 +193,8 @@ macro_rules! write_call {
     };
 }
 
-write_call!(fn write(buf: *const c_void, count: size_t), libc::SYS_write);
-write_call!(fn writev(iov: *const iovec, count: c_int), libc::SYS_writev);
+write_call!(fn write(buf: *const c_void, count: size_t));
+write_call!(fn writev(iov: *const iovec, count: c_int));
 
 /// Has every descriptor in a message looked at.
 ///
@@ -211,6 +239,15 @@ macro_rules! transfer {
                     if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
                         set_errno(Errno::EINVAL);
                         return -1;
+                    }
+                    if flags & IO != 0 {
+                        // SAFETY: no destructor in this frame.
+                        unsafe { pthread_testcancel() };
+                        // SAFETY: libc's own function, with what the program called us with.
+                        let call = || unsafe { real()($fd $(, $arg)*) } as ssize_t;
+                        if let Some(got) = at_once($fd, Way::$way, call) {
+                            return got as $ret;
+                        }
                     }
                     if flags & (EVENTFD | IO) == EVENTFD | IO {
                         catch_up();

@@ -364,6 +364,8 @@ impl Device for KernelFile {
         if settled.events & EPOLLET != 0 {
             self.note_io(&self.state.lock(), settled.events);
         }
+        // A read or write of the program and its telling are one to us as well.
+        let _pump = self.wants_io().then(|| self.watch().pump.lock());
         if self.watch().poller.settle(key, settled) {
             self.watch().rouse();
         }
