@@ -4,10 +4,10 @@
 //! time sensibly. What no walk has stands in `world`.
 
 use super::step::{Kind, Step, Work};
-use super::world::World;
+use super::world::{World, ROOM};
 use libc::{
-    EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLPRI, EPOLLRDHUP,
-    EPOLLRDNORM,
+    EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT, EPOLLPRI,
+    EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM,
 };
 
 /// splitmix64: a seed means the same walk for ever.
@@ -192,7 +192,7 @@ impl Maker {
         let kind = self.world.kind(f);
         let edge = events & EPOLLET as u32 != 0;
         if kind.is_some_and(Kind::tells_of_room) && (self.outer_edges || edge) {
-            events &= !(EPOLLOUT as u32);
+            events &= !ROOM;
         }
         if kind == Some(Kind::Epoll) && !self.outer_edges {
             events &= !(EPOLLET as u32);
@@ -204,16 +204,24 @@ impl Maker {
 }
 
 /// Each bit of an interest, and in how many of a hundred it stands.
-const BITS: [(i32, usize); 11] = [
+const BITS: [(i32, usize); 18] = [
     (EPOLLIN, 75),
     (EPOLLOUT, 35),
     (EPOLLRDHUP, 20),
     (EPOLLPRI, 10),
     (EPOLLRDNORM, 5),
+    (EPOLLRDBAND, 3),
+    (EPOLLWRNORM, 3),
+    (EPOLLWRBAND, 3),
+    (EPOLLMSG, 2),
     (EPOLLERR, 5),
     (EPOLLHUP, 5),
     (EPOLLET, 40),
     (EPOLLONESHOT, 15),
     (EPOLLEXCLUSIVE, 3),
+    (EPOLLWAKEUP, 2),
+    // What means nothing.
+    (libc::POLLNVAL as i32, 1),
+    (1 << 11, 1),
     (1 << 20, 2),
 ];

@@ -17,7 +17,10 @@
 use std::collections::BTreeMap;
 
 use super::step::{Kind, Step, Work};
-use libc::{EPOLLET, EPOLLOUT};
+use libc::{EPOLLET, EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM};
+
+/// Room to write.
+pub const ROOM: u32 = (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND) as u32;
 
 /// How many connections a listening socket has wait.
 pub const BACKLOG: usize = 4;
@@ -41,7 +44,7 @@ struct File {
 impl File {
     /// Whether an edge could tell too much or too little of it.
     fn is_vague(&self, events: u32) -> bool {
-        self.kind == Kind::Pty || self.kind.tells_of_room() && events & EPOLLOUT as u32 != 0
+        self.kind == Kind::Pty || self.kind.tells_of_room() && events & ROOM != 0
     }
 }
 
