@@ -3,9 +3,7 @@
 //! A lock is never poisoned: a panic that unwinds out of a critical section is turned into an
 //! errno at the border to C, and the state it leaves is no worse than what the panic saw.
 
-pub use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
-};
+pub use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, MutexGuard, Weak};
 
 /// A mutex whose `lock` ignores poisoning.

@@ -12,11 +12,12 @@ use once_cell::sync::OnceCell;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::finish_scans;
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU8, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::entry::Gaps;
+use crate::watch::nature::Nature;
 use crate::watch::poller::Poller;
 use crate::watch::Watch;
 
@@ -57,17 +58,12 @@ pub struct KernelFile {
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU32,
-    /// Of the constants below, once it is armed.
-    nature: AtomicU8,
+    /// Once it was armed.
+    nature: OnceCell<Nature>,
     state: Mutex<State>,
     /// Its entries with the poller. Held while one of them is changed, so that the key is still its.
     keys: Mutex<Vec<u32>>,
 }
-
-const SOCKET: u8 = 1;
-const INET_DGRAM: u8 = 2;
-const INET_STREAM: u8 = 4;
-const ANONYMOUS: u8 = 8;
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
@@ -83,7 +79,7 @@ impl KernelFile {
             wants_io: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU32::new(0),
-            nature: AtomicU8::new(0),
+            nature: OnceCell::new(),
             state: Mutex::new(state),
             keys: Mutex::default(),
         }
@@ -103,25 +99,9 @@ impl KernelFile {
         self.state.lock().armed_as.is_some()
     }
 
-    /// The key of the wakeup that a signal stands for; None: it stands for none.
-    pub(super) fn key_of_signal(&self, key: u32) -> Option<u32> {
-        let nature = self.nature.load(Ordering::Relaxed);
-        match key {
-            // Announced; when it is there, it is told as readable.
-            // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
-            URGENT if nature & SOCKET != 0 => None,
-            // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
-            _ if nature & ANONYMOUS != 0 => Some(0),
-            _ if nature & SOCKET != 0 => Some(key),
-            // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.
-            key => Some(key & !(EPOLLPRI | EPOLLRDBAND | EPOLLWRBAND)),
-        }
-    }
-
-    /// How many more signals come with the one that tells the end of the file.
-    /// Linux: `net/ipv4/tcp_input.c:tcp_data_queue` calls `tcp_fin`, then `tcp_data_ready`.
-    pub(super) fn signals_after_end(&self) -> usize {
-        usize::from(self.nature.load(Ordering::Relaxed) & INET_STREAM != 0)
+    /// What kind of file it is, once it was armed.
+    pub(super) fn nature(&self) -> Nature {
+        self.nature.get().copied().unwrap_or(Nature::Other)
     }
 
     /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
@@ -334,9 +314,8 @@ impl Device for KernelFile {
         if state.source == Source::Unknown {
             if self.arm(&mut state, file) {
                 state.source = Source::Signal;
-                let (gaps, nature) = what_signals_leave_out(self.fd());
-                state.gaps = gaps;
-                self.nature.store(nature, Ordering::Relaxed);
+                let nature = *self.nature.get_or_init(|| Nature::of(self.fd()));
+                state.gaps = nature.gaps();
             } else {
                 state.source = Source::Poll;
             }
@@ -394,9 +373,8 @@ impl Device for KernelFile {
         }
     }
 
-    /// A UDP socket that was shut down hangs up, and hears on.
     fn hears_after_hangup(&self) -> bool {
-        self.nature.load(Ordering::Relaxed) & INET_DGRAM != 0
+        self.nature().hears_after_hangup()
     }
 }
 
@@ -406,34 +384,4 @@ const NEWS: u32 = EPOLLPRI | EPOLLERR;
 /// A regular file that can be polled is one of /proc or the like.
 fn is_regular(fd: i32) -> bool {
     sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
-}
-
-/// What the signals of a file leave out.
-///
-/// A stream socket signals room only if its last write failed or poll(2) has said since that there is
-/// none (Linux: `SOCKWQ_ASYNC_NOSPACE`, which a write that succeeds clears). A unix stream does not even
-/// note what poll(2) says. A terminal signals room rarely and a hang-up never.
-fn what_signals_leave_out(fd: i32) -> (Gaps, u8) {
-    let all = Gaps { write: true, full: true, hangup: true, half: false };
-    let Ok(stat) = sys::fstat(fd) else { return (all, 0) };
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFIFO => (Gaps::default(), 0),
-        libc::S_IFSOCK => {
-            let kind = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
-            let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
-            let inet = matches!(domain, Ok(libc::AF_INET | libc::AF_INET6));
-            let stream = kind != Ok(libc::SOCK_DGRAM);
-            // A unix peer that shuts down one half and then the other signals the first alone.
-            let half = stream && !inet;
-            let gaps = Gaps { write: stream || !inet, full: stream && !inet, hangup: false, half };
-            let nature = match (inet, stream) {
-                (true, true) => SOCKET | INET_STREAM,
-                (true, false) => SOCKET | INET_DGRAM,
-                (false, _) => SOCKET,
-            };
-            (gaps, nature)
-        }
-        0 => (all, ANONYMOUS),
-        _ => (all, 0),
-    }
 }

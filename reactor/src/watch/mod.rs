@@ -25,6 +25,7 @@ mod bed;
 mod entry;
 mod helper;
 mod kernel_file;
+mod nature;
 mod poller;
 mod sigio;
 mod sleep;
@@ -287,10 +288,10 @@ impl Watch {
                 let file = self.armed.get(&fd).map(|armed| armed.value().clone());
                 let Some(file) = file else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
-                if let Some(key) = device.key_of_signal(key) {
+                if let Some(key) = device.nature().key_of_signal(key) {
                     crate::trace::wakeup(fd, "signal", key);
                     // An end that the file has come to is told by the last of them.
-                    let last = device.signals_after_end();
+                    let last = device.nature().signals_after_end();
                     file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
                 }
             },

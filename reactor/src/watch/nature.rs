@@ -1,0 +1,84 @@
+//! What kind of file it is, as far as its signals differ from its wakeups.
+
+use crate::sys;
+use crate::uapi::*;
+use crate::watch::entry::Gaps;
+
+/// A kind of file that signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// A pipe or FIFO.
+    Pipe,
+    InetStream,
+    InetDgram,
+    /// A unix stream, or a stream of another family.
+    Stream,
+    /// A unix datagram socket, or one of another family.
+    Dgram,
+    /// A file without a name: inotify, fanotify.
+    Anonymous,
+    /// A terminal or another device.
+    Other,
+}
+
+impl Nature {
+    pub(super) fn of(fd: i32) -> Self {
+        let Ok(stat) = sys::fstat(fd) else { return Nature::Other };
+        match stat.st_mode & libc::S_IFMT {
+            libc::S_IFIFO => Nature::Pipe,
+            libc::S_IFSOCK => {
+                let stream = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) != Ok(libc::SOCK_DGRAM);
+                let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
+                match (matches!(domain, Ok(libc::AF_INET | libc::AF_INET6)), stream) {
+                    (true, true) => Nature::InetStream,
+                    (true, false) => Nature::InetDgram,
+                    (false, true) => Nature::Stream,
+                    (false, false) => Nature::Dgram,
+                }
+            }
+            0 => Nature::Anonymous,
+            _ => Nature::Other,
+        }
+    }
+
+    /// What its signals leave out.
+    ///
+    /// A stream socket signals room only if its last write failed or poll(2) has said since that there is
+    /// none (Linux: `SOCKWQ_ASYNC_NOSPACE`, which a write that succeeds clears). A unix stream does not
+    /// even note what poll(2) says, and if its peer shuts down one half and then the other, it signals the
+    /// first alone. A terminal signals room rarely and a hang-up never.
+    pub(super) fn gaps(self) -> Gaps {
+        let none = Gaps::default();
+        match self {
+            Nature::Pipe | Nature::InetDgram => none,
+            Nature::InetStream | Nature::Dgram => Gaps { write: true, ..none },
+            Nature::Stream => Gaps { write: true, full: true, half: true, hangup: false },
+            Nature::Anonymous | Nature::Other => Gaps { write: true, full: true, hangup: true, half: false },
+        }
+    }
+
+    /// The key of the wakeup that a signal stands for; None: it stands for none.
+    pub(super) fn key_of_signal(self, key: u32) -> Option<u32> {
+        match self {
+            // Announced; when it is there, it is told as readable.
+            // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
+            Nature::InetStream | Nature::Stream if key == URGENT => None,
+            Nature::InetStream | Nature::InetDgram | Nature::Stream | Nature::Dgram => Some(key),
+            // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
+            Nature::Anonymous => Some(0),
+            // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.
+            Nature::Pipe | Nature::Other => Some(key & !(EPOLLPRI | EPOLLRDBAND | EPOLLWRBAND)),
+        }
+    }
+
+    /// How many more signals come with the one that tells the end of the file.
+    /// Linux: `net/ipv4/tcp_input.c:tcp_data_queue` calls `tcp_fin`, then `tcp_data_ready`.
+    pub(super) fn signals_after_end(self) -> usize {
+        usize::from(self == Nature::InetStream)
+    }
+
+    /// Whether data can come though the file has hung up: a UDP socket that was shut down hears on.
+    pub(super) fn hears_after_hangup(self) -> bool {
+        self == Nature::InetDgram
+    }
+}
