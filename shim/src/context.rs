@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
-use glasspoll_reactor::watch::Host;
+use glasspoll_reactor::watch::{Host, KernelFile};
 
 use libc::c_int;
 use once_cell::sync::OnceCell;
@@ -534,6 +534,10 @@ impl Host for ProgramHost {
 
     fn enter(&self) {
         THREAD.with(go_inside);
+    }
+
+    fn wants_io(&self, device: &KernelFile) {
+        crate::table::note_io(device);
     }
 
     fn was_our_signal(&self) -> bool {

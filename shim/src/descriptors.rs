@@ -249,7 +249,6 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
         libc::F_GETOWN | sys::F_GETSIG => Steer::Answer(0),
         libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX | sys::F_GETOWN_EX => {
             device.share(&file);
-            table::note_io(&file);
             Steer::Pass
         }
         _ => Steer::Pass,

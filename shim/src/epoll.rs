@@ -84,7 +84,6 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         _ => {}
     }
     ep.ctl(op, target, fd, event)?;
-    table::note_io(target);
     Ok(0)
 }
 

@@ -162,7 +162,6 @@ fn settle_in_child() {
         if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
             if file.fd() == fd {
                 device.forked(&file);
-                table::note_io(&file);
             }
         }
     }

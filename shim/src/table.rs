@@ -256,11 +256,10 @@ pub fn note_blocking(fd: i32) {
 }
 
 /// Has the program's reads and writes on the file's numbers noted.
-pub fn note_io(file: &Arc<File>) {
-    if file.device_as::<KernelFile>().is_some_and(KernelFile::wants_io) {
-        for fd in numbers_of(file) {
-            set(fd, IO);
-        }
+pub fn note_io(device: &KernelFile) {
+    let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
+    for entry in ENTRIES.iter().filter(|entry| is_it(&entry.file)) {
+        set(*entry.key(), IO);
     }
 }
 

@@ -145,7 +145,13 @@ impl KernelFile {
         let edges = events & EPOLLET != 0 && state.source == Source::Poll;
         let room = events & EPOLLET != 0 && events & EPOLLOUT != 0 && state.gaps.full;
         if edges || room {
-            self.wants_io.store(true, Ordering::Relaxed);
+            self.want_io();
+        }
+    }
+
+    fn want_io(&self) {
+        if !self.wants_io.swap(true, Ordering::SeqCst) {
+            self.watch().host.wants_io(self);
         }
     }
 
@@ -259,7 +265,7 @@ impl KernelFile {
                 self.settle(key, Settled { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
-                self.wants_io.store(true, Ordering::Relaxed);
+                self.want_io();
             }
         }
     }

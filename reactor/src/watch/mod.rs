@@ -57,6 +57,9 @@ pub trait Host: Send + Sync {
     fn give_mask_back(&self);
     /// Whether the last interruption of a system call came from a signal of ours alone.
     fn was_our_signal(&self) -> bool;
+    /// From now on the program's reads and writes of the file are worth telling. Called before anything
+    /// is reported of it that could bring them about, with locks held.
+    fn wants_io(&self, device: &KernelFile);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

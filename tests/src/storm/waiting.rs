@@ -175,10 +175,12 @@ impl Me<'_> {
                     *got -= 1;
                 }
             }
-            Fault::Oversleep if timeout < 0 && count > 0 && self.random.chance(1) => loop {
+            Fault::Oversleep if timeout < 0 && count > 0 && self.random.chance(1) => {
                 self.status.now(Deed::Wait, -1);
-                std::thread::sleep(Duration::from_secs(1));
-            },
+                while !world.pace.is_over() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             Fault::Again | Fault::AgainOnce => {
                 let bit = if fault == Fault::Again { EDGE } else { ONESHOT };
                 let at = events[..count].iter().position(|event| {
