@@ -13,7 +13,7 @@ use crate::file::{File, ItemRef, Kind, Settled};
 use crate::loop_check;
 use crate::poll::Scratch;
 use crate::ready_list::ReadyList;
-use crate::sync::{Arc, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::sys::Errno;
 use crate::trace;
 use crate::uapi::*;
@@ -45,6 +45,8 @@ pub struct Eventpoll {
     pub(crate) lock: Mutex<Ready>,
     /// Who watches the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
     pub(crate) poll_wait: crate::file::WaitHead,
+    /// Whether a file in it answers each thread differently, so that each must look for itself.
+    pub(crate) depends_on_thread: AtomicBool,
     /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
     pub(crate) generation: AtomicU64,
     /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
@@ -62,6 +64,7 @@ impl Eventpoll {
             mtx: Mutex::default(),
             lock: Mutex::default(),
             poll_wait: crate::file::WaitHead::default(),
+            depends_on_thread: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
         })
@@ -167,6 +170,9 @@ impl Eventpoll {
         file.wait_head().add_item(item.clone(), exclusive);
         if let Some(device) = file.device() {
             let key = device.attach(file, &item, events);
+            if device.depends_on_thread() {
+                self.depends_on_thread.store(true, Ordering::SeqCst);
+            }
             if let Some(item) = self.lock.lock().list.get_mut(id) {
                 item.key = key;
             }

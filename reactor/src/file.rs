@@ -45,6 +45,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether the answer depends on the thread that asks: a signalfd, of signals sent to one thread.
+    fn depends_on_thread(&self) -> bool {
+        false
+    }
+
     /// From now on wakeups of `file` are told. Called before the first `poll`, so nothing is missed.
     fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
         NO_KEY

@@ -10,7 +10,7 @@ use libc::pollfd;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready};
 use crate::file::{File, Kind, Settled};
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace;
 use crate::uapi::*;
@@ -108,6 +108,7 @@ impl Eventpoll {
             if timed_out {
                 return Ok(0);
             }
+            waiter.looks_itself(self.depends_on_thread.load(Ordering::SeqCst));
             // Before the question: an interruption after it must not be forgotten.
             waiter.reset();
             if signal || waiter.take_interrupt() {

@@ -51,6 +51,7 @@ pub struct Waiter {
     /// Where the number of the eventfd stands that ends the sleep in ppoll.
     kick: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
+    looks_itself: AtomicBool,
     sleepers: &'static Sleepers,
 }
 
@@ -61,6 +62,7 @@ impl Waiter {
             state: AtomicU32::new(AWAKE),
             kick: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
+            looks_itself: AtomicBool::new(false),
             sleepers,
         })
     }
@@ -95,6 +97,16 @@ impl Waiter {
     /// Whether `interrupt` was called since the last time this was asked.
     pub fn take_interrupt(&self) -> bool {
         self.interrupted.swap(false, Ordering::SeqCst)
+    }
+
+    /// Says whether nobody else can watch for this thread.
+    pub fn looks_itself(&self, itself: bool) {
+        self.looks_itself.store(itself, Ordering::Relaxed);
+    }
+
+    /// Whether nobody else can watch for this thread, so that it must look from time to time.
+    pub fn must_look(&self) -> bool {
+        self.looks_itself.load(Ordering::Relaxed)
     }
 
     /// Whether a wakeup has come since `reset`.

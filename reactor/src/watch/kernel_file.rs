@@ -58,6 +58,7 @@ pub struct KernelFile {
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU32,
+    is_signalfd: AtomicBool,
     /// Once it was armed.
     nature: OnceCell<Nature>,
     state: Mutex<State>,
@@ -79,6 +80,7 @@ impl KernelFile {
             wants_io: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU32::new(0),
+            is_signalfd: AtomicBool::new(false),
             nature: OnceCell::new(),
             state: Mutex::new(state),
             keys: Mutex::default(),
@@ -314,6 +316,10 @@ impl Device for KernelFile {
         (!self.is_asked_once()).then(|| self.fd())
     }
 
+    fn depends_on_thread(&self) -> bool {
+        self.is_signalfd.load(Ordering::Relaxed)
+    }
+
     fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
         let mut state = self.state.lock();
         state.items += 1;
@@ -336,6 +342,7 @@ impl Device for KernelFile {
         if by_poll {
             trace::arm(self.fd(), "poll");
             self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
+            self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
         }
         let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
         self.keys.lock().push(key);
@@ -390,4 +397,10 @@ const NEWS: u32 = EPOLLPRI | EPOLLERR;
 /// A regular file that can be polled is one of /proc or the like.
 fn is_regular(fd: i32) -> bool {
     sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+fn is_signalfd(fd: i32) -> bool {
+    let mut link = [0u8; 32];
+    let path = format!("/proc/self/fd/{fd}\0");
+    sys::readlink(path.as_bytes(), &mut link).is_ok() && link.starts_with(b"anon_inode:[signalfd]")
 }

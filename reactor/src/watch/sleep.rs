@@ -7,7 +7,7 @@ use crate::wait_queue::Waiter;
 use crate::watch::bed::Bed;
 use crate::watch::{Holder, Watch};
 
-/// How late a wakeup may be where the helper could not be started.
+/// How late a wakeup may be where nobody can watch for a thread.
 const LATE_NS: u64 = 5_000_000;
 
 impl Watch {
@@ -110,8 +110,10 @@ impl Watch {
         if let Some(mask) = sigmask {
             self.host.take_mask(mask);
         }
-        // With no helper nobody may be at the watch.
-        let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        // With no helper nobody may be at the watch, and a signalfd shows this thread's signals to
+        // this thread alone.
+        let capped =
+            (self.helper.is_broken() || waiter.must_look()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
         if sigmask.is_some() {
             self.host.give_mask_back();
