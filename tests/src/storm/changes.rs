@@ -1,7 +1,7 @@
-//! ADD, MOD, DEL, dup and close, of files and of sets, while others write and wait.
+//! ADD, MOD, DEL, dup and close of files, while others write and wait; children and signals.
 
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::{c_int, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD};
 
@@ -111,7 +111,7 @@ impl Me<'_> {
         }
     }
 
-    fn mask(&mut self, exclusive: bool) -> u32 {
+    pub fn mask(&mut self, exclusive: bool) -> u32 {
         let plan = &self.world.plan;
         let mut mask = IN;
         if self.random.chance(plan.edge) {
@@ -129,20 +129,20 @@ impl Me<'_> {
         mask
     }
 
-    fn add(&mut self, epoll: &Epoll, set: usize, fd: c_int, target: Target, mask: u32) -> Item {
+    pub fn add(&mut self, epoll: &Epoll, set: usize, fd: c_int, target: Target, mask: u32) -> Item {
         let cookie = self.world.cookie(set, epoll.life, target, mask);
         self.ctl(Deed::Add, epoll.fd, EPOLL_CTL_ADD, fd, mask, self.world.cookies.data(cookie));
         Item { cookie, fd, set, life: epoll.life }
     }
 
-    fn modify(&mut self, epoll: &Epoll, item: &mut Item, target: Target, mask: u32) {
+    pub fn modify(&mut self, epoll: &Epoll, item: &mut Item, target: Target, mask: u32) {
         let cookie = self.world.cookie(item.set, epoll.life, target, mask);
         self.ctl(Deed::Mod, epoll.twin, EPOLL_CTL_MOD, item.fd, mask, self.world.cookies.data(cookie));
         self.world.bury(item.cookie);
         item.cookie = cookie;
     }
 
-    fn delete(&mut self, epoll: &Epoll, item: &Item) {
+    pub fn delete(&mut self, epoll: &Epoll, item: &Item) {
         self.ctl(Deed::Del, epoll.fd, EPOLL_CTL_DEL, item.fd, 0, 0);
         self.world.bury(item.cookie);
     }
@@ -342,111 +342,5 @@ impl Me<'_> {
         // A wait on one set that asks the file right now keeps it alive for the other sets that long.
         let now = world.start.elapsed().as_millis();
         lock(&world.closed).extend(left.iter().map(|item| (now, item.cookie)));
-    }
-
-    /// ADD, MOD or DEL of a set in a set of a higher level.
-    pub fn change_link(&mut self) {
-        let world = self.world;
-        let sets = world.sets.len();
-        let (outer, inner) = (self.random.below(sets), self.random.below(sets));
-        if world.plan.levels[outer] <= world.plan.levels[inner] {
-            return;
-        }
-        let mut link = lock(world.link(outer, inner));
-        if self.random.chance(30) {
-            let (epoll, of) = (shared(&world.sets[outer].epoll), shared(&world.sets[inner].epoll));
-            if let Some((item, _)) = link.filter(|(item, life)| item.life == epoll.life && *life == of.life) {
-                self.delete(&epoll, &item);
-                *link = None;
-            }
-            return;
-        }
-        self.modify_link(&mut link, outer, inner);
-    }
-
-    /// ADD or MOD of a set in a set.
-    pub fn modify_link(&mut self, link: &mut Option<(Item, u32)>, outer: usize, inner: usize) {
-        let world = self.world;
-        let epoll = shared(&world.sets[outer].epoll);
-        let of = shared(&world.sets[inner].epoll);
-        let target = Target::Set { set: inner, life: of.life };
-        let mask = self.mask(false);
-        match link.as_mut().filter(|(item, life)| item.life == epoll.life && *life == of.life) {
-            Some((item, _)) => self.modify(&epoll, item, target, mask),
-            None => *link = Some((self.add(&epoll, outer, of.fd, target, mask), of.life)),
-        }
-    }
-
-    /// Makes the epoll of a set.
-    pub fn make_set(&mut self, set: usize) {
-        let mut epoll = alone(&self.world.sets[set].epoll);
-        *epoll = self.new_epoll(set, 1);
-    }
-
-    fn new_epoll(&mut self, set: usize, life: u32) -> Epoll {
-        let fd = calls::epoll_create();
-        let epoll = Epoll { life, fd, twin: calls::dup(fd), nudge: calls::eventfd(0) };
-        if epoll.fd < 0 || epoll.twin < 0 || epoll.nudge < 0 {
-            self.world.fail("answer", &format!("no epoll: {epoll:?}"));
-        }
-        self.add(&epoll, set, epoll.nudge, Target::Nudge, IN);
-        epoll
-    }
-
-    /// Ends all waits on an epoll.
-    pub fn nudge(&mut self, epoll: &Epoll) {
-        self.status.now(Deed::Nudge, epoll.nudge);
-        if calls::write(epoll.nudge, &1u64.to_ne_bytes()) != 8 {
-            self.world.fail("answer", "an eventfd takes no 1");
-        }
-        self.status.now(Deed::Nothing, epoll.nudge);
-    }
-
-    /// Closes an epoll on which others wait, and puts a new one in its place. Who waits stays in its
-    /// wait until something comes.
-    fn replace_set(&mut self, at: usize) {
-        let world = self.world;
-        let set = &world.sets[at];
-        let mut epoll = alone(&set.epoll);
-        set.closing.store(true, SeqCst);
-        self.status.now(Deed::CloseSet, epoll.fd);
-        // Who waits late must not meet another epoll under the number: nobody makes one, or the number
-        // stays taken by something else.
-        let buried = self.random.chance(50);
-        let numbers = if buried {
-            let stone = {
-                let _numbers = shared(&world.numbers);
-                calls::eventfd(1)
-            };
-            calls::dup2(stone, epoll.fd);
-            calls::dup2(stone, epoll.twin);
-            calls::close(stone);
-            None
-        } else {
-            let numbers = alone(&world.numbers);
-            calls::close(epoll.fd);
-            calls::close(epoll.twin);
-            Some(numbers)
-        };
-        self.nudge(&epoll);
-        self.status.now(Deed::AwaitUsers, epoll.fd);
-        let end = Instant::now() + world.options.patience;
-        while set.users.load(SeqCst) > 0 {
-            if Instant::now() > end {
-                world.fail("stuck", &format!("waits on a closed epoll are not woken: {epoll:?}"));
-            }
-            std::thread::sleep(Duration::from_micros(100));
-        }
-        drop(numbers);
-        let _numbers = shared(&world.numbers);
-        if buried {
-            calls::close(epoll.fd);
-            calls::close(epoll.twin);
-        }
-        calls::close(epoll.nudge);
-        self.status.now(Deed::Nothing, epoll.fd);
-        *epoll = self.new_epoll(at, epoll.life + 1);
-        set.closing.store(false, SeqCst);
-        world.counts.closed_sets.fetch_add(1, SeqCst);
     }
 }

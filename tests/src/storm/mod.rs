@@ -34,6 +34,7 @@ mod files;
 mod handling;
 mod lull;
 mod plan;
+mod sets;
 mod threads;
 mod waiting;
 mod world;

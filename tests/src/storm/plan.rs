@@ -84,6 +84,11 @@ impl Plan {
             length: 300 + random.below(1500),
         }
     }
+    /// Whether waits may end with EINTR. A child that ends while its parent blocks all signals, as
+    /// posix_spawn does, interrupts another thread, though SIGCHLD is ignored.
+    pub fn interrupts(&self) -> bool {
+        self.signals || self.children
+    }
 }
 
 fn role(random: &mut Random, levels: &[usize]) -> Role {

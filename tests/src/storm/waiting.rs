@@ -84,7 +84,7 @@ impl Me<'_> {
             0.. if got as usize > most => world.fail("answer", &format!("{got} events where {most} fit")),
             0.. => {}
             _ if gone && [EBADF, EINVAL].contains(&(-got as c_int)) => return None,
-            _ if -got as c_int == EINTR && world.plan.signals => return None,
+            _ if -got as c_int == EINTR && world.plan.interrupts() => return None,
             _ => world.fail("answer", &format!("{call:?} on fd {fd} gives errno {}: {wait:?}", -got)),
         }
         world.counts.events.fetch_add(got as u64, SeqCst);
@@ -118,7 +118,7 @@ impl Me<'_> {
                 world.fail("answer", &format!("a poll of {timeout} ms ended after {took:?}"))
             }
             0.. => {}
-            _ if -got as c_int == EINTR && world.plan.signals => return,
+            _ if -got as c_int == EINTR && world.plan.interrupts() => return,
             _ => world.fail("answer", &format!("poll gives errno {}", -got)),
         }
         for (set, pollfd) in sets.iter().zip(fds) {
@@ -142,7 +142,7 @@ impl Me<'_> {
                     }
                 }
                 // Interrupted.
-                None if self.world.plan.signals => {}
+                None if self.world.plan.interrupts() => {}
                 _ => return,
             }
             if !all && !self.world.pace.is_lull() {

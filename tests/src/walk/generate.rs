@@ -3,37 +3,14 @@
 //! A walk keeps a few descriptors of each sort alive, and does with them what programs do, most of the
 //! time sensibly. What no walk has stands in `world`.
 
+use crate::random::Random;
+
 use super::step::{Kind, Step, Work};
 use super::world::{World, ROOM};
 use libc::{
     EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT, EPOLLPRI,
     EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM,
 };
-
-/// splitmix64: a seed means the same walk for ever.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-}
 
 /// What is watched, by how often it is.
 const FILES: [Kind; 16] = [
@@ -197,7 +174,7 @@ impl Maker {
         if kind == Some(Kind::Epoll) && !self.outer_edges {
             events &= !(EPOLLET as u32);
         }
-        let data = self.random.next() >> self.random.below(64);
+        let data = self.random.number() >> self.random.below(64);
         // The text keeps 63 bits.
         Step::Ctl { ep, op, f, events, data: data >> 1 }
     }
