@@ -86,6 +86,13 @@ pub fn ioctl(fd: i32, request: u64, arg: usize) -> Result<i32, Errno> {
     call!(ioctl, fd, request, arg).map(|value| value as i32)
 }
 
+/// `isatty(3)`.
+pub fn is_terminal(fd: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid `termios`, which is larger than the kernel's.
+    let mut mode: libc::termios = unsafe { std::mem::zeroed() };
+    call!(ioctl, fd, libc::TCGETS, ptr::from_mut(&mut mode)).is_ok()
+}
+
 /// Whether the effective user is root.
 pub fn is_root() -> bool {
     call!(geteuid) == Ok(0)

@@ -80,6 +80,9 @@ fn note_file(fd: c_int, file: &File, way: Way, got: ssize_t, errno: c_int) {
     }
     if let Way::Out = way {
         device.written();
+        if device.is_terminal() && got > 0 && now & poll != 0 {
+            device.tell(file, EPOLLOUT);
+        }
     }
 }
 

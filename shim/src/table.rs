@@ -150,6 +150,9 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
         dashmap::Entry::Occupied(entry) => return Ok(entry.get().file.clone()),
         dashmap::Entry::Vacant(place) => {
             let device = KernelFile::new(&runtime::WATCH, fd, ownership);
+            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR {
+                device.look_for_terminal();
+            }
             let file = File::new(fd, Kind::Device(Box::new(device)));
             let entry = place.insert(Entry { file, identity });
             // Before the shard's lock is dropped, so that whoever finds the entry finds the flag.

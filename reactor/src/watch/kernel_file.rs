@@ -55,6 +55,7 @@ pub struct KernelFile {
     watch: &'static OnceCell<Watch>,
     fd: AtomicI32,
     wants_io: AtomicBool,
+    terminal: AtomicBool,
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU32,
@@ -78,6 +79,7 @@ impl KernelFile {
             watch,
             fd: AtomicI32::new(fd),
             wants_io: AtomicBool::new(false),
+            terminal: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU32::new(0),
             is_signalfd: AtomicBool::new(false),
@@ -125,6 +127,17 @@ impl KernelFile {
     /// The program read `amount` of what there was.
     pub fn took(&self, amount: u64) {
         self.for_entries(|poller, key| poller.took(key, amount));
+    }
+
+    /// It is a character device: a terminal tells its own side of each write.
+    /// Linux: `drivers/tty/tty_io.c:iterate_tty_write`.
+    pub fn look_for_terminal(&self) {
+        self.terminal.store(sys::is_terminal(self.fd()), Ordering::Relaxed);
+    }
+
+    /// Whether a write is a wakeup for room.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal.load(Ordering::Relaxed)
     }
 
     /// The program wrote: the file may be full now.
