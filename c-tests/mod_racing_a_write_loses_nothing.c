@@ -1,9 +1,9 @@
 // One thread switches an item's mask off and on with MOD while another writes:
-// data written at any moment is reported once the mask is on. 20,000 rounds.
+// data written at any moment is reported once the mask is on. 100,000 rounds.
 // Source: Linux: fs/eventpoll.c:ep_modify (smp_mb). Contract: 29
 #include "harness.h"
 
-enum { ROUNDS = 20000 };
+enum { ROUNDS = 100000 };
 static int s[2];
 static _Atomic int asked, done;
 
