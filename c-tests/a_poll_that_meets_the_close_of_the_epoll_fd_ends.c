@@ -4,7 +4,7 @@
 // Source: Linux: fs/select.c:do_pollfd (fdget). Contract: 28
 #include "harness.h"
 
-enum { ROUNDS = 1000 };
+enum { ROUNDS = 500 };
 static int epfd;
 static _Atomic int round_, polled;
 

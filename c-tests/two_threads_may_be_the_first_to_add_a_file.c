@@ -3,7 +3,7 @@
 // Source: Linux: fs/eventpoll.c:ep_insert. Contract: 11, 30
 #include "harness.h"
 
-enum { ROUNDS = 4000 };
+enum { ROUNDS = 1000 };
 static int set[2], s[2];
 static _Atomic int round_, added;
 
