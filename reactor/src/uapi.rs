@@ -52,8 +52,7 @@ pub const EP_MAX_EVENTS: i32 = i32::MAX / std::mem::size_of::<EpollEvent>() as i
 /// Every bit that poll(2) may report.
 pub const POLL_BITS: u32 = 0xffff & !EPOLLNVAL;
 /// What becoming readable can mean: data, a hang-up or an error (`si_band` tells no more).
-pub const READ_SIDE: u32 =
-    EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLMSG | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+pub const READ_SIDE: u32 = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// The ways in which a file comes to an end.
 pub const ENDS: u32 = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// What a signal for urgent data says.

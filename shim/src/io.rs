@@ -4,7 +4,7 @@
 //! - Files that are polled for an edge-triggered item: a read or write that used up what there was
 //!   makes the next readiness a new edge. Reads and writes of an eventfd are wakeups of it.
 //! - A read that sleeps on a watched socket keeps the kernel from signalling what ends the sleep.
-//! - Descriptors that come in by SCM_RIGHTS are shared with their sender.
+//! - A refused write of an edge-triggered TCP socket: there is no room, whatever the kernel forgets.
 //!
 //! Any other descriptor costs one load.
 
@@ -12,15 +12,15 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
-use libc::{c_int, c_uint, c_void, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
+use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
-use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, TRACKED};
+use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, ROOM, TRACKED};
 use crate::{context, runtime};
 
 #[derive(Clone, Copy)]
-enum Way {
+pub enum Way {
     In,
     Out,
 }
@@ -49,7 +49,7 @@ fn catch_up() {
 
 /// The program read or wrote a descriptor of interest.
 #[cold]
-fn note(fd: c_int, way: Way, got: ssize_t) {
+pub fn note(fd: c_int, way: Way, got: ssize_t) {
     let errno = errno();
     with_file(fd, |file| note_file(fd, file, way, got, errno));
 }
@@ -142,7 +142,7 @@ fn has_room(fd: c_int, way: Way) -> bool {
 
 /// Whether a read that is about to begin will sleep.
 #[cold]
-fn would_block(fd: c_int, way: Way) -> bool {
+pub fn would_block(fd: c_int, way: Way) -> bool {
     let Way::In = way else { return false };
     let mut now = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
     sys::ppoll(&mut now, Some(0), None) == Ok(0)
@@ -150,12 +150,45 @@ fn would_block(fd: c_int, way: Way) -> bool {
 
 /// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
 #[cold]
-fn note_blocked(fd: c_int) {
+pub fn note_blocked(fd: c_int) {
     with_file(fd, |file| tell(file, READ_SIDE));
 }
 
+/// Whether a write did not take all of what was to be written, for want of room.
+#[inline]
+pub fn was_refused(put: ssize_t, wanted: impl FnOnce() -> size_t) -> bool {
+    if put < 0 {
+        errno() == libc::EAGAIN
+    } else {
+        (put as size_t) < wanted()
+    }
+}
+
+/// How much a vector holds.
+///
+/// # Safety
+/// The program's own, that the kernel has just read.
+pub unsafe fn length(iov: *const iovec, count: c_int) -> size_t {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the caller's promise.
+    (0..count).map(|n| unsafe { (*iov.add(n)).iov_len }).sum()
+}
+
+/// A write was refused: the room that comes back is an edge, though the next write may make the kernel
+/// forget to signal it.
+#[cold]
+pub fn note_refused(fd: c_int) {
+    let errno = errno();
+    with_file(fd, |file| {
+        if let Some(device) = file.device_as::<KernelFile>() {
+            device.refused();
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
 /// Does something inside with the file behind a number, if it is tracked.
-fn with_file(fd: c_int, work: impl FnOnce(&File)) {
+pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
     guarded((), || {
         if runtime::is_vfork_child() {
             return;
@@ -167,65 +200,50 @@ fn with_file(fd: c_int, work: impl FnOnce(&File)) {
     });
 }
 
-macro_rules! write_call {
-    (fn $name:ident($buf:ident: $type:ty, $count:ident: $number:ty)) => {
-        $crate::interpose! {
-            /// Passed on to libc, and noted where it is of interest.
-            fn $name(fd: c_int, $buf: $type, $count: $number) -> ssize_t |real| {
-                let flags = table::flags(fd);
-                if flags & EPOLL != 0 {
-                    set_errno(Errno::EINVAL);
-                    return -1;
-                }
-                if flags & IO != 0 {
-                    // SAFETY: no destructor in this frame.
-                    unsafe { pthread_testcancel() };
-                    // SAFETY: libc's own function, with what the program called us with.
-                    if let Some(put) = at_once(fd, Way::Out, || unsafe { real()(fd, $buf, $count) }) {
-                        return put;
+macro_rules! write_calls {
+    ($(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $epoll:tt, $wanted:expr;)*) => {
+        $(
+            $crate::interpose! {
+                /// Passed on to libc, and noted where it is of interest.
+                fn $name($fd: c_int $(, $arg: $type)*) -> ssize_t |real| {
+                    let flags = table::flags($fd);
+                    if flags & EPOLL != 0 && $epoll {
+                        set_errno(Errno::EINVAL);
+                        return -1;
                     }
+                    if flags & IO != 0 {
+                        // SAFETY: no destructor in this frame.
+                        unsafe { pthread_testcancel() };
+                        // SAFETY: libc's own function, with what the program called us with.
+                        let call = || unsafe { real()($fd $(, $arg)*) };
+                        if let Some(put) = at_once($fd, Way::Out, call) {
+                            return put;
+                        }
+                    }
+                    // SAFETY: libc's own function; no destructor in this frame.
+                    let put = unsafe { real()($fd $(, $arg)*) };
+                    if flags & IO != 0 {
+                        note($fd, Way::Out, put);
+                    }
+                    if flags & ROOM != 0 && was_refused(put, || $wanted) {
+                        note_refused($fd);
+                    }
+                    put
                 }
-                // SAFETY: libc's own function; no destructor in this frame.
-                let put = unsafe { real()(fd, $buf, $count) };
-                if flags & IO != 0 {
-                    note(fd, Way::Out, put);
-                }
-                put
             }
-        }
+        )*
     };
 }
 
-write_call!(fn write(buf: *const c_void, count: size_t));
-write_call!(fn writev(iov: *const iovec, count: c_int));
-
-/// Has every descriptor in a message looked at.
-///
-/// # Safety
-/// The header and its control data are valid.
-unsafe fn for_descriptors(msg: *const msghdr, look: fn(c_int)) {
-    let errno = errno();
-    guarded((), || {
-        if runtime::is_vfork_child() {
-            return;
-        }
-        let _guard = context::enter();
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut cmsg = libc::CMSG_FIRSTHDR(msg);
-            while !cmsg.is_null() {
-                if (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS {
-                    let data = libc::CMSG_DATA(cmsg);
-                    let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(data as usize - cmsg as usize);
-                    for n in 0..bytes / size_of::<c_int>() {
-                        look(data.cast::<c_int>().add(n).read_unaligned());
-                    }
-                }
-                cmsg = libc::CMSG_NXTHDR(msg, cmsg);
-            }
-        }
-    });
-    set_errno(Errno::new(errno));
+// `true`: on an epoll descriptor it is EINVAL. A socket call is ENOTSOCK, as on the eventfd beneath.
+write_calls! {
+    fn write(fd, buf: *const c_void, count: size_t) true, count;
+    // SAFETY: the kernel has just read the vector.
+    fn writev(fd, iov: *const iovec, count: c_int) true, unsafe { length(iov, count) };
+    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) false, len;
+    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) false, len;
+    fn sendfile(out, file: c_int, offset: *mut off_t, count: size_t) true, count;
+    fn sendfile64(out, file: c_int, offset: *mut off_t, count: size_t) true, count;
 }
 
 macro_rules! transfer {
@@ -288,113 +306,6 @@ transfer! { In:
     fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
 }
 
-transfer! { Out:
-    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) -> ssize_t;
-    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) -> ssize_t;
-}
-
-crate::hook! {
-    unsafe fn eventfd(count: libc::c_uint, flags: c_int) -> c_int => hooked_eventfd {
-        let fd = crate::real_call!(eventfd(count, flags));
-        if fd >= 0 && !runtime::is_inert() {
-            table::made_eventfd(fd);
-        }
-        fd
-    }
-}
-
-redhook::hook! {
-    unsafe fn timerfd_settime(fd: c_int, flags: c_int, new: *const libc::itimerspec, old: *mut libc::itimerspec) -> c_int => hooked_settime {
-        let set = crate::real_call!(timerfd_settime(fd, flags, new, old));
-        if set == 0 && table::flags(fd) & IO != 0 {
-            // What had expired before is forgotten: the next time is an edge.
-            with_file(fd, |file| {
-                if let Some(device) = file.device_as::<KernelFile>() {
-                    device.drained(READ_SIDE);
-                }
-            });
-        }
-        set
-    }
-}
-
-crate::interpose! {
-    /// sendmsg(2).
-    fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t |real| {
-        // SAFETY: libc's own function; no destructor in this frame.
-        let put = unsafe { real()(fd, msg, flags) };
-        // SAFETY: on success the kernel has read the header.
-        unsafe {
-            if put >= 0 && (*msg).msg_controllen > 0 {
-                for_descriptors(msg, table::sent);
-            }
-        }
-        if table::flags(fd) & IO != 0 {
-            note(fd, Way::Out, put);
-        }
-        put
-    }
-}
-
-crate::interpose! {
-    /// recvmsg(2).
-    fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
-        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let got = unsafe { real()(fd, msg, flags) };
-        // SAFETY: on success the kernel has filled the header.
-        unsafe {
-            if got >= 0 && (*msg).msg_controllen > 0 {
-                for_descriptors(msg, table::received);
-            }
-        }
-        if blocks {
-            note_blocked(fd);
-        }
-        if table::flags(fd) & IO != 0 {
-            note(fd, Way::In, got);
-        }
-        got
-    }
-}
-
-crate::interpose! {
-    /// recvmmsg(2).
-    fn recvmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int |real| {
-        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let got = unsafe { real()(fd, msgs, count, flags, timeout) };
-        for n in 0..got.max(0) as usize {
-            // SAFETY: the kernel has filled as many headers as it says.
-            unsafe {
-                let msg = &(*msgs.add(n)).msg_hdr;
-                if msg.msg_controllen > 0 {
-                    for_descriptors(msg, table::received);
-                }
-            }
-        }
-        if blocks {
-            note_blocked(fd);
-        }
-        if table::flags(fd) & IO != 0 {
-            note(fd, Way::In, got as ssize_t);
-        }
-        got
-    }
-}
-
-crate::interpose! {
-    /// sendmmsg(2).
-    fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int |real| {
-        // SAFETY: libc's own function; no destructor in this frame.
-        let put = unsafe { real()(fd, msgs, count, flags) };
-        if table::flags(fd) & IO != 0 {
-            note(fd, Way::Out, put as ssize_t);
-        }
-        put
-    }
-}
-
 crate::interpose! {
     /// shutdown(2). The socket's own side is woken by it, without a signal.
     fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
@@ -412,23 +323,5 @@ crate::interpose! {
             with_file(fd, |file| if first { file.wake(0) } else { tell(file, 0) });
         }
         done
-    }
-}
-
-crate::interpose! {
-    /// eventfd_read(3), which reads past our read.
-    fn eventfd_read(fd: c_int, value: *mut libc::eventfd_t) -> c_int |_real| {
-        // SAFETY: `value` takes 8 bytes by its type.
-        let got = unsafe { read(fd, value.cast(), 8) };
-        if got == 8 { 0 } else { -1 }
-    }
-}
-
-crate::interpose! {
-    /// eventfd_write(3), which writes past our write.
-    fn eventfd_write(fd: c_int, value: libc::eventfd_t) -> c_int |_real| {
-        // SAFETY: `value` is 8 bytes by its type.
-        let put = unsafe { write(fd, std::ptr::from_ref(&value).cast(), 8) };
-        if put == 8 { 0 } else { -1 }
     }
 }

@@ -159,7 +159,7 @@ crate::hook! {
     }
 }
 
-crate::hook! {
+redhook::hook! {
     unsafe fn __libc_current_sigrtmax() -> c_int => hooked_sigrtmax {
         let real = crate::real_call!(__libc_current_sigrtmax());
         if runtime::uses_signals() && real == SIGNAL { real - 1 } else { real }

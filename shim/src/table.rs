@@ -1,17 +1,17 @@
 //! The descriptor table: which file is behind which number, as far as it concerns us.
 //!
-//! `flags` is one byte for each possible number, so that a number that does not concern us costs one
+//! `flags` is two bytes for each possible number, so that a number that does not concern us costs one
 //! load. The file behind a tracked number is in a map. A number is tracked from the first time it is
 //! added to a set, or duplicated, until it is closed by any road that we see.
 //!
 //! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, Ordering};
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use glasspoll_reactor::eventpoll::{release_file, Eventpoll};
-use glasspoll_reactor::file::{File, Kind};
+use glasspoll_reactor::file::{Device, File, Kind};
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
 use once_cell::sync::Lazy;
@@ -20,23 +20,26 @@ use crate::context;
 use crate::runtime;
 
 /// The map knows the file behind the number.
-pub const TRACKED: u8 = 1;
+pub const TRACKED: u16 = 1;
 /// It is an epoll descriptor of ours.
-pub const EPOLL: u8 = 2;
+pub const EPOLL: u16 = 2;
 /// It was there before us, or came from another process: its file is shared.
-pub const INHERITED: u8 = 4;
+pub const INHERITED: u16 = 4;
 /// It belongs to the shim and not to the program.
-pub const OURS: u8 = 8;
+pub const OURS: u16 = 8;
 /// The program's reads and writes on it are of interest.
-pub const IO: u8 = 16;
+pub const IO: u16 = 16;
 /// It is an eventfd: its reads and writes are wakeups.
-pub const EVENTFD: u8 = 32;
+pub const EVENTFD: u16 = 32;
 
 /// A socket without O_NONBLOCK: a read that sleeps on it hides a wakeup.
-pub const BLOCKING: u8 = 64;
+pub const BLOCKING: u16 = 64;
 
 /// The program is closing the number: it is not to be tracked anew before that is done.
-pub const CLOSING: u8 = 128;
+pub const CLOSING: u16 = 128;
+
+/// The program's refused writes on it are of interest.
+pub const ROOM: u16 = 256;
 
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
@@ -44,7 +47,7 @@ const NUMBERS: usize = 1 << 20;
 /// The highest number that is looked at for another number of an inherited file.
 const MOST_SIBLINGS: i32 = 1023;
 
-static FLAGS: [AtomicU8; NUMBERS] = [const { AtomicU8::new(0) }; NUMBERS];
+static FLAGS: [AtomicU16; NUMBERS] = [const { AtomicU16::new(0) }; NUMBERS];
 
 #[derive(Clone)]
 struct Entry {
@@ -62,23 +65,23 @@ static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 /// Whether there has been an epoll instance.
 static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
 
-fn slot(fd: i32) -> Option<&'static AtomicU8> {
+fn slot(fd: i32) -> Option<&'static AtomicU16> {
     FLAGS.get(usize::try_from(fd).ok()?)
 }
 
 /// What we know of a number.
 #[inline]
-pub fn flags(fd: i32) -> u8 {
+pub fn flags(fd: i32) -> u16 {
     slot(fd).map_or(0, |slot| slot.load(Ordering::Acquire))
 }
 
-fn set(fd: i32, bits: u8) {
+fn set(fd: i32, bits: u16) {
     if let Some(slot) = slot(fd) {
         slot.fetch_or(bits, Ordering::AcqRel);
     }
 }
 
-fn unset(fd: i32, bits: u8) {
+fn unset(fd: i32, bits: u16) {
     if let Some(slot) = slot(fd) {
         slot.fetch_and(!bits, Ordering::AcqRel);
     }
@@ -260,9 +263,16 @@ pub fn note_blocking(fd: i32) {
 
 /// Has the program's reads and writes on the file's numbers noted.
 pub fn note_io(device: &KernelFile) {
+    let io = if device.wants_io() { IO } else { 0 };
+    let room = if device.wants_refusals() { ROOM } else { 0 };
     let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
+    let own = device.pollfd().unwrap_or(-1);
+    // The number and the call that watches it: most files have no other.
+    if ENTRIES.get(&own).is_some_and(|entry| is_it(&entry.file) && entry.file.refs() <= 2) {
+        return set(own, io | room);
+    }
     for entry in ENTRIES.iter().filter(|entry| is_it(&entry.file)) {
-        set(*entry.key(), IO);
+        set(*entry.key(), io | room);
     }
 }
 
@@ -389,7 +399,7 @@ pub fn forget(fd: i32) {
             watch.take_in();
         }
     }
-    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING);
+    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING | ROOM);
     let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
     if file.put() {
         release_file(&file);

@@ -17,7 +17,7 @@ use crate::sys;
 use crate::uapi::*;
 use crate::watch::KernelFile;
 
-const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+pub(super) const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -144,6 +144,14 @@ impl Entry {
     pub(super) fn keep_news(&self, revents: i16) -> u32 {
         let found = revents as u16 as u32;
         self.file.device_as::<KernelFile>().map_or(found, |device| device.keep_news(found))
+    }
+
+    /// A write was refused: the room that comes back is new, and no signal need tell of it.
+    pub(super) fn refused(&mut self) {
+        if self.mode == Mode::Gaps && self.gaps.write && !self.queued && self.events & !EP_PRIVATE_BITS != 0 {
+            self.mask |= self.events & WRITE_BITS;
+            self.armed = self.mask != 0;
+        }
     }
 
     /// What to ask for, when all is looked at.

@@ -16,7 +16,7 @@ use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::entry::Gaps;
+use crate::watch::entry::{Gaps, WRITE_BITS};
 use crate::watch::nature::Nature;
 use crate::watch::poller::Poller;
 use crate::watch::Watch;
@@ -56,6 +56,7 @@ pub struct KernelFile {
     fd: AtomicI32,
     wants_io: AtomicBool,
     terminal: AtomicBool,
+    wants_refusals: AtomicBool,
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU32,
@@ -80,6 +81,7 @@ impl KernelFile {
             fd: AtomicI32::new(fd),
             wants_io: AtomicBool::new(false),
             terminal: AtomicBool::new(false),
+            wants_refusals: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU32::new(0),
             is_signalfd: AtomicBool::new(false),
@@ -111,6 +113,11 @@ impl KernelFile {
     /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
     pub fn wants_io(&self) -> bool {
         self.wants_io.load(Ordering::Relaxed)
+    }
+
+    /// Whether refused writes of the program are worth telling (`refused`).
+    pub fn wants_refusals(&self) -> bool {
+        self.wants_refusals.load(Ordering::Relaxed)
     }
 
     /// The program used up `bits`.
@@ -145,6 +152,11 @@ impl KernelFile {
         self.for_entries(|poller, key| poller.written(key));
     }
 
+    /// A write of the program was refused: it is full.
+    pub fn refused(&self) {
+        self.for_entries(|poller, key| poller.refused(key));
+    }
+
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
         let Some(watch) = self.watch.get() else { return };
         let mut rouse = false;
@@ -158,14 +170,17 @@ impl KernelFile {
 
     fn note_io(&self, state: &State, events: u32) {
         let edges = events & EPOLLET != 0 && state.source == Source::Poll;
-        let room = events & EPOLLET != 0 && events & EPOLLOUT != 0 && state.gaps.full;
-        if edges || room {
-            self.want_io();
+        let room = events & EPOLLET != 0 && events & WRITE_BITS != 0;
+        if edges || room && state.gaps.full {
+            self.want(&self.wants_io);
+        }
+        if room && state.gaps.write && !state.gaps.full {
+            self.want(&self.wants_refusals);
         }
     }
 
-    fn want_io(&self) {
-        if !self.wants_io.swap(true, Ordering::SeqCst) {
+    fn want(&self, what: &AtomicBool) {
+        if !what.swap(true, Ordering::SeqCst) {
             self.watch().host.wants_io(self);
         }
     }
@@ -280,7 +295,7 @@ impl KernelFile {
                 self.settle(key, Settled { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
-                self.want_io();
+                self.want(&self.wants_io);
             }
         }
     }

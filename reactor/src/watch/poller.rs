@@ -133,6 +133,11 @@ impl Poller {
         self.change_entry(key, |entry| entry.written |= entry.gaps.full)
     }
 
+    /// A write of the program was refused.
+    pub(super) fn refused(&self, key: u32) -> bool {
+        self.change_entry(key, Entry::refused)
+    }
+
     /// To be taken before what is to be slept on is put together.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)

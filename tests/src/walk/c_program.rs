@@ -153,9 +153,9 @@ int main(void)
 /// The program.
 pub fn c_program(walk: &[Step]) -> String {
     let mut out = HEAD.to_owned();
-    let terminals = walk.contains(&Step::Make(Kind::Pty));
+    let unsignalled = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
+    let look = if walk.iter().any(unsignalled) { " look();" } else { "" };
     for step in walk {
-        let look = if terminals { " look();" } else { "" };
         let _ = writeln!(out, "    {}{look}", statement(*step));
     }
     out.push_str("    unlink(touched);\n    rmdir(dir);\n    return 0;\n}\n");

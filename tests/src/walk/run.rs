@@ -20,12 +20,13 @@ struct Runner {
 /// Runs a walk; returns its log, one line for each step.
 pub fn run(steps: &[Step]) -> String {
     let mut runner = Runner { fds: Vec::new(), log: String::new(), files: Files::new() };
-    // A terminal hangs up with no signal.
-    let terminals = steps.contains(&Step::Make(Kind::Pty));
+    // A terminal hangs up with no signal, and room that comes back to a full file is signalled at times.
+    let unsignalled = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
+    let look = steps.iter().any(unsignalled);
     for (number, step) in steps.iter().enumerate() {
         let _ = write!(runner.log, "{number} {step}:");
         runner.step(*step);
-        if terminals {
+        if look {
             runner.look();
         }
         runner.log.push('\n');

@@ -1,0 +1,52 @@
+//! eventfd(2) and timerfd(2): making, setting, and the calls that go past read and write.
+
+use glasspoll_reactor::uapi::READ_SIDE;
+use glasspoll_reactor::watch::KernelFile;
+use libc::c_int;
+
+use crate::io::{read, with_file, write};
+use crate::runtime;
+use crate::table::{self, IO};
+
+crate::hook! {
+    unsafe fn eventfd(count: libc::c_uint, flags: c_int) -> c_int => hooked_eventfd {
+        let fd = crate::real_call!(eventfd(count, flags));
+        if fd >= 0 && !runtime::is_inert() {
+            table::made_eventfd(fd);
+        }
+        fd
+    }
+}
+
+crate::hook! {
+    unsafe fn timerfd_settime(fd: c_int, flags: c_int, new: *const libc::itimerspec, old: *mut libc::itimerspec) -> c_int => hooked_settime {
+        let set = crate::real_call!(timerfd_settime(fd, flags, new, old));
+        if set == 0 && table::flags(fd) & IO != 0 {
+            // What had expired before is forgotten: the next time is an edge.
+            with_file(fd, |file| {
+                if let Some(device) = file.device_as::<KernelFile>() {
+                    device.drained(READ_SIDE);
+                }
+            });
+        }
+        set
+    }
+}
+
+crate::interpose! {
+    /// eventfd_read(3), which reads past our read.
+    fn eventfd_read(fd: c_int, value: *mut libc::eventfd_t) -> c_int |_real| {
+        // SAFETY: `value` takes 8 bytes by its type.
+        let got = unsafe { read(fd, value.cast(), 8) };
+        if got == 8 { 0 } else { -1 }
+    }
+}
+
+crate::interpose! {
+    /// eventfd_write(3), which writes past our write.
+    fn eventfd_write(fd: c_int, value: libc::eventfd_t) -> c_int |_real| {
+        // SAFETY: `value` is 8 bytes by its type.
+        let put = unsafe { write(fd, std::ptr::from_ref(&value).cast(), 8) };
+        if put == 8 { 0 } else { -1 }
+    }
+}

@@ -1,0 +1,136 @@
+//! sendmsg(2), recvmsg(2) and their kin: reads and writes that may carry descriptors.
+//!
+//! What comes with a message is a file of this process's under another number, or shared with its sender.
+
+use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
+use syscalls::Errno;
+
+use crate::io::{length, note, note_blocked, note_refused, was_refused, would_block, Way};
+use crate::real::{errno, guarded, set_errno};
+use crate::table::{self, BLOCKING, IO, ROOM};
+use crate::{context, runtime};
+
+/// Has every descriptor in a message looked at.
+///
+/// # Safety
+/// The header and its control data are valid.
+unsafe fn for_descriptors(msg: *const msghdr, look: fn(c_int)) {
+    let errno = errno();
+    guarded((), || {
+        if runtime::is_vfork_child() {
+            return;
+        }
+        let _guard = context::enter();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut cmsg = libc::CMSG_FIRSTHDR(msg);
+            while !cmsg.is_null() {
+                if (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS {
+                    let data = libc::CMSG_DATA(cmsg);
+                    let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(data as usize - cmsg as usize);
+                    for n in 0..bytes / size_of::<c_int>() {
+                        look(data.cast::<c_int>().add(n).read_unaligned());
+                    }
+                }
+                cmsg = libc::CMSG_NXTHDR(msg, cmsg);
+            }
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
+crate::interpose! {
+    /// sendmsg(2).
+    fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let put = unsafe { real()(fd, msg, flags) };
+        // SAFETY: on success the kernel has read the header.
+        unsafe {
+            if put >= 0 && (*msg).msg_controllen > 0 {
+                for_descriptors(msg, table::sent);
+            }
+        }
+        let flags = table::flags(fd);
+        if flags & IO != 0 {
+            note(fd, Way::Out, put);
+        }
+        // SAFETY: as above; the header is read if the kernel could not take it all.
+        if flags & ROOM != 0 && was_refused(put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) }) {
+            note_refused(fd);
+        }
+        put
+    }
+}
+
+crate::interpose! {
+    /// recvmsg(2).
+    fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
+        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        // SAFETY: libc's own function; no destructor in this frame.
+        let got = unsafe { real()(fd, msg, flags) };
+        // SAFETY: on success the kernel has filled the header.
+        unsafe {
+            if got >= 0 && (*msg).msg_controllen > 0 {
+                for_descriptors(msg, table::received);
+            }
+        }
+        if blocks {
+            note_blocked(fd);
+        }
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::In, got);
+        }
+        got
+    }
+}
+
+crate::interpose! {
+    /// recvmmsg(2).
+    fn recvmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int |real| {
+        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        // SAFETY: libc's own function; no destructor in this frame.
+        let got = unsafe { real()(fd, msgs, count, flags, timeout) };
+        for n in 0..got.max(0) as usize {
+            // SAFETY: the kernel has filled as many headers as it says.
+            unsafe {
+                let msg = &(*msgs.add(n)).msg_hdr;
+                if msg.msg_controllen > 0 {
+                    for_descriptors(msg, table::received);
+                }
+            }
+        }
+        if blocks {
+            note_blocked(fd);
+        }
+        if table::flags(fd) & IO != 0 {
+            note(fd, Way::In, got as ssize_t);
+        }
+        got
+    }
+}
+
+crate::interpose! {
+    /// sendmmsg(2).
+    fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let put = unsafe { real()(fd, msgs, count, flags) };
+        for n in 0..put.max(0) as usize {
+            // SAFETY: the kernel has read as many headers as it says.
+            unsafe {
+                let msg = &(*msgs.add(n)).msg_hdr;
+                if msg.msg_controllen > 0 {
+                    for_descriptors(msg, table::sent);
+                }
+            }
+        }
+        let known = table::flags(fd);
+        if known & IO != 0 {
+            note(fd, Way::Out, put as ssize_t);
+        }
+        // The last of them may have been taken in part.
+        if known & ROOM != 0 && put != 0 {
+            note_refused(fd);
+        }
+        put
+    }
+}
