@@ -463,7 +463,10 @@ pub fn holds_back(signal: i32, mask: u64) -> bool {
         if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
             return false;
         }
-        if thread.held_back.swap(signal, Ordering::SeqCst) == 0 {
+        // Of signals that arrive at once the kernel lays the frames on each other, and the last one's
+        // trampoline runs first, with those before it blocked: the first one's knows the thread's mask.
+        let again = thread.held_back.swap(signal, Ordering::SeqCst) != 0;
+        if !again || mask != ALL_SIGNALS {
             thread.outer_mask.store(thread.own_mask.get().unwrap_or(mask), Ordering::SeqCst);
         }
         let waiter = thread.waiting.load(Ordering::SeqCst);
