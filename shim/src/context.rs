@@ -16,13 +16,18 @@
 //!
 //! Costs two stores and two loads, of which one store is a full fence.
 
+mod forking;
+mod waiting;
+
+pub use forking::{fork_begins, fork_done, go_outside_after_fork, only_thread, step_in, step_out};
+pub use waiting::{cancel, is_cancelled, outer_waiter, take_cancelled, waiter, ProgramHost, Waiting};
+
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
-use glasspoll_reactor::watch::{Host, KernelFile};
 
 use libc::c_int;
 use once_cell::sync::OnceCell;
@@ -314,144 +319,6 @@ static ALONE: RawLock = RawLock::new();
 /// That thread, for which the gate is open.
 static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
-///
-/// Preconditions: the thread is outside.
-pub fn fork_begins() {
-    ALONE.acquire();
-    THREAD.with(|thread| {
-        go_inside(thread);
-        ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
-    });
-    GATE.fetch_or(FORKING, Ordering::SeqCst);
-    loop {
-        // Held over the fork, so that no thread comes or goes meanwhile; let go between two looks, for
-        // a thread that is inside may need it.
-        THREADS.lock.acquire();
-        // SAFETY: we hold the lock.
-        let list = unsafe { &*THREADS.list.get() };
-        // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
-        let inside = |other: &&*const Thread| unsafe { &***other }.inside.load(Ordering::SeqCst) != 0;
-        let busy =
-            THREAD.with(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
-        if !busy {
-            return;
-        }
-        THREADS.lock.release();
-        let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
-    }
-}
-
-/// In a forked child: this thread is the only one.
-pub fn only_thread() {
-    THREAD.with(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
-}
-
-/// In the parent, and in the child, where this thread is the only one left.
-pub fn fork_done(child: bool) {
-    if child {
-        // SAFETY: we hold the lock.
-        let list = unsafe { &mut *THREADS.list.get() };
-        THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
-    }
-    fork_page::renew();
-    ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
-    THREADS.lock.release();
-    GATE.fetch_and(!FORKING, Ordering::SeqCst);
-    sys::futex_wake(&GATE, i32::MAX);
-    ALONE.release();
-}
-
-/// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
-/// let in before it, and one that comes now runs its handler.
-pub fn step_out() {
-    THREAD.with(go_outside);
-}
-
-/// The exec has failed.
-pub fn step_in() {
-    THREAD.with(go_inside);
-}
-
-/// Ends what `enter` began in the fork handler before.
-pub fn go_outside_after_fork() {
-    THREAD.with(go_outside);
-    let_signals_in();
-}
-
-/// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
-/// that interrupted a wait.
-pub fn waiter() -> Arc<Waiter> {
-    THREAD.with(|thread| {
-        if !thread.waiting.load(Ordering::Relaxed).is_null() {
-            return Waiter::new(&SLEEPERS);
-        }
-        let kept = thread.waiter.load(Ordering::Relaxed);
-        if kept.is_null() {
-            let new = Waiter::new(&SLEEPERS);
-            thread.waiter.store(Arc::into_raw(new.clone()).cast_mut(), Ordering::Relaxed);
-            return new;
-        }
-        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count.
-        unsafe {
-            Arc::increment_strong_count(kept);
-            Arc::from_raw(kept)
-        }
-    })
-}
-
-/// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left
-/// by siglongjmp from such a one.
-pub fn outer_waiter() -> Option<Arc<Waiter>> {
-    let waiter = THREAD.with(|thread| thread.waiting.load(Ordering::SeqCst));
-    if waiter.is_null() {
-        return None;
-    }
-    // SAFETY: the frame of that wait holds a count, whether it is still there or was jumped over.
-    unsafe {
-        Arc::increment_strong_count(waiter);
-        Some(Arc::from_raw(waiter))
-    }
-}
-
-/// While this lives, signals of the program and pthread_cancel end the thread's wait.
-pub struct Waiting {
-    outer: *mut Waiter,
-}
-
-impl Waiting {
-    /// `mask` is in force while the thread sleeps: a signal that it blocks does not end the wait.
-    pub fn new(waiter: &Arc<Waiter>, mask: Option<u64>) -> Self {
-        THREAD.with(|thread| {
-            thread.wait_mask.set(mask);
-            let outer = thread.waiting.swap(Arc::as_ptr(waiter).cast_mut(), Ordering::SeqCst);
-            let held_back = thread.held_back.load(Ordering::SeqCst);
-            if held_back != 0 && !blocks(mask, held_back) {
-                waiter.interrupt();
-            }
-            Self { outer }
-        })
-    }
-
-    /// The wait ends with EINTR: what ended it is to be handled under the wait's mask.
-    pub fn interrupted(&self) {
-        THREAD.with(|thread| {
-            if thread.held_back.load(Ordering::SeqCst) != 0 {
-                thread.ended_mask.set(thread.wait_mask.get());
-            }
-        });
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        THREAD.with(|thread| {
-            thread.waiting.store(self.outer, Ordering::SeqCst);
-            thread.wait_mask.set(None);
-        });
-    }
-}
-
 fn blocks(mask: Option<u64>, signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
@@ -481,69 +348,4 @@ pub fn holds_back(signal: i32, mask: u64) -> bool {
 /// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
 pub fn our_signal() {
     THREAD.with(|thread| thread.our_signal.store(true, Ordering::SeqCst));
-}
-
-/// Whether pthread_cancel was called for this thread, and `take_cancelled` not yet.
-pub fn is_cancelled() -> bool {
-    THREAD.with(|thread| thread.cancelled.load(Ordering::SeqCst))
-}
-
-/// Whether pthread_cancel ended this thread's wait.
-pub fn take_cancelled() -> bool {
-    THREAD.with(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
-}
-
-/// Ends the wait of `pthread`, which is to be cancelled.
-pub fn cancel(pthread: u64) {
-    THREADS.with(|list| {
-        for thread in list.iter() {
-            // SAFETY: a thread on the list is alive.
-            let thread = unsafe { &**thread };
-            if thread.pthread.get() == pthread {
-                thread.cancelled.store(true, Ordering::SeqCst);
-                let kept = thread.waiter.load(Ordering::SeqCst);
-                if !kept.is_null() && !thread.waiting.load(Ordering::SeqCst).is_null() {
-                    // SAFETY: a thread keeps this waiter until it leaves the list.
-                    unsafe { &*kept }.interrupt();
-                }
-            }
-        }
-    });
-}
-
-/// The program's thread as our `Host`: sleeping is outside.
-pub struct ProgramHost;
-
-impl Host for ProgramHost {
-    fn leave(&self) {
-        THREAD.with(go_outside);
-    }
-
-    fn take_mask(&self, mask: u64) {
-        THREAD.with(|thread| {
-            thread.own_mask.set(Some(sys::sigmask()));
-            sys::sigprocmask(libc::SIG_SETMASK, mask);
-        });
-    }
-
-    fn give_mask_back(&self) {
-        THREAD.with(|thread| {
-            let Some(own) = thread.own_mask.get() else { return };
-            let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
-            sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
-            thread.own_mask.set(None);
-        });
-    }
-
-    fn enter(&self) {
-        THREAD.with(go_inside);
-    }
-
-    fn wants_io(&self, device: &KernelFile) {
-        crate::table::note_io(device);
-    }
-
-    fn was_our_signal(&self) -> bool {
-        THREAD.with(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
-    }
 }

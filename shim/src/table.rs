@@ -6,6 +6,11 @@
 //!
 //! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
 
+mod inherited;
+
+use inherited::enter_siblings;
+pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
+
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, Ordering};
 use std::sync::Arc;
 
@@ -43,9 +48,6 @@ pub const ROOM: u16 = 256;
 
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
-
-/// The highest number that is looked at for another number of an inherited file.
-const MOST_SIBLINGS: i32 = 1023;
 
 static FLAGS: [AtomicU16; NUMBERS] = [const { AtomicU16::new(0) }; NUMBERS];
 
@@ -170,47 +172,6 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
         set(fd, BLOCKING);
     }
     Ok(file)
-}
-
-fn identity_of(fd: i32) -> Result<(u64, u64), Errno> {
-    sys::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino))
-}
-
-/// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
-fn enter_siblings(fd: i32, file: &Arc<File>, identity: (u64, u64)) {
-    let top = HIGHEST_INHERITED.load(Ordering::Relaxed).min(MOST_SIBLINGS);
-    for other in (0..=top).filter(|other| *other != fd) {
-        if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
-            continue;
-        }
-        if identity_of(other) == Ok(identity) && sys::is_same_file(fd, other) {
-            file.get();
-            ENTRIES.insert(other, Entry { file: file.clone(), identity });
-            set(other, TRACKED);
-        }
-    }
-}
-
-/// A number of this process was put into a message: it may come back under another number.
-pub fn sent(fd: i32) {
-    if flags(fd) & TRACKED == 0 {
-        let _ = track(fd);
-    }
-}
-
-/// A number came with a message, from another process or from this one.
-pub fn received(fd: i32) {
-    if flags(fd) & TRACKED != 0 {
-        // It was closed behind our back.
-        forget(fd);
-    }
-    let Ok(identity) = identity_of(fd) else { return };
-    let alike = ENTRIES.iter().filter(|entry| entry.identity == identity).map(|entry| *entry.key());
-    let alike: Vec<i32> = alike.collect();
-    match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
-        Some(other) => duplicated(other, fd),
-        None => inherited(fd),
-    }
 }
 
 /// The program made an eventfd.
@@ -451,58 +412,4 @@ pub fn ours() -> ([i32; MOST_OURS], usize) {
     }
     all[..count].sort_unstable();
     (all, count)
-}
-
-/// Whether the file behind an inherited number signals another process, by our signal.
-pub fn is_armed_elsewhere(fd: i32) -> bool {
-    let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
-    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(runtime::SIGNAL)
-}
-
-/// Another process has the file behind `fd`: it is to be polled.
-pub fn inherited(fd: i32) {
-    set(fd, INHERITED);
-    HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
-}
-
-/// Marks every open number as inherited: what is open now, another process may have as well.
-pub fn mark_inherited() {
-    if !mark_from_proc() {
-        mark_by_polling();
-    }
-}
-
-fn mark_from_proc() -> bool {
-    let Ok(dir) = sys::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY, 0) else { return false };
-    let mut buf = [0u8; 4096];
-    while let Ok(read @ 1..) = sys::getdents(dir, &mut buf) {
-        let mut at = 0;
-        // Linux: `struct linux_dirent64`: the record's length at 16, the name at 19.
-        while at + 19 < read {
-            let length = u16::from_ne_bytes([buf[at + 16], buf[at + 17]]) as usize;
-            let name = &buf[at + 19..at + length];
-            let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
-            let fd = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok());
-            if let Some(fd) = fd.filter(|fd| *fd != dir && flags(*fd) & OURS == 0) {
-                inherited(fd);
-            }
-            at += length.max(19);
-        }
-    }
-    let _ = sys::close(dir);
-    true
-}
-
-/// Without /proc: ppoll says of each number whether it is open.
-fn mark_by_polling() {
-    for start in (0..4096).step_by(512) {
-        let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
-        let mut fds: Vec<_> = (start..start + 512).map(number).collect();
-        if sys::ppoll(&mut fds, Some(0), None).is_err() {
-            return;
-        }
-        for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
-            inherited(pollfd.fd);
-        }
-    }
 }

@@ -1,0 +1,148 @@
+//! A thread that waits: its waiter, and what ends its wait from outside.
+
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::wait_queue::Waiter;
+use glasspoll_reactor::watch::{Host, KernelFile};
+
+use super::{blocks, go_inside, go_outside, ALL_SIGNALS, SLEEPERS, THREAD, THREADS};
+
+/// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
+/// that interrupted a wait.
+pub fn waiter() -> Arc<Waiter> {
+    THREAD.with(|thread| {
+        if !thread.waiting.load(Ordering::Relaxed).is_null() {
+            return Waiter::new(&SLEEPERS);
+        }
+        let kept = thread.waiter.load(Ordering::Relaxed);
+        if kept.is_null() {
+            let new = Waiter::new(&SLEEPERS);
+            thread.waiter.store(Arc::into_raw(new.clone()).cast_mut(), Ordering::Relaxed);
+            return new;
+        }
+        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count.
+        unsafe {
+            Arc::increment_strong_count(kept);
+            Arc::from_raw(kept)
+        }
+    })
+}
+
+/// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left
+/// by siglongjmp from such a one.
+pub fn outer_waiter() -> Option<Arc<Waiter>> {
+    let waiter = THREAD.with(|thread| thread.waiting.load(Ordering::SeqCst));
+    if waiter.is_null() {
+        return None;
+    }
+    // SAFETY: the frame of that wait holds a count, whether it is still there or was jumped over.
+    unsafe {
+        Arc::increment_strong_count(waiter);
+        Some(Arc::from_raw(waiter))
+    }
+}
+
+/// While this lives, signals of the program and pthread_cancel end the thread's wait.
+pub struct Waiting {
+    outer: *mut Waiter,
+}
+
+impl Waiting {
+    /// `mask` is in force while the thread sleeps: a signal that it blocks does not end the wait.
+    pub fn new(waiter: &Arc<Waiter>, mask: Option<u64>) -> Self {
+        THREAD.with(|thread| {
+            thread.wait_mask.set(mask);
+            let outer = thread.waiting.swap(Arc::as_ptr(waiter).cast_mut(), Ordering::SeqCst);
+            let held_back = thread.held_back.load(Ordering::SeqCst);
+            if held_back != 0 && !blocks(mask, held_back) {
+                waiter.interrupt();
+            }
+            Self { outer }
+        })
+    }
+
+    /// The wait ends with EINTR: what ended it is to be handled under the wait's mask.
+    pub fn interrupted(&self) {
+        THREAD.with(|thread| {
+            if thread.held_back.load(Ordering::SeqCst) != 0 {
+                thread.ended_mask.set(thread.wait_mask.get());
+            }
+        });
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        THREAD.with(|thread| {
+            thread.waiting.store(self.outer, Ordering::SeqCst);
+            thread.wait_mask.set(None);
+        });
+    }
+}
+
+/// Whether pthread_cancel was called for this thread, and `take_cancelled` not yet.
+pub fn is_cancelled() -> bool {
+    THREAD.with(|thread| thread.cancelled.load(Ordering::SeqCst))
+}
+
+/// Whether pthread_cancel ended this thread's wait.
+pub fn take_cancelled() -> bool {
+    THREAD.with(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
+}
+
+/// Ends the wait of `pthread`, which is to be cancelled.
+pub fn cancel(pthread: u64) {
+    THREADS.with(|list| {
+        for thread in list.iter() {
+            // SAFETY: a thread on the list is alive.
+            let thread = unsafe { &**thread };
+            if thread.pthread.get() == pthread {
+                thread.cancelled.store(true, Ordering::SeqCst);
+                let kept = thread.waiter.load(Ordering::SeqCst);
+                if !kept.is_null() && !thread.waiting.load(Ordering::SeqCst).is_null() {
+                    // SAFETY: a thread keeps this waiter until it leaves the list.
+                    unsafe { &*kept }.interrupt();
+                }
+            }
+        }
+    });
+}
+
+/// The program's thread as our `Host`: sleeping is outside.
+pub struct ProgramHost;
+
+impl Host for ProgramHost {
+    fn leave(&self) {
+        THREAD.with(go_outside);
+    }
+
+    fn take_mask(&self, mask: u64) {
+        THREAD.with(|thread| {
+            thread.own_mask.set(Some(sys::sigmask()));
+            sys::sigprocmask(libc::SIG_SETMASK, mask);
+        });
+    }
+
+    fn give_mask_back(&self) {
+        THREAD.with(|thread| {
+            let Some(own) = thread.own_mask.get() else { return };
+            let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
+            sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
+            thread.own_mask.set(None);
+        });
+    }
+
+    fn enter(&self) {
+        THREAD.with(go_inside);
+    }
+
+    fn wants_io(&self, device: &KernelFile) {
+        crate::table::note_io(device);
+    }
+
+    fn was_our_signal(&self) -> bool {
+        THREAD.with(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
+    }
+}
