@@ -12,6 +12,8 @@
 //!   a kernel thread.
 //! - Edges on terminals: they hang up with no signal, which nobody sees below an outer edge.
 //! - A timer set anew before it was read, below an outer edge: nobody looks at what is on a ready list.
+//! - Both ends of a file closed by one close_range: the kernel lets the last go first, and its end is seen
+//!   below an outer set.
 //! - A write to an eventfd, or the end of a timer, by a child: nobody here sees a second edge.
 
 use std::collections::BTreeMap;
@@ -213,6 +215,13 @@ impl World {
                 let anything_vague = self.vague || self.files.iter().any(|file| file.set);
                 let shut = file.kind == Kind::Tcp && file.shut;
                 !(seen_by_edge && file.is_vague(events) || outer_edge && anything_vague || edge && shut)
+            }
+            Step::CloseRange { first, last } => {
+                let (first, last) = (self.number(first), self.number(last));
+                let inside = |number: i32| (first..=last).contains(&number);
+                let files: Vec<usize> =
+                    self.open.iter().filter(|(n, _)| inside(**n)).map(|(_, f)| *f).collect();
+                !files.iter().any(|file| self.files[*file].peer.is_some_and(|peer| files.contains(&peer)))
             }
             Step::Fill { f } => self.kind(f) != Some(Kind::Pty),
             Step::Expire { f } => {
