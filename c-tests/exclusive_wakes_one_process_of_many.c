@@ -1,0 +1,45 @@
+// Several processes, each with a set of its own, watch one inherited socket
+// with EXCLUSIVE: the kernel wakes one of those that sleep. Preloaded each
+// process knows of itself alone, and all are woken.
+// Contract: 16
+#include "harness.h"
+
+enum { PROCESSES = 4 };
+
+// Waits once, and says by its status whether something came.
+static void watcher(int listener, int ready)
+{
+    int epfd = ep_new();
+    OK(ep_add(epfd, listener, EPOLLIN | EPOLLEXCLUSIVE));
+    put(ready, "r");
+    struct epoll_event ev;
+    _exit(epoll_wait(epfd, &ev, 1, 1500));
+}
+
+static void test(void)
+{
+    struct sockaddr_in at;
+    int listener = tcp_listener(&at), ready[2], status, woken = 0;
+    pid_t pid[PROCESSES];
+    char byte;
+    OK(pipe(ready));
+    for (int i = 0; i < PROCESSES; i++) {
+        pid[i] = fork_child();
+        if (pid[i] == 0)
+            watcher(listener, ready[1]);
+    }
+    for (int i = 0; i < PROCESSES; i++)
+        CHECK_EQ(read(ready[0], &byte, 1), 1);
+    for (int i = 0; i < PROCESSES; i++)
+        until_asleep(pid[i]);
+    int client = tcp_connect(&at);
+    for (int i = 0; i < PROCESSES; i++) {
+        CHECK_EQ(waitpid(pid[i], &status, 0), pid[i]);
+        CHECK(WIFEXITED(status));
+        woken += WEXITSTATUS(status);
+    }
+    CHECK_EQ(woken, preloaded() ? PROCESSES : 1);
+    OK(close(client));
+    OK(close(listener));
+    close_pair(ready);
+}
