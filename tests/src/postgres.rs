@@ -56,7 +56,7 @@ fn user() -> Option<(u32, u32)> {
 pub struct Cluster {
     mode: Mode,
     dir: PathBuf,
-    library: PathBuf,
+    preload: PathBuf,
     port: u16,
 }
 
@@ -70,7 +70,7 @@ impl Cluster {
         if let (true, Some((uid, gid))) = (is_root(), user()) {
             chown(dir, Some(uid), Some(gid)).expect("root may");
         }
-        let cluster = Cluster { mode, dir: dir.to_owned(), library, port };
+        let cluster = Cluster { mode, dir: dir.to_owned(), preload: library, port };
         let mut initdb = cluster.command("initdb");
         initdb.args([
             "--no-sync",
@@ -89,7 +89,7 @@ impl Cluster {
     fn command(&self, name: &str) -> Command {
         let mut command = seccomp::command(self.mode, program_path(name));
         if self.mode == Mode::Preloaded {
-            command.env("LD_PRELOAD", &self.library);
+            command.env("LD_PRELOAD", &self.preload);
         }
         if let (true, Some((uid, gid))) = (is_root(), user()) {
             command.uid(uid).gid(gid);
