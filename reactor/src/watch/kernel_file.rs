@@ -7,11 +7,13 @@
 //!
 //! A file is armed with its first item and stays so until its last item or descriptor goes.
 
+mod device;
+
+use device::NEWS;
 use once_cell::sync::OnceCell;
 
-use crate::epitem::NO_KEY;
 use crate::eventpoll::finish_scans;
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::file::{Device, File, Settled};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
@@ -332,103 +334,4 @@ impl KernelFile {
             trace::disarm(fd, "signal");
         }
     }
-}
-
-impl Device for KernelFile {
-    fn poll(&self, mask: u32) -> u32 {
-        let kept = if self.is_asked_once() { self.news.swap(0, Ordering::SeqCst) } else { 0 };
-        self.ask(mask) | kept & (mask | EPOLLERR)
-    }
-
-    fn pollfd(&self) -> Option<i32> {
-        (!self.is_asked_once()).then(|| self.fd())
-    }
-
-    fn depends_on_thread(&self) -> bool {
-        self.is_signalfd.load(Ordering::Relaxed)
-    }
-
-    fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
-        let mut state = self.state.lock();
-        state.items += 1;
-        if state.source == Source::Unknown {
-            if self.arm(&mut state, file) {
-                state.source = Source::Signal;
-                let nature = *self.nature.get_or_init(|| Nature::of(self.fd()));
-                state.gaps = nature.gaps();
-            } else {
-                state.source = Source::Poll;
-            }
-        } else if state.source == Source::Signal && state.armed_as.is_none() && !self.arm(&mut state, file) {
-            state.source = Source::Poll;
-        }
-        let (by_poll, gaps) = (state.source == Source::Poll, state.gaps);
-        self.note_io(&state, events);
-        if !by_poll && !gaps.any() {
-            return NO_KEY;
-        }
-        if by_poll {
-            trace::arm(self.fd(), "poll");
-            self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
-            self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
-        }
-        let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
-        self.keys.lock().push(key);
-        key
-    }
-
-    fn settle(&self, key: u32, settled: Settled) {
-        if key == NO_KEY {
-            return;
-        }
-        if settled.events & EPOLLET != 0 {
-            self.note_io(&self.state.lock(), settled.events);
-        }
-        // A read or write of the program and its telling are one to us as well.
-        let _pump = self.wants_io().then(|| self.watch().pump.lock());
-        if self.watch().poller.settle(key, settled) {
-            self.watch().rouse();
-        }
-    }
-
-    fn detach(&self, key: u32) {
-        if key != NO_KEY {
-            self.keys.lock().retain(|other| *other != key);
-            self.watch().poller.detach(key);
-        }
-        let mut state = self.state.lock();
-        state.items -= 1;
-        if state.items == 0 {
-            self.disarm(&mut state);
-        }
-    }
-
-    fn release(&self) {
-        let mut state = self.state.lock();
-        self.disarm(&mut state);
-        let by_poll = state.source == Source::Poll || state.gaps.any();
-        drop(state);
-        if by_poll && self.watch.get().is_some() {
-            // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
-            self.watch().quiesce();
-        }
-    }
-
-    fn hears_after_hangup(&self) -> bool {
-        self.nature().hears_after_hangup()
-    }
-}
-
-/// What a file says of a change.
-const NEWS: u32 = EPOLLPRI | EPOLLERR;
-
-/// A regular file that can be polled is one of /proc or the like.
-fn is_regular(fd: i32) -> bool {
-    sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
-}
-
-fn is_signalfd(fd: i32) -> bool {
-    let mut link = [0u8; 32];
-    let path = format!("/proc/self/fd/{fd}\0");
-    sys::readlink(path.as_bytes(), &mut link).is_ok() && link.starts_with(b"anon_inode:[signalfd]")
 }
