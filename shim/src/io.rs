@@ -17,7 +17,7 @@ use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, ROOM, TRACKED};
-use crate::{context, runtime};
+use crate::{context, runtime, user_memory};
 
 #[derive(Clone, Copy)]
 pub enum Way {
@@ -98,9 +98,14 @@ const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 /// A read or write of a descriptor of interest that will not sleep: the call and what it tells are one,
 /// for who asked between the two would take what is used up for new, or tell it a second time.
-/// None: it might sleep.
+/// None: it might sleep. `is_small`: it adds no more than 1 to an eventfd.
 #[cold]
-fn at_once(fd: c_int, way: Way, call: impl FnOnce() -> ssize_t) -> Option<ssize_t> {
+fn at_once(
+    fd: c_int,
+    way: Way,
+    is_small: impl FnOnce() -> bool,
+    call: impl FnOnce() -> ssize_t,
+) -> Option<ssize_t> {
     if runtime::is_vfork_child() {
         return None;
     }
@@ -109,7 +114,9 @@ fn at_once(fd: c_int, way: Way, call: impl FnOnce() -> ssize_t) -> Option<ssize_
         let _guard = context::enter()?;
         let watch = runtime::WATCH.get()?;
         let file = table::get(fd)?;
-        if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0 && !has_room(fd, way) {
+        if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
+            && !(has_room(fd, way) && is_small())
+        {
             return None;
         }
         // SAFETY: numbers; nothing may leave this frame by force.
@@ -132,12 +139,17 @@ fn at_once(fd: c_int, way: Way, call: impl FnOnce() -> ssize_t) -> Option<ssize_
     })
 }
 
-/// Whether a write to a blocking eventfd will not sleep. A read might in any case: what there is to read
-/// another may take first.
+/// Whether a write of 1 to a blocking eventfd will not sleep. More may not fit where 1 does; and a read might
+/// sleep in any case: what there is to read another may take first.
 fn has_room(fd: c_int, way: Way) -> bool {
     let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
     let is_eventfd = table::flags(fd) & EVENTFD != 0;
     is_eventfd && matches!(way, Way::Out) && sys::ppoll(&mut now, Some(0), None) == Ok(1)
+}
+
+/// Whether a write adds no more than 1 to an eventfd.
+fn adds_one(buf: *const c_void, count: size_t) -> bool {
+    count >= 8 && user_memory::read_u64(buf.cast()).is_ok_and(|value| value <= 1)
 }
 
 /// Whether a read that is about to begin will sleep.
@@ -161,6 +173,27 @@ pub fn was_refused(put: ssize_t, wanted: impl FnOnce() -> size_t) -> bool {
         errno() == libc::EAGAIN
     } else {
         (put as size_t) < wanted()
+    }
+}
+
+/// How much a sendfile of `count` that came to `put` was to write: no more than the file has.
+///
+/// # Safety
+/// The program's own pointer, that the kernel has just written to.
+unsafe fn to_the_end(file: c_int, offset: *const off_t, count: size_t, put: ssize_t) -> size_t {
+    if put as size_t == count {
+        return count;
+    }
+    let Ok(stat) = sys::fstat(file) else { return count };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return count;
+    }
+    // SAFETY: the caller's promise; lseek takes numbers.
+    let at = unsafe { offset.as_ref().copied().unwrap_or_else(|| libc::lseek(file, 0, libc::SEEK_CUR)) };
+    if at >= stat.st_size {
+        put as size_t
+    } else {
+        count
     }
 }
 
@@ -201,7 +234,7 @@ pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
 }
 
 macro_rules! write_calls {
-    ($(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $epoll:tt, $wanted:expr;)*) => {
+    ($(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $epoll:tt, $small:expr, |$put:ident| $wanted:expr;)*) => {
         $(
             $crate::interpose! {
                 /// Passed on to libc, and noted where it is of interest.
@@ -214,36 +247,41 @@ macro_rules! write_calls {
                     if flags & IO != 0 {
                         // SAFETY: no destructor in this frame.
                         unsafe { pthread_testcancel() };
+                        // Looked up out here: the loader may be waiting for one of our locks.
+                        let real = real();
                         // SAFETY: libc's own function, with what the program called us with.
-                        let call = || unsafe { real()($fd $(, $arg)*) };
-                        if let Some(put) = at_once($fd, Way::Out, call) {
+                        let call = || unsafe { real($fd $(, $arg)*) };
+                        if let Some(put) = at_once($fd, Way::Out, || $small, call) {
                             return put;
                         }
                     }
                     // SAFETY: libc's own function; no destructor in this frame.
-                    let put = unsafe { real()($fd $(, $arg)*) };
+                    let $put = unsafe { real()($fd $(, $arg)*) };
                     if flags & IO != 0 {
-                        note($fd, Way::Out, put);
+                        note($fd, Way::Out, $put);
                     }
-                    if flags & ROOM != 0 && was_refused(put, || $wanted) {
+                    if flags & ROOM != 0 && was_refused($put, || $wanted) {
                         note_refused($fd);
                     }
-                    put
+                    $put
                 }
             }
         )*
     };
 }
 
-// `true`: on an epoll descriptor it is EINVAL. A socket call is ENOTSOCK, as on the eventfd beneath.
+// `true`: on an epoll descriptor it is EINVAL. A socket call is ENOTSOCK, as on the eventfd beneath. Then
+// whether it adds no more than 1 to an eventfd, and how much it was to write.
 write_calls! {
-    fn write(fd, buf: *const c_void, count: size_t) true, count;
+    fn write(fd, buf: *const c_void, count: size_t) true, adds_one(buf, count), |_put| count;
     // SAFETY: the kernel has just read the vector.
-    fn writev(fd, iov: *const iovec, count: c_int) true, unsafe { length(iov, count) };
-    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) false, len;
-    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) false, len;
-    fn sendfile(out, file: c_int, offset: *mut off_t, count: size_t) true, count;
-    fn sendfile64(out, file: c_int, offset: *mut off_t, count: size_t) true, count;
+    fn writev(fd, iov: *const iovec, count: c_int) true, false, |_put| unsafe { length(iov, count) };
+    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) false, false, |_put| len;
+    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) false, false, |_put| len;
+    // SAFETY: the kernel has just written the offset.
+    fn sendfile(out, file: c_int, offset: *mut off_t, count: size_t) true, false, |put| unsafe { to_the_end(file, offset, count, put) };
+    // SAFETY: as above.
+    fn sendfile64(out, file: c_int, offset: *mut off_t, count: size_t) true, false, |put| unsafe { to_the_end(file, offset, count, put) };
 }
 
 macro_rules! transfer {
@@ -264,9 +302,11 @@ macro_rules! transfer {
                     if flags & IO != 0 {
                         // SAFETY: no destructor in this frame.
                         unsafe { pthread_testcancel() };
+                        // As above.
+                        let real = real();
                         // SAFETY: libc's own function, with what the program called us with.
-                        let call = || unsafe { real()($fd $(, $arg)*) } as ssize_t;
-                        if let Some(got) = at_once($fd, Way::$way, call) {
+                        let call = || unsafe { real($fd $(, $arg)*) } as ssize_t;
+                        if let Some(got) = at_once($fd, Way::$way, || false, call) {
                             return got as $ret;
                         }
                     }

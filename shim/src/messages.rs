@@ -109,6 +109,25 @@ crate::interpose! {
     }
 }
 
+/// Linux: `include/uapi/linux/uio.h`: of more messages than this the rest is not looked at.
+const UIO_MAXIOV: c_uint = 1024;
+
+/// Whether a sendmmsg ended for want of room: before all were taken, or in the middle of the last.
+///
+/// # Safety
+/// The kernel has read as many headers as it says.
+unsafe fn last_was_refused(msgs: *const mmsghdr, count: c_uint, put: c_int) -> bool {
+    was_refused(put as ssize_t, || {
+        let Some(last) = put.checked_sub(1).filter(|last| *last >= 0) else { return 0 };
+        // SAFETY: the caller's promise.
+        let taken_whole = unsafe {
+            let last = &*msgs.add(last as usize);
+            last.msg_len as usize >= length(last.msg_hdr.msg_iov, last.msg_hdr.msg_iovlen as c_int)
+        };
+        count.min(UIO_MAXIOV) as usize + usize::from(!taken_whole)
+    })
+}
+
 crate::interpose! {
     /// sendmmsg(2).
     fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int |real| {
@@ -127,8 +146,9 @@ crate::interpose! {
         if known & IO != 0 {
             note(fd, Way::Out, put as ssize_t);
         }
-        // The last of them may have been taken in part.
-        if known & ROOM != 0 && put != 0 {
+        // SAFETY: as above.
+        let refused = known & ROOM != 0 && unsafe { last_was_refused(msgs, count, put) };
+        if refused {
             note_refused(fd);
         }
         put

@@ -46,6 +46,9 @@ pub const CLOSING: u16 = 128;
 /// The program's refused writes on it are of interest.
 pub const ROOM: u16 = 256;
 
+/// The file behind it has, or had, more than one number.
+pub const MANY: u16 = 512;
+
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
 const NUMBERS: usize = 1 << 20;
 
@@ -228,9 +231,12 @@ pub fn note_io(device: &KernelFile) {
     let room = if device.wants_refusals() { ROOM } else { 0 };
     let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
     let own = device.pollfd().unwrap_or(-1);
-    // The number and the call that watches it: most files have no other.
-    if ENTRIES.get(&own).is_some_and(|entry| is_it(&entry.file) && entry.file.refs() <= 2) {
-        return set(own, io | room);
+    if ENTRIES.get(&own).is_some_and(|entry| is_it(&entry.file)) {
+        set(own, io | room);
+        // Looked at after that: a dup that goes on meanwhile either finds what was set, or is found here.
+        if flags(own) & MANY == 0 {
+            return;
+        }
     }
     for entry in ENTRIES.iter().filter(|entry| is_it(&entry.file)) {
         set(*entry.key(), io | room);
@@ -251,6 +257,7 @@ pub fn duplicated(old: i32, new: i32) {
     let Ok(file) = track(old) else { return };
     let Some(identity) = ENTRIES.get(&old).map(|entry| entry.identity) else { return };
     file.get();
+    set(old, MANY);
     ENTRIES.insert(new, Entry { file, identity });
     set(new, flags(old) & !(OURS | CLOSING));
 }
@@ -360,7 +367,7 @@ pub fn forget(fd: i32) {
             watch.take_in();
         }
     }
-    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING | ROOM);
+    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING | ROOM | MANY);
     let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
     if file.put() {
         release_file(&file);

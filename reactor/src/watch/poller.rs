@@ -6,6 +6,8 @@
 //!
 //! Locks: `set`, at the end of the third level; no callback is called under it.
 
+use std::collections::BTreeMap;
+
 use libc::pollfd;
 use slab::Slab;
 
@@ -209,15 +211,12 @@ impl Poller {
 
 /// Of one file, the newest item is told first, and those that are exclusive last, the oldest first.
 fn like_a_wait_queue(fired: &mut [Fired]) {
-    let mut rest = fired;
-    while let Some(file) = rest.first().map(|fired| fired.file) {
-        rest.sort_by_key(|fired| fired.file != file);
-        let same = rest.iter().take_while(|fired| fired.file == file).count();
-        let (of_file, others) = rest.split_at_mut(same);
-        of_file.sort_by_key(|fired| {
-            let serial = fired.item.serial;
-            (fired.exclusive, if fired.exclusive { serial } else { u64::MAX - serial })
-        });
-        rest = others;
+    let mut first = BTreeMap::new();
+    for (at, fired) in fired.iter().enumerate() {
+        first.entry(fired.file).or_insert(at);
     }
+    fired.sort_by_key(|fired| {
+        let serial = fired.item.serial;
+        (first[&fired.file], fired.exclusive, if fired.exclusive { serial } else { u64::MAX - serial })
+    });
 }
