@@ -19,19 +19,23 @@ struct Kicks {
     idle: Vec<Kick>,
 }
 
+/// How many are made: as many as can be kept from the program's closes, beside our other descriptors.
+const MOST: usize = table::MOST_OURS - 16;
+
 static KICKS: Mutex<Kicks> = Mutex::new(Kicks { all: Vec::new(), idle: Vec::new() });
 
 /// One for the calling thread. Where no number is free it stays negative, and kicks nobody.
 pub fn take() -> Kick {
-    let kick = {
+    let (kick, count) = {
         let mut kicks = KICKS.lock();
-        kicks.idle.pop().unwrap_or_else(|| {
+        let kick = kicks.idle.pop().unwrap_or_else(|| {
             let new: Kick = Box::leak(Box::new(AtomicI32::new(-1)));
             kicks.all.push(new);
             new
-        })
+        });
+        (kick, kicks.all.len())
     };
-    if kick.load(Ordering::SeqCst) < 0 {
+    if kick.load(Ordering::SeqCst) < 0 && count <= MOST {
         let made = sys::with_raised_limit(|| {
             sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
         });

@@ -406,7 +406,7 @@ pub fn files() -> Vec<(i32, Arc<File>)> {
 }
 
 /// The most numbers of the shim's that are kept from the program's closes by range.
-pub const MOST_OURS: usize = 64;
+pub const MOST_OURS: usize = 1024;
 
 /// The numbers of the shim, in order, and how many.
 pub fn ours() -> ([i32; MOST_OURS], usize) {
