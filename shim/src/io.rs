@@ -87,14 +87,14 @@ fn note_file(fd: c_int, file: &File, way: Way, got: ssize_t, errno: c_int) {
 }
 
 extern "C" {
-    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+    pub fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
 }
 
 extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
+pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 /// A read or write of a descriptor of interest that will not sleep: the call and what it tells are one,
 /// for who asked between the two would take what is used up for new, or tell it a second time.

@@ -5,8 +5,9 @@ use libc::{c_int, c_long, epoll_event};
 use syscalls::{Errno, Sysno};
 
 use crate::epoll::{self, Outcome};
+use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, poll_calls};
+use crate::{descriptors, io, io_uring, poll_calls, table};
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -79,6 +80,17 @@ fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
     Some(outcome)
 }
 
+/// A system call is no cancellation point, though the function of its name is one.
+fn uncancelled(call: impl FnOnce() -> c_long) -> c_long {
+    let mut before = 0;
+    // SAFETY: a valid pointer, and the state that was there before.
+    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
+    let result = call();
+    // SAFETY: as above.
+    unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+    result
+}
+
 /// syscall(2). Variadic in C; all six arguments are taken, whether given or not.
 ///
 /// # Safety
@@ -98,8 +110,12 @@ pub unsafe extern "C-unwind" fn syscall(
     let fd = a as c_int;
     match nr {
         libc::SYS_futex => to_kernel(nr as usize, args),
+        // Of no interest.
+        libc::SYS_close | libc::SYS_read | libc::SYS_write if table::flags(fd) == 0 => {
+            to_kernel(nr as usize, args)
+        }
         // SAFETY: as the functions of those names, here and below.
-        libc::SYS_close => c_long::from(unsafe { descriptors::close(fd) }),
+        libc::SYS_close => uncancelled(|| c_long::from(unsafe { descriptors::close(fd) })),
         libc::SYS_close_range => {
             // SAFETY: as above.
             c_long::from(unsafe { descriptors::close_range(a as u32, b as u32, c as c_int) })
@@ -112,9 +128,9 @@ pub unsafe extern "C-unwind" fn syscall(
         // SAFETY: as above.
         libc::SYS_dup3 => c_long::from(unsafe { descriptors::hooked_dup3(fd, b as c_int, c as c_int) }),
         // SAFETY: as above.
-        libc::SYS_read => unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long },
+        libc::SYS_read => uncancelled(|| unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long }),
         // SAFETY: as above.
-        libc::SYS_write => unsafe { io::write(fd, b as *const libc::c_void, c) as c_long },
+        libc::SYS_write => uncancelled(|| unsafe { io::write(fd, b as *const libc::c_void, c) as c_long }),
         libc::SYS_io_uring_setup => {
             let ring = to_kernel(nr as usize, args);
             // SAFETY: what the kernel was given and has filled in.
