@@ -12,8 +12,15 @@ use crate::real::{answer, guarded};
 use crate::signals::Masked;
 use crate::{cancel, polling, signals, table, user_memory};
 
+/// The program's list: no reference, for it may lie in memory that another thread changes.
+#[derive(Clone, Copy)]
+struct List {
+    fds: *mut pollfd,
+    count: usize,
+}
+
 /// The program's list, if it is sane enough to be looked at and concerns us.
-fn concerned<'a>(fds: *mut pollfd, count: nfds_t) -> Option<&'a mut [pollfd]> {
+fn concerned(fds: *mut pollfd, count: nfds_t) -> Option<List> {
     let count = usize::try_from(count).ok().filter(|count| *count <= 1 << 20)?;
     if fds.is_null() || count == 0 || !table::any_epoll() {
         return None;
@@ -23,8 +30,32 @@ fn concerned<'a>(fds: *mut pollfd, count: nfds_t) -> Option<&'a mut [pollfd]> {
         user_memory::read_u64(page as *const u64).ok()?;
     }
     // SAFETY: poll(2)'s contract, and every page was found readable.
-    let fds = unsafe { std::slice::from_raw_parts_mut(fds, count) };
-    polling::concerns_us(fds).then_some(fds)
+    let concerns = polling::concerns_us(unsafe { std::slice::from_raw_parts(fds, count) });
+    concerns.then_some(List { fds, count })
+}
+
+/// Waits on a copy of the program's list, and stores what was found. As in the kernel, that the list cannot
+/// be written matters only then. Linux: `fs/select.c:do_sys_poll`.
+fn poll_list(list: List, ns: Option<u64>, mask: Option<u64>) -> Result<c_int, Errno> {
+    // The heap is only used inside: the copy goes before the guard does.
+    let _guard = crate::context::enter();
+    // SAFETY: every page was found readable.
+    let mut copy: Vec<pollfd> =
+        (0..list.count).map(|n| unsafe { list.fds.add(n).read_unaligned() }).collect();
+    let ready = polling::poll(&mut copy, ns, mask)?;
+    let mut writable = None;
+    for (n, found) in copy.iter().enumerate() {
+        let both = u32::from(found.events as u16) | u32::from(found.revents as u16) << 16;
+        let at = list.fds.wrapping_add(n) as usize + std::mem::offset_of!(pollfd, events);
+        if writable == Some(at >> 12) {
+            // SAFETY: in a page that was written to in this call.
+            unsafe { (at as *mut u32).write_unaligned(both) };
+        } else {
+            user_memory::write_u32(at, both)?;
+            writable = Some(at >> 12);
+        }
+    }
+    Ok(ready)
 }
 
 fn mask_of(sigmask: *const sigset_t) -> Result<Option<u64>, Errno> {
@@ -43,7 +74,7 @@ crate::interpose! {
             Some(fds) => {
                 let ns = u64::try_from(timeout).ok().map(|ms| ms * 1_000_000);
                 // SAFETY: no destructor in this frame.
-                answer(unsafe { waits(ns, &mut |left| polling::poll(fds, left, None)) })
+                answer(unsafe { waits(ns, &mut |left| poll_list(fds, left, None)) })
             }
         }
     }
@@ -69,7 +100,7 @@ crate::interpose! {
             Some(fds) => match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
                 Err(errno) => answer(Err(errno)),
                 // SAFETY: as above.
-                Ok((ns, mask)) => answer(unsafe { waits(ns, &mut |left| polling::poll(fds, left, mask)) }),
+                Ok((ns, mask)) => answer(unsafe { waits(ns, &mut |left| poll_list(fds, left, mask)) }),
             },
         }
     }
@@ -171,6 +202,19 @@ fn time_left(ns: u64, start: u64) -> [u64; 2] {
     [left / NSEC_PER_SEC, left % NSEC_PER_SEC]
 }
 
+fn time_given(timeout: *mut timeval) -> Result<Option<u64>, Errno> {
+    if timeout.is_null() {
+        return Ok(None);
+    }
+    let [sec, usec] = read_pair(timeout as usize)?;
+    nanoseconds(&timeval { tv_sec: sec as _, tv_usec: usec as _ }).map(Some)
+}
+
+fn give_back_time(timeout: *mut timeval, ns: u64, start: u64) {
+    let [sec, nsec] = time_left(ns, start);
+    write_pair(timeout.cast(), [sec, nsec / 1000]);
+}
+
 crate::interpose! {
     /// select(2).
     fn select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int |real| {
@@ -179,19 +223,15 @@ crate::interpose! {
             // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(count, read, write, except, timeout) };
         }
-        // SAFETY: select(2)'s contract.
-        let given = unsafe { timeout.as_mut() };
-        let ns = match given.as_ref().map(|timeout| nanoseconds(timeout)).transpose() {
+        let ns = match guarded(Err(Errno::EFAULT), || time_given(timeout)) {
             Ok(ns) => ns,
             Err(errno) => return answer(Err(errno)),
         };
         let start = sys::now();
         // SAFETY: as above.
         let result = unsafe { waits(ns, &mut |left| select_by_poll(count, sets, left, None)) };
-        if let (Some(timeout), Some(ns)) = (given, ns) {
-            let [sec, nsec] = time_left(ns, start);
-            timeout.tv_sec = sec as _;
-            timeout.tv_usec = (nsec / 1000) as _;
+        if let Some(ns) = ns {
+            guarded((), || give_back_time(timeout, ns, start));
         }
         answer(result)
     }
@@ -238,11 +278,11 @@ pub fn raw(nr: Sysno, args: [usize; 6]) -> Option<Result<c_int, Errno>> {
         Sysno::poll => {
             let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
             let ns = u64::try_from(args[2] as c_int).ok().map(|ms| ms * 1_000_000);
-            Some(polling::poll(fds, ns, None))
+            Some(poll_list(fds, ns, None))
         }
         Sysno::ppoll => {
             let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
-            let wait = |ns, mask| polling::poll(fds, ns, mask);
+            let wait = |ns, mask| poll_list(fds, ns, mask);
             Some(raw_wait(args[2] as *mut timespec, [args[3], args[4]], wait))
         }
         #[cfg(target_arch = "x86_64")]
@@ -299,14 +339,11 @@ fn raw_wait(
 
 #[cfg(target_arch = "x86_64")]
 fn raw_select(count: c_int, sets: Sets, timeout: *mut timeval) -> Result<c_int, Errno> {
+    let ns = time_given(timeout)?;
     let start = sys::now();
-    if timeout.is_null() {
-        return select_by_poll(count, sets, None, None);
+    let result = select_by_poll(count, sets, ns, None);
+    if let Some(ns) = ns {
+        give_back_time(timeout, ns, start);
     }
-    let [sec, usec] = read_pair(timeout as usize)?;
-    let ns = nanoseconds(&timeval { tv_sec: sec as _, tv_usec: usec as _ })?;
-    let result = select_by_poll(count, sets, Some(ns), None);
-    let [sec, nsec] = time_left(ns, start);
-    write_pair(timeout.cast(), [sec, nsec / 1000]);
     result
 }
