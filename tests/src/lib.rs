@@ -25,10 +25,12 @@
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
 //! | [`random`] | seeded random numbers |
+//! | [`bench`] | speed beside the kernel's epoll |
 //!
 //! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
 //! that only make sense preloaded run anyway.
 
+pub mod bench;
 pub mod cpython;
 pub mod curl;
 pub mod flow;

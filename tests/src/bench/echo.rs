@@ -1,0 +1,97 @@
+//! An echo server as C programs are: plain calls of libc, one thread for each epoll set.
+
+use super::net::check;
+use super::system::allow_descriptors;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
+use std::thread;
+
+/// More than any load opens.
+const DESCRIPTORS: u64 = 20_000;
+const BATCH: usize = 256;
+
+/// What a server does.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Edge-triggered, and reads until there is no more; else level-triggered, one read for each event.
+    pub edge: bool,
+    /// How many threads serve, each with a set of its own. The first accepts for all, in turn.
+    pub loops: usize,
+}
+
+/// Serves on `port` for ever.
+pub fn serve(port: u16, style: Style) -> ! {
+    allow_descriptors(DESCRIPTORS);
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let listener = listener.into_raw_fd();
+    // SAFETY: listen anew, with a longer queue.
+    check(unsafe { libc::listen(listener, 4096) }).expect("a socket");
+    let sets: Vec<i32> = (0..style.loops)
+        // SAFETY: epoll_create1 takes a number.
+        .map(|_| check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).expect("an epoll set"))
+        .collect();
+    add(sets[0], listener, style);
+    for set in sets[1..].iter().copied() {
+        let none = [];
+        thread::spawn(move || run(set, -1, &none, style));
+    }
+    run(sets[0], listener, &sets, style)
+}
+
+fn add(set: i32, fd: i32, style: Style) {
+    let edge = if style.edge { libc::EPOLLET } else { 0 };
+    let mut event = libc::epoll_event { events: (libc::EPOLLIN | edge) as u32, u64: fd as u64 };
+    // SAFETY: the event is a local.
+    check(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_ADD, fd, &mut event) })
+        .expect("a descriptor in the set");
+}
+
+fn run(set: i32, listener: i32, sets: &[i32], style: Style) -> ! {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+    let mut accepted = 0;
+    loop {
+        // SAFETY: the array holds as many events as said.
+        let count = unsafe { libc::epoll_wait(set, events.as_mut_ptr(), BATCH as i32, -1) };
+        for event in &events[..check(count).expect("a wait") as usize] {
+            match event.u64 as i32 {
+                fd if fd == listener => accept_all(listener, sets, &mut accepted, style),
+                fd => echo(fd, style.edge),
+            }
+        }
+    }
+}
+
+fn accept_all(listener: i32, sets: &[i32], accepted: &mut usize, style: Style) {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    loop {
+        // SAFETY: null pointers ask for no address.
+        let fd = unsafe { libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+        if fd < 0 {
+            return;
+        }
+        add(sets[*accepted % sets.len()], fd, style);
+        *accepted += 1;
+    }
+}
+
+fn echo(fd: i32, until_empty: bool) {
+    let mut buffer = [0u8; 4096];
+    loop {
+        // SAFETY: the buffer is as long as said.
+        let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+        if got < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock {
+            return;
+        }
+        // SAFETY: `got` bytes of the buffer were read; answers are short, and fit the socket's buffer.
+        if got <= 0 || unsafe { libc::write(fd, buffer.as_ptr().cast(), got as usize) } != got {
+            // SAFETY: the descriptor is this connection's, and not used again.
+            unsafe { libc::close(fd) };
+            return;
+        }
+        if !until_empty {
+            return;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A figure, and how it is judged.
+
+use std::fmt;
+
+/// How glasspoll's value is set against the kernel's.
+#[derive(Clone, Copy, Debug)]
+pub enum Judge {
+    /// More is better: glasspoll's is at least this share of the kernel's.
+    Rate(f64),
+    /// More is better, and shown for its own sake.
+    RateShown,
+    /// Less is better: glasspoll's is at most this share of the kernel's.
+    Latency(f64),
+    /// Less is better: glasspoll is at least so many times as fast.
+    Speed(f64),
+    /// Less is better: glasspoll adds this at most.
+    Added(f64),
+}
+
+/// One number that a row gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    /// What, beside the row's name; may be empty.
+    pub name: &'static str,
+    /// Of the values.
+    pub unit: &'static str,
+    /// What is asked of it.
+    pub judge: Judge,
+}
+
+/// Whether a figure is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Met,
+    /// It is by less than the noise of a measurement, 2%.
+    AtTheBar,
+    /// It is not.
+    Missed,
+    /// Nothing is asked.
+    NoBar,
+}
+
+const NOISE: f64 = 0.02;
+
+impl Judge {
+    /// Whether more is better.
+    pub fn more_is_better(self) -> bool {
+        matches!(self, Judge::Rate(_) | Judge::RateShown)
+    }
+
+    /// The number that is held against the bar.
+    pub fn ratio(self, kernel: f64, glasspoll: f64) -> f64 {
+        match self {
+            Judge::Rate(_) | Judge::RateShown | Judge::Latency(_) => glasspoll / kernel,
+            Judge::Speed(_) => kernel / glasspoll,
+            Judge::Added(_) => glasspoll - kernel,
+        }
+    }
+
+    /// How many times as fast glasspoll is; none where it is not about time.
+    pub fn speed(self, kernel: f64, glasspoll: f64) -> Option<f64> {
+        match self {
+            Judge::Rate(_) | Judge::RateShown => Some(glasspoll / kernel),
+            Judge::Latency(_) | Judge::Speed(_) => Some(kernel / glasspoll),
+            Judge::Added(_) => None,
+        }
+    }
+
+    /// The bar as a speed.
+    pub fn bar_as_speed(self) -> Option<f64> {
+        match self {
+            Judge::Rate(bar) | Judge::Speed(bar) => Some(bar),
+            Judge::Latency(bar) => Some(1.0 / bar),
+            Judge::RateShown | Judge::Added(_) => None,
+        }
+    }
+
+    /// Whether `ratio` is as it should be.
+    pub fn verdict(self, ratio: f64) -> Verdict {
+        let (met, nearly) = match self {
+            Judge::RateShown => return Verdict::NoBar,
+            Judge::Rate(bar) | Judge::Speed(bar) => (ratio >= bar, ratio >= bar * (1.0 - NOISE)),
+            Judge::Latency(bar) => (ratio <= bar, ratio <= bar * (1.0 + NOISE)),
+            Judge::Added(bar) => (ratio <= bar, false),
+        };
+        match (met, nearly) {
+            (true, _) => Verdict::Met,
+            (_, true) => Verdict::AtTheBar,
+            _ => Verdict::Missed,
+        }
+    }
+
+    /// The bar in words.
+    pub fn bar(self, unit: &str) -> String {
+        match self {
+            Judge::Rate(bar) => format!("≥ {bar:.2}"),
+            Judge::RateShown => "–".to_owned(),
+            Judge::Latency(bar) => format!("≤ {bar:.2} (less is better)"),
+            Judge::Speed(bar) => format!("≥ {bar} times as fast"),
+            Judge::Added(bar) => format!("≤ {bar} {unit} more"),
+        }
+    }
+
+    /// What is held against the bar, in words.
+    pub fn ratio_text(self, ratio: f64, unit: &str) -> String {
+        match self {
+            Judge::Added(_) => format!("{ratio:+.2} {unit}"),
+            _ => format!("{ratio:.2}"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Met => "met",
+            Verdict::AtTheBar => "at the bar",
+            Verdict::Missed => "**missed**",
+            Verdict::NoBar => "–",
+        })
+    }
+}
+
+/// A value with few digits and its unit.
+pub fn value(value: f64, unit: &str) -> String {
+    let digits = match value.abs() {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut grouped = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        let left = whole.len() - place;
+        if place > 0 && left.is_multiple_of(3) && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped}{rest} {unit}")
+}

@@ -1,0 +1,26 @@
+//! The speed of glasspoll beside the kernel's epoll: what `scripts/bench` runs.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`rows`] | the table: what is measured, and the bar for each figure |
+//! | [`figure`] | a figure, and how it is judged |
+//! | [`work`] | one measurement of a row, on a fresh server |
+//! | [`rounds`] | kernel and glasspoll in turn |
+//! | [`report`], [`chart`] | what is written: a Markdown table, a picture |
+//! | [`machine`] | on what it was measured |
+//! | [`system`] | CPUs, descriptors, the time and memory of others |
+//! | [`echo`], [`load`], [`calls`] | the programs: a server, a load generator, single calls |
+//! | [`net`] | connections |
+
+pub mod calls;
+pub mod chart;
+pub mod echo;
+pub mod figure;
+pub mod load;
+pub mod machine;
+pub mod net;
+pub mod report;
+pub mod rounds;
+pub mod rows;
+pub mod system;
+pub mod work;

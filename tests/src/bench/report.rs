@@ -1,0 +1,38 @@
+//! The Markdown table.
+
+use super::figure::value;
+use super::rounds::Outcome;
+use std::fmt::Write;
+
+/// The table of `outcomes`, below a sentence on how they were measured.
+pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
+    let mut text = format!(
+        "{machine}. Server on CPU 0, load on CPU 1, in turn, best of {rounds} rounds each. The ratio is \
+         glasspoll/kernel; for single calls kernel/glasspoll. CPU is the server's CPU time for each request, \
+         glasspoll/kernel.\n\n\
+         | work | kernel | glasspoll | ratio | of the medians | CPU | bar | |\n\
+         |---|--:|--:|--:|--:|--:|---|---|\n"
+    );
+    for outcome in outcomes {
+        for (figure, (kernel, glasspoll)) in outcome.row.figures.iter().zip(&outcome.series) {
+            let judge = figure.judge;
+            let ratio = judge.ratio(kernel.best(), glasspoll.best());
+            let medians = judge.ratio(kernel.median(), glasspoll.median());
+            let title = format!("{} {}", outcome.row.what, figure.name);
+            let cpu = outcome.cpu.map_or("–".to_owned(), |cpu| format!("{cpu:.2}"));
+            writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {cpu} | {} | {} |",
+                title.trim(),
+                value(kernel.best(), figure.unit),
+                value(glasspoll.best(), figure.unit),
+                judge.ratio_text(ratio, figure.unit),
+                judge.ratio_text(medians, figure.unit),
+                judge.bar(figure.unit),
+                judge.verdict(ratio),
+            )
+            .expect("a string grows");
+        }
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! Kernel and glasspoll in turn, a fresh server each time.
+
+use super::figure::value;
+use super::rows::Row;
+use super::work::{Bench, Sample};
+use crate::Mode;
+
+/// What came of one figure, from all rounds.
+#[derive(Clone, Debug)]
+pub struct Series {
+    values: Vec<f64>,
+    more_is_better: bool,
+}
+
+impl Series {
+    fn new(samples: &[Sample], place: usize, more_is_better: bool) -> Self {
+        let mut values: Vec<f64> = samples.iter().map(|sample| sample.values[place]).collect();
+        values.sort_by(f64::total_cmp);
+        Self { values, more_is_better }
+    }
+
+    /// The best.
+    pub fn best(&self) -> f64 {
+        let place = if self.more_is_better { self.values.len() - 1 } else { 0 };
+        self.values[place]
+    }
+
+    /// The one in the middle.
+    pub fn median(&self) -> f64 {
+        self.values[(self.values.len() - 1) / 2]
+    }
+}
+
+/// What came of a row.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Which.
+    pub row: &'static Row,
+    /// For each figure: the kernel's and glasspoll's.
+    pub series: Vec<(Series, Series)>,
+    /// CPU time of the server for each request, glasspoll's over the kernel's, of the medians.
+    pub cpu: Option<f64>,
+}
+
+/// Measures `row`, with a line of progress for each round.
+pub fn measure(row: &'static Row, rounds: usize, length: f64) -> Outcome {
+    let mut samples: [Vec<Sample>; 2] = Default::default();
+    for round in 1..=rounds {
+        for (place, mode) in [Mode::Native, Mode::Preloaded].into_iter().enumerate() {
+            let dir = tempfile::tempdir().expect("a directory");
+            samples[place].push(Bench { mode, length, dir: dir.path() }.measure(row));
+        }
+        let [kernel, glasspoll] = [&samples[0], &samples[1]].map(|of| of.last().expect("just pushed"));
+        progress(row, &format!("{round}/{rounds}"), kernel, glasspoll);
+    }
+    let [kernel, glasspoll] = &samples;
+    let series = row.figures.iter().enumerate().map(|(place, figure)| {
+        let more = figure.judge.more_is_better();
+        (Series::new(kernel, place, more), Series::new(glasspoll, place, more))
+    });
+    let cpu = |samples: &[Sample]| {
+        let mut times: Vec<f64> = samples.iter().filter_map(|sample| sample.cpu).collect();
+        times.sort_by(f64::total_cmp);
+        times.get((times.len().max(1) - 1) / 2).copied()
+    };
+    let cpu = cpu(glasspoll).zip(cpu(kernel)).map(|(glasspoll, kernel)| glasspoll / kernel);
+    Outcome { row, series: series.collect(), cpu }
+}
+
+fn progress(row: &Row, round: &str, kernel: &Sample, glasspoll: &Sample) {
+    for (place, figure) in row.figures.iter().enumerate() {
+        let (a, b) = (kernel.values[place], glasspoll.values[place]);
+        let ratio = figure.judge.ratio_text(figure.judge.ratio(a, b), figure.unit);
+        let (a, b) = (value(a, figure.unit), value(b, figure.unit));
+        eprintln!(
+            "{:14} {round:>5}  {:8} kernel {a:>14}   glasspoll {b:>14}   {ratio}",
+            row.name, figure.name
+        );
+    }
+    if !glasspoll.note.is_empty() {
+        eprintln!("{:21}  kernel: {}; glasspoll: {}", "", kernel.note, glasspoll.note);
+    }
+}

@@ -1,0 +1,239 @@
+//! The table: what is measured, and the bar for each figure.
+
+use super::figure::{Figure, Judge};
+
+/// What the load does with its connections.
+#[derive(Clone, Copy, Debug)]
+pub enum Pattern {
+    /// So many of so many ask all the time.
+    Closed {
+        /// How many there are.
+        count: usize,
+        /// How many of them ask.
+        active: usize,
+    },
+    /// One of so many asks.
+    One(usize),
+    /// All ask, one after the other, in a random order.
+    Random(usize),
+    /// So many are made, ask once and are closed.
+    Churn(usize),
+}
+
+/// How a row is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// The echo server.
+    Echo {
+        /// Edge-triggered.
+        edge: bool,
+        /// Threads, each with a set.
+        loops: usize,
+        /// The load on it.
+        pattern: Pattern,
+        /// Whether glasspoll spins before it sleeps.
+        spin: bool,
+    },
+    /// GET and SET by redis-benchmark.
+    Redis {
+        /// Connections.
+        clients: usize,
+        /// Requests sent at a time.
+        pipelining: usize,
+        /// Requests in a round of full length.
+        requests: usize,
+    },
+    /// A page by wrk, over 100 connections. With more workers than one, nothing is pinned.
+    Nginx {
+        /// Processes that serve.
+        workers: u32,
+    },
+    /// tokio's multi-thread runtime, 50 connections.
+    Tokio,
+    /// memcached with 4 threads, 50 connections.
+    Memcached,
+    /// Single calls, by these names.
+    Calls(&'static [&'static str]),
+    /// Memory of the echo server for each of so many descriptors.
+    Memory(usize),
+    /// Time from start to end of a short program.
+    StartUp,
+    /// Memory of redis-server when it has just started.
+    RedisMemory,
+}
+
+/// A program and the Debian package it is in.
+pub type Program = (&'static str, &'static str);
+
+/// One line of work; gives one figure or more.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// By which it is chosen.
+    pub name: &'static str,
+    /// What it is.
+    pub what: &'static str,
+    /// What must be installed for it.
+    pub programs: &'static [Program],
+    /// What it gives.
+    pub figures: &'static [Figure],
+    /// How.
+    pub work: Work,
+}
+
+const REDIS: &[Program] = &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools")];
+const NGINX: &[Program] = &[("nginx", "nginx"), ("wrk", "wrk")];
+const MEMCACHED: &[Program] = &[("memcached", "memcached")];
+
+const fn figure(name: &'static str, unit: &'static str, judge: Judge) -> Figure {
+    Figure { name, unit, judge }
+}
+
+const fn rate(bar: f64) -> Figure {
+    figure("", "/s", Judge::Rate(bar))
+}
+
+const GET_AND_SET: &[Figure] =
+    &[figure("GET", "/s", Judge::Rate(1.05)), figure("SET", "/s", Judge::Rate(1.05))];
+const LATENCIES: &[Figure] =
+    &[figure("p50", "µs", Judge::Latency(1.05)), figure("p99", "µs", Judge::Latency(1.05))];
+const AS_FAST: &[Figure] = &[rate(1.0)];
+const NEARLY_AS_FAST: &[Figure] = &[rate(0.95)];
+
+const fn redis(
+    name: &'static str,
+    what: &'static str,
+    (clients, pipelining, requests): (usize, usize, usize),
+) -> Row {
+    let work = Work::Redis { clients, pipelining, requests };
+    Row { name, what, programs: REDIS, figures: GET_AND_SET, work }
+}
+
+const fn echo(
+    name: &'static str,
+    what: &'static str,
+    figures: &'static [Figure],
+    edge: bool,
+    pattern: Pattern,
+) -> Row {
+    Row { name, what, programs: &[], figures, work: Work::Echo { edge, loops: 1, pattern, spin: false } }
+}
+
+const FEW: Pattern = Pattern::Closed { count: 50, active: 50 };
+const THOUSAND: Pattern = Pattern::Closed { count: 1000, active: 100 };
+const MANY: Pattern = Pattern::Closed { count: 9000, active: 100 };
+const LT: bool = false;
+const ET: bool = true;
+
+/// All rows.
+pub const ROWS: &[Row] = &[
+    redis("redis-50", "redis, 50 clients", (50, 1, 300_000)),
+    redis("redis-50-p16", "redis, 50 clients, pipelining 16", (50, 16, 2_000_000)),
+    redis("redis-500", "redis, 500 clients", (500, 1, 300_000)),
+    Row {
+        name: "nginx",
+        what: "nginx, 1 worker, wrk with 100 connections",
+        programs: NGINX,
+        figures: AS_FAST,
+        work: Work::Nginx { workers: 1 },
+    },
+    Row {
+        name: "nginx-2",
+        what: "nginx, 2 workers, nothing pinned",
+        programs: NGINX,
+        figures: AS_FAST,
+        work: Work::Nginx { workers: 2 },
+    },
+    echo("echo-lt-50", "echo LT, 50 connections", AS_FAST, LT, FEW),
+    echo("echo-et-50", "echo ET, 50 connections", AS_FAST, ET, FEW),
+    echo("echo-lt-1000", "echo LT, 1,000 connections, 100 active", AS_FAST, LT, THOUSAND),
+    echo("echo-et-1000", "echo ET, 1,000 connections, 100 active", AS_FAST, ET, THOUSAND),
+    echo("echo-lt-9000", "echo LT, 9,000 connections, 100 active", AS_FAST, LT, MANY),
+    echo("echo-et-9000", "echo ET, 9,000 connections, 100 active", AS_FAST, ET, MANY),
+    echo("latency-lt", "echo LT, 9,000 connections, 1 active: latency", LATENCIES, LT, Pattern::One(9000)),
+    echo("latency-et", "echo ET, 9,000 connections, 1 active: latency", LATENCIES, ET, Pattern::One(9000)),
+    echo(
+        "random-lt",
+        "echo LT, 9,000 connections, one after another",
+        NEARLY_AS_FAST,
+        LT,
+        Pattern::Random(9000),
+    ),
+    echo(
+        "random-et",
+        "echo ET, 9,000 connections, one after another",
+        NEARLY_AS_FAST,
+        ET,
+        Pattern::Random(9000),
+    ),
+    Row {
+        name: "tokio",
+        what: "tokio, 4 threads, 50 connections",
+        programs: &[],
+        figures: NEARLY_AS_FAST,
+        work: Work::Tokio,
+    },
+    Row {
+        name: "memcached",
+        what: "memcached, 4 threads, 50 connections",
+        programs: MEMCACHED,
+        figures: NEARLY_AS_FAST,
+        work: Work::Memcached,
+    },
+    Row {
+        name: "loops",
+        what: "echo LT, 4 event loops, 50 connections",
+        programs: &[],
+        figures: NEARLY_AS_FAST,
+        work: Work::Echo { edge: LT, loops: 4, pattern: FEW, spin: false },
+    },
+    echo("single", "echo LT, 1 connection", &[figure("", "/s", Judge::RateShown)], LT, Pattern::One(1)),
+    Row {
+        name: "single-spin",
+        what: "echo LT, 1 connection, `GLASSPOLL_SPIN=auto`",
+        programs: &[],
+        figures: &[rate(1.2)],
+        work: Work::Echo { edge: LT, loops: 1, pattern: Pattern::One(1), spin: true },
+    },
+    Row {
+        name: "ctl",
+        what: "one call",
+        programs: &[],
+        figures: &[figure("ADD+DEL", "ns", Judge::Speed(10.0)), figure("MOD", "ns", Judge::Speed(10.0))],
+        work: Work::Calls(&["add-del", "mod"]),
+    },
+    Row {
+        name: "wait",
+        what: "one call, 1,000 sockets",
+        programs: &[],
+        figures: &[
+            figure("`epoll_wait(0)`, nothing ready", "ns", Judge::Speed(0.6)),
+            figure("`epoll_wait(0)`, one ready", "ns", Judge::Speed(0.9)),
+        ],
+        work: Work::Calls(&["wait-idle", "wait-one"]),
+    },
+    echo("churn", "20,000 connections: accept, ADD, one request, close", AS_FAST, LT, Pattern::Churn(20_000)),
+    Row {
+        name: "memory",
+        what: "memory for each idle descriptor",
+        programs: &[],
+        figures: &[figure("", "bytes", Judge::Added(200.0))],
+        work: Work::Memory(10_000),
+    },
+    Row {
+        name: "start",
+        what: "start-up",
+        programs: &[],
+        figures: &[
+            figure("of `true`", "ms", Judge::Added(3.0)),
+            figure("of a program with one set", "ms", Judge::Added(3.0)),
+        ],
+        work: Work::StartUp,
+    },
+    Row {
+        name: "redis-memory",
+        what: "resident memory of redis-server",
+        programs: REDIS,
+        figures: &[figure("", "MiB", Judge::Added(2.0))],
+        work: Work::RedisMemory,
+    },
+];

@@ -1,0 +1,270 @@
+//! One measurement of a row, on a fresh server.
+
+use super::rows::{Pattern, Row, Work};
+use super::system::{cpu_time, cpus, pin, resident, LOAD_CPU, SERVER_CPU};
+use crate::mode::{clean_command, library};
+use crate::port::free_port;
+use crate::run::{eventually, run};
+use crate::{nginx, program, redis, Mode, Server};
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes longer.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What one measurement gave.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// For each figure of the row.
+    pub values: Vec<f64>,
+    /// CPU time of the server for each request, in microseconds, where it was measured.
+    pub cpu: Option<f64>,
+    /// More, for the eye.
+    pub note: String,
+}
+
+impl Sample {
+    fn of(values: Vec<f64>) -> Self {
+        Self { values, ..Self::default() }
+    }
+}
+
+/// One measurement.
+pub struct Bench<'a> {
+    /// Whose epoll.
+    pub mode: Mode,
+    /// How much less than a full measurement: 1, or 0.25.
+    pub length: f64,
+    /// The server's own directory.
+    pub dir: &'a Path,
+}
+
+impl Bench<'_> {
+    /// Measures `row`.
+    pub fn measure(&self, row: &Row) -> Sample {
+        match row.work {
+            Work::Echo { edge, loops, pattern, spin } => {
+                let mut command = self.command(program_of_ours("echo_server"));
+                let port = free_port();
+                command.arg(port.to_string()).arg(if edge { "et" } else { "lt" }).arg(loops.to_string());
+                if spin && self.mode == Mode::Preloaded {
+                    command.env("GLASSPOLL_SPIN", "auto");
+                }
+                self.load(command, port, "echo", pattern, row)
+            }
+            Work::Redis { clients, pipelining, requests } => self.redis(clients, pipelining, requests),
+            Work::Nginx { workers } => self.nginx(workers),
+            Work::Tokio => {
+                let mut command = self.command(program_of_ours("tokio_server"));
+                let port = free_port();
+                command.arg(port.to_string()).arg(self.dir.join("socket"));
+                self.load(command, port, "line", Pattern::Closed { count: 50, active: 50 }, row)
+            }
+            Work::Memcached => {
+                let mut command = self.command(program::path("memcached"));
+                let port = free_port();
+                command
+                    .args(["-t", "4", "-u", "root", "-U", "0", "-l", "127.0.0.1", "-p"])
+                    .arg(port.to_string());
+                self.load(command, port, "memcached", Pattern::Closed { count: 50, active: 50 }, row)
+            }
+            Work::Calls(kinds) => self.calls(kinds),
+            Work::Memory(count) => self.memory(count),
+            Work::StartUp => self.start_up(),
+            Work::RedisMemory => {
+                let server = self.server(redis_command(self, free_port()), None);
+                std::thread::sleep(Duration::from_millis(200));
+                Sample::of(vec![resident(server.pid()) as f64 / f64::from(1 << 20)])
+            }
+        }
+    }
+
+    /// A command for `program` in this mode, pinned; glasspoll's settings are passed on to it.
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.free_command(program);
+        pin(&mut command, SERVER_CPU);
+        command
+    }
+
+    /// The same, on any CPU.
+    fn free_command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = clean_command(program);
+        if self.mode == Mode::Preloaded {
+            let settings = env::vars_os().filter(|(name, _)| {
+                let name = name.to_string_lossy();
+                name.starts_with("GLASSPOLL_") && name != "GLASSPOLL_LIB" && name != "GLASSPOLL_TESTS"
+            });
+            command.envs(settings);
+            command.env("LD_PRELOAD", library().canonicalize().expect("the library is there"));
+        }
+        command
+    }
+
+    fn server(&self, (command, port): (Command, u16), epolls: Option<bool>) -> Server {
+        let server = Server::start(command, self.dir, port);
+        if epolls != Some(false) {
+            server.check_epolls(self.mode);
+        }
+        server
+    }
+
+    /// Runs the load generator on a server of ours, or one with a protocol that it speaks.
+    fn load(&self, command: Command, port: u16, protocol: &str, pattern: Pattern, row: &Row) -> Sample {
+        let server = self.server((command, port), None);
+        let mut load = self.generator(&server, protocol);
+        let numbers: (&str, Vec<usize>) = match pattern {
+            Pattern::Closed { count, active } => ("closed", vec![count, active]),
+            Pattern::One(count) => ("one", vec![count]),
+            Pattern::Random(count) => ("random", vec![count]),
+            Pattern::Churn(count) => ("churn", vec![(count as f64 * self.length) as usize, 50]),
+        };
+        load.arg(numbers.0).args(numbers.1.iter().map(usize::to_string));
+        let line = run(&mut load, LIMIT).success();
+        let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
+        let values = row.figures.iter().map(|figure| match figure.name {
+            "p50" | "p99" => number(figure.name) / 1000.0,
+            _ => number("rate"),
+        });
+        Sample {
+            values: values.collect(),
+            cpu: Some(number("server_ns") / 1000.0),
+            note: format!(
+                "server {:.0}% busy, load {:.0}%",
+                number("server_busy") * 100.0,
+                number("load_busy") * 100.0
+            ),
+        }
+    }
+
+    fn generator(&self, server: &Server, protocol: &str) -> Command {
+        let mut load = clean_command(program_of_ours("load"));
+        pin(&mut load, LOAD_CPU);
+        load.args([server.port.to_string(), server.pid().to_string(), protocol.to_owned()]);
+        load.arg((2.0 * self.length).to_string());
+        load
+    }
+
+    fn redis(&self, clients: usize, pipelining: usize, requests: usize) -> Sample {
+        let server = self.server(redis_command(self, free_port()), None);
+        let requests = (requests as f64 * self.length) as usize;
+        let ask = |test: &str, requests: usize| {
+            let numbers = [clients, pipelining, requests].map(|number| number.to_string());
+            let arguments = ["-t", test, "-c", &numbers[0], "-P", &numbers[1], "-n", &numbers[2], "--csv"];
+            let mut command = redis::benchmark(&server, &arguments);
+            pin(&mut command, LOAD_CPU);
+            let stdout = run(&mut command, LIMIT).success();
+            let line =
+                stdout.lines().find_map(|line| line.strip_prefix(&format!("\"{}\",\"", test.to_uppercase())));
+            let rate = line.and_then(|rest| rest.split('"').next()?.parse::<f64>().ok());
+            rate.unwrap_or_else(|| panic!("no rate in {stdout}"))
+        };
+        ask("set", 20_000.max(clients));
+        let before = cpu_time(server.pid());
+        let values = vec![ask("get", requests), ask("set", requests)];
+        let used = (cpu_time(server.pid()) - before) as f64;
+        Sample { values, cpu: Some(used / 1000.0 / (2 * requests) as f64), note: String::new() }
+    }
+
+    fn nginx(&self, workers: u32) -> Sample {
+        let port = free_port();
+        nginx::configure(self.dir, port, workers);
+        let arguments = nginx::arguments(self.dir);
+        let pinned = workers == 1;
+        let mut command = if pinned { self.command(&arguments[0]) } else { self.free_command(&arguments[0]) };
+        command.args(&arguments[1..]);
+        let server = self.server((command, port), Some(false));
+        eventually("the workers are there", LIMIT, || nginx::workers(&server).len() == workers as usize);
+        server.check_epolls(self.mode);
+        let workers = nginx::workers(&server);
+        let used = || workers.iter().map(|pid| cpu_time(*pid)).sum::<u64>();
+        let before = used();
+        let seconds = (3.0 * self.length).ceil() as u32;
+        let mut wrk = nginx::wrk(&server, seconds, true);
+        if pinned {
+            pin(&mut wrk, LOAD_CPU);
+        }
+        let stdout = run(&mut wrk, LIMIT).success();
+        nginx::check_answers(&stdout);
+        let number = |line: &str| -> f64 {
+            let found = stdout.lines().find_map(|text| text.trim().strip_prefix(line));
+            found.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("no {line} in {stdout}"))
+        };
+        let rate = number("Requests/sec:");
+        let used = (used() - before) as f64 / 1000.0;
+        Sample { values: vec![rate], cpu: Some(used / (rate * f64::from(seconds))), note: String::new() }
+    }
+
+    fn calls(&self, kinds: &[&str]) -> Sample {
+        let one = |kind: &&str| {
+            let mut command = self.command(program_of_ours("calls"));
+            let stdout = run(command.arg(kind), LIMIT).success();
+            stdout.trim().parse().unwrap_or_else(|_| panic!("no number: {stdout}"))
+        };
+        Sample::of(kinds.iter().map(one).collect())
+    }
+
+    /// Bytes by which the server grows for each connection that has asked once and is idle now.
+    fn memory(&self, count: usize) -> Sample {
+        let mut command = self.command(program_of_ours("echo_server"));
+        let port = free_port();
+        command.arg(port.to_string()).arg("lt");
+        let server = self.server((command, port), None);
+        let before = resident(server.pid());
+        let mut load = self.generator(&server, "echo");
+        load.args(["idle".to_owned(), count.to_string()]);
+        let mut load = load
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("the load generator starts");
+        let mut line = String::new();
+        let mut stdout = std::io::BufReader::new(load.stdout.take().expect("a pipe"));
+        std::io::BufRead::read_line(&mut stdout, &mut line).expect("a pipe");
+        assert_eq!(line, "{}\n", "the load generator");
+        std::thread::sleep(Duration::from_millis(300));
+        let after = resident(server.pid());
+        drop(load.stdin.take());
+        crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
+        Sample::of(vec![(after as f64 - before as f64) / count as f64])
+    }
+
+    /// Milliseconds from the start to the end, the median of many.
+    fn start_up(&self) -> Sample {
+        let time = |program: &Path, arguments: &[&str]| {
+            let once = || {
+                let mut command = self.command(program);
+                let start = Instant::now();
+                let status = command.args(arguments).stdout(std::process::Stdio::null()).status();
+                assert!(status.expect("it starts").success());
+                start.elapsed().as_secs_f64() * 1000.0
+            };
+            let mut times: Vec<f64> = (0..(100.0 * self.length) as usize).map(|_| once()).collect();
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        };
+        Sample::of(vec![time(&program::path("true"), &[]), time(&program_of_ours("calls"), &["once"])])
+    }
+}
+
+fn redis_command(bench: &Bench, port: u16) -> (Command, u16) {
+    let arguments = redis::arguments(bench.dir, port);
+    let mut command = bench.command(&arguments[0]);
+    command.args(&arguments[1..]);
+    (command, port)
+}
+
+/// A program of this crate, which lies beside this one.
+fn program_of_ours(name: &str) -> PathBuf {
+    let path = env::current_exe().expect("/proc is mounted").with_file_name(name);
+    assert!(path.is_file(), "{} is missing", path.display());
+    path
+}
+
+/// A warning, where the figures are rough.
+pub fn warning() -> Option<&'static str> {
+    (cpus() < 2).then_some("only one CPU: server and load share it, the figures are rough")
+}
