@@ -190,6 +190,11 @@ pub unsafe fn queue_to_self(signal: i32, info: *const u8) {
     let _ = call!(rt_tgsigqueueinfo, getpid(), gettid(), signal, info);
 }
 
+/// Lets another thread run.
+pub fn yield_now() {
+    let _ = call!(sched_yield);
+}
+
 /// The process id, as the kernel says it.
 pub fn getpid() -> i32 {
     call!(getpid).unwrap_or(0) as i32

@@ -2,7 +2,7 @@
 //!
 //! The functions of the exec family that take a list are variadic, which Rust cannot define. Each is a
 //! trampoline: put the argument registers into memory, and call `process::exec_list` with where they
-//! are and where the arguments on the stack begin.
+//! are and where the arguments on the stack begin. vfork returns twice, so it must leave no frame behind.
 
 /// How many arguments come in registers.
 #[cfg(target_arch = "x86_64")]
@@ -64,4 +64,49 @@ macro_rules! exec_trampoline {
     };
 }
 
+/// Defines `vfork`, which must not have a frame of its own: the child returns from it first.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vfork_trampoline {
+    () => {
+        /// vfork(2).
+        ///
+        /// # Safety
+        /// As libc's function of that name.
+        #[no_mangle]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn vfork() {
+            std::arch::naked_asm!(
+                "sub rsp, 8",
+                "call {before}",
+                "add rsp, 8",
+                "jmp rax",
+                before = sym $crate::process::before_vfork,
+            )
+        }
+    };
+}
+
+#[cfg(target_arch = "aarch64")]
+macro_rules! vfork_trampoline {
+    () => {
+        /// vfork(2).
+        ///
+        /// # Safety
+        /// As libc's function of that name.
+        #[no_mangle]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn vfork() {
+            std::arch::naked_asm!(
+                "stp x29, x30, [sp, #-16]!",
+                "bl {before}",
+                "mov x16, x0",
+                "ldp x29, x30, [sp], #16",
+                "br x16",
+                before = sym $crate::process::before_vfork,
+            )
+        }
+    };
+}
+
 pub(crate) use exec_trampoline;
+pub(crate) use vfork_trampoline;

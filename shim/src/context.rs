@@ -34,6 +34,7 @@ use once_cell::sync::OnceCell;
 
 use crate::fork_page;
 use crate::lock::RawLock;
+use crate::own_stack::OwnStack;
 use crate::{real, runtime, signals};
 
 /// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
@@ -60,6 +61,8 @@ pub struct Thread {
     cancelled: AtomicBool,
     /// Whether the program believes that our signal is blocked in this thread.
     pub blocks_ours: Cell<bool>,
+    /// What is known of the thread's stack.
+    pub stack: Cell<OwnStack>,
 }
 
 thread_local! {
@@ -79,6 +82,7 @@ thread_local! {
             pthread: Cell::new(0),
             cancelled: AtomicBool::new(false),
             blocks_ours: Cell::new(false),
+            stack: Cell::new(OwnStack::UNKNOWN),
         }
     };
 }

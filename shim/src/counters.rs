@@ -5,14 +5,15 @@ use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
 use crate::io::{read, with_file, write};
-use crate::runtime;
 use crate::table::{self, IO};
 
-crate::hook! {
-    unsafe fn eventfd(count: libc::c_uint, flags: c_int) -> c_int => hooked_eventfd {
-        let fd = crate::real_call!(eventfd(count, flags));
-        if fd >= 0 && !runtime::is_inert() {
-            table::made_eventfd(fd);
+crate::interpose! {
+    /// eventfd(2).
+    fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let fd = unsafe { real()(count, flags) };
+        if fd >= 0 {
+            table::born(fd, table::Kind::Eventfd, flags & libc::EFD_NONBLOCK != 0);
         }
         fd
     }

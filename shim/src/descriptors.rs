@@ -10,8 +10,12 @@ use libc::{c_char, c_int, c_uint, c_ulong, FILE};
 use syscalls::Errno;
 
 use crate::real::{answer, guarded, set_errno};
-use crate::table::{self, Closing, EPOLL, INHERITED, OURS, TRACKED};
+use crate::table::{self, Closing, EPOLL, INHERITED, OURS, SEEN, TRACKED};
 use crate::{busy_poll, context, moving, runtime, user_memory};
+
+extern "C-unwind" {
+    fn pthread_testcancel();
+}
 
 /// Takes a number out of the table. False: the program must be told that it is not open.
 fn let_go(fd: c_int) -> bool {
@@ -24,6 +28,11 @@ crate::interpose! {
         if table::flags(fd) == 0 {
             // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(fd) };
+        }
+        // SAFETY: no destructor in this frame.
+        unsafe { pthread_testcancel() };
+        if let Some(closed) = table::close_untracked(fd) {
+            return answer(closed.map(|()| 0));
         }
         answer(guarded(Err(Errno::EIO), || table::close(fd).map(|()| 0)))
     }
@@ -239,10 +248,19 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
         return steer_inherited(fd, cmd, arg);
     }
     let Some(file) = table::get(fd) else { return Steer::Pass };
-    let Some(device) = file.device_as::<KernelFile>().filter(|device| device.is_armed()) else {
-        return steer_inherited(fd, cmd, arg);
-    };
+    let Some(device) = file.device_as::<KernelFile>() else { return Steer::Pass };
     let asynchronous = libc::O_ASYNC as usize;
+    let for_the_program = match cmd {
+        libc::F_SETFL => arg & asynchronous != 0,
+        libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX => true,
+        _ => false,
+    };
+    if !device.is_armed() {
+        if for_the_program {
+            device.share(&file);
+        }
+        return steer_inherited(fd, cmd, arg);
+    }
     match cmd {
         libc::F_GETFL => Steer::HideAsync,
         libc::F_SETFL if arg & asynchronous == 0 => Steer::With(arg | asynchronous),
@@ -264,6 +282,19 @@ fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
         });
     }
     result
+}
+
+/// After a call that steers a number whose life is seen.
+fn note_seen(fd: c_int, cmd: c_int, arg: usize) {
+    let asynchronous = libc::O_ASYNC as usize;
+    match cmd {
+        libc::F_SETFL if arg & asynchronous == 0 => {
+            table::note_mode(fd, arg & libc::O_NONBLOCK as usize != 0)
+        }
+        // The program takes signals from it.
+        libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX => table::lost_sight(fd),
+        _ => {}
+    }
 }
 
 /// An inherited file may be armed by the process it comes from: its O_ASYNC is not ours to clear, and
@@ -301,7 +332,11 @@ macro_rules! fcntl {
                 }
                 if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
                     // SAFETY: as above.
-                    return unsafe { real()(fd, cmd, arg) };
+                    let result = unsafe { real()(fd, cmd, arg) };
+                    if flags & SEEN != 0 && result == 0 {
+                        note_seen(fd, cmd, arg);
+                    }
+                    return result;
                 }
                 match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
                     Steer::Answer(answer) => answer,
@@ -355,6 +390,14 @@ crate::interpose! {
         let result = unsafe { real()(fd, request, arg) };
         if flags & TRACKED != 0 && request == libc::FIONBIO {
             return note_mode(fd, libc::F_SETFL, result);
+        }
+        if flags & SEEN != 0 && result == 0 {
+            match request {
+                // SAFETY: the kernel has just read it.
+                libc::FIONBIO => table::note_mode(fd, unsafe { (arg as *const c_int).read_unaligned() } != 0),
+                libc::FIOASYNC | FIOSETOWN | SIOCSPGRP => table::lost_sight(fd),
+                _ => {}
+            }
         }
         result
     }

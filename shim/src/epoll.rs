@@ -61,7 +61,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         return Err(Errno::EBADF);
     }
     let set = table::held_eventpoll(epfd);
-    let known = op != EPOLL_CTL_ADD && table::is_watched(fd);
+    let known = table::is_seen(fd) || op != EPOLL_CTL_ADD && table::is_watched(fd);
     if set.is_none() {
         pollable::must_be_open(epfd)?;
     }
@@ -70,7 +70,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
     let set = set.ok_or(Errno::EINVAL)?;
     let ep = set.0.eventpoll().ok_or(Errno::EINVAL)?;
-    if !known {
+    if !known || table::flags(fd) & table::TRACKED == 0 {
         table::track(fd)?;
     }
     // Held: a close meanwhile takes the item out once it is in.

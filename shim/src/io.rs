@@ -17,7 +17,7 @@ use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, ROOM, TRACKED};
-use crate::{context, runtime, user_memory};
+use crate::{births, context, runtime, user_memory};
 
 #[derive(Clone, Copy)]
 pub enum Way {
@@ -290,43 +290,49 @@ write_calls! {
 }
 
 macro_rules! transfer {
-    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty;)*) => {
+    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty $(, |$got:ident| $then:expr)?;)*) => {
         $(
             $crate::interpose! {
                 /// Passed on to libc, and noted where it is of interest.
                 fn $name($fd: c_int $(, $arg: $type)*) -> $ret |real| {
                     let flags = table::flags($fd);
-                    if flags & (EPOLL | IO | BLOCKING) == 0 {
-                        // SAFETY: libc's own function; no destructor in this frame.
-                        return unsafe { real()($fd $(, $arg)*) };
-                    }
-                    if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
-                        set_errno(Errno::EINVAL);
-                        return -1;
-                    }
-                    if flags & IO != 0 {
-                        // SAFETY: no destructor in this frame.
-                        unsafe { pthread_testcancel() };
-                        // As above.
-                        let real = real();
-                        // SAFETY: libc's own function, with what the program called us with.
-                        let call = || unsafe { real($fd $(, $arg)*) } as ssize_t;
-                        if let Some(got) = at_once($fd, Way::$way, || false, call) {
-                            return got as $ret;
+                    // SAFETY: libc's own function, with what the program called us with; no destructor in
+                    // this frame.
+                    let call = |real: Function| unsafe { real($fd $(, $arg)*) };
+                    let got = 'got: {
+                        if flags & (EPOLL | IO | BLOCKING) == 0 {
+                            break 'got call(real());
                         }
-                    }
-                    if flags & (EVENTFD | IO) == EVENTFD | IO {
-                        catch_up();
-                    }
-                    let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
-                    // SAFETY: as above.
-                    let got = unsafe { real()($fd $(, $arg)*) };
-                    if blocks {
-                        note_blocked($fd);
-                    }
-                    if flags & IO != 0 {
-                        note($fd, Way::$way, got as ssize_t);
-                    }
+                        if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
+                            set_errno(Errno::EINVAL);
+                            break 'got -1;
+                        }
+                        if flags & IO != 0 {
+                            // SAFETY: no destructor in this frame.
+                            unsafe { pthread_testcancel() };
+                            // Looked up out here: the loader may be waiting for one of our locks.
+                            let real = real();
+                            if let Some(got) = at_once($fd, Way::$way, || false, || call(real) as ssize_t) {
+                                break 'got got as $ret;
+                            }
+                        }
+                        if flags & (EVENTFD | IO) == EVENTFD | IO {
+                            catch_up();
+                        }
+                        let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
+                        let got = call(real());
+                        if blocks {
+                            note_blocked($fd);
+                        }
+                        if flags & IO != 0 {
+                            note($fd, Way::$way, got as ssize_t);
+                        }
+                        got
+                    };
+                    $(
+                        let $got = got;
+                        $then;
+                    )?
                     got
                 }
             }
@@ -344,8 +350,8 @@ transfer! { In:
     fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t;
     fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
     fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
-    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int;
-    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int;
+    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int, |new| births::accepted(fd, 0, new);
+    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int, |new| births::accepted(fd, flags, new);
     fn __read_chk(fd, buf: *mut c_void, count: size_t, buflen: size_t) -> ssize_t;
     fn __recv_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int) -> ssize_t;
     fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;

@@ -3,13 +3,13 @@
 //!
 //! # Modules
 //! - what the program calls: `epoll` (epoll_*), `poll_calls` and `polling` (poll, select on epoll
-//!   descriptors), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
+//!   descriptors), `births` (socket, pipe, …), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
 //!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn), `limits` (setrlimit, setuid),
 //!   `cancel` (pthread_cancel), `raw` (syscall), `io_uring` (epoll_ctl by io_uring)
 //! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
 //!   or outside: signal handlers, fork), `fork_page` (forks past libc), `options` and `logs`
-//! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory`
-//!   (pointers from the program), `pollable` (what a set takes), `moving` (our descriptors step aside),
+//! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory` and
+//!   `own_stack` (pointers from the program), `pollable` (what a set takes), `moving` (our descriptors step aside),
 //!   `busy_poll` (ioctl on an epoll descriptor), `arch`
 //!
 //! Locks: those of the reactor (see there); the table's shards are taken for look-ups only, before any
@@ -19,6 +19,7 @@
 
 mod alloc;
 mod arch;
+mod births;
 mod busy_poll;
 mod cancel;
 mod context;
@@ -37,6 +38,7 @@ mod logs;
 mod messages;
 mod moving;
 mod options;
+mod own_stack;
 mod poll_calls;
 mod pollable;
 mod polling;

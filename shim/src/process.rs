@@ -9,9 +9,9 @@ use std::mem::MaybeUninit;
 use glasspoll_reactor::sys::{self, Errno};
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
-use crate::arch::exec_trampoline;
+use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
-use crate::real::{errno, guarded, set_errno};
+use crate::real::{errno, guarded, set_errno, Real};
 use crate::runtime::{self, SIGNAL};
 
 const OURS: u64 = 1 << (SIGNAL - 1);
@@ -63,6 +63,32 @@ impl Drop for Leaving {
             context::fork_done(false);
             context::go_outside_after_fork();
         }
+    }
+}
+
+static VFORK: Real = Real::new("vfork\0");
+
+/// The program is about to call vfork(2), which this is the address of.
+pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
+    runtime::shares_memory();
+    VFORK.get()
+}
+
+vfork_trampoline!();
+
+crate::interpose! {
+    /// clone(2). Variadic in C; what is not given is not looked at.
+    fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
+        note_clone(flags as usize);
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(run, stack, flags, arg, parent, tls, child) }
+    }
+}
+
+/// A child is about to be made with these flags.
+pub fn note_clone(flags: usize) {
+    if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
+        runtime::shares_memory();
     }
 }
 

@@ -7,7 +7,7 @@ use syscalls::{Errno, Sysno};
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, poll_calls, table};
+use crate::{descriptors, io, io_uring, poll_calls, process, runtime, table};
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -111,11 +111,18 @@ pub unsafe extern "C-unwind" fn syscall(
     match nr {
         libc::SYS_futex => to_kernel(nr as usize, args),
         // Of no interest.
-        libc::SYS_close | libc::SYS_read | libc::SYS_write if table::flags(fd) == 0 => {
+        libc::SYS_close | libc::SYS_fcntl | libc::SYS_ioctl if table::flags(fd) == 0 => {
+            to_kernel(nr as usize, args)
+        }
+        libc::SYS_read | libc::SYS_write if table::flags(fd) & !table::LIFE == 0 => {
             to_kernel(nr as usize, args)
         }
         // SAFETY: as the functions of those names, here and below.
         libc::SYS_close => uncancelled(|| c_long::from(unsafe { descriptors::close(fd) })),
+        // SAFETY: as above.
+        libc::SYS_fcntl => uncancelled(|| c_long::from(unsafe { descriptors::fcntl(fd, b as c_int, c) })),
+        // SAFETY: as above.
+        libc::SYS_ioctl => c_long::from(unsafe { descriptors::ioctl(fd, b as libc::c_ulong, c) }),
         libc::SYS_close_range => {
             // SAFETY: as above.
             c_long::from(unsafe { descriptors::close_range(a as u32, b as u32, c as c_int) })
@@ -131,6 +138,15 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_read => uncancelled(|| unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long }),
         // SAFETY: as above.
         libc::SYS_write => uncancelled(|| unsafe { io::write(fd, b as *const libc::c_void, c) as c_long }),
+        libc::SYS_clone => {
+            process::note_clone(a);
+            to_kernel(nr as usize, args)
+        }
+        // Its flags are behind a pointer.
+        libc::SYS_clone3 => {
+            runtime::shares_memory();
+            to_kernel(nr as usize, args)
+        }
         libc::SYS_io_uring_setup => {
             let ring = to_kernel(nr as usize, args);
             // SAFETY: what the kernel was given and has filled in.

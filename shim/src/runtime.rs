@@ -101,9 +101,20 @@ pub fn descriptors() -> Vec<i32> {
     all
 }
 
+/// There was, or may be, a child that shares this process's memory.
+static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
+
+/// The program is about to make such a child.
+pub fn shares_memory() {
+    SHARES_MEMORY.store(true, Ordering::SeqCst);
+}
+
 /// Whether we run in a child that shares the parent's memory, where nothing may be believed.
+#[inline]
 pub fn is_vfork_child() -> bool {
-    PID.load(Ordering::Relaxed) != sys::getpid() && !fork_page::was_forked()
+    SHARES_MEMORY.load(Ordering::Relaxed)
+        && PID.load(Ordering::Relaxed) != sys::getpid()
+        && !fork_page::was_forked()
 }
 
 /// A child made past libc's fork (`_Fork`, a raw clone) comes inside for the first time.

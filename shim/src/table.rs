@@ -1,96 +1,38 @@
 //! The descriptor table: which file is behind which number, as far as it concerns us.
 //!
-//! `flags` is two bytes for each possible number, so that a number that does not concern us costs one
-//! load. The file behind a tracked number is in a map. A number is tracked from the first time it is
-//! added to a set, or duplicated, until it is closed by any road that we see.
+//! A number is tracked from the first time it is added to a set, or duplicated, until it is closed by any
+//! road that we see. Of numbers that the program made by a call that we see (`births`) all is known before
+//! that, and tracking them needs no system call.
 //!
-//! Locks: the map's shards are taken for a look-up only; no lock of the reactor is taken under them.
+//! Locks: a slot's or a map's shard is taken for a look-up only; no lock of the reactor is taken under them.
 
+mod closing;
+mod flags;
+mod identity;
 mod inherited;
+mod life;
+mod slots;
 
+pub use closing::{close, close_untracked, closing, held_eventpoll, may_be_epoll, replacing, Closing};
+use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
+pub use flags::{flags, BLOCKING, EPOLL, EVENTFD, INHERITED, IO, LIFE, OURS, ROOM, SEEN, TRACKED};
 use inherited::enter_siblings;
 pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
+pub use life::{born, kind_of, lost_sight, note_mode, Kind};
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use dashmap::DashMap;
 use glasspoll_reactor::eventpoll::{release_file, Eventpoll};
-use glasspoll_reactor::file::{Device, File, Kind};
+use glasspoll_reactor::file::{self, Device, File};
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
-use once_cell::sync::Lazy;
 
-use crate::context;
-use crate::runtime;
-
-/// The map knows the file behind the number.
-pub const TRACKED: u16 = 1;
-/// It is an epoll descriptor of ours.
-pub const EPOLL: u16 = 2;
-/// It was there before us, or came from another process: its file is shared.
-pub const INHERITED: u16 = 4;
-/// It belongs to the shim and not to the program.
-pub const OURS: u16 = 8;
-/// The program's reads and writes on it are of interest.
-pub const IO: u16 = 16;
-/// It is an eventfd: its reads and writes are wakeups.
-pub const EVENTFD: u16 = 32;
-
-/// A socket without O_NONBLOCK: a read that sleeps on it hides a wakeup.
-pub const BLOCKING: u16 = 64;
-
-/// The program is closing the number: it is not to be tracked anew before that is done.
-pub const CLOSING: u16 = 128;
-
-/// The program's refused writes on it are of interest.
-pub const ROOM: u16 = 256;
-
-/// The file behind it has, or had, more than one number.
-pub const MANY: u16 = 512;
-
-/// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
-const NUMBERS: usize = 1 << 20;
-
-static FLAGS: [AtomicU16; NUMBERS] = [const { AtomicU16::new(0) }; NUMBERS];
-
-#[derive(Clone)]
-struct Entry {
-    file: Arc<File>,
-    /// Device and inode at the time of tracking: a number that was closed behind our back and reused
-    /// has another one, unless both are anonymous.
-    identity: (u64, u64),
-}
-
-static ENTRIES: Lazy<DashMap<i32, Entry>> = Lazy::new(|| DashMap::with_shard_amount(16));
-
-/// No number above this one is inherited.
-static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
+use crate::{context, runtime};
+use closing::wait_for_close;
 
 /// Whether there has been an epoll instance.
 static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
-
-fn slot(fd: i32) -> Option<&'static AtomicU16> {
-    FLAGS.get(usize::try_from(fd).ok()?)
-}
-
-/// What we know of a number.
-#[inline]
-pub fn flags(fd: i32) -> u16 {
-    slot(fd).map_or(0, |slot| slot.load(Ordering::Acquire))
-}
-
-fn set(fd: i32, bits: u16) {
-    if let Some(slot) = slot(fd) {
-        slot.fetch_or(bits, Ordering::AcqRel);
-    }
-}
-
-fn unset(fd: i32, bits: u16) {
-    if let Some(slot) = slot(fd) {
-        slot.fetch_and(!bits, Ordering::AcqRel);
-    }
-}
 
 /// Whether there has been an epoll instance in this process.
 #[inline]
@@ -100,7 +42,7 @@ pub fn any_epoll() -> bool {
 
 /// Marks a descriptor as ours.
 pub fn protect(fd: i32) {
-    set(fd, OURS);
+    set_ours(fd);
 }
 
 /// It is ours no longer.
@@ -113,16 +55,29 @@ pub fn get(fd: i32) -> Option<Arc<File>> {
     if flags(fd) & TRACKED == 0 {
         return None;
     }
-    ENTRIES.get(&fd).map(|entry| entry.file.clone())
+    slots::get(fd)
 }
 
 /// Enters a new epoll instance.
 pub fn insert_eventpoll(fd: i32) {
     forget(fd);
-    let file = File::new(fd, Kind::Epoll(Eventpoll::new(fd)));
-    ENTRIES.insert(fd, Entry { file, identity: (0, 0) });
-    set(fd, TRACKED | EPOLL);
+    let file = File::new(fd, file::Kind::Epoll(Eventpoll::new(fd)));
+    let _ = enter(fd, file, |_| Some(EPOLL));
     ANY_EPOLL.store(true, Ordering::Relaxed);
+}
+
+/// Enters a file under a number, with the flags that `bits` makes of those before. With both under the
+/// slot's lock, whoever finds the file finds the flags.
+///
+/// # Errors
+/// EBADF if the number is being closed, or does not have what `bits` asks for.
+fn enter(fd: i32, file: Arc<File>, bits: impl Fn(u32) -> Option<u32>) -> Result<Arc<File>, Errno> {
+    let bits = |now: u32| bits(now).filter(|_| now & (OURS | CLOSING) == 0).map(|bits| now | TRACKED | bits);
+    match slots::enter(fd, file, || change(fd, bits)) {
+        // Or another thread was faster.
+        Ok(file) | Err(Some(file)) => Ok(file),
+        Err(None) => Err(Errno::EBADF),
+    }
 }
 
 /// The file behind an open number, tracked from now on.
@@ -134,14 +89,45 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
         return get(fd).ok_or(Errno::EBADF);
     }
     wait_for_close(fd);
+    track_seen(fd).map_or_else(|| track_unseen(fd), Ok)
+}
+
+/// A number whose life was seen: nothing is asked.
+fn track_seen(fd: i32) -> Option<Arc<File>> {
+    let known = flags(fd);
+    if known & SEEN == 0 {
+        return None;
+    }
+    if known & TRACKED != 0 {
+        return get(fd);
+    }
+    let kind = Kind::of(known);
+    let device = KernelFile::of_nature(&runtime::WATCH, fd, kind.nature()?);
+    let file = File::new(fd, file::Kind::Device(Box::new(device)));
+    let bits = |now: u32| {
+        let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
+        let eventfd = if kind == Kind::Eventfd { IO } else { 0 };
+        (now & SEEN != 0).then_some(blocking | eventfd)
+    };
+    enter(fd, file, bits).ok()
+}
+
+fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
     let stat = sys::fstat(fd)?;
     let identity = (stat.st_dev, stat.st_ino);
-    if flags(fd) & TRACKED != 0 {
-        if let Some(entry) = ENTRIES.get(&fd).map(|entry| entry.clone()) {
-            if entry.identity == identity {
-                return Ok(entry.file);
+    if let Some(file) = get(fd) {
+        match identity::get(fd) {
+            Some(known) if known != identity => {}
+            known => {
+                if known.is_none() {
+                    identity::note(fd, identity);
+                }
+                return Ok(file);
             }
         }
+    }
+    if flags(fd) & TRACKED != 0 {
+        // It was closed behind our back.
         forget(fd);
     }
     if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
@@ -151,50 +137,22 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     // With O_ASYNC the program has signals of its own on it.
     let shared = flags(fd) & INHERITED != 0 || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
-    let anonymous = stat.st_mode & libc::S_IFMT == 0;
-    let eventfd = if anonymous && is_eventfd(fd) { EVENTFD | IO } else { 0 };
-    let file = match ENTRIES.entry(fd) {
-        // Another thread was faster.
-        dashmap::Entry::Occupied(entry) => return Ok(entry.get().file.clone()),
-        dashmap::Entry::Vacant(place) => {
-            let device = KernelFile::new(&runtime::WATCH, fd, ownership);
-            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR {
-                device.look_for_terminal();
-            }
-            let file = File::new(fd, Kind::Device(Box::new(device)));
-            let entry = place.insert(Entry { file, identity });
-            // Before the shard's lock is dropped, so that whoever finds the entry finds the flag.
-            set(fd, TRACKED | eventfd);
-            entry.file.clone()
-        }
-    };
+    let kind = stat.st_mode & libc::S_IFMT;
+    let eventfd = if kind == 0 && is_eventfd(fd) { EVENTFD | IO } else { 0 };
+    let blocking = if kind == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 { BLOCKING } else { 0 };
+    let device = KernelFile::new(&runtime::WATCH, fd, ownership);
+    if kind == libc::S_IFCHR {
+        device.look_for_terminal();
+    }
+    let file = File::new(fd, file::Kind::Device(Box::new(device)));
+    let file = enter(fd, file, |_| Some(eventfd | blocking))?;
+    if identity::get(fd).is_none() {
+        identity::note(fd, identity);
+    }
     if flags(fd) & INHERITED != 0 {
         enter_siblings(fd, &file, identity);
     }
-    if stat.st_mode & libc::S_IFMT == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 {
-        set(fd, BLOCKING);
-    }
     Ok(file)
-}
-
-/// The program made an eventfd.
-pub fn made_eventfd(fd: i32) {
-    set(fd, EVENTFD);
-}
-
-/// A close of the number is under way in another thread: after it the number may stand for a new file.
-fn wait_for_close(fd: i32) {
-    static NEVER: AtomicU32 = AtomicU32::new(0);
-    let mut patience = 2000;
-    while flags(fd) & CLOSING != 0 {
-        if patience == 0 {
-            // The kernel gives the number up before anything that can take time; or this is a child,
-            // and the thread that closed it is not here.
-            return unset(fd, CLOSING);
-        }
-        patience -= 1;
-        let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
-    }
 }
 
 fn is_eventfd(fd: i32) -> bool {
@@ -211,17 +169,13 @@ fn is_eventfd(fd: i32) -> bool {
 pub fn note_blocking(fd: i32) {
     let socket = sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK);
     let nonblocking = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK != 0);
-    match get(fd) {
-        Some(file) if socket => {
-            for fd in numbers_of(&file) {
-                if nonblocking {
-                    unset(fd, BLOCKING);
-                } else {
-                    set(fd, BLOCKING);
-                }
-            }
+    let Some(file) = get(fd).filter(|_| socket) else { return };
+    for fd in numbers_of(fd, &file) {
+        if nonblocking {
+            unset(fd, BLOCKING);
+        } else {
+            set(fd, BLOCKING);
         }
-        _ => {}
     }
 }
 
@@ -231,21 +185,24 @@ pub fn note_io(device: &KernelFile) {
     let room = if device.wants_refusals() { ROOM } else { 0 };
     let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
     let own = device.pollfd().unwrap_or(-1);
-    if ENTRIES.get(&own).is_some_and(|entry| is_it(&entry.file)) {
+    if get(own).is_some_and(|file| is_it(&file)) {
         set(own, io | room);
         // Looked at after that: a dup that goes on meanwhile either finds what was set, or is found here.
         if flags(own) & MANY == 0 {
             return;
         }
     }
-    for entry in ENTRIES.iter().filter(|entry| is_it(&entry.file)) {
-        set(*entry.key(), io | room);
+    for (fd, _) in files().into_iter().filter(|(_, file)| is_it(file)) {
+        set(fd, io | room);
     }
 }
 
-fn numbers_of(file: &Arc<File>) -> Vec<i32> {
-    let same = ENTRIES.iter().filter(|entry| Arc::ptr_eq(&entry.file, file));
-    same.map(|entry| *entry.key()).collect()
+/// The numbers of a file, of which `fd` is or was one.
+fn numbers_of(fd: i32, file: &Arc<File>) -> Vec<i32> {
+    if flags(fd) & (TRACKED | MANY) == TRACKED {
+        return vec![fd];
+    }
+    numbers().filter(|fd| flags(*fd) & TRACKED != 0 && slots::is(*fd, file)).collect()
 }
 
 /// `new` is another number for the file behind `old`.
@@ -255,20 +212,31 @@ pub fn duplicated(old: i32, new: i32) {
         forget(new);
     }
     let Ok(file) = track(old) else { return };
-    let Some(identity) = ENTRIES.get(&old).map(|entry| entry.identity) else { return };
     file.get();
     set(old, MANY);
-    ENTRIES.insert(new, Entry { file, identity });
-    set(new, flags(old) & !(OURS | CLOSING));
+    let bits = || flags(old) & !(OURS | CLOSING | flags::IDENTIFIED);
+    if put_another(new, &file, bits()) {
+        // What was noted of the file meanwhile.
+        set(new, bits());
+        if let Some(identity) = identity::get(old) {
+            identity::note(new, identity);
+        }
+    }
 }
 
-/// Whether a number may be closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
-    /// Go on.
-    Yes,
-    /// It is ours, and for the program not open.
-    NotOpen,
+/// Enters another number of a file, of which the caller has counted a use for it.
+fn put_another(fd: i32, file: &Arc<File>, bits: u32) -> bool {
+    let entered = slots::enter(fd, file.clone(), || change(fd, |now| Some(now & CLOSING | bits | MANY)));
+    let entered = entered.is_ok();
+    if !entered && file.put() {
+        release_file(file);
+    }
+    entered
+}
+
+/// Whether nothing need be asked of the kernel to know what the number stands for.
+pub fn is_seen(fd: i32) -> bool {
+    flags(fd) & (SEEN | CLOSING) == SEEN
 }
 
 /// Whether some set has the file behind a number, so that it was checked before.
@@ -285,11 +253,7 @@ impl Held {
         if flags(fd) & TRACKED == 0 {
             return None;
         }
-        // Under the shard's lock, so that the last reference is not put meanwhile.
-        ENTRIES.get(&fd).map(|entry| {
-            entry.file.get();
-            Self(entry.file.clone())
-        })
+        slots::hold(fd).map(Self)
     }
 }
 
@@ -301,64 +265,6 @@ impl Drop for Held {
     }
 }
 
-/// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
-pub fn may_be_epoll(fd: i32) -> bool {
-    flags(fd) & (EPOLL | CLOSING) != 0
-}
-
-/// The epoll instance behind a number. One that is being closed is waited for, so that nobody takes the
-/// eventfd beneath, which is open a little longer, for what the program means.
-pub fn held_eventpoll(fd: i32) -> Option<Held> {
-    let held = || Held::get(fd).filter(|held| held.0.eventpoll().is_some());
-    held().or_else(|| {
-        let going = flags(fd) & CLOSING != 0;
-        wait_for_close(fd);
-        if going {
-            held()
-        } else {
-            None
-        }
-    })
-}
-
-/// Runs a call that puts another file on the number, which has flags, and enters it in the table.
-pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
-    let known = flags(fd) != 0;
-    if known {
-        set(fd, CLOSING);
-    }
-    let done = call();
-    if known {
-        unset(fd, CLOSING);
-    }
-    done
-}
-
-/// Closes a number that has flags, past libc: so it is no cancellation point, and is done for sure.
-///
-/// # Errors
-/// As close(2).
-pub fn close(fd: i32) -> Result<(), Errno> {
-    set(fd, CLOSING);
-    let closing = closing(fd);
-    let closed = if closing == Closing::Yes { sys::close(fd) } else { Err(Errno::EBADF) };
-    unset(fd, CLOSING);
-    closed
-}
-
-/// The program is about to close a number that has flags.
-pub fn closing(fd: i32) -> Closing {
-    if runtime::is_vfork_child() {
-        return Closing::Yes;
-    }
-    let Some(_guard) = context::enter() else { return Closing::Yes };
-    if flags(fd) & OURS != 0 {
-        return Closing::NotOpen;
-    }
-    forget(fd);
-    Closing::Yes
-}
-
 /// The number no longer stands for its file.
 pub fn forget(fd: i32) {
     if get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
@@ -367,15 +273,21 @@ pub fn forget(fd: i32) {
             watch.take_in();
         }
     }
-    unset(fd, TRACKED | EPOLL | INHERITED | IO | EVENTFD | BLOCKING | ROOM | MANY);
-    let Some((_, Entry { file, .. })) = ENTRIES.remove(&fd) else { return };
+    identity::forget(fd);
+    let mut many = false;
+    let file = slots::take(fd, || {
+        many = flags(fd) & MANY != 0;
+        unset(fd, !(OURS | CLOSING));
+    });
+    let Some(file) = file else { return };
     if file.put() {
         release_file(&file);
         return;
     }
     if file.fd() == fd {
         // With no other number it is held by a call: nothing is to be done by this one then.
-        let other = numbers_of(&file).first().copied().unwrap_or(-1);
+        let other = if many { numbers_of(fd, &file).first().copied() } else { None };
+        let other = other.unwrap_or(-1);
         match file.device_as::<KernelFile>() {
             Some(device) => device.moved(&file, other),
             None => file.set_fd(other),
@@ -391,18 +303,14 @@ fn is_seen_from_outside(file: &File) -> bool {
 
 /// The numbers of a range that we know something of, both ends included.
 pub fn known(first: u32, last: u32) -> Vec<i32> {
-    let top = HIGHEST_INHERITED.load(Ordering::Relaxed);
-    let inherited = (first as i64..=i64::from(last).min(i64::from(top))).map(|fd| fd as i32);
-    let mut known: Vec<i32> =
-        inherited.filter(|fd| flags(*fd) & (INHERITED | TRACKED) == INHERITED).collect();
     let inside = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
-    known.extend(ENTRIES.iter().map(|entry| *entry.key()).filter(inside));
-    known
+    let known = |fd: &i32| flags(*fd) & !CLOSING != 0 && flags(*fd) & OURS == 0;
+    numbers().filter(|fd| inside(fd) && known(fd)).collect()
 }
 
 /// All files, each once for every number.
 pub fn files() -> Vec<(i32, Arc<File>)> {
-    ENTRIES.iter().map(|entry| (*entry.key(), entry.file.clone())).collect()
+    numbers().filter_map(|fd| get(fd).map(|file| (fd, file))).collect()
 }
 
 /// The most numbers of the shim's that are kept from the program's closes by range.

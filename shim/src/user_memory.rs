@@ -1,11 +1,13 @@
 //! The program's memory: looked at only after the kernel has said that it can be.
 //!
 //! A pointer from the program may be anything. The kernel answers EFAULT for a bad one, and so do we:
-//! a system call that copies from or to the address is asked first.
+//! a system call that copies from or to the address is asked first, unless it lies in the thread's own stack.
 
 use glasspoll_reactor::poll::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::uapi::EpollEvent;
+
+use crate::own_stack;
 
 /// The kernel's lowest address; no buffer of the program reaches up to it.
 /// Linux: `TASK_SIZE_MAX` less a page.
@@ -26,12 +28,13 @@ pub fn access_ok(addr: usize, len: usize) -> bool {
 pub fn read_event(event: *const libc::epoll_event) -> Result<EpollEvent, Errno> {
     let addr = event as usize;
     let last = addr.checked_add(size_of::<EpollEvent>() - 8).ok_or(Errno::EFAULT)?;
-    let readable = sys::can_read_8(addr)
-        && (last >> 12 == addr >> 12 && (last + 7) >> 12 == last >> 12 || sys::can_read_8(last));
+    let readable = own_stack::holds(addr, size_of::<EpollEvent>())
+        || sys::can_read_8(addr)
+            && (last >> 12 == addr >> 12 && (last + 7) >> 12 == last >> 12 || sys::can_read_8(last));
     if !readable {
         return Err(Errno::EFAULT);
     }
-    // SAFETY: the kernel has just read these bytes.
+    // SAFETY: the kernel has just read these bytes, or it is known that they can be.
     Ok(unsafe { event.cast::<EpollEvent>().read_unaligned() })
 }
 
@@ -64,6 +67,9 @@ impl Events {
         if self.writable.0 <= first && last <= self.writable.1 {
             return true;
         }
+        if own_stack::holds(addr, size_of::<EpollEvent>()) {
+            return true;
+        }
         // SAFETY: these are bytes of an event that is about to be stored there.
         let writable = unsafe {
             sys::can_write_4(addr) && (first == last || sys::can_write_4(addr + size_of::<EpollEvent>() - 4))
@@ -82,7 +88,7 @@ impl EventSink for Events {
             return false;
         }
         // SAFETY: the kernel has just written to the first and last bytes of this place, or to those
-        // of an earlier one on the same page, in this call.
+        // of an earlier one on the same page, in this call; or it is known that they can be written.
         unsafe { place.write_unaligned(event) };
         true
     }

@@ -93,6 +93,12 @@ impl KernelFile {
         }
     }
 
+    /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
+    pub fn of_nature(watch: &'static OnceCell<Watch>, fd: i32, nature: Nature) -> Self {
+        let ownership = if nature == Nature::Counter { Ownership::Shared } else { Ownership::Alone };
+        Self { nature: OnceCell::with_value(nature), ..Self::new(watch, fd, ownership) }
+    }
+
     fn fd(&self) -> i32 {
         self.fd.load(Ordering::Acquire)
     }

@@ -31,6 +31,7 @@ mod sigio;
 mod sleep;
 
 pub use kernel_file::{KernelFile, Ownership};
+pub use nature::Nature;
 
 use dashmap::DashMap;
 

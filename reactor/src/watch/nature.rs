@@ -4,12 +4,14 @@ use crate::sys;
 use crate::uapi::*;
 use crate::watch::entry::Gaps;
 
-/// A kind of file that signals.
+/// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
+pub enum Nature {
     /// A pipe or FIFO.
     Pipe,
+    /// A TCP socket, or another stream of the internet's.
     InetStream,
+    /// A UDP socket.
     InetDgram,
     /// A unix stream, or a stream of another family.
     Stream,
@@ -17,6 +19,8 @@ pub(super) enum Nature {
     Dgram,
     /// A file without a name: inotify, fanotify.
     Anonymous,
+    /// An eventfd or a timerfd: it never signals.
+    Counter,
     /// A terminal or another device.
     Other,
 }
@@ -50,7 +54,7 @@ impl Nature {
     pub(super) fn gaps(self) -> Gaps {
         let none = Gaps::default();
         match self {
-            Nature::Pipe | Nature::InetDgram => none,
+            Nature::Pipe | Nature::InetDgram | Nature::Counter => none,
             Nature::InetStream | Nature::Dgram => Gaps { write: true, ..none },
             Nature::Stream => Gaps { write: true, full: true, half: true, hangup: false },
             Nature::Anonymous | Nature::Other => Gaps { write: true, full: true, hangup: true, half: false },
@@ -63,7 +67,9 @@ impl Nature {
             // Announced; when it is there, it is told as readable.
             // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
             Nature::InetStream | Nature::Stream if key == URGENT => None,
-            Nature::InetStream | Nature::InetDgram | Nature::Stream | Nature::Dgram => Some(key),
+            Nature::InetStream | Nature::InetDgram | Nature::Stream | Nature::Dgram | Nature::Counter => {
+                Some(key)
+            }
             // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
             Nature::Anonymous => Some(0),
             // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.

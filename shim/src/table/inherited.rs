@@ -2,41 +2,46 @@
 //!
 //! Another process may have them too, and one of them may have several numbers that no dup told of.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
-use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::sys;
 
-use super::{
-    duplicated, flags, forget, set, track, Entry, ENTRIES, HIGHEST_INHERITED, INHERITED, OURS, TRACKED,
+use super::flags::{
+    change, flags, numbers, set, unset, IDENTIFIED, INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
 };
+use super::identity::{self, Identity};
+use super::{duplicated, forget, lost_sight, put_another, track};
 use crate::runtime;
+
+/// No number above this one is inherited.
+static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 
 /// The highest number that is looked at for another number of an inherited file.
 const MOST_SIBLINGS: i32 = 1023;
 
-pub(super) fn identity_of(fd: i32) -> Result<(u64, u64), Errno> {
-    sys::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino))
-}
-
 /// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
-pub(super) fn enter_siblings(fd: i32, file: &Arc<File>, identity: (u64, u64)) {
+pub(super) fn enter_siblings(fd: i32, file: &Arc<File>, identity: Identity) {
     let top = HIGHEST_INHERITED.load(Ordering::Relaxed).min(MOST_SIBLINGS);
     for other in (0..=top).filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
         }
-        if identity_of(other) == Ok(identity) && sys::is_same_file(fd, other) {
+        if identity::ask(other) == Ok(identity) && sys::is_same_file(fd, other) {
             file.get();
-            ENTRIES.insert(other, Entry { file: file.clone(), identity });
-            set(other, TRACKED);
+            set(fd, MANY);
+            if put_another(other, file, flags(fd) & !IDENTIFIED) {
+                identity::note(other, identity);
+            }
         }
     }
 }
 
-/// A number of this process was put into a message: it may come back under another number.
+/// A number of this process was put into a message: another process may have the file from now on, and it
+/// may come back under another number.
 pub fn sent(fd: i32) {
+    lost_sight(fd);
     if flags(fd) & TRACKED == 0 {
         let _ = track(fd);
     }
@@ -48,12 +53,13 @@ pub fn received(fd: i32) {
         // It was closed behind our back.
         forget(fd);
     }
-    let Ok(identity) = identity_of(fd) else { return };
-    let alike = ENTRIES.iter().filter(|entry| entry.identity == identity).map(|entry| *entry.key());
-    let alike: Vec<i32> = alike.collect();
-    match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
+    let Ok(identity) = identity::ask(fd) else { return };
+    match identity::alike(identity).into_iter().find(|other| sys::is_same_file(*other, fd)) {
         Some(other) => duplicated(other, fd),
-        None => inherited(fd),
+        None => {
+            unset(fd, LIFE);
+            inherited(fd);
+        }
     }
 }
 
@@ -64,13 +70,17 @@ pub fn is_armed_elsewhere(fd: i32) -> bool {
 }
 
 /// Another process has the file behind `fd`: it is to be polled.
-pub fn inherited(fd: i32) {
-    set(fd, INHERITED);
+fn inherited(fd: i32) {
+    // What kind of file it is stays true.
+    change(fd, |now| Some(now & !(SEEN | NONBLOCK) | INHERITED));
     HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
 }
 
 /// Marks every open number as inherited: what is open now, another process may have as well.
 pub fn mark_inherited() {
+    for fd in numbers().filter(|fd| flags(*fd) & SEEN != 0) {
+        inherited(fd);
+    }
     if !mark_from_proc() {
         mark_by_polling();
     }

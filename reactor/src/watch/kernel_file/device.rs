@@ -44,8 +44,10 @@ impl Device for KernelFile {
         }
         if by_poll {
             trace::arm(self.fd(), "poll");
-            self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
-            self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
+            if self.nature.get().is_none() {
+                self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
+                self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
+            }
         }
         let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
         self.keys.lock().push(key);

@@ -1,0 +1,106 @@
+//! A number that is being closed: nobody takes it for what it was, nor what comes after for that.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use glasspoll_reactor::sys::{self, Errno};
+
+use super::flags::{flags, set, slot, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
+use super::{forget, Held};
+use crate::{context, runtime};
+
+/// Whether a number may be closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Go on.
+    Yes,
+    /// It is ours, and for the program not open.
+    NotOpen,
+}
+
+/// A close of the number is under way in another thread: after it the number may stand for a new file.
+pub(super) fn wait_for_close(fd: i32) {
+    static NEVER: AtomicU32 = AtomicU32::new(0);
+    let mut patience = 2000;
+    while flags(fd) & CLOSING != 0 {
+        if patience == 0 {
+            // The kernel gives the number up before anything that can take time; or this is a child,
+            // and the thread that closed it is not here.
+            return unset(fd, CLOSING);
+        }
+        patience -= 1;
+        let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
+    }
+}
+
+/// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
+pub fn may_be_epoll(fd: i32) -> bool {
+    flags(fd) & (EPOLL | CLOSING) != 0
+}
+
+/// The epoll instance behind a number. One that is being closed is waited for, so that nobody takes the
+/// eventfd beneath, which is open a little longer, for what the program means.
+pub fn held_eventpoll(fd: i32) -> Option<Held> {
+    let held = || Held::get(fd).filter(|held| held.0.eventpoll().is_some());
+    held().or_else(|| {
+        let going = flags(fd) & CLOSING != 0;
+        wait_for_close(fd);
+        if going {
+            held()
+        } else {
+            None
+        }
+    })
+}
+
+/// Runs a call that puts another file on the number, which has flags, and enters it in the table.
+pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
+    let known = flags(fd) != 0;
+    if known {
+        set(fd, CLOSING);
+    }
+    let done = call();
+    if known {
+        unset(fd, CLOSING);
+    }
+    done
+}
+
+/// Closes a number of which no more is known than what it stands for, past libc: so it is done for sure.
+/// None: more is known.
+pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
+    let slot = slot(fd)?;
+    let known = slot.load(Ordering::Acquire);
+    if known & (TRACKED | EPOLL | INHERITED | OURS | CLOSING) != 0 || runtime::is_vfork_child() {
+        return None;
+    }
+    // Whoever tracks it meanwhile has changed the flags, or finds it closing.
+    slot.compare_exchange(known, CLOSING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+    let closed = sys::close(fd);
+    unset(fd, CLOSING);
+    Some(closed)
+}
+
+/// Closes a number that has flags, past libc: so it is no cancellation point, and is done for sure.
+///
+/// # Errors
+/// As close(2).
+pub fn close(fd: i32) -> Result<(), Errno> {
+    set(fd, CLOSING);
+    let closing = closing(fd);
+    let closed = if closing == Closing::Yes { sys::close(fd) } else { Err(Errno::EBADF) };
+    unset(fd, CLOSING);
+    closed
+}
+
+/// The program is about to close a number that has flags.
+pub fn closing(fd: i32) -> Closing {
+    if runtime::is_vfork_child() {
+        return Closing::Yes;
+    }
+    let Some(_guard) = context::enter() else { return Closing::Yes };
+    if flags(fd) & OURS != 0 {
+        return Closing::NotOpen;
+    }
+    forget(fd);
+    Closing::Yes
+}

@@ -1,0 +1,104 @@
+//! What we know of each number, in four bytes: a number that does not concern us costs one load.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+/// The table knows the file behind the number.
+pub const TRACKED: u32 = 1;
+/// It is an epoll descriptor of ours.
+pub const EPOLL: u32 = 1 << 1;
+/// It was there before us, or came from another process: its file is shared.
+pub const INHERITED: u32 = 1 << 2;
+/// It belongs to the shim and not to the program.
+pub const OURS: u32 = 1 << 3;
+/// The program's reads and writes on it are of interest.
+pub const IO: u32 = 1 << 4;
+/// It is an eventfd: its reads and writes are wakeups.
+pub const EVENTFD: u32 = 1 << 5;
+/// A socket without O_NONBLOCK: a read that sleeps on it hides a wakeup.
+pub const BLOCKING: u32 = 1 << 6;
+/// The program is closing the number: it is not to be tracked anew before that is done.
+pub const CLOSING: u32 = 1 << 7;
+/// The program's refused writes on it are of interest.
+pub const ROOM: u32 = 1 << 8;
+/// The file behind it has, or had, more than one number.
+pub const MANY: u32 = 1 << 9;
+/// Its whole life was seen: who made it, that no other process has it, and that the program takes no
+/// signals from it. Nothing need be asked of the kernel to watch it.
+pub const SEEN: u32 = 1 << 10;
+/// With `SEEN`, before it is tracked: it has O_NONBLOCK.
+pub const NONBLOCK: u32 = 1 << 11;
+/// What kind of file it is, a number of `births`; 0 is unknown.
+pub const KIND: u32 = 0xf << 12;
+/// Where `KIND` begins.
+pub const KIND_SHIFT: u32 = 12;
+/// `identity` knows the file behind it.
+pub const IDENTIFIED: u32 = 1 << 16;
+
+/// What is known of every number that the program makes; by itself it concerns no call but those that
+/// close, duplicate and steer.
+pub const LIFE: u32 = SEEN | NONBLOCK | KIND;
+
+/// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
+pub const NUMBERS: usize = 1 << 20;
+
+static FLAGS: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
+
+/// No number above this one ever had flags, but for ours.
+static HIGHEST: AtomicI32 = AtomicI32::new(-1);
+
+pub(super) fn slot(fd: i32) -> Option<&'static AtomicU32> {
+    FLAGS.get(usize::try_from(fd).ok()?)
+}
+
+/// What we know of a number.
+#[inline]
+pub fn flags(fd: i32) -> u32 {
+    slot(fd).map_or(0, |slot| slot.load(Ordering::Acquire))
+}
+
+/// All numbers that ever had flags.
+pub(super) fn numbers() -> impl Iterator<Item = i32> {
+    0..=HIGHEST.load(Ordering::Acquire)
+}
+
+#[inline]
+fn raise(fd: i32) {
+    if HIGHEST.load(Ordering::Relaxed) < fd {
+        HIGHEST.fetch_max(fd, Ordering::AcqRel);
+    }
+}
+
+pub(super) fn set(fd: i32, bits: u32) {
+    if let Some(slot) = slot(fd) {
+        raise(fd);
+        slot.fetch_or(bits, Ordering::AcqRel);
+    }
+}
+
+/// The number is ours: above those of the program, so it does not count for `numbers`.
+pub(super) fn set_ours(fd: i32) {
+    if let Some(slot) = slot(fd) {
+        slot.fetch_or(OURS, Ordering::AcqRel);
+    }
+}
+
+pub(super) fn unset(fd: i32, bits: u32) {
+    if let Some(slot) = slot(fd) {
+        slot.fetch_and(!bits, Ordering::AcqRel);
+    }
+}
+
+/// The number, of which `before` was known, stands for a new file, of which this is known.
+#[inline]
+pub(super) fn renew(fd: i32, before: u32, bits: u32) -> bool {
+    let Some(slot) = slot(fd) else { return false };
+    raise(fd);
+    slot.compare_exchange(before, bits, Ordering::AcqRel, Ordering::Acquire).is_ok()
+}
+
+/// Changes the flags of a number to what `change` makes of them, unless that is None.
+pub(super) fn change(fd: i32, change: impl FnMut(u32) -> Option<u32>) -> bool {
+    let Some(slot) = slot(fd) else { return false };
+    raise(fd);
+    slot.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
+}
