@@ -1,10 +1,13 @@
 //! Counting system calls.
 
 use crate::mode::{clean_command, library};
+use crate::run::eventually;
 use crate::{program, Mode};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Every system call of epoll and io_uring, by whatever names this
 /// architecture has.
@@ -32,4 +35,31 @@ pub fn command(mode: Mode, which: &str, log: &Path, arguments: &[String]) -> Com
 pub fn calls(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).expect("strace writes its log");
     text.lines().filter(|line| !line.contains("<... ") && !line.contains("+++ ")).map(str::to_owned).collect()
+}
+
+/// `arguments` run under strace, which counts all calls of the program and its children, and writes
+/// them to `log` when they have ended. The process that is started is the program, not strace.
+pub fn counting(mode: Mode, log: &Path, arguments: &[String]) -> Command {
+    let mut command = clean_command(program::path("strace"));
+    command.args(["-D", "-f", "-c", "-o"]).arg(log);
+    if mode == Mode::Preloaded {
+        let variable = format!("LD_PRELOAD={}", library().display());
+        command.args(["-E", &variable]);
+    }
+    command.args(arguments);
+    command
+}
+
+/// How often each call was made, from the log of [`counting`].
+pub fn counts(log: &Path) -> BTreeMap<String, u64> {
+    let done = || fs::read_to_string(log).is_ok_and(|text| text.contains(" total\n"));
+    eventually("strace has written its counts", Duration::from_secs(10), done);
+    let text = fs::read_to_string(log).expect("strace has written it");
+    // The fields: share of the time, seconds, of one call, calls, errors (may be left out), name.
+    let count = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let name = fields.last().filter(|name| **name != "total")?;
+        Some(((*name).to_owned(), fields.get(3)?.parse().ok()?))
+    };
+    text.lines().filter_map(count).collect()
 }

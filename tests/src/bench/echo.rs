@@ -6,16 +6,21 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::IntoRawFd;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// More than any load opens.
 const DESCRIPTORS: u64 = 20_000;
 const BATCH: usize = 256;
+/// What a sink does between its reads.
+const ELSEWHERE: Duration = Duration::from_micros(100);
 
 /// What a server does.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     /// Edge-triggered, and reads until there is no more; else level-triggered, one read for each event.
     pub edge: bool,
+    /// Answers nothing, and is busy elsewhere for a while after each read.
+    pub sink: bool,
     /// How many threads serve, each with a set of its own. The first accepts for all, in turn.
     pub loops: usize,
 }
@@ -57,6 +62,7 @@ fn run(set: i32, listener: i32, sets: &[i32], style: Style) -> ! {
         for event in &events[..check(count).expect("a wait") as usize] {
             match event.u64 as i32 {
                 fd if fd == listener => accept_all(listener, sets, &mut accepted, style),
+                fd if style.sink => swallow(fd, style.edge),
                 fd => echo(fd, style.edge),
             }
         }
@@ -76,20 +82,37 @@ fn accept_all(listener: i32, sets: &[i32], accepted: &mut usize, style: Style) {
     }
 }
 
+/// Reads into `buffer`; none: there is nothing, or the connection was at its end and is closed now.
+fn read(fd: i32, buffer: &mut [u8]) -> Option<usize> {
+    // SAFETY: the buffer is as long as said.
+    let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+    if got > 0 {
+        return Some(got as usize);
+    }
+    if got == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock {
+        // SAFETY: the descriptor is this connection's, and not used again.
+        unsafe { libc::close(fd) };
+    }
+    None
+}
+
 fn echo(fd: i32, until_empty: bool) {
     let mut buffer = [0u8; 4096];
-    loop {
-        // SAFETY: the buffer is as long as said.
-        let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
-        if got < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock {
+    while let Some(got) = read(fd, &mut buffer) {
+        // SAFETY: `got` bytes of the buffer were read. An answer is short, and fits the socket's
+        // buffer; if the client has gone, the next event says so.
+        unsafe { libc::write(fd, buffer.as_ptr().cast(), got) };
+        if !until_empty {
             return;
         }
-        // SAFETY: `got` bytes of the buffer were read; answers are short, and fit the socket's buffer.
-        if got <= 0 || unsafe { libc::write(fd, buffer.as_ptr().cast(), got as usize) } != got {
-            // SAFETY: the descriptor is this connection's, and not used again.
-            unsafe { libc::close(fd) };
-            return;
-        }
+    }
+}
+
+fn swallow(fd: i32, until_empty: bool) {
+    let mut buffer = [0u8; 65536];
+    while read(fd, &mut buffer).is_some() {
+        let start = Instant::now();
+        while start.elapsed() < ELSEWHERE {}
         if !until_empty {
             return;
         }

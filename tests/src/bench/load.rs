@@ -216,6 +216,23 @@ impl Load {
         window.expect("it was opened").close(made, serde_json::Map::new())
     }
 
+    /// One connection sends without a pause, 1 KiB at a time.
+    pub fn upload(&self) -> String {
+        let mut stream = connect(self.port, 0);
+        let warm = Instant::now() + WARM_UP;
+        let (mut window, mut sent) = (None::<Window>, 0);
+        loop {
+            stream.write_all(&[b'x'; 1024]).expect("the server reads");
+            sent += 1;
+            match &window {
+                None if Instant::now() > warm => (window, sent) = (Some(Window::open(self.pid)), 0),
+                Some(open) if open.start.elapsed() > self.time => break,
+                _ => {}
+            }
+        }
+        window.expect("it was open").close(sent, serde_json::Map::new())
+    }
+
     /// Opens `count` connections, says so by an empty object, and holds them until its input ends.
     pub fn idle(&self, count: usize) {
         let _streams = self.open(count);

@@ -7,6 +7,7 @@
 //! | [`work`] | one measurement of a row, on a fresh server |
 //! | [`rounds`] | kernel and glasspoll in turn |
 //! | [`report`], [`chart`] | what is written: a Markdown table, a picture |
+//! | [`quiet`] | waiting until nobody else uses the machine |
 //! | [`machine`] | on what it was measured |
 //! | [`system`] | CPUs, descriptors, the time and memory of others |
 //! | [`echo`], [`load`], [`calls`] | the programs: a server, a load generator, single calls |
@@ -19,6 +20,7 @@ pub mod figure;
 pub mod load;
 pub mod machine;
 pub mod net;
+pub mod quiet;
 pub mod report;
 pub mod rounds;
 pub mod rows;

@@ -6,10 +6,15 @@ use std::fmt::Write;
 
 /// The table of `outcomes`, below a sentence on how they were measured.
 pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
+    let disturbed: usize = outcomes.iter().map(|outcome| outcome.disturbed).sum();
+    let noise = match disturbed {
+        0 => String::new(),
+        _ => format!(" In {disturbed} of the measurements something else used the CPUs too."),
+    };
     let mut text = format!(
         "{machine}. Server on CPU 0, load on CPU 1, in turn, best of {rounds} rounds each. The ratio is \
          glasspoll/kernel; for single calls kernel/glasspoll. CPU is the server's CPU time for each request, \
-         glasspoll/kernel.\n\n\
+         glasspoll/kernel.{noise}\n\n\
          | work | kernel | glasspoll | ratio | of the medians | CPU | bar | |\n\
          |---|--:|--:|--:|--:|--:|---|---|\n"
     );

@@ -1,6 +1,7 @@
 //! Kernel and glasspoll in turn, a fresh server each time.
 
 use super::figure::value;
+use super::quiet::Patience;
 use super::rows::Row;
 use super::work::{Bench, Sample};
 use crate::Mode;
@@ -40,15 +41,22 @@ pub struct Outcome {
     pub series: Vec<(Series, Series)>,
     /// CPU time of the server for each request, glasspoll's over the kernel's, of the medians.
     pub cpu: Option<f64>,
+    /// How many measurements others have disturbed.
+    pub disturbed: usize,
 }
 
 /// Measures `row`, with a line of progress for each round.
-pub fn measure(row: &'static Row, rounds: usize, length: f64) -> Outcome {
+pub fn measure(row: &'static Row, rounds: usize, length: f64, patience: &mut Patience) -> Outcome {
+    let mut disturbed = 0;
     let mut samples: [Vec<Sample>; 2] = Default::default();
     for round in 1..=rounds {
         for (place, mode) in [Mode::Native, Mode::Preloaded].into_iter().enumerate() {
-            let dir = tempfile::tempdir().expect("a directory");
-            samples[place].push(Bench { mode, length, dir: dir.path() }.measure(row));
+            let (sample, noisy) = patience.undisturbed(|| {
+                let dir = tempfile::tempdir().expect("a directory");
+                Bench { mode, length, dir: dir.path() }.measure(row)
+            });
+            disturbed += usize::from(noisy);
+            samples[place].push(sample);
         }
         let [kernel, glasspoll] = [&samples[0], &samples[1]].map(|of| of.last().expect("just pushed"));
         progress(row, &format!("{round}/{rounds}"), kernel, glasspoll);
@@ -64,7 +72,7 @@ pub fn measure(row: &'static Row, rounds: usize, length: f64) -> Outcome {
         times.get((times.len().max(1) - 1) / 2).copied()
     };
     let cpu = cpu(glasspoll).zip(cpu(kernel)).map(|(glasspoll, kernel)| glasspoll / kernel);
-    Outcome { row, series: series.collect(), cpu }
+    Outcome { row, series: series.collect(), cpu, disturbed }
 }
 
 fn progress(row: &Row, round: &str, kernel: &Sample, glasspoll: &Sample) {

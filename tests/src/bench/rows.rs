@@ -18,6 +18,8 @@ pub enum Pattern {
     Random(usize),
     /// So many are made, ask once and are closed.
     Churn(usize),
+    /// One sends without a pause to a server that is slow to read.
+    Upload,
 }
 
 /// How a row is measured.
@@ -96,6 +98,7 @@ const GET_AND_SET: &[Figure] =
     &[figure("GET", "/s", Judge::Rate(1.05)), figure("SET", "/s", Judge::Rate(1.05))];
 const LATENCIES: &[Figure] =
     &[figure("p50", "µs", Judge::Latency(1.05)), figure("p99", "µs", Judge::Latency(1.05))];
+const UPLOAD: &[Figure] = &[figure("", "MiB/s", Judge::Rate(1.0))];
 const AS_FAST: &[Figure] = &[rate(1.0)];
 const NEARLY_AS_FAST: &[Figure] = &[rate(0.95)];
 
@@ -212,6 +215,8 @@ pub const ROWS: &[Row] = &[
         work: Work::Calls(&["wait-idle", "wait-one"]),
     },
     echo("churn", "20,000 connections: accept, ADD, one request, close", AS_FAST, LT, Pattern::Churn(20_000)),
+    echo("upload-lt", "bulk upload to a slow reader, LT", UPLOAD, LT, Pattern::Upload),
+    echo("upload-et", "bulk upload to a slow reader, ET", UPLOAD, ET, Pattern::Upload),
     Row {
         name: "memory",
         what: "memory for each idle descriptor",

@@ -50,6 +50,9 @@ impl Bench<'_> {
                 let mut command = self.command(program_of_ours("echo_server"));
                 let port = free_port();
                 command.arg(port.to_string()).arg(if edge { "et" } else { "lt" }).arg(loops.to_string());
+                if matches!(pattern, Pattern::Upload) {
+                    command.arg("sink");
+                }
                 if spin && self.mode == Mode::Preloaded {
                     command.env("GLASSPOLL_SPIN", "auto");
                 }
@@ -120,6 +123,7 @@ impl Bench<'_> {
             Pattern::One(count) => ("one", vec![count]),
             Pattern::Random(count) => ("random", vec![count]),
             Pattern::Churn(count) => ("churn", vec![(count as f64 * self.length) as usize, 50]),
+            Pattern::Upload => ("upload", vec![]),
         };
         load.arg(numbers.0).args(numbers.1.iter().map(usize::to_string));
         let line = run(&mut load, LIMIT).success();
@@ -127,6 +131,7 @@ impl Bench<'_> {
         let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
         let values = row.figures.iter().map(|figure| match figure.name {
             "p50" | "p99" => number(figure.name) / 1000.0,
+            _ if figure.unit == "MiB/s" => number("rate") / 1024.0,
             _ => number("rate"),
         });
         Sample {
@@ -176,7 +181,7 @@ impl Bench<'_> {
         let pinned = workers == 1;
         let mut command = if pinned { self.command(&arguments[0]) } else { self.free_command(&arguments[0]) };
         command.args(&arguments[1..]);
-        let server = self.server((command, port), Some(false));
+        let mut server = self.server((command, port), Some(false));
         eventually("the workers are there", LIMIT, || nginx::workers(&server).len() == workers as usize);
         server.check_epolls(self.mode);
         let workers = nginx::workers(&server);
@@ -195,6 +200,8 @@ impl Bench<'_> {
         };
         let rate = number("Requests/sec:");
         let used = (used() - before) as f64 / 1000.0;
+        // The workers' time is then counted as ours.
+        server.stop();
         Sample { values: vec![rate], cpu: Some(used / (rate * f64::from(seconds))), note: String::new() }
     }
 

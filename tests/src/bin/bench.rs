@@ -1,10 +1,15 @@
 //! `bench [--quick] [--rounds N] [ROW…]`: kernel epoll and glasspoll side by side. `scripts/bench` runs it.
 
+use glasspoll_tests::bench::quiet::Patience;
 use glasspoll_tests::bench::rows::{Row, ROWS};
 use glasspoll_tests::bench::{chart, machine, report, rounds, work};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{env, fs};
+
+/// With other users of the machine, for each row.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const USAGE: &str = "usage: bench [--quick] [--rounds N] [--list | --programs] [ROW...]";
 
@@ -73,8 +78,10 @@ fn run(options: &Options) {
     if let Some(warning) = work::warning() {
         eprintln!("{warning}");
     }
-    let measure = |row: &&'static Row| rounds::measure(row, options.rounds, options.length);
-    let outcomes: Vec<_> = options.rows.iter().map(measure).collect();
+    let mut patience = Patience(PATIENCE * options.rows.len() as u32);
+    let mut measure =
+        |row: &&'static Row| rounds::measure(row, options.rounds, options.length, &mut patience);
+    let outcomes: Vec<_> = options.rows.iter().map(&mut measure).collect();
     let machine = machine::describe();
     let table = report::markdown(&outcomes, &machine, options.rounds);
     println!("\n{table}");

@@ -1,4 +1,4 @@
-//! `echo_server PORT lt|et [LOOPS]`: answers every byte, on plain epoll.
+//! `echo_server PORT lt|et [LOOPS [sink]]`: answers every byte, on plain epoll; a sink answers none, and reads slowly.
 
 use glasspoll_tests::bench::echo::{serve, Style};
 use std::process::ExitCode;
@@ -6,22 +6,23 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let parsed = match &arguments[..] {
-        [port, trigger] => port.parse().ok().zip(style(trigger, "1")),
-        [port, trigger, loops] => port.parse().ok().zip(style(trigger, loops)),
+        [port, trigger] => port.parse().ok().zip(style(trigger, "1", false)),
+        [port, trigger, loops] => port.parse().ok().zip(style(trigger, loops, false)),
+        [port, trigger, loops, sink] if sink == "sink" => port.parse().ok().zip(style(trigger, loops, true)),
         _ => None,
     };
     if let Some((port, style)) = parsed {
         serve(port, style);
     }
-    eprintln!("usage: echo_server PORT lt|et [LOOPS]");
+    eprintln!("usage: echo_server PORT lt|et [LOOPS [sink]]");
     ExitCode::from(2)
 }
 
-fn style(trigger: &str, loops: &str) -> Option<Style> {
+fn style(trigger: &str, loops: &str, sink: bool) -> Option<Style> {
     let edge = match trigger {
         "lt" => false,
         "et" => true,
         _ => return None,
     };
-    Some(Style { edge, loops: loops.parse().ok().filter(|loops| *loops > 0)? })
+    Some(Style { edge, sink, loops: loops.parse().ok().filter(|loops| *loops > 0)? })
 }

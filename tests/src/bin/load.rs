@@ -1,4 +1,4 @@
-//! `load PORT PID PROTOCOL SECONDS closed COUNT ACTIVE | one COUNT | random COUNT | churn COUNT TOGETHER | idle COUNT`:
+//! `load PORT PID PROTOCOL SECONDS closed COUNT ACTIVE | one COUNT | random COUNT | churn COUNT TOGETHER | upload | idle COUNT`:
 //! loads the server PID on PORT, and prints what was measured as a line of JSON.
 
 use glasspoll_tests::bench::load::{Load, Request};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "usage: load PORT PID echo|line|memcached SECONDS KIND
-KIND is one of: closed COUNT ACTIVE, one COUNT, random COUNT, churn COUNT TOGETHER, idle COUNT";
+KIND is one of: closed COUNT ACTIVE, one COUNT, random COUNT, churn COUNT TOGETHER, upload, idle COUNT";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +31,7 @@ fn run(arguments: &[String]) -> Option<()> {
         ("one", [count]) => load.one_of(*count),
         ("random", [count]) => load.at_random(*count),
         ("churn", [count, together]) => load.churn(*count, *together),
+        ("upload", []) => load.upload(),
         ("idle", [count]) => {
             load.idle(*count);
             return Some(());
