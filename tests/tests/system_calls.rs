@@ -18,10 +18,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// For a preloaded server: system calls for each request over one connection, and over fifty that
 /// ask all together. Start, connecting and end are not in it.
 const SERVERS: [(&str, f64, f64); 4] =
-    [("redis", 8.3, 2.6), ("nginx", 14.3, 7.6), ("echo lt", 8.3, 2.6), ("echo et", 8.3, 3.6)];
+    [("redis", 8.3, 2.5), ("nginx", 14.3, 7.5), ("echo lt", 7.3, 2.5), ("echo et", 7.3, 3.5)];
 
 /// For a preloaded program: system calls for each of these.
-const CALLS: [(&str, f64); 4] = [("add-del", 13.1), ("mod", 3.1), ("wait-idle", 1.1), ("wait-one", 3.1)];
+const CALLS: [(&str, f64); 4] = [("add-del", 9.1), ("mod", 2.1), ("wait-idle", 1.1), ("wait-one", 2.1)];
 
 type Counts = BTreeMap<String, u64>;
 

@@ -33,6 +33,7 @@ impl Patience {
             if quiet || self.0.is_zero() {
                 return (given, !quiet);
             }
+            eprintln!("something else used the CPUs: once more when it is quiet");
             self.0 = self.0.saturating_sub(stretch.start.elapsed());
             self.wait();
         }
