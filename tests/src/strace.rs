@@ -38,10 +38,11 @@ pub fn calls(log: &Path) -> Vec<String> {
 }
 
 /// `arguments` run under strace, which counts all calls of the program and its children, and writes
-/// them to `log` when they have ended. The process that is started is the program, not strace.
+/// them to `log` when they have ended. The process that is started is the program; strace is in a group of
+/// its own, so that it outlives whoever ends the program.
 pub fn counting(mode: Mode, log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
-    command.args(["-D", "-f", "-c", "-o"]).arg(log);
+    command.args(["-DD", "-f", "-c", "-o"]).arg(log);
     if mode == Mode::Preloaded {
         let variable = format!("LD_PRELOAD={}", library().display());
         command.args(["-E", &variable]);
