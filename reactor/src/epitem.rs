@@ -4,14 +4,11 @@
 //! (`eventpoll.rbr`). All fields are protected by `ep.lock`; `events` and `data` change under
 //! `ep.mtx` as well.
 //!
-//! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`, `ep_cmp_ffd`.
+//! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`.
 
 use crate::file::File;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
-
-/// Key of the item tree: the open file description, then the descriptor's number.
-pub type Ffd = (u64, i32);
 
 /// The id of "no watcher entry".
 pub const NO_KEY: u32 = u32::MAX;
@@ -29,18 +26,13 @@ pub struct Epitem {
     pub events: u32,
     /// The caller's 64 bits.
     pub data: u64,
-    /// When it went to the ready list, in nanoseconds; kept only while the flow is traced.
-    pub ready_at: u64,
     /// What its device keeps for it, or `NO_KEY`.
     pub key: u32,
+    /// The next item of the set with the same number, or `rbr::NIL`. Protected by `ep.mtx`.
+    pub next: u32,
 }
 
 impl Epitem {
-    /// The tree key.
-    pub fn ffd(&self) -> Ffd {
-        (self.file.id(), self.fd)
-    }
-
     /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.
     pub fn is_disarmed(&self) -> bool {
         self.events & !EP_PRIVATE_BITS == 0

@@ -6,12 +6,13 @@
 //! Linux: `fs/eventpoll.c:struct eventpoll`, `do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`,
 //! `eventpoll_release_file`, `ep_clear_and_put`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use crate::epitem::{Epitem, Ffd, NO_KEY};
-use crate::file::{File, ItemRef, Kind, Settled};
+use crate::epitem::{Epitem, NO_KEY};
+use crate::file::{Device, File, ItemRef, Kind, Settled};
 use crate::loop_check;
 use crate::poll::Scratch;
+use crate::rbr::{Rbr, NIL};
 use crate::ready_list::ReadyList;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::sys::Errno;
@@ -24,7 +25,7 @@ use crate::watches;
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     /// The item tree. Linux: `eventpoll.rbr`.
-    pub(crate) rbr: BTreeMap<Ffd, u32>,
+    pub(crate) rbr: Rbr,
     pub(crate) scratch: Scratch,
 }
 
@@ -34,6 +35,8 @@ pub(crate) struct Ready {
     pub(crate) list: ReadyList<Epitem>,
     /// Linux: `eventpoll.wq`.
     pub(crate) wq: WaitQueue,
+    /// When an item went to the ready list, in nanoseconds; kept only while the flow is traced.
+    pub(crate) since: HashMap<u32, u64>,
 }
 
 /// An epoll instance.
@@ -47,6 +50,8 @@ pub struct Eventpoll {
     pub(crate) poll_wait: crate::file::WaitHead,
     /// Whether a file in it answers each thread differently, so that each must look for itself.
     pub(crate) depends_on_thread: AtomicBool,
+    /// The busy-poll parameters, which have no effect. Linux: `eventpoll.busy_poll_usecs` and after.
+    pub busy_poll: AtomicU64,
     /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
     pub(crate) generation: AtomicU64,
     /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
@@ -65,6 +70,7 @@ impl Eventpoll {
             lock: Mutex::default(),
             poll_wait: crate::file::WaitHead::default(),
             depends_on_thread: AtomicBool::new(false),
+            busy_poll: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
         })
@@ -128,7 +134,7 @@ impl Eventpoll {
             check.refuse_loops(self, inner)?;
         }
         let mut tree = self.mtx.lock();
-        let found = tree.rbr.get(&(target.id(), fd)).copied();
+        let found = self.find(&tree, target, fd);
         match (op, found) {
             (EPOLL_CTL_ADD, None) => {
                 let item = self.insert(&mut tree, target, fd, event)?;
@@ -150,6 +156,39 @@ impl Eventpoll {
         }
     }
 
+    /// Linux: `fs/eventpoll.c:ep_find`.
+    fn find(&self, tree: &Tree, file: &Arc<File>, fd: i32) -> Option<u32> {
+        let mut id = tree.rbr.first(fd);
+        if id == NIL {
+            return None;
+        }
+        let ready = self.lock.lock();
+        while let Some(item) = ready.list.get(id) {
+            if Arc::ptr_eq(&item.file, file) {
+                return Some(id);
+            }
+            id = item.next;
+        }
+        None
+    }
+
+    /// Takes an item out of the tree.
+    fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
+        let Some(item) = ready.list.get(id) else { return };
+        let (fd, next) = (item.fd, item.next);
+        let mut before = tree.rbr.first(fd);
+        if before == id {
+            return tree.rbr.set_first(fd, next);
+        }
+        while let Some(item) = ready.list.get_mut(before) {
+            if item.next == id {
+                item.next = next;
+                return;
+            }
+            before = item.next;
+        }
+    }
+
     /// Linux: `fs/eventpoll.c:ep_insert`, up to the first poll.
     fn insert(
         self: &Arc<Self>,
@@ -161,13 +200,13 @@ impl Eventpoll {
         watches::take()?;
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         let events = event.events | EPOLLERR | EPOLLHUP;
-        let item =
-            Epitem { file: file.clone(), fd, serial, events, data: event.data, ready_at: 0, key: NO_KEY };
+        let (key, next) = (NO_KEY, tree.rbr.first(fd));
+        let item = Epitem { file: file.clone(), fd, serial, events, data: event.data, key, next };
         let exclusive = item.is_exclusive();
         let id = self.lock.lock().list.insert(item);
-        tree.rbr.insert((file.id(), fd), id);
-        let item = ItemRef { ep: Arc::downgrade(self), id, serial };
-        file.wait_head().add_item(item.clone(), exclusive);
+        tree.rbr.set_first(fd, id);
+        let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive };
+        file.wait_head().add_item(item.clone());
         if let Some(device) = file.device() {
             let key = device.attach(file, &item, events);
             if device.depends_on_thread() {
@@ -216,8 +255,8 @@ impl Eventpoll {
     }
 
     /// Linux: `fs/eventpoll.c:ep_modify`.
-    fn modify(&self, tree: MutexGuard<'_, Tree>, id: u32, event: EpollEvent) -> Result<(), Errno> {
-        {
+    fn modify(self: &Arc<Self>, tree: MutexGuard<'_, Tree>, id: u32, event: EpollEvent) -> Result<(), Errno> {
+        let unwatched = {
             let mut ready = self.lock.lock();
             let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
             if item.is_exclusive() {
@@ -225,6 +264,13 @@ impl Eventpoll {
             }
             item.events = event.events | EPOLLERR | EPOLLHUP;
             item.data = event.data;
+            (item.key == NO_KEY).then(|| (item.file.clone(), item.serial, item.events))
+        };
+        if let Some((file, serial, events)) = unwatched {
+            let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive: false };
+            if let Some(device) = file.device() {
+                self.rewatch(id, device.concern(&file, &item, events));
+            }
         }
         self.first_poll(tree, id);
         Ok(())
@@ -232,9 +278,9 @@ impl Eventpoll {
 
     /// Linux: `fs/eventpoll.c:ep_remove`.
     pub(crate) fn remove(&self, tree: &mut Tree, id: u32) {
-        let Some((file, serial, key, ffd)) = ({
+        let Some((file, serial, key)) = ({
             let ready = self.lock.lock();
-            ready.list.get(id).map(|item| (item.file.clone(), item.serial, item.key, item.ffd()))
+            ready.list.get(id).map(|item| (item.file.clone(), item.serial, item.key))
         }) else {
             return;
         };
@@ -242,8 +288,11 @@ impl Eventpoll {
         if let Some(device) = file.device() {
             device.detach(key);
         }
-        tree.rbr.remove(&ffd);
-        let item = self.lock.lock().list.remove(id);
+        let item = {
+            let mut ready = self.lock.lock();
+            Self::erase(tree, &mut ready, id);
+            ready.list.remove(id)
+        };
         watches::give_back(1);
         drop(item);
     }
@@ -255,7 +304,7 @@ impl Eventpoll {
             self.safewake();
         }
         let mut tree = self.mtx.lock();
-        let ids: Vec<u32> = tree.rbr.values().copied().collect();
+        let ids: Vec<u32> = self.lock.lock().list.iter().map(|(id, _)| id).collect();
         for id in ids {
             self.remove(&mut tree, id);
         }
@@ -326,6 +375,7 @@ pub fn release_file(file: &Arc<File>) -> usize {
         }
     }
     match file.kind() {
+        Kind::Kernel(device) => device.release(),
         Kind::Device(device) => device.release(),
         Kind::Epoll(ep) => ep.clear(),
     }

@@ -9,9 +9,10 @@ use std::fmt;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
-use crate::sync::{Arc, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, Weak};
+use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 use crate::wait_queue::Waiter;
+use crate::watch::KernelFile;
 
 /// One registration as its device knows it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct ItemRef {
     pub id: u32,
     /// The item's serial number.
     pub serial: u64,
+    /// Whether it is told only if nobody before could use the wakeup.
+    pub exclusive: bool,
 }
 
 /// What an eventpoll learned about an item when it asked the device.
@@ -55,6 +58,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         NO_KEY
     }
 
+    /// The interest of an item changed for which nothing is kept. Returns what is from now on.
+    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
+        NO_KEY
+    }
+
     /// The eventpoll asked, and this is what came of it.
     fn settle(&self, _key: u32, _settled: Settled) {}
 
@@ -73,7 +81,9 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
 /// What is behind a file.
 #[derive(Debug)]
 pub enum Kind {
-    /// A device of the kernel's, or a fake one.
+    /// A file of the kernel's, in the same place of memory.
+    Kernel(KernelFile),
+    /// Another device: a fake one.
     Device(Box<dyn Device>),
     /// An epoll instance. Linux: `fs/eventpoll.c:is_file_epoll`.
     Epoll(Arc<Eventpoll>),
@@ -82,35 +92,25 @@ pub enum Kind {
 /// An open file description that this process knows of.
 #[derive(Debug)]
 pub struct File {
-    id: u64,
     fd: AtomicI32,
-    refs: AtomicUsize,
-    kind: Kind,
-    wait: WaitHead,
+    refs: AtomicU32,
     /// Which ends (`ENDS`) the file was last seen to have come to.
-    ends: AtomicU32,
+    ends: AtomicU16,
+    wait: WaitHead,
+    kind: Kind,
 }
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl File {
     /// A file with one reference, reached by descriptor `fd`.
     pub fn new(fd: i32, kind: Kind) -> Arc<Self> {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let wait = WaitHead::default();
         Arc::new(Self {
-            id,
             fd: AtomicI32::new(fd),
-            refs: AtomicUsize::new(1),
+            refs: AtomicU32::new(1),
             kind,
             wait,
-            ends: AtomicU32::new(0),
+            ends: AtomicU16::new(0),
         })
-    }
-
-    /// A number that is never used again.
-    pub fn id(&self) -> u64 {
-        self.id
     }
 
     /// A descriptor by which the file can be reached.
@@ -132,13 +132,14 @@ impl File {
     pub fn eventpoll(&self) -> Option<&Arc<Eventpoll>> {
         match &self.kind {
             Kind::Epoll(ep) => Some(ep),
-            Kind::Device(_) => None,
+            Kind::Kernel(_) | Kind::Device(_) => None,
         }
     }
 
     /// The device, unless it is an epoll instance.
     pub fn device(&self) -> Option<&dyn Device> {
         match &self.kind {
+            Kind::Kernel(device) => Some(device),
             Kind::Device(device) => Some(&**device),
             Kind::Epoll(_) => None,
         }
@@ -153,7 +154,7 @@ impl File {
     pub fn wait_head(&self) -> &WaitHead {
         match &self.kind {
             Kind::Epoll(ep) => &ep.poll_wait,
-            Kind::Device(_) => &self.wait,
+            Kind::Kernel(_) | Kind::Device(_) => &self.wait,
         }
     }
 
@@ -169,13 +170,13 @@ impl File {
     }
 
     /// How many use it.
-    pub fn refs(&self) -> usize {
+    pub fn refs(&self) -> u32 {
         self.refs.load(Ordering::Acquire)
     }
 
     /// Notes the ends among what the device said.
     pub(crate) fn note_ends(&self, revents: u32) {
-        self.ends.fetch_or(revents & ENDS, Ordering::SeqCst);
+        self.ends.fetch_or((revents & ENDS) as u16, Ordering::SeqCst);
     }
 
     /// Whether the file has come to one of the ends in `key` since it was last asked: such a wakeup
@@ -183,7 +184,7 @@ impl File {
     fn has_new_end(&self, key: u32) -> bool {
         let Some(device) = self.device() else { return true };
         let now = device.poll(EPOLLRDHUP) & ENDS;
-        let fresh = now & !self.ends.swap(now, Ordering::SeqCst);
+        let fresh = now & !u32::from(self.ends.swap(now as u16, Ordering::SeqCst));
         // Once no data can come any more, it cannot have been data.
         let deaf = if device.hears_after_hangup() { 0 } else { now & EPOLLHUP };
         (fresh | deaf) & key != 0
@@ -206,9 +207,60 @@ impl File {
 #[derive(Debug)]
 enum Entry {
     /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
-    Item { item: ItemRef, exclusive: bool },
+    Item(ItemRef),
     /// A thread in poll(2) or select(2) on an epoll descriptor.
-    Poller { waiter: Arc<Waiter> },
+    Poller(Arc<Waiter>),
+}
+
+/// Nearly every file has one entry at the most, which is kept in place.
+#[derive(Debug, Default)]
+enum Entries {
+    #[default]
+    None,
+    One(Entry),
+    /// In a box, so that the one in place is all that takes room.
+    #[allow(clippy::box_collection)]
+    Many(Box<Vec<Entry>>),
+}
+
+impl Entries {
+    fn all(&self) -> &[Entry] {
+        match self {
+            Entries::None => &[],
+            Entries::One(entry) => std::slice::from_ref(entry),
+            Entries::Many(entries) => entries,
+        }
+    }
+
+    fn insert(&mut self, first: bool, entry: Entry) {
+        *self = match std::mem::take(self) {
+            Entries::None => Entries::One(entry),
+            Entries::One(other) => {
+                Entries::Many(Box::new(if first { vec![entry, other] } else { vec![other, entry] }))
+            }
+            Entries::Many(mut entries) => {
+                let at = if first { 0 } else { entries.len() };
+                entries.insert(at, entry);
+                Entries::Many(entries)
+            }
+        };
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        let left = match std::mem::take(self) {
+            Entries::One(entry) if keep(&entry) => Entries::One(entry),
+            Entries::Many(mut entries) => {
+                entries.retain(keep);
+                match entries.len() {
+                    0 => Entries::None,
+                    1 => entries.pop().map_or(Entries::None, Entries::One),
+                    _ => Entries::Many(entries),
+                }
+            }
+            Entries::None | Entries::One(_) => Entries::None,
+        };
+        *self = left;
+    }
 }
 
 /// A wait queue head. Items that are not exclusive come first, the newest before the others.
@@ -216,59 +268,60 @@ enum Entry {
 /// Linux: `wait_queue_head_t`; the entries are the slab `pwq_cache`.
 #[derive(Debug, Default)]
 pub struct WaitHead {
-    entries: Mutex<Vec<Entry>>,
-    len: AtomicUsize,
+    /// Counts them.
+    entries: Counted<Entries>,
 }
 
 impl WaitHead {
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.len.load(Ordering::SeqCst) == 0
+        self.entries.count().load(Ordering::SeqCst) == 0
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entries)) {
+        let mut entries = self.entries.lock();
+        change(&mut entries);
+        self.entries.count().store(entries.all().len() as u32, Ordering::SeqCst);
     }
 
     /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.
-    pub fn add_item(&self, item: ItemRef, exclusive: bool) {
-        let mut entries = self.entries.lock();
-        let at = if exclusive { entries.len() } else { 0 };
-        entries.insert(at, Entry::Item { item, exclusive });
-        self.len.store(entries.len(), Ordering::SeqCst);
+    pub fn add_item(&self, item: ItemRef) {
+        self.change(|entries| entries.insert(!item.exclusive, Entry::Item(item)));
     }
 
     /// After the return no wakeup reaches the item. Linux: `remove_wait_queue`.
     pub fn remove_item(&self, serial: u64) {
-        let mut entries = self.entries.lock();
-        entries.retain(|entry| !matches!(entry, Entry::Item { item, .. } if item.serial == serial));
-        self.len.store(entries.len(), Ordering::SeqCst);
+        self.change(|entries| {
+            entries.retain(|entry| !matches!(entry, Entry::Item(item) if item.serial == serial));
+        });
     }
 
     /// A thread wants to be woken at each wakeup.
     pub fn add_poller(&self, waiter: Arc<Waiter>) {
-        let mut entries = self.entries.lock();
-        entries.insert(0, Entry::Poller { waiter });
-        self.len.store(entries.len(), Ordering::SeqCst);
+        self.change(|entries| entries.insert(true, Entry::Poller(waiter)));
     }
 
     /// The thread has left.
     pub fn remove_poller(&self, waiter: &Arc<Waiter>) {
-        let mut entries = self.entries.lock();
-        entries
-            .retain(|entry| !matches!(entry, Entry::Poller { waiter: other } if Arc::ptr_eq(other, waiter)));
-        self.len.store(entries.len(), Ordering::SeqCst);
+        self.change(|entries| {
+            entries.retain(|entry| !matches!(entry, Entry::Poller(other) if Arc::ptr_eq(other, waiter)));
+        });
     }
 
     /// Forgets the threads: only for a forked child, where they do not exist.
     pub fn clear_pollers(&self) {
-        let mut entries = self.entries.lock();
-        entries.retain(|entry| matches!(entry, Entry::Item { .. }));
-        self.len.store(entries.len(), Ordering::SeqCst);
+        self.change(|entries| entries.retain(|entry| matches!(entry, Entry::Item(_))));
     }
 
     /// The items that wait here. Linux: `file->f_ep`, `ep->refs`.
     pub fn items(&self) -> Vec<ItemRef> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         let entries = self.entries.lock();
-        let items = entries.iter().filter_map(|entry| match entry {
-            Entry::Item { item, .. } => Some(item.clone()),
-            Entry::Poller { .. } => None,
+        let items = entries.all().iter().filter_map(|entry| match entry {
+            Entry::Item(item) => Some(item.clone()),
+            Entry::Poller(_) => None,
         });
         items.collect()
     }
@@ -280,18 +333,31 @@ impl WaitHead {
             return;
         }
         let entries = self.entries.lock();
-        for entry in entries.iter() {
+        for entry in entries.all() {
             match entry {
-                Entry::Item { item, exclusive } => {
+                Entry::Item(item) => {
                     let Some(ep) = item.ep.upgrade() else { continue };
                     let used = ep.poll_callback(item.id, item.serial, key, has_new_end);
-                    if *exclusive && used {
+                    if item.exclusive && used {
                         break;
                     }
                 }
-                Entry::Poller { waiter } if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
-                Entry::Poller { .. } => {}
+                Entry::Poller(waiter) if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
+                Entry::Poller(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_small() {
+        assert!(size_of::<ItemRef>() <= 24);
+        assert!(size_of::<WaitHead>() <= 32);
+        // With the two counts of its Arc and a word of the heap's, 112.
+        assert!(size_of::<File>() <= 88);
     }
 }

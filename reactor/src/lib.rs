@@ -27,7 +27,7 @@
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `wait_queue`,
 //! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
-//! locks.
+//! locks; `slab` and `rbr` hold the items.
 
 pub mod epitem;
 pub mod eventpoll;
@@ -36,7 +36,9 @@ mod loop_check;
 mod past_limit;
 pub mod poll;
 mod poll_callback;
+mod rbr;
 pub mod ready_list;
+pub mod slab;
 pub mod sync;
 pub mod sys;
 pub mod trace;

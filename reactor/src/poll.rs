@@ -9,7 +9,7 @@ use libc::pollfd;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready};
-use crate::file::{File, Kind, Settled};
+use crate::file::{Device, File, Kind, Settled};
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace;
@@ -207,6 +207,7 @@ impl Eventpoll {
     /// Hands the ready ones of the batch over. True: a store failed.
     fn deliver(&self, scratch: &mut Scratch, sink: &mut dyn EventSink, sent: &mut usize) -> bool {
         let mut ready = self.lock.lock();
+        let ready = &mut *ready;
         for asked in &scratch.batch {
             ready.list.unlink(asked.id);
             let Some(item) = ready.list.get_mut(asked.id) else { continue };
@@ -217,7 +218,7 @@ impl Eventpoll {
             let event = EpollEvent { events: revents, data: item.data };
             let settled = Settled { events: item.events, revents: asked.revents, queued: false };
             if revents == 0 {
-                note_settled(&mut scratch.settled, &ready, asked.id, settled);
+                note_settled(&mut scratch.settled, ready, asked.id, settled);
                 continue;
             }
             if !sink.put(*sent, event) {
@@ -225,7 +226,10 @@ impl Eventpoll {
                 return true;
             }
             *sent += 1;
-            trace::deliver(self.fd(), item.fd, event, item.ready_at);
+            if trace::enabled() {
+                let since = ready.since.get(&asked.id).copied().unwrap_or(0);
+                trace::deliver(self.fd(), item.fd, event, since);
+            }
             let (oneshot, edge) = (item.events & EPOLLONESHOT != 0, item.is_edge());
             if oneshot {
                 item.events &= EP_PRIVATE_BITS;
@@ -235,13 +239,11 @@ impl Eventpoll {
             if queued {
                 ready.list.add_tail(asked.id);
                 if trace::enabled() {
-                    if let Some(item) = ready.list.get_mut(asked.id) {
-                        item.ready_at = sys::now();
-                    }
+                    ready.since.insert(asked.id, sys::now());
                 }
             }
             let settled = Settled { events, revents: asked.revents, queued };
-            note_settled(&mut scratch.settled, &ready, asked.id, settled);
+            note_settled(&mut scratch.settled, ready, asked.id, settled);
         }
         false
     }
@@ -265,6 +267,7 @@ impl Eventpoll {
     /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
     pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
         match file.kind() {
+            Kind::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
             Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
             Kind::Epoll(inner) => inner.poll(depth),
         }

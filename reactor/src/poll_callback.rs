@@ -72,8 +72,8 @@ impl Eventpoll {
     /// Notes in the item and in the trace that it went to `rdllist`.
     pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32) {
         if trace::enabled() {
-            if let Some(item) = ready.list.get_mut(id) {
-                item.ready_at = sys::now();
+            ready.since.insert(id, sys::now());
+            if let Some(item) = ready.list.get(id) {
                 trace::ready(self.fd(), item.fd, "rdllist");
             }
         }

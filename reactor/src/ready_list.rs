@@ -6,7 +6,7 @@
 //!
 //! Protected by: `ep.lock`. Linux: `fs/eventpoll.c:ep_start_scan`, `ep_done_scan`.
 
-use slab::Slab;
+use crate::slab::Slab;
 
 /// Where a wakeup left an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct ReadyList<T> {
 
 impl<T> Default for ReadyList<T> {
     fn default() -> Self {
-        Self { nodes: Slab::new(), lists: [EMPTY; 2], rdllist: 0, ovflist: Vec::new(), scanning: false }
+        Self { nodes: Slab::default(), lists: [EMPTY; 2], rdllist: 0, ovflist: Vec::new(), scanning: false }
     }
 }
 
@@ -62,7 +62,7 @@ impl<T> ReadyList<T> {
     /// Takes an item in, on no list.
     pub fn insert(&mut self, item: T) -> u32 {
         let node = Node { prev: NIL, next: NIL, on: NEITHER, in_ovflist: false, item };
-        self.nodes.insert(node) as u32
+        self.nodes.insert(node)
     }
 
     /// Takes an item off its lists and out.
@@ -73,22 +73,22 @@ impl<T> ReadyList<T> {
         if self.node(id).in_ovflist {
             self.ovflist.retain(|other| *other != id);
         }
-        self.nodes.remove(id as usize).item
+        self.nodes.remove(id).item
     }
 
     /// The item, if the id is in use.
     pub fn get(&self, id: u32) -> Option<&T> {
-        self.nodes.get(id as usize).map(|node| &node.item)
+        self.nodes.get(id).map(|node| &node.item)
     }
 
     /// The item to change, if the id is in use.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.nodes.get_mut(id as usize).map(|node| &mut node.item)
+        self.nodes.get_mut(id).map(|node| &mut node.item)
     }
 
     /// All items.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.nodes.iter().map(|(id, node)| (id as u32, &node.item))
+        self.nodes.iter().map(|(id, node)| (id, &node.item))
     }
 
     /// How many items there are.
@@ -122,7 +122,7 @@ impl<T> ReadyList<T> {
             if self.node(id).in_ovflist {
                 return Queued::Already;
             }
-            self.nodes[id as usize].in_ovflist = true;
+            self.nodes[id].in_ovflist = true;
             self.ovflist.push(id);
             return Queued::Overflow;
         }
@@ -167,7 +167,7 @@ impl<T> ReadyList<T> {
     /// then what the scan put back.
     pub fn done_scan(&mut self) {
         while let Some(id) = self.ovflist.pop() {
-            self.nodes[id as usize].in_ovflist = false;
+            self.nodes[id].in_ovflist = false;
             if !self.is_linked(id) {
                 self.push_front(self.rdllist, id);
             }
@@ -193,18 +193,18 @@ impl<T> ReadyList<T> {
         }
         match prev {
             NIL => self.lists[on as usize].head = next,
-            _ => self.nodes[prev as usize].next = next,
+            _ => self.nodes[prev].next = next,
         }
         match next {
             NIL => self.lists[on as usize].tail = prev,
-            _ => self.nodes[next as usize].prev = prev,
+            _ => self.nodes[next].prev = prev,
         }
-        let node = &mut self.nodes[id as usize];
+        let node = &mut self.nodes[id];
         (node.prev, node.next, node.on) = (NIL, NIL, NEITHER);
     }
 
     fn node(&self, id: u32) -> &Node<T> {
-        &self.nodes[id as usize]
+        &self.nodes[id]
     }
 
     fn list(&self, list: u8) -> List {
@@ -217,22 +217,22 @@ impl<T> ReadyList<T> {
 
     fn push_back(&mut self, list: u8, id: u32) {
         let tail = self.list(list).tail;
-        let node = &mut self.nodes[id as usize];
+        let node = &mut self.nodes[id];
         (node.prev, node.next, node.on) = (tail, NIL, list);
         match tail {
             NIL => self.lists[list as usize].head = id,
-            tail => self.nodes[tail as usize].next = id,
+            tail => self.nodes[tail].next = id,
         }
         self.lists[list as usize].tail = id;
     }
 
     fn push_front(&mut self, list: u8, id: u32) {
         let head = self.list(list).head;
-        let node = &mut self.nodes[id as usize];
+        let node = &mut self.nodes[id];
         (node.prev, node.next, node.on) = (NIL, head, list);
         match head {
             NIL => self.lists[list as usize].tail = id,
-            head => self.nodes[head as usize].prev = id,
+            head => self.nodes[head].prev = id,
         }
         self.lists[list as usize].head = id;
     }

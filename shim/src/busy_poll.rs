@@ -2,11 +2,10 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_eventpoll_bp_ioctl` (6.9).
 
+use std::sync::atomic::Ordering;
+
 use glasspoll_reactor::sys::{self, Errno};
 use libc::{c_int, c_ulong};
-use once_cell::sync::Lazy;
-
-use dashmap::DashMap;
 
 use crate::{context, table, user_memory};
 
@@ -14,13 +13,11 @@ const EPIOCSPARAMS: c_ulong = 0x4008_8a01;
 const EPIOCGPARAMS: c_ulong = 0x8008_8a02;
 const NAPI_POLL_WEIGHT: u64 = 64;
 
-/// Parameters by the file's id, where they are not all zero.
-static PARAMS: Lazy<DashMap<u64, u64>> = Lazy::new(|| DashMap::with_shard_amount(2));
-
 /// Linux: `struct epoll_params`: usecs (32 bits), budget (16), prefer (8), padding (8).
 pub fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> Result<c_int, Errno> {
     let _guard = context::enter();
     let file = table::get(fd).ok_or(Errno::EBADF)?;
+    let set = file.eventpoll().ok_or(Errno::EBADF)?;
     match request {
         EPIOCSPARAMS => {
             let params = user_memory::read_u64(arg as *const u64)?;
@@ -32,11 +29,11 @@ pub fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> Result<c_int, Errno> {
             if budget > NAPI_POLL_WEIGHT && !sys::is_root() {
                 return Err(Errno::EPERM);
             }
-            PARAMS.insert(file.id(), params);
+            set.busy_poll.store(params, Ordering::Relaxed);
             Ok(0)
         }
         EPIOCGPARAMS => {
-            let params = PARAMS.get(&file.id()).map_or(0, |params| *params);
+            let params = set.busy_poll.load(Ordering::Relaxed);
             user_memory::write_u64(arg as *mut u64, params)?;
             Ok(0)
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::Watch;
+pub use glasspoll_reactor::watch::WATCH;
 use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
@@ -16,9 +17,6 @@ use crate::{fork_page, handlers, kicks, logs, signals, table};
 
 /// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
 pub const SIGNAL: i32 = 64;
-
-/// The watch, once there is an epoll instance.
-pub static WATCH: OnceCell<Watch> = OnceCell::new();
 
 static OPTIONS: OnceCell<Options> = OnceCell::new();
 static PID: AtomicI32 = AtomicI32::new(0);

@@ -102,8 +102,8 @@ fn track_seen(fd: i32) -> Option<Arc<File>> {
         return get(fd);
     }
     let kind = Kind::of(known);
-    let device = KernelFile::of_nature(&runtime::WATCH, fd, kind.nature()?);
-    let file = File::new(fd, file::Kind::Device(Box::new(device)));
+    let device = KernelFile::of_nature(fd, kind.nature()?);
+    let file = File::new(fd, file::Kind::Kernel(device));
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
         let eventfd = if kind == Kind::Eventfd { IO } else { 0 };
@@ -140,11 +140,11 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
     let kind = stat.st_mode & libc::S_IFMT;
     let eventfd = if kind == 0 && is_eventfd(fd) { EVENTFD | IO } else { 0 };
     let blocking = if kind == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 { BLOCKING } else { 0 };
-    let device = KernelFile::new(&runtime::WATCH, fd, ownership);
+    let device = KernelFile::new(fd, ownership);
     if kind == libc::S_IFCHR {
         device.look_for_terminal();
     }
-    let file = File::new(fd, file::Kind::Device(Box::new(device)));
+    let file = File::new(fd, file::Kind::Kernel(device));
     let file = enter(fd, file, |_| Some(eventfd | blocking))?;
     if identity::get(fd).is_none() {
         identity::note(fd, identity);

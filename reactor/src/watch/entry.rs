@@ -11,6 +11,7 @@
 //!
 //! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
 
+use crate::epitem::NO_KEY;
 use crate::file::{File, ItemRef, Settled};
 use crate::sync::Arc;
 use crate::sys;
@@ -43,6 +44,11 @@ impl Gaps {
     pub(super) fn any(self) -> bool {
         self.write || self.hangup || self.half
     }
+
+    /// Whether they can concern an item with this interest.
+    pub(super) fn concern(self, events: u32) -> bool {
+        self.hangup || self.half || self.write && events & WRITE_BITS != 0
+    }
 }
 
 #[derive(Debug)]
@@ -67,6 +73,8 @@ pub(super) struct Entry {
     pub(super) queued: bool,
     /// Its place in the list of entries that are looked at, if it is there.
     pub(super) place: Option<u32>,
+    /// The file's next entry, or `NO_KEY`.
+    pub(super) next: u32,
 }
 
 impl Entry {
@@ -110,6 +118,7 @@ impl Entry {
             events,
             queued: false,
             place: None,
+            next: NO_KEY,
         }
     }
 

@@ -10,18 +10,18 @@
 mod device;
 
 use device::NEWS;
-use once_cell::sync::OnceCell;
 
+use crate::epitem::NO_KEY;
 use crate::eventpoll::finish_scans;
-use crate::file::{Device, File, Settled};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, Mutex, Ordering};
+use crate::file::{Device, File, ItemRef, Settled};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::entry::{Gaps, WRITE_BITS};
 use crate::watch::nature::Nature;
 use crate::watch::poller::Poller;
-use crate::watch::Watch;
+use crate::watch::{Watch, WATCH};
 
 /// Who else has the open file description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +39,15 @@ enum Source {
     Poll,
 }
 
+const NOT_ARMED: i32 = -1;
+const UNKNOWN: u8 = u8::MAX;
+
 #[derive(Debug)]
 struct State {
     source: Source,
-    /// The descriptor by which it was armed, which is what `si_fd` will say.
-    armed_as: Option<i32>,
-    items: usize,
-    /// What its signals leave out.
-    gaps: Gaps,
+    /// The descriptor by which it was armed, which is what `si_fd` will say; negative: it is not.
+    armed_as: i32,
+    items: u32,
 }
 
 /// A file of the kernel's.
@@ -54,49 +55,48 @@ struct State {
 /// Locks: `state`, then the pump, then `keys`. Who takes wakeups in may need `keys`, never `state`.
 #[derive(Debug)]
 pub struct KernelFile {
-    watch: &'static OnceCell<Watch>,
     fd: AtomicI32,
     wants_io: AtomicBool,
     terminal: AtomicBool,
     wants_refusals: AtomicBool,
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
-    news: AtomicU32,
+    news: AtomicU16,
     is_signalfd: AtomicBool,
-    /// Once it was armed.
-    nature: OnceCell<Nature>,
+    /// A `Nature`, or `UNKNOWN` until it is armed.
+    nature: AtomicU8,
     state: Mutex<State>,
-    /// Its entries with the poller. Held while one of them is changed, so that the key is still its.
-    keys: Mutex<Vec<u32>>,
+    /// The first of its entries with the poller. Held while one of them is changed, so that the key is
+    /// still its.
+    keys: Mutex<u32>,
 }
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
-    pub fn new(watch: &'static OnceCell<Watch>, fd: i32, ownership: Ownership) -> Self {
+    pub fn new(fd: i32, ownership: Ownership) -> Self {
         let source = match ownership {
             Ownership::Alone => Source::Unknown,
             Ownership::Shared => Source::Poll,
         };
-        let state = State { source, armed_as: None, items: 0, gaps: Gaps::default() };
+        let state = State { source, armed_as: NOT_ARMED, items: 0 };
         Self {
-            watch,
             fd: AtomicI32::new(fd),
             wants_io: AtomicBool::new(false),
             terminal: AtomicBool::new(false),
             wants_refusals: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
-            news: AtomicU32::new(0),
+            news: AtomicU16::new(0),
             is_signalfd: AtomicBool::new(false),
-            nature: OnceCell::new(),
+            nature: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
-            keys: Mutex::default(),
+            keys: Mutex::new(NO_KEY),
         }
     }
 
     /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
-    pub fn of_nature(watch: &'static OnceCell<Watch>, fd: i32, nature: Nature) -> Self {
+    pub fn of_nature(fd: i32, nature: Nature) -> Self {
         let ownership = if nature == Nature::Counter { Ownership::Shared } else { Ownership::Alone };
-        Self { nature: OnceCell::with_value(nature), ..Self::new(watch, fd, ownership) }
+        Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
     }
 
     fn fd(&self) -> i32 {
@@ -105,17 +105,29 @@ impl KernelFile {
 
     /// Preconditions: the watch has been made, as it is before anything is attached.
     fn watch(&self) -> &'static Watch {
-        self.watch.wait()
+        WATCH.wait()
     }
 
     /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
     pub fn is_armed(&self) -> bool {
-        self.state.lock().armed_as.is_some()
+        self.state.lock().armed_as != NOT_ARMED
     }
 
     /// What kind of file it is, once it was armed.
     pub(super) fn nature(&self) -> Nature {
-        self.nature.get().copied().unwrap_or(Nature::Other)
+        self.known_nature().unwrap_or(Nature::Other)
+    }
+
+    /// What its signals leave out; nothing unless it has signals.
+    fn gaps(&self, state: &State) -> Gaps {
+        match state.source {
+            Source::Signal => self.nature().gaps(),
+            Source::Poll | Source::Unknown => Gaps::default(),
+        }
+    }
+
+    fn known_nature(&self) -> Option<Nature> {
+        Nature::ALL.get(usize::from(self.nature.load(Ordering::Relaxed))).copied()
     }
 
     /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
@@ -166,23 +178,28 @@ impl KernelFile {
     }
 
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
-        let Some(watch) = self.watch.get() else { return };
+        let Some(watch) = WATCH.get() else { return };
         let mut rouse = false;
-        for key in self.keys.lock().iter() {
-            rouse |= change(&watch.poller, *key);
+        let first = self.keys.lock();
+        let mut key = *first;
+        while key != NO_KEY {
+            rouse |= change(&watch.poller, key);
+            key = watch.poller.next(key);
         }
+        drop(first);
         if rouse {
             watch.rouse();
         }
     }
 
     fn note_io(&self, state: &State, events: u32) {
+        let gaps = self.gaps(state);
         let edges = events & EPOLLET != 0 && state.source == Source::Poll;
         let room = events & EPOLLET != 0 && events & WRITE_BITS != 0;
-        if edges || room && state.gaps.full {
+        if edges || room && gaps.full {
             self.want(&self.wants_io);
         }
-        if room && state.gaps.write && !state.gaps.full {
+        if room && gaps.write && !gaps.full {
             self.want(&self.wants_refusals);
         }
     }
@@ -201,7 +218,7 @@ impl KernelFile {
     pub fn moved(&self, file: &Arc<File>, fd: i32) {
         file.set_fd(fd);
         self.fd.store(fd, Ordering::Release);
-        if let Some(watch) = self.watch.get() {
+        if let Some(watch) = WATCH.get() {
             watch.number_went();
         }
         finish_scans(file);
@@ -210,7 +227,7 @@ impl KernelFile {
     /// Another file is to be armed by `number`, which this one's signals tell.
     fn make_way(&self, file: &Arc<File>, number: i32) {
         let mut state = self.state.lock();
-        if state.armed_as != Some(number) {
+        if state.armed_as != number {
             // It went meanwhile, and its own number may be another file's by now.
             return;
         }
@@ -218,7 +235,7 @@ impl KernelFile {
         self.watch().signals.disarm(self.fd());
         // What was signalled until now is told to this file yet.
         self.watch().take_in_signals();
-        state.armed_as = None;
+        state.armed_as = NOT_ARMED;
         self.arm(&mut state, file);
         drop(state);
         let after = self.look_whole();
@@ -240,7 +257,7 @@ impl KernelFile {
         if !self.is_asked_once() {
             return found;
         }
-        found | self.news.fetch_or(found & NEWS, Ordering::SeqCst)
+        found | u32::from(self.news.fetch_or((found & NEWS) as u16, Ordering::SeqCst))
     }
 
     /// The readiness now, for one who delivers nothing.
@@ -265,13 +282,12 @@ impl KernelFile {
     pub fn share(&self, file: &Arc<File>) {
         let was = {
             let mut state = self.state.lock();
-            let was = state.armed_as.take();
             state.source = Source::Poll;
-            was
+            std::mem::replace(&mut state.armed_as, NOT_ARMED)
         };
-        if let Some(fd) = was {
+        if was != NOT_ARMED {
             self.watch().signals.disarm(self.fd());
-            self.forget_armed(fd);
+            self.forget_armed(was);
         }
         self.rewatch(file);
     }
@@ -281,23 +297,25 @@ impl KernelFile {
         {
             let mut state = self.state.lock();
             state.source = Source::Poll;
-            state.armed_as = None;
+            state.armed_as = NOT_ARMED;
         }
         // They were the parent's; by now they may be those of other files.
-        self.keys.lock().clear();
+        *self.keys.lock() = NO_KEY;
         self.rewatch(file);
     }
 
     /// Gives every item a poller entry and has it looked at.
     fn rewatch(&self, file: &Arc<File>) {
-        for key in std::mem::take(&mut *self.keys.lock()) {
-            self.watch().poller.detach(key);
+        {
+            let mut first = self.keys.lock();
+            while *first != NO_KEY {
+                *first = self.watch().poller.detach(*first, *first);
+            }
         }
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
-            let key = self.watch().poller.attach(file, &item, events, None);
-            self.keys.lock().push(key);
+            let key = self.watch_by_poller(file, &item, events, None);
             ep.rewatch(item.id, key);
             if events & !EP_PRIVATE_BITS != 0 {
                 self.settle(key, Settled { events, revents: 0, queued: false });
@@ -308,21 +326,31 @@ impl KernelFile {
         }
     }
 
+    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
+        let mut first = self.keys.lock();
+        *first = self.watch().poller.attach(file, item, events, gaps, *first);
+        *first
+    }
+
     fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
         let fd = self.fd();
-        let other = self.watch().armed.get(&fd).map(|other| other.value().clone());
+        if fd < 0 {
+            // Its last number went while a call holds it.
+            return false;
+        }
+        let other = self.watch().armed.get(fd);
         if let Some(other) = other.filter(|other| !Arc::ptr_eq(other, file)) {
             if let Some(device) = other.device_as::<KernelFile>() {
                 device.make_way(&other, fd);
             }
         }
         // Known before the first signal can come.
-        self.watch().armed.insert(fd, file.clone());
+        self.watch().armed.insert(fd, file);
         if !self.watch().signals.arm(fd, self.watch().pid.load(Ordering::Relaxed)) {
-            self.watch().armed.remove(&fd);
+            self.forget_armed(fd);
             return false;
         }
-        state.armed_as = Some(fd);
+        state.armed_as = fd;
         trace::arm(fd, "signal");
         true
     }
@@ -330,11 +358,12 @@ impl KernelFile {
     /// The signals of a number are this file's no longer.
     fn forget_armed(&self, fd: i32) {
         let is_this = |file: &File| file.device_as::<Self>().is_some_and(|device| std::ptr::eq(device, self));
-        self.watch().armed.remove_if(&fd, |_, file| is_this(file));
+        self.watch().armed.remove_if(fd, is_this);
     }
 
     fn disarm(&self, state: &mut State) {
-        if let Some(fd) = state.armed_as.take() {
+        let fd = std::mem::replace(&mut state.armed_as, NOT_ARMED);
+        if fd != NOT_ARMED {
             self.watch().signals.disarm(self.fd());
             self.forget_armed(fd);
             trace::disarm(fd, "signal");

@@ -21,6 +21,7 @@
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is on
 //! its way to `pump`.
 
+mod armed;
 mod bed;
 mod entry;
 mod helper;
@@ -33,14 +34,14 @@ mod sleep;
 pub use kernel_file::{KernelFile, Ownership};
 pub use nature::Nature;
 
-use dashmap::DashMap;
+use once_cell::sync::OnceCell;
 
-use crate::file::File;
 use crate::poll::{Slept, Watcher};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::uapi::READ_SIDE;
 use crate::wait_queue::{Sleepers, Waiter};
+use armed::Armed;
 use bed::Bed;
 use helper::Helper;
 use poller::Poller;
@@ -71,6 +72,9 @@ enum Holder {
     Helper,
 }
 
+/// The process's watch, once there is an epoll instance.
+pub static WATCH: OnceCell<Watch> = OnceCell::new();
+
 /// The watch over all devices of this process.
 pub struct Watch {
     host: &'static dyn Host,
@@ -87,7 +91,7 @@ pub struct Watch {
     /// Serialises the intake of wakeups, so that one who pumps sees all that happened before.
     pump: Mutex<Vec<poller::Fired>>,
     /// The file that a signal's `si_fd` stands for.
-    armed: DashMap<i32, Arc<File>>,
+    armed: Armed,
     /// The signal queue ran over: every armed file must be asked.
     overflow: AtomicBool,
 }
@@ -116,7 +120,7 @@ impl Watch {
             helper_bed: Bed::new(),
             helper: Helper::default(),
             pump: Mutex::default(),
-            armed: DashMap::with_shard_amount(4),
+            armed: Armed::default(),
             overflow: AtomicBool::new(false),
         };
         watch.open()?;
@@ -228,8 +232,8 @@ impl Watch {
 
     /// The process has become another user's: the kernel signals only for owners of the same user.
     pub fn own_anew(&self) {
-        for armed in &self.armed {
-            let _ = sys::set_owner(armed.value().fd(), self.pid.load(Ordering::Relaxed));
+        for file in self.armed.all() {
+            let _ = sys::set_owner(file.fd(), self.pid.load(Ordering::Relaxed));
         }
         // What came before that was not told.
         self.overflowed();
@@ -242,15 +246,15 @@ impl Watch {
 
     /// Before exec: no armed file may signal the new program.
     pub fn before_exec(&self) {
-        for armed in &self.armed {
-            let _ = sys::set_async(armed.value().fd(), false);
+        for file in self.armed.all() {
+            let _ = sys::set_async(file.fd(), false);
         }
     }
 
     /// The exec failed: arm again, and ask everything.
     pub fn exec_failed(&self) {
-        for armed in &self.armed {
-            let _ = sys::set_async(armed.value().fd(), true);
+        for file in self.armed.all() {
+            let _ = sys::set_async(file.fd(), true);
         }
         self.overflow.store(true, Ordering::SeqCst);
     }
@@ -289,8 +293,7 @@ impl Watch {
     fn take_in_told(&self) {
         self.signals.drain(
             |fd, key, later| {
-                let file = self.armed.get(&fd).map(|armed| armed.value().clone());
-                let Some(file) = file else { return };
+                let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
                 if let Some(key) = device.nature().key_of_signal(key) {
                     crate::trace::wakeup(fd, "signal", key);
@@ -302,8 +305,7 @@ impl Watch {
             || self.overflow.store(true, Ordering::SeqCst),
         );
         if self.overflow.swap(false, Ordering::SeqCst) {
-            let files: Vec<Arc<File>> = self.armed.iter().map(|armed| armed.value().clone()).collect();
-            for file in files {
+            for file in self.armed.all() {
                 crate::trace::wakeup(file.fd(), "overflow", 0);
                 file.wake(0);
             }

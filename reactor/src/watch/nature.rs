@@ -26,6 +26,18 @@ pub enum Nature {
 }
 
 impl Nature {
+    /// By their numbers.
+    pub(super) const ALL: [Self; 8] = [
+        Nature::Pipe,
+        Nature::InetStream,
+        Nature::InetDgram,
+        Nature::Stream,
+        Nature::Dgram,
+        Nature::Anonymous,
+        Nature::Counter,
+        Nature::Other,
+    ];
+
     pub(super) fn of(fd: i32) -> Self {
         let Ok(stat) = sys::fstat(fd) else { return Nature::Other };
         match stat.st_mode & libc::S_IFMT {

@@ -9,9 +9,10 @@
 use std::collections::BTreeMap;
 
 use libc::pollfd;
-use slab::Slab;
 
+use crate::epitem::NO_KEY;
 use crate::file::{File, ItemRef, Settled};
+use crate::slab::Slab;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
@@ -26,7 +27,8 @@ pub(super) struct Fired {
     pub(super) fd: i32,
     pub(super) item: ItemRef,
     pub(super) key: u32,
-    file: u64,
+    /// Which file it is, for comparison.
+    file: usize,
     exclusive: bool,
 }
 
@@ -40,7 +42,7 @@ struct Set {
 impl Set {
     /// Puts an entry that has changed on the list or takes it off.
     fn place(&mut self, key: u32) {
-        let Some(entry) = self.entries.get_mut(key as usize) else { return };
+        let Some(entry) = self.entries.get_mut(key) else { return };
         match (entry.is_active(), entry.place) {
             (true, None) => {
                 entry.place = Some(self.active.len() as u32);
@@ -50,7 +52,7 @@ impl Set {
                 entry.place = None;
                 self.active.swap_remove(place as usize);
                 if let Some(moved) = self.active.get(place as usize) {
-                    self.entries[*moved as usize].place = Some(place);
+                    self.entries[*moved].place = Some(place);
                 }
             }
             _ => {}
@@ -59,7 +61,7 @@ impl Set {
 
     /// Changes an entry. True: a sleeping holder must get up and look at the list anew.
     fn change(&mut self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
-        let Some(entry) = self.entries.get_mut(key as usize) else { return false };
+        let Some(entry) = self.entries.get_mut(key) else { return false };
         let before = entry.can_sleep().then(|| entry.wants());
         change(entry);
         let now = entry.can_sleep().then(|| entry.wants());
@@ -69,7 +71,7 @@ impl Set {
     }
 
     fn active(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.active.iter().filter_map(|key| self.entries.get(*key as usize).map(|entry| (*key, entry)))
+        self.active.iter().filter_map(|key| self.entries.get(*key).map(|entry| (*key, entry)))
     }
 }
 
@@ -81,9 +83,23 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    /// `gaps`: the file tells by signals all but this; None: it is told by asking alone.
-    pub(super) fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
-        self.set.lock().entries.insert(Entry::new(file, item, events, gaps)) as u32
+    /// `gaps`: the file tells by signals all but this; None: it is told by asking alone. `next`: the
+    /// file's first entry until now.
+    pub(super) fn attach(
+        &self,
+        file: &Arc<File>,
+        item: &ItemRef,
+        events: u32,
+        gaps: Option<Gaps>,
+        next: u32,
+    ) -> u32 {
+        let entry = Entry { next, ..Entry::new(file, item, events, gaps) };
+        self.set.lock().entries.insert(entry)
+    }
+
+    /// The entry of the same file that follows.
+    pub(super) fn next(&self, key: u32) -> u32 {
+        self.set.lock().entries.get(key).map_or(NO_KEY, |entry| entry.next)
     }
 
     fn change_entry(&self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
@@ -99,15 +115,29 @@ impl Poller {
         self.change_entry(key, |entry| entry.settle(settled))
     }
 
-    pub(super) fn detach(&self, key: u32) {
+    /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
+    pub(super) fn detach(&self, first: u32, key: u32) -> u32 {
         let mut set = self.set.lock();
-        if let Some(entry) = set.entries.get_mut(key as usize) {
+        let mut left = first;
+        if let Some(entry) = set.entries.get_mut(key) {
             (entry.armed, entry.written) = (false, false);
+            let next = entry.next;
             set.place(key);
-            set.entries.remove(key as usize);
+            set.entries.remove(key);
+            if first == key {
+                left = next;
+            }
+            let mut at = left;
+            while let Some(entry) = set.entries.get_mut(at) {
+                if entry.next == key {
+                    entry.next = next;
+                }
+                at = entry.next;
+            }
         }
         drop(set);
         self.change();
+        left
     }
 
     pub(super) fn clear(&self) {
@@ -192,11 +222,11 @@ impl Poller {
         }
         let mut set = self.set.lock();
         for ((key, serial), pollfd) in asked.into_iter().zip(fds) {
-            let entry = set.entries.get_mut(key as usize);
+            let entry = set.entries.get_mut(key);
             let Some(entry) = entry.filter(|entry| entry.item.serial == serial) else { continue };
             let fresh = entry.found(entry.keep_news(pollfd.revents));
             if fresh != 0 {
-                let (fd, file) = (entry.file.fd(), entry.file.id());
+                let (fd, file) = (entry.file.fd(), Arc::as_ptr(&entry.file).addr());
                 let exclusive = entry.events & EPOLLEXCLUSIVE != 0;
                 fired.push(Fired { fd, item: entry.item.clone(), key: fresh, file, exclusive });
             }

@@ -1,6 +1,6 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source};
+use super::{KernelFile, Source, NOT_ARMED};
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, Ordering};
@@ -8,10 +8,11 @@ use crate::sys;
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::nature::Nature;
+use crate::watch::WATCH;
 
 impl Device for KernelFile {
     fn poll(&self, mask: u32) -> u32 {
-        let kept = if self.is_asked_once() { self.news.swap(0, Ordering::SeqCst) } else { 0 };
+        let kept = if self.is_asked_once() { u32::from(self.news.swap(0, Ordering::SeqCst)) } else { 0 };
         self.ask(mask) | kept & (mask | EPOLLERR)
     }
 
@@ -29,29 +30,38 @@ impl Device for KernelFile {
         if state.source == Source::Unknown {
             if self.arm(&mut state, file) {
                 state.source = Source::Signal;
-                let nature = *self.nature.get_or_init(|| Nature::of(self.fd()));
-                state.gaps = nature.gaps();
+                let nature = self.known_nature().unwrap_or_else(|| Nature::of(self.fd()));
+                self.nature.store(nature as u8, Ordering::Relaxed);
             } else {
                 state.source = Source::Poll;
             }
-        } else if state.source == Source::Signal && state.armed_as.is_none() && !self.arm(&mut state, file) {
+        } else if state.source == Source::Signal && state.armed_as == NOT_ARMED && !self.arm(&mut state, file)
+        {
             state.source = Source::Poll;
         }
-        let (by_poll, gaps) = (state.source == Source::Poll, state.gaps);
+        let (by_poll, gaps) = (state.source == Source::Poll, self.gaps(&state));
         self.note_io(&state, events);
-        if !by_poll && !gaps.any() {
+        if !by_poll && !gaps.concern(events) {
             return NO_KEY;
         }
         if by_poll {
             trace::arm(self.fd(), "poll");
-            if self.nature.get().is_none() {
+            if self.known_nature().is_none() {
                 self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
                 self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
             }
         }
-        let key = self.watch().poller.attach(file, item, events, (!by_poll).then_some(gaps));
-        self.keys.lock().push(key);
-        key
+        self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
+    }
+
+    fn concern(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+        let state = self.state.lock();
+        let gaps = self.gaps(&state);
+        if !gaps.concern(events) {
+            return NO_KEY;
+        }
+        self.note_io(&state, events);
+        self.watch_by_poller(file, item, events, Some(gaps))
     }
 
     fn settle(&self, key: u32, settled: Settled) {
@@ -70,8 +80,8 @@ impl Device for KernelFile {
 
     fn detach(&self, key: u32) {
         if key != NO_KEY {
-            self.keys.lock().retain(|other| *other != key);
-            self.watch().poller.detach(key);
+            let mut first = self.keys.lock();
+            *first = self.watch().poller.detach(*first, key);
         }
         let mut state = self.state.lock();
         state.items -= 1;
@@ -83,9 +93,9 @@ impl Device for KernelFile {
     fn release(&self) {
         let mut state = self.state.lock();
         self.disarm(&mut state);
-        let by_poll = state.source == Source::Poll || state.gaps.any();
+        let by_poll = state.source == Source::Poll || self.gaps(&state).any();
         drop(state);
-        if by_poll && self.watch.get().is_some() {
+        if by_poll && WATCH.get().is_some() {
             // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
             self.watch().quiesce();
         }

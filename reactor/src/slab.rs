@@ -1,0 +1,111 @@
+//! Numbered places for things of one kind. It grows by a block at a time, so that little room is unused
+//! and nothing is moved.
+
+use std::ops::{Index, IndexMut};
+
+const BLOCK: usize = 64;
+
+/// Things by number. The number of one that was removed is used again.
+#[derive(Debug)]
+pub struct Slab<T> {
+    blocks: Vec<Vec<Option<T>>>,
+    free: Vec<u32>,
+    len: u32,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), free: Vec::new(), len: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Takes something in; returns its number.
+    pub fn insert(&mut self, value: T) -> u32 {
+        self.len += 1;
+        if let Some(id) = self.free.pop() {
+            self.blocks[id as usize / BLOCK][id as usize % BLOCK] = Some(value);
+            return id;
+        }
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+            self.blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let id = (self.blocks.len() - 1) * BLOCK + self.blocks.last().map_or(0, Vec::len);
+        if let Some(block) = self.blocks.last_mut() {
+            block.push(Some(value));
+        }
+        id as u32
+    }
+
+    /// Takes something out.
+    ///
+    /// # Panics
+    /// If the number is not in use.
+    pub fn remove(&mut self, id: u32) -> T {
+        let place =
+            self.blocks.get_mut(id as usize / BLOCK).and_then(|block| block.get_mut(id as usize % BLOCK));
+        let value = place.and_then(Option::take).expect("a number in use");
+        self.free.push(id);
+        self.len -= 1;
+        value
+    }
+
+    /// What has the number, if it is in use.
+    #[inline]
+    pub fn get(&self, id: u32) -> Option<&T> {
+        self.blocks.get(id as usize / BLOCK)?.get(id as usize % BLOCK)?.as_ref()
+    }
+
+    /// The same, to change.
+    #[inline]
+    pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.blocks.get_mut(id as usize / BLOCK)?.get_mut(id as usize % BLOCK)?.as_mut()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let all = self.blocks.iter().flatten().enumerate();
+        all.filter_map(|(id, value)| Some((id as u32, value.as_ref()?)))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<T> Index<u32> for Slab<T> {
+    type Output = T;
+
+    fn index(&self, id: u32) -> &T {
+        self.get(id).expect("a number in use")
+    }
+}
+
+impl<T> IndexMut<u32> for Slab<T> {
+    fn index_mut(&mut self, id: u32) -> &mut T {
+        self.get_mut(id).expect("a number in use")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stands_for_its_thing_until_that_is_removed() {
+        let mut slab = Slab::default();
+        let ids: Vec<u32> = (0..200).map(|n| slab.insert(n)).collect();
+        assert_eq!(slab.remove(ids[70]), 70);
+        assert_eq!((slab.get(ids[70]), slab.len()), (None, 199));
+        assert!(slab.iter().all(|(id, n)| slab[id] == *n && *n != 70));
+        assert_eq!(slab.insert(7), ids[70]);
+        slab[ids[70]] = 8;
+        assert_eq!((slab.get(ids[70]), slab.get(ids[199]), slab.get(200)), (Some(&8), Some(&199), None));
+    }
+}
