@@ -78,8 +78,9 @@ impl Bench<'_> {
             Work::Memory(count) => self.memory(count),
             Work::StartUp => self.start_up(),
             Work::RedisMemory => {
-                let server = self.server(redis_command(self, free_port()), None);
+                let server = redis_server(self);
                 std::thread::sleep(Duration::from_millis(200));
+                server.check_epolls(self.mode);
                 Sample::of(vec![resident(server.pid()) as f64 / f64::from(1 << 20)])
             }
         }
@@ -106,17 +107,13 @@ impl Bench<'_> {
         command
     }
 
-    fn server(&self, (command, port): (Command, u16), epolls: Option<bool>) -> Server {
-        let server = Server::start(command, self.dir, port);
-        if epolls != Some(false) {
-            server.check_epolls(self.mode);
-        }
-        server
+    fn server(&self, command: Command, port: u16) -> Server {
+        Server::start(command, self.dir, port)
     }
 
     /// Runs the load generator on a server of ours, or one with a protocol that it speaks.
     fn load(&self, command: Command, port: u16, protocol: &str, pattern: Pattern, row: &Row) -> Sample {
-        let server = self.server((command, port), None);
+        let server = self.server(command, port);
         let mut load = self.generator(&server, protocol);
         let numbers: (&str, Vec<usize>) = match pattern {
             Pattern::Closed { count, active } => ("closed", vec![count, active]),
@@ -127,6 +124,7 @@ impl Bench<'_> {
         };
         load.arg(numbers.0).args(numbers.1.iter().map(usize::to_string));
         let line = run(&mut load, LIMIT).success();
+        server.check_epolls(self.mode);
         let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
         let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
         let values = row.figures.iter().map(|figure| match figure.name {
@@ -154,7 +152,7 @@ impl Bench<'_> {
     }
 
     fn redis(&self, clients: usize, pipelining: usize, requests: usize) -> Sample {
-        let server = self.server(redis_command(self, free_port()), None);
+        let server = redis_server(self);
         let requests = (requests as f64 * self.length) as usize;
         let ask = |test: &str, requests: usize| {
             let numbers = [clients, pipelining, requests].map(|number| number.to_string());
@@ -171,6 +169,7 @@ impl Bench<'_> {
         let before = cpu_time(server.pid());
         let values = vec![ask("get", requests), ask("set", requests)];
         let used = (cpu_time(server.pid()) - before) as f64;
+        server.check_epolls(self.mode);
         Sample { values, cpu: Some(used / 1000.0 / (2 * requests) as f64), note: String::new() }
     }
 
@@ -181,9 +180,8 @@ impl Bench<'_> {
         let pinned = workers == 1;
         let mut command = if pinned { self.command(&arguments[0]) } else { self.free_command(&arguments[0]) };
         command.args(&arguments[1..]);
-        let mut server = self.server((command, port), Some(false));
+        let mut server = self.server(command, port);
         eventually("the workers are there", LIMIT, || nginx::workers(&server).len() == workers as usize);
-        server.check_epolls(self.mode);
         let workers = nginx::workers(&server);
         let used = || workers.iter().map(|pid| cpu_time(*pid)).sum::<u64>();
         let before = used();
@@ -194,6 +192,7 @@ impl Bench<'_> {
         }
         let stdout = run(&mut wrk, LIMIT).success();
         nginx::check_answers(&stdout);
+        server.check_epolls(self.mode);
         let number = |line: &str| -> f64 {
             let found = stdout.lines().find_map(|text| text.trim().strip_prefix(line));
             found.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("no {line} in {stdout}"))
@@ -219,7 +218,7 @@ impl Bench<'_> {
         let mut command = self.command(program_of_ours("echo_server"));
         let port = free_port();
         command.arg(port.to_string()).arg("lt");
-        let server = self.server((command, port), None);
+        let server = self.server(command, port);
         let before = resident(server.pid());
         let mut load = self.generator(&server, "echo");
         load.args(["idle".to_owned(), count.to_string()]);
@@ -234,6 +233,7 @@ impl Bench<'_> {
         assert_eq!(line, "{}\n", "the load generator");
         std::thread::sleep(Duration::from_millis(300));
         let after = resident(server.pid());
+        server.check_epolls(self.mode);
         drop(load.stdin.take());
         crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
         Sample::of(vec![(after as f64 - before as f64) / count as f64])
@@ -257,11 +257,12 @@ impl Bench<'_> {
     }
 }
 
-fn redis_command(bench: &Bench, port: u16) -> (Command, u16) {
+fn redis_server(bench: &Bench) -> Server {
+    let port = free_port();
     let arguments = redis::arguments(bench.dir, port);
     let mut command = bench.command(&arguments[0]);
     command.args(&arguments[1..]);
-    (command, port)
+    bench.server(command, port)
 }
 
 /// A program of this crate, which lies beside this one.
