@@ -26,6 +26,8 @@ use crate::watches;
 pub(crate) struct Tree {
     /// The item tree. Linux: `eventpoll.rbr`.
     pub(crate) rbr: Rbr,
+    /// The last descriptor of the instance is gone: nothing is added any more.
+    dead: bool,
     pub(crate) scratch: Scratch,
 }
 
@@ -108,6 +110,31 @@ impl Eventpoll {
         result
     }
 
+    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose number is `fd` and whose
+    /// file `is_it`. None: there is none. As `ctl`, but nobody need hold the file: the item does.
+    ///
+    /// # Errors
+    /// EINVAL, as in epoll_ctl(2).
+    pub fn change(
+        self: &Arc<Self>,
+        op: i32,
+        fd: i32,
+        is_it: impl Fn(&Arc<File>) -> bool,
+        event: EpollEvent,
+    ) -> Option<Result<(), Errno>> {
+        let mut tree = self.mtx.lock();
+        let item = self.find(&tree, is_it, fd)?;
+        let result = if op == EPOLL_CTL_MOD {
+            self.modify(tree, item, event)
+        } else {
+            self.remove(&mut tree, item);
+            drop(tree);
+            Ok(())
+        };
+        trace::ctl(self.fd(), op, fd, event, result);
+        Some(result)
+    }
+
     /// Linux: `fs/eventpoll.c:do_epoll_ctl`.
     fn do_ctl(
         self: &Arc<Self>,
@@ -134,7 +161,10 @@ impl Eventpoll {
             check.refuse_loops(self, inner)?;
         }
         let mut tree = self.mtx.lock();
-        let found = self.find(&tree, target, fd);
+        if tree.dead {
+            return Err(Errno::EBADF);
+        }
+        let found = self.find(&tree, |file| Arc::ptr_eq(file, target), fd);
         match (op, found) {
             (EPOLL_CTL_ADD, None) => {
                 let item = self.insert(&mut tree, target, fd, event)?;
@@ -157,14 +187,14 @@ impl Eventpoll {
     }
 
     /// Linux: `fs/eventpoll.c:ep_find`.
-    fn find(&self, tree: &Tree, file: &Arc<File>, fd: i32) -> Option<u32> {
+    fn find(&self, tree: &Tree, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
         let mut id = tree.rbr.first(fd);
         if id == NIL {
             return None;
         }
         let ready = self.lock.lock();
         while let Some(item) = ready.list.get(id) {
-            if Arc::ptr_eq(&item.file, file) {
+            if is_it(&item.file) {
                 return Some(id);
             }
             id = item.next;
@@ -212,8 +242,8 @@ impl Eventpoll {
             if device.depends_on_thread() {
                 self.depends_on_thread.store(true, Ordering::SeqCst);
             }
-            if let Some(item) = self.lock.lock().list.get_mut(id) {
-                item.key = key;
+            if key != NO_KEY {
+                self.rewatch(id, key);
             }
         }
         Ok(id)
@@ -262,14 +292,18 @@ impl Eventpoll {
             if item.is_exclusive() {
                 return Err(Errno::EINVAL);
             }
-            item.events = event.events | EPOLLERR | EPOLLHUP;
+            let before = std::mem::replace(&mut item.events, event.events | EPOLLERR | EPOLLHUP);
             item.data = event.data;
-            (item.key == NO_KEY).then(|| (item.file.clone(), item.serial, item.events))
+            let asks_more = item.events & !before != 0;
+            (item.key == NO_KEY && asks_more).then(|| (item.file.clone(), item.serial, item.events))
         };
         if let Some((file, serial, events)) = unwatched {
             let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive: false };
             if let Some(device) = file.device() {
-                self.rewatch(id, device.concern(&file, &item, events));
+                let key = device.concern(&file, &item, events);
+                if key != NO_KEY {
+                    self.rewatch(id, key);
+                }
             }
         }
         self.first_poll(tree, id);
@@ -304,6 +338,7 @@ impl Eventpoll {
             self.safewake();
         }
         let mut tree = self.mtx.lock();
+        tree.dead = true;
         let ids: Vec<u32> = self.lock.lock().list.iter().map(|(id, _)| id).collect();
         for id in ids {
             self.remove(&mut tree, id);

@@ -176,7 +176,10 @@ impl File {
 
     /// Notes the ends among what the device said.
     pub(crate) fn note_ends(&self, revents: u32) {
-        self.ends.fetch_or((revents & ENDS) as u16, Ordering::SeqCst);
+        let ends = (revents & ENDS) as u16;
+        if ends != 0 {
+            self.ends.fetch_or(ends, Ordering::SeqCst);
+        }
     }
 
     /// Whether the file has come to one of the ends in `key` since it was last asked: such a wakeup

@@ -14,18 +14,20 @@
 //! - **Our own calls** that come back through an interposed name find the thread inside and go straight
 //!   to libc (`enter` gives None).
 //!
-//! Costs two stores and two loads, of which one store is a full fence.
+//! Costs two stores and two loads, of which one store, on the way in, is a full fence.
 
 mod forking;
+mod own;
 mod waiting;
 
 pub use forking::{fork_begins, fork_done, go_outside_after_fork, only_thread, step_in, step_out};
 pub use waiting::{cancel, is_cancelled, outer_waiter, take_cancelled, waiter, ProgramHost, Waiting};
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 
@@ -35,7 +37,7 @@ use once_cell::sync::OnceCell;
 use crate::fork_page;
 use crate::lock::RawLock;
 use crate::own_stack::OwnStack;
-use crate::{real, runtime, signals};
+use crate::{real, runtime, signals, table};
 
 /// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -61,6 +63,8 @@ pub struct Thread {
     cancelled: AtomicBool,
     /// Whether the program believes that our signal is blocked in this thread.
     pub blocks_ours: Cell<bool>,
+    /// The epoll instance that the thread used last, with a count of its `Arc`.
+    pub set: Cell<*const File>,
     /// What is known of the thread's stack.
     pub stack: Cell<OwnStack>,
 }
@@ -82,6 +86,7 @@ thread_local! {
             pthread: Cell::new(0),
             cancelled: AtomicBool::new(false),
             blocks_ours: Cell::new(false),
+            set: Cell::new(std::ptr::null()),
             stack: Cell::new(OwnStack::UNKNOWN),
         }
     };
@@ -147,7 +152,8 @@ pub static SLEEPERS: Sleepers = Sleepers::new();
 
 /// Runs `work` with what the calling thread keeps for us.
 pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
-    THREAD.with(work)
+    // SAFETY: it lives as long as the thread.
+    work(unsafe { &*own::this() })
 }
 
 /// The thread is inside until this is dropped; `errno` is then what it was before.
@@ -157,14 +163,14 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        THREAD.with(go_outside);
+        with_thread(go_outside);
         real::set_errno(sys::Errno::new(self.errno));
     }
 }
 
 /// Goes inside. None: this thread is inside already, and the call is our own.
 pub fn enter() -> Option<Guard> {
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         if thread.inside.load(Ordering::Relaxed) != 0 {
             return None;
         }
@@ -208,7 +214,8 @@ fn go_inside(thread: &Thread) {
 }
 
 fn go_outside(thread: &Thread) {
-    thread.inside.store(0, Ordering::SeqCst);
+    thread.inside.store(0, Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
 }
 
 extern "C-unwind" {
@@ -223,18 +230,21 @@ pub fn cover() -> c_int {
     let mut before = PTHREAD_CANCEL_DEFERRED;
     // SAFETY: a valid pointer.
     unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut before) };
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         let depth = thread.covered.load(Ordering::Relaxed);
-        thread.covered.store(depth + 1, Ordering::SeqCst);
+        thread.covered.store(depth + 1, Ordering::Relaxed);
+        // Looked at by handlers in this thread alone.
+        compiler_fence(Ordering::SeqCst);
     });
     before
 }
 
 /// Ends a `cover`. The handlers that were held back run in here, and may leave by force.
 pub fn uncover(before: c_int) {
-    let held_back = THREAD.with(|thread| {
+    let held_back = with_thread(|thread| {
         let depth = thread.covered.load(Ordering::Relaxed) - 1;
-        thread.covered.store(depth, Ordering::SeqCst);
+        thread.covered.store(depth, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
         depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
     });
     if held_back {
@@ -251,7 +261,7 @@ pub fn uncover(before: c_int) {
 /// Has the handlers run that were held back, unless this thread goes on being inside or covered.
 #[cold]
 pub fn let_signals_in() {
-    let masks = THREAD.with(|thread| {
+    let masks = with_thread(|thread| {
         if thread.inside.load(Ordering::SeqCst) != 0
             || thread.covered.load(Ordering::SeqCst) != 0
             || thread.held_back.swap(0, Ordering::SeqCst) == 0
@@ -285,7 +295,7 @@ fn register(thread: &Thread) {
 
 fn unregister() {
     let guard = enter();
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         let left = THREADS.with(|list| {
             list.retain(|other| !std::ptr::eq(*other, thread));
             list.len()
@@ -294,6 +304,7 @@ fn unregister() {
             // That one may be the helper.
             watch.retire_helper();
         }
+        table::forget_set(thread);
         let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);
         if !waiter.is_null() {
             // SAFETY: `waiter` stores what `Arc::into_raw` gave.
@@ -306,7 +317,7 @@ fn unregister() {
 
 /// Puts the thread on the list of those that fork and pthread_cancel look at.
 pub fn be_known() {
-    if THREAD.with(|thread| !thread.registered.get()) {
+    if with_thread(|thread| !thread.registered.get()) {
         drop(enter());
         let_signals_in();
     }
@@ -330,7 +341,7 @@ fn blocks(mask: Option<u64>, signal: i32) -> bool {
 /// A signal of the program arrived in this thread, which ran with `mask`. In a signal handler.
 /// True: it is to be held back, and the caller has all signals blocked when it returns.
 pub fn holds_back(signal: i32, mask: u64) -> bool {
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
             return false;
         }
@@ -351,5 +362,5 @@ pub fn holds_back(signal: i32, mask: u64) -> bool {
 
 /// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
 pub fn our_signal() {
-    THREAD.with(|thread| thread.our_signal.store(true, Ordering::SeqCst));
+    with_thread(|thread| thread.our_signal.store(true, Ordering::SeqCst));
 }

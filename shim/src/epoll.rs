@@ -3,6 +3,7 @@
 //! The checks stand in the kernel's order. Linux: `fs/eventpoll.c:do_epoll_create`,
 //! `SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_wait`.
 
+use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
@@ -33,12 +34,12 @@ pub fn create(flags: c_int) -> Outcome {
         }
         return Outcome::Done(Err(Errno::EMFILE));
     }
-    let made = sys::eventfd(flags & libc::EPOLL_CLOEXEC);
-    if let Ok(fd) = made {
-        pollable::mark_as_set(fd);
+    Outcome::Done(table::making(|| {
+        let fd = sys::eventfd(flags & libc::EPOLL_CLOEXEC)?;
         table::insert_eventpoll(fd);
-    }
-    Outcome::Done(made)
+        pollable::mark_as_set(fd);
+        Ok(fd)
+    }))
 }
 
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
@@ -57,14 +58,14 @@ pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) 
 }
 
 fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
+    if let Some(done) = settled_ctl(epfd, op, fd, event) {
+        return done.map(|()| 0);
+    }
     if table::flags(epfd) & table::OURS != 0 || table::flags(fd) & table::OURS != 0 {
         return Err(Errno::EBADF);
     }
-    let set = table::held_eventpoll(epfd);
+    let set = set_behind(epfd)?;
     let known = table::is_seen(fd) || op != EPOLL_CTL_ADD && table::is_watched(fd);
-    if set.is_none() {
-        pollable::must_be_open(epfd)?;
-    }
     if !known {
         pollable::check(fd)?;
     }
@@ -75,6 +76,54 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
     // Held: a close meanwhile takes the item out once it is in.
     let Held(target) = &Held::get(fd).ok_or(Errno::EBADF)?;
+    take_in(ep, op);
+    ep.ctl(op, target, fd, event)?;
+    Ok(0)
+}
+
+/// The epoll instance behind a number; None: it is open, and none.
+fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
+    if let Some(set) = table::held_eventpoll(epfd) {
+        return Ok(Some(set));
+    }
+    loop {
+        let moment = table::all_made();
+        let set = table::held_eventpoll(epfd);
+        if set.is_some() {
+            return Ok(set);
+        }
+        pollable::must_be_open(epfd)?;
+        // One that is made between the two would be taken for the eventfd beneath it.
+        if table::none_made_since(moment) {
+            return Ok(None);
+        }
+    }
+}
+
+/// The same for a number of which all is known. None: it is not so simple.
+fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
+    if !table::is_settled(fd) {
+        return None;
+    }
+    let by_number = match op {
+        EPOLL_CTL_ADD => false,
+        EPOLL_CTL_MOD => event.events & EPOLLEXCLUSIVE == 0,
+        EPOLL_CTL_DEL => true,
+        _ => return None,
+    };
+    table::with_set(epfd, |ep| {
+        if by_number {
+            take_in(ep, op);
+            return ep.change(op, fd, |file| table::is_behind(fd, file), event);
+        }
+        let Held(target) = &Held::get(fd)?;
+        take_in(ep, op);
+        Some(ep.ctl(op, target, fd, event))
+    })?
+}
+
+/// What became ready before is told before the set changes.
+fn take_in(ep: &Eventpoll, op: c_int) {
     match runtime::WATCH.get() {
         // An outer set is told of what became ready before it goes.
         Some(watch) if ep.is_watched() => watch.take_in(),
@@ -83,8 +132,6 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         Some(watch) if op != EPOLL_CTL_DEL => watch.take_in_signals(),
         _ => {}
     }
-    ep.ctl(op, target, fd, event)?;
-    Ok(0)
 }
 
 impl Outcome {
@@ -127,10 +174,7 @@ fn checked_wait(
     sigmask: *const u64,
 ) -> Result<i32, Errno> {
     let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
-    let set = table::held_eventpoll(epfd);
-    if set.is_none() {
-        pollable::must_be_open(epfd)?;
-    }
+    let set = set_behind(epfd)?;
     if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
         return Err(Errno::EINVAL);
     }

@@ -10,20 +10,26 @@ mod closing;
 mod flags;
 mod identity;
 mod inherited;
+mod last_set;
 mod life;
 mod slots;
 
-pub use closing::{close, close_untracked, closing, held_eventpoll, may_be_epoll, replacing, Closing};
+pub use closing::{
+    all_made, close, close_untracked, closing, held_eventpoll, making, may_be_epoll, none_made_since,
+    replacing, Closing,
+};
 use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
 pub use flags::{flags, BLOCKING, EPOLL, EVENTFD, INHERITED, IO, LIFE, OURS, ROOM, SEEN, TRACKED};
 use inherited::enter_siblings;
 pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
+pub use last_set::{forget_set, with_set};
 pub use life::{born, kind_of, lost_sight, note_mode, Kind};
+use slots::Used;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use glasspoll_reactor::eventpoll::{release_file, Eventpoll};
+use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{self, Device, File};
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
@@ -73,9 +79,10 @@ pub fn insert_eventpoll(fd: i32) {
 /// EBADF if the number is being closed, or does not have what `bits` asks for.
 fn enter(fd: i32, file: Arc<File>, bits: impl Fn(u32) -> Option<u32>) -> Result<Arc<File>, Errno> {
     let bits = |now: u32| bits(now).filter(|_| now & (OURS | CLOSING) == 0).map(|bits| now | TRACKED | bits);
-    match slots::enter(fd, file, || change(fd, bits)) {
-        // Or another thread was faster.
-        Ok(file) | Err(Some(file)) => Ok(file),
+    match slots::enter(fd, Used::first(file.clone()), || change(fd, bits)) {
+        Ok(()) => Ok(file),
+        // Another thread was faster.
+        Err(Some(other)) => Ok(other),
         Err(None) => Err(Errno::EBADF),
     }
 }
@@ -150,7 +157,7 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
         identity::note(fd, identity);
     }
     if flags(fd) & INHERITED != 0 {
-        enter_siblings(fd, &file, identity);
+        enter_siblings(fd, identity);
     }
     Ok(file)
 }
@@ -211,11 +218,13 @@ pub fn duplicated(old: i32, new: i32) {
         // It was closed behind our back.
         forget(new);
     }
-    let Ok(file) = track(old) else { return };
-    file.get();
+    if track(old).is_err() {
+        return;
+    }
+    let Some(Held(file)) = Held::get(old) else { return };
     set(old, MANY);
     let bits = || flags(old) & !(OURS | CLOSING | flags::IDENTIFIED);
-    if put_another(new, &file, bits()) {
+    if put_another(new, file, bits()) {
         // What was noted of the file meanwhile.
         set(new, bits());
         if let Some(identity) = identity::get(old) {
@@ -224,19 +233,24 @@ pub fn duplicated(old: i32, new: i32) {
     }
 }
 
-/// Enters another number of a file, of which the caller has counted a use for it.
-fn put_another(fd: i32, file: &Arc<File>, bits: u32) -> bool {
-    let entered = slots::enter(fd, file.clone(), || change(fd, |now| Some(now & CLOSING | bits | MANY)));
-    let entered = entered.is_ok();
-    if !entered && file.put() {
-        release_file(file);
-    }
-    entered
+/// Enters another number of a file.
+fn put_another(fd: i32, file: Used, bits: u32) -> bool {
+    slots::enter(fd, file, || change(fd, |now| Some(now & CLOSING | bits | MANY))).is_ok()
 }
 
 /// Whether nothing need be asked of the kernel to know what the number stands for.
 pub fn is_seen(fd: i32) -> bool {
     flags(fd) & (SEEN | CLOSING) == SEEN
+}
+
+/// Whether it is tracked besides, and no epoll descriptor; then `is_behind` says what file it is.
+pub fn is_settled(fd: i32) -> bool {
+    flags(fd) & (SEEN | TRACKED | CLOSING | EPOLL) == SEEN | TRACKED
+}
+
+/// Whether a number stands for a file that the caller has.
+pub fn is_behind(fd: i32, file: &Arc<File>) -> bool {
+    slots::is(fd, file)
 }
 
 /// Whether some set has the file behind a number, so that it was checked before.
@@ -245,7 +259,7 @@ pub fn is_watched(fd: i32) -> bool {
 }
 
 /// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
-pub struct Held(pub Arc<File>);
+pub struct Held(pub Used);
 
 impl Held {
     /// The file behind a number. Linux: `fdget`.
@@ -254,14 +268,6 @@ impl Held {
             return None;
         }
         slots::hold(fd).map(Self)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.0.put() {
-            release_file(&self.0);
-        }
     }
 }
 
@@ -279,11 +285,7 @@ pub fn forget(fd: i32) {
         many = flags(fd) & MANY != 0;
         unset(fd, !(OURS | CLOSING));
     });
-    let Some(file) = file else { return };
-    if file.put() {
-        release_file(&file);
-        return;
-    }
+    let Some(file) = file.and_then(Used::end) else { return };
     if file.fd() == fd {
         // With no other number it is held by a call: nothing is to be done by this one then.
         let other = if many { numbers_of(fd, &file).first().copied() } else { None };

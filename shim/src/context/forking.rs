@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::sys;
 
-use super::{go_inside, go_outside, let_signals_in, Thread, ALONE, ALONE_IS, FORKING, GATE, THREAD, THREADS};
+use super::{
+    go_inside, go_outside, let_signals_in, with_thread, Thread, ALONE, ALONE_IS, FORKING, GATE, THREADS,
+};
 use crate::fork_page;
 
 /// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
@@ -12,7 +14,7 @@ use crate::fork_page;
 /// Preconditions: the thread is outside.
 pub fn fork_begins() {
     ALONE.acquire();
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         go_inside(thread);
         ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
     });
@@ -26,7 +28,7 @@ pub fn fork_begins() {
         // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
         let inside = |other: &&*const Thread| unsafe { &***other }.inside.load(Ordering::SeqCst) != 0;
         let busy =
-            THREAD.with(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
+            with_thread(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
         if !busy {
             return;
         }
@@ -37,7 +39,7 @@ pub fn fork_begins() {
 
 /// In a forked child: this thread is the only one.
 pub fn only_thread() {
-    THREAD.with(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
+    with_thread(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
 }
 
 /// In the parent, and in the child, where this thread is the only one left.
@@ -45,7 +47,7 @@ pub fn fork_done(child: bool) {
     if child {
         // SAFETY: we hold the lock.
         let list = unsafe { &mut *THREADS.list.get() };
-        THREAD.with(|me| list.retain(|other| std::ptr::eq(*other, me)));
+        with_thread(|me| list.retain(|other| std::ptr::eq(*other, me)));
     }
     fork_page::renew();
     ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
@@ -58,16 +60,16 @@ pub fn fork_done(child: bool) {
 /// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
 /// let in before it, and one that comes now runs its handler.
 pub fn step_out() {
-    THREAD.with(go_outside);
+    with_thread(go_outside);
 }
 
 /// The exec has failed.
 pub fn step_in() {
-    THREAD.with(go_inside);
+    with_thread(go_inside);
 }
 
 /// Ends what `enter` began in the fork handler before.
 pub fn go_outside_after_fork() {
-    THREAD.with(go_outside);
+    with_thread(go_outside);
     let_signals_in();
 }

@@ -7,12 +7,12 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::Waiter;
 use glasspoll_reactor::watch::{Host, KernelFile};
 
-use super::{blocks, go_inside, go_outside, ALL_SIGNALS, SLEEPERS, THREAD, THREADS};
+use super::{blocks, go_inside, go_outside, with_thread, ALL_SIGNALS, SLEEPERS, THREADS};
 
 /// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
 /// that interrupted a wait.
 pub fn waiter() -> Arc<Waiter> {
-    THREAD.with(|thread| {
+    with_thread(|thread| {
         if !thread.waiting.load(Ordering::Relaxed).is_null() {
             return Waiter::new(&SLEEPERS);
         }
@@ -33,7 +33,7 @@ pub fn waiter() -> Arc<Waiter> {
 /// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left
 /// by siglongjmp from such a one.
 pub fn outer_waiter() -> Option<Arc<Waiter>> {
-    let waiter = THREAD.with(|thread| thread.waiting.load(Ordering::SeqCst));
+    let waiter = with_thread(|thread| thread.waiting.load(Ordering::SeqCst));
     if waiter.is_null() {
         return None;
     }
@@ -52,7 +52,7 @@ pub struct Waiting {
 impl Waiting {
     /// `mask` is in force while the thread sleeps: a signal that it blocks does not end the wait.
     pub fn new(waiter: &Arc<Waiter>, mask: Option<u64>) -> Self {
-        THREAD.with(|thread| {
+        with_thread(|thread| {
             thread.wait_mask.set(mask);
             let outer = thread.waiting.swap(Arc::as_ptr(waiter).cast_mut(), Ordering::SeqCst);
             let held_back = thread.held_back.load(Ordering::SeqCst);
@@ -65,7 +65,7 @@ impl Waiting {
 
     /// The wait ends with EINTR: what ended it is to be handled under the wait's mask.
     pub fn interrupted(&self) {
-        THREAD.with(|thread| {
+        with_thread(|thread| {
             if thread.held_back.load(Ordering::SeqCst) != 0 {
                 thread.ended_mask.set(thread.wait_mask.get());
             }
@@ -75,7 +75,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        THREAD.with(|thread| {
+        with_thread(|thread| {
             thread.waiting.store(self.outer, Ordering::SeqCst);
             thread.wait_mask.set(None);
         });
@@ -84,12 +84,12 @@ impl Drop for Waiting {
 
 /// Whether pthread_cancel was called for this thread, and `take_cancelled` not yet.
 pub fn is_cancelled() -> bool {
-    THREAD.with(|thread| thread.cancelled.load(Ordering::SeqCst))
+    with_thread(|thread| thread.cancelled.load(Ordering::SeqCst))
 }
 
 /// Whether pthread_cancel ended this thread's wait.
 pub fn take_cancelled() -> bool {
-    THREAD.with(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
+    with_thread(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
 }
 
 /// Ends the wait of `pthread`, which is to be cancelled.
@@ -115,18 +115,18 @@ pub struct ProgramHost;
 
 impl Host for ProgramHost {
     fn leave(&self) {
-        THREAD.with(go_outside);
+        with_thread(go_outside);
     }
 
     fn take_mask(&self, mask: u64) {
-        THREAD.with(|thread| {
+        with_thread(|thread| {
             thread.own_mask.set(Some(sys::sigmask()));
             sys::sigprocmask(libc::SIG_SETMASK, mask);
         });
     }
 
     fn give_mask_back(&self) {
-        THREAD.with(|thread| {
+        with_thread(|thread| {
             let Some(own) = thread.own_mask.get() else { return };
             let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
             sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
@@ -135,7 +135,7 @@ impl Host for ProgramHost {
     }
 
     fn enter(&self) {
-        THREAD.with(go_inside);
+        with_thread(go_inside);
     }
 
     fn wants_io(&self, device: &KernelFile) {
@@ -143,6 +143,6 @@ impl Host for ProgramHost {
     }
 
     fn was_our_signal(&self) -> bool {
-        THREAD.with(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
+        with_thread(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
     }
 }

@@ -52,6 +52,36 @@ pub fn held_eventpoll(fd: i32) -> Option<Held> {
     })
 }
 
+/// How many epoll instances have a number and are not in the table yet.
+static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+/// How many were begun.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+
+/// Makes an epoll instance and enters it.
+pub fn making<T>(make: impl FnOnce() -> T) -> T {
+    UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+    let made = make();
+    UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
+    made
+}
+
+/// A moment when every epoll instance that has a number is in the table.
+pub fn all_made() -> u32 {
+    // Not for ever: in a child forked past libc the thread that makes one may not be.
+    let mut patience = 10_000;
+    while UNDER_WAY.load(Ordering::SeqCst) != 0 && patience > 0 {
+        patience -= 1;
+        sys::yield_now();
+    }
+    BEGUN.load(Ordering::SeqCst)
+}
+
+/// Whether that is still so.
+pub fn none_made_since(moment: u32) -> bool {
+    BEGUN.load(Ordering::SeqCst) == moment
+}
+
 /// Runs a call that puts another file on the number, which has flags, and enters it in the table.
 pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     let known = flags(fd) != 0;

@@ -3,16 +3,14 @@
 //! Another process may have them too, and one of them may have several numbers that no dup told of.
 
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::Arc;
 
-use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 
 use super::flags::{
     change, flags, numbers, set, unset, IDENTIFIED, INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
-use super::{duplicated, forget, lost_sight, put_another, track};
+use super::{duplicated, forget, lost_sight, put_another, track, Held};
 use crate::runtime;
 
 /// No number above this one is inherited.
@@ -22,15 +20,15 @@ static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 const MOST_SIBLINGS: i32 = 1023;
 
 /// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
-pub(super) fn enter_siblings(fd: i32, file: &Arc<File>, identity: Identity) {
+pub(super) fn enter_siblings(fd: i32, identity: Identity) {
     let top = HIGHEST_INHERITED.load(Ordering::Relaxed).min(MOST_SIBLINGS);
     for other in (0..=top).filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
         }
         if identity::ask(other) == Ok(identity) && sys::is_same_file(fd, other) {
-            file.get();
             set(fd, MANY);
+            let Some(Held(file)) = Held::get(fd) else { return };
             if put_another(other, file, flags(fd) & !IDENTIFIED) {
                 identity::note(other, identity);
             }

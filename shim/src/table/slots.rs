@@ -5,10 +5,13 @@
 //! finds it held, nor does a forked child.
 
 use std::hint;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::eventpoll::release_file;
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 
@@ -53,22 +56,73 @@ impl Slot {
         if self.file.is_null() {
             return None;
         }
-        // SAFETY: the table keeps one count of the file that it stores, and we hold its lock.
+        // SAFETY: the number is a use, for which a count is kept, and can't go while we hold its lock.
         unsafe {
             Arc::increment_strong_count(self.file);
             Some(Arc::from_raw(self.file))
         }
     }
+}
 
-    fn put(&mut self, file: Arc<File>) {
-        debug_assert!(self.file.is_null());
-        self.file = Arc::into_raw(file).cast_mut();
+/// A use of a file (`File::get`), by a number or a call. All uses together keep one count of its `Arc`.
+pub struct Used(ManuallyDrop<Arc<File>>);
+
+impl Used {
+    /// The first use of a new file, as it was made with.
+    pub(super) fn first(file: Arc<File>) -> Self {
+        Self(ManuallyDrop::new(file))
     }
 
-    fn take(&mut self) -> Option<Arc<File>> {
-        let file = std::mem::replace(&mut self.file, ptr::null_mut());
-        // SAFETY: what `put` stored, whose count passes to the caller.
-        (!file.is_null()).then(|| unsafe { Arc::from_raw(file) })
+    /// One more.
+    pub(super) fn another(&self) -> Self {
+        self.get();
+        // SAFETY: as long as this use lasts, a count is kept.
+        Self(ManuallyDrop::new(unsafe { Arc::from_raw(Arc::as_ptr(&self.0)) }))
+    }
+
+    /// Ends it. The file, if there are others.
+    pub(super) fn end(self) -> Option<Arc<File>> {
+        let file = Arc::clone(&self);
+        let mut used = ManuallyDrop::new(self);
+        if file.put() {
+            used.release();
+            return None;
+        }
+        Some(file)
+    }
+
+    /// Preconditions: it was the last.
+    fn release(&mut self) {
+        release_file(&self.0);
+        // SAFETY: the count goes with the last use.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+
+    fn into_raw(self) -> *mut File {
+        Arc::as_ptr(&ManuallyDrop::new(self).0).cast_mut()
+    }
+
+    /// # Safety
+    /// From `into_raw`, once.
+    unsafe fn from_raw(file: *mut File) -> Self {
+        // SAFETY: as long as there is a use, a count is kept.
+        Self(ManuallyDrop::new(unsafe { Arc::from_raw(file) }))
+    }
+}
+
+impl Deref for Used {
+    type Target = Arc<File>;
+
+    fn deref(&self) -> &Arc<File> {
+        &self.0
+    }
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        if self.put() {
+            self.release();
+        }
     }
 }
 
@@ -83,12 +137,15 @@ pub(super) fn get(fd: i32) -> Option<Arc<File>> {
     Slot::lock(fd)?.get()
 }
 
-/// The file behind a number, used once more (`File::get`) before its number can go.
-pub(super) fn hold(fd: i32) -> Option<Arc<File>> {
+/// The file behind a number, used once more before its number can go.
+pub(super) fn hold(fd: i32) -> Option<Used> {
     let slot = Slot::lock(fd)?;
-    let file = slot.get()?;
-    file.get();
-    Some(file)
+    if slot.file.is_null() {
+        return None;
+    }
+    // SAFETY: the number is a use, which can't go while we hold its lock, and is not ended here.
+    let number = ManuallyDrop::new(unsafe { Used::from_raw(slot.file) });
+    Some(number.another())
 }
 
 /// Whether a number stands for this file, which the caller has.
@@ -99,11 +156,7 @@ pub(super) fn is(fd: i32, file: &Arc<File>) -> bool {
 
 /// Enters a file, if `agreed`, which is asked with the slot locked. Err: the file that is there already,
 /// or None if it was not agreed.
-pub(super) fn enter(
-    fd: i32,
-    file: Arc<File>,
-    agreed: impl FnOnce() -> bool,
-) -> Result<Arc<File>, Option<Arc<File>>> {
+pub(super) fn enter(fd: i32, file: Used, agreed: impl FnOnce() -> bool) -> Result<(), Option<Arc<File>>> {
     let mut slot = Slot::lock(fd).ok_or(None)?;
     if let Some(other) = slot.get() {
         return Err(Some(other));
@@ -111,13 +164,15 @@ pub(super) fn enter(
     if !agreed() {
         return Err(None);
     }
-    slot.put(file.clone());
-    Ok(file)
+    slot.file = file.into_raw();
+    Ok(())
 }
 
 /// Takes the file out; `meanwhile` runs with the slot locked.
-pub(super) fn take(fd: i32, meanwhile: impl FnOnce()) -> Option<Arc<File>> {
+pub(super) fn take(fd: i32, meanwhile: impl FnOnce()) -> Option<Used> {
     let mut slot = Slot::lock(fd)?;
     meanwhile();
-    slot.take()
+    let file = std::mem::replace(&mut slot.file, ptr::null_mut());
+    // SAFETY: what `enter` has put there.
+    (!file.is_null()).then(|| unsafe { Used::from_raw(file) })
 }
