@@ -30,6 +30,10 @@ pub struct Epitem {
     pub key: u32,
     /// The next item of the set with the same number, or `rbr::NIL`. Protected by `ep.mtx`.
     pub next: u32,
+    /// Its place among the hot items, or `NO_PLACE`: then it is attached to its device.
+    pub(crate) place: u32,
+    /// The wait in which it was last delivered while cold; 0: none; `SPOILED`: it is to stay cold.
+    pub(crate) warm_at: u32,
 }
 
 impl Epitem {

@@ -10,11 +10,12 @@ use std::collections::HashMap;
 
 use crate::epitem::{Epitem, NO_KEY};
 use crate::file::{Device, File, ItemRef, Kind, Settled};
+use crate::hot::{Hot, NO_PLACE};
 use crate::loop_check;
 use crate::poll::Scratch;
 use crate::rbr::{Rbr, NIL};
 use crate::ready_list::ReadyList;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering, Weak};
 use crate::sys::Errno;
 use crate::trace;
 use crate::uapi::*;
@@ -28,6 +29,7 @@ pub(crate) struct Tree {
     pub(crate) rbr: Rbr,
     /// The last descriptor of the instance is gone: nothing is added any more.
     dead: bool,
+    pub(crate) hot: Hot,
     pub(crate) scratch: Scratch,
 }
 
@@ -44,6 +46,7 @@ pub(crate) struct Ready {
 /// An epoll instance.
 #[derive(Debug)]
 pub struct Eventpoll {
+    pub(crate) this: Weak<Self>,
     /// Its number at creation, for the log.
     pub(crate) fd: AtomicI32,
     pub(crate) mtx: Mutex<Tree>,
@@ -54,6 +57,8 @@ pub struct Eventpoll {
     pub(crate) depends_on_thread: AtomicBool,
     /// The busy-poll parameters, which have no effect. Linux: `eventpoll.busy_poll_usecs` and after.
     pub busy_poll: AtomicU64,
+    /// Work comes so fast that items may be hot, for whom the order of becoming ready is not known.
+    pub(crate) busy: AtomicBool,
     /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
     pub(crate) generation: AtomicU64,
     /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
@@ -66,13 +71,15 @@ impl Eventpoll {
     /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
     pub fn new(fd: i32) -> Arc<Self> {
         trace::create(fd);
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             fd: AtomicI32::new(fd),
             mtx: Mutex::default(),
             lock: Mutex::default(),
             poll_wait: crate::file::WaitHead::default(),
             depends_on_thread: AtomicBool::new(false),
             busy_poll: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
         })
@@ -123,6 +130,7 @@ impl Eventpoll {
         event: EpollEvent,
     ) -> Option<Result<(), Errno>> {
         let mut tree = self.mtx.lock();
+        self.count(&mut tree, 1);
         let item = self.find(&tree, is_it, fd)?;
         let result = if op == EPOLL_CTL_MOD {
             self.modify(tree, item, event)
@@ -160,10 +168,14 @@ impl Eventpoll {
         if let (Some(check), Some(inner)) = (&check, nested) {
             check.refuse_loops(self, inner)?;
         }
+        if op == EPOLL_CTL_ADD {
+            cool_file(target);
+        }
         let mut tree = self.mtx.lock();
         if tree.dead {
             return Err(Errno::EBADF);
         }
+        self.count(&mut tree, 1);
         let found = self.find(&tree, |file| Arc::ptr_eq(file, target), fd);
         match (op, found) {
             (EPOLL_CTL_ADD, None) => {
@@ -231,13 +243,22 @@ impl Eventpoll {
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         let events = event.events | EPOLLERR | EPOLLHUP;
         let (key, next) = (NO_KEY, tree.rbr.first(fd));
-        let item = Epitem { file: file.clone(), fd, serial, events, data: event.data, key, next };
+        let (place, warm_at) = (NO_PLACE, 0);
+        let file_of_item = file.clone();
+        let item =
+            Epitem { file: file_of_item, fd, serial, events, data: event.data, key, next, place, warm_at };
         let exclusive = item.is_exclusive();
         let id = self.lock.lock().list.insert(item);
         tree.rbr.set_first(fd, id);
         let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive };
         file.wait_head().add_item(item.clone());
-        if let Some(device) = file.device() {
+        if let Some(inner) = file.eventpoll() {
+            // It is watched now, and tells each wakeup.
+            inner.cool_down();
+        }
+        if self.may_be_hot(tree, file, events) {
+            self.add_hot(tree, id, 0);
+        } else if let Some(device) = file.device() {
             let key = device.attach(file, &item, events);
             if device.depends_on_thread() {
                 self.depends_on_thread.store(true, Ordering::SeqCst);
@@ -255,6 +276,10 @@ impl Eventpoll {
         let (file, events, key) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
+            if item.place != NO_PLACE {
+                // The next wait asks it.
+                return;
+            }
             (item.file.clone(), item.events, item.key)
         };
         let found = self.item_poll(&file, events, 1);
@@ -284,26 +309,52 @@ impl Eventpoll {
         }
     }
 
+    /// An item that its device keeps nothing for has another interest.
+    fn concern(&self, id: u32) {
+        let (file, serial, events) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.key == NO_KEY) else { return };
+            (item.file.clone(), item.serial, item.events)
+        };
+        let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
+        if let Some(device) = file.device() {
+            let key = device.concern(&file, &item, events);
+            if key != NO_KEY {
+                self.rewatch(id, key);
+            }
+        }
+    }
+
     /// Linux: `fs/eventpoll.c:ep_modify`.
-    fn modify(self: &Arc<Self>, tree: MutexGuard<'_, Tree>, id: u32, event: EpollEvent) -> Result<(), Errno> {
-        let unwatched = {
+    fn modify(
+        self: &Arc<Self>,
+        mut tree: MutexGuard<'_, Tree>,
+        id: u32,
+        event: EpollEvent,
+    ) -> Result<(), Errno> {
+        let events = event.events | EPOLLERR | EPOLLHUP;
+        let asks_more;
+        let place = {
             let mut ready = self.lock.lock();
             let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
             if item.is_exclusive() {
                 return Err(Errno::EINVAL);
             }
-            let before = std::mem::replace(&mut item.events, event.events | EPOLLERR | EPOLLHUP);
+            let before = std::mem::replace(&mut item.events, events);
             item.data = event.data;
-            let asks_more = item.events & !before != 0;
-            (item.key == NO_KEY && asks_more).then(|| (item.file.clone(), item.serial, item.events))
+            asks_more = events & !before != 0;
+            item.place
         };
-        if let Some((file, serial, events)) = unwatched {
-            let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive: false };
-            if let Some(device) = file.device() {
-                let key = device.concern(&file, &item, events);
-                if key != NO_KEY {
-                    self.rewatch(id, key);
-                }
+        if place == NO_PLACE {
+            let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
+            if !is_hot && asks_more {
+                self.concern(id);
+            }
+        } else {
+            let leaving = tree.hot.slot(place).is_some_and(|slot| slot.leaving);
+            tree.hot.change(place, |slot| (slot.events, slot.seen) = (events, 0));
+            if leaving || tree.hot.sleepers != 0 || !self.stays_hot(id, events) {
+                self.cool(&mut tree, id);
             }
         }
         self.first_poll(tree, id);
@@ -319,8 +370,15 @@ impl Eventpoll {
             return;
         };
         file.wait_head().remove_item(serial);
+        let asleep = tree.hot.taken;
+        let slot = self.leave_hot(tree, id);
         if let Some(device) = file.device() {
-            device.detach(key);
+            if slot.is_none_or(|slot| slot.leaving) {
+                device.detach(key);
+            }
+            if slot.is_some() && asleep {
+                device.quiesce();
+            }
         }
         let item = {
             let mut ready = self.lock.lock();
@@ -350,6 +408,20 @@ impl Eventpoll {
         self.poll_wait.wake(EPOLLIN, &mut || true);
     }
 
+    /// Work was done on the set.
+    pub(crate) fn count(&self, tree: &mut Tree, units: u32) {
+        tree.hot.count(units);
+        let busy = tree.hot.is_busy();
+        if self.busy.load(Ordering::Relaxed) != busy {
+            self.busy.store(busy, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the set is so busy that nobody looks at the order in which its files become ready.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// Whether another set, or a thread in poll(2), waits for this one.
     pub fn is_watched(&self) -> bool {
         !self.poll_wait.is_empty()
@@ -357,7 +429,11 @@ impl Eventpoll {
 
     /// Forgets the threads that waited: only for a forked child, where they do not exist.
     pub fn forget_threads(&self) {
-        self.lock.lock().wq.clear();
+        self.mtx.lock().hot.forked();
+        let mut ready = self.lock.lock();
+        ready.list.for_each(|item| item.place = NO_PLACE);
+        ready.wq.clear();
+        drop(ready);
         self.poll_wait.clear_pollers();
     }
 
@@ -384,6 +460,18 @@ impl Eventpoll {
 impl Drop for Eventpoll {
     fn drop(&mut self) {
         watches::give_back(self.lock.lock().list.len());
+    }
+}
+
+/// Every item of the file goes cold.
+pub(crate) fn cool_file(file: &File) {
+    if file.wait_head().is_empty() {
+        return;
+    }
+    for item in file.wait_head().items() {
+        if let Some(ep) = item.ep.upgrade() {
+            ep.cool_item(item.id, item.serial);
+        }
     }
 }
 

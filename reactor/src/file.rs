@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
+use crate::hot::Hints;
 use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 use crate::wait_queue::Waiter;
@@ -76,6 +77,27 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     fn hears_after_hangup(&self) -> bool {
         false
     }
+
+    /// Whether an item with this interest may be asked by the waiting thread instead of being attached.
+    fn can_be_hot(&self, _events: u32) -> bool {
+        false
+    }
+
+    /// From now on reads and writes of the program leave hints.
+    fn wants_hints(&self) {}
+
+    /// What they have told by number `fd` since the last time this was called.
+    fn take_hints(&self, _fd: i32) -> Hints {
+        Hints::default()
+    }
+
+    /// How much has come so far to be read, and whether that never shrinks; else what is there now.
+    fn intake(&self) -> (Option<u64>, bool) {
+        (None, true)
+    }
+
+    /// Returns once no thread sleeps in a ppoll that has the file and began before.
+    fn quiesce(&self) {}
 }
 
 /// What is behind a file.
@@ -278,7 +300,12 @@ pub struct WaitHead {
 impl WaitHead {
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.entries.count().load(Ordering::SeqCst) == 0
+        self.len() == 0
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.entries.count().load(Ordering::SeqCst) as usize
     }
 
     fn change(&self, change: impl FnOnce(&mut Entries)) {

@@ -25,13 +25,15 @@
 //!
 //! # Modules
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `file` the wait queue heads; `watch` the
+//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
 pub mod epitem;
 pub mod eventpoll;
 pub mod file;
+mod heat;
+pub mod hot;
 mod loop_check;
 mod past_limit;
 pub mod poll;

@@ -8,8 +8,10 @@
 use libc::pollfd;
 
 use crate::epitem::NO_KEY;
-use crate::eventpoll::{Eventpoll, Ready};
+use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, Kind, Settled};
+use crate::heat::Found;
+use crate::hot::{Hot, NO_PLACE, QUIET_NS};
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace;
@@ -32,8 +34,18 @@ pub trait Watcher {
     /// Tells the items of all that has happened to their files until now.
     fn pump(&self);
 
-    /// Sleeps until `waiter` is woken or a device may have something to say.
-    fn sleep(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept;
+    /// As `pump`, and asks the files of `hot` as poll(2) would.
+    fn look(&self, hot: &mut Vec<pollfd>);
+
+    /// Sleeps until `waiter` is woken, a file of `hot` is ready or a device had something to say, which
+    /// it has told by then. Files are added to `hot` for the time of the sleep.
+    fn sleep(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept;
 }
 
 /// Where delivered events go.
@@ -46,8 +58,16 @@ pub trait EventSink {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     batch: Vec<Asked>,
-    pollfds: Vec<pollfd>,
+    pub(crate) pollfds: Vec<pollfd>,
     settled: Vec<(Arc<File>, u32, Settled)>,
+    /// Hot items that are ready.
+    pub(crate) found: Vec<Found>,
+    /// Hot items that were asked for the last time.
+    pub(crate) leaving: Vec<u32>,
+    /// Hot items that were reported and of which nobody knows how much has come.
+    pub(crate) unsure: Vec<u32>,
+    /// Cold items that were delivered, with what was ready.
+    delivered: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -97,22 +117,42 @@ impl Eventpoll {
         let deadline = timeout_ns.filter(|ns| *ns != 0).map(|ns| sys::now().saturating_add(ns));
         let mut timed_out = timeout_ns == Some(0);
         let mut signal = false;
-        watcher.pump();
+        // Whether a sleep has just asked everything.
+        let mut asked = false;
         loop {
-            if self.lock.lock().list.events_available() {
-                let sent = self.send_events(sink, maxevents)?;
+            let mut tree = self.mtx.lock();
+            if tree.hot.taken {
+                // Another thread sleeps on them: of two waiters one is to be woken, and that is told.
+                self.cool_all(&mut tree);
+                tree.hot.rest();
+            }
+            if !asked {
+                self.prepare_round(&mut tree);
+            }
+            if asked || timed_out || signal || self.lock.lock().list.events_available() {
+                if !asked {
+                    tree.hot.asks();
+                    watcher.look(&mut tree.hot.fds);
+                }
+                let sent = self.send(&mut tree, sink, maxevents)?;
                 if sent != 0 {
+                    self.count(&mut tree, 1 + sent as u32);
                     return Ok(sent);
                 }
-            }
-            if timed_out {
-                return Ok(0);
+                match () {
+                    () if timed_out => return Ok(0),
+                    () if signal => return Err(Errno::EINTR),
+                    () if std::mem::take(&mut asked) => self.prepare_round(&mut tree),
+                    () => {}
+                }
             }
             waiter.looks_itself(self.depends_on_thread.load(Ordering::SeqCst));
             // Before the question: an interruption after it must not be forgotten.
             waiter.reset();
-            if signal || waiter.take_interrupt() {
-                return Err(Errno::EINTR);
+            signal = waiter.take_interrupt();
+            if signal {
+                // What happened before it comes first.
+                continue;
             }
             {
                 let mut ready = self.lock.lock();
@@ -121,35 +161,105 @@ impl Eventpoll {
                 }
                 ready.wq.push(waiter.clone());
             }
-            loop {
+            let mut hot = tree.hot.lend();
+            let lent = !hot.is_empty();
+            drop(tree);
+            let mut quiet = false;
+            let slept = loop {
                 let left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
-                let slept =
-                    if left == Some(0) { Slept::TimedOut } else { watcher.sleep(waiter, left, sigmask) };
-                watcher.pump();
-                timed_out |= slept == Slept::TimedOut;
-                signal |= slept == Slept::Signal;
-                if timed_out || signal || waiter.is_woken() {
-                    break;
+                if left == Some(0) {
+                    break Slept::TimedOut;
                 }
-            }
+                let capped = !hot.is_empty() && left.is_none_or(|left| left > QUIET_NS);
+                let most = if capped { Some(QUIET_NS) } else { left };
+                let slept = watcher.sleep(waiter, most, sigmask, &mut hot);
+                quiet = capped && slept == Slept::TimedOut;
+                let found = hot.iter().any(|pollfd| pollfd.revents != 0);
+                if quiet || found || slept != Slept::Woken || waiter.is_woken() {
+                    break slept;
+                }
+                if !hot.is_empty() && self.mtx.lock().hot.is_stale() {
+                    hot.clear();
+                }
+            };
             self.dequeue(waiter);
+            self.take_back(hot, lent, quiet);
+            match slept {
+                _ if quiet => {}
+                Slept::TimedOut => timed_out = true,
+                Slept::Signal => signal = true,
+                Slept::Woken => asked = true,
+            }
         }
     }
 
-    /// Linux: `fs/eventpoll.c:ep_send_events`.
-    fn send_events(&self, sink: &mut dyn EventSink, maxevents: usize) -> Result<usize, Errno> {
+    /// A sleep on the hot items has ended.
+    fn take_back(&self, hot: Vec<pollfd>, lent: bool, quiet: bool) {
         let mut tree = self.mtx.lock();
-        let scratch = &mut tree.scratch;
-        self.lock.lock().list.start_scan();
+        let mut ready = self.lock.lock();
+        tree.hot.give_back(hot, lent, |id, place| {
+            if let Some(item) = ready.list.get_mut(id) {
+                item.place = place;
+            }
+        });
+        drop(ready);
+        if quiet {
+            self.cool_all(&mut tree);
+            tree.hot.calm_down();
+            self.count(&mut tree, 0);
+        }
+    }
+
+    /// Delivers what is hot and ready and what is queued.
+    fn send(&self, tree: &mut Tree, sink: &mut dyn EventSink, maxevents: usize) -> Result<usize, Errno> {
         let mut sent = 0;
         let mut fault = false;
-        while sent < maxevents && !fault {
-            self.gather(scratch, maxevents - sent);
+        if !tree.hot.is_empty() {
+            if self.all_fit(tree, maxevents) {
+                fault = self.send_hot(tree, sink, maxevents, &mut sent);
+            } else {
+                // All take their turns in one line.
+                self.queue_hot(tree);
+            }
+        }
+        if !fault && sent < maxevents && self.lock.lock().list.events_available() {
+            fault = self.send_events(tree, sink, maxevents, &mut sent);
+        }
+        self.cool_unsure(tree);
+        if fault && sent == 0 {
+            return Err(Errno::EFAULT);
+        }
+        Ok(sent)
+    }
+
+    /// Whether what is hot and ready and what is queued fit into one delivery, or all of it is hot.
+    fn all_fit(&self, tree: &Tree, maxevents: usize) -> bool {
+        let queued = self.lock.lock().list.count_ready(maxevents);
+        if queued == 0 {
+            return true;
+        }
+        let ready = tree.hot.fds.iter().filter(|pollfd| pollfd.revents != 0).count();
+        queued + ready <= maxevents
+    }
+
+    /// Delivers what is queued. True: a store failed. Linux: `fs/eventpoll.c:ep_send_events`.
+    fn send_events(
+        &self,
+        tree: &mut Tree,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        sent: &mut usize,
+    ) -> bool {
+        let Tree { scratch, hot, .. } = &mut *tree;
+        self.lock.lock().list.start_scan();
+        let mut fault = false;
+        while *sent < maxevents && !fault {
+            self.gather(scratch, maxevents - *sent);
             if scratch.batch.is_empty() {
                 break;
             }
             self.ask(scratch);
-            fault = self.deliver(scratch, sink, &mut sent);
+            fault = self.deliver(scratch, hot, sink, sent);
         }
         self.done_scan();
         for (file, key, settled) in scratch.settled.drain(..) {
@@ -157,10 +267,13 @@ impl Eventpoll {
                 device.settle(key, settled);
             }
         }
-        if fault && sent == 0 {
-            return Err(Errno::EFAULT);
+        if tree.hot.is_busy() {
+            for (id, revents) in std::mem::take(&mut tree.scratch.delivered) {
+                self.warm_up(tree, id, revents);
+            }
         }
-        Ok(sent)
+        tree.scratch.delivered.clear();
+        fault
     }
 
     /// Notes the first items of the scan, and the descriptors of those that have one.
@@ -205,7 +318,13 @@ impl Eventpoll {
     }
 
     /// Hands the ready ones of the batch over. True: a store failed.
-    fn deliver(&self, scratch: &mut Scratch, sink: &mut dyn EventSink, sent: &mut usize) -> bool {
+    fn deliver(
+        &self,
+        scratch: &mut Scratch,
+        hot: &mut Hot,
+        sink: &mut dyn EventSink,
+        sent: &mut usize,
+    ) -> bool {
         let mut ready = self.lock.lock();
         let ready = &mut *ready;
         for asked in &scratch.batch {
@@ -234,8 +353,16 @@ impl Eventpoll {
             if oneshot {
                 item.events &= EP_PRIVATE_BITS;
             }
-            let events = item.events;
-            let queued = !oneshot && !edge;
+            let (events, place) = (item.events, item.place);
+            if place != NO_PLACE {
+                hot.reported(place, events, asked.revents, None);
+                if events & EPOLLET != 0 {
+                    scratch.unsure.push(asked.id);
+                }
+            } else if !oneshot {
+                scratch.delivered.push((asked.id, asked.revents));
+            }
+            let queued = !oneshot && !edge && place == NO_PLACE;
             if queued {
                 ready.list.add_tail(asked.id);
                 if trace::enabled() {

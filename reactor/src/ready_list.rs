@@ -91,6 +91,11 @@ impl<T> ReadyList<T> {
         self.nodes.iter().map(|(id, node)| (id, &node.item))
     }
 
+    /// Does something with each item.
+    pub fn for_each(&mut self, mut work: impl FnMut(&mut T)) {
+        self.nodes.iter_mut().for_each(|node| work(&mut node.item));
+    }
+
     /// How many items there are.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -104,6 +109,17 @@ impl<T> ReadyList<T> {
     /// Whether something may be ready. Linux: `fs/eventpoll.c:ep_events_available`.
     pub fn events_available(&self) -> bool {
         self.list(self.rdllist).head != NIL || self.scanning
+    }
+
+    /// How many items `rdllist` holds, `most` at the most.
+    pub fn count_ready(&self, most: usize) -> usize {
+        let mut count = 0;
+        let mut at = self.list(self.rdllist).head;
+        while at != NIL && count < most {
+            count += 1;
+            at = self.node(at).next;
+        }
+        count
     }
 
     /// Whether `rdllist` holds anything.

@@ -68,6 +68,11 @@ impl<T> Slab<T> {
         all.filter_map(|(id, value)| Some((id as u32, value.as_ref()?)))
     }
 
+    /// The same, to change.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.blocks.iter_mut().flatten().flatten()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.len as usize

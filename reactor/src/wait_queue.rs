@@ -38,6 +38,16 @@ impl Sleepers {
         self.0.load(Ordering::SeqCst) != 0
     }
 
+    /// A thread sleeps in a ppoll of its own, and depends on somebody else as well.
+    pub(crate) fn come(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It does no more.
+    pub(crate) fn go(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// Forgets all of them: only for a forked child, where they do not exist.
     pub fn clear(&self) {
         self.0.store(0, Ordering::SeqCst);

@@ -129,7 +129,7 @@ fn take_in(ep: &Eventpoll, op: c_int) {
         Some(watch) if ep.is_watched() => watch.take_in(),
         // What became ready before comes before this one on the ready list. All that are polled are not
         // asked here: adding many of them would take the square of their number.
-        Some(watch) if op != EPOLL_CTL_DEL => watch.take_in_signals(),
+        Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.take_in_signals(),
         _ => {}
     }
 }

@@ -16,8 +16,8 @@ use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
-use crate::table::{self, BLOCKING, EPOLL, EVENTFD, IO, ROOM, TRACKED};
-use crate::{births, context, runtime, user_memory};
+use crate::table::{self, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
+use crate::{births, context, hints, runtime, user_memory};
 
 #[derive(Clone, Copy)]
 pub enum Way {
@@ -214,7 +214,7 @@ pub fn note_refused(fd: c_int) {
     let errno = errno();
     with_file(fd, |file| {
         if let Some(device) = file.device_as::<KernelFile>() {
-            device.refused();
+            device.refused(file);
         }
     });
     set_errno(Errno::new(errno));
@@ -256,8 +256,11 @@ macro_rules! write_calls {
                         let real = real();
                         // SAFETY: libc's own function, with what the program called us with.
                         let call = || unsafe { real($fd $(, $arg)*) };
-                        if let Some(put) = at_once($fd, Way::Out, || $small, call) {
-                            return put;
+                        if let Some($put) = at_once($fd, Way::Out, || $small, call) {
+                            if flags & HINT != 0 && was_refused($put, || $wanted) {
+                                note_refused($fd);
+                            }
+                            return $put;
                         }
                     }
                     // SAFETY: libc's own function; no destructor in this frame.
@@ -265,7 +268,7 @@ macro_rules! write_calls {
                     if flags & IO != 0 {
                         note($fd, Way::Out, $put);
                     }
-                    if flags & ROOM != 0 && was_refused($put, || $wanted) {
+                    if flags & (ROOM | HINT) != 0 && was_refused($put, || $wanted) {
                         note_refused($fd);
                     }
                     $put
@@ -290,7 +293,7 @@ write_calls! {
 }
 
 macro_rules! transfer {
-    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty $(, |$got:ident| $then:expr)?;)*) => {
+    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty, $wanted:expr, $how:expr $(, |$got:ident| $then:expr)?;)*) => {
         $(
             $crate::interpose! {
                 /// Passed on to libc, and noted where it is of interest.
@@ -329,6 +332,9 @@ macro_rules! transfer {
                         }
                         got
                     };
+                    if flags & HINT != 0 {
+                        hints::read($fd, got as ssize_t, $wanted, $how);
+                    }
                     $(
                         let $got = got;
                         $then;
@@ -345,16 +351,18 @@ fn is_socket_call(name: &str) -> bool {
     !matches!(name, "read" | "readv")
 }
 
+// How much was asked for, and the flags of recv(2).
 transfer! { In:
-    fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t;
-    fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t;
-    fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
-    fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
-    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int, |new| births::accepted(fd, 0, new);
-    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int, |new| births::accepted(fd, flags, new);
-    fn __read_chk(fd, buf: *mut c_void, count: size_t, buflen: size_t) -> ssize_t;
-    fn __recv_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int) -> ssize_t;
-    fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t;
+    fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t, count, 0;
+    // SAFETY: the kernel has just read the vector.
+    fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t, len, flags;
+    fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t, len, flags;
+    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int, 0, 0, |new| births::accepted(fd, 0, new);
+    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int, 0, 0, |new| births::accepted(fd, flags, new);
+    fn __read_chk(fd, buf: *mut c_void, count: size_t, buflen: size_t) -> ssize_t, count, 0;
+    fn __recv_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int) -> ssize_t, len, flags;
+    fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t, len, flags;
 }
 
 crate::interpose! {

@@ -29,6 +29,7 @@ mod epoll;
 mod fork_page;
 mod handler_calls;
 mod handlers;
+mod hints;
 mod io;
 mod io_uring;
 mod kicks;

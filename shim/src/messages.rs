@@ -7,8 +7,8 @@ use syscalls::Errno;
 
 use crate::io::{length, note, note_blocked, note_refused, was_refused, would_block, Way};
 use crate::real::{errno, guarded, set_errno};
-use crate::table::{self, BLOCKING, IO, ROOM};
-use crate::{context, runtime};
+use crate::table::{self, BLOCKING, HINT, IO, ROOM};
+use crate::{context, hints, runtime};
 
 /// Has every descriptor in a message looked at.
 ///
@@ -55,7 +55,7 @@ crate::interpose! {
             note(fd, Way::Out, put);
         }
         // SAFETY: as above; the header is read if the kernel could not take it all.
-        if flags & ROOM != 0 && was_refused(put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) }) {
+        if flags & (ROOM | HINT) != 0 && was_refused(put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) }) {
             note_refused(fd);
         }
         put
@@ -77,8 +77,13 @@ crate::interpose! {
         if blocks {
             note_blocked(fd);
         }
-        if table::flags(fd) & IO != 0 {
+        let known = table::flags(fd);
+        if known & IO != 0 {
             note(fd, Way::In, got);
+        }
+        if known & HINT != 0 {
+            // SAFETY: the kernel has just read the vector.
+            hints::read(fd, got, unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) }, flags);
         }
         got
     }
@@ -102,8 +107,12 @@ crate::interpose! {
         if blocks {
             note_blocked(fd);
         }
-        if table::flags(fd) & IO != 0 {
+        let known = table::flags(fd);
+        if known & IO != 0 {
             note(fd, Way::In, got as ssize_t);
+        }
+        if known & HINT != 0 {
+            hints::read(fd, got as ssize_t, 0, flags);
         }
         got
     }
@@ -147,7 +156,7 @@ crate::interpose! {
             note(fd, Way::Out, put as ssize_t);
         }
         // SAFETY: as above.
-        let refused = known & ROOM != 0 && unsafe { last_was_refused(msgs, count, put) };
+        let refused = known & (ROOM | HINT) != 0 && unsafe { last_was_refused(msgs, count, put) };
         if refused {
             note_refused(fd);
         }

@@ -6,6 +6,7 @@
 //! | `GLASSPOLL_LOG_FILE` | a path; `%p` becomes the process id | stderr |
 //! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
 //! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
+//! | `GLASSPOLL_HOT` | `auto`, or how many items of a set are hot at most, busy or not; 0: none | `auto` |
 //!
 //! In secure-execution mode (setuid and the like) nothing is read.
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub log_file: Option<String>,
     pub log_format: Format,
     pub signals: bool,
+    /// How many items of a set are hot at most, whether it is busy or not.
+    pub hot: Option<usize>,
 }
 
 impl Options {
@@ -48,6 +51,10 @@ impl Options {
                 "auto" => Ok(true),
                 "poll" => Ok(false),
                 _ => Err("'auto' or 'poll'"),
+            }),
+            hot: choose("GLASSPOLL_HOT", None, |value| match value {
+                "auto" => Ok(None),
+                number => number.parse().map(Some).map_err(|_| "'auto' or a number, such as 0 or 512"),
             }),
         }
     }

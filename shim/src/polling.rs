@@ -44,6 +44,10 @@ impl Stay {
         let waiter = context::waiter();
         for set in &sets {
             set.file().wait_head().add_poller(waiter.clone());
+            if let Some(ep) = set.file().eventpoll() {
+                // From here on it tells each wakeup.
+                ep.cool_down();
+            }
         }
         watch.guest(true);
         Self { watch, waiter, kick, sets }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use glasspoll_reactor::hot;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
@@ -48,6 +49,9 @@ pub fn start() {
         let options = Options::read();
         table::mark_inherited();
         signals::block(options.signals);
+        if let Some(bound) = options.hot {
+            hot::configure(bound, true);
+        }
         logs::start(&options);
         // SAFETY: the handlers are functions of this library, which is never unloaded.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };

@@ -19,7 +19,9 @@ pub use closing::{
     replacing, Closing,
 };
 use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
-pub use flags::{flags, BLOCKING, EPOLL, EVENTFD, INHERITED, IO, LIFE, OURS, ROOM, SEEN, TRACKED};
+pub use flags::{
+    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
+};
 use inherited::enter_siblings;
 pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
@@ -189,7 +191,7 @@ pub fn note_blocking(fd: i32) {
 /// Has the program's reads and writes on the file's numbers noted.
 pub fn note_io(device: &KernelFile) {
     let io = if device.wants_io() { IO } else { 0 };
-    let room = if device.wants_refusals() { ROOM } else { 0 };
+    let room = if device.wants_refusals() { ROOM } else { 0 } | if device.wants_hints() { HINT } else { 0 };
     let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
     let own = device.pollfd().unwrap_or(-1);
     if get(own).is_some_and(|file| is_it(&file)) {

@@ -3,8 +3,9 @@
 //! While a thread is in ppoll the kernel holds on to the files it polls: a file that is about to be
 //! closed must be taken out of the poller, and then the sleeper must have got up once (`quiesce`).
 
-use crate::sync::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
 use crate::sys;
+use crate::watch::Host;
 
 /// A place in which one thread at a time sleeps in ppoll.
 #[derive(Debug)]
@@ -80,5 +81,53 @@ impl Bed {
             sys::relax(&self.serial, serial);
         }
         self.quiescing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Beds of threads that sleep on their hot items while another holds the watch.
+#[derive(Debug, Default)]
+pub(super) struct Beds {
+    all: Mutex<Vec<&'static Bed>>,
+    idle: Mutex<Vec<&'static Bed>>,
+}
+
+impl Beds {
+    /// One for the calling thread.
+    pub(super) fn take(&self, host: &dyn Host) -> &'static Bed {
+        let bed = self.idle.lock().pop().unwrap_or_else(|| {
+            let bed: &'static Bed = Box::leak(Box::new(Bed::new()));
+            self.all.lock().push(bed);
+            bed
+        });
+        if bed.kick.load(Ordering::SeqCst) < 0 {
+            let made = sys::with_raised_limit(|| {
+                sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
+            });
+            if let Ok(kick) = made {
+                host.protect(kick);
+                bed.kick.store(kick, Ordering::SeqCst);
+            }
+        }
+        bed
+    }
+
+    /// It got up.
+    pub(super) fn give_back(&self, bed: &'static Bed) {
+        self.idle.lock().push(bed);
+    }
+
+    /// Every bed there is.
+    pub(super) fn all(&self) -> Vec<&'static Bed> {
+        self.all.lock().clone()
+    }
+
+    /// In a forked child nobody sleeps, and the eventfds are the parent's.
+    pub(super) fn forget(&self) {
+        let all = self.all();
+        for bed in &all {
+            bed.forget();
+            bed.kick.store(-1, Ordering::SeqCst);
+        }
+        *self.idle.lock() = all;
     }
 }

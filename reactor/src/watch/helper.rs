@@ -141,5 +141,5 @@ fn stand(watch: &'static Watch) {
     }
     let bed = &watch.helper_bed;
     let still_mine = || *watch.holder.lock() == Holder::Helper;
-    let _ = watch.sleep_in(bed, still_mine, None, None);
+    let _ = watch.sleep_in(bed, still_mine, None, None, &mut Vec::new());
 }

@@ -12,7 +12,7 @@ mod device;
 use device::NEWS;
 
 use crate::epitem::NO_KEY;
-use crate::eventpoll::finish_scans;
+use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
 use crate::sys;
@@ -62,7 +62,8 @@ pub struct KernelFile {
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU16,
-    is_signalfd: AtomicBool,
+    /// `SIGNALFD`, `HINTS`.
+    marks: AtomicU8,
     /// A `Nature`, or `UNKNOWN` until it is armed.
     nature: AtomicU8,
     state: Mutex<State>,
@@ -70,6 +71,11 @@ pub struct KernelFile {
     /// still its.
     keys: Mutex<u32>,
 }
+
+/// It is a signalfd.
+const SIGNALFD: u8 = 1;
+/// Reads and refused writes of the program are to leave hints.
+const HINTS: u8 = 2;
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
@@ -86,7 +92,7 @@ impl KernelFile {
             wants_refusals: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU16::new(0),
-            is_signalfd: AtomicBool::new(false),
+            marks: AtomicU8::new(0),
             nature: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
             keys: Mutex::new(NO_KEY),
@@ -130,6 +136,15 @@ impl KernelFile {
         Nature::ALL.get(usize::from(self.nature.load(Ordering::Relaxed))).copied()
     }
 
+    /// Finds out what kind of file it is, if it is one that can be armed.
+    fn look_for_nature(&self) -> Nature {
+        self.known_nature().unwrap_or_else(|| {
+            let nature = Nature::of(self.fd());
+            self.nature.store(nature as u8, Ordering::Relaxed);
+            nature
+        })
+    }
+
     /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
     pub fn wants_io(&self) -> bool {
         self.wants_io.load(Ordering::Relaxed)
@@ -138,6 +153,11 @@ impl KernelFile {
     /// Whether refused writes of the program are worth telling (`refused`).
     pub fn wants_refusals(&self) -> bool {
         self.wants_refusals.load(Ordering::Relaxed)
+    }
+
+    /// Whether reads and refused writes of the program are to leave hints.
+    pub fn wants_hints(&self) -> bool {
+        self.marks.load(Ordering::Relaxed) & HINTS != 0
     }
 
     /// The program used up `bits`.
@@ -173,8 +193,13 @@ impl KernelFile {
     }
 
     /// A write of the program was refused: it is full.
-    pub fn refused(&self) {
+    pub fn refused(&self, file: &File) {
         self.for_entries(|poller, key| poller.refused(key));
+        for item in file.wait_head().items() {
+            if let Some(ep) = item.ep.upgrade() {
+                ep.refused(item.id, item.serial);
+            }
+        }
     }
 
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
@@ -221,6 +246,7 @@ impl KernelFile {
         if let Some(watch) = WATCH.get() {
             watch.number_went();
         }
+        cool_file(file);
         finish_scans(file);
     }
 
@@ -280,6 +306,7 @@ impl KernelFile {
 
     /// Another process got the file, or the program uses its signals itself: no signals from now on.
     pub fn share(&self, file: &Arc<File>) {
+        cool_file(file);
         let was = {
             let mut state = self.state.lock();
             state.source = Source::Poll;
@@ -298,6 +325,8 @@ impl KernelFile {
             let mut state = self.state.lock();
             state.source = Source::Poll;
             state.armed_as = NOT_ARMED;
+            // All of them, those that were hot as well.
+            state.items = file.wait_head().items().len() as _;
         }
         // They were the parent's; by now they may be those of other files.
         *self.keys.lock() = NO_KEY;

@@ -34,15 +34,16 @@ mod sleep;
 pub use kernel_file::{KernelFile, Ownership};
 pub use nature::Nature;
 
+use libc::pollfd;
 use once_cell::sync::OnceCell;
 
 use crate::poll::{Slept, Watcher};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::uapi::READ_SIDE;
 use crate::wait_queue::{Sleepers, Waiter};
 use armed::Armed;
-use bed::Bed;
+use bed::{Bed, Beds};
 use helper::Helper;
 use poller::Poller;
 use sigio::Signals;
@@ -62,6 +63,23 @@ pub trait Host: Send + Sync {
     /// From now on the program's reads and writes of the file are worth telling. Called before anything
     /// is reported of it that could bring them about, with locks held.
     fn wants_io(&self, device: &KernelFile);
+    /// From now on the program's reads and refused writes of the file leave hints. Called as `wants_io`.
+    fn wants_hints(&self, device: &KernelFile);
+    /// What they have told since the last time this was called.
+    fn take_hints(&self, fd: i32) -> Told;
+    /// A descriptor of ours, to be kept from the program.
+    fn protect(&self, fd: i32);
+}
+
+/// What reads and writes of the program told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// A read got less than it asked for.
+    pub short: bool,
+    /// A read got EAGAIN.
+    pub again: bool,
+    /// How many bytes were read.
+    pub taken: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +105,9 @@ pub struct Watch {
     sleeps: AtomicU64,
     thread_bed: Bed,
     helper_bed: Bed,
+    beds: Beds,
+    /// How often in a row a thread that lay down was alone.
+    alone: AtomicU32,
     helper: Helper,
     /// Serialises the intake of wakeups, so that one who pumps sees all that happened before.
     pump: Mutex<Vec<poller::Fired>>,
@@ -118,6 +139,8 @@ impl Watch {
             sleeps: AtomicU64::new(0),
             thread_bed: Bed::new(),
             helper_bed: Bed::new(),
+            beds: Beds::default(),
+            alone: AtomicU32::new(0),
             helper: Helper::default(),
             pump: Mutex::default(),
             armed: Armed::default(),
@@ -140,15 +163,21 @@ impl Watch {
     }
 
     /// The descriptors that are ours, to be kept alive whatever the program closes.
-    pub fn descriptors(&self) -> [i32; 3] {
-        let beds = [&self.thread_bed, &self.helper_bed].map(|bed| bed.kick.load(Ordering::SeqCst));
-        [self.signals.fd(), beds[0], beds[1]]
+    pub fn descriptors(&self) -> Vec<i32> {
+        let kick = |bed: &Bed| bed.kick.load(Ordering::SeqCst);
+        let mut all = vec![self.signals.fd(), kick(&self.thread_bed), kick(&self.helper_bed)];
+        all.extend(self.beds.all().into_iter().map(kick));
+        all.retain(|fd| *fd >= 0);
+        all
     }
 
     /// One of our descriptors got another number. After the return nobody uses the old one.
     pub fn moved(&self, from: i32, to: i32) {
         let _pump = self.pump.lock();
-        for number in [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()] {
+        let others = self.beds.all();
+        let others = others.iter().map(|bed| &bed.kick);
+        let own = [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()];
+        for number in own.into_iter().chain(others) {
             let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
         self.poller.change();
@@ -184,6 +213,14 @@ impl Watch {
     fn quiesce(&self) {
         self.thread_bed.quiesce();
         self.helper_bed.quiesce();
+    }
+
+    /// As `quiesce`, and no thread is inside a ppoll on its hot items either.
+    fn quiesce_all(&self) {
+        self.quiesce();
+        for bed in self.beds.all() {
+            bed.quiesce();
+        }
     }
 
     /// A file is reached by another number now. After the return nobody asks, or sleeps on, the old one.
@@ -225,6 +262,7 @@ impl Watch {
         for bed in [&self.thread_bed, &self.helper_bed] {
             bed.forget();
         }
+        self.beds.forget();
         self.armed.clear();
         self.poller.clear();
         self.open()
@@ -318,7 +356,33 @@ impl Watcher for &'static Watch {
         self.take_in();
     }
 
-    fn sleep(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        self.lie_down(waiter, timeout_ns, sigmask)
+    fn look(&self, hot: &mut Vec<pollfd>) {
+        if hot.is_empty() {
+            return self.take_in();
+        }
+        let own = hot.len();
+        let asks = self.poller.is_active();
+        // The last one: a file that is found ready was signalled by then.
+        hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
+        let asked = sys::ppoll(hot, Some(0), None);
+        sleep::forget_unless(asked.is_ok(), hot);
+        let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
+        hot.truncate(own);
+        if told || asks {
+            self.take_in();
+        } else {
+            // Who takes in now may have read what came before.
+            drop(self.pump.lock());
+        }
+    }
+
+    fn sleep(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept {
+        self.lie_down(waiter, timeout_ns, sigmask, hot)
     }
 }

@@ -73,6 +73,21 @@ impl Nature {
         }
     }
 
+    /// Whether asking tells all of its levels, whoever asks.
+    pub(super) fn may_be_asked(self) -> bool {
+        !matches!(self, Nature::Anonymous | Nature::Other)
+    }
+
+    /// Whether that tells all of its edges, too, once it has been used up.
+    pub(super) fn rises(self) -> bool {
+        matches!(self, Nature::Pipe | Nature::InetStream | Nature::Stream)
+    }
+
+    /// Whether a read that gets less than it asked for has used it up.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(self, Nature::Pipe | Nature::InetStream)
+    }
+
     /// The key of the wakeup that a signal stands for; None: it stands for none.
     pub(super) fn key_of_signal(self, key: u32) -> Option<u32> {
         match self {

@@ -170,6 +170,11 @@ impl Poller {
         self.change_entry(key, Entry::refused)
     }
 
+    /// Whether any file is looked at.
+    pub(super) fn is_active(&self) -> bool {
+        !self.set.lock().active.is_empty()
+    }
+
     /// To be taken before what is to be slept on is put together.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)

@@ -29,6 +29,11 @@ impl Signals {
         Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
     }
 
+    /// Whether no file signals.
+    pub(super) fn is_off(&self) -> bool {
+        self.signal == 0
+    }
+
     pub(super) fn number(&self) -> &AtomicI32 {
         &self.fd
     }

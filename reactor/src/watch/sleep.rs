@@ -1,4 +1,6 @@
-//! Sleeping: as holder of the watch in ppoll, or as follower on a futex.
+//! Sleeping: as holder of the watch in ppoll, or as follower on a futex, or in ppoll on its hot items.
+
+use libc::pollfd;
 
 use crate::poll::Slept;
 use crate::sync::{Arc, Ordering};
@@ -9,21 +11,35 @@ use crate::watch::{Holder, Watch};
 
 /// How late a wakeup may be where nobody can watch for a thread.
 const LATE_NS: u64 = 5_000_000;
+/// How often a thread must find itself alone before it takes the watch from the helper.
+const ALONE: u32 = 32;
+
+/// How a sleep in ppoll ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// A file or a kick ended it, not the time.
+    woken: bool,
+    /// A device has something to say, or may have.
+    pub(super) news: bool,
+}
 
 impl Watch {
-    /// Sleeps in ppoll on all devices, in one of the two beds, if `lie_down` still agrees then.
-    /// Returns whether a device or a kick ended the sleep, not the time.
+    /// Sleeps in ppoll on all devices and on `hot`, in one of the two beds, if `lie_down` still agrees then.
     pub(super) fn sleep_in(
         &self,
         bed: &Bed,
         lie_down: impl FnOnce() -> bool,
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
-    ) -> Result<bool, Errno> {
+        hot: &mut Vec<pollfd>,
+    ) -> Result<Ended, Errno> {
         let built = self.poller.generation();
         let kick = bed.kick.load(Ordering::SeqCst);
-        let mut fds = vec![pollin(self.signals.fd()), pollin(kick)];
-        let look_again = self.poller.sleep_set(&mut fds);
+        let own = hot.len();
+        hot.push(pollin(kick));
+        let look_again = self.poller.sleep_set(hot);
+        // The last one: a file that is found ready was signalled by then.
+        hot.push(pollin(self.signals.fd()));
         let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
         bed.lie_down();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
@@ -31,18 +47,22 @@ impl Watch {
         let asleep = !self.poller.changed_since(built) && !self.has_overflowed() && lie_down();
         if asleep {
             self.host.leave();
-            slept = sys::ppoll(&mut fds, capped.or(timeout_ns), sigmask);
+            slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
         }
+        forget_unless(asleep && slept.is_ok(), hot);
         bed.get_up();
         if asleep {
             self.host.enter();
         }
-        if fds[1].revents != 0 {
+        if hot[own].revents != 0 {
             // By its number now: the program may have taken the old one meanwhile.
             let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
         }
-        self.poller.keep_news(&fds[2..]);
-        slept.map(|ready| ready != 0 || capped.is_some())
+        let polled = &hot[own + 1..];
+        self.poller.keep_news(polled);
+        let news = !asleep || look_again.is_some() || polled.iter().any(|pollfd| pollfd.revents != 0);
+        hot.truncate(own);
+        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news })
     }
 
     /// Sleeps until `waiter` is woken or a device may have something to say.
@@ -51,11 +71,18 @@ impl Watch {
         waiter: &Arc<Waiter>,
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
     ) -> Slept {
         let mut holder = self.holder.lock();
+        let alone = !self.sleepers.any() && !self.helper.has_guests();
+        let times = if alone { self.alone.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        if !alone {
+            self.alone.store(0, Ordering::Relaxed);
+        }
         let free = match *holder {
             Holder::Nobody => true,
-            Holder::Helper => !self.sleepers.any() && !self.helper.has_guests(),
+            // Loops that sleep by turns would hand the watch to and fro.
+            Holder::Helper => alone && (times >= ALONE || self.helper.is_broken()),
             Holder::Thread(_) => false,
         };
         if free {
@@ -65,15 +92,22 @@ impl Watch {
             if stolen {
                 self.helper_bed.kick();
             }
-            self.hold(sleep, waiter, timeout_ns, sigmask)
-        } else {
-            let asleep = waiter.begin_futex();
-            drop(holder);
-            if !asleep {
-                return Slept::Woken;
-            }
-            self.follow(waiter, timeout_ns, sigmask)
+            return self.hold(sleep, waiter, timeout_ns, sigmask, hot);
         }
+        // Whoever holds the watch looks after this thread from here on.
+        if !hot.is_empty() {
+            self.sleepers.come();
+            drop(holder);
+            let slept = self.follow_in_ppoll(waiter, timeout_ns, sigmask, hot);
+            self.sleepers.go();
+            return slept;
+        }
+        let asleep = waiter.begin_futex();
+        drop(holder);
+        if !asleep {
+            return Slept::Woken;
+        }
+        self.follow(waiter, timeout_ns, sigmask)
     }
 
     /// The watch goes from a thread to the helper if others sleep, else to nobody.
@@ -96,15 +130,63 @@ impl Watch {
         waiter: &Arc<Waiter>,
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
     ) -> Slept {
         let bed = &self.thread_bed;
-        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask);
+        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask, hot);
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
-        self.verdict(slept)
+        if slept.is_ok_and(|ended| ended.news) {
+            self.take_in();
+        }
+        self.verdict(slept.map(|ended| ended.woken))
+    }
+
+    /// Sleeps on the hot items of the own set alone, while another thread holds the watch.
+    fn follow_in_ppoll(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept {
+        // What came before is told, and ends the sleep.
+        self.take_in();
+        let bed = self.beds.take(self.host);
+        let own = hot.len();
+        let kick = bed.kick.load(Ordering::SeqCst);
+        hot.push(pollin(kick));
+        bed.lie_down();
+        let mut slept = Ok(1);
+        let asleep = waiter.begin_ppoll(&bed.kick);
+        // Without an eventfd nobody can wake it.
+        let must_look = kick < 0 || self.helper.is_broken() || waiter.must_look();
+        let capped = must_look && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        if asleep {
+            self.host.leave();
+            slept = sys::ppoll(hot, if capped { Some(LATE_NS) } else { timeout_ns }, sigmask);
+        }
+        forget_unless(asleep && slept.is_ok(), hot);
+        bed.get_up();
+        if asleep {
+            self.host.enter();
+        }
+        waiter.end_ppoll();
+        if hot[own].revents != 0 {
+            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+        }
+        hot.truncate(own);
+        self.beds.give_back(bed);
+        if capped && slept == Ok(0) {
+            self.take_in();
+            return Slept::Woken;
+        }
+        self.verdict(slept.map(|ready| ready != 0))
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
+        // What came before is told, and ends the sleep.
+        self.take_in();
         // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
         self.host.leave();
         if let Some(mask) = sigmask {
@@ -124,6 +206,9 @@ impl Watch {
             // Nobody depends on the helper any more.
             self.helper_bed.kick();
         }
+        if !woken {
+            self.take_in();
+        }
         match slept {
             _ if woken => Slept::Woken,
             Err(Errno::ETIMEDOUT) if !capped => Slept::TimedOut,
@@ -142,6 +227,13 @@ impl Watch {
     }
 }
 
-fn pollin(fd: i32) -> libc::pollfd {
-    libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
+/// What is in the list is from an earlier asking, unless it was asked.
+pub(super) fn forget_unless(asked: bool, fds: &mut [pollfd]) {
+    if !asked {
+        fds.iter_mut().for_each(|pollfd| pollfd.revents = 0);
+    }
+}
+
+fn pollin(fd: i32) -> pollfd {
+    pollfd { fd, events: libc::POLLIN, revents: 0 }
 }

@@ -90,7 +90,15 @@ pub struct OnFutex;
 impl Watcher for OnFutex {
     fn pump(&self) {}
 
-    fn sleep(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, _sigmask: Option<u64>) -> Slept {
+    fn look(&self, _hot: &mut Vec<libc::pollfd>) {}
+
+    fn sleep(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        _sigmask: Option<u64>,
+        _hot: &mut Vec<libc::pollfd>,
+    ) -> Slept {
         if !waiter.begin_futex() {
             return Slept::Woken;
         }

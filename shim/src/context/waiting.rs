@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::Waiter;
-use glasspoll_reactor::watch::{Host, KernelFile};
+use glasspoll_reactor::watch::{Host, KernelFile, Told};
 
 use super::{blocks, go_inside, go_outside, with_thread, ALL_SIGNALS, SLEEPERS, THREADS};
 
@@ -140,6 +140,18 @@ impl Host for ProgramHost {
 
     fn wants_io(&self, device: &KernelFile) {
         crate::table::note_io(device);
+    }
+
+    fn wants_hints(&self, device: &KernelFile) {
+        crate::table::note_io(device);
+    }
+
+    fn take_hints(&self, fd: i32) -> Told {
+        crate::hints::take(fd)
+    }
+
+    fn protect(&self, fd: i32) {
+        crate::table::protect(fd);
     }
 
     fn was_our_signal(&self) -> bool {

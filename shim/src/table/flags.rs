@@ -33,6 +33,8 @@ pub const KIND: u32 = 0xf << 12;
 pub const KIND_SHIFT: u32 = 12;
 /// `identity` knows the file behind it.
 pub const IDENTIFIED: u32 = 1 << 16;
+/// Reads of it, and writes that are refused, leave hints (`hints`).
+pub const HINT: u32 = 1 << 17;
 
 /// What is known of every number that the program makes; by itself it concerns no call but those that
 /// close, duplicate and steer.

@@ -1,8 +1,9 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source, NOT_ARMED};
+use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
+use crate::hot::Hints;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
@@ -21,7 +22,7 @@ impl Device for KernelFile {
     }
 
     fn depends_on_thread(&self) -> bool {
-        self.is_signalfd.load(Ordering::Relaxed)
+        self.marks.load(Ordering::Relaxed) & SIGNALFD != 0
     }
 
     fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
@@ -30,10 +31,15 @@ impl Device for KernelFile {
         if state.source == Source::Unknown {
             if self.arm(&mut state, file) {
                 state.source = Source::Signal;
-                let nature = self.known_nature().unwrap_or_else(|| Nature::of(self.fd()));
-                self.nature.store(nature as u8, Ordering::Relaxed);
+                self.look_for_nature();
             } else {
                 state.source = Source::Poll;
+                if self.watch().signals.is_off() {
+                    let nature = Nature::of(self.fd());
+                    if nature.may_be_asked() {
+                        self.nature.store(nature as u8, Ordering::Relaxed);
+                    }
+                }
             }
         } else if state.source == Source::Signal && state.armed_as == NOT_ARMED && !self.arm(&mut state, file)
         {
@@ -48,7 +54,9 @@ impl Device for KernelFile {
             trace::arm(self.fd(), "poll");
             if self.known_nature().is_none() {
                 self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
-                self.is_signalfd.store(is_signalfd(self.fd()), Ordering::Relaxed);
+                if is_signalfd(self.fd()) {
+                    self.marks.fetch_or(SIGNALFD, Ordering::Relaxed);
+                }
             }
         }
         self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
@@ -103,6 +111,38 @@ impl Device for KernelFile {
 
     fn hears_after_hangup(&self) -> bool {
         self.nature().hears_after_hangup()
+    }
+
+    fn can_be_hot(&self, events: u32) -> bool {
+        // An edge on a file that another process reads as well leaves no hint.
+        let alone = || self.state.lock().source != Source::Poll || self.watch().signals.is_off();
+        self.known_nature().is_some_and(|nature| {
+            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
+        })
+    }
+
+    fn wants_hints(&self) {
+        if self.marks.fetch_or(HINTS, Ordering::SeqCst) & HINTS == 0 {
+            self.watch().host.wants_hints(self);
+        }
+    }
+
+    fn take_hints(&self, fd: i32) -> Hints {
+        let told = self.watch().host.take_hints(fd);
+        let drained = told.again || told.short && self.nature().is_stream();
+        Hints { drained, taken: told.taken }
+    }
+
+    fn intake(&self) -> (Option<u64>, bool) {
+        match self.nature() {
+            Nature::InetStream => (sys::bytes_received(self.fd()), true),
+            Nature::Pipe | Nature::Stream => (sys::bytes_readable(self.fd()), false),
+            _ => (None, true),
+        }
+    }
+
+    fn quiesce(&self) {
+        self.watch().quiesce_all();
     }
 }
 

@@ -1,0 +1,469 @@
+//! Items become hot and cold, and hot ones are delivered. What hot and cold mean: `hot`.
+
+use libc::pollfd;
+
+use crate::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::{Eventpoll, Tree};
+use crate::file::{File, ItemRef, Settled};
+use crate::hot::{Hints, Slot, NO_PLACE, QUIET_ROUNDS, SPOILED};
+use crate::poll::EventSink;
+use crate::sync::{Arc, Ordering};
+use crate::sys;
+use crate::trace;
+use crate::uapi::*;
+
+/// How many quiet items go cold in one wait.
+const MOST_AT_ONCE: usize = 64;
+/// How often it is looked whether there is still room to write, in waits.
+const ROOM_ROUNDS: u32 = 64;
+
+/// A hot item that is ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    place: u32,
+    /// Its place among those that are asked a second time, for all that is ready.
+    again: Option<u32>,
+    revents: u32,
+}
+
+impl Eventpoll {
+    /// Whether an item of the file may be hot now.
+    pub(crate) fn may_be_hot(&self, tree: &Tree, file: &File, events: u32) -> bool {
+        tree.hot.has_room()
+            && events & EPOLLEXCLUSIVE == 0
+            && !self.is_watched()
+            && !self.depends_on_thread.load(Ordering::Relaxed)
+            && file.wait_head().len() == 1
+            && file.device().is_some_and(|device| device.can_be_hot(events))
+    }
+
+    /// Whether a hot item may stay so with another interest.
+    pub(crate) fn stays_hot(&self, id: u32, events: u32) -> bool {
+        let ready = self.lock.lock();
+        let device = ready.list.get(id).and_then(|item| item.file.device());
+        device.is_some_and(|device| device.can_be_hot(events))
+    }
+
+    /// A new item, or one that was just detached, gets a place.
+    pub(crate) fn add_hot(&self, tree: &mut Tree, id: u32, seen: u32) {
+        let mut ready = self.lock.lock();
+        let Some(item) = ready.list.get_mut(id) else { return };
+        let place = tree.hot.add(id, item.file.fd(), item.events);
+        (item.place, item.key) = (place, NO_KEY);
+        if let (Some(device), true) = (item.file.device(), item.is_edge()) {
+            device.wants_hints();
+        }
+        if seen != 0 {
+            let device = item.file.device();
+            let _ = device.map(|device| device.take_hints(item.fd));
+            let intake = device.and_then(|device| device.intake().0);
+            tree.hot.reported(place, item.events, seen, intake);
+        }
+        trace::arm(item.fd, "hot");
+    }
+
+    /// A cold item becomes hot, if it may.
+    pub(crate) fn heat(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
+        let (file, events, key) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.place == NO_PLACE) else { return false };
+            if item.warm_at == SPOILED {
+                return false;
+            }
+            (item.file.clone(), item.events, item.key)
+        };
+        let Some(device) = file.device().filter(|_| self.may_be_hot(tree, &file, events)) else {
+            return false;
+        };
+        if seen & READ_SIDE & !ENDS != 0 && device.intake().0.is_none() {
+            return false;
+        }
+        device.detach(key);
+        self.add_hot(tree, id, seen);
+        true
+    }
+
+    /// A hot item loses its place. Returns what the place knew.
+    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<Slot> {
+        let mut ready = self.lock.lock();
+        let item = ready.list.get_mut(id)?;
+        let place = std::mem::replace(&mut item.place, NO_PLACE);
+        let slot = *tree.hot.slot(place)?;
+        if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
+            moved.place = place;
+        }
+        Some(slot)
+    }
+
+    fn attach(&self, id: u32) -> Option<(Arc<File>, u32, u32)> {
+        let (file, events, serial) = {
+            let ready = self.lock.lock();
+            let item = ready.list.get(id)?;
+            (item.file.clone(), item.events, item.serial)
+        };
+        let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
+        let key = file.device()?.attach(&file, &item, events);
+        if let Some(item) = self.lock.lock().list.get_mut(id) {
+            item.key = key;
+        }
+        Some((file, events, key))
+    }
+
+    /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
+    pub(crate) fn cool(&self, tree: &mut Tree, id: u32) {
+        let hints = self.hints(id);
+        self.cool_undrained(tree, id, hints);
+    }
+
+    /// As `cool`, for an item of which these hints were taken.
+    fn cool_undrained(&self, tree: &mut Tree, id: u32, hints: Hints) {
+        let Some(mut slot) = self.leave_hot(tree, id) else { return };
+        let attached = if slot.leaving {
+            let ready = self.lock.lock();
+            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.key))
+        } else {
+            self.attach(id)
+        };
+        let Some((file, events, key)) = attached else { return };
+        let Some(device) = file.device() else { return };
+        let owed = slot.owed && events & EPOLLET != 0;
+        if owed && slot.learn(hints).is_none() && slot.seen & ENDS == 0 {
+            let (intake, grows) = if slot.intake.is_some() { device.intake() } else { (None, true) };
+            if slot.has_more(intake, hints, grows) {
+                slot.seen &= !(READ_SIDE & !ENDS);
+            }
+        }
+        let found = device.poll((events | EPOLLRDHUP) & POLL_BITS);
+        file.note_ends(found);
+        let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
+        let has_new_end = found & ENDS & !seen != 0;
+        let fresh = found & events & if has_new_end { POLL_BITS } else { !seen };
+        let mut waiter = None;
+        let queued = {
+            let mut ready = self.lock.lock();
+            if fresh != 0 && !ready.list.is_linked(id) {
+                ready.list.add_tail(id);
+                self.note_ready(&mut ready, id);
+                waiter = ready.wq.pop();
+            }
+            ready.list.is_linked(id)
+        };
+        if key != NO_KEY {
+            device.settle(key, Settled { events, revents: found, queued });
+        }
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
+    /// All hot items go cold.
+    pub(crate) fn cool_all(&self, tree: &mut Tree) {
+        let ids = tree.hot.ids();
+        for id in &ids {
+            self.cool(tree, *id);
+        }
+        tree.hot.owed.clear();
+        if tree.hot.taken {
+            // Who sleeps on them is to sleep without them.
+            let file = ids.first().and_then(|id| Some(self.lock.lock().list.get(*id)?.file.clone()));
+            if let Some(device) = file.as_ref().and_then(|file| file.device()) {
+                device.quiesce();
+            }
+        }
+    }
+
+    /// The set is to tell each wakeup as it comes: somebody is about to watch it from outside.
+    pub fn cool_down(&self) {
+        let mut tree = self.mtx.lock();
+        self.cool_all(&mut tree);
+    }
+
+    /// An item of the set goes cold, if it is hot.
+    pub(crate) fn cool_item(&self, id: u32, serial: u64) {
+        let mut tree = self.mtx.lock();
+        let is_hot = |item: &Epitem| item.serial == serial && item.place != NO_PLACE;
+        if self.lock.lock().list.get(id).is_some_and(is_hot) {
+            self.cool(&mut tree, id);
+        }
+    }
+
+    /// Before the list is asked: what was reported edge-triggered is asked for again if it was used up,
+    /// and what is quiet begins to leave.
+    pub(crate) fn prepare_round(&self, tree: &mut Tree) {
+        tree.hot.begin_round();
+        if tree.hot.taken {
+            return;
+        }
+        for id in std::mem::take(&mut tree.hot.owed) {
+            self.learn(tree, id);
+        }
+        if tree.hot.is_time_to_sweep() {
+            for id in tree.hot.quiet(MOST_AT_ONCE) {
+                self.begin_to_leave(tree, id);
+            }
+        }
+        if tree.hot.round.is_multiple_of(ROOM_ROUNDS) {
+            self.look_for_room(tree);
+        }
+    }
+
+    /// What the program's reads and writes told of an item.
+    fn hints(&self, id: u32) -> Hints {
+        let ready = self.lock.lock();
+        let item = ready.list.get(id);
+        item.and_then(|item| item.file.device().map(|device| device.take_hints(item.fd))).unwrap_or_default()
+    }
+
+    /// A write of the program was refused: the room that comes back is an edge.
+    pub(crate) fn refused(&self, id: u32, serial: u64) {
+        let mut tree = self.mtx.lock();
+        let place = {
+            let ready = self.lock.lock();
+            let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
+            item.map_or(NO_PLACE, |item| item.place)
+        };
+        if place == NO_PLACE {
+            return;
+        }
+        tree.hot.refused(place);
+        if tree.hot.taken {
+            // Who sleeps does not ask for that.
+            self.cool(&mut tree, id);
+        }
+    }
+
+    /// Whether an item that was reported edge-triggered was used up. If that is not known it goes cold:
+    /// what comes on top of what is left only a signal tells.
+    fn learn(&self, tree: &mut Tree, id: u32) {
+        let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place);
+        let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
+        if slot.has_ended() {
+            return self.cool(tree, id);
+        }
+        let hints = self.hints(id);
+        if slot.learn(hints).is_some() {
+            return tree.hot.change(place, |now| *now = slot);
+        }
+        if slot.seen & ENDS == 0 {
+            let mut ready = self.lock.lock();
+            if let Some(item) = ready.list.get_mut(id) {
+                item.warm_at = SPOILED;
+            }
+        }
+        self.cool_undrained(tree, id, hints);
+    }
+
+    fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
+        let Some(place) = self.lock.lock().list.get(id).map(|item| item.place) else { return };
+        self.attach(id);
+        tree.hot.change(place, |slot| slot.leaving = true);
+    }
+
+    /// It was attached before the list was asked, so nothing fell between.
+    fn finish_leaving(&self, tree: &mut Tree, id: u32) {
+        let place = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.place != NO_PLACE) else { return };
+            (item.key == NO_KEY).then_some(item.place)
+        };
+        match place {
+            Some(place) if tree.hot.fds.get(place as usize).is_some_and(|pollfd| pollfd.revents == 0) => {
+                self.leave_hot(tree, id);
+            }
+            // To be asked for all that its device wants to know.
+            _ => self.cool(tree, id),
+        }
+    }
+
+    /// Room to write that went without a word: by a write that nobody saw.
+    fn look_for_room(&self, tree: &mut Tree) {
+        let edges = |slot: &Slot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
+        let places: Vec<u32> = (0..tree.hot.len() as u32)
+            .filter(|place| tree.hot.slot(*place).is_some_and(edges) && tree.hot.fds[*place as usize].fd >= 0)
+            .collect();
+        if places.is_empty() {
+            return;
+        }
+        let ask =
+            |place: &u32| pollfd { fd: tree.hot.fds[*place as usize].fd, events: libc::POLLOUT, revents: 0 };
+        let mut fds: Vec<pollfd> = places.iter().map(ask).collect();
+        let _ = sys::ppoll(&mut fds, Some(0), None);
+        for (place, pollfd) in places.into_iter().zip(fds) {
+            if pollfd.revents == 0 {
+                tree.hot.change(place, |slot| slot.seen &= !(WRITE_SIDE & !ENDS));
+            }
+        }
+    }
+
+    /// Queues the hot items that the last asking found ready.
+    pub(crate) fn queue_hot(&self, tree: &mut Tree) {
+        let Tree { hot, .. } = tree;
+        let mut ready = self.lock.lock();
+        for (place, pollfd) in hot.fds.iter().enumerate() {
+            let slot = hot.slot(place as u32).filter(|slot| !slot.leaving && pollfd.fd >= 0);
+            if let Some(slot) = slot.filter(|_| pollfd.revents & !libc::POLLNVAL != 0) {
+                if !ready.list.is_linked(slot.id) {
+                    ready.list.add_tail(slot.id);
+                }
+            }
+        }
+    }
+
+    /// Hands over what the last asking of the list found. True: a store failed.
+    pub(crate) fn send_hot(
+        &self,
+        tree: &mut Tree,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        sent: &mut usize,
+    ) -> bool {
+        let mut found = std::mem::take(&mut tree.scratch.found);
+        self.gather_hot(tree, maxevents - *sent, &mut found);
+        let fault = self.deliver_hot(tree, &found, sink, sent);
+        tree.scratch.found = found;
+        tree.scratch.found.clear();
+        for id in std::mem::take(&mut tree.scratch.leaving) {
+            self.finish_leaving(tree, id);
+        }
+        fault
+    }
+
+    /// Has those go cold of which nobody could tell later whether more has come since they were reported.
+    /// Called before the wait returns, so that nothing the program could see falls between.
+    pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
+        for id in std::mem::take(&mut tree.scratch.unsure) {
+            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place);
+            tree.hot.change(place, |slot| slot.owed = false);
+            self.cool(tree, id);
+        }
+    }
+
+    /// Notes which places are ready, and asks edge-triggered ones for all that is ready.
+    fn gather_hot(&self, tree: &mut Tree, most: usize, found: &mut Vec<Found>) {
+        let Tree { hot, scratch, .. } = tree;
+        scratch.pollfds.clear();
+        let len = hot.fds.len();
+        let mut place = if hot.next < len { hot.next } else { 0 };
+        hot.next = 0;
+        let mut edges = false;
+        for _ in 0..len {
+            let pollfd = hot.fds[place];
+            let slot = hot.slot(place as u32).copied();
+            let here = place;
+            place = if place + 1 == len { 0 } else { place + 1 };
+            let Some(slot) = slot else { continue };
+            if slot.leaving {
+                scratch.leaving.push(slot.id);
+                continue;
+            }
+            if pollfd.revents == 0 || pollfd.fd < 0 {
+                continue;
+            }
+            if pollfd.revents & libc::POLLNVAL != 0 {
+                // Closed behind our back: nothing more will be told of it.
+                hot.change(here as u32, |slot| slot.events &= EP_PRIVATE_BITS);
+                continue;
+            }
+            if found.len() == most {
+                hot.next = here;
+                break;
+            }
+            let revents = pollfd.revents as u16 as u32;
+            edges |= slot.events & EPOLLET != 0;
+            let again = (slot.seen != 0).then(|| {
+                let events = ((slot.events | EPOLLRDHUP) & POLL_BITS) as i16;
+                scratch.pollfds.push(libc::pollfd { fd: pollfd.fd, events, revents: 0 });
+                scratch.pollfds.len() as u32 - 1
+            });
+            found.push(Found { place: here as u32, again, revents });
+        }
+        if edges {
+            // What was drained before this asking does not count for what it finds.
+            let ready = self.lock.lock();
+            for found in found.iter() {
+                let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
+                if let Some(item) = item.filter(|item| item.is_edge()) {
+                    let _ = item.file.device().map(|device| device.take_hints(item.fd));
+                }
+            }
+        }
+        if scratch.pollfds.is_empty() {
+            return;
+        }
+        let asked = sys::ppoll(&mut scratch.pollfds, Some(0), None).is_ok();
+        for found in found.iter_mut() {
+            if let (Some(again), true) = (found.again, asked) {
+                found.revents = scratch.pollfds[again as usize].revents as u16 as u32;
+            }
+        }
+    }
+
+    fn deliver_hot(
+        &self,
+        tree: &mut Tree,
+        found: &[Found],
+        sink: &mut dyn EventSink,
+        sent: &mut usize,
+    ) -> bool {
+        let Tree { hot, scratch, .. } = tree;
+        let mut ready = self.lock.lock();
+        for found in found {
+            let Some(slot) = hot.slot(found.place).copied() else { continue };
+            let Some(item) = ready.list.get_mut(slot.id) else { continue };
+            if found.revents & ENDS != 0 {
+                item.file.note_ends(found.revents);
+            }
+            let revents = found.revents & item.events;
+            if revents == 0 {
+                continue;
+            }
+            let event = EpollEvent { events: revents, data: item.data };
+            if !sink.put(*sent, event) {
+                return true;
+            }
+            *sent += 1;
+            if trace::enabled() {
+                trace::wakeup(item.fd, "hot", revents);
+                trace::deliver(self.fd(), item.fd, event, sys::now());
+            }
+            if item.events & EPOLLONESHOT != 0 {
+                item.events &= EP_PRIVATE_BITS;
+            }
+            let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
+            let device = item.file.device().filter(|_| edge && slot.is_unproven());
+            let intake = device.and_then(|device| device.intake().0);
+            if device.is_some() && intake.is_none() {
+                // If it is not drained, nobody could tell what came on top.
+                item.warm_at = SPOILED;
+                scratch.unsure.push(slot.id);
+            }
+            hot.reported(found.place, item.events, found.revents, intake);
+            // It may have been told as well.
+            ready.list.unlink(slot.id);
+        }
+        false
+    }
+
+    /// A cold item was delivered: if that happened not long ago as well, it becomes hot.
+    pub(crate) fn warm_up(&self, tree: &mut Tree, id: u32, revents: u32) {
+        let round = tree.hot.round;
+        let edge = {
+            let mut ready = self.lock.lock();
+            let Some(item) = ready.list.get_mut(id).filter(|item| item.place == NO_PLACE) else { return };
+            if item.warm_at == SPOILED {
+                return;
+            }
+            let before = std::mem::replace(&mut item.warm_at, round);
+            if let (Some(device), true) = (item.file.device(), item.is_edge()) {
+                device.wants_hints();
+            }
+            if before == 0 || round.wrapping_sub(before) > QUIET_ROUNDS {
+                return;
+            }
+            item.is_edge()
+        };
+        if self.heat(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
+            self.lock.lock().list.unlink(id);
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! Hot items: those that the waiting thread asks itself, all in one ppoll, while they are busy.
+//!
+//! A *cold* item is attached to its device, which tells each wakeup by a signal; it costs nothing while
+//! nothing happens. A *hot* item is not attached at all: it is a place in the list that the thread
+//! hands to ppoll when it waits for this set. Signals are exact and dear, asking is cheap where most of
+//! the list is ready; so a set has hot items only while it is busy (`Pace`), as a network driver polls
+//! under load and takes interrupts else.
+//!
+//! | from | to | when | system calls |
+//! |---|---|---|---|
+//! | new | hot | ADD to a busy set | 0 |
+//! | new | cold | any other ADD | arm, ask |
+//! | cold | hot | told twice within `QUIET_ROUNDS` waits; or MOD; in a busy set | disarm |
+//! | hot | leaving | nothing for `QUIET_ROUNDS` waits | arm |
+//! | leaving | cold | asked once more with the rest | 0 |
+//! | hot | cold | no event for `QUIET_NS`; the set gets a second waiter, is watched itself, or its file a second item; an edge-triggered item was not drained | arm, ask |
+//! | hot | gone | DEL, close | 0 |
+//!
+//! A hot edge-triggered item reports the rise of a level. That is an edge only if the level is known to
+//! have fallen since the last one: by a read or write of the program that said so (`Hints`). One that is
+//! not known to be drained goes cold, where each wakeup counts.
+//!
+//! Protected by `ep.mtx`, but for the list itself while a thread sleeps on it.
+
+use libc::pollfd;
+
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::sys;
+use crate::uapi::*;
+
+/// "Has no place in the list."
+pub(crate) const NO_PLACE: u32 = u32::MAX;
+
+/// Instead of the wait in which an item was delivered: it was not drained when it should have been.
+pub(crate) const SPOILED: u32 = u32::MAX;
+
+/// The item of this place is gone, or cold.
+const GONE: u32 = u32::MAX;
+
+/// After how many waits without news an item goes cold. An asking costs a sixth of a signal.
+pub(crate) const QUIET_ROUNDS: u32 = 12;
+
+/// How often those are looked for, in waits.
+const SWEEP_ROUNDS: u32 = 8;
+
+/// After how long a sleep without any event all items go cold.
+pub(crate) const QUIET_NS: u64 = 10_000_000;
+
+/// How long a set that turned out not to fit for hot items has none, in waits.
+const REST_ROUNDS: u32 = 4096;
+
+/// A set is busy with so many units of work, calls and events, in `BUSY_NS`.
+const BUSY_UNITS: u32 = 2000;
+const BUSY_NS: u64 = 100_000_000;
+
+/// How many items of a set may be hot.
+static BOUND: AtomicUsize = AtomicUsize::new(512);
+/// Every set counts as busy.
+static ALWAYS: AtomicBool = AtomicBool::new(false);
+
+/// Sets how many items of a set may be hot at most, and whether every set counts as busy.
+pub fn configure(bound: usize, always: bool) {
+    BOUND.store(bound, Ordering::Relaxed);
+    ALWAYS.store(always, Ordering::Relaxed);
+}
+
+/// What reads and writes of the program told of a file since it was last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// A read got less than it asked for, or EAGAIN.
+    pub drained: bool,
+    /// How many bytes were read.
+    pub taken: u32,
+}
+
+/// How busy a set is.
+#[derive(Debug, Default)]
+struct Pace {
+    since: u64,
+    units: u32,
+    busy: bool,
+}
+
+impl Pace {
+    fn count(&mut self, units: u32) {
+        self.units += units;
+        if self.units >= BUSY_UNITS {
+            let now = sys::now_coarse();
+            self.busy = now.saturating_sub(self.since) <= BUSY_NS;
+            (self.since, self.units) = (now, 0);
+        }
+    }
+}
+
+/// A hot item's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    /// The item, or `GONE`.
+    pub(crate) id: u32,
+    /// The wait in which it last had news.
+    pub(crate) last: u32,
+    /// Interest and private bits.
+    pub(crate) events: u32,
+    /// What an edge-triggered item was told of, and is not known to have fallen since.
+    pub(crate) seen: u32,
+    /// It is attached again, and is asked once more.
+    pub(crate) leaving: bool,
+    /// Edge-triggered and reported; whether it was drained is not known yet.
+    pub(crate) owed: bool,
+    /// The refusal of a write that came last.
+    refused: u64,
+    /// How much had come when it was reported, if that was asked (`Device::intake`).
+    pub(crate) intake: Option<u64>,
+    /// How often it was drained after it had been reported.
+    proofs: u8,
+}
+
+/// So many times an item must have been drained to be trusted.
+const PROOFS: u8 = 2;
+
+impl Slot {
+    fn asks(&self) -> u32 {
+        match self.events & EPOLLET {
+            0 => self.events & POLL_BITS,
+            _ => (self.events | EPOLLRDHUP) & POLL_BITS & !self.seen,
+        }
+    }
+
+    /// Whether nothing can be slept for: disarmed, or it has come to an end that was told.
+    fn is_mute(&self) -> bool {
+        self.events & !EP_PRIVATE_BITS == 0 || self.has_ended()
+    }
+
+    /// Whether an end was told, which every asking would tell again.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.events & EPOLLET != 0 && self.seen & (EPOLLHUP | EPOLLERR) != 0
+    }
+
+    /// What the program's reads and writes told. None: it is not known to be drained.
+    pub(crate) fn learn(&mut self, hints: Hints) -> Option<()> {
+        const READS: u32 = READ_SIDE & !ENDS;
+        self.owed = false;
+        if self.seen & READS == 0 {
+            return Some(());
+        }
+        if hints.drained && self.seen & ENDS == 0 {
+            self.seen &= !READS;
+            self.proofs = self.proofs.saturating_add(1);
+            return Some(());
+        }
+        self.proofs = 0;
+        None
+    }
+
+    /// Whether how much has come is to be looked at when it is reported.
+    pub(crate) fn is_unproven(&self) -> bool {
+        self.proofs < PROOFS
+    }
+
+    /// It was not drained. Whether more has come since it was reported, given how much there is now.
+    pub(crate) fn has_more(&self, intake: Option<u64>, hints: Hints, grows: bool) -> bool {
+        let (Some(before), Some(now)) = (self.intake, intake) else { return true };
+        let left = if grows { before } else { before.saturating_sub(u64::from(hints.taken)) };
+        now != left
+    }
+}
+
+/// The hot items of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Hot {
+    /// What ppoll is given; empty while a thread sleeps on it.
+    pub(crate) fds: Vec<pollfd>,
+    /// One for each of `fds`.
+    slots: Vec<Slot>,
+    /// Edge-triggered items that were reported, for which it is to be found out whether they were drained.
+    pub(crate) owed: Vec<u32>,
+    /// Counts waits.
+    pub(crate) round: u32,
+    /// Where the next delivery begins.
+    pub(crate) next: usize,
+    /// Threads asleep in a wait for the set.
+    pub(crate) sleepers: u32,
+    /// One of them has the list.
+    pub(crate) taken: bool,
+    rests_until: Option<u32>,
+    /// Counts refusals, and how many there had been when the list was asked last.
+    refusals: u64,
+    asked: u64,
+    pace: Pace,
+}
+
+// SAFETY: `pollfd` is plain numbers.
+unsafe impl Send for Hot {}
+
+impl Hot {
+    /// Work was done on the set.
+    pub(crate) fn count(&mut self, units: u32) {
+        self.pace.count(units);
+    }
+
+    /// A wait begins another round.
+    pub(crate) fn begin_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        if self.rests_until == Some(self.round) {
+            self.rests_until = None;
+        }
+    }
+
+    /// The set is not fit for hot items now.
+    pub(crate) fn rest(&mut self) {
+        self.rests_until = Some(self.round.wrapping_add(REST_ROUNDS));
+    }
+
+    /// Nothing has happened for long.
+    pub(crate) fn calm_down(&mut self) {
+        self.pace = Pace::default();
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.pace.busy || ALWAYS.load(Ordering::Relaxed)
+    }
+
+    /// Whether an item may become hot.
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_busy()
+            && self.sleepers == 0
+            && self.rests_until.is_none()
+            && self.slots.len() < BOUND.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn slot(&self, place: u32) -> Option<&Slot> {
+        self.slots.get(place as usize)
+    }
+
+    /// A new place, of which the first asking asks for all.
+    pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
+        let slot = Slot {
+            id,
+            last: self.round,
+            events,
+            seen: 0,
+            leaving: false,
+            owed: false,
+            refused: 0,
+            intake: None,
+            proofs: 0,
+        };
+        self.slots.push(slot);
+        self.fds.push(pollfd { fd, events: 0, revents: 0 });
+        let place = self.slots.len() as u32 - 1;
+        self.place_again(place);
+        place
+    }
+
+    /// Changes a slot.
+    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.slots.get_mut(place as usize) {
+            change(slot);
+            self.place_again(place);
+        }
+    }
+
+    /// The list is about to be asked.
+    pub(crate) fn asks(&mut self) {
+        self.asked = self.refusals;
+    }
+
+    /// A write to the file of an edge-triggered item was refused.
+    pub(crate) fn refused(&mut self, place: u32) {
+        self.refusals += 1;
+        let refusals = self.refusals;
+        self.change(place, |slot| {
+            slot.seen &= !(WRITE_SIDE & !ENDS);
+            slot.refused = refusals;
+        });
+    }
+
+    /// An item was reported, with `revents` ready of its file.
+    pub(crate) fn reported(&mut self, place: u32, events: u32, revents: u32, intake: Option<u64>) {
+        let round = self.round;
+        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        slot.last = round;
+        let edge = slot.events & EPOLLET != 0;
+        if !edge && events == slot.events {
+            return;
+        }
+        slot.events = events;
+        slot.seen = if edge { revents & POLL_BITS } else { 0 };
+        if slot.refused > self.asked {
+            // By another thread, after the asking.
+            slot.seen &= !(WRITE_SIDE & !ENDS);
+        }
+        if edge {
+            (slot.owed, slot.intake) = (true, intake);
+            self.owed.push(slot.id);
+        }
+        self.place_again(place);
+    }
+
+    /// Has the next asking ask for what the slot asks for now.
+    fn place_again(&mut self, place: u32) {
+        let Some(pollfd) = self.fds.get_mut(place as usize) else { return };
+        let slot = &self.slots[place as usize];
+        pollfd.events = slot.asks() as i16;
+        if slot.is_mute() != (pollfd.fd < 0) {
+            pollfd.fd = !pollfd.fd;
+        }
+        pollfd.revents = 0;
+    }
+
+    /// Takes a place out. Returns the item that has the place now.
+    pub(crate) fn remove(&mut self, place: u32) -> Option<u32> {
+        if self.taken {
+            // The list is in use; it is put in order when it comes back.
+            self.slots[place as usize].id = GONE;
+            return None;
+        }
+        self.slots.swap_remove(place as usize);
+        self.fds.swap_remove(place as usize);
+        self.slots.get(place as usize).map(|moved| moved.id)
+    }
+
+    /// A thread is about to sleep: the list, for the first of them.
+    pub(crate) fn lend(&mut self) -> Vec<pollfd> {
+        self.sleepers += 1;
+        if self.taken || self.slots.is_empty() {
+            return Vec::new();
+        }
+        self.taken = true;
+        self.asks();
+        std::mem::take(&mut self.fds)
+    }
+
+    /// It has slept. `lent` is whether it got the list, which is given back. Calls `moved` with each item
+    /// that has another place now.
+    pub(crate) fn give_back(&mut self, fds: Vec<pollfd>, lent: bool, moved: impl FnMut(u32, u32)) {
+        self.sleepers = self.sleepers.saturating_sub(1);
+        if lent {
+            self.put_back(fds, moved);
+        }
+    }
+
+    /// Whether none of the items that the list was lent for is hot any more.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.taken && self.slots.iter().all(|slot| slot.id == GONE)
+    }
+
+    fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
+        self.taken = false;
+        self.fds = fds;
+        if self.fds.is_empty() {
+            // It was stale.
+            self.slots.clear();
+        }
+        let mut place = 0;
+        while place < self.slots.len() {
+            if self.slots[place].id != GONE {
+                place += 1;
+                continue;
+            }
+            self.slots.swap_remove(place);
+            self.fds.swap_remove(place);
+            if let Some(slot) = self.slots.get(place).filter(|slot| slot.id != GONE) {
+                moved(slot.id, place as u32);
+            }
+        }
+    }
+
+    /// All items that have a place.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.slots.iter().map(|slot| slot.id).filter(|id| *id != GONE).collect()
+    }
+
+    /// Whether it is time to look for items that are quiet.
+    pub(crate) fn is_time_to_sweep(&self) -> bool {
+        self.round.is_multiple_of(SWEEP_ROUNDS) && !self.slots.is_empty()
+    }
+
+    /// The items that have had no news for long.
+    pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
+        let quiet = |slot: &&Slot| {
+            !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
+        };
+        self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
+    }
+
+    /// In a forked child the thread that had the list is not there.
+    pub(crate) fn forked(&mut self) {
+        *self = Self { pace: std::mem::take(&mut self.pace), ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_goes_is_filled_by_the_last_one() {
+        let mut hot = Hot::default();
+        for id in 0..3 {
+            assert_eq!(hot.add(id, 10 + id as i32, EPOLLIN), id);
+        }
+        assert_eq!(hot.remove(0), Some(2));
+        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
+        assert_eq!(hot.remove(1), None);
+        assert_eq!(hot.ids(), [2]);
+    }
+
+    #[test]
+    fn what_goes_while_the_list_is_slept_on_is_taken_out_afterwards() {
+        let mut hot = Hot::default();
+        for id in 0..4 {
+            hot.add(id, 10 + id as i32, EPOLLIN);
+        }
+        let fds = hot.lend();
+        hot.remove(0);
+        hot.remove(3);
+        let mut places = Vec::new();
+        hot.give_back(fds, true, |id, place| places.push((id, place)));
+        assert_eq!(hot.ids(), [2, 1]);
+        assert_eq!(places, [(2, 0)]);
+        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
+    }
+
+    #[test]
+    fn a_silenced_item_is_asked_for_nothing() {
+        let mut hot = Hot::default();
+        hot.add(0, 10, EPOLLIN | EPOLLONESHOT);
+        hot.change(0, |slot| slot.events &= EP_PRIVATE_BITS);
+        assert!(hot.fds[0].fd < 0);
+        hot.change(0, |slot| slot.events = EPOLLOUT);
+        assert_eq!((hot.fds[0].fd, hot.fds[0].events), (10, EPOLLOUT as i16));
+    }
+
+    #[test]
+    fn an_edge_that_was_told_is_not_asked_for_until_it_has_fallen() {
+        let mut hot = Hot::default();
+        hot.add(0, 10, EPOLLIN | EPOLLOUT | EPOLLET);
+        hot.reported(0, EPOLLIN | EPOLLOUT | EPOLLET, EPOLLIN | EPOLLOUT, None);
+        assert_eq!(hot.fds[0].events as u32, EPOLLRDHUP);
+        hot.change(0, |slot| slot.seen &= !EPOLLIN);
+        assert_eq!(hot.fds[0].events as u32, EPOLLIN | EPOLLRDHUP);
+    }
+
+    #[test]
+    fn a_set_is_busy_by_the_second_thousand() {
+        let mut hot = Hot::default();
+        (0..BUSY_UNITS - 1).for_each(|_| hot.count(1));
+        assert!(!hot.has_room());
+        (0..=BUSY_UNITS).for_each(|_| hot.count(1));
+        assert!(hot.has_room());
+        hot.calm_down();
+        assert!(!hot.has_room());
+    }
+}
