@@ -15,6 +15,7 @@ use crate::loop_check;
 use crate::poll::Scratch;
 use crate::rbr::{Rbr, NIL};
 use crate::ready_list::ReadyList;
+use crate::spin::Spin;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering, Weak};
 use crate::sys::Errno;
 use crate::trace;
@@ -30,6 +31,7 @@ pub(crate) struct Tree {
     /// The last descriptor of the instance is gone: nothing is added any more.
     dead: bool,
     pub(crate) hot: Hot,
+    pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
 }
 

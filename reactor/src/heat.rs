@@ -136,8 +136,9 @@ impl Eventpoll {
         let found = device.poll((events | EPOLLRDHUP) & POLL_BITS);
         file.note_ends(found);
         let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
-        let has_new_end = found & ENDS & !seen != 0;
-        let fresh = found & events & if has_new_end { POLL_BITS } else { !seen };
+        // It has come to an end, or is there again: connected, say.
+        let has_changed = found & ENDS & !seen != 0 || seen & !found & (EPOLLHUP | EPOLLERR) != 0;
+        let fresh = found & events & if has_changed { POLL_BITS } else { !seen };
         let mut waiter = None;
         let queued = {
             let mut ready = self.lock.lock();

@@ -25,7 +25,7 @@
 //!
 //! # Modules
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself; `file` the wait queue heads; `watch` the
+//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself; `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
@@ -41,6 +41,7 @@ mod poll_callback;
 mod rbr;
 pub mod ready_list;
 pub mod slab;
+pub mod spin;
 pub mod sync;
 pub mod sys;
 pub mod trace;

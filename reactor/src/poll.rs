@@ -12,6 +12,7 @@ use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, Kind, Settled};
 use crate::heat::Found;
 use crate::hot::{Hot, NO_PLACE, QUIET_NS};
+use crate::spin::Spin;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace;
@@ -154,6 +155,20 @@ impl Eventpoll {
                 // What happened before it comes first.
                 continue;
             }
+            let began = if Spin::is_on() { sys::now() } else { 0 };
+            if began != 0 {
+                let spin = tree.spin.length();
+                let until =
+                    began + deadline.map_or(spin, |deadline| spin.min(deadline.saturating_sub(began)));
+                drop(tree);
+                asked = self.look_until(until, watcher, waiter);
+                tree = self.mtx.lock();
+                if asked {
+                    tree.spin.waited(sys::now().saturating_sub(began));
+                    drop(tree);
+                    continue;
+                }
+            }
             {
                 let mut ready = self.lock.lock();
                 if ready.list.events_available() {
@@ -183,6 +198,9 @@ impl Eventpoll {
                 }
             };
             self.dequeue(waiter);
+            if began != 0 {
+                self.mtx.lock().spin.waited(sys::now().saturating_sub(began));
+            }
             self.take_back(hot, lent, quiet);
             match slept {
                 _ if quiet => {}
@@ -191,6 +209,23 @@ impl Eventpoll {
                 Slept::Woken => asked = true,
             }
         }
+    }
+
+    /// Looks again and again. Whether something was found, or somebody wants the thread to look up.
+    fn look_until(&self, until: u64, watcher: &dyn Watcher, waiter: &Waiter) -> bool {
+        while sys::now() < until {
+            let mut tree = self.mtx.lock();
+            if tree.hot.taken || waiter.is_woken() {
+                return false;
+            }
+            tree.hot.asks();
+            watcher.look(&mut tree.hot.fds);
+            let found = tree.hot.fds.iter().any(|pollfd| pollfd.revents != 0);
+            if found || self.lock.lock().list.events_available() {
+                return true;
+            }
+        }
+        false
     }
 
     /// A sleep on the hot items has ended.

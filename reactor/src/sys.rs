@@ -93,6 +93,15 @@ pub fn is_terminal(fd: i32) -> bool {
     call!(ioctl, fd, libc::TCGETS, ptr::from_mut(&mut mode)).is_ok()
 }
 
+/// How many CPUs the calling thread may run on; 1 if the kernel does not say.
+pub fn cpus() -> u32 {
+    let mut set = [0u64; 128];
+    match call!(sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr()) {
+        Ok(_) => set.iter().map(|word| word.count_ones()).sum(),
+        Err(_) => 1,
+    }
+}
+
 /// Whether the effective user is root.
 pub fn is_root() -> bool {
     call!(geteuid) == Ok(0)

@@ -183,7 +183,8 @@ fn checked_wait(
     }
     let held = set.ok_or(Errno::EINVAL)?;
     let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
-    let watch = runtime::watch().ok_or(Errno::ENOMEM)?;
+    // There is a set, so there is a watch.
+    let watch = runtime::WATCH.get().ok_or(Errno::ENOMEM)?;
     if let Some(outer) = context::outer_waiter() {
         // Woken already; if it was left for good, it must not be woken in somebody's place.
         ep.dequeue(&outer);

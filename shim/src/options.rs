@@ -7,6 +7,7 @@
 //! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
 //! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
 //! | `GLASSPOLL_HOT` | `auto`, or how many items of a set are hot at most, busy or not; 0: none | `auto` |
+//! | `GLASSPOLL_SPIN` | how long a wait looks before it sleeps: `off`, `auto`, microseconds up to 1000000 | off |
 //!
 //! In secure-execution mode (setuid and the like) nothing is read.
 
@@ -29,6 +30,8 @@ pub struct Options {
     pub log_file: Option<String>,
     pub log_format: Format,
     pub signals: bool,
+    /// How long a wait looks before it sleeps, in nanoseconds; None: as it pays.
+    pub spin_ns: Option<u64>,
     /// How many items of a set are hot at most, whether it is busy or not.
     pub hot: Option<usize>,
 }
@@ -51,6 +54,14 @@ impl Options {
                 "auto" => Ok(true),
                 "poll" => Ok(false),
                 _ => Err("'auto' or 'poll'"),
+            }),
+            spin_ns: choose("GLASSPOLL_SPIN", Some(0), |value| match value {
+                "off" => Ok(Some(0)),
+                "auto" => Ok(None),
+                number => match number.parse() {
+                    Ok(us @ 0..=1_000_000u64) => Ok(Some(us * 1000)),
+                    _ => Err("'auto', 'off' or microseconds up to 1000000"),
+                },
             }),
             hot: choose("GLASSPOLL_HOT", None, |value| match value {
                 "auto" => Ok(None),

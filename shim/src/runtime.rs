@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use glasspoll_reactor::hot;
+use glasspoll_reactor::spin;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
@@ -49,6 +50,9 @@ pub fn start() {
         let options = Options::read();
         table::mark_inherited();
         signals::block(options.signals);
+        if options.spin_ns != Some(0) {
+            spin::configure(options.spin_ns);
+        }
         if let Some(bound) = options.hot {
             hot::configure(bound, true);
         }

@@ -78,9 +78,14 @@ impl Nature {
         !matches!(self, Nature::Anonymous | Nature::Other)
     }
 
-    /// Whether that tells all of its edges, too, once it has been used up.
-    pub(super) fn rises(self) -> bool {
-        matches!(self, Nature::Pipe | Nature::InetStream | Nature::Stream)
+    /// Whether that tells all of its edges, too, given what the program's reads and writes tell. A pipe and
+    /// a unix stream may be full with no write refused, and the room that comes back is an edge.
+    pub(super) fn rises(self, events: u32) -> bool {
+        match self {
+            Nature::InetStream => true,
+            Nature::Pipe | Nature::Stream => events & WRITE_SIDE & !ENDS == 0,
+            _ => false,
+        }
     }
 
     /// Whether a read that gets less than it asked for has used it up.

@@ -8,7 +8,7 @@
 //!
 //! Linux: `fs/fcntl.c:send_sigio_to_task`.
 
-use crate::sync::{AtomicBool, AtomicI32, Ordering};
+use crate::sync::{AtomicBool, AtomicI32, Mutex, Ordering};
 use crate::sys::{self, Errno};
 use crate::uapi::{EPOLLERR, READ_SIDE, URGENT, WRITE_SIDE};
 
@@ -22,11 +22,13 @@ pub(super) struct Signals {
     signal: i32,
     fd: AtomicI32,
     with_sigio: AtomicBool,
+    /// What is read, kept for its size.
+    batch: Mutex<Vec<u8>>,
 }
 
 impl Signals {
     pub(super) fn new(signal: i32) -> Self {
-        Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
+        Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true), batch: Mutex::default() }
     }
 
     /// Whether no file signals.
@@ -68,7 +70,8 @@ impl Signals {
         if self.signal == 0 {
             return;
         }
-        let mut buf = [0u8; INFO * BATCH];
+        let mut buf = self.batch.lock();
+        buf.resize(INFO * BATCH, 0);
         loop {
             let read = sys::read(self.fd(), &mut buf).unwrap_or(0);
             let mut rest = &buf[..read];

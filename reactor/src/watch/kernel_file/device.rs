@@ -117,7 +117,7 @@ impl Device for KernelFile {
         // An edge on a file that another process reads as well leaves no hint.
         let alone = || self.state.lock().source != Source::Poll || self.watch().signals.is_off();
         self.known_nature().is_some_and(|nature| {
-            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
+            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises(events) && alone())
         })
     }
 
