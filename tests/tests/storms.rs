@@ -27,6 +27,25 @@ fn a_storm_on_polled_files_breaks_no_invariant() {
     assert!(output.success().contains("all invariants held"));
 }
 
+/// Storms seldom run long enough at one pace for hot items: here every set has them from the start, or none.
+#[test]
+fn a_storm_on_hot_items_breaks_no_invariant() {
+    let _turn = turn::take();
+    for bound in ["0", "3", "512"] {
+        let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
+        let output = run(command.env("GLASSPOLL_HOT", bound).args(["6", "1"]), Duration::from_secs(120));
+        assert!(output.success().contains("all invariants held"), "GLASSPOLL_HOT={bound}");
+    }
+}
+
+#[test]
+fn a_storm_with_spinning_waits_breaks_no_invariant() {
+    let _turn = turn::take();
+    let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
+    let output = run(command.env("GLASSPOLL_SPIN", "auto").args(["6", "1"]), Duration::from_secs(120));
+    assert!(output.success().contains("all invariants held"));
+}
+
 #[test]
 fn every_invariant_notices_when_it_is_broken() {
     let _turn = turn::take();
