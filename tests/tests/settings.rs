@@ -69,3 +69,13 @@ fn a_log_file_that_cannot_be_opened_is_named() {
 fn an_unknown_device_is_named() {
     check_complaint("GLASSPOLL_DEVICE", "foo", "poll");
 }
+
+#[test]
+fn an_unknown_bound_of_hot_items_is_named() {
+    check_complaint("GLASSPOLL_HOT", "many", "auto");
+}
+
+#[test]
+fn an_unknown_length_of_spinning_is_named() {
+    check_complaint("GLASSPOLL_SPIN", "1s", "microseconds");
+}
