@@ -10,7 +10,7 @@
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, READ_SIDE, WRITE_SIDE};
+use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, EPOLLRDHUP, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
@@ -73,8 +73,9 @@ fn note_file(fd: c_int, file: &File, way: Way, got: ssize_t, errno: c_int) {
     let now = device.look(bits);
     // Refused, it was used up, whatever has come since.
     if refused || now & poll == 0 {
-        // An end that it has come to is not used up.
-        device.drained(bits & !(now & ENDS));
+        // An end that it has come to is not used up, nor what it will be ready for ever because of it.
+        let lasts = if now & EPOLLRDHUP != 0 { now } else { now & ENDS };
+        device.drained(bits & !lasts);
     } else if matches!(way, Way::In) && got > 0 {
         device.took(got as u64);
     }

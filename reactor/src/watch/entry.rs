@@ -88,8 +88,11 @@ impl Entry {
             return 0;
         }
         let bits = settled.events & POLL_BITS;
-        if self.mode != Mode::Gaps {
-            return bits;
+        match self.mode {
+            Mode::Level => return bits,
+            // The end of what the peer sends is an edge of every item (`key_of`).
+            Mode::Edge => return bits | EPOLLRDHUP,
+            Mode::Gaps => {}
         }
         let (write, hangup) = (WRITE_BITS, EPOLLHUP | EPOLLERR);
         let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
@@ -204,6 +207,15 @@ impl Entry {
             self.queued = true;
         }
         fresh
+    }
+
+    /// The key of a wakeup for what is new: as the kernel's `sk_state_change`, an end has none.
+    pub(super) fn key_of(&self, fresh: u32) -> u32 {
+        if fresh & EPOLLRDHUP != 0 {
+            0
+        } else {
+            fresh
+        }
     }
 
     /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.

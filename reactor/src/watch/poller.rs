@@ -233,7 +233,8 @@ impl Poller {
             if fresh != 0 {
                 let (fd, file) = (entry.file.fd(), Arc::as_ptr(&entry.file).addr());
                 let exclusive = entry.events & EPOLLEXCLUSIVE != 0;
-                fired.push(Fired { fd, item: entry.item.clone(), key: fresh, file, exclusive });
+                let key = entry.key_of(fresh);
+                fired.push(Fired { fd, item: entry.item.clone(), key, file, exclusive });
             }
             set.place(key);
         }
