@@ -3,12 +3,15 @@
 //! `walk fuzz [WALKS] [SEED] [STEPS]` runs walks; a difference is shrunk and printed as a C program.
 //! `walk run` runs the walk on its standard input and prints its log (what the fuzzer starts).
 //! `walk show SEED [STEPS]` prints a walk.
+//!
+//! `GLASSPOLL_HOT=512` and the like among the arguments are for glasspoll, and are told the walk, for what is left
+//! open then (`walk::Terms`). `--in-order` has the order of events compared even so.
 
 use std::io::{Read, Write};
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
-use glasspoll_tests::walk::{c_program, generate, run, shrink, Kind, Step};
+use glasspoll_tests::walk::{c_program, canon, generate, run, shrink, Kind, Step, Terms};
 use glasspoll_tests::{mode, Mode};
 
 /// After how many walks that differ the search ends.
@@ -18,19 +21,25 @@ const ENOUGH: usize = 10;
 const RETRIES: usize = 8;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let settings: Vec<String> = args.extract_if(.., |arg| arg.contains('=')).collect();
+    let mut terms = Terms::of(settings.iter().map(String::as_str));
+    if args.extract_if(.., |arg| arg == "--in-order").count() > 0 {
+        terms.any_order = false;
+    }
+    let fuzzer = Fuzzer { settings, terms };
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |arg| arg.parse());
     match args.first().map(String::as_str) {
         Some("run") => run_input(),
         Some("show") => match (number(1, 0), number(2, 400)) {
             (Ok(seed), Ok(steps)) => {
-                print!("{}", text(&generate(seed, steps as usize)));
+                print!("{}", text(&generate(seed, steps as usize, fuzzer.terms)));
                 ExitCode::SUCCESS
             }
             _ => usage(),
         },
         Some("fuzz") => match (number(1, 300), number(2, 1), number(3, 400)) {
-            (Ok(walks), Ok(seed), Ok(steps)) => fuzz(walks, seed, steps as usize),
+            (Ok(walks), Ok(seed), Ok(steps)) => fuzzer.fuzz(walks, seed, steps as usize),
             _ => usage(),
         },
         _ => usage(),
@@ -38,7 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: walk fuzz [WALKS] [SEED] [STEPS] | walk run <WALK | walk show SEED [STEPS]");
+    eprintln!(
+        "usage: walk [GLASSPOLL_HOT=512 ...] [--in-order] fuzz [WALKS] [SEED] [STEPS] | run <WALK | show SEED [STEPS]"
+    );
     ExitCode::from(2)
 }
 
@@ -63,94 +74,111 @@ fn run_input() -> ExitCode {
     }
 }
 
-/// The log of a walk, run in a process of its own. The watchdog is the walk's own length: it never
-/// sleeps, so a process that is still there after 20 seconds hangs.
-fn log_of(mode: Mode, walk: &[Step]) -> String {
-    let this = std::env::current_exe().expect("/proc is mounted");
-    let mut command = mode.command("timeout");
-    command.arg("20").arg(this).arg("run");
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("this program can start itself");
-    let mut stdin = child.stdin.take().expect("it was piped");
-    stdin.write_all(text(walk).as_bytes()).expect("the walk reads its input");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    let mut log = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() || !output.stderr.is_empty() {
-        log += &format!("{:?}: {}\n", output.status, String::from_utf8_lossy(&output.stderr));
-    }
-    log
+/// Compares the kernel with glasspoll in one of its modes.
+struct Fuzzer {
+    /// `NAME=VALUE` each.
+    settings: Vec<String>,
+    terms: Terms,
 }
 
-/// The first line in which two logs differ.
-fn difference(walk: &[Step]) -> Option<(String, String)> {
-    let (kernel, ours) = (log_of(Mode::Native, walk), log_of(Mode::Preloaded, walk));
-    // Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree
-    // with itself either: an answer that it gives at times is not a difference.
-    if kernel == ours || (0..RETRIES).any(|_| log_of(Mode::Native, walk) == ours) {
-        return None;
+impl Fuzzer {
+    /// The log of a walk, run in a process of its own. The watchdog is the walk's own length: it never
+    /// sleeps, so a process that is still there after 20 seconds hangs.
+    fn log_of(&self, mode: Mode, walk: &[Step]) -> String {
+        let this = std::env::current_exe().expect("/proc is mounted");
+        let mut command = mode.command("timeout");
+        command.envs(self.settings.iter().filter_map(|setting| setting.split_once('=')));
+        command.arg("20").arg(this).arg("run");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("this program can start itself");
+        let mut stdin = child.stdin.take().expect("it was piped");
+        stdin.write_all(text(walk).as_bytes()).expect("the walk reads its input");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let mut log = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() || !output.stderr.is_empty() {
+            log += &format!("{:?}: {}\n", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        if self.terms.any_order {
+            canon(walk, &log)
+        } else {
+            log
+        }
     }
-    // What is written to a terminal arrives some time later, and how much a full TCP connection takes after
-    // a read depends on when its peer acknowledges: on both sides.
-    let timed = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
-    if walk.iter().any(timed) {
-        let mut logs = [vec![kernel.clone()], vec![ours.clone()]];
-        for _ in 0..RETRIES {
-            logs[0].push(log_of(Mode::Native, walk));
-            logs[1].push(log_of(Mode::Preloaded, walk));
-            if logs[0].iter().any(|log| logs[1].contains(log)) {
-                return None;
+
+    /// The first line in which two logs differ.
+    fn difference(&self, walk: &[Step]) -> Option<(String, String)> {
+        let (kernel, ours) = (self.log_of(Mode::Native, walk), self.log_of(Mode::Preloaded, walk));
+        // Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree
+        // with itself either: an answer that it gives at times is not a difference.
+        if kernel == ours || (0..RETRIES).any(|_| self.log_of(Mode::Native, walk) == ours) {
+            return None;
+        }
+        // What is written to a terminal arrives some time later, and how much a full TCP connection takes after
+        // a read depends on when its peer acknowledges: on both sides.
+        let timed = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
+        if walk.iter().any(timed) {
+            let mut logs = [vec![kernel.clone()], vec![ours.clone()]];
+            for _ in 0..RETRIES {
+                logs[0].push(self.log_of(Mode::Native, walk));
+                logs[1].push(self.log_of(Mode::Preloaded, walk));
+                if logs[0].iter().any(|log| logs[1].contains(log)) {
+                    return None;
+                }
             }
         }
+        let mut lines = kernel.lines().zip(ours.lines());
+        let differs = lines.find(|(kernel, ours)| kernel != ours);
+        Some(
+            differs.map_or(
+                ("the end".into(), ours.lines().last().unwrap_or("nothing").into()),
+                |(kernel, ours)| (kernel.to_owned(), ours.to_owned()),
+            ),
+        )
     }
-    let mut lines = kernel.lines().zip(ours.lines());
-    let differs = lines.find(|(kernel, ours)| kernel != ours);
-    Some(
-        differs
-            .map_or(("the end".into(), ours.lines().last().unwrap_or("nothing").into()), |(kernel, ours)| {
-                (kernel.to_owned(), ours.to_owned())
-            }),
-    )
-}
 
-fn fuzz(walks: u64, seed: u64, steps: usize) -> ExitCode {
-    println!("{walks} walks of {steps} steps from seed {seed}, against {}", mode::library().display());
-    let start = Instant::now();
-    let mut different = Vec::new();
-    for done in 0..walks {
-        let seed = seed + done;
-        let walk = generate(seed, steps);
-        if let Some(first) = difference(&walk) {
-            show_difference(seed, &walk, first);
-            different.push(seed);
-            if different.len() == ENOUGH {
-                println!("{ENOUGH} walks differ, that is enough: seeds {different:?}");
-                return ExitCode::FAILURE;
+    fn fuzz(&self, walks: u64, seed: u64, steps: usize) -> ExitCode {
+        println!("{walks} walks of {steps} steps from seed {seed}, against {}", mode::library().display());
+        if !self.settings.is_empty() {
+            println!("with {}", self.settings.join(" "));
+        }
+        let start = Instant::now();
+        let mut different = Vec::new();
+        for done in 0..walks {
+            let seed = seed + done;
+            let walk = generate(seed, steps, self.terms);
+            if let Some(first) = self.difference(&walk) {
+                self.show_difference(seed, &walk, first);
+                different.push(seed);
+                if different.len() == ENOUGH {
+                    println!("{ENOUGH} walks differ, that is enough: seeds {different:?}");
+                    return ExitCode::FAILURE;
+                }
+            }
+            if (done + 1) % 100 == 0 || done + 1 == walks {
+                let rate = (done + 1) as f64 / start.elapsed().as_secs_f64();
+                println!("{} of {walks} walks, {rate:.0} walks/s", done + 1);
             }
         }
-        if (done + 1) % 100 == 0 || done + 1 == walks {
-            let rate = (done + 1) as f64 / start.elapsed().as_secs_f64();
-            println!("{} of {walks} walks, {rate:.0} walks/s", done + 1);
+        if different.is_empty() {
+            println!("{walks} walks, no difference");
+            return ExitCode::SUCCESS;
         }
+        println!("{walks} walks, {} differ: seeds {different:?}", different.len());
+        ExitCode::FAILURE
     }
-    if different.is_empty() {
-        println!("{walks} walks, no difference");
-        return ExitCode::SUCCESS;
-    }
-    println!("{walks} walks, {} differ: seeds {different:?}", different.len());
-    ExitCode::FAILURE
-}
 
-/// Shrinks a walk and prints what differs, and how to see it.
-fn show_difference(seed: u64, walk: &[Step], first: (String, String)) {
-    let short = shrink(walk, |walk| difference(walk).is_some());
-    // One that comes and goes may not show in the last run.
-    let (kernel, ours) = difference(&short).unwrap_or(first);
-    println!("seed {seed}: they differ, shrunk to {} steps", short.len());
-    println!("  kernel    {kernel}\n  glasspoll {ours}\n");
-    println!("{}\n/*\n{}*/", c_program(&short), text(&short));
+    /// Shrinks a walk and prints what differs, and how to see it.
+    fn show_difference(&self, seed: u64, walk: &[Step], first: (String, String)) {
+        let short = shrink(walk, self.terms, |walk| self.difference(walk).is_some());
+        // One that comes and goes may not show in the last run.
+        let (kernel, ours) = self.difference(&short).unwrap_or(first);
+        println!("seed {seed}: they differ, shrunk to {} steps", short.len());
+        println!("  kernel    {kernel}\n  glasspoll {ours}\n");
+        println!("{}\n/*\n{}*/", c_program(&short), text(&short));
+    }
 }

@@ -131,11 +131,24 @@ static void inet(int type)
 }
 static void wait_on(int ep, int max, int timeout)
 {
-    struct epoll_event e[16];
+    static struct epoll_event e[1024];
     int r = epoll_wait(ep, e, max, timeout);
     printf("wait %d:", r);
     for (int i = 0; i < r; i++)
         printf(" %#x/%lld", e[i].events, (long long)e[i].data.u64);
+    puts("");
+}
+static void rounds(int ep, int max, int waits)
+{
+    struct epoll_event e[16];
+    int r = 1;
+    printf("rounds:");
+    for (int w = 0; w < waits && r > 0; w++) {
+        r = epoll_wait(ep, e, max, 0);
+        printf(" | %d", r);
+        for (int i = 0; i < r; i++)
+            printf(" %#x/%lld", e[i].events, (long long)e[i].data.u64);
+    }
     puts("");
 }
 
@@ -185,6 +198,7 @@ fn statement(step: Step) -> String {
         Step::CtlNull { ep, op, f } => format!("SAY(epoll_ctl(f[{ep}], {op}, f[{f}], NULL));"),
         Step::Wait { ep, max } => format!("wait_on(f[{ep}], {max}, 0);"),
         Step::Sleep { ep, max } => format!("wait_on(f[{ep}], {max}, 1);"),
+        Step::Rounds { ep, max, waits } => format!("rounds(f[{ep}], {max}, {waits});"),
         Step::WaitNull { ep } => format!("SAY(epoll_wait(f[{ep}], NULL, 4, 0));"),
         Step::Poll { f, events } => {
             format!("{{ struct pollfd p = {{f[{f}], {events}, 0}}; SAY(poll(&p, 1, 0)); printf(\"%#x\\n\", p.revents); }}")

@@ -6,6 +6,7 @@
 use crate::random::Random;
 
 use super::step::{Kind, Step, Work};
+use super::terms::{Terms, WIDE};
 use super::world::{World, ROOM};
 use libc::{
     EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT, EPOLLPRI,
@@ -37,6 +38,7 @@ struct Maker {
     random: Random,
     steps: Vec<Step>,
     world: World,
+    terms: Terms,
     /// Every sort of descriptor is made in some walks, and few in any one.
     kinds: Vec<Kind>,
     epolls: Vec<usize>,
@@ -45,12 +47,12 @@ struct Maker {
 }
 
 /// The walk of a seed.
-pub fn generate(seed: u64, length: usize) -> Vec<Step> {
+pub fn generate(seed: u64, length: usize, terms: Terms) -> Vec<Step> {
     let mut random = Random(seed);
     let outer_edges = random.chance(50);
     let kinds = (0..4).map(|_| random.pick(&FILES)).collect();
-    let (world, epolls) = (World::default(), Vec::new());
-    let mut maker = Maker { random, steps: Vec::new(), world, kinds, epolls, outer_edges };
+    let (world, epolls) = (World::new(terms), Vec::new());
+    let mut maker = Maker { random, steps: Vec::new(), world, terms, kinds, epolls, outer_edges };
     maker.go(Step::Make(Kind::Epoll));
     maker.epolls.push(0);
     while maker.steps.len() < length {
@@ -66,11 +68,27 @@ pub fn generate(seed: u64, length: usize) -> Vec<Step> {
 impl Maker {
     /// Takes a step, if a walk may have it here.
     fn go(&mut self, step: Step) -> bool {
+        let step = if self.terms.any_order { self.without_order(step) } else { step };
         let fair = self.world.go(&step);
         if fair {
             self.steps.push(step);
         }
         fair
+    }
+
+    /// A step like this one, of which it can be told what is right in any order.
+    fn without_order(&self, step: Step) -> Step {
+        match step {
+            Step::Wait { ep, max: max @ 1..=2 } => {
+                Step::Rounds { ep, max, waits: self.world.additions() + 2 }
+            }
+            Step::Wait { ep, max: 3..=16 } => Step::Wait { ep, max: WIDE },
+            Step::Sleep { ep, .. } => Step::Sleep { ep, max: WIDE },
+            Step::Ctl { ep, op, f, events, .. } => {
+                Step::Ctl { ep, op, f, events, data: self.steps.len() as u64 }
+            }
+            _ => step,
+        }
     }
 
     fn make_file(&mut self) {
@@ -99,7 +117,13 @@ impl Maker {
                 let max = if self.random.chance(30) { 1 + self.random.below(2) as i32 } else { 16 };
                 Step::Wait { ep, max }
             }
-            50..72 => self.feed(f),
+            50..72 => {
+                let step = self.feed(f);
+                if !self.go(step) && self.terms.polled {
+                    self.go(Step::Drain { f: self.world.peer(f).unwrap_or(f) });
+                }
+                return;
+            }
             72..84 => Step::Read { f, bytes: 1 + self.random.below(12) },
             84..90 => Step::Drain { f },
             90..92 => Step::Fill { f },

@@ -4,15 +4,20 @@
 //! first epoll. One thread runs it, so all that a step causes has happened before the next one.
 
 mod c_program;
+mod canon;
 mod files;
 mod generate;
+mod polled;
 mod run;
 mod shrink;
 mod step;
+mod terms;
 mod world;
 
 pub use c_program::c_program;
+pub use canon::canon;
 pub use generate::generate;
 pub use run::run;
 pub use shrink::shrink;
 pub use step::{Kind, Step, Work};
+pub use terms::Terms;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::files::{connect, pass, Files};
 use super::step::{Kind, Step, Work};
+use super::terms::WIDE;
 use libc::{c_int, c_void, epoll_event};
 
 /// The descriptors made so far; -1 where making failed.
@@ -69,8 +70,9 @@ impl Runner {
                     let result = libc::epoll_ctl(self.fd(ep), op, self.fd(f), ptr::null_mut());
                     self.say(result);
                 }
-                Step::Wait { ep, max } => self.wait(self.fd(ep), max, 0),
-                Step::Sleep { ep, max } => self.wait(self.fd(ep), max, 1),
+                Step::Wait { ep, max } => _ = self.wait(self.fd(ep), max, 0),
+                Step::Sleep { ep, max } => _ = self.wait(self.fd(ep), max, 1),
+                Step::Rounds { ep, max, waits } => self.rounds(self.fd(ep), max, waits),
                 Step::WaitNull { ep } => {
                     let result = libc::epoll_wait(self.fd(ep), ptr::null_mut(), 4, 0);
                     self.say(result);
@@ -190,9 +192,19 @@ impl Runner {
         let _ = write!(self.log, " {made:?}");
     }
 
-    unsafe fn wait(&mut self, epfd: c_int, max: c_int, timeout: c_int) {
-        let mut events = [epoll_event { events: 0, u64: 0 }; 16];
-        let limit = if max > 16 && max != c_int::MAX { 16 } else { max };
+    unsafe fn rounds(&mut self, epfd: c_int, max: c_int, waits: usize) {
+        for _ in 0..waits {
+            self.log.push_str(" |");
+            // SAFETY: as it says.
+            if unsafe { self.wait(epfd, max, 0) } <= 0 {
+                break;
+            }
+        }
+    }
+
+    unsafe fn wait(&mut self, epfd: c_int, max: c_int, timeout: c_int) -> c_int {
+        let mut events = [epoll_event { events: 0, u64: 0 }; WIDE as usize];
+        let limit = if max > WIDE && max != c_int::MAX { WIDE } else { max };
         // SAFETY: a `max` beyond the buffer is one that is refused.
         let result = unsafe { libc::epoll_wait(epfd, events.as_mut_ptr(), limit, timeout) };
         self.say(result);
@@ -200,6 +212,7 @@ impl Runner {
             let (events, data) = (event.events, event.u64);
             let _ = write!(self.log, " {events:#x}/{data}");
         }
+        result
     }
 
     unsafe fn select(&mut self, fd: c_int) {

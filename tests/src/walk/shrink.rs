@@ -1,12 +1,13 @@
 //! Making a walk that shows a difference as short as it goes.
 
 use super::step::Step;
+use super::terms::Terms;
 use super::world::is_fair;
 
 /// Drops steps as long as `differs` stays true: halves first, then ever smaller pieces, then what makes
 /// descriptors that nobody uses. No walk is tried that the generator would not make.
-pub fn shrink(walk: &[Step], differs: impl Fn(&[Step]) -> bool) -> Vec<Step> {
-    let differs = |walk: &[Step]| is_fair(walk) && differs(walk);
+pub fn shrink(walk: &[Step], terms: Terms, differs: impl Fn(&[Step]) -> bool) -> Vec<Step> {
+    let differs = |walk: &[Step]| is_fair(walk, terms) && differs(walk);
     let mut walk = walk.to_vec();
     loop {
         let before = walk.len();
@@ -71,9 +72,10 @@ mod tests {
 
     #[test]
     fn what_matters_is_kept_and_nothing_else() {
-        let walk = generate(3, 400);
+        let terms = Terms::default();
+        let walk = generate(3, 400, terms);
         let is_wait = |step: &Step| matches!(step, Step::Wait { ep: 0, max: 16 });
-        let short = shrink(&walk, |walk| walk.iter().filter(|step| is_wait(step)).count() >= 3);
+        let short = shrink(&walk, terms, |walk| walk.iter().filter(|step| is_wait(step)).count() >= 3);
         let wait = Step::Wait { ep: 0, max: 16 };
         assert_eq!(short[1..], [wait, wait, wait]);
         assert!(short[0].makes() > 0);

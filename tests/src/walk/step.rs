@@ -125,6 +125,8 @@ steps! {
     "wait" => Wait { ep: usize, max: i32 },
     /// Sleeps up to a millisecond.
     "sleep" => Sleep { ep: usize, max: i32 },
+    /// Waits again and again, until nothing comes.
+    "rounds" => Rounds { ep: usize, max: i32, waits: usize },
     /// With a null pointer for the events.
     "wait_null" => WaitNull { ep: usize },
     "poll" => Poll { f: usize, events: i16 },
@@ -202,7 +204,12 @@ impl Step {
         match &mut step {
             Step::Make(_) | Step::Touch {} => {}
             Step::Ctl { ep, f, .. } | Step::CtlNull { ep, f, .. } => (*ep, *f) = (name(*ep)?, name(*f)?),
-            Step::Wait { ep, .. } | Step::Sleep { ep, .. } | Step::WaitNull { ep } => *ep = name(*ep)?,
+            Step::Wait { ep, .. }
+            | Step::Sleep { ep, .. }
+            | Step::Rounds { ep, .. }
+            | Step::WaitNull { ep } => {
+                *ep = name(*ep)?;
+            }
             Step::Dup2 { f, onto } => (*f, *onto) = (name(*f)?, name(*onto)?),
             Step::CloseRange { first, last } => (*first, *last) = (name(*first)?, name(*last)?),
             Step::Pass { over, to, what } => (*over, *to, *what) = (name(*over)?, name(*to)?, name(*what)?),
@@ -230,12 +237,14 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::walk::generate;
+    use crate::walk::{generate, Terms};
 
     #[test]
     fn every_step_survives_its_text() {
-        for step in generate(1, 5000) {
-            assert_eq!(step.to_string().parse::<Step>(), Ok(step));
+        for any_order in [false, true] {
+            for step in generate(1, 5000, Terms { any_order, polled: false }) {
+                assert_eq!(step.to_string().parse::<Step>(), Ok(step));
+            }
         }
     }
 }

@@ -15,10 +15,13 @@
 //! - Both ends of a file closed by one close_range: the kernel lets the last go first, and its end is seen
 //!   below an outer set.
 //! - A write to an eventfd, or the end of a timer, by a child: nobody here sees a second edge.
+//!
+//! Where every file is asked by poll there are more: `polled`.
 
 use std::collections::BTreeMap;
 
 use super::step::{Kind, Step, Work};
+use super::terms::{Terms, WIDE};
 use libc::{EPOLLET, EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM};
 
 /// Room to write.
@@ -29,18 +32,20 @@ pub const BACKLOG: usize = 4;
 
 /// An open file description.
 #[derive(Clone, Copy, Debug)]
-struct File {
-    kind: Kind,
+pub(super) struct File {
+    pub(super) kind: Kind,
     /// The other end.
-    peer: Option<usize>,
+    pub(super) peer: Option<usize>,
     /// An edge-triggered item watched it once.
-    edge: bool,
+    pub(super) edge: bool,
     /// It was shut down.
-    shut: bool,
+    pub(super) shut: bool,
     /// Its timer was set.
     set: bool,
     /// Connections that wait to be accepted.
     pending: usize,
+    /// There may be something to read.
+    pub(super) unread: bool,
 }
 
 impl File {
@@ -53,24 +58,37 @@ impl File {
 /// What is open after the steps so far.
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    files: Vec<File>,
+    pub(super) files: Vec<File>,
     /// Which file each number stands for.
     open: BTreeMap<i32, usize>,
     /// The number at each place of the runner's list.
     places: Vec<i32>,
     /// An epoll is watched for edges.
     outer_edge: bool,
+    terms: Terms,
+    /// How often something was added to a set, or tried to be.
+    additions: usize,
     /// Something is watched of which an outer edge could tell too much or too little.
     vague: bool,
 }
 
 impl World {
+    /// Nothing is open yet.
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, ..Self::default() }
+    }
+
+    /// How many items there are at most.
+    pub fn additions(&self) -> usize {
+        self.additions
+    }
+
     /// How many places there are.
     pub fn places(&self) -> usize {
         self.places.len()
     }
 
-    fn file_at(&self, place: usize) -> Option<usize> {
+    pub(super) fn file_at(&self, place: usize) -> Option<usize> {
         self.open.get(self.places.get(place)?).copied()
     }
 
@@ -90,7 +108,15 @@ impl World {
     }
 
     fn file(&mut self, kind: Kind) -> usize {
-        self.files.push(File { kind, peer: None, edge: false, shut: false, set: false, pending: 0 });
+        self.files.push(File {
+            kind,
+            peer: None,
+            edge: false,
+            shut: false,
+            set: false,
+            pending: 0,
+            unread: false,
+        });
         self.files.len() - 1
     }
 
@@ -137,9 +163,15 @@ impl World {
         if !self.may(step) {
             return false;
         }
+        for fed in self.fed_by(step) {
+            self.files[fed].unread = true;
+        }
         match *step {
             Step::Make(kind) => self.make(kind),
-            Step::Ctl { f, op, events, .. } if op != libc::EPOLL_CTL_DEL => self.note_interest(f, events),
+            Step::Ctl { f, op, events, .. } if op != libc::EPOLL_CTL_DEL => {
+                self.additions += usize::from(op == libc::EPOLL_CTL_ADD);
+                self.note_interest(f, events);
+            }
             Step::Shutdown { f, how } => {
                 if let Some(file) = self.file_at(f).map(|file| &mut self.files[file]) {
                     file.shut |= how != libc::SHUT_RD || file.kind != Kind::Unix;
@@ -149,6 +181,11 @@ impl World {
             Step::Expire { f } => {
                 if let Some(file) = self.file_at(f) {
                     self.files[file].set = true;
+                }
+            }
+            Step::Drain { f } => {
+                if let Some(file) = self.file_at(f).map(|file| &mut self.files[file]) {
+                    file.unread &= file.kind == Kind::Listener;
                 }
             }
             Step::Close { f } => {
@@ -189,6 +226,7 @@ impl World {
         let number = match listener {
             Some(listener) if !listener.shut && listener.pending > 0 => {
                 listener.pending -= 1;
+                listener.unread = listener.pending > 0;
                 let file = self.file(Kind::Tcp);
                 self.give_number(file, 3)
             }
@@ -206,6 +244,9 @@ impl World {
     }
 
     fn may(&self, step: &Step) -> bool {
+        if self.terms.polled && !self.may_polled(step) {
+            return false;
+        }
         match *step {
             Step::Ctl { f, events, op, .. } if op != libc::EPOLL_CTL_DEL => {
                 let Some(file) = self.file_at(f).map(|file| self.files[file]) else { return true };
@@ -216,6 +257,8 @@ impl World {
                 let shut = file.kind == Kind::Tcp && file.shut;
                 !(seen_by_edge && file.is_vague(events) || outer_edge && anything_vague || edge && shut)
             }
+            // Which come first is not known.
+            Step::Wait { max: 1..WIDE, .. } | Step::Sleep { max: 1..WIDE, .. } => !self.terms.any_order,
             Step::CloseRange { first, last } => {
                 let (first, last) = (self.number(first), self.number(last));
                 let inside = |number: i32| (first..=last).contains(&number);
@@ -261,7 +304,7 @@ impl World {
 }
 
 /// Whether a walk has only steps that it may have.
-pub fn is_fair(walk: &[Step]) -> bool {
-    let mut world = World::default();
+pub fn is_fair(walk: &[Step], terms: Terms) -> bool {
+    let mut world = World::new(terms);
     walk.iter().all(|step| world.go(step))
 }

@@ -1,0 +1,74 @@
+//! Which steps no walk has where every file is asked by poll (`Terms::polled`).
+//!
+//! - What comes on top of data that was not read yet, where an edge-triggered item watches: noticed 10 ms late,
+//!   and with a listening socket, or a TCP connection of which the other end is not known here, not looked for.
+//! - An edge-triggered item on several datagrams: with one of them read it reports again.
+//! - A full TCP connection, edge-triggered: what comes while it is drained, and is drained with the rest, is not seen.
+//! - Another end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
+//!   they ask for, and no answer of poll shows it.
+//! - Outer edges: nobody looks at what is on a ready list.
+
+use super::step::{Kind, Step, Work};
+use super::world::{File, World};
+use libc::{EPOLLET, EPOLLIN, EPOLLPRI, EPOLLRDBAND, EPOLLRDNORM};
+
+/// Data that is not for every reader.
+const URGENT: u32 = (EPOLLPRI | EPOLLRDBAND) as u32;
+
+impl World {
+    /// The files that may have more to read after a step, where no call of the program on them says so.
+    pub(super) fn fed_by(&self, step: &Step) -> Vec<usize> {
+        match *step {
+            Step::Write { f, .. }
+            | Step::Fill { f }
+            | Step::Oob { f }
+            | Step::Fork { f, work: Work::Write } => {
+                self.file_at(f).and_then(|file| self.files[file].peer).into_iter().collect()
+            }
+            Step::Connect { f } => self.file_at(f).into_iter().collect(),
+            Step::Touch {} => {
+                (0..self.files.len()).filter(|file| self.files[*file].kind == Kind::Inotify).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether asking its files by poll tells all that the kernel would of a step.
+    pub(super) fn may_polled(&self, step: &Step) -> bool {
+        let on_top = |file: &usize| self.files[*file].edge && self.files[*file].unread;
+        if self.fed_by(step).iter().any(on_top) {
+            return false;
+        }
+        // A refusal comes back to the socket that wrote.
+        if let Step::Write { f, .. } | Step::Fill { f } | Step::Fork { f, work: Work::Write } = *step {
+            if self.kind(f) == Some(Kind::Udp) && self.file_at(f).is_some_and(|file| on_top(&file)) {
+                return false;
+            }
+        }
+        let file = |place: usize| self.file_at(place).map(|file| self.files[file]);
+        let peer = |place: usize| file(place)?.peer.map(|peer| self.files[peer]);
+        match *step {
+            Step::Ctl { f, events, op, .. } if op != libc::EPOLL_CTL_DEL && events & EPOLLET as u32 != 0 => {
+                let Some(file) = file(f) else { return true };
+                let reads = events & (EPOLLIN | EPOLLRDNORM) as u32 != 0;
+                let is_shut = file.shut || peer(f).is_some_and(|peer| peer.shut);
+                match file.kind {
+                    _ if is_shut => false,
+                    Kind::Epoll => false,
+                    Kind::Tcp => file.peer.is_some() && !file.unread && (reads || events & URGENT == 0),
+                    Kind::Dgram | Kind::Udp => !file.unread,
+                    _ => true,
+                }
+            }
+            Step::Fill { f } => !peer(f)
+                .is_some_and(|peer| peer.edge && matches!(peer.kind, Kind::Dgram | Kind::Udp | Kind::Tcp)),
+            Step::Oob { f } => !peer(f).is_some_and(|peer| peer.edge),
+            Step::Shutdown { f, how } => {
+                let ends: Vec<File> = file(f).into_iter().chain(peer(f)).collect();
+                let edge = ends.iter().any(|file| file.edge);
+                !edge || !ends.iter().any(|file| file.shut) && how == libc::SHUT_WR
+            }
+            _ => true,
+        }
+    }
+}
