@@ -69,8 +69,14 @@ pub fn get(fd: i32) -> Option<Arc<File>> {
 /// Enters a new epoll instance.
 pub fn insert_eventpoll(fd: i32) {
     forget(fd);
-    let file = File::new(fd, file::Kind::Epoll(Eventpoll::new(fd)));
-    let _ = enter(fd, file, |_| Some(EPOLL));
+    loop {
+        // The thread whose close has set the number free may not be quite done with it.
+        wait_for_close(fd);
+        let file = File::new(fd, file::Kind::Epoll(Eventpoll::new(fd)));
+        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || slot(fd).is_none() {
+            break;
+        }
+    }
     ANY_EPOLL.store(true, Ordering::Relaxed);
 }
 
