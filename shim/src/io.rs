@@ -285,6 +285,10 @@ write_calls! {
     fn write(fd, buf: *const c_void, count: size_t) true, adds_one(buf, count), |_put| count;
     // SAFETY: the kernel has just read the vector.
     fn writev(fd, iov: *const iovec, count: c_int) true, false, |_put| unsafe { length(iov, count) };
+    // SAFETY: as above.
+    fn pwritev2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) true, false, |_put| unsafe { length(iov, count) };
+    // SAFETY: as above.
+    fn pwritev64v2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) true, false, |_put| unsafe { length(iov, count) };
     fn send(fd, buf: *const c_void, len: size_t, flags: c_int) false, false, |_put| len;
     fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) false, false, |_put| len;
     // SAFETY: the kernel has just written the offset.

@@ -48,5 +48,6 @@ mod raw;
 mod real;
 mod runtime;
 mod signals;
+mod splice;
 mod table;
 mod user_memory;

@@ -1,13 +1,13 @@
-//! syscall(2): the numbers of epoll and of closing and duplicating are answered as the functions are;
-//! everything else goes to the kernel.
+//! syscall(2): the numbers of epoll, of closing and duplicating, of reading and writing are answered as the
+//! functions are; everything else goes to the kernel.
 
-use libc::{c_int, c_long, epoll_event};
+use libc::{c_int, c_long, c_void, epoll_event, iovec};
 use syscalls::{Errno, Sysno};
 
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, poll_calls, process, runtime, table};
+use crate::{descriptors, io, io_uring, messages, poll_calls, process, runtime, table};
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -135,9 +135,40 @@ pub unsafe extern "C-unwind" fn syscall(
         // SAFETY: as above.
         libc::SYS_dup3 => c_long::from(unsafe { descriptors::hooked_dup3(fd, b as c_int, c as c_int) }),
         // SAFETY: as above.
-        libc::SYS_read => uncancelled(|| unsafe { io::read(fd, b as *mut libc::c_void, c) as c_long }),
+        libc::SYS_read => uncancelled(|| unsafe { io::read(fd, b as *mut c_void, c) as c_long }),
         // SAFETY: as above.
-        libc::SYS_write => uncancelled(|| unsafe { io::write(fd, b as *const libc::c_void, c) as c_long }),
+        libc::SYS_write => uncancelled(|| unsafe { io::write(fd, b as *const c_void, c) as c_long }),
+        libc::SYS_writev | libc::SYS_sendto | libc::SYS_readv | libc::SYS_recvfrom | libc::SYS_shutdown
+            if table::flags(fd) & !table::LIFE == 0 =>
+        {
+            to_kernel(nr as usize, args)
+        }
+        libc::SYS_writev => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { io::writev(fd, b as *const iovec, c as c_int) as c_long }
+        }),
+        libc::SYS_sendto => uncancelled(|| {
+            let address = e as *const libc::sockaddr;
+            // SAFETY: as above.
+            unsafe { io::sendto(fd, b as *const c_void, c, d as c_int, address, f as u32) as c_long }
+        }),
+        libc::SYS_sendmsg => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { messages::sendmsg(fd, b as *const libc::msghdr, c as c_int) as c_long }
+        }),
+        // SAFETY: as above.
+        libc::SYS_readv => uncancelled(|| unsafe { io::readv(fd, b as *const iovec, c as c_int) as c_long }),
+        libc::SYS_recvfrom => uncancelled(|| {
+            let (address, length) = (e as *mut libc::sockaddr, f as *mut libc::socklen_t);
+            // SAFETY: as above.
+            unsafe { io::recvfrom(fd, b as *mut c_void, c, d as c_int, address, length) as c_long }
+        }),
+        libc::SYS_recvmsg => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { messages::recvmsg(fd, b as *mut libc::msghdr, c as c_int) as c_long }
+        }),
+        // SAFETY: as above.
+        libc::SYS_shutdown => c_long::from(unsafe { io::shutdown(fd, b as c_int) }),
         libc::SYS_clone => {
             process::note_clone(a);
             to_kernel(nr as usize, args)

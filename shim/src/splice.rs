@@ -1,0 +1,20 @@
+//! splice(2) to a file whose refused writes are of interest.
+
+use glasspoll_reactor::sys;
+use libc::{c_int, c_uint, loff_t, size_t, ssize_t};
+
+use crate::io::{note_refused, was_refused};
+use crate::table::{self, HINT, ROOM};
+
+crate::interpose! {
+    /// splice(2).
+    fn splice(from: c_int, at: *mut loff_t, to: c_int, offset: *mut loff_t, len: size_t, flags: c_uint) -> ssize_t |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let put = unsafe { real()(from, at, to, offset, len, flags) };
+        // Less than asked for, or none, may also be all that there was.
+        if table::flags(to) & (ROOM | HINT) != 0 && was_refused(put, || len) && sys::readable_amount(from) != 0 {
+            note_refused(to);
+        }
+        put
+    }
+}
