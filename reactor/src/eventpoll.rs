@@ -372,13 +372,13 @@ impl Eventpoll {
             return;
         };
         file.wait_head().remove_item(serial);
-        let asleep = tree.hot.taken;
         let slot = self.leave_hot(tree, id);
         if let Some(device) = file.device() {
             if slot.is_none_or(|slot| slot.leaving) {
                 device.detach(key);
             }
-            if slot.is_some() && asleep {
+            if tree.hot.is_stale() {
+                // It may have been hot until it was changed, and be slept on yet.
                 device.quiesce();
             }
         }

@@ -91,9 +91,9 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         Hints::default()
     }
 
-    /// How much has come so far to be read, and whether that never shrinks; else what is there now.
-    fn intake(&self) -> (Option<u64>, bool) {
-        (None, true)
+    /// How much has come so far to be read.
+    fn intake(&self) -> Option<u64> {
+        None
     }
 
     /// Returns once no thread sleeps in a ppoll that has the file and began before.

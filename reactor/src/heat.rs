@@ -5,7 +5,7 @@ use libc::pollfd;
 use crate::epitem::{Epitem, NO_KEY};
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::file::{File, ItemRef, Settled};
-use crate::hot::{Hints, Slot, NO_PLACE, QUIET_ROUNDS, SPOILED};
+use crate::hot::{Hints, Slot, EDGE_BITS, NO_PLACE, QUIET_ROUNDS, SPOILED};
 use crate::poll::EventSink;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
@@ -41,7 +41,11 @@ impl Eventpoll {
     pub(crate) fn stays_hot(&self, id: u32, events: u32) -> bool {
         let ready = self.lock.lock();
         let device = ready.list.get(id).and_then(|item| item.file.device());
-        device.is_some_and(|device| device.can_be_hot(events))
+        let stays = device.filter(|device| device.can_be_hot(events));
+        if let (Some(device), true) = (stays, events & EPOLLET != 0) {
+            device.wants_hints();
+        }
+        stays.is_some()
     }
 
     /// A new item, or one that was just detached, gets a place.
@@ -56,7 +60,7 @@ impl Eventpoll {
         if seen != 0 {
             let device = item.file.device();
             let _ = device.map(|device| device.take_hints(item.fd));
-            let intake = device.and_then(|device| device.intake().0);
+            let intake = device.and_then(|device| device.intake());
             tree.hot.reported(place, item.events, seen, intake);
         }
         trace::arm(item.fd, "hot");
@@ -67,7 +71,8 @@ impl Eventpoll {
         let (file, events, key) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place == NO_PLACE) else { return false };
-            if item.warm_at == SPOILED {
+            // Under a number that was closed, reads of another file would leave their hints.
+            if item.warm_at == SPOILED || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
             (item.file.clone(), item.events, item.key)
@@ -75,7 +80,7 @@ impl Eventpoll {
         let Some(device) = file.device().filter(|_| self.may_be_hot(tree, &file, events)) else {
             return false;
         };
-        if seen & READ_SIDE & !ENDS != 0 && device.intake().0.is_none() {
+        if seen & READ_SIDE & !ENDS != 0 && device.intake().is_none() {
             return false;
         }
         device.detach(key);
@@ -127,9 +132,12 @@ impl Eventpoll {
         let Some((file, events, key)) = attached else { return };
         let Some(device) = file.device() else { return };
         let owed = slot.owed && events & EPOLLET != 0;
-        if owed && slot.learn(hints).is_none() && slot.seen & ENDS == 0 {
-            let (intake, grows) = if slot.intake.is_some() { device.intake() } else { (None, true) };
-            if slot.has_more(intake, hints, grows) {
+        if owed && slot.learn(hints).is_none() {
+            let intake = slot.intake.and_then(|_| device.intake());
+            // Past an end that was told it is always readable, and something may come all the same: after
+            // shutdown of its own reading side.
+            let is_known = slot.seen & ENDS == 0 || intake.is_some();
+            if is_known && slot.has_more(intake) {
                 slot.seen &= !(READ_SIDE & !ENDS);
             }
         }
@@ -329,6 +337,13 @@ impl Eventpoll {
         fault
     }
 
+    /// Those that were asked once more in a delivery of what is queued alone.
+    pub(crate) fn finish_leaving_all(&self, tree: &mut Tree) {
+        for id in tree.hot.leaving() {
+            self.finish_leaving(tree, id);
+        }
+    }
+
     /// Has those go cold of which nobody could tell later whether more has come since they were reported.
     /// Called before the wait returns, so that nothing the program could see falls between.
     pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
@@ -372,7 +387,7 @@ impl Eventpoll {
             let revents = pollfd.revents as u16 as u32;
             edges |= slot.events & EPOLLET != 0;
             let again = (slot.seen != 0).then(|| {
-                let events = ((slot.events | EPOLLRDHUP) & POLL_BITS) as i16;
+                let events = ((slot.events | EDGE_BITS) & POLL_BITS) as i16;
                 scratch.pollfds.push(libc::pollfd { fd: pollfd.fd, events, revents: 0 });
                 scratch.pollfds.len() as u32 - 1
             });
@@ -414,6 +429,10 @@ impl Eventpoll {
             if found.revents & ENDS != 0 {
                 item.file.note_ends(found.revents);
             }
+            if item.is_edge() && found.revents & EPOLLPRI != 0 {
+                item.warm_at = SPOILED;
+                scratch.unsure.push(slot.id);
+            }
             let revents = found.revents & item.events;
             if revents == 0 {
                 continue;
@@ -431,8 +450,9 @@ impl Eventpoll {
                 item.events &= EP_PRIVATE_BITS;
             }
             let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
-            let device = item.file.device().filter(|_| edge && slot.is_unproven());
-            let intake = device.and_then(|device| device.intake().0);
+            let unsure = slot.is_unproven() || found.revents & ENDS != 0;
+            let device = item.file.device().filter(|_| edge && unsure);
+            let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
                 // If it is not drained, nobody could tell what came on top.
                 item.warm_at = SPOILED;

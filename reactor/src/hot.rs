@@ -69,8 +69,6 @@ pub fn configure(bound: usize, always: bool) {
 pub struct Hints {
     /// A read got less than it asked for, or EAGAIN.
     pub drained: bool,
-    /// How many bytes were read.
-    pub taken: u32,
 }
 
 /// How busy a set is.
@@ -115,6 +113,9 @@ pub(crate) struct Slot {
     proofs: u8,
 }
 
+/// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
+pub(crate) const EDGE_BITS: u32 = EPOLLRDHUP | EPOLLPRI;
+
 /// So many times an item must have been drained to be trusted.
 const PROOFS: u8 = 2;
 
@@ -122,7 +123,7 @@ impl Slot {
     fn asks(&self) -> u32 {
         match self.events & EPOLLET {
             0 => self.events & POLL_BITS,
-            _ => (self.events | EPOLLRDHUP) & POLL_BITS & !self.seen,
+            _ => (self.events | EDGE_BITS) & POLL_BITS & !self.seen,
         }
     }
 
@@ -157,11 +158,10 @@ impl Slot {
         self.proofs < PROOFS
     }
 
-    /// It was not drained. Whether more has come since it was reported, given how much there is now.
-    pub(crate) fn has_more(&self, intake: Option<u64>, hints: Hints, grows: bool) -> bool {
+    /// It was not drained. Whether more has come since it was reported, given how much has come until now.
+    pub(crate) fn has_more(&self, intake: Option<u64>) -> bool {
         let (Some(before), Some(now)) = (self.intake, intake) else { return true };
-        let left = if grows { before } else { before.saturating_sub(u64::from(hints.taken)) };
-        now != left
+        now != before
     }
 }
 
@@ -348,18 +348,21 @@ impl Hot {
         }
     }
 
-    /// Whether none of the items that the list was lent for is hot any more.
+    /// Whether the list is lent and has places of items that are not hot any more, or gone.
     pub(crate) fn is_stale(&self) -> bool {
-        self.taken && self.slots.iter().all(|slot| slot.id == GONE)
+        self.taken && self.slots.iter().any(|slot| slot.id == GONE)
+    }
+
+    /// The list without what is hot no more, for a sleep that goes on.
+    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Vec<pollfd> {
+        self.put_back(fds, moved);
+        self.taken = !self.slots.is_empty();
+        std::mem::take(&mut self.fds)
     }
 
     fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
         self.taken = false;
         self.fds = fds;
-        if self.fds.is_empty() {
-            // It was stale.
-            self.slots.clear();
-        }
         let mut place = 0;
         while place < self.slots.len() {
             if self.slots[place].id != GONE {
@@ -390,6 +393,11 @@ impl Hot {
             !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
         };
         self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
+    }
+
+    /// The items that are attached again and were asked once more.
+    pub(crate) fn leaving(&self) -> Vec<u32> {
+        self.slots.iter().filter(|slot| slot.leaving && slot.id != GONE).map(|slot| slot.id).collect()
     }
 
     /// In a forked child the thread that had the list is not there.
@@ -445,9 +453,9 @@ mod tests {
         let mut hot = Hot::default();
         hot.add(0, 10, EPOLLIN | EPOLLOUT | EPOLLET);
         hot.reported(0, EPOLLIN | EPOLLOUT | EPOLLET, EPOLLIN | EPOLLOUT, None);
-        assert_eq!(hot.fds[0].events as u32, EPOLLRDHUP);
+        assert_eq!(hot.fds[0].events as u32, EDGE_BITS);
         hot.change(0, |slot| slot.seen &= !EPOLLIN);
-        assert_eq!(hot.fds[0].events as u32, EPOLLIN | EPOLLRDHUP);
+        assert_eq!(hot.fds[0].events as u32, EPOLLIN | EDGE_BITS);
     }
 
     #[test]

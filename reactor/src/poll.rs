@@ -177,7 +177,7 @@ impl Eventpoll {
                 ready.wq.push(waiter.clone());
             }
             let mut hot = tree.hot.lend();
-            let lent = !hot.is_empty();
+            let mut lent = !hot.is_empty();
             drop(tree);
             let mut quiet = false;
             let slept = loop {
@@ -193,8 +193,9 @@ impl Eventpoll {
                 if quiet || found || slept != Slept::Woken || waiter.is_woken() {
                     break slept;
                 }
-                if !hot.is_empty() && self.mtx.lock().hot.is_stale() {
-                    hot.clear();
+                if lent {
+                    hot = self.tidy(hot);
+                    lent = !hot.is_empty();
                 }
             };
             self.dequeue(waiter);
@@ -228,6 +229,21 @@ impl Eventpoll {
         false
     }
 
+    /// Takes those that are hot no more out of the list of a sleep that goes on: to sleep on a file keeps it
+    /// open.
+    fn tidy(&self, hot: Vec<pollfd>) -> Vec<pollfd> {
+        let mut tree = self.mtx.lock();
+        if !tree.hot.is_stale() {
+            return hot;
+        }
+        let mut ready = self.lock.lock();
+        tree.hot.tidy(hot, |id, place| {
+            if let Some(item) = ready.list.get_mut(id) {
+                item.place = place;
+            }
+        })
+    }
+
     /// A sleep on the hot items has ended.
     fn take_back(&self, hot: Vec<pollfd>, lent: bool, quiet: bool) {
         let mut tree = self.mtx.lock();
@@ -255,6 +271,7 @@ impl Eventpoll {
             } else {
                 // All take their turns in one line.
                 self.queue_hot(tree);
+                self.finish_leaving_all(tree);
             }
         }
         if !fault && sent < maxevents && self.lock.lock().list.events_available() {

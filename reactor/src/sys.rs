@@ -309,12 +309,6 @@ pub fn readable_amount(fd: i32) -> u64 {
     }
 }
 
-/// How many bytes can be read.
-pub fn bytes_readable(fd: i32) -> Option<u64> {
-    let mut bytes = 0i32;
-    call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)).ok().map(|_| bytes as u64)
-}
-
 /// How many bytes a TCP connection has received in its life; None for a listening socket. Linux 4.1: `tcp_info.tcpi_bytes_received`.
 pub fn bytes_received(fd: i32) -> Option<u64> {
     const AT: usize = 128;

@@ -78,8 +78,6 @@ pub struct Told {
     pub short: bool,
     /// A read got EAGAIN.
     pub again: bool,
-    /// How many bytes were read.
-    pub taken: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

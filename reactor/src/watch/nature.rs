@@ -78,19 +78,11 @@ impl Nature {
         !matches!(self, Nature::Anonymous | Nature::Other)
     }
 
-    /// Whether that tells all of its edges, too, given what the program's reads and writes tell. A pipe and
-    /// a unix stream may be full with no write refused, and the room that comes back is an edge.
-    pub(super) fn rises(self, events: u32) -> bool {
-        match self {
-            Nature::InetStream => true,
-            Nature::Pipe | Nature::Stream => events & WRITE_SIDE & !ENDS == 0,
-            _ => false,
-        }
-    }
-
-    /// Whether a read that gets less than it asked for has used it up.
-    pub(super) fn is_stream(self) -> bool {
-        matches!(self, Nature::Pipe | Nature::InetStream)
+    /// Whether that tells all of its edges, too, given what the program's reads and writes tell. Of all others
+    /// nobody counts what has come, so after a read that was not seen (splice, stdio, another process) as many
+    /// bytes as before would be taken for what was left.
+    pub(super) fn rises(self) -> bool {
+        self == Nature::InetStream
     }
 
     /// The key of the wakeup that a signal stands for; None: it stands for none.

@@ -117,7 +117,7 @@ impl Device for KernelFile {
         // An edge on a file that another process reads as well leaves no hint.
         let alone = || self.state.lock().source != Source::Poll || self.watch().signals.is_off();
         self.known_nature().is_some_and(|nature| {
-            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises(events) && alone())
+            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
         })
     }
 
@@ -129,15 +129,14 @@ impl Device for KernelFile {
 
     fn take_hints(&self, fd: i32) -> Hints {
         let told = self.watch().host.take_hints(fd);
-        let drained = told.again || told.short && self.nature().is_stream();
-        Hints { drained, taken: told.taken }
+        Hints { drained: told.again || told.short }
     }
 
-    fn intake(&self) -> (Option<u64>, bool) {
-        match self.nature() {
-            Nature::InetStream => (sys::bytes_received(self.fd()), true),
-            Nature::Pipe | Nature::Stream => (sys::bytes_readable(self.fd()), false),
-            _ => (None, true),
+    fn intake(&self) -> Option<u64> {
+        if self.nature() == Nature::InetStream {
+            sys::bytes_received(self.fd())
+        } else {
+            None
         }
     }
 
