@@ -1,0 +1,25 @@
+// A read that leaves something is no edge, however often all was read before.
+// Source: epoll(7), edge-triggered. Contract: 19
+#include "harness.h"
+
+static void test(void)
+{
+    for (int full = 0; full < 6; full++) {
+        int epfd = ep_new(), fd[2];
+        char byte;
+        tcp_pair(fd);
+        OK(ep_add(epfd, fd[0], EPOLLIN | EPOLLET));
+        for (int n = 0; n < full; n++) {
+            put(fd[1], "xy");
+            EXPECT_ONE(epfd, fd[0], EPOLLIN);
+            CHECK_EQ(drain(fd[0]), 2);
+            EXPECT_NOTHING_NOW(epfd);
+        }
+        put(fd[1], "xy");
+        EXPECT_ONE(epfd, fd[0], EPOLLIN);
+        CHECK_EQ(read(fd[0], &byte, 1), 1);
+        EXPECT_NOTHING(epfd);
+        close_pair(fd);
+        OK(close(epfd));
+    }
+}
