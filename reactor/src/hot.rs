@@ -216,8 +216,9 @@ impl Hot {
         self.pace = Pace::default();
     }
 
+    /// Where no item may be hot no set is busy either: the order of events is kept at any pace.
     pub(crate) fn is_busy(&self) -> bool {
-        self.pace.busy || ALWAYS.load(Ordering::Relaxed)
+        BOUND.load(Ordering::Relaxed) != 0 && (self.pace.busy || ALWAYS.load(Ordering::Relaxed))
     }
 
     /// Whether an item may become hot.
