@@ -44,6 +44,8 @@ struct Maker {
     epolls: Vec<usize>,
     /// Whether epolls are watched for edges in this walk, and OUT where it is vague is not.
     outer_edges: bool,
+    /// Most steps are those of a busy set: many files, which come and go, and are fed and used up.
+    busy: bool,
 }
 
 /// The walk of a seed.
@@ -51,8 +53,10 @@ pub fn generate(seed: u64, length: usize, terms: Terms) -> Vec<Step> {
     let mut random = Random(seed);
     let outer_edges = random.chance(50);
     let kinds = (0..4).map(|_| random.pick(&FILES)).collect();
+    // Only where it matters: a seed keeps its walk.
+    let busy = terms.any_order && random.chance(70);
     let (world, epolls) = (World::new(terms), Vec::new());
-    let mut maker = Maker { random, steps: Vec::new(), world, terms, kinds, epolls, outer_edges };
+    let mut maker = Maker { random, steps: Vec::new(), world, terms, kinds, epolls, outer_edges, busy };
     maker.go(Step::Make(Kind::Epoll));
     maker.epolls.push(0);
     while maker.steps.len() < length {
@@ -80,7 +84,7 @@ impl Maker {
     fn without_order(&self, step: Step) -> Step {
         match step {
             Step::Wait { ep, max: max @ 1..=2 } => {
-                Step::Rounds { ep, max, waits: self.world.additions() + 2 }
+                Step::Rounds { ep, max, waits: 2 * self.world.additions() + 2 }
             }
             Step::Wait { ep, max: 3..=16 } => Step::Wait { ep, max: WIDE },
             Step::Sleep { ep, .. } => Step::Sleep { ep, max: WIDE },
@@ -103,7 +107,32 @@ impl Maker {
         all - 1 - self.random.below(back)
     }
 
+    /// What a program with a set of many busy files does.
+    fn busy_step(&mut self) {
+        let ep = self.random.pick(&self.epolls.clone());
+        let mut found = None;
+        for _ in 0..8 {
+            let f = self.random.below(self.world.places());
+            found = found.or(self.world.kind(f).filter(|kind| *kind != Kind::Epoll).map(|_| f));
+        }
+        let Some(f) = found else { return self.make_file() };
+        let step = match self.random.below(100) {
+            0..8 => return self.make_file(),
+            8..25 => self.ctl(ep, f),
+            25..55 => return self.feed(f),
+            55..70 => Step::Wait { ep, max: 16 },
+            70..85 => Step::Wait { ep, max: 1 + self.random.below(2) as i32 },
+            85..93 => Step::Drain { f },
+            93..98 => Step::Read { f, bytes: 1 + self.random.below(12) },
+            _ => Step::Sleep { ep, max: 16 },
+        };
+        self.go(step);
+    }
+
     fn step(&mut self) {
+        if self.busy && self.random.chance(85) {
+            return self.busy_step();
+        }
         let ep = self.random.pick(&self.epolls.clone());
         let f = self.descriptor();
         let step = match self.random.below(120) {
@@ -117,13 +146,7 @@ impl Maker {
                 let max = if self.random.chance(30) { 1 + self.random.below(2) as i32 } else { 16 };
                 Step::Wait { ep, max }
             }
-            50..72 => {
-                let step = self.feed(f);
-                if !self.go(step) && self.terms.polled {
-                    self.go(Step::Drain { f: self.world.peer(f).unwrap_or(f) });
-                }
-                return;
-            }
+            50..72 => return self.feed(f),
             72..84 => Step::Read { f, bytes: 1 + self.random.below(12) },
             84..90 => Step::Drain { f },
             90..92 => Step::Fill { f },
@@ -153,8 +176,16 @@ impl Maker {
         self.go(step);
     }
 
+    fn feed(&mut self, f: usize) {
+        let step = self.food(f);
+        if !self.go(step) && self.terms.polled {
+            // Where there is something to read already, that comes first.
+            self.go(Step::Drain { f: self.world.peer(f).unwrap_or(f) });
+        }
+    }
+
     /// What makes a file ready, by its kind.
-    fn feed(&mut self, f: usize) -> Step {
+    fn food(&mut self, f: usize) -> Step {
         match self.world.kind(f) {
             Some(Kind::Timerfd) => Step::Expire { f },
             Some(Kind::Inotify | Kind::Regular) => Step::Touch {},

@@ -12,6 +12,7 @@ mod run;
 mod shrink;
 mod step;
 mod terms;
+mod unasked;
 mod world;
 
 pub use c_program::c_program;

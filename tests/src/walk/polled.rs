@@ -3,17 +3,13 @@
 //! - What comes on top of data that was not read yet, where an edge-triggered item watches: noticed 10 ms late,
 //!   and with a listening socket, or a TCP connection of which the other end is not known here, not looked for.
 //! - An edge-triggered item on several datagrams: with one of them read it reports again.
-//! - A full TCP connection, edge-triggered: what comes while it is drained, and is drained with the rest, is not seen.
 //! - Another end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
 //!   they ask for, and no answer of poll shows it.
 //! - Outer edges: nobody looks at what is on a ready list.
 
 use super::step::{Kind, Step, Work};
 use super::world::{File, World};
-use libc::{EPOLLET, EPOLLIN, EPOLLPRI, EPOLLRDBAND, EPOLLRDNORM};
-
-/// Data that is not for every reader.
-const URGENT: u32 = (EPOLLPRI | EPOLLRDBAND) as u32;
+use libc::EPOLLET;
 
 impl World {
     /// The files that may have more to read after a step, where no call of the program on them says so.
@@ -50,18 +46,19 @@ impl World {
         match *step {
             Step::Ctl { f, events, op, .. } if op != libc::EPOLL_CTL_DEL && events & EPOLLET as u32 != 0 => {
                 let Some(file) = file(f) else { return true };
-                let reads = events & (EPOLLIN | EPOLLRDNORM) as u32 != 0;
                 let is_shut = file.shut || peer(f).is_some_and(|peer| peer.shut);
                 match file.kind {
                     _ if is_shut => false,
                     Kind::Epoll => false,
-                    Kind::Tcp => file.peer.is_some() && !file.unread && (reads || events & URGENT == 0),
+                    Kind::Tcp => file.peer.is_some() && !file.unread,
                     Kind::Dgram | Kind::Udp => !file.unread,
                     _ => true,
                 }
             }
-            Step::Fill { f } => !peer(f)
-                .is_some_and(|peer| peer.edge && matches!(peer.kind, Kind::Dgram | Kind::Udp | Kind::Tcp)),
+            // Of several, one would be read.
+            Step::Fill { f } => {
+                !peer(f).is_some_and(|peer| peer.edge && matches!(peer.kind, Kind::Dgram | Kind::Udp))
+            }
             Step::Oob { f } => !peer(f).is_some_and(|peer| peer.edge),
             Step::Shutdown { f, how } => {
                 let ends: Vec<File> = file(f).into_iter().chain(peer(f)).collect();

@@ -16,12 +16,13 @@
 //!   below an outer set.
 //! - A write to an eventfd, or the end of a timer, by a child: nobody here sees a second edge.
 //!
-//! Where every file is asked by poll there are more: `polled`.
+//! Where events come in no order there are more: `unasked`; and where every file is asked by poll: `polled`.
 
 use std::collections::BTreeMap;
 
 use super::step::{Kind, Step, Work};
 use super::terms::{Terms, WIDE};
+use super::unasked::Untold;
 use libc::{EPOLLET, EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM};
 
 /// Room to write.
@@ -66,6 +67,7 @@ pub struct World {
     /// An epoll is watched for edges.
     outer_edge: bool,
     terms: Terms,
+    pub(super) untold: Untold,
     /// How often something was added to a set, or tried to be.
     additions: usize,
     /// Something is watched of which an outer edge could tell too much or too little.
@@ -163,6 +165,7 @@ impl World {
         if !self.may(step) {
             return false;
         }
+        self.note_untold(step);
         for fed in self.fed_by(step) {
             self.files[fed].unread = true;
         }
@@ -244,7 +247,7 @@ impl World {
     }
 
     fn may(&self, step: &Step) -> bool {
-        if self.terms.polled && !self.may_polled(step) {
+        if self.terms.polled && !self.may_polled(step) || self.terms.any_order && !self.may_unasked(step) {
             return false;
         }
         match *step {

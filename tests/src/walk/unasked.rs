@@ -1,0 +1,71 @@
+//! Which steps no walk has where nobody asks until the program waits (`Terms::any_order`): hot items and polled files.
+//!
+//! - Data that comes to an edge-triggered TCP connection and is read before a wait has told of it: the kernel's
+//!   edge is remembered, and tells of the room that there is. So it is not read before every set was waited for,
+//!   nor filled, for then more comes while it is drained, nor watched if its other end is not known here.
+//! - Where only priority data and room are asked for, any data is such an edge.
+
+use std::collections::BTreeSet;
+
+use super::step::{Kind, Step};
+use super::world::{World, ROOM};
+use libc::{EPOLLET, EPOLLIN, EPOLLPRI, EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM};
+
+const READS: u32 = (EPOLLIN | EPOLLRDNORM) as u32;
+const URGENT: u32 = (EPOLLPRI | EPOLLRDBAND) as u32;
+
+/// Which sets have not told of what has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Untold {
+    /// A file, and a set in which an edge-triggered item asked for data and room.
+    watched: BTreeSet<(usize, usize)>,
+    news: BTreeSet<(usize, usize)>,
+}
+
+impl World {
+    fn watches_both(&self, file: usize) -> bool {
+        self.untold.watched.iter().any(|(watched, _)| *watched == file)
+    }
+
+    /// Keeps account of a step that is taken.
+    pub(super) fn note_untold(&mut self, step: &Step) {
+        let fed = self.fed_by(step);
+        match *step {
+            Step::Ctl { ep, f, events, .. } if events & EPOLLET as u32 != 0 && events & ROOM != 0 => {
+                if let Some((file, ep)) = self.file_at(f).zip(self.file_at(ep)) {
+                    if self.files[file].kind == Kind::Tcp && events & (READS | EPOLLRDHUP as u32) != 0 {
+                        self.untold.watched.insert((file, ep));
+                    }
+                }
+            }
+            Step::Wait { ep, max: 1.. } | Step::Sleep { ep, .. } | Step::Rounds { ep, .. } => {
+                let waited = self.file_at(ep);
+                self.untold.news.retain(|(_, ep)| Some(*ep) != waited);
+            }
+            _ => {}
+        }
+        let watched = self.untold.watched.iter().filter(|(file, _)| fed.contains(file));
+        self.untold.news.extend(watched);
+    }
+
+    /// Whether asking when a wait comes tells all that the kernel would of a step.
+    pub(super) fn may_unasked(&self, step: &Step) -> bool {
+        match *step {
+            Step::Read { f, .. } | Step::Drain { f } => {
+                let file = self.file_at(f);
+                !self.untold.news.iter().any(|(untold, _)| Some(*untold) == file)
+            }
+            Step::Fill { f } => {
+                let peer = self.file_at(f).and_then(|file| self.files[file].peer);
+                !peer.is_some_and(|peer| self.watches_both(peer))
+            }
+            Step::Ctl { f, events, op, .. } if op != libc::EPOLL_CTL_DEL && events & EPOLLET as u32 != 0 => {
+                let file = self.file_at(f).map(|file| self.files[file]);
+                let Some(file) = file.filter(|file| file.kind == Kind::Tcp) else { return true };
+                let urgent = events & URGENT != 0 && events & READS == 0;
+                !urgent && (events & ROOM == 0 || file.peer.is_some() && !file.unread)
+            }
+            _ => true,
+        }
+    }
+}
