@@ -35,9 +35,11 @@ impl World {
         if self.fed_by(step).iter().any(on_top) {
             return false;
         }
-        // A refusal comes back to the socket that wrote.
+        // A refusal comes back to the socket that wrote, as an error that its next call takes.
         if let Step::Write { f, .. } | Step::Fill { f } | Step::Fork { f, work: Work::Write } = *step {
-            if self.kind(f) == Some(Kind::Udp) && self.file_at(f).is_some_and(|file| on_top(&file)) {
+            let edge =
+                |file: usize| self.files[file].edge && (self.files[file].unread || self.peer(f).is_none());
+            if self.kind(f) == Some(Kind::Udp) && self.file_at(f).is_some_and(edge) {
                 return false;
             }
         }
