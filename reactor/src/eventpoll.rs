@@ -378,7 +378,12 @@ impl Eventpoll {
                 device.detach(key);
             }
             if tree.hot.is_stale() {
-                // It may have been hot until it was changed, and be slept on yet.
+                // It may have been hot until it was changed, and be slept on yet, or be about to: who has the
+                // list came first, and does not lie down once it is woken.
+                let sleeper = self.lock.lock().wq.last();
+                if let Some(sleeper) = sleeper {
+                    sleeper.wake();
+                }
                 device.quiesce();
             }
         }

@@ -183,6 +183,11 @@ impl WaitQueue {
         self.0.pop_front()
     }
 
+    /// The one that has waited longest.
+    pub fn last(&self) -> Option<Arc<Waiter>> {
+        self.0.back().cloned()
+    }
+
     /// Takes a waiter off that leaves by itself. False: a wakeup has taken it off before.
     pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         let at = self.0.iter().position(|other| Arc::ptr_eq(other, waiter));
