@@ -7,6 +7,7 @@
 //! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`.
 
 use crate::file::File;
+use crate::hot::NO_PLACE;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
@@ -37,6 +38,11 @@ pub struct Epitem {
 }
 
 impl Epitem {
+    /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
+    pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
+        Self { file, fd, serial, events, data, key: NO_KEY, next, place: NO_PLACE, warm_at: 0 }
+    }
+
     /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.
     pub fn is_disarmed(&self) -> bool {
         self.events & !EP_PRIVATE_BITS == 0

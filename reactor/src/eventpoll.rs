@@ -10,13 +10,14 @@ use std::collections::HashMap;
 
 use crate::epitem::{Epitem, NO_KEY};
 use crate::file::{Device, File, ItemRef, Kind, Settled};
+use crate::heat::take_place;
 use crate::hot::{Hot, NO_PLACE};
 use crate::loop_check;
-use crate::poll::Scratch;
 use crate::rbr::{Rbr, NIL};
 use crate::ready_list::ReadyList;
+use crate::send::Scratch;
 use crate::spin::Spin;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Mutex, MutexGuard, Ordering, Weak};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, CountedGuard, Ordering, Weak};
 use crate::sys::Errno;
 use crate::trace;
 use crate::uapi::*;
@@ -35,6 +36,13 @@ pub(crate) struct Tree {
     pub(crate) scratch: Scratch,
 }
 
+impl Count for Tree {
+    #[inline]
+    fn count(&self) -> u32 {
+        self.hot.len() as u32
+    }
+}
+
 /// What `ep.lock` protects.
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
@@ -45,14 +53,23 @@ pub(crate) struct Ready {
     pub(crate) since: HashMap<u32, u64>,
 }
 
+impl Count for Ready {
+    #[inline]
+    fn count(&self) -> u32 {
+        u32::from(self.list.events_available())
+    }
+}
+
 /// An epoll instance.
 #[derive(Debug)]
 pub struct Eventpoll {
     pub(crate) this: Weak<Self>,
     /// Its number at creation, for the log.
     pub(crate) fd: AtomicI32,
-    pub(crate) mtx: Mutex<Tree>,
-    pub(crate) lock: Mutex<Ready>,
+    /// Counts the hot items.
+    pub(crate) mtx: Counted<Tree>,
+    /// Counts 1 while something may be ready.
+    pub(crate) lock: Counted<Ready>,
     /// Who watches the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
     pub(crate) poll_wait: crate::file::WaitHead,
     /// Whether a file in it answers each thread differently, so that each must look for itself.
@@ -61,6 +78,8 @@ pub struct Eventpoll {
     pub busy_poll: AtomicU64,
     /// Work comes so fast that items may be hot, for whom the order of becoming ready is not known.
     pub(crate) busy: AtomicBool,
+    /// The last wait that did not sleep found nothing.
+    pub(crate) found_nothing: AtomicBool,
     /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
     pub(crate) generation: AtomicU64,
     /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
@@ -76,12 +95,13 @@ impl Eventpoll {
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             fd: AtomicI32::new(fd),
-            mtx: Mutex::default(),
-            lock: Mutex::default(),
+            mtx: Counted::default(),
+            lock: Counted::default(),
             poll_wait: crate::file::WaitHead::default(),
             depends_on_thread: AtomicBool::new(false),
             busy_poll: AtomicU64::new(0),
             busy: AtomicBool::new(false),
+            found_nothing: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
         })
@@ -90,6 +110,12 @@ impl Eventpoll {
     /// Its number at creation.
     pub fn fd(&self) -> i32 {
         self.fd.load(Ordering::Relaxed)
+    }
+
+    /// Whether something may be ready. Linux: `fs/eventpoll.c:ep_events_available`.
+    #[inline]
+    pub(crate) fn events_available(&self) -> bool {
+        self.lock.count() != 0
     }
 
     /// How many items it has.
@@ -133,11 +159,12 @@ impl Eventpoll {
     ) -> Option<Result<(), Errno>> {
         let mut tree = self.mtx.lock();
         self.count(&mut tree, 1);
-        let item = self.find(&tree, is_it, fd)?;
+        let ready = self.lock.lock();
+        let item = find(&tree, &ready, is_it, fd)?;
         let result = if op == EPOLL_CTL_MOD {
-            self.modify(tree, item, event)
+            self.modify(tree, ready, item, event)
         } else {
-            self.remove(&mut tree, item);
+            self.remove(&mut tree, ready, item);
             drop(tree);
             Ok(())
         };
@@ -178,21 +205,22 @@ impl Eventpoll {
             return Err(Errno::EBADF);
         }
         self.count(&mut tree, 1);
-        let found = self.find(&tree, |file| Arc::ptr_eq(file, target), fd);
+        let ready = self.lock.lock();
+        let found = find(&tree, &ready, |file| Arc::ptr_eq(file, target), fd);
         match (op, found) {
             (EPOLL_CTL_ADD, None) => {
-                let item = self.insert(&mut tree, target, fd, event)?;
+                let item = self.insert(&mut tree, ready, target, fd, event)?;
                 if check.is_some_and(|check| check.too_many_paths(target)) {
-                    self.remove(&mut tree, item);
+                    self.remove(&mut tree, self.lock.lock(), item);
                     return Err(Errno::EINVAL);
                 }
                 self.first_poll(tree, item);
                 Ok(())
             }
             (EPOLL_CTL_ADD, Some(_)) => Err(Errno::EEXIST),
-            (EPOLL_CTL_MOD, Some(item)) => self.modify(tree, item, event),
+            (EPOLL_CTL_MOD, Some(item)) => self.modify(tree, ready, item, event),
             (EPOLL_CTL_DEL, Some(item)) => {
-                self.remove(&mut tree, item);
+                self.remove(&mut tree, ready, item);
                 Ok(())
             }
             (EPOLL_CTL_MOD | EPOLL_CTL_DEL, None) => Err(Errno::ENOENT),
@@ -200,43 +228,11 @@ impl Eventpoll {
         }
     }
 
-    /// Linux: `fs/eventpoll.c:ep_find`.
-    fn find(&self, tree: &Tree, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
-        let mut id = tree.rbr.first(fd);
-        if id == NIL {
-            return None;
-        }
-        let ready = self.lock.lock();
-        while let Some(item) = ready.list.get(id) {
-            if is_it(&item.file) {
-                return Some(id);
-            }
-            id = item.next;
-        }
-        None
-    }
-
-    /// Takes an item out of the tree.
-    fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
-        let Some(item) = ready.list.get(id) else { return };
-        let (fd, next) = (item.fd, item.next);
-        let mut before = tree.rbr.first(fd);
-        if before == id {
-            return tree.rbr.set_first(fd, next);
-        }
-        while let Some(item) = ready.list.get_mut(before) {
-            if item.next == id {
-                item.next = next;
-                return;
-            }
-            before = item.next;
-        }
-    }
-
     /// Linux: `fs/eventpoll.c:ep_insert`, up to the first poll.
     fn insert(
         self: &Arc<Self>,
         tree: &mut Tree,
+        mut ready: CountedGuard<'_, Ready>,
         file: &Arc<File>,
         fd: i32,
         event: EpollEvent,
@@ -244,16 +240,14 @@ impl Eventpoll {
         watches::take()?;
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         let events = event.events | EPOLLERR | EPOLLHUP;
-        let (key, next) = (NO_KEY, tree.rbr.first(fd));
-        let (place, warm_at) = (NO_PLACE, 0);
-        let file_of_item = file.clone();
-        let item =
-            Epitem { file: file_of_item, fd, serial, events, data: event.data, key, next, place, warm_at };
+        let next = tree.rbr.first(fd);
+        let item = Epitem::new(file.clone(), fd, serial, events, event.data, next);
         let exclusive = item.is_exclusive();
-        let id = self.lock.lock().list.insert(item);
+        let id = ready.list.insert(item);
+        drop(ready);
         tree.rbr.set_first(fd, id);
-        let item = ItemRef { ep: Arc::downgrade(self), id, serial, exclusive };
-        file.wait_head().add_item(item.clone());
+        let item = || ItemRef { ep: self.this.clone(), id, serial, exclusive };
+        file.wait_head().add_item(item());
         if let Some(inner) = file.eventpoll() {
             // It is watched now, and tells each wakeup.
             inner.cool_down();
@@ -261,7 +255,7 @@ impl Eventpoll {
         if self.may_be_hot(tree, file, events) {
             self.add_hot(tree, id, 0);
         } else if let Some(device) = file.device() {
-            let key = device.attach(file, &item, events);
+            let key = device.attach(file, &item(), events);
             if device.depends_on_thread() {
                 self.depends_on_thread.store(true, Ordering::SeqCst);
             }
@@ -274,7 +268,7 @@ impl Eventpoll {
 
     /// Asks the file of a new or changed item, and queues the item if it is ready.
     /// Linux: the second half of `fs/eventpoll.c:ep_insert` and of `ep_modify`.
-    fn first_poll(&self, tree: MutexGuard<'_, Tree>, id: u32) {
+    fn first_poll(&self, tree: CountedGuard<'_, Tree>, id: u32) {
         let (file, events, key) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
@@ -330,52 +324,51 @@ impl Eventpoll {
     /// Linux: `fs/eventpoll.c:ep_modify`.
     fn modify(
         self: &Arc<Self>,
-        mut tree: MutexGuard<'_, Tree>,
+        mut tree: CountedGuard<'_, Tree>,
+        mut ready: CountedGuard<'_, Ready>,
         id: u32,
         event: EpollEvent,
     ) -> Result<(), Errno> {
         let events = event.events | EPOLLERR | EPOLLHUP;
-        let asks_more;
-        let place = {
-            let mut ready = self.lock.lock();
-            let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
-            if item.is_exclusive() {
-                return Err(Errno::EINVAL);
-            }
-            let before = std::mem::replace(&mut item.events, events);
-            item.data = event.data;
-            asks_more = events & !before != 0;
-            item.place
-        };
+        let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
+        if item.is_exclusive() {
+            return Err(Errno::EINVAL);
+        }
+        let before = std::mem::replace(&mut item.events, events);
+        item.data = event.data;
+        let place = item.place;
+        let may_stay =
+            place != NO_PLACE && item.file.device().is_some_and(|device| device.can_be_hot(events));
+        drop(ready);
         if place == NO_PLACE {
             let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
-            if !is_hot && asks_more {
+            if !is_hot && events & !before != 0 {
                 self.concern(id);
             }
         } else {
             let leaving = tree.hot.slot(place).is_some_and(|slot| slot.leaving);
             tree.hot.change(place, |slot| (slot.events, slot.seen) = (events, 0));
-            if leaving || tree.hot.sleepers != 0 || !self.stays_hot(id, events) {
-                self.cool(&mut tree, id);
+            if may_stay && !leaving && tree.hot.sleepers == 0 {
+                // The next wait asks it.
+                return Ok(());
             }
+            self.cool(&mut tree, id);
         }
         self.first_poll(tree, id);
         Ok(())
     }
 
     /// Linux: `fs/eventpoll.c:ep_remove`.
-    pub(crate) fn remove(&self, tree: &mut Tree, id: u32) {
-        let Some((file, serial, key)) = ({
-            let ready = self.lock.lock();
-            ready.list.get(id).map(|item| (item.file.clone(), item.serial, item.key))
-        }) else {
-            return;
-        };
-        file.wait_head().remove_item(serial);
-        let slot = self.leave_hot(tree, id);
-        if let Some(device) = file.device() {
+    pub(crate) fn remove(&self, tree: &mut Tree, mut ready: CountedGuard<'_, Ready>, id: u32) {
+        let slot = take_place(tree, &mut ready, id);
+        erase(tree, &mut ready, id);
+        let item = ready.list.remove(id);
+        drop(ready);
+        // Who finds it there still finds it gone here.
+        item.file.wait_head().remove_item(item.serial);
+        if let Some(device) = item.file.device() {
             if slot.is_none_or(|slot| slot.leaving) {
-                device.detach(key);
+                device.detach(item.key);
             }
             if tree.hot.is_stale() {
                 // It may have been hot until it was changed, and be slept on yet, or be about to: who has the
@@ -387,13 +380,7 @@ impl Eventpoll {
                 device.quiesce();
             }
         }
-        let item = {
-            let mut ready = self.lock.lock();
-            Self::erase(tree, &mut ready, id);
-            ready.list.remove(id)
-        };
         watches::give_back(1);
-        drop(item);
     }
 
     /// Takes all items out: the last descriptor of the instance is gone.
@@ -406,7 +393,7 @@ impl Eventpoll {
         tree.dead = true;
         let ids: Vec<u32> = self.lock.lock().list.iter().map(|(id, _)| id).collect();
         for id in ids {
-            self.remove(&mut tree, id);
+            self.remove(&mut tree, self.lock.lock(), id);
         }
     }
 
@@ -464,6 +451,38 @@ impl Eventpoll {
     }
 }
 
+/// Linux: `fs/eventpoll.c:ep_find`.
+fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
+    let mut id = tree.rbr.first(fd);
+    if id == NIL {
+        return None;
+    }
+    while let Some(item) = ready.list.get(id) {
+        if is_it(&item.file) {
+            return Some(id);
+        }
+        id = item.next;
+    }
+    None
+}
+
+/// Takes an item out of the tree.
+fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
+    let Some(item) = ready.list.get(id) else { return };
+    let (fd, next) = (item.fd, item.next);
+    let mut before = tree.rbr.first(fd);
+    if before == id {
+        return tree.rbr.set_first(fd, next);
+    }
+    while let Some(item) = ready.list.get_mut(before) {
+        if item.next == id {
+            item.next = next;
+            return;
+        }
+        before = item.next;
+    }
+}
+
 impl Drop for Eventpoll {
     fn drop(&mut self) {
         watches::give_back(self.lock.lock().list.len());
@@ -498,9 +517,9 @@ pub fn release_file(file: &Arc<File>) -> usize {
     for item in &items {
         if let Some(ep) = item.ep.upgrade() {
             let mut tree = ep.mtx.lock();
-            let same = ep.lock.lock().list.get(item.id).is_some_and(|found| found.serial == item.serial);
-            if same {
-                ep.remove(&mut tree, item.id);
+            let ready = ep.lock.lock();
+            if ready.list.get(item.id).is_some_and(|found| found.serial == item.serial) {
+                ep.remove(&mut tree, ready, item.id);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::hot::Hints;
-use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Counted, Ordering, Weak};
+use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Count, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 use crate::wait_queue::Waiter;
 use crate::watch::KernelFile;
@@ -248,6 +248,12 @@ enum Entries {
     Many(Box<Vec<Entry>>),
 }
 
+impl Count for Entries {
+    fn count(&self) -> u32 {
+        self.all().len() as u32
+    }
+}
+
 impl Entries {
     fn all(&self) -> &[Entry] {
         match self {
@@ -305,13 +311,11 @@ impl WaitHead {
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.entries.count().load(Ordering::SeqCst) as usize
+        self.entries.count() as usize
     }
 
     fn change(&self, change: impl FnOnce(&mut Entries)) {
-        let mut entries = self.entries.lock();
-        change(&mut entries);
-        self.entries.count().store(entries.all().len() as u32, Ordering::SeqCst);
+        change(&mut self.entries.lock());
     }
 
     /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.

@@ -3,10 +3,10 @@
 use libc::pollfd;
 
 use crate::epitem::{Epitem, NO_KEY};
-use crate::eventpoll::{Eventpoll, Tree};
+use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
 use crate::hot::{Hints, Slot, EDGE_BITS, NO_PLACE, QUIET_ROUNDS, SPOILED};
-use crate::poll::EventSink;
+use crate::send::EventSink;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
@@ -26,6 +26,17 @@ pub(crate) struct Found {
     revents: u32,
 }
 
+/// Takes its place from an item, if it is hot. Returns what the place knew.
+pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {
+    let item = ready.list.get_mut(id)?;
+    let place = std::mem::replace(&mut item.place, NO_PLACE);
+    let slot = *tree.hot.slot(place)?;
+    if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
+        moved.place = place;
+    }
+    Some(slot)
+}
+
 impl Eventpoll {
     /// Whether an item of the file may be hot now.
     pub(crate) fn may_be_hot(&self, tree: &Tree, file: &File, events: u32) -> bool {
@@ -35,17 +46,6 @@ impl Eventpoll {
             && !self.depends_on_thread.load(Ordering::Relaxed)
             && file.wait_head().len() == 1
             && file.device().is_some_and(|device| device.can_be_hot(events))
-    }
-
-    /// Whether a hot item may stay so with another interest.
-    pub(crate) fn stays_hot(&self, id: u32, events: u32) -> bool {
-        let ready = self.lock.lock();
-        let device = ready.list.get(id).and_then(|item| item.file.device());
-        let stays = device.filter(|device| device.can_be_hot(events));
-        if let (Some(device), true) = (stays, events & EPOLLET != 0) {
-            device.wants_hints();
-        }
-        stays.is_some()
     }
 
     /// A new item, or one that was just detached, gets a place.
@@ -90,14 +90,7 @@ impl Eventpoll {
 
     /// A hot item loses its place. Returns what the place knew.
     pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<Slot> {
-        let mut ready = self.lock.lock();
-        let item = ready.list.get_mut(id)?;
-        let place = std::mem::replace(&mut item.place, NO_PLACE);
-        let slot = *tree.hot.slot(place)?;
-        if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
-            moved.place = place;
-        }
-        Some(slot)
+        take_place(tree, &mut self.lock.lock(), id)
     }
 
     fn attach(&self, id: u32) -> Option<(Arc<File>, u32, u32)> {
@@ -296,7 +289,7 @@ impl Eventpoll {
         let ask =
             |place: &u32| pollfd { fd: tree.hot.fds[*place as usize].fd, events: libc::POLLOUT, revents: 0 };
         let mut fds: Vec<pollfd> = places.iter().map(ask).collect();
-        let _ = sys::ppoll(&mut fds, Some(0), None);
+        let _ = sys::poll_now(&mut fds);
         for (place, pollfd) in places.into_iter().zip(fds) {
             if pollfd.revents == 0 {
                 tree.hot.change(place, |slot| slot.seen &= !(WRITE_SIDE & !ENDS));
@@ -406,7 +399,7 @@ impl Eventpoll {
         if scratch.pollfds.is_empty() {
             return;
         }
-        let asked = sys::ppoll(&mut scratch.pollfds, Some(0), None).is_ok();
+        let asked = sys::poll_now(&mut scratch.pollfds).is_ok();
         for found in found.iter_mut() {
             if let (Some(again), true) = (found.again, asked) {
                 found.revents = scratch.pollfds[again as usize].revents as u16 as u32;

@@ -24,8 +24,9 @@
 //! no callback runs for that item.
 //!
 //! # Modules
-//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself; `spin` looking before a sleep; `file` the wait queue heads; `watch` the
+//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `send`, `wait_queue`,
+//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself;
+//! `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
@@ -40,10 +41,12 @@ pub mod poll;
 mod poll_callback;
 mod rbr;
 pub mod ready_list;
+pub mod send;
 pub mod slab;
 pub mod spin;
 pub mod sync;
 pub mod sys;
+pub mod timeout;
 pub mod trace;
 pub mod uapi;
 pub mod wait_queue;

@@ -179,6 +179,11 @@ impl<T> ReadyList<T> {
         self.push_front(self.txlist(), id);
     }
 
+    /// Whether wakeups have come since the scan began.
+    pub fn is_overtaken(&self) -> bool {
+        !self.ovflist.is_empty()
+    }
+
     /// Ends the scan: what the scan left goes first, then what arrived meanwhile, in its order,
     /// then what the scan put back.
     pub fn done_scan(&mut self) {

@@ -33,7 +33,14 @@ pub struct Mutex<T> {
     value: UnsafeCell<T>,
 }
 
-/// A mutex with a number beside its lock, in one word of memory, which is read without it.
+/// What can be known of a value without its lock.
+pub trait Count {
+    /// A number that tells of it.
+    fn count(&self) -> u32;
+}
+
+/// A mutex with a number beside its lock, in one word of memory, which is read without it: the `Count` of
+/// the value when the lock was last released.
 #[derive(Default)]
 pub struct Counted<T> {
     lock: Lock,
@@ -67,20 +74,27 @@ impl<T> Mutex<T> {
     }
 }
 
-impl<T> Counted<T> {
+impl<T> Mutex<T> {
+    /// Whether nobody holds the lock; what the last one did is seen.
+    pub fn is_free(&self) -> bool {
+        self.lock.0.load(Ordering::SeqCst) == FREE
+    }
+}
+
+impl<T: Count> Counted<T> {
     /// Blocks until the lock is ours.
     #[inline]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> CountedGuard<'_, T> {
         self.lock.acquire();
         // SAFETY: the lock is held as long as the guard lives.
         let value = unsafe { &mut *self.value.get() };
-        MutexGuard { lock: &self.lock, value, _of_this_thread: PhantomData }
+        CountedGuard { lock: &self.lock, count: &self.count, value, _of_this_thread: PhantomData }
     }
 
-    /// The number, which the holder of the lock changes.
+    /// The number.
     #[inline]
-    pub fn count(&self) -> &AtomicU32 {
-        &self.count
+    pub fn count(&self) -> u32 {
+        self.count.load(Ordering::SeqCst)
     }
 }
 
@@ -152,6 +166,41 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.lock.release();
+    }
+}
+
+/// The mutex is locked until this is dropped.
+pub struct CountedGuard<'a, T: Count> {
+    lock: &'a Lock,
+    count: &'a AtomicU32,
+    value: &'a mut T,
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl<T: Count> Deref for CountedGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.value
+    }
+}
+
+impl<T: Count> DerefMut for CountedGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+    }
+}
+
+impl<T: Count> Drop for CountedGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let count = self.value.count();
+        if self.count.load(Ordering::Relaxed) != count {
+            self.count.store(count, Ordering::SeqCst);
+        }
         self.lock.release();
     }
 }

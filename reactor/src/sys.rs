@@ -158,6 +158,15 @@ pub fn ppoll(
     }
 }
 
+/// As `ppoll` with a time-out of 0, in the cheapest way there is.
+pub fn poll_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
+    #[cfg(target_arch = "x86_64")]
+    if let done @ Ok(_) = call!(poll, fds.as_mut_ptr(), fds.len(), 0) {
+        return done;
+    }
+    ppoll(fds, Some(0), None)
+}
+
 fn timespec(ns: u64) -> libc::timespec {
     let sec = (ns / NSEC_PER_SEC).min(i64::MAX as u64);
     libc::timespec { tv_sec: sec as _, tv_nsec: (ns % NSEC_PER_SEC) as _ }
@@ -189,6 +198,13 @@ pub fn sigmask() -> u64 {
     let mut old = 0u64;
     let _ = call!(rt_sigprocmask, 0, 0, ptr::from_mut(&mut old), 8);
     old
+}
+
+/// The signals that wait for this thread or for the process. Of those that the thread blocks.
+pub fn pending_signals() -> u64 {
+    let mut pending = 0u64;
+    let _ = call!(rt_sigpending, ptr::from_mut(&mut pending), 8);
+    pending
 }
 
 /// Queues a signal to this thread with what it carried before.

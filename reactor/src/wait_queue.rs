@@ -106,7 +106,7 @@ impl Waiter {
 
     /// Whether `interrupt` was called since the last time this was asked.
     pub fn take_interrupt(&self) -> bool {
-        self.interrupted.swap(false, Ordering::SeqCst)
+        self.interrupted.load(Ordering::SeqCst) && self.interrupted.swap(false, Ordering::SeqCst)
     }
 
     /// Says whether nobody else can watch for this thread.

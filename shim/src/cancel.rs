@@ -3,7 +3,8 @@
 //! A wait sleeps in a raw system call under frames that must not be left by force (`real::guarded`). So
 //! the interposed pthread_cancel ends the sleep, and the thread acts on it when those frames are gone.
 
-use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::sys::Errno;
+use glasspoll_reactor::timeout::Timeout;
 use libc::{c_int, pthread_t};
 
 use crate::context;
@@ -14,26 +15,24 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Runs `wait` with the time that is left, until it ends by something else than a cancellation that
+/// Runs `wait`, which is told how much time is left, until it ends by something else than a cancellation that
 /// the thread does not let happen now.
 ///
 /// # Safety
 /// May unwind by force: this frame and its callers' have no destructors.
-pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(Option<u64>) -> Outcome) -> Outcome {
+pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(&mut Timeout) -> Outcome) -> Outcome {
     // On the list before the question: a pthread_cancel after it finds the thread there.
     context::be_known();
     // SAFETY: the caller's promise.
     unsafe { pthread_testcancel() };
-    let deadline = timeout_ns.map(|ns| sys::now().saturating_add(ns));
-    let mut left = timeout_ns;
+    let mut timeout = Timeout::new(timeout_ns);
     loop {
-        let outcome = guarded(Outcome::Done(Err(Errno::EINTR)), || wait(left));
+        let outcome = guarded(Outcome::Done(Err(Errno::EINTR)), || wait(&mut timeout));
         if !matches!(outcome, Outcome::Done(Err(Errno::EINTR))) || !context::take_cancelled() {
             return outcome;
         }
         // SAFETY: the caller's promise.
         unsafe { pthread_testcancel() };
-        left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
     }
 }
 

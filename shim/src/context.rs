@@ -21,7 +21,9 @@ mod own;
 mod waiting;
 
 pub use forking::{fork_begins, fork_done, go_outside_after_fork, only_thread, step_in, step_out};
-pub use waiting::{cancel, is_cancelled, outer_waiter, take_cancelled, waiter, ProgramHost, Waiting};
+pub use waiting::{
+    cancel, is_cancelled, is_waiting, outer_waiter, take_cancelled, waiter, Part, ProgramHost, Waiting,
+};
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};

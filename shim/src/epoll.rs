@@ -5,6 +5,7 @@
 
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
+use glasspoll_reactor::timeout::Timeout;
 use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
@@ -152,35 +153,55 @@ impl Outcome {
     }
 }
 
-/// A wait as all the calls ask for it: `timeout_ns` None is forever; `sigmask` may be null.
+/// A wait as all the calls ask for it; `sigmask` may be null.
 ///
 /// Linux: `fs/eventpoll.c:do_epoll_wait`, `do_epoll_pwait`.
 pub fn wait(
     epfd: c_int,
     events: *mut epoll_event,
     maxevents: c_int,
-    timeout_ns: Option<u64>,
+    timeout: &mut Timeout,
     sigmask: *const u64,
 ) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
-    Outcome::Done(checked_wait(epfd, events, maxevents, timeout_ns, sigmask)).or_kernel(epfd)
+    if timeout.is_zero() && sigmask.is_null() {
+        if let Some(done) = wait_now(epfd, events, maxevents) {
+            return Outcome::Done(done);
+        }
+    }
+    Outcome::Done(checked_wait(epfd, events, maxevents, timeout, sigmask)).or_kernel(epfd)
 }
 
-fn checked_wait(
-    epfd: c_int,
-    events: *mut epoll_event,
-    maxevents: c_int,
-    timeout_ns: Option<u64>,
-    sigmask: *const u64,
-) -> Result<i32, Errno> {
-    let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
-    let set = set_behind(epfd)?;
+/// A wait that does not sleep, and that nothing can end. None: it is not so simple.
+fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
+    let watch = runtime::WATCH.get().filter(|_| !context::is_waiting())?;
+    table::with_set(epfd, |ep| {
+        check_events(events, maxevents)?;
+        ep.wait_now(&watch, &mut Events::new(events), maxevents as usize).map(|sent| sent as i32)
+    })
+}
+
+/// Where the events go, and how many.
+fn check_events(events: *mut epoll_event, maxevents: c_int) -> Result<(), Errno> {
     if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
         return Err(Errno::EINVAL);
     }
     if !access_ok(events as usize, maxevents as usize * size_of::<EpollEvent>()) {
         return Err(Errno::EFAULT);
     }
+    Ok(())
+}
+
+fn checked_wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: &mut Timeout,
+    sigmask: *const u64,
+) -> Result<i32, Errno> {
+    let sigmask = if sigmask.is_null() { None } else { Some(signals::with_ours(read_u64(sigmask)?)) };
+    let set = set_behind(epfd)?;
+    check_events(events, maxevents)?;
     let held = set.ok_or(Errno::EINVAL)?;
     let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
     // There is a set, so there is a watch.
@@ -198,7 +219,7 @@ fn checked_wait(
         return Err(Errno::EINTR);
     }
     let mut sink = Events::new(events);
-    let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout_ns, sigmask);
+    let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout, sigmask);
     if sent == Err(Errno::EINTR) {
         waiting.interrupted();
     }
@@ -257,7 +278,8 @@ unsafe fn cancellable(
     sigmask: *const u64,
 ) -> Answer {
     // SAFETY: the caller's promise.
-    match unsafe { cancel::point(timeout_ns, &mut |left| wait(epfd, events, maxevents, left, sigmask)) } {
+    match unsafe { cancel::point(timeout_ns, &mut |timeout| wait(epfd, events, maxevents, timeout, sigmask)) }
+    {
         Outcome::Done(result) => Answer::Value(answer(result)),
         Outcome::Kernel => Answer::Kernel,
     }

@@ -265,7 +265,7 @@ unsafe fn waits(
     wait: &mut dyn FnMut(Option<u64>) -> Result<c_int, Errno>,
 ) -> Result<c_int, Errno> {
     // SAFETY: the caller's promise.
-    match unsafe { cancel::point(ns, &mut |left| Outcome::Done(wait(left))) } {
+    match unsafe { cancel::point(ns, &mut |timeout| Outcome::Done(wait(timeout.left()))) } {
         Outcome::Done(result) => result,
         Outcome::Kernel => Err(Errno::ENOMEM),
     }

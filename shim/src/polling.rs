@@ -5,15 +5,13 @@
 //! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
 
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::wait_queue::Waiter;
 use glasspoll_reactor::watch::{Host, Watch};
 use libc::pollfd;
 
-use crate::context::{self, ProgramHost, Waiting};
+use crate::context::{self, Part, ProgramHost, Waiting};
 use crate::kicks::{self, Kick};
 use crate::runtime;
 use crate::table::{self, Held};
@@ -33,7 +31,7 @@ impl Set {
 /// A thread's stay on the wait queues, ended when it is dropped.
 struct Stay {
     watch: &'static Watch,
-    waiter: Arc<Waiter>,
+    waiter: Part,
     kick: Kick,
     sets: Vec<Set>,
 }

@@ -8,6 +8,7 @@ use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
 use crate::{descriptors, io, io_uring, messages, poll_calls, process, runtime, table};
+use glasspoll_reactor::timeout::Timeout;
 
 /// A call with its arguments.
 type Args = [usize; 6];
@@ -47,7 +48,7 @@ fn pwait(args: Args, timeout: Result<Option<u64>, Errno>) -> Outcome {
             epfd as c_int,
             events as *mut epoll_event,
             maxevents as c_int,
-            ns,
+            &mut Timeout::new(ns),
             sigmask as *const u64,
         ),
         Err(errno) => Outcome::Done(Err(errno)),
@@ -68,9 +69,7 @@ fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
         #[cfg(target_arch = "x86_64")]
         Sysno::epoll_create => epoll::create(0),
         #[cfg(target_arch = "x86_64")]
-        Sysno::epoll_wait => {
-            epoll::wait(a as c_int, b as *mut epoll_event, c as c_int, milliseconds(d), std::ptr::null())
-        }
+        Sysno::epoll_wait => pwait([a, b, c, d, 0, 0], Ok(milliseconds(d))),
         Sysno::epoll_create1 => epoll::create(a as c_int),
         Sysno::epoll_ctl => epoll::ctl(a as c_int, b as c_int, c as c_int, d as *const epoll_event),
         Sysno::epoll_pwait => pwait(args, Ok(milliseconds(d))),

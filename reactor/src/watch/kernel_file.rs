@@ -62,7 +62,7 @@ pub struct KernelFile {
     /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
     is_asked_once: AtomicBool,
     news: AtomicU16,
-    /// `SIGNALFD`, `HINTS`.
+    /// `SIGNALFD`, `HINTS`, `POLLED`.
     marks: AtomicU8,
     /// A `Nature`, or `UNKNOWN` until it is armed.
     nature: AtomicU8,
@@ -76,6 +76,8 @@ pub struct KernelFile {
 const SIGNALFD: u8 = 1;
 /// Reads and refused writes of the program are to leave hints.
 const HINTS: u8 = 2;
+/// Its source is `Poll`.
+const POLLED: u8 = 4;
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
@@ -92,7 +94,7 @@ impl KernelFile {
             wants_refusals: AtomicBool::new(false),
             is_asked_once: AtomicBool::new(false),
             news: AtomicU16::new(0),
-            marks: AtomicU8::new(0),
+            marks: AtomicU8::new(if source == Source::Poll { POLLED } else { 0 }),
             nature: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
             keys: Mutex::new(NO_KEY),
@@ -112,6 +114,12 @@ impl KernelFile {
     /// Preconditions: the watch has been made, as it is before anything is attached.
     fn watch(&self) -> &'static Watch {
         WATCH.wait()
+    }
+
+    /// From now on it is told by the poller.
+    fn polls(&self, state: &mut State) {
+        state.source = Source::Poll;
+        self.marks.fetch_or(POLLED, Ordering::SeqCst);
     }
 
     /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
@@ -293,7 +301,7 @@ impl KernelFile {
 
     fn ask(&self, mask: u32) -> u32 {
         let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
-        match sys::ppoll(&mut fds, Some(0), None) {
+        match sys::poll_now(&mut fds) {
             Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
             Err(_) => 0,
         }
@@ -309,7 +317,7 @@ impl KernelFile {
         cool_file(file);
         let was = {
             let mut state = self.state.lock();
-            state.source = Source::Poll;
+            self.polls(&mut state);
             std::mem::replace(&mut state.armed_as, NOT_ARMED)
         };
         if was != NOT_ARMED {
@@ -323,7 +331,7 @@ impl KernelFile {
     pub fn forked(&self, file: &Arc<File>) {
         {
             let mut state = self.state.lock();
-            state.source = Source::Poll;
+            self.polls(&mut state);
             state.armed_as = NOT_ARMED;
             // All of them, those that were hot as well.
             state.items = file.wait_head().items().len() as _;

@@ -91,6 +91,13 @@ enum Holder {
 /// The process's watch, once there is an epoll instance.
 pub static WATCH: OnceCell<Watch> = OnceCell::new();
 
+/// Room for what is taken in, kept for its size.
+#[derive(Default)]
+struct Pump {
+    signals: Vec<u8>,
+    fired: Vec<poller::Fired>,
+}
+
 /// The watch over all devices of this process.
 pub struct Watch {
     host: &'static dyn Host,
@@ -108,7 +115,7 @@ pub struct Watch {
     alone: AtomicU32,
     helper: Helper,
     /// Serialises the intake of wakeups, so that one who pumps sees all that happened before.
-    pump: Mutex<Vec<poller::Fired>>,
+    pump: Mutex<Pump>,
     /// The file that a signal's `si_fd` stands for.
     armed: Armed,
     /// The signal queue ran over: every armed file must be asked.
@@ -299,10 +306,10 @@ impl Watch {
 impl Watch {
     /// Tells the items of all that has happened to their files until now.
     pub fn take_in(&self) {
-        let mut fired = self.pump.lock();
-        self.take_in_told();
-        self.poller.ask(&mut fired);
-        for fired in fired.drain(..) {
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
+        self.poller.ask(&mut pump.fired);
+        for fired in pump.fired.drain(..) {
             crate::trace::wakeup(fired.fd, "poll", fired.key);
             if let Some(ep) = fired.item.ep.upgrade() {
                 ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
@@ -313,21 +320,21 @@ impl Watch {
     /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
     /// answer could tell the same one first.
     pub fn take_in_signals(&self) {
-        let _pump = self.pump.lock();
-        self.take_in_told();
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
     }
 
     /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
     /// between the two would tell it a second time.
     pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
-        let _pump = self.pump.lock();
-        self.take_in_told();
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
         call()
     }
 
-    /// Preconditions: the pump's lock is held.
-    fn take_in_told(&self) {
+    fn take_in_told(&self, pump: &mut Pump) {
         self.signals.drain(
+            &mut pump.signals,
             |fd, key, later| {
                 let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
@@ -340,7 +347,7 @@ impl Watch {
             },
             || self.overflow.store(true, Ordering::SeqCst),
         );
-        if self.overflow.swap(false, Ordering::SeqCst) {
+        if self.has_overflowed() && self.overflow.swap(false, Ordering::SeqCst) {
             for file in self.armed.all() {
                 crate::trace::wakeup(file.fd(), "overflow", 0);
                 file.wake(0);
@@ -350,10 +357,6 @@ impl Watch {
 }
 
 impl Watcher for &'static Watch {
-    fn pump(&self) {
-        self.take_in();
-    }
-
     fn look(&self, hot: &mut Vec<pollfd>) {
         if hot.is_empty() {
             return self.take_in();
@@ -362,7 +365,7 @@ impl Watcher for &'static Watch {
         let asks = self.poller.is_active();
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
-        let asked = sys::ppoll(hot, Some(0), None);
+        let asked = sys::poll_now(hot);
         sleep::forget_unless(asked.is_ok(), hot);
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
@@ -372,6 +375,14 @@ impl Watcher for &'static Watch {
             // Who takes in now may have read what came before.
             drop(self.pump.lock());
         }
+    }
+
+    fn has_no_news(&self) -> bool {
+        // Who has just read a signal has the pump until it is told.
+        !self.poller.is_active()
+            && !self.has_overflowed()
+            && !self.signals.are_pending()
+            && self.pump.is_free()
     }
 
     fn sleep(

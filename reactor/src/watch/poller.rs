@@ -13,7 +13,7 @@ use libc::pollfd;
 use crate::epitem::NO_KEY;
 use crate::file::{File, ItemRef, Settled};
 use crate::slab::Slab;
-use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::entry::{Entry, Gaps};
@@ -37,6 +37,12 @@ struct Set {
     entries: Slab<Entry>,
     /// The keys of those that are looked at.
     active: Vec<u32>,
+}
+
+impl Count for Set {
+    fn count(&self) -> u32 {
+        self.active.len() as u32
+    }
 }
 
 impl Set {
@@ -77,7 +83,7 @@ impl Set {
 
 #[derive(Debug, Default)]
 pub(super) struct Poller {
-    set: Mutex<Set>,
+    set: Counted<Set>,
     /// Grows with each change that a sleeping holder must know of.
     generation: AtomicU64,
 }
@@ -172,7 +178,7 @@ impl Poller {
 
     /// Whether any file is looked at.
     pub(super) fn is_active(&self) -> bool {
-        !self.set.lock().active.is_empty()
+        self.set.count() != 0
     }
 
     /// To be taken before what is to be slept on is put together.
@@ -192,6 +198,9 @@ impl Poller {
     /// Adds what must be slept on; returns after how many nanoseconds at the most it must be looked
     /// at again.
     pub(super) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
+        if !self.is_active() {
+            return None;
+        }
         let set = self.set.lock();
         let mut look_again = None;
         for (_, entry) in set.active() {
@@ -216,13 +225,16 @@ impl Poller {
 
     /// Asks all files that are not on the ready list, without sleeping.
     pub(super) fn ask(&self, fired: &mut Vec<Fired>) {
+        if !self.is_active() {
+            return;
+        }
         let mut fds = Vec::new();
         let mut asked = Vec::new();
         for (key, entry) in self.set.lock().active() {
             fds.push(pollfd { fd: entry.file.fd(), events: entry.asks() as i16, revents: 0 });
             asked.push((key, entry.item.serial));
         }
-        if fds.is_empty() || sys::ppoll(&mut fds, Some(0), None).is_err() {
+        if fds.is_empty() || sys::poll_now(&mut fds).is_err() {
             return;
         }
         let mut set = self.set.lock();

@@ -8,7 +8,7 @@
 //!
 //! Linux: `fs/fcntl.c:send_sigio_to_task`.
 
-use crate::sync::{AtomicBool, AtomicI32, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicI32, Ordering};
 use crate::sys::{self, Errno};
 use crate::uapi::{EPOLLERR, READ_SIDE, URGENT, WRITE_SIDE};
 
@@ -22,13 +22,11 @@ pub(super) struct Signals {
     signal: i32,
     fd: AtomicI32,
     with_sigio: AtomicBool,
-    /// What is read, kept for its size.
-    batch: Mutex<Vec<u8>>,
 }
 
 impl Signals {
     pub(super) fn new(signal: i32) -> Self {
-        Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true), batch: Mutex::default() }
+        Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
     }
 
     /// Whether no file signals.
@@ -64,16 +62,25 @@ impl Signals {
         1 << (self.signal - 1) | u64::from(sigio) << (libc::SIGIO - 1)
     }
 
-    /// Reads all queued signals, oldest first: `told` gets the file's number, what it may be ready for,
-    /// and the signals after it as far as they were read; `overflow` is called if the queue ran over.
-    pub(super) fn drain(&self, mut told: impl FnMut(i32, u32, &Later<'_>), mut overflow: impl FnMut()) {
+    /// Whether any are queued.
+    pub(super) fn are_pending(&self) -> bool {
+        self.signal != 0 && sys::pending_signals() & self.mask() != 0
+    }
+
+    /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
+    /// for, and the signals after it as far as they were read; `overflow` is called if the queue ran over.
+    pub(super) fn drain(
+        &self,
+        buf: &mut Vec<u8>,
+        mut told: impl FnMut(i32, u32, &Later<'_>),
+        mut overflow: impl FnMut(),
+    ) {
         if self.signal == 0 {
             return;
         }
-        let mut buf = self.batch.lock();
         buf.resize(INFO * BATCH, 0);
         loop {
-            let read = sys::read(self.fd(), &mut buf).unwrap_or(0);
+            let read = sys::read(self.fd(), buf).unwrap_or(0);
             let mut rest = &buf[..read];
             while let Some((info, later)) = rest.split_first_chunk::<INFO>() {
                 rest = later;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{Device, File, Kind};
-use glasspoll_reactor::poll::{EventSink, Slept, Watcher};
+use glasspoll_reactor::poll::{Slept, Watcher};
+use glasspoll_reactor::send::EventSink;
 use glasspoll_reactor::sys::Errno;
+use glasspoll_reactor::timeout::Timeout;
 use glasspoll_reactor::uapi::*;
 use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 
@@ -78,7 +80,7 @@ impl Set {
     pub fn wait(&self, most: usize, timeout_ns: Option<u64>) -> Result<Vec<(u64, u32)>, Errno> {
         let waiter = Waiter::new(&SLEEPERS);
         let mut sink = Buffer(Vec::new());
-        let sent = self.ep().wait(&OnFutex, &waiter, &mut sink, most, timeout_ns, None)?;
+        let sent = self.ep().wait(&OnFutex, &waiter, &mut sink, most, &mut Timeout::new(timeout_ns), None)?;
         assert_eq!(sent, sink.0.len());
         Ok(sink.0)
     }
@@ -88,7 +90,9 @@ impl Set {
 pub struct OnFutex;
 
 impl Watcher for OnFutex {
-    fn pump(&self) {}
+    fn has_no_news(&self) -> bool {
+        false
+    }
 
     fn look(&self, _hot: &mut Vec<libc::pollfd>) {}
 

@@ -1,5 +1,7 @@
 //! A thread that waits: its waiter, and what ends its wait from outside.
 
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -9,25 +11,44 @@ use glasspoll_reactor::watch::{Host, KernelFile, Told};
 
 use super::{blocks, go_inside, go_outside, with_thread, ALL_SIGNALS, SLEEPERS, THREADS};
 
-/// A thread's part in waiting, kept from wait to wait; a fresh one for a wait inside a signal handler
-/// that interrupted a wait.
-pub fn waiter() -> Arc<Waiter> {
+/// A thread's part in waiting.
+pub enum Part {
+    /// Kept from wait to wait, with a count that lasts until the thread ends.
+    Kept(ManuallyDrop<Arc<Waiter>>),
+    /// For a wait inside a signal handler that interrupted a wait.
+    Fresh(Arc<Waiter>),
+}
+
+impl Deref for Part {
+    type Target = Arc<Waiter>;
+
+    fn deref(&self) -> &Arc<Waiter> {
+        match self {
+            Part::Kept(waiter) => waiter,
+            Part::Fresh(waiter) => waiter,
+        }
+    }
+}
+
+/// The calling thread's part in the wait that it begins.
+pub fn waiter() -> Part {
     with_thread(|thread| {
         if !thread.waiting.load(Ordering::Relaxed).is_null() {
-            return Waiter::new(&SLEEPERS);
+            return Part::Fresh(Waiter::new(&SLEEPERS));
         }
-        let kept = thread.waiter.load(Ordering::Relaxed);
+        let mut kept = thread.waiter.load(Ordering::Relaxed).cast_const();
         if kept.is_null() {
-            let new = Waiter::new(&SLEEPERS);
-            thread.waiter.store(Arc::into_raw(new.clone()).cast_mut(), Ordering::Relaxed);
-            return new;
+            kept = Arc::into_raw(Waiter::new(&SLEEPERS));
+            thread.waiter.store(kept.cast_mut(), Ordering::Relaxed);
         }
-        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count.
-        unsafe {
-            Arc::increment_strong_count(kept);
-            Arc::from_raw(kept)
-        }
+        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count until the thread ends.
+        Part::Kept(ManuallyDrop::new(unsafe { Arc::from_raw(kept) }))
     })
+}
+
+/// Whether this thread is in a wait, or has left one by siglongjmp (`outer_waiter`).
+pub fn is_waiting() -> bool {
+    with_thread(|thread| !thread.waiting.load(Ordering::SeqCst).is_null())
 }
 
 /// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left

@@ -1,6 +1,6 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
+use super::{KernelFile, Source, HINTS, NOT_ARMED, POLLED, SIGNALFD};
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::hot::Hints;
@@ -33,7 +33,7 @@ impl Device for KernelFile {
                 state.source = Source::Signal;
                 self.look_for_nature();
             } else {
-                state.source = Source::Poll;
+                self.polls(&mut state);
                 if self.watch().signals.is_off() {
                     let nature = Nature::of(self.fd());
                     if nature.may_be_asked() {
@@ -43,7 +43,7 @@ impl Device for KernelFile {
             }
         } else if state.source == Source::Signal && state.armed_as == NOT_ARMED && !self.arm(&mut state, file)
         {
-            state.source = Source::Poll;
+            self.polls(&mut state);
         }
         let (by_poll, gaps) = (state.source == Source::Poll, self.gaps(&state));
         self.note_io(&state, events);
@@ -115,7 +115,7 @@ impl Device for KernelFile {
 
     fn can_be_hot(&self, events: u32) -> bool {
         // An edge on a file that another process reads as well leaves no hint.
-        let alone = || self.state.lock().source != Source::Poll || self.watch().signals.is_off();
+        let alone = || self.marks.load(Ordering::SeqCst) & POLLED == 0 || self.watch().signals.is_off();
         self.known_nature().is_some_and(|nature| {
             nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
         })

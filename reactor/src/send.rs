@@ -1,0 +1,342 @@
+//! Delivery of events, and asking files for their readiness.
+//!
+//! Delivery asks again: an item whose file is no longer ready is dropped and not reported. All files
+//! of a batch that have a descriptor are asked in one ppoll.
+//!
+//! Linux: `fs/eventpoll.c:ep_send_events`, `ep_item_poll`, `__ep_eventpoll_poll`.
+
+use libc::pollfd;
+
+use crate::epitem::NO_KEY;
+use crate::eventpoll::{Eventpoll, Ready, Tree};
+use crate::file::{Device, File, Kind, Settled};
+use crate::heat::Found;
+use crate::hot::{Hot, NO_PLACE};
+use crate::poll::Watcher;
+use crate::sync::{Arc, CountedGuard};
+use crate::sys::{self, Errno};
+use crate::trace;
+use crate::uapi::*;
+
+/// Where delivered events go.
+pub trait EventSink {
+    /// Stores an event. False: the memory is not writable, and the event is kept.
+    fn put(&mut self, index: usize, event: EpollEvent) -> bool;
+}
+
+/// Room for a batch of items, kept from wait to wait. Protected by `ep.mtx`.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    batch: Vec<Asked>,
+    pub(crate) pollfds: Vec<pollfd>,
+    /// Those of the batch have been asked.
+    asked: bool,
+    settled: Vec<(Arc<File>, u32, Settled)>,
+    /// Hot items that are ready.
+    pub(crate) found: Vec<Found>,
+    /// Hot items that were asked for the last time.
+    pub(crate) leaving: Vec<u32>,
+    /// Hot items that were reported and of which nobody knows how much has come.
+    pub(crate) unsure: Vec<u32>,
+    /// Cold items that were delivered, with what was ready.
+    delivered: Vec<(u32, u32)>,
+}
+
+impl Scratch {
+    /// Looks for news, and asks the files of the batch in the same call if all of them have a descriptor.
+    fn look(&mut self, watcher: &dyn Watcher) -> bool {
+        if self.batch.len() == self.pollfds.len() {
+            watcher.look(&mut self.pollfds);
+            self.asked = true;
+        } else {
+            watcher.look(&mut Vec::new());
+        }
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Asked {
+    id: u32,
+    /// Its place in `pollfds`, if it was asked there.
+    pollfd: Option<u32>,
+    revents: u32,
+}
+
+// SAFETY: `pollfd` is plain numbers.
+unsafe impl Send for Scratch {}
+
+impl Eventpoll {
+    /// Tells the items of all that has happened until now, and delivers.
+    pub(crate) fn look_and_send(
+        &self,
+        tree: &mut Tree,
+        watcher: &dyn Watcher,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+    ) -> Result<usize, Errno> {
+        if tree.hot.is_empty() && self.events_available() {
+            // What is queued is asked in the call that looks for news.
+            let mut sent = 0;
+            if let Some(fault) = self.send_events(tree, sink, maxevents, &mut sent, Some(watcher)) {
+                return self.sent(tree, sent, fault);
+            }
+        } else {
+            tree.hot.asks();
+            watcher.look(&mut tree.hot.fds);
+        }
+        self.send(tree, sink, maxevents)
+    }
+
+    /// Delivers what is hot and ready and what is queued.
+    pub(crate) fn send(
+        &self,
+        tree: &mut Tree,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+    ) -> Result<usize, Errno> {
+        let mut sent = 0;
+        let mut fault = false;
+        if !tree.hot.is_empty() {
+            if self.all_fit(tree, maxevents) {
+                fault = self.send_hot(tree, sink, maxevents, &mut sent);
+            } else {
+                // All take their turns in one line.
+                self.queue_hot(tree);
+                self.finish_leaving_all(tree);
+            }
+        }
+        if !fault && sent < maxevents && self.events_available() {
+            fault = self.send_events(tree, sink, maxevents, &mut sent, None) == Some(true);
+        }
+        self.sent(tree, sent, fault)
+    }
+
+    /// What a wait gives that has delivered `sent` events.
+    fn sent(&self, tree: &mut Tree, sent: usize, fault: bool) -> Result<usize, Errno> {
+        self.cool_unsure(tree);
+        if sent != 0 {
+            self.count(tree, 1 + sent as u32);
+        } else if fault {
+            return Err(Errno::EFAULT);
+        }
+        Ok(sent)
+    }
+
+    /// Whether what is hot and ready and what is queued fit into one delivery, or all of it is hot.
+    fn all_fit(&self, tree: &Tree, maxevents: usize) -> bool {
+        let queued = self.lock.lock().list.count_ready(maxevents);
+        if queued == 0 {
+            return true;
+        }
+        let ready = tree.hot.fds.iter().filter(|pollfd| pollfd.revents != 0).count();
+        queued + ready <= maxevents
+    }
+
+    /// Delivers what is queued. True: a store failed. With `news` it looks for them as it asks; if there were
+    /// some nothing is delivered, and None returned. Linux: `fs/eventpoll.c:ep_send_events`.
+    fn send_events(
+        &self,
+        tree: &mut Tree,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        sent: &mut usize,
+        mut news: Option<&dyn Watcher>,
+    ) -> Option<bool> {
+        let Tree { scratch, hot, .. } = &mut *tree;
+        let mut fault = false;
+        let mut ready = self.lock.lock();
+        ready.list.start_scan();
+        while *sent < maxevents && !fault {
+            gather(&ready, scratch, maxevents - *sent);
+            if scratch.batch.is_empty() {
+                break;
+            }
+            drop(ready);
+            let looked = news.take().is_some_and(|watcher| scratch.look(watcher));
+            if looked {
+                ready = self.lock.lock();
+                if ready.list.is_overtaken() {
+                    ready.list.done_scan();
+                    return None;
+                }
+                drop(ready);
+            }
+            self.ask(scratch);
+            ready = self.lock.lock();
+            fault = self.deliver(&mut ready, scratch, hot, sink, sent);
+        }
+        self.done_scan(ready);
+        for (file, key, settled) in tree.scratch.settled.drain(..) {
+            if let Some(device) = file.device() {
+                device.settle(key, settled);
+            }
+        }
+        if tree.hot.is_busy() {
+            for (id, revents) in std::mem::take(&mut tree.scratch.delivered) {
+                self.warm_up(tree, id, revents);
+            }
+        }
+        tree.scratch.delivered.clear();
+        Some(fault)
+    }
+
+    /// Asks the files of the batch that have not been asked.
+    fn ask(&self, scratch: &mut Scratch) {
+        if !scratch.asked && sys::poll_now(&mut scratch.pollfds).is_err() {
+            // Never seen with a time-out of 0 but for want of memory: take all for not ready now.
+            for pollfd in &mut scratch.pollfds {
+                pollfd.revents = 0;
+            }
+        }
+        for asked in &mut scratch.batch {
+            asked.revents = match asked.pollfd {
+                Some(at) => scratch.pollfds[at as usize].revents as u16 as u32,
+                None => {
+                    let ready = self.lock.lock();
+                    let Some(item) = ready.list.get(asked.id) else { continue };
+                    let (file, events) = (item.file.clone(), item.events);
+                    drop(ready);
+                    self.item_poll(&file, events, 1)
+                }
+            };
+        }
+    }
+
+    /// Hands the ready ones of the batch over. True: a store failed.
+    fn deliver(
+        &self,
+        ready: &mut Ready,
+        scratch: &mut Scratch,
+        hot: &mut Hot,
+        sink: &mut dyn EventSink,
+        sent: &mut usize,
+    ) -> bool {
+        for asked in &scratch.batch {
+            ready.list.unlink(asked.id);
+            let Some(item) = ready.list.get_mut(asked.id) else { continue };
+            let revents = asked.revents & item.events;
+            if asked.revents & ENDS != 0 {
+                item.file.note_ends(asked.revents);
+            }
+            let event = EpollEvent { events: revents, data: item.data };
+            let settled = Settled { events: item.events, revents: asked.revents, queued: false };
+            if revents == 0 {
+                note_settled(&mut scratch.settled, ready, asked.id, settled);
+                continue;
+            }
+            if !sink.put(*sent, event) {
+                ready.list.tx_push_front(asked.id);
+                return true;
+            }
+            *sent += 1;
+            if trace::enabled() {
+                let since = ready.since.get(&asked.id).copied().unwrap_or(0);
+                trace::deliver(self.fd(), item.fd, event, since);
+            }
+            let (oneshot, edge) = (item.events & EPOLLONESHOT != 0, item.is_edge());
+            if oneshot {
+                item.events &= EP_PRIVATE_BITS;
+            }
+            let (events, place) = (item.events, item.place);
+            if place != NO_PLACE {
+                hot.reported(place, events, asked.revents, None);
+                if events & EPOLLET != 0 {
+                    scratch.unsure.push(asked.id);
+                }
+            } else if !oneshot {
+                scratch.delivered.push((asked.id, asked.revents));
+            }
+            let queued = !oneshot && !edge && place == NO_PLACE;
+            if queued {
+                ready.list.add_tail(asked.id);
+                if trace::enabled() {
+                    ready.since.insert(asked.id, sys::now());
+                }
+            }
+            let settled = Settled { events, revents: asked.revents, queued };
+            note_settled(&mut scratch.settled, ready, asked.id, settled);
+        }
+        false
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_done_scan`.
+    fn done_scan(&self, mut ready: CountedGuard<'_, Ready>) {
+        ready.list.done_scan();
+        let waiter = if ready.list.any_ready() { ready.wq.pop() } else { None };
+        drop(ready);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
+    /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
+    pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
+        match file.kind() {
+            Kind::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Kind::Epoll(inner) => inner.poll(depth),
+        }
+    }
+
+    /// Whether the instance itself is readable. Items that are no longer ready leave the ready list.
+    /// Linux: `fs/eventpoll.c:__ep_eventpoll_poll`.
+    pub fn poll(&self, depth: i32) -> u32 {
+        if depth > EP_MAX_NESTS + 1 {
+            return 0;
+        }
+        let mut tree = self.mtx.lock();
+        let settled = &mut tree.scratch.settled;
+        self.lock.lock().list.start_scan();
+        let mut revents = 0;
+        loop {
+            let ready = self.lock.lock();
+            let Some(id) = ready.list.tx_first() else { break };
+            let Some(item) = ready.list.get(id) else { break };
+            let (file, events) = (item.file.clone(), item.events);
+            drop(ready);
+            let found = self.item_poll(&file, events, depth + 1);
+            if found & events != 0 {
+                revents = EPOLLIN | EPOLLRDNORM;
+                break;
+            }
+            let mut ready = self.lock.lock();
+            ready.list.unlink(id);
+            let now = Settled { events, revents: found, queued: false };
+            note_settled(settled, &ready, id, now);
+        }
+        self.done_scan(self.lock.lock());
+        for (file, key, now) in tree.scratch.settled.drain(..) {
+            if let Some(device) = file.device() {
+                device.settle(key, now);
+            }
+        }
+        revents
+    }
+}
+
+/// Notes the first items of the scan, and the descriptors of those that have one.
+fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
+    scratch.batch.clear();
+    scratch.pollfds.clear();
+    let mut at = ready.list.tx_first();
+    while let Some(id) = at.filter(|_| scratch.batch.len() < most) {
+        let Some(item) = ready.list.get(id) else { break };
+        let fd = item.file.device().and_then(|device| device.pollfd());
+        let pollfd = fd.map(|fd| {
+            let events = ((item.events | EPOLLRDHUP) & POLL_BITS) as i16;
+            scratch.pollfds.push(pollfd { fd, events, revents: 0 });
+            scratch.pollfds.len() as u32 - 1
+        });
+        scratch.batch.push(Asked { id, pollfd, revents: 0 });
+        at = ready.list.tx_next(id);
+    }
+    scratch.asked = scratch.pollfds.is_empty();
+}
+
+/// Notes what a device with a watcher entry is to be told once `ep.lock` is dropped.
+fn note_settled(settled: &mut Vec<(Arc<File>, u32, Settled)>, ready: &Ready, id: u32, now: Settled) {
+    if let Some(item) = ready.list.get(id).filter(|item| item.key != NO_KEY) {
+        settled.push((item.file.clone(), item.key, now));
+    }
+}
