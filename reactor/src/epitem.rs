@@ -33,7 +33,7 @@ pub struct Epitem {
     pub next: u32,
     /// Its place among the hot items, or `NO_PLACE`: then it is attached to its device.
     pub(crate) place: u32,
-    /// The wait in which it was last delivered while cold; 0: none; `SPOILED`: it is to stay cold.
+    /// The wait in which it was last delivered while cold; 0: none; one to come: until then it is to stay cold.
     pub(crate) warm_at: u32,
 }
 

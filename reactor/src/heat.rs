@@ -5,7 +5,7 @@ use libc::pollfd;
 use crate::epitem::{Epitem, NO_KEY};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
-use crate::hot::{Hints, Slot, EDGE_BITS, NO_PLACE, QUIET_ROUNDS, SPOILED};
+use crate::hot::{Hints, Slot, EDGE_BITS, NO_PLACE, QUIET_ROUNDS};
 use crate::send::EventSink;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
@@ -16,6 +16,17 @@ use crate::uapi::*;
 const MOST_AT_ONCE: usize = 64;
 /// How often it is looked whether there is still room to write, in waits.
 const ROOM_ROUNDS: u32 = 64;
+
+/// How long an item stays cold that was not drained when it should have been, in waits: practically for ever ...
+const SPOILED_ROUNDS: u32 = 1 << 30;
+/// ... or not for long, if it had been drained so often before.
+const ONCE_ROUNDS: u32 = 32;
+const TRUSTED: u8 = 8;
+
+/// Whether the item is to stay cold.
+fn is_spoiled(item: &Epitem, round: u32) -> bool {
+    (round.wrapping_sub(item.warm_at) as i32) < 0
+}
 
 /// A hot item that is ready.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +83,7 @@ impl Eventpoll {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place == NO_PLACE) else { return false };
             // Under a number that was closed, reads of another file would leave their hints.
-            if item.warm_at == SPOILED || item.is_edge() && item.fd != item.file.fd() {
+            if is_spoiled(item, tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
             (item.file.clone(), item.events, item.key)
@@ -243,13 +254,15 @@ impl Eventpoll {
             return self.cool(tree, id);
         }
         let hints = self.hints(id);
+        let proofs = slot.proofs();
         if slot.learn(hints).is_some() {
             return tree.hot.change(place, |now| *now = slot);
         }
         if slot.seen & ENDS == 0 {
             let mut ready = self.lock.lock();
             if let Some(item) = ready.list.get_mut(id) {
-                item.warm_at = SPOILED;
+                let rounds = if proofs < TRUSTED { SPOILED_ROUNDS } else { ONCE_ROUNDS };
+                item.warm_at = tree.hot.round.wrapping_add(rounds);
             }
         }
         self.cool_undrained(tree, id, hints);
@@ -423,7 +436,7 @@ impl Eventpoll {
                 item.file.note_ends(found.revents);
             }
             if item.is_edge() && found.revents & EPOLLPRI != 0 {
-                item.warm_at = SPOILED;
+                item.warm_at = hot.round.wrapping_add(SPOILED_ROUNDS);
                 scratch.unsure.push(slot.id);
             }
             let revents = found.revents & item.events;
@@ -448,7 +461,7 @@ impl Eventpoll {
             let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
                 // If it is not drained, nobody could tell what came on top.
-                item.warm_at = SPOILED;
+                item.warm_at = hot.round.wrapping_add(SPOILED_ROUNDS);
                 scratch.unsure.push(slot.id);
             }
             hot.reported(found.place, item.events, found.revents, intake);
@@ -464,7 +477,7 @@ impl Eventpoll {
         let edge = {
             let mut ready = self.lock.lock();
             let Some(item) = ready.list.get_mut(id).filter(|item| item.place == NO_PLACE) else { return };
-            if item.warm_at == SPOILED {
+            if is_spoiled(item, round) {
                 return;
             }
             let before = std::mem::replace(&mut item.warm_at, round);

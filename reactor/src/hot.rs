@@ -31,9 +31,6 @@ use crate::uapi::*;
 /// "Has no place in the list."
 pub(crate) const NO_PLACE: u32 = u32::MAX;
 
-/// Instead of the wait in which an item was delivered: it was not drained when it should have been.
-pub(crate) const SPOILED: u32 = u32::MAX;
-
 /// The item of this place is gone, or cold.
 const GONE: u32 = u32::MAX;
 
@@ -151,6 +148,11 @@ impl Slot {
         }
         self.proofs = 0;
         None
+    }
+
+    /// How often it was drained after it had been reported, without fail.
+    pub(crate) fn proofs(&self) -> u8 {
+        self.proofs
     }
 
     /// Whether how much has come is to be looked at when it is reported.

@@ -213,7 +213,8 @@ impl Eventpoll {
 
     /// Looks again and again. Whether something was found, or somebody wants the thread to look up.
     fn look_until(&self, until: u64, watcher: &dyn Watcher, waiter: &Waiter) -> bool {
-        while sys::now() < until {
+        let mut last = sys::now();
+        while last < until {
             let mut tree = self.mtx.lock();
             if tree.hot.taken || waiter.is_woken() {
                 return false;
@@ -224,6 +225,9 @@ impl Eventpoll {
             if found || self.events_available() {
                 return true;
             }
+            let now = sys::now();
+            tree.spin.looked_after(now.saturating_sub(last));
+            last = now;
         }
         false
     }

@@ -23,28 +23,23 @@ impl Eventpoll {
         has_new_end: &mut dyn FnMut() -> bool,
     ) -> bool {
         let mut key = key;
-        let (unsure, exclusive) = {
-            let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else {
-                return false;
-            };
-            if item.is_disarmed() || key != 0 && key & item.events == 0 {
-                return !item.is_exclusive();
-            }
+        let mut ready = self.lock.lock();
+        let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
+        let (mut events, exclusive) = (item.events, item.is_exclusive());
+        if item.is_disarmed() || key != 0 && key & events == 0 {
+            return !exclusive;
+        }
+        if key & !ENDS != 0 && key & events & !ENDS == 0 {
             // The key was widened by what "readable" may mean, and only that concerns the item.
-            (key & !ENDS != 0 && key & item.events & !ENDS == 0, item.is_exclusive())
-        };
-        if unsure {
+            drop(ready);
             if !has_new_end() {
                 return !exclusive;
             }
             key = 0;
+            ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
+            events = item.events;
         }
-        let mut ready = self.lock.lock();
-        let Some(item) = ready.list.get_mut(id).filter(|item| item.serial == serial) else {
-            return false;
-        };
-        let events = item.events;
         match ready.list.queue(id) {
             Queued::Already => {}
             Queued::Ready => self.note_ready(&mut ready, id),

@@ -313,8 +313,9 @@ pub(crate) fn pselect(
 /// grows when something arrives.
 pub fn readable_amount(fd: i32) -> u64 {
     let domain = getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
-    let kind = getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE);
-    if matches!(domain, Ok(libc::AF_INET | libc::AF_INET6)) && kind != Ok(libc::SOCK_STREAM) {
+    if matches!(domain, Ok(libc::AF_INET | libc::AF_INET6))
+        && getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) != Ok(libc::SOCK_STREAM)
+    {
         // Linux: SO_MEMINFO, of which the first word is SK_MEMINFO_RMEM_ALLOC.
         return getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap_or(0) as u64;
     }
@@ -323,6 +324,11 @@ pub fn readable_amount(fd: i32) -> u64 {
         Ok(_) => bytes as u64,
         Err(_) => 0,
     }
+}
+
+/// Whether it is a socket that connections come to.
+pub fn is_listening(fd: i32) -> bool {
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
 }
 
 /// How many bytes a TCP connection has received in its life; None for a listening socket. Linux 4.1: `tcp_info.tcpi_bytes_received`.

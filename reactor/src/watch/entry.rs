@@ -57,6 +57,8 @@ pub(super) struct Entry {
     pub(super) item: ItemRef,
     pub(super) mode: Mode,
     pub(super) gaps: Gaps,
+    /// A listening socket: there will be no room to write as long as it is one, and its end is signalled.
+    pub(super) listens: bool,
     /// The bits to ask for.
     pub(super) mask: u32,
     /// The bits that an edge-triggered item was told of and that have not fallen since.
@@ -78,12 +80,17 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// How much there is to read.
+    fn readable(&self) -> u64 {
+        self.file.device_as::<KernelFile>().map_or(0, KernelFile::readable_amount)
+    }
+
     pub(super) fn wants(&self) -> u32 {
         self.mask & !self.seen
     }
 
     /// The bits to ask for, given what was found.
-    fn mask_of(&self, settled: Settled) -> u32 {
+    fn mask_of(&mut self, settled: Settled) -> u32 {
         if settled.events & !EP_PRIVATE_BITS == 0 {
             return 0;
         }
@@ -96,7 +103,10 @@ impl Entry {
         }
         let (write, hangup) = (WRITE_BITS, EPOLLHUP | EPOLLERR);
         let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
-        let write = if self.gaps.write && !has(write) { bits & write } else { 0 };
+        self.listens =
+            bits & write != 0 && !has(write) && (self.listens || sys::is_listening(self.file.fd()));
+        let write = if self.listens { 0 } else { write };
+        let write = if self.gaps.write && write != 0 && !has(write) { bits & write } else { 0 };
         let untold = self.gaps.hangup || self.gaps.half && has(EPOLLRDHUP);
         let hangup = if untold && !has(hangup) { hangup } else { 0 };
         write | hangup
@@ -113,6 +123,7 @@ impl Entry {
             item: item.clone(),
             mode,
             gaps: gaps.unwrap_or_default(),
+            listens: false,
             mask: 0,
             seen: 0,
             armed: false,
@@ -140,7 +151,7 @@ impl Entry {
             _ => 0,
         };
         if self.seen & READ_SIDE != 0 {
-            self.amount = sys::readable_amount(self.file.fd());
+            self.amount = self.readable();
         }
     }
 
@@ -196,7 +207,7 @@ impl Entry {
         let mut fresh = found & !self.seen;
         self.seen &= found;
         if self.seen & READ_SIDE != 0 {
-            let amount = sys::readable_amount(self.file.fd());
+            let amount = self.readable();
             // Less than expected: somebody read unseen, and something may have come since.
             if std::mem::replace(&mut self.amount, amount) != amount {
                 fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);

@@ -122,6 +122,11 @@ impl KernelFile {
         self.marks.fetch_or(POLLED, Ordering::SeqCst);
     }
 
+    /// Whether its source is `Poll`.
+    fn is_polled(&self) -> bool {
+        self.marks.load(Ordering::SeqCst) & POLLED != 0
+    }
+
     /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
     pub fn is_armed(&self) -> bool {
         self.state.lock().armed_as != NOT_ARMED
@@ -225,9 +230,8 @@ impl KernelFile {
         }
     }
 
-    fn note_io(&self, state: &State, events: u32) {
-        let gaps = self.gaps(state);
-        let edges = events & EPOLLET != 0 && state.source == Source::Poll;
+    fn note_io(&self, gaps: Gaps, events: u32) {
+        let edges = events & EPOLLET != 0 && self.is_polled();
         let room = events & EPOLLET != 0 && events & WRITE_BITS != 0;
         if edges || room && gaps.full {
             self.want(&self.wants_io);
@@ -307,9 +311,17 @@ impl KernelFile {
         }
     }
 
+    /// How much there is to read, as far as the file can tell; it grows when something arrives.
+    pub(super) fn readable_amount(&self) -> u64 {
+        match self.nature() {
+            Nature::Counter => 0,
+            _ => sys::readable_amount(self.fd()),
+        }
+    }
+
     /// What is ready, and how much there is to read.
     fn look_whole(&self) -> (u32, u64) {
-        (self.poll(POLL_BITS), sys::readable_amount(self.fd()))
+        (self.poll(POLL_BITS), self.readable_amount())
     }
 
     /// Another process got the file, or the program uses its signals itself: no signals from now on.

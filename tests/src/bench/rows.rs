@@ -192,7 +192,7 @@ pub const ROWS: &[Row] = &[
     echo("single", "echo LT, 1 connection", &[figure("", "/s", Judge::RateShown)], LT, Pattern::One(1)),
     Row {
         name: "single-spin",
-        what: "echo LT, 1 connection, `GLASSPOLL_SPIN=auto`",
+        what: "echo LT, 1 connection, `GLASSPOLL_SPIN=auto`, server on any CPU",
         programs: &[],
         figures: &[rate(1.2)],
         work: Work::Echo { edge: LT, loops: 1, pattern: Pattern::One(1), spin: true },

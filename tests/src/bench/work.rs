@@ -47,7 +47,9 @@ impl Bench<'_> {
     pub fn measure(&self, row: &Row) -> Sample {
         match row.work {
             Work::Echo { edge, loops, pattern, spin } => {
-                let mut command = self.command(program_of_ours("echo_server"));
+                let server = program_of_ours("echo_server");
+                // On one CPU nobody spins.
+                let mut command = if spin { self.free_command(server) } else { self.command(server) };
                 let port = free_port();
                 command.arg(port.to_string()).arg(if edge { "et" } else { "lt" }).arg(loops.to_string());
                 if matches!(pattern, Pattern::Upload) {

@@ -1,6 +1,6 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source, HINTS, NOT_ARMED, POLLED, SIGNALFD};
+use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::hot::Hints;
@@ -8,6 +8,7 @@ use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
+use crate::watch::entry::Gaps;
 use crate::watch::nature::Nature;
 use crate::watch::WATCH;
 
@@ -46,7 +47,7 @@ impl Device for KernelFile {
             self.polls(&mut state);
         }
         let (by_poll, gaps) = (state.source == Source::Poll, self.gaps(&state));
-        self.note_io(&state, events);
+        self.note_io(gaps, events);
         if !by_poll && !gaps.concern(events) {
             return NO_KEY;
         }
@@ -68,7 +69,7 @@ impl Device for KernelFile {
         if !gaps.concern(events) {
             return NO_KEY;
         }
-        self.note_io(&state, events);
+        self.note_io(gaps, events);
         self.watch_by_poller(file, item, events, Some(gaps))
     }
 
@@ -77,7 +78,9 @@ impl Device for KernelFile {
             return;
         }
         if settled.events & EPOLLET != 0 {
-            self.note_io(&self.state.lock(), settled.events);
+            // Nothing is settled with a file of which it is not known yet how it tells.
+            let gaps = if self.is_polled() { Gaps::default() } else { self.nature().gaps() };
+            self.note_io(gaps, settled.events);
         }
         // A read or write of the program and its telling are one to us as well.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
@@ -115,7 +118,7 @@ impl Device for KernelFile {
 
     fn can_be_hot(&self, events: u32) -> bool {
         // An edge on a file that another process reads as well leaves no hint.
-        let alone = || self.marks.load(Ordering::SeqCst) & POLLED == 0 || self.watch().signals.is_off();
+        let alone = || !self.is_polled() || self.watch().signals.is_off();
         self.known_nature().is_some_and(|nature| {
             nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
         })
