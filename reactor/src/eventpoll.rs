@@ -337,8 +337,11 @@ impl Eventpoll {
         let before = std::mem::replace(&mut item.events, events);
         item.data = event.data;
         let place = item.place;
-        let may_stay =
-            place != NO_PLACE && item.file.device().is_some_and(|device| device.can_be_hot(events));
+        let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
+        if let (Some(device), true) = (device, events & EPOLLET != 0) {
+            device.wants_hints();
+        }
+        let may_stay = device.is_some();
         drop(ready);
         if place == NO_PLACE {
             let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
