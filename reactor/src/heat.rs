@@ -148,8 +148,8 @@ impl Eventpoll {
         let found = device.poll((events | EPOLLRDHUP) & POLL_BITS);
         file.note_ends(found);
         let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
-        // It has come to an end, or is there again: connected, say.
-        let has_changed = found & ENDS & !seen != 0 || seen & !found & (EPOLLHUP | EPOLLERR) != 0;
+        // It has come to an end, or is there again: connected, say. An error that was taken is no change.
+        let has_changed = found & ENDS & !seen != 0 || seen & !found & EPOLLHUP != 0;
         let fresh = found & events & if has_changed { POLL_BITS } else { !seen };
         let mut waiter = None;
         let queued = {
@@ -368,6 +368,7 @@ impl Eventpoll {
         let mut place = if hot.next < len { hot.next } else { 0 };
         hot.next = 0;
         let mut edges = false;
+        let mut events = 0;
         for _ in 0..len {
             let pollfd = hot.fds[place];
             let slot = hot.slot(place as u32).copied();
@@ -386,11 +387,14 @@ impl Eventpoll {
                 hot.change(here as u32, |slot| slot.events &= EP_PRIVATE_BITS);
                 continue;
             }
-            if found.len() == most {
+            let revents = pollfd.revents as u16 as u32;
+            // Not so an edge-triggered item that is only to be looked at.
+            let is_event = revents & slot.events & POLL_BITS != 0;
+            if is_event && events == most {
                 hot.next = here;
                 break;
             }
-            let revents = pollfd.revents as u16 as u32;
+            events += usize::from(is_event);
             edges |= slot.events & EPOLLET != 0;
             let again = (slot.seen != 0).then(|| {
                 let events = ((slot.events | EDGE_BITS) & POLL_BITS) as i16;
@@ -485,6 +489,10 @@ impl Eventpoll {
                 device.wants_hints();
             }
             if before == 0 || round.wrapping_sub(before) > QUIET_ROUNDS {
+                return;
+            }
+            if item.is_edge() && revents & EPOLLPRI != 0 {
+                // It would go cold at once.
                 return;
             }
             item.is_edge()

@@ -11,7 +11,7 @@ use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, Kind, Settled};
 use crate::heat::Found;
-use crate::hot::{Hot, NO_PLACE};
+use crate::hot::{Hot, EDGE_BITS, NO_PLACE};
 use crate::poll::Watcher;
 use crate::sync::{Arc, CountedGuard};
 use crate::sys::{self, Errno};
@@ -324,7 +324,8 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
         let Some(item) = ready.list.get(id) else { break };
         let fd = item.file.device().and_then(|device| device.pollfd());
         let pollfd = fd.map(|fd| {
-            let events = ((item.events | EPOLLRDHUP) & POLL_BITS) as i16;
+            let besides = if item.is_edge() { EDGE_BITS } else { EPOLLRDHUP };
+            let events = ((item.events | besides) & POLL_BITS) as i16;
             scratch.pollfds.push(pollfd { fd, events, revents: 0 });
             scratch.pollfds.len() as u32 - 1
         });

@@ -37,15 +37,16 @@ pub fn calls(log: &Path) -> Vec<String> {
     text.lines().filter(|line| !line.contains("<... ") && !line.contains("+++ ")).map(str::to_owned).collect()
 }
 
-/// `arguments` run under strace, which counts all calls of the program and its children, and writes
-/// them to `log` when they have ended. The process that is started is the program; strace is in a group of
+/// `arguments` run under strace, with `settings` where they are preloaded. It counts all calls of the program
+/// and its children, and writes them to `log` when they have ended. The process that is started is the program; strace is in a group of
 /// its own, so that it outlives whoever ends the program.
-pub fn counting(mode: Mode, log: &Path, arguments: &[String]) -> Command {
+pub fn counting(mode: Mode, settings: &[&str], log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
     command.args(["-DD", "-f", "-c", "-o"]).arg(log);
     if mode == Mode::Preloaded {
         let variable = format!("LD_PRELOAD={}", library().display());
         command.args(["-E", &variable]);
+        command.args(settings.iter().flat_map(|setting| ["-E", setting]));
     }
     command.args(arguments);
     command

@@ -186,7 +186,7 @@ impl Watch {
             let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
         self.poller.change();
-        self.quiesce();
+        self.quiesce_all();
     }
 
     /// The signal queue ran over. Safe in a signal handler.
