@@ -7,7 +7,7 @@
 //! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`.
 
 use crate::file::File;
-use crate::hot::NO_PLACE;
+use crate::item_heat::ItemHeat;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
@@ -31,16 +31,19 @@ pub struct Epitem {
     pub key: u32,
     /// The next item of the set with the same number, or `rbr::NIL`. Protected by `ep.mtx`.
     pub next: u32,
-    /// Its place among the hot items, or `NO_PLACE`: then it is attached to its device.
-    pub(crate) place: u32,
-    /// The wait in which it was last delivered while cold; 0: none; one to come: until then it is to stay cold.
-    pub(crate) warm_at: u32,
+    /// While it has no place in the hot list it is attached to its device.
+    pub(crate) heat: ItemHeat,
 }
 
 impl Epitem {
     /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
-        Self { file, fd, serial, events, data, key: NO_KEY, next, place: NO_PLACE, warm_at: 0 }
+        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW }
+    }
+
+    /// Its place among the hot items, or `NO_PLACE`.
+    pub(crate) fn place(&self) -> u32 {
+        self.heat.place()
     }
 
     /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.

@@ -12,6 +12,7 @@ use crate::epitem::{Epitem, NO_KEY};
 use crate::file::{Device, File, ItemRef, Kind, Settled};
 use crate::heat::take_place;
 use crate::hot::{Hot, NO_PLACE};
+use crate::item_heat::ItemHeat;
 use crate::loop_check;
 use crate::rbr::{Rbr, NIL};
 use crate::ready_list::ReadyList;
@@ -272,7 +273,7 @@ impl Eventpoll {
         let (file, events, key) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
-            if item.place != NO_PLACE {
+            if item.place() != NO_PLACE {
                 // The next wait asks it.
                 return;
             }
@@ -336,7 +337,7 @@ impl Eventpoll {
         }
         let before = std::mem::replace(&mut item.events, events);
         item.data = event.data;
-        let place = item.place;
+        let place = item.place();
         let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
         if let (Some(device), true) = (device, events & EPOLLET != 0) {
             device.wants_hints();
@@ -428,7 +429,7 @@ impl Eventpoll {
     pub fn forget_threads(&self) {
         self.mtx.lock().hot.forked();
         let mut ready = self.lock.lock();
-        ready.list.for_each(|item| item.place = NO_PLACE);
+        ready.list.for_each(|item| item.heat = ItemHeat::NEW);
         ready.wq.clear();
         drop(ready);
         self.poll_wait.clear_pollers();

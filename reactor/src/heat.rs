@@ -6,6 +6,7 @@ use crate::epitem::{Epitem, NO_KEY};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
 use crate::hot::{Hints, Slot, EDGE_BITS, NO_PLACE, QUIET_ROUNDS};
+use crate::item_heat::{ItemHeat, FOR_EVER};
 use crate::send::EventSink;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
@@ -17,16 +18,9 @@ const MOST_AT_ONCE: usize = 64;
 /// How often it is looked whether there is still room to write, in waits.
 const ROOM_ROUNDS: u32 = 64;
 
-/// How long an item stays cold that was not drained when it should have been, in waits: practically for ever ...
-const SPOILED_ROUNDS: u32 = 1 << 30;
-/// ... or not for long, if it had been drained so often before.
+/// How long an item stays cold that was not drained when it should have been, but so often before.
 const ONCE_ROUNDS: u32 = 32;
 const TRUSTED: u8 = 8;
-
-/// Whether the item is to stay cold.
-fn is_spoiled(item: &Epitem, round: u32) -> bool {
-    (round.wrapping_sub(item.warm_at) as i32) < 0
-}
 
 /// A hot item that is ready.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +34,11 @@ pub(crate) struct Found {
 /// Takes its place from an item, if it is hot. Returns what the place knew.
 pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {
     let item = ready.list.get_mut(id)?;
-    let place = std::mem::replace(&mut item.place, NO_PLACE);
+    let place = item.place();
     let slot = *tree.hot.slot(place)?;
+    item.heat = if slot.rest == 0 { ItemHeat::NEW } else { ItemHeat::resting(tree.hot.round, slot.rest) };
     if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
-        moved.place = place;
+        moved.heat = ItemHeat::hot(place);
     }
     Some(slot)
 }
@@ -64,7 +59,7 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         let Some(item) = ready.list.get_mut(id) else { return };
         let place = tree.hot.add(id, item.file.fd(), item.events);
-        (item.place, item.key) = (place, NO_KEY);
+        (item.heat, item.key) = (ItemHeat::hot(place), NO_KEY);
         if let (Some(device), true) = (item.file.device(), item.is_edge()) {
             device.wants_hints();
         }
@@ -81,9 +76,9 @@ impl Eventpoll {
     pub(crate) fn heat(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
         let (file, events, key) = {
             let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.place == NO_PLACE) else { return false };
+            let Some(item) = ready.list.get(id).filter(|item| item.place() == NO_PLACE) else { return false };
             // Under a number that was closed, reads of another file would leave their hints.
-            if is_spoiled(item, tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
+            if item.heat.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
             (item.file.clone(), item.events, item.key)
@@ -194,7 +189,7 @@ impl Eventpoll {
     /// An item of the set goes cold, if it is hot.
     pub(crate) fn cool_item(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
-        let is_hot = |item: &Epitem| item.serial == serial && item.place != NO_PLACE;
+        let is_hot = |item: &Epitem| item.serial == serial && item.place() != NO_PLACE;
         if self.lock.lock().list.get(id).is_some_and(is_hot) {
             self.cool(&mut tree, id);
         }
@@ -233,7 +228,7 @@ impl Eventpoll {
         let place = {
             let ready = self.lock.lock();
             let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
-            item.map_or(NO_PLACE, |item| item.place)
+            item.map_or(NO_PLACE, |item| item.place())
         };
         if place == NO_PLACE {
             return;
@@ -248,7 +243,7 @@ impl Eventpoll {
     /// Whether an item that was reported edge-triggered was used up. If that is not known it goes cold:
     /// what comes on top of what is left only a signal tells.
     fn learn(&self, tree: &mut Tree, id: u32) {
-        let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place);
+        let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
         let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
         if slot.has_ended() {
             return self.cool(tree, id);
@@ -259,17 +254,14 @@ impl Eventpoll {
             return tree.hot.change(place, |now| *now = slot);
         }
         if slot.seen & ENDS == 0 {
-            let mut ready = self.lock.lock();
-            if let Some(item) = ready.list.get_mut(id) {
-                let rounds = if proofs < TRUSTED { SPOILED_ROUNDS } else { ONCE_ROUNDS };
-                item.warm_at = tree.hot.round.wrapping_add(rounds);
-            }
+            let rest = if proofs < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
+            tree.hot.change(place, |slot| slot.rest = rest);
         }
         self.cool_undrained(tree, id, hints);
     }
 
     fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
-        let Some(place) = self.lock.lock().list.get(id).map(|item| item.place) else { return };
+        let Some(place) = self.lock.lock().list.get(id).map(|item| item.place()) else { return };
         self.attach(id);
         tree.hot.change(place, |slot| slot.leaving = true);
     }
@@ -278,8 +270,8 @@ impl Eventpoll {
     fn finish_leaving(&self, tree: &mut Tree, id: u32) {
         let place = {
             let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.place != NO_PLACE) else { return };
-            (item.key == NO_KEY).then_some(item.place)
+            let Some(item) = ready.list.get(id).filter(|item| item.place() != NO_PLACE) else { return };
+            (item.key == NO_KEY).then_some(item.place())
         };
         match place {
             Some(place) if tree.hot.fds.get(place as usize).is_some_and(|pollfd| pollfd.revents == 0) => {
@@ -354,7 +346,7 @@ impl Eventpoll {
     /// Called before the wait returns, so that nothing the program could see falls between.
     pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
         for id in std::mem::take(&mut tree.scratch.unsure) {
-            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place);
+            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
             tree.hot.change(place, |slot| slot.owed = false);
             self.cool(tree, id);
         }
@@ -440,7 +432,7 @@ impl Eventpoll {
                 item.file.note_ends(found.revents);
             }
             if item.is_edge() && found.revents & EPOLLPRI != 0 {
-                item.warm_at = hot.round.wrapping_add(SPOILED_ROUNDS);
+                hot.change(found.place, |slot| slot.rest = FOR_EVER);
                 scratch.unsure.push(slot.id);
             }
             let revents = found.revents & item.events;
@@ -465,7 +457,7 @@ impl Eventpoll {
             let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
                 // If it is not drained, nobody could tell what came on top.
-                item.warm_at = hot.round.wrapping_add(SPOILED_ROUNDS);
+                hot.change(found.place, |slot| slot.rest = FOR_EVER);
                 scratch.unsure.push(slot.id);
             }
             hot.reported(found.place, item.events, found.revents, intake);
@@ -480,15 +472,15 @@ impl Eventpoll {
         let round = tree.hot.round;
         let edge = {
             let mut ready = self.lock.lock();
-            let Some(item) = ready.list.get_mut(id).filter(|item| item.place == NO_PLACE) else { return };
-            if is_spoiled(item, round) {
+            let Some(item) = ready.list.get_mut(id).filter(|item| item.place() == NO_PLACE) else { return };
+            if item.heat.rests(round) {
                 return;
             }
-            let before = std::mem::replace(&mut item.warm_at, round);
+            let before = std::mem::replace(&mut item.heat, ItemHeat::delivered(round));
             if let (Some(device), true) = (item.file.device(), item.is_edge()) {
                 device.wants_hints();
             }
-            if before == 0 || round.wrapping_sub(before) > QUIET_ROUNDS {
+            if !before.is_recent(round, QUIET_ROUNDS) {
                 return;
             }
             if item.is_edge() && revents & EPOLLPRI != 0 {

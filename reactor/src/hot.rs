@@ -108,6 +108,8 @@ pub(crate) struct Slot {
     pub(crate) intake: Option<u64>,
     /// How often it was drained after it had been reported.
     proofs: u8,
+    /// How long it is to stay cold once it is, in waits.
+    pub(crate) rest: u32,
 }
 
 /// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
@@ -255,6 +257,7 @@ impl Hot {
             refused: 0,
             intake: None,
             proofs: 0,
+            rest: 0,
         };
         self.slots.push(slot);
         self.fds.push(pollfd { fd, events: 0, revents: 0 });

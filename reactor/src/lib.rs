@@ -25,7 +25,7 @@
 //!
 //! # Modules
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `send`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat` the items that a wait asks itself;
+//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat`, `item_heat` the items that a wait asks itself;
 //! `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
@@ -35,6 +35,7 @@ pub mod eventpoll;
 pub mod file;
 mod heat;
 pub mod hot;
+mod item_heat;
 mod loop_check;
 mod past_limit;
 pub mod poll;

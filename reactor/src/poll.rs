@@ -6,6 +6,7 @@ use libc::pollfd;
 
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::QUIET_NS;
+use crate::item_heat::ItemHeat;
 use crate::send::EventSink;
 use crate::spin::Spin;
 use crate::sync::{Arc, CountedGuard, Ordering};
@@ -242,7 +243,7 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         tree.hot.tidy(hot, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.place = place;
+                item.heat = ItemHeat::hot(place);
             }
         })
     }
@@ -253,7 +254,7 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         tree.hot.give_back(hot, lent, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.place = place;
+                item.heat = ItemHeat::hot(place);
             }
         });
         drop(ready);

@@ -5,7 +5,7 @@
 //!
 //! Protected by: `ep.mtx`. Linux: `fs/eventpoll.c:ep_find`, `ep_rbtree_insert`.
 
-const PAGE: usize = 64;
+const PAGE: usize = 256;
 
 /// No item.
 pub const NIL: u32 = u32::MAX;

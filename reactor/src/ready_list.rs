@@ -19,16 +19,60 @@ pub enum Queued {
     Already,
 }
 
-const NIL: u32 = u32::MAX;
+/// No item. Numbers of items have 30 bits.
+const NIL: u32 = (1 << 30) - 1;
 const NEITHER: u8 = 2;
+
+/// How an item hangs on the lists, in eight bytes.
+#[derive(Clone, Copy, Debug)]
+struct Links {
+    /// The item before, and in the two bits above which of the two lists it hangs on, or `NEITHER`.
+    prev: u32,
+    /// The item that follows, and in the highest bit whether it is on `ovflist`.
+    next: u32,
+}
+
+impl Links {
+    const OVERFLOW: u32 = 1 << 31;
+    const NONE: Self = Self { prev: NIL | (NEITHER as u32) << 30, next: NIL };
+
+    fn prev(self) -> u32 {
+        self.prev & NIL
+    }
+
+    fn next(self) -> u32 {
+        self.next & NIL
+    }
+
+    fn on(self) -> u8 {
+        (self.prev >> 30) as u8
+    }
+
+    fn in_ovflist(self) -> bool {
+        self.next & Self::OVERFLOW != 0
+    }
+
+    fn set_prev(&mut self, prev: u32) {
+        self.prev = self.prev & !NIL | prev;
+    }
+
+    fn set_next(&mut self, next: u32) {
+        self.next = self.next & !NIL | next;
+    }
+
+    fn hang(&mut self, prev: u32, next: u32, on: u8) {
+        self.prev = prev | u32::from(on) << 30;
+        self.set_next(next);
+    }
+
+    fn set_in_ovflist(&mut self, is_in: bool) {
+        self.next = self.next & !Self::OVERFLOW | if is_in { Self::OVERFLOW } else { 0 };
+    }
+}
 
 #[derive(Debug)]
 struct Node<T> {
-    prev: u32,
-    next: u32,
-    /// Which of the two lists it hangs on, or `NEITHER`.
-    on: u8,
-    in_ovflist: bool,
+    links: Links,
     item: T,
 }
 
@@ -61,8 +105,7 @@ impl<T> Default for ReadyList<T> {
 impl<T> ReadyList<T> {
     /// Takes an item in, on no list.
     pub fn insert(&mut self, item: T) -> u32 {
-        let node = Node { prev: NIL, next: NIL, on: NEITHER, in_ovflist: false, item };
-        self.nodes.insert(node)
+        self.nodes.insert(Node { links: Links::NONE, item })
     }
 
     /// Takes an item off its lists and out.
@@ -70,7 +113,7 @@ impl<T> ReadyList<T> {
     /// Preconditions: no scan is under way (both run under `ep.mtx`).
     pub fn remove(&mut self, id: u32) -> T {
         self.unlink(id);
-        if self.node(id).in_ovflist {
+        if self.links(id).in_ovflist() {
             self.ovflist.retain(|other| *other != id);
         }
         self.nodes.remove(id).item
@@ -117,7 +160,7 @@ impl<T> ReadyList<T> {
         let mut at = self.list(self.rdllist).head;
         while at != NIL && count < most {
             count += 1;
-            at = self.node(at).next;
+            at = self.links(at).next();
         }
         count
     }
@@ -129,16 +172,16 @@ impl<T> ReadyList<T> {
 
     /// Whether the item hangs on `rdllist` or `txlist`. Linux: `fs/eventpoll.c:ep_is_linked`.
     pub fn is_linked(&self, id: u32) -> bool {
-        self.node(id).on != NEITHER
+        self.links(id).on() != NEITHER
     }
 
     /// A wakeup came for the item.
     pub fn queue(&mut self, id: u32) -> Queued {
         if self.scanning {
-            if self.node(id).in_ovflist {
+            if self.links(id).in_ovflist() {
                 return Queued::Already;
             }
-            self.nodes[id].in_ovflist = true;
+            self.nodes[id].links.set_in_ovflist(true);
             self.ovflist.push(id);
             return Queued::Overflow;
         }
@@ -170,7 +213,7 @@ impl<T> ReadyList<T> {
 
     /// The item of the scan that follows this one.
     pub fn tx_next(&self, id: u32) -> Option<u32> {
-        let next = self.node(id).next;
+        let next = self.links(id).next();
         (next != NIL).then_some(next)
     }
 
@@ -188,7 +231,7 @@ impl<T> ReadyList<T> {
     /// then what the scan put back.
     pub fn done_scan(&mut self) {
         while let Some(id) = self.ovflist.pop() {
-            self.nodes[id].in_ovflist = false;
+            self.nodes[id].links.set_in_ovflist(false);
             if !self.is_linked(id) {
                 self.push_front(self.rdllist, id);
             }
@@ -208,24 +251,24 @@ impl<T> ReadyList<T> {
 
     /// Takes an item off `rdllist` or `txlist`. Linux: `list_del_init(&epi->rdllink)`.
     pub fn unlink(&mut self, id: u32) {
-        let Node { prev, next, on, .. } = *self.node(id);
+        let links = self.links(id);
+        let (prev, next, on) = (links.prev(), links.next(), links.on());
         if on == NEITHER {
             return;
         }
         match prev {
             NIL => self.lists[on as usize].head = next,
-            _ => self.nodes[prev].next = next,
+            _ => self.nodes[prev].links.set_next(next),
         }
         match next {
             NIL => self.lists[on as usize].tail = prev,
-            _ => self.nodes[next].prev = prev,
+            _ => self.nodes[next].links.set_prev(prev),
         }
-        let node = &mut self.nodes[id];
-        (node.prev, node.next, node.on) = (NIL, NIL, NEITHER);
+        self.nodes[id].links.hang(NIL, NIL, NEITHER);
     }
 
-    fn node(&self, id: u32) -> &Node<T> {
-        &self.nodes[id]
+    fn links(&self, id: u32) -> Links {
+        self.nodes[id].links
     }
 
     fn list(&self, list: u8) -> List {
@@ -238,22 +281,20 @@ impl<T> ReadyList<T> {
 
     fn push_back(&mut self, list: u8, id: u32) {
         let tail = self.list(list).tail;
-        let node = &mut self.nodes[id];
-        (node.prev, node.next, node.on) = (tail, NIL, list);
+        self.nodes[id].links.hang(tail, NIL, list);
         match tail {
             NIL => self.lists[list as usize].head = id,
-            tail => self.nodes[tail].next = id,
+            tail => self.nodes[tail].links.set_next(id),
         }
         self.lists[list as usize].tail = id;
     }
 
     fn push_front(&mut self, list: u8, id: u32) {
         let head = self.list(list).head;
-        let node = &mut self.nodes[id];
-        (node.prev, node.next, node.on) = (NIL, head, list);
+        self.nodes[id].links.hang(NIL, head, list);
         match head {
             NIL => self.lists[list as usize].tail = id,
-            head => self.nodes[head].prev = id,
+            head => self.nodes[head].links.set_prev(id),
         }
         self.lists[list as usize].head = id;
     }
@@ -273,6 +314,11 @@ mod tests {
         }
         list.done_scan();
         order
+    }
+
+    #[test]
+    fn an_item_on_no_list_takes_little() {
+        assert_eq!(size_of::<Option<Node<crate::epitem::Epitem>>>(), 56);
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Eventpoll {
             if oneshot {
                 item.events &= EP_PRIVATE_BITS;
             }
-            let (events, place) = (item.events, item.place);
+            let (events, place) = (item.events, item.place());
             if place != NO_PLACE {
                 hot.reported(place, events, asked.revents, None);
                 if events & EPOLLET != 0 {

@@ -3,7 +3,7 @@
 
 use std::ops::{Index, IndexMut};
 
-const BLOCK: usize = 64;
+const BLOCK: usize = 128;
 
 /// Things by number. The number of one that was removed is used again.
 #[derive(Debug)]

@@ -8,12 +8,16 @@ use crate::run::{eventually, run};
 use crate::{nginx, program, redis, Mode, Server};
 use std::env;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing here takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// So many descriptors are there before the memory of others is measured.
+const FIRST: usize = 2000;
 
 /// What one measurement gave.
 #[derive(Clone, Debug, Default)]
@@ -216,29 +220,36 @@ impl Bench<'_> {
     }
 
     /// Bytes by which the server grows for each connection that has asked once and is idle now.
+    /// Of each further descriptor: what the first ones bring with them once is not counted.
     fn memory(&self, count: usize) -> Sample {
         let mut command = self.command(program_of_ours("echo_server"));
         let port = free_port();
         command.arg(port.to_string()).arg("lt");
         let server = self.server(command, port);
+        let first = self.idle(&server, FIRST);
         let before = resident(server.pid());
-        let mut load = self.generator(&server, "echo");
-        load.args(["idle".to_owned(), count.to_string()]);
-        let mut load = load
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .expect("the load generator starts");
-        let mut line = String::new();
-        let mut stdout = std::io::BufReader::new(load.stdout.take().expect("a pipe"));
-        std::io::BufRead::read_line(&mut stdout, &mut line).expect("a pipe");
-        assert_eq!(line, "{}\n", "the load generator");
-        std::thread::sleep(Duration::from_millis(300));
+        let rest = self.idle(&server, count);
         let after = resident(server.pid());
         server.check_epolls(self.mode);
-        drop(load.stdin.take());
-        crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
+        for mut load in [first, rest] {
+            drop(load.stdin.take());
+            crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
+        }
         Sample::of(vec![(after as f64 - before as f64) / count as f64])
+    }
+
+    /// Has `count` idle connections opened, which stay until the input of the process is closed.
+    fn idle(&self, server: &Server, count: usize) -> Child {
+        let mut load = self.generator(server, "echo");
+        load.args(["idle".to_owned(), count.to_string()]);
+        let mut load =
+            load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the load generator starts");
+        let mut line = String::new();
+        let stdout = load.stdout.as_mut().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a pipe");
+        assert_eq!(line, "{}\n", "the load generator");
+        std::thread::sleep(Duration::from_millis(300));
+        load
     }
 
     /// Milliseconds from the start to the end, the median of many.
