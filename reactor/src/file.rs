@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
-use crate::hot::Hints;
+use crate::slot::Hints;
 use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Count, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 use crate::wait_queue::Waiter;

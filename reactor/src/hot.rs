@@ -24,8 +24,9 @@
 
 use libc::pollfd;
 
+use crate::pace::Pace;
+use crate::slot::Slot;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
-use crate::sys;
 use crate::uapi::*;
 
 /// "Has no place in the list."
@@ -46,10 +47,6 @@ pub(crate) const QUIET_NS: u64 = 10_000_000;
 /// How long a set that turned out not to fit for hot items has none, in waits.
 const REST_ROUNDS: u32 = 4096;
 
-/// A set is busy with so many units of work, calls and events, in `BUSY_NS`.
-const BUSY_UNITS: u32 = 2000;
-const BUSY_NS: u64 = 100_000_000;
-
 /// How many items of a set may be hot.
 static BOUND: AtomicUsize = AtomicUsize::new(512);
 /// Every set counts as busy.
@@ -59,114 +56,6 @@ static ALWAYS: AtomicBool = AtomicBool::new(false);
 pub fn configure(bound: usize, always: bool) {
     BOUND.store(bound, Ordering::Relaxed);
     ALWAYS.store(always, Ordering::Relaxed);
-}
-
-/// What reads and writes of the program told of a file since it was last asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// A read got less than it asked for, or EAGAIN.
-    pub drained: bool,
-}
-
-/// How busy a set is.
-#[derive(Debug, Default)]
-struct Pace {
-    since: u64,
-    units: u32,
-    busy: bool,
-}
-
-impl Pace {
-    fn count(&mut self, units: u32) {
-        self.units += units;
-        if self.units >= BUSY_UNITS {
-            let now = sys::now_coarse();
-            self.busy = now.saturating_sub(self.since) <= BUSY_NS;
-            (self.since, self.units) = (now, 0);
-        }
-    }
-}
-
-/// A hot item's place.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    /// The item, or `GONE`.
-    pub(crate) id: u32,
-    /// The wait in which it last had news.
-    pub(crate) last: u32,
-    /// Interest and private bits.
-    pub(crate) events: u32,
-    /// What an edge-triggered item was told of, and is not known to have fallen since.
-    pub(crate) seen: u32,
-    /// It is attached again, and is asked once more.
-    pub(crate) leaving: bool,
-    /// Edge-triggered and reported; whether it was drained is not known yet.
-    pub(crate) owed: bool,
-    /// The refusal of a write that came last.
-    refused: u64,
-    /// How much had come when it was reported, if that was asked (`Device::intake`).
-    pub(crate) intake: Option<u64>,
-    /// How often it was drained after it had been reported.
-    proofs: u8,
-    /// How long it is to stay cold once it is, in waits.
-    pub(crate) rest: u32,
-}
-
-/// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
-pub(crate) const EDGE_BITS: u32 = EPOLLRDHUP | EPOLLPRI;
-
-/// So many times an item must have been drained to be trusted.
-const PROOFS: u8 = 2;
-
-impl Slot {
-    fn asks(&self) -> u32 {
-        match self.events & EPOLLET {
-            0 => self.events & POLL_BITS,
-            _ => (self.events | EDGE_BITS) & POLL_BITS & !self.seen,
-        }
-    }
-
-    /// Whether nothing can be slept for: disarmed, or it has come to an end that was told.
-    fn is_mute(&self) -> bool {
-        self.events & !EP_PRIVATE_BITS == 0 || self.has_ended()
-    }
-
-    /// Whether an end was told, which every asking would tell again.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.events & EPOLLET != 0 && self.seen & (EPOLLHUP | EPOLLERR) != 0
-    }
-
-    /// What the program's reads and writes told. None: it is not known to be drained.
-    pub(crate) fn learn(&mut self, hints: Hints) -> Option<()> {
-        const READS: u32 = READ_SIDE & !ENDS;
-        self.owed = false;
-        if self.seen & READS == 0 {
-            return Some(());
-        }
-        if hints.drained && self.seen & ENDS == 0 {
-            self.seen &= !READS;
-            self.proofs = self.proofs.saturating_add(1);
-            return Some(());
-        }
-        self.proofs = 0;
-        None
-    }
-
-    /// How often it was drained after it had been reported, without fail.
-    pub(crate) fn proofs(&self) -> u8 {
-        self.proofs
-    }
-
-    /// Whether how much has come is to be looked at when it is reported.
-    pub(crate) fn is_unproven(&self) -> bool {
-        self.proofs < PROOFS
-    }
-
-    /// It was not drained. Whether more has come since it was reported, given how much has come until now.
-    pub(crate) fn has_more(&self, intake: Option<u64>) -> bool {
-        let (Some(before), Some(now)) = (self.intake, intake) else { return true };
-        now != before
-    }
 }
 
 /// The hot items of a set.
@@ -247,19 +136,7 @@ impl Hot {
 
     /// A new place, of which the first asking asks for all.
     pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
-        let slot = Slot {
-            id,
-            last: self.round,
-            events,
-            seen: 0,
-            leaving: false,
-            owed: false,
-            refused: 0,
-            intake: None,
-            proofs: 0,
-            rest: 0,
-        };
-        self.slots.push(slot);
+        self.slots.push(Slot::new(id, self.round, events));
         self.fds.push(pollfd { fd, events: 0, revents: 0 });
         let place = self.slots.len() as u32 - 1;
         self.place_again(place);
@@ -415,6 +292,8 @@ impl Hot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::BUSY_UNITS;
+    use crate::slot::EDGE_BITS;
 
     #[test]
     fn a_place_that_goes_is_filled_by_the_last_one() {

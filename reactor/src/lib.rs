@@ -24,26 +24,31 @@
 //! no callback runs for that item.
 //!
 //! # Modules
-//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `send`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `heat`, `item_heat` the items that a wait asks itself;
+//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `ctl`, `send`, `item_poll`, `wait_queue`,
+//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `slot`, `heat`, `item_heat`, `pace`, `send_hot` the items that a wait asks itself;
 //! `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
+mod ctl;
 pub mod epitem;
 pub mod eventpoll;
 pub mod file;
 mod heat;
 pub mod hot;
 mod item_heat;
+mod item_poll;
 mod loop_check;
+mod pace;
 mod past_limit;
 pub mod poll;
 mod poll_callback;
 mod rbr;
 pub mod ready_list;
 pub mod send;
+mod send_hot;
 pub mod slab;
+pub mod slot;
 pub mod spin;
 pub mod sync;
 pub mod sys;

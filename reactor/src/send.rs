@@ -1,18 +1,19 @@
-//! Delivery of events, and asking files for their readiness.
+//! Delivery of events.
 //!
 //! Delivery asks again: an item whose file is no longer ready is dropped and not reported. All files
 //! of a batch that have a descriptor are asked in one ppoll.
 //!
-//! Linux: `fs/eventpoll.c:ep_send_events`, `ep_item_poll`, `__ep_eventpoll_poll`.
+//! Linux: `fs/eventpoll.c:ep_send_events`, `ep_done_scan`.
 
 use libc::pollfd;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, Kind, Settled};
-use crate::heat::Found;
-use crate::hot::{Hot, EDGE_BITS, NO_PLACE};
+use crate::file::{File, Settled};
+use crate::hot::{Hot, NO_PLACE};
 use crate::poll::Watcher;
+use crate::send_hot::Found;
+use crate::slot::EDGE_BITS;
 use crate::sync::{Arc, CountedGuard};
 use crate::sys::{self, Errno};
 use crate::trace;
@@ -31,7 +32,7 @@ pub(crate) struct Scratch {
     pub(crate) pollfds: Vec<pollfd>,
     /// Those of the batch have been asked.
     asked: bool,
-    settled: Vec<(Arc<File>, u32, Settled)>,
+    pub(crate) settled: Vec<(Arc<File>, u32, Settled)>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
     /// Hot items that were asked for the last time.
@@ -261,57 +262,13 @@ impl Eventpoll {
     }
 
     /// Linux: `fs/eventpoll.c:ep_done_scan`.
-    fn done_scan(&self, mut ready: CountedGuard<'_, Ready>) {
+    pub(crate) fn done_scan(&self, mut ready: CountedGuard<'_, Ready>) {
         ready.list.done_scan();
         let waiter = if ready.list.any_ready() { ready.wq.pop() } else { None };
         drop(ready);
         if let Some(waiter) = waiter {
             waiter.wake();
         }
-    }
-
-    /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
-    pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
-        match file.kind() {
-            Kind::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Epoll(inner) => inner.poll(depth),
-        }
-    }
-
-    /// Whether the instance itself is readable. Items that are no longer ready leave the ready list.
-    /// Linux: `fs/eventpoll.c:__ep_eventpoll_poll`.
-    pub fn poll(&self, depth: i32) -> u32 {
-        if depth > EP_MAX_NESTS + 1 {
-            return 0;
-        }
-        let mut tree = self.mtx.lock();
-        let settled = &mut tree.scratch.settled;
-        self.lock.lock().list.start_scan();
-        let mut revents = 0;
-        loop {
-            let ready = self.lock.lock();
-            let Some(id) = ready.list.tx_first() else { break };
-            let Some(item) = ready.list.get(id) else { break };
-            let (file, events) = (item.file.clone(), item.events);
-            drop(ready);
-            let found = self.item_poll(&file, events, depth + 1);
-            if found & events != 0 {
-                revents = EPOLLIN | EPOLLRDNORM;
-                break;
-            }
-            let mut ready = self.lock.lock();
-            ready.list.unlink(id);
-            let now = Settled { events, revents: found, queued: false };
-            note_settled(settled, &ready, id, now);
-        }
-        self.done_scan(self.lock.lock());
-        for (file, key, now) in tree.scratch.settled.drain(..) {
-            if let Some(device) = file.device() {
-                device.settle(key, now);
-            }
-        }
-        revents
     }
 }
 
@@ -336,7 +293,12 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
 }
 
 /// Notes what a device with a watcher entry is to be told once `ep.lock` is dropped.
-fn note_settled(settled: &mut Vec<(Arc<File>, u32, Settled)>, ready: &Ready, id: u32, now: Settled) {
+pub(crate) fn note_settled(
+    settled: &mut Vec<(Arc<File>, u32, Settled)>,
+    ready: &Ready,
+    id: u32,
+    now: Settled,
+) {
     if let Some(item) = ready.list.get(id).filter(|item| item.key != NO_KEY) {
         settled.push((item.file.clone(), item.key, now));
     }

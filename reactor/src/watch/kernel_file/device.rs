@@ -3,7 +3,7 @@
 use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::hot::Hints;
+use crate::slot::Hints;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
