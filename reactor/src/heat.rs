@@ -107,11 +107,6 @@ impl Eventpoll {
     /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
     pub(crate) fn cool(&self, tree: &mut Tree, id: u32) {
         let hints = self.hints(id);
-        self.cool_undrained(tree, id, hints);
-    }
-
-    /// As `cool`, for an item of which these hints were taken.
-    fn cool_undrained(&self, tree: &mut Tree, id: u32, hints: Hints) {
         let Some(mut slot) = self.leave_hot(tree, id) else { return };
         let attached = if slot.leaving {
             let ready = self.lock.lock();
@@ -193,8 +188,8 @@ impl Eventpoll {
         if tree.hot.taken {
             return;
         }
-        for id in std::mem::take(&mut tree.hot.owed) {
-            self.learn(tree, id);
+        if !tree.hot.owed.is_empty() {
+            self.learn_all(tree);
         }
         if tree.hot.is_time_to_sweep() {
             for id in tree.hot.quiet(MOST_AT_ONCE) {
@@ -231,24 +226,43 @@ impl Eventpoll {
         }
     }
 
-    /// Whether an item that was reported edge-triggered was used up. If that is not known it goes cold:
-    /// what comes on top of what is left only a signal tells.
-    fn learn(&self, tree: &mut Tree, id: u32) {
+    /// Finds out which items that were reported edge-triggered were used up.
+    fn learn_all(&self, tree: &mut Tree) {
+        let mut owed = std::mem::take(&mut tree.hot.owed);
+        let ready = self.lock.lock();
+        let mut left = 0;
+        for at in 0..owed.len() {
+            let Some(item) = ready.list.get(owed[at]) else { continue };
+            let place = item.place();
+            let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { continue };
+            if !slot.has_ended() {
+                let hints = item.file.device().map(|device| device.take_hints(item.fd)).unwrap_or_default();
+                if slot.learn(hints).is_some() {
+                    tree.hot.change(place, |now| *now = slot);
+                    continue;
+                }
+            }
+            owed[left] = owed[at];
+            left += 1;
+        }
+        drop(ready);
+        for id in &owed[..left] {
+            self.not_drained(tree, *id);
+        }
+        owed.clear();
+        tree.hot.owed = owed;
+    }
+
+    /// It was reported edge-triggered and not used up, so it goes cold: what comes on top of what is left
+    /// only a signal tells.
+    fn not_drained(&self, tree: &mut Tree, id: u32) {
         let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
-        let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
-        if slot.has_ended() {
-            return self.cool(tree, id);
-        }
-        let hints = self.hints(id);
-        let proofs = slot.proofs();
-        if slot.learn(hints).is_some() {
-            return tree.hot.change(place, |now| *now = slot);
-        }
+        let Some(slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
         if slot.seen & ENDS == 0 {
-            let rest = if proofs < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
+            let rest = if slot.proofs() < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
             tree.hot.change(place, |slot| slot.rest = rest);
         }
-        self.cool_undrained(tree, id, hints);
+        self.cool(tree, id);
     }
 
     fn begin_to_leave(&self, tree: &mut Tree, id: u32) {

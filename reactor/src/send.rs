@@ -174,9 +174,11 @@ impl Eventpoll {
             }
         }
         if tree.hot.is_busy() {
-            for (id, revents) in std::mem::take(&mut tree.scratch.delivered) {
+            let mut delivered = std::mem::take(&mut tree.scratch.delivered);
+            for (id, revents) in delivered.drain(..) {
                 self.warm_up(tree, id, revents);
             }
+            tree.scratch.delivered = delivered;
         }
         tree.scratch.delivered.clear();
         Some(fault)
