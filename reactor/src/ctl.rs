@@ -183,9 +183,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        if let (Some(device), true) = (file.device(), key != NO_KEY) {
-            device.settle(key, Settled { events, revents: found, queued });
-        }
+        self.settle(&file, id, key, Settled { events, revents: found, queued });
         drop(tree);
         if let Some(waiter) = waiter {
             waiter.wake();

@@ -64,6 +64,21 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         NO_KEY
     }
 
+    /// Whether its wakeups may leave out something that an item with this interest waits for.
+    fn may_lack(&self, _events: u32) -> bool {
+        false
+    }
+
+    /// Whether they do now.
+    fn lacks(&self, _settled: Settled) -> bool {
+        false
+    }
+
+    /// From now on that is looked for. Returns what is kept for the item.
+    fn fill_gap(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
+        NO_KEY
+    }
+
     /// The eventpoll asked, and this is what came of it.
     fn settle(&self, _key: u32, _settled: Settled) {}
 

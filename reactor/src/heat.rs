@@ -142,9 +142,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        if key != NO_KEY {
-            device.settle(key, Settled { events, revents: found, queued });
-        }
+        self.settle(&file, id, key, Settled { events, revents: found, queued });
         if let Some(waiter) = waiter {
             waiter.wake();
         }
@@ -211,12 +209,16 @@ impl Eventpoll {
     /// A write of the program was refused: the room that comes back is an edge.
     pub(crate) fn refused(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
-        let place = {
+        let (place, file, events, key, queued) = {
             let ready = self.lock.lock();
             let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
-            item.map_or(NO_PLACE, |item| item.place())
+            let Some(item) = item else { return };
+            (item.place(), item.file.clone(), item.events, item.key, ready.list.is_linked(id))
         };
         if place == NO_PLACE {
+            if key == NO_KEY {
+                self.settle(&file, id, key, Settled { events, revents: 0, queued });
+            }
             return;
         }
         tree.hot.refused(place);
@@ -276,7 +278,8 @@ impl Eventpoll {
         let place = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place() != NO_PLACE) else { return };
-            (item.key == NO_KEY).then_some(item.place())
+            let wants_to_know = item.file.device().is_some_and(|device| device.may_lack(item.events));
+            (item.key == NO_KEY && !wants_to_know).then_some(item.place())
         };
         match place {
             Some(place) if tree.hot.fds.get(place as usize).is_some_and(|pollfd| pollfd.revents == 0) => {

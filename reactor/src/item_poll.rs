@@ -4,7 +4,7 @@
 
 use crate::eventpoll::Eventpoll;
 use crate::file::{Device, File, Kind, Settled};
-use crate::send::note_settled;
+use crate::settle::note_settled;
 use crate::uapi::*;
 
 impl Eventpoll {
@@ -44,11 +44,7 @@ impl Eventpoll {
             note_settled(settled, &ready, id, now);
         }
         self.done_scan(self.lock.lock());
-        for (file, key, now) in tree.scratch.settled.drain(..) {
-            if let Some(device) = file.device() {
-                device.settle(key, now);
-            }
-        }
+        self.settle_all(&mut tree);
         revents
     }
 }

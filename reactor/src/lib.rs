@@ -24,7 +24,7 @@
 //! no callback runs for that item.
 //!
 //! # Modules
-//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `ctl`, `send`, `item_poll`, `wait_queue`,
+//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `ctl`, `send`, `item_poll`, `settle`, `wait_queue`,
 //! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `slot`, `heat`, `item_heat`, `pace`, `send_hot` the items that a wait asks itself;
 //! `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow; `sys` the system calls, `past_limit` one of them; `sync` the
@@ -47,6 +47,7 @@ mod rbr;
 pub mod ready_list;
 pub mod send;
 mod send_hot;
+mod settle;
 pub mod slab;
 pub mod slot;
 pub mod spin;

@@ -7,14 +7,14 @@
 
 use libc::pollfd;
 
-use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{File, Settled};
+use crate::file::Settled;
 use crate::hot::{Hot, NO_PLACE};
 use crate::poll::Watcher;
 use crate::send_hot::Found;
+use crate::settle::{note_settled, Note};
 use crate::slot::EDGE_BITS;
-use crate::sync::{Arc, CountedGuard};
+use crate::sync::CountedGuard;
 use crate::sys::{self, Errno};
 use crate::trace;
 use crate::uapi::*;
@@ -32,7 +32,7 @@ pub(crate) struct Scratch {
     pub(crate) pollfds: Vec<pollfd>,
     /// Those of the batch have been asked.
     asked: bool,
-    pub(crate) settled: Vec<(Arc<File>, u32, Settled)>,
+    pub(crate) settled: Vec<Note>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
     /// Hot items that were asked for the last time.
@@ -168,11 +168,7 @@ impl Eventpoll {
             fault = self.deliver(&mut ready, scratch, hot, sink, sent);
         }
         self.done_scan(ready);
-        for (file, key, settled) in tree.scratch.settled.drain(..) {
-            if let Some(device) = file.device() {
-                device.settle(key, settled);
-            }
-        }
+        self.settle_all(tree);
         if tree.hot.is_busy() {
             let mut delivered = std::mem::take(&mut tree.scratch.delivered);
             for (id, revents) in delivered.drain(..) {
@@ -292,16 +288,4 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
         at = ready.list.tx_next(id);
     }
     scratch.asked = scratch.pollfds.is_empty();
-}
-
-/// Notes what a device with a watcher entry is to be told once `ep.lock` is dropped.
-pub(crate) fn note_settled(
-    settled: &mut Vec<(Arc<File>, u32, Settled)>,
-    ready: &Ready,
-    id: u32,
-    now: Settled,
-) {
-    if let Some(item) = ready.list.get(id).filter(|item| item.key != NO_KEY) {
-        settled.push((item.file.clone(), item.key, now));
-    }
 }

@@ -45,6 +45,11 @@ impl Gaps {
         self.write || self.hangup || self.half
     }
 
+    /// Whether nothing need be kept for an item until there is no room.
+    pub(super) fn only_write(self) -> bool {
+        self == Self { write: true, ..Self::default() }
+    }
+
     /// Whether they can concern an item with this interest.
     pub(super) fn concern(self, events: u32) -> bool {
         self.hangup || self.half || self.write && events & WRITE_BITS != 0

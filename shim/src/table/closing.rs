@@ -19,17 +19,25 @@ pub enum Closing {
 
 /// A close of the number is under way in another thread: after it the number may stand for a new file.
 pub(super) fn wait_for_close(fd: i32) {
+    if !sleep_while(|| flags(fd) & CLOSING != 0) {
+        // The kernel gives the number up before anything that can take time; or this is a child,
+        // and the thread that closed it is not here.
+        unset(fd, CLOSING);
+    }
+}
+
+/// Sleeps for short times while it is so, a second in all at the most. Whether it is so no more.
+fn sleep_while(is_so: impl Fn() -> bool) -> bool {
     static NEVER: AtomicU32 = AtomicU32::new(0);
-    let mut patience = 2000;
-    while flags(fd) & CLOSING != 0 {
+    let mut patience = 20_000;
+    while is_so() {
         if patience == 0 {
-            // The kernel gives the number up before anything that can take time; or this is a child,
-            // and the thread that closed it is not here.
-            return unset(fd, CLOSING);
+            return false;
         }
         patience -= 1;
         let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
     }
+    true
 }
 
 /// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
@@ -69,11 +77,7 @@ pub fn making<T>(make: impl FnOnce() -> T) -> T {
 /// A moment when every epoll instance that has a number is in the table.
 pub fn all_made() -> u32 {
     // Not for ever: in a child forked past libc the thread that makes one may not be.
-    let mut patience = 10_000;
-    while UNDER_WAY.load(Ordering::SeqCst) != 0 && patience > 0 {
-        patience -= 1;
-        sys::yield_now();
-    }
+    sleep_while(|| UNDER_WAY.load(Ordering::SeqCst) != 0);
     BEGUN.load(Ordering::SeqCst)
 }
 

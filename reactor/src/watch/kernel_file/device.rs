@@ -8,7 +8,7 @@ use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::entry::Gaps;
+use crate::watch::entry::{Gaps, WRITE_BITS};
 use crate::watch::nature::Nature;
 use crate::watch::WATCH;
 
@@ -48,7 +48,7 @@ impl Device for KernelFile {
         }
         let (by_poll, gaps) = (state.source == Source::Poll, self.gaps(&state));
         self.note_io(gaps, events);
-        if !by_poll && !gaps.concern(events) {
+        if !by_poll && (gaps.only_write() || !gaps.concern(events)) {
             return NO_KEY;
         }
         if by_poll {
@@ -70,7 +70,28 @@ impl Device for KernelFile {
             return NO_KEY;
         }
         self.note_io(gaps, events);
+        if gaps.only_write() {
+            return NO_KEY;
+        }
         self.watch_by_poller(file, item, events, Some(gaps))
+    }
+
+    fn may_lack(&self, events: u32) -> bool {
+        events & WRITE_BITS != 0 && !self.is_polled() && self.nature().gaps().only_write()
+    }
+
+    fn lacks(&self, settled: Settled) -> bool {
+        settled.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(settled.events)
+    }
+
+    fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+        let state = self.state.lock();
+        let gaps = self.gaps(&state);
+        if gaps.concern(events) {
+            self.watch_by_poller(file, item, events, Some(gaps))
+        } else {
+            NO_KEY
+        }
     }
 
     fn settle(&self, key: u32, settled: Settled) {
