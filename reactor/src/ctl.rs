@@ -168,6 +168,11 @@ impl Eventpoll {
             }
             (item.file.clone(), item.events, item.key)
         };
+        if let (Some(device), true) = (file.device(), self.is_busy()) {
+            // A wakeup from before is one with what is found now, not another edge. In a set that is not busy the
+            // caller has seen to that.
+            device.catch_up();
+        }
         let found = self.item_poll(&file, events, 1);
         file.note_ends(found);
         let revents = found & events;

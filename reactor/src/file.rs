@@ -64,6 +64,9 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         NO_KEY
     }
 
+    /// Tells all wakeups, of any file, that have happened until now.
+    fn catch_up(&self) {}
+
     /// Whether its wakeups may leave out something that an item with this interest waits for.
     fn may_lack(&self, _events: u32) -> bool {
         false

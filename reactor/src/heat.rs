@@ -273,21 +273,10 @@ impl Eventpoll {
         tree.hot.change(place, |slot| slot.leaving = true);
     }
 
-    /// It was attached before the list was asked, so nothing fell between.
+    /// It is asked once more by itself: the sleep that was to ask it with the others may have ended before it
+    /// began, and what came before it was attached is told by nobody.
     pub(crate) fn finish_leaving(&self, tree: &mut Tree, id: u32) {
-        let place = {
-            let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.place() != NO_PLACE) else { return };
-            let wants_to_know = item.file.device().is_some_and(|device| device.may_lack(item.events));
-            (item.key == NO_KEY && !wants_to_know).then_some(item.place())
-        };
-        match place {
-            Some(place) if tree.hot.fds.get(place as usize).is_some_and(|pollfd| pollfd.revents == 0) => {
-                self.leave_hot(tree, id);
-            }
-            // To be asked for all that its device wants to know.
-            _ => self.cool(tree, id),
-        }
+        self.cool(tree, id);
     }
 
     /// Room to write that went without a word: by a write that nobody saw.

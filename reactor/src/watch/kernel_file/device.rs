@@ -76,6 +76,10 @@ impl Device for KernelFile {
         self.watch_by_poller(file, item, events, Some(gaps))
     }
 
+    fn catch_up(&self) {
+        self.watch().take_in_signals();
+    }
+
     fn may_lack(&self, events: u32) -> bool {
         events & WRITE_BITS != 0 && !self.is_polled() && self.nature().gaps().only_write()
     }
