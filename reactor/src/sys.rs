@@ -294,6 +294,31 @@ pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Another number of the file, out of the way, that `is_fit`. The caller closes it.
+pub(crate) fn alias(fd: i32, is_fit: impl Fn(i32) -> bool) -> Option<i32> {
+    /// Where to look first.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    with_raised_limit(|| {
+        let top = descriptor_limits()[0].min(1 << 20) as u32;
+        let mut floor = NEXT.load(Ordering::Relaxed).clamp(top / 2, top.saturating_sub(1));
+        for _ in 0..256 {
+            let Ok(alias) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor as usize) else {
+                if std::mem::replace(&mut floor, top / 2) == top / 2 {
+                    return None;
+                }
+                continue;
+            };
+            floor = alias as u32 + 1;
+            if is_fit(alias) {
+                NEXT.store(floor, Ordering::Relaxed);
+                return Some(alias);
+            }
+            let _ = close(alias);
+        }
+        None
+    })
+}
+
 /// `pselect(2)` on sets of `words` words each; `sigmask` is in force during the call.
 pub(crate) fn pselect(
     sets: &mut [Vec<u64>; 3],

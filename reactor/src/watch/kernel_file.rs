@@ -262,27 +262,6 @@ impl KernelFile {
         finish_scans(file);
     }
 
-    /// Another file is to be armed by `number`, which this one's signals tell.
-    fn make_way(&self, file: &Arc<File>, number: i32) {
-        let mut state = self.state.lock();
-        if state.armed_as != number {
-            // It went meanwhile, and its own number may be another file's by now.
-            return;
-        }
-        let before = self.look_whole();
-        self.watch().signals.disarm(self.fd());
-        // What was signalled until now is told to this file yet.
-        self.watch().take_in_signals();
-        state.armed_as = NOT_ARMED;
-        self.arm(&mut state, file);
-        drop(state);
-        let after = self.look_whole();
-        if after.0 & !before.0 != 0 || after.1 > before.1 {
-            // It came between the two, and was not signalled.
-            file.wake(0);
-        }
-    }
-
     /// Whether to ask the file takes what it says: the files of /proc that tell a change so (mounts,
     /// swaps, sys, pressure). Linux: `fs/proc_namespace.c:mounts_poll`.
     fn is_asked_once(&self) -> bool {
@@ -317,11 +296,6 @@ impl KernelFile {
             Nature::Counter => 0,
             _ => sys::readable_amount(self.fd()),
         }
-    }
-
-    /// What is ready, and how much there is to read.
-    fn look_whole(&self) -> (u32, u64) {
-        (self.poll(POLL_BITS), self.readable_amount())
     }
 
     /// Another process got the file, or the program uses its signals itself: no signals from now on.
@@ -381,25 +355,29 @@ impl KernelFile {
         *first
     }
 
+    /// Arms the file by its number, or by another where that is what the signals of another file tell, which lost
+    /// the number and lives on under a new one: armed anew, that one would miss what comes meanwhile.
     fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
         let fd = self.fd();
         if fd < 0 {
             // Its last number went while a call holds it.
             return false;
         }
-        let other = self.watch().armed.get(fd);
-        if let Some(other) = other.filter(|other| !Arc::ptr_eq(other, file)) {
-            if let Some(device) = other.device_as::<KernelFile>() {
-                device.make_way(&other, fd);
-            }
-        }
+        let watch = self.watch();
         // Known before the first signal can come.
-        self.watch().armed.insert(fd, file);
-        if !self.watch().signals.arm(fd, self.watch().pid.load(Ordering::Relaxed)) {
-            self.forget_armed(fd);
+        let claim = |number| watch.armed.claim(number, file);
+        let alias = if claim(fd) { None } else { sys::alias(fd, claim) };
+        let Some(number) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
+        let armed = watch.signals.arm(number, watch.pid.load(Ordering::Relaxed));
+        if let Some(alias) = alias {
+            // The signals go on to tell it.
+            let _ = sys::close(alias);
+        }
+        if !armed {
+            self.forget_armed(number);
             return false;
         }
-        state.armed_as = fd;
+        state.armed_as = number;
         trace::arm(fd, "signal");
         true
     }

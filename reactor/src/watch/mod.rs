@@ -339,7 +339,7 @@ impl Watch {
                 let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
                 if let Some(key) = device.nature().key_of_signal(key) {
-                    crate::trace::wakeup(fd, "signal", key);
+                    crate::trace::wakeup(file.fd(), "signal", key);
                     // An end that the file has come to is told by the last of them.
                     let last = device.nature().signals_after_end();
                     file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
