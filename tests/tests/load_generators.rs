@@ -28,6 +28,26 @@ fn redis_benchmark_itself_runs() {
     });
 }
 
+/// Two threads that wait by turns, items that go hot and cold: once it stopped for ever in one run of three.
+#[test]
+fn redis_benchmark_with_two_threads_ends_every_time() {
+    if !program::have(&redis::PROGRAMS) {
+        return;
+    }
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = redis::start(Mode::Native, dir.path());
+        let mut command = mode.command(program::path("redis-benchmark"));
+        let port = server.port.to_string();
+        command.args(["-p", &port, "-q", "-n", "20000", "-t", "get,set", "-c", "50", "--threads", "2"]);
+        let runs = if mode == Mode::Native { 2 } else { 25 };
+        for _ in 0..runs {
+            redis::check_output(&run(&mut command, LIMIT).success());
+        }
+    });
+}
+
 #[test]
 fn wrk_itself_runs_with_two_threads() {
     if !program::have(&nginx::PROGRAMS) {
