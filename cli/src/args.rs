@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+/// An epoll you can see through: run a program on it, and see the flow of its events.
+#[derive(Debug, Parser)]
+#[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program on glasspoll; its exit status is passed on
+    Run(Run),
+    /// List the epoll instances of running processes and what is in them
+    Ls(Ls),
+    /// Show the event loops of a process live
+    Top(Top),
+    /// Take what a running process has recorded, into a file
+    Record(Record),
+    /// Print what a running process has recorded, or a file has
+    Dump(Dump),
+    /// Make a page, a timeline or a text of a record
+    Report(Report),
+    /// Name the bugs of event loops: exit status 1 if there are any
+    Doctor(Doctor),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the man page
+    Man,
+}
+
+/// How a program is to be run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Settings {
+    /// Have the time of becoming ready exact: a helper thread watches all the time, which costs throughput
+    #[arg(long)]
+    pub exact: bool,
+    /// The size of each process's record in memory, such as 4M
+    #[arg(long, value_name = "SIZE")]
+    pub ring: Option<String>,
+    /// Log the event flow: a filter such as trace or glasspoll::flow=debug (GLASSPOLL_LOG)
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Run {
+    /// Print a summary at the end, on stderr
+    #[arg(short = 'c', long)]
+    pub count: bool,
+    /// Keep the record of the program and its children in a file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: Settings,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Ls {
+    /// One process; without, all that run on glasspoll
+    pub pid: Option<u32>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Top {
+    /// The process
+    #[arg(required_unless_present = "program", conflicts_with = "program")]
+    pub pid: Option<u32>,
+    /// Milliseconds between two looks
+    #[arg(short, long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub interval: u64,
+    #[command(flatten)]
+    pub settings: Settings,
+    /// A program to start and look at, and its arguments
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Record {
+    /// The process
+    pub pid: u32,
+    /// Where to
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Dump {
+    /// The process, or a file
+    #[arg(value_name = "PID|FILE")]
+    pub from: OsString,
+    /// As JSON, an event a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Report {
+    /// The record
+    pub file: PathBuf,
+    /// What to make: .html is a page, .json a timeline for Perfetto and Chrome, .txt a text
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Doctor {
+    /// A record, or a running process
+    #[arg(value_name = "FILE|PID", required_unless_present = "program", conflicts_with = "program")]
+    pub from: Option<OsString>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How many seconds a running process is looked at
+    #[arg(short, long, default_value_t = 5.0)]
+    pub seconds: f64,
+    #[command(flatten)]
+    pub settings: Settings,
+    /// A program to run and look at, and its arguments
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Completions {
+    /// Which shell
+    pub shell: Shell,
+}

@@ -1,0 +1,54 @@
+//! `glasspoll`: run programs on an epoll you can see through, and look into them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `args` | the command line |
+//! | `run`, `collect`, `library` | starting a program on the library, and gathering the records of its processes |
+//! | `ls`, `describe` | what is in the sets of running processes |
+//! | `take` | `record` and `dump`: the ring of a running process |
+//! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
+//! | `doctor` | findings |
+//! | `shell` | completions and the man page |
+
+mod analysis;
+mod args;
+mod collect;
+mod describe;
+mod doctor;
+mod library;
+mod ls;
+mod report;
+mod run;
+mod shell;
+mod summary;
+mod take;
+mod top;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use clap::Parser;
+
+/// The exit status of trouble that is ours, as of `timeout` and `env`.
+pub const TROUBLE: u8 = 125;
+
+fn main() -> ExitCode {
+    // A reader that has seen enough ends us quietly, as other tools.
+    // SAFETY: before anything else runs.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let done = match Args::parse().command {
+        Command::Run(args) => run::main(&args),
+        Command::Ls(args) => ls::main(&args),
+        Command::Top(args) => top::main(&args),
+        Command::Record(args) => take::record(&args),
+        Command::Dump(args) => take::dump(&args),
+        Command::Report(args) => report::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
+    };
+    done.unwrap_or_else(|what| {
+        eprintln!("glasspoll: {what}");
+        ExitCode::from(TROUBLE)
+    })
+}

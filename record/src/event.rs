@@ -1,0 +1,322 @@
+//! What a record says: the stations of the event flow, and what the program did with its descriptors.
+
+use std::fmt;
+
+/// epoll_event::events in 18 bits: the events of poll(2), and the four flags.
+fn fold(events: u32) -> u64 {
+    u64::from(events & 0x3fff | (events >> 28) << 14)
+}
+
+fn unfold(bits: u64) -> u32 {
+    bits as u32 & 0x3fff | (bits as u32 >> 14 & 0xf) << 28
+}
+
+fn two(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+fn halves(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $number:literal, $text:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[$each])* $variant = $number,)*
+        }
+
+        impl $name {
+            /// By its number.
+            pub fn of(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// As the log has it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+names! {
+    /// How the library learns that a file became ready.
+    Source {
+        /// By a real-time signal.
+        Signal = 0, "signal";
+        /// By poll(2).
+        Poll = 1, "poll";
+        /// By the waiting thread's own poll(2), in a busy set.
+        Hot = 2, "hot";
+        /// The queue of signals ran over, and everything was asked.
+        Overflow = 3, "overflow";
+    }
+}
+
+names! {
+    /// What the program did with a descriptor.
+    Op {
+        /// read(2) and its kin, recv(2) and its kin.
+        Read = 0, "read";
+        /// write(2), send(2) and their kin.
+        Write = 1, "write";
+        /// accept(2); the result is the new number.
+        Accept = 2, "accept";
+        /// shutdown(2).
+        Shutdown = 3, "shutdown";
+        /// connect(2).
+        Connect = 4, "connect";
+    }
+}
+
+names! {
+    /// The operation of epoll_ctl(2).
+    Ctl {
+        /// EPOLL_CTL_ADD.
+        Add = 1, "ADD";
+        /// EPOLL_CTL_DEL.
+        Del = 2, "DEL";
+        /// EPOLL_CTL_MOD.
+        Mod = 3, "MOD";
+    }
+}
+
+/// How well it is known when an item became ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It became ready at that time.
+    Exactly,
+    /// Not earlier than that: then it was asked, or told of, for the last time.
+    NotBefore,
+}
+
+/// The flag of an item that is edge-triggered. Linux: `EPOLLET`.
+pub const EPOLLET: u32 = 1 << 31;
+/// That is reported once. Linux: `EPOLLONESHOT`.
+pub const EPOLLONESHOT: u32 = 1 << 30;
+
+/// One record. `epoll` is the number of an epoll instance, counted in each process from 1 and never given twice;
+/// `item` that of an item, likewise (32 bits of it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Event {
+    /// epoll_create(2) gave `epfd`; or a forked child has `epfd` from its parent.
+    Create { epoll: u32, epfd: i32, inherited: bool },
+    /// epoll_ctl(2) ended with `errno`, 0 for success. `item` is 0 where there is none.
+    Ctl { epoll: u32, op: Option<Ctl>, fd: i32, events: u32, data: u64, errno: u16, item: u32 },
+    /// From now on wakeups of the file come by `source`; or no more.
+    Arm { fd: i32, source: Source, on: bool },
+    /// The file became ready, or may have, for `events` (0: for anything).
+    Wakeup { fd: i32, source: Source, events: u32 },
+    /// An item went to the ready list, or to the overflow list while a scan is under way.
+    Ready { epoll: u32, fd: i32, item: u32, overflow: bool },
+    /// A thread asks for events. `timeout_ns` is -1 for ever.
+    WaitEnter { epoll: u32, maxevents: u32, timeout_ns: i64 },
+    /// The event number `nth` of the thread's wait was handed over, `ready_ns` after it became ready.
+    Deliver { epoll: u32, fd: i32, item: u32, events: u32, nth: u16, ready_ns: u64, known: Known },
+    /// The thread got `n` events after `waited_ns`; or `n` is an errno, negative.
+    WaitReturn { epoll: u32, n: i32, waited_ns: u64 },
+    /// The last descriptor of a watched file is gone, and `items` items with it.
+    Release { fd: i32, items: u32 },
+    /// A number is closed. `lives_as` is another number of the same file, -1 if there is none.
+    /// `errno` is EBADF where the number was not open.
+    Close { fd: i32, lives_as: i32, errno: u16 },
+    /// `new` is another number of the file behind `old`.
+    Dup { old: i32, new: i32 },
+    /// The program read, wrote, or the like. `asked` is how much was to be transferred.
+    Io { fd: i32, op: Op, result: i64, asked: u64, errno: u16 },
+    /// The process has a new child.
+    Fork { child: i32 },
+    /// The process is about to become another program.
+    Exec,
+}
+
+impl Event {
+    /// The kind, and its three words.
+    #[inline]
+    pub fn pack(self) -> (u8, [u64; 3]) {
+        match self {
+            Event::Create { epoll, epfd, inherited } => (1, [two(epoll, epfd as u32), inherited.into(), 0]),
+            Event::Ctl { epoll, op, fd, events, data, errno, item } => {
+                let op = op.map_or(0, |op| op as u64);
+                let rest = fold(events) | op << 18 | u64::from(errno & 0xfff) << 22 | u64::from(epoll) << 34;
+                (2, [two(fd as u32, item), rest, data])
+            }
+            Event::Arm { fd, source, on } => (3, [two(fd as u32, source as u32 | u32::from(on) << 8), 0, 0]),
+            Event::Wakeup { fd, source, events } => (4, [two(fd as u32, source as u32), events.into(), 0]),
+            Event::Ready { epoll, fd, item, overflow } => {
+                (5, [two(fd as u32, item), two(epoll, overflow.into()), 0])
+            }
+            Event::WaitEnter { epoll, maxevents, timeout_ns } => {
+                (6, [two(epoll, maxevents), timeout_ns as u64, 0])
+            }
+            Event::Deliver { epoll, fd, item, events, nth, ready_ns, known } => {
+                let rest = fold(events) | u64::from(nth) << 18 | u64::from(epoll) << 34;
+                let exactly = u64::from(known == Known::Exactly) << 63;
+                (7, [two(fd as u32, item), rest, ready_ns & !(1 << 63) | exactly])
+            }
+            Event::WaitReturn { epoll, n, waited_ns } => (8, [two(epoll, n as u32), waited_ns, 0]),
+            Event::Release { fd, items } => (9, [two(fd as u32, items), 0, 0]),
+            Event::Close { fd, lives_as, errno } => (10, [two(fd as u32, lives_as as u32), errno.into(), 0]),
+            Event::Dup { old, new } => (11, [two(old as u32, new as u32), 0, 0]),
+            Event::Io { fd, op, result, asked, errno } => {
+                (12, [two(fd as u32, op as u32 | u32::from(errno) << 8), result as u64, asked])
+            }
+            Event::Fork { child } => (13, [child as u32 as u64, 0, 0]),
+            Event::Exec => (14, [0; 3]),
+        }
+    }
+
+    /// What a record says; None if the kind is not known, or it makes no sense.
+    pub fn unpack(kind: u8, [a, b, c]: [u64; 3]) -> Option<Self> {
+        let (low, high) = halves(a);
+        let epoll = (b >> 34) as u32;
+        Some(match kind {
+            1 => Event::Create { epoll: low, epfd: high as i32, inherited: b != 0 },
+            2 => Event::Ctl {
+                epoll,
+                op: Ctl::of((b >> 18 & 0xf) as u8),
+                fd: low as i32,
+                events: unfold(b),
+                data: c,
+                errno: (b >> 22 & 0xfff) as u16,
+                item: high,
+            },
+            3 => Event::Arm { fd: low as i32, source: Source::of(high as u8)?, on: high >> 8 != 0 },
+            4 => Event::Wakeup { fd: low as i32, source: Source::of(high as u8)?, events: b as u32 },
+            5 => Event::Ready { epoll: b as u32, fd: low as i32, item: high, overflow: b >> 32 != 0 },
+            6 => Event::WaitEnter { epoll: low, maxevents: high, timeout_ns: b as i64 },
+            7 => Event::Deliver {
+                epoll,
+                fd: low as i32,
+                item: high,
+                events: unfold(b),
+                nth: (b >> 18) as u16,
+                ready_ns: c & !(1 << 63),
+                known: if c >> 63 != 0 { Known::Exactly } else { Known::NotBefore },
+            },
+            8 => Event::WaitReturn { epoll: low, n: high as i32, waited_ns: b },
+            9 => Event::Release { fd: low as i32, items: high },
+            10 => Event::Close { fd: low as i32, lives_as: high as i32, errno: b as u16 },
+            11 => Event::Dup { old: low as i32, new: high as i32 },
+            12 => Event::Io {
+                fd: low as i32,
+                op: Op::of(high as u8)?,
+                result: b as i64,
+                asked: c,
+                errno: (high >> 8) as u16,
+            },
+            13 => Event::Fork { child: low as i32 },
+            14 => Event::Exec,
+            _ => return None,
+        })
+    }
+}
+
+/// `IN|ET` and the like; 0 for none.
+#[derive(Clone, Copy)]
+pub struct Mask(pub u32);
+
+impl fmt::Display for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(u32, &str); 15] = [
+            (1, "IN"),
+            (2, "PRI"),
+            (4, "OUT"),
+            (8, "ERR"),
+            (0x10, "HUP"),
+            (0x40, "RDNORM"),
+            (0x80, "RDBAND"),
+            (0x100, "WRNORM"),
+            (0x200, "WRBAND"),
+            (0x400, "MSG"),
+            (0x2000, "RDHUP"),
+            (1 << 28, "EXCLUSIVE"),
+            (1 << 29, "WAKEUP"),
+            (1 << 30, "ONESHOT"),
+            (1 << 31, "ET"),
+        ];
+        let mut first = true;
+        for (bit, name) in NAMES {
+            if self.0 & bit != 0 {
+                if !first {
+                    f.write_str("|")?;
+                }
+                f.write_str(name)?;
+                first = false;
+            }
+        }
+        if first {
+            f.write_str("0")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        let all = [
+            Event::Create { epoll: 7, epfd: 5, inherited: true },
+            Event::Ctl {
+                epoll: (1 << 30) - 1,
+                op: Some(Ctl::Mod),
+                fd: 1 << 20,
+                events: 0xf000_3fff,
+                data: u64::MAX,
+                errno: 133,
+                item: u32::MAX,
+            },
+            Event::Ctl { epoll: 1, op: None, fd: -1, events: 0, data: 0, errno: 22, item: 0 },
+            Event::Arm { fd: 9, source: Source::Hot, on: false },
+            Event::Wakeup { fd: 3, source: Source::Overflow, events: 0x2019 },
+            Event::Ready { epoll: 3, fd: 4, item: 5, overflow: true },
+            Event::WaitEnter { epoll: 1, maxevents: 512, timeout_ns: -1 },
+            Event::Deliver {
+                epoll: 1,
+                fd: 12,
+                item: 77,
+                events: 0x2001,
+                nth: u16::MAX,
+                ready_ns: 123_456_789_000,
+                known: Known::Exactly,
+            },
+            Event::WaitReturn { epoll: 1, n: -4, waited_ns: 99 },
+            Event::Release { fd: 4, items: 2 },
+            Event::Close { fd: 4, lives_as: -1, errno: 9 },
+            Event::Dup { old: 3, new: 4 },
+            Event::Io { fd: 3, op: Op::Accept, result: -1, asked: 0, errno: 24 },
+            Event::Fork { child: 4711 },
+            Event::Exec,
+        ];
+        for event in all {
+            let (kind, words) = event.pack();
+            assert_eq!(Event::unpack(kind, words), Some(event));
+        }
+        assert_eq!(Event::unpack(0, [0; 3]), None);
+        assert_eq!(Event::unpack(200, [0; 3]), None);
+    }
+
+    #[test]
+    fn masks_read_as_in_epoll_ctl() {
+        assert_eq!(Mask(0x8000_2001).to_string(), "IN|RDHUP|ET");
+        assert_eq!(Mask(0).to_string(), "0");
+    }
+}

@@ -1,0 +1,99 @@
+//! Finding the rings of processes, through /proc.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use crate::layout;
+use crate::ring::Live;
+
+/// Why a process has no ring that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is no such process.
+    NoProcess,
+    /// It is another user's, or protects itself.
+    Forbidden,
+    /// The library is in it, but it has made no epoll instance, or records nothing (`GLASSPOLL_RING=off`).
+    NoRing,
+    /// The library is not in it.
+    NotPreloaded,
+    /// There is one, and it cannot be read: why.
+    Broken(String),
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Missing::NoProcess => "there is no such process",
+            Missing::Forbidden => "it cannot be looked into: it is another user's; be that user, or root",
+            Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, or GLASSPOLL_RING=off is set",
+            Missing::NotPreloaded => "it does not run on glasspoll: start it with 'glasspoll run -- PROGRAM'",
+            Missing::Broken(what) => what,
+        })
+    }
+}
+
+/// All processes.
+pub fn pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let mut pids: Vec<u32> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Where the ring of a process can be opened.
+///
+/// # Errors
+/// Why not.
+pub fn path(pid: u32) -> Result<PathBuf, Missing> {
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Missing::Forbidden,
+        _ => Missing::NoProcess,
+    };
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).map_err(missing)?;
+    let name = format!("/memfd:{} (deleted)", layout::NAME);
+    let mut denied = false;
+    for entry in entries.flatten() {
+        match fs::read_link(entry.path()) {
+            // A child that was forked a moment ago still has its parent's.
+            Ok(link) if link.as_os_str() == name.as_str() && is_of(&entry.path(), pid) => {
+                return Ok(entry.path())
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => denied = true,
+            _ => {}
+        }
+    }
+    if denied {
+        return Err(Missing::Forbidden);
+    }
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(missing)?;
+    Err(if maps.contains("libglasspoll.so") { Missing::NoRing } else { Missing::NotPreloaded })
+}
+
+fn is_of(path: &std::path::Path, pid: u32) -> bool {
+    // What cannot be read is told by whoever opens it.
+    Live::open(path).map_or(true, |live| live.header().pid == pid_inside(pid))
+}
+
+/// The id of a process as it knows it itself: inside a container it has another one.
+fn pid_inside(pid: u32) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(pid)
+}
+
+/// Opens the ring of a process.
+///
+/// # Errors
+/// Why not.
+pub fn open(pid: u32) -> Result<Live, Missing> {
+    Live::open(&path(pid)?).map_err(Missing::Broken)
+}
+
+/// The user that a process belongs to.
+pub fn user(pid: u32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|meta| meta.uid())
+}

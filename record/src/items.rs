@@ -1,0 +1,285 @@
+//! The items that there are now: an entry for each, and for each set, in the ring's memory. What was added long ago,
+//! and is in no record any more, is found here.
+//!
+//! An entry is five words of 32 bits:
+//!
+//! | word | what |
+//! |---|---|
+//! | 0 | the number (20 bits), the state (5), the low 7 bits of the set's number |
+//! | 1 | the interest (14 bits, and the four flags at the top), the high 14 bits of the set's number between |
+//! | 2 | how many events were delivered; of a set, how many waits have returned |
+//! | 3 | the item's serial number, or the set's |
+//! | 4 | while it is queued: since when; else when it was last delivered (of a set: waited for), 0 for never; in units of 2^`fine` and 2^(`fine` + 14) ticks since the ring was made |
+//!
+//! Whoever changes an entry holds the lock of its set (`ep.lock`).
+
+use std::hint;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use crate::layout::{self, header};
+use crate::writer::{word32, word64, Shape};
+
+/// In use.
+pub const USED: u32 = 1 << 20;
+/// On the ready list.
+pub const QUEUED: u32 = 1 << 21;
+/// Asked by the waiting thread itself.
+pub const HOT: u32 = 1 << 22;
+/// It is a set, and no item.
+pub const SET: u32 = 1 << 23;
+/// Since when it is queued is known exactly.
+const EXACT: u32 = 1 << 24;
+/// The bits of the number.
+pub const FD: u32 = USED - 1;
+/// The bits of the interest.
+pub const INTEREST: u32 = 0xf000_3fff;
+const LOW: u32 = 25;
+const HIGH: u32 = 14;
+
+/// A tick's share of the unit of a queued item's time, in bits.
+pub const FINE: u32 = if cfg!(target_arch = "x86_64") { 12 } else { 6 };
+/// The same where a tick is a nanosecond.
+pub const FINE_NS: u32 = 10;
+/// How much coarser the time of the last delivery is, in bits.
+pub const COARSER: u32 = 14;
+
+static ENTRIES: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static HEADER: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// When the ring was made, in ticks, and the unit.
+static BEGIN: AtomicU64 = AtomicU64::new(0);
+static UNIT: AtomicU32 = AtomicU32::new(0);
+
+/// The list of free entries: the first, as one more than its index; the next is in its word 3.
+struct Free {
+    lock: AtomicU32,
+    first: AtomicU32,
+}
+
+static FREE: Free = Free { lock: AtomicU32::new(0), first: AtomicU32::new(0) };
+
+impl Free {
+    /// Held for a few instructions alone.
+    fn with<T>(&self, work: impl FnOnce(&AtomicU32) -> T) -> T {
+        while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            hint::spin_loop();
+        }
+        let done = work(&self.first);
+        self.lock.store(0, Ordering::Release);
+        done
+    }
+}
+
+pub(crate) fn begin(memory: *mut u8, shape: Shape, now: u64, counts: bool) {
+    FREE.lock.store(0, Ordering::Relaxed);
+    FREE.first.store(0, Ordering::Relaxed);
+    BEGIN.store(now, Ordering::Relaxed);
+    UNIT.store(if counts { FINE } else { FINE_NS }, Ordering::Relaxed);
+    HEADER.store(memory, Ordering::Relaxed);
+    // SAFETY: it lies in the memory.
+    ENTRIES.store(unsafe { memory.add(layout::items(shape.blocks)) }, Ordering::Release);
+}
+
+pub(crate) fn end() {
+    ENTRIES.store(ptr::null_mut(), Ordering::Release);
+}
+
+/// What an entry is to be of.
+#[derive(Clone, Copy, Debug)]
+pub struct New {
+    /// The set's number.
+    pub epoll: u32,
+    /// The item's number, or the set's descriptor.
+    pub fd: i32,
+    /// The item's serial number; of a set, its number.
+    pub serial: u32,
+    /// Interest and flags.
+    pub interest: u32,
+    /// It is the set itself.
+    pub is_set: bool,
+}
+
+/// The entry of an item, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(u32);
+
+impl Place {
+    /// None.
+    pub const NONE: Self = Self(u32::MAX);
+
+    /// Makes one, if there is a ring and it has room.
+    pub fn new(new: New) -> Self {
+        let entries = ENTRIES.load(Ordering::Acquire);
+        if entries.is_null() {
+            return Self::NONE;
+        }
+        let memory = HEADER.load(Ordering::Relaxed);
+        // SAFETY: in the header.
+        let header32 = |at| unsafe { word32(memory, at) };
+        let place = FREE.with(|first| {
+            let head = first.load(Ordering::Relaxed);
+            if head != 0 {
+                let place = Self(head - 1);
+                first.store(place.word(entries, 3).load(Ordering::Relaxed), Ordering::Relaxed);
+                return place;
+            }
+            let used = header32(header::ITEMS).load(Ordering::Relaxed);
+            if used >= header32(header::CAPACITY).load(Ordering::Relaxed) {
+                header32(header::LEFT_OUT).fetch_add(1, Ordering::Relaxed);
+                return Self::NONE;
+            }
+            header32(header::ITEMS).store(used + 1, Ordering::Relaxed);
+            Self(used)
+        });
+        if place == Self::NONE {
+            return place;
+        }
+        if !new.is_set {
+            note_moment(memory, new.serial);
+        }
+        let set = if new.is_set { SET } else { 0 };
+        let fd = u32::try_from(new.fd).unwrap_or(FD).min(FD);
+        place
+            .word(entries, 1)
+            .store(new.interest & INTEREST | (new.epoll >> 7) << HIGH & !INTEREST, Ordering::Relaxed);
+        place.word(entries, 2).store(0, Ordering::Relaxed);
+        place.word(entries, 3).store(new.serial, Ordering::Relaxed);
+        place.word(entries, 4).store(0, Ordering::Relaxed);
+        place.word(entries, 0).store(fd | USED | set | new.epoll << LOW, Ordering::Release);
+        place
+    }
+
+    /// Word `n` of it.
+    #[inline]
+    fn word<'a>(self, entries: *mut u8, n: usize) -> &'a AtomicU32 {
+        // SAFETY: an entry in the memory, which stays for ever.
+        unsafe { word32(entries, self.0 as usize * layout::ITEM + n * 4) }
+    }
+
+    #[inline]
+    fn with(self, work: impl FnOnce(*mut u8)) {
+        let entries = ENTRIES.load(Ordering::Relaxed);
+        if self != Self::NONE && !entries.is_null() {
+            work(entries);
+        }
+    }
+
+    #[inline]
+    fn change(self, entries: *mut u8, n: usize, change: impl FnOnce(u32) -> u32) {
+        let word = self.word(entries, n);
+        word.store(change(word.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    /// The item is gone.
+    pub fn remove(self) {
+        self.with(|entries| {
+            self.word(entries, 0).store(0, Ordering::Relaxed);
+            FREE.with(|first| {
+                self.word(entries, 3).store(first.load(Ordering::Relaxed), Ordering::Relaxed);
+                first.store(self.0 + 1, Ordering::Relaxed);
+            });
+        });
+    }
+
+    /// It has another interest.
+    #[inline]
+    pub fn interest(self, events: u32) {
+        self.with(|entries| self.change(entries, 1, |word| word & !INTEREST | events & INTEREST));
+    }
+
+    /// It is asked by the waiting thread itself now, or no longer.
+    #[inline]
+    pub fn hot(self, is_hot: bool) {
+        self.with(|entries| {
+            self.change(entries, 0, |word| if is_hot { word | HOT } else { word & !HOT });
+        });
+    }
+
+    /// It went to the ready list, and became ready at `since`, or not before.
+    #[inline]
+    pub fn queued(self, since: u64, exactly: bool) {
+        self.with(|entries| {
+            let exact = if exactly { EXACT } else { 0 };
+            self.change(entries, 0, |word| word & !EXACT | QUEUED | exact);
+            let fine = since.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> UNIT.load(Ordering::Relaxed);
+            self.word(entries, 4).store(fine as u32, Ordering::Relaxed);
+        });
+    }
+
+    /// Since when it is queued, as far as `now` it can be told, in ticks that have passed; and whether exactly.
+    #[inline]
+    pub fn queued_for(self, now: u64) -> Option<(u64, bool)> {
+        let entries = ENTRIES.load(Ordering::Relaxed);
+        if self == Self::NONE || entries.is_null() {
+            return None;
+        }
+        let state = self.word(entries, 0).load(Ordering::Relaxed);
+        if state & QUEUED == 0 {
+            return None;
+        }
+        let unit = UNIT.load(Ordering::Relaxed);
+        let fine = (now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit) as u32;
+        let since = self.word(entries, 4).load(Ordering::Relaxed);
+        // What was noted a moment later on another processor counts as no time.
+        let passed = fine.wrapping_sub(since);
+        Some((if passed > u32::MAX - 1024 { 0 } else { u64::from(passed) << unit }, state & EXACT != 0))
+    }
+
+    /// It left the ready list without being delivered.
+    #[inline]
+    pub fn dropped(self) {
+        self.with(|entries| {
+            if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
+                self.change(entries, 0, |word| word & !(QUEUED | EXACT));
+                // When it was last delivered is no longer known.
+                self.word(entries, 4).store(0, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// It was delivered, or waited for.
+    #[inline]
+    pub fn delivered(self, now: u64) {
+        self.with(|entries| {
+            self.change(entries, 0, |word| word & !(QUEUED | EXACT));
+            self.change(entries, 2, |count| count.wrapping_add(1));
+            let unit = UNIT.load(Ordering::Relaxed) + COARSER;
+            let coarse = now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit;
+            self.word(entries, 4).store((coarse as u32).max(1), Ordering::Relaxed);
+        });
+    }
+}
+
+/// Keeps, now and then, when which serial number was given, so that the age of an item can be told. Once they are
+/// full, every second one goes, and twice the time lies between two of them.
+fn note_moment(memory: *mut u8, serial: u32) {
+    // SAFETY: in the header.
+    let word = |at| unsafe { word32(memory, at) };
+    // SAFETY: as above.
+    let begin = unsafe { word64(memory, header::NS) }.load(Ordering::Relaxed);
+    let now = (crate::clock::coarse_ns().saturating_sub(begin) / 1_000_000) as u32;
+    let place = |n: u32| header::FIRST_MOMENT + n as usize * 8;
+    let get = |at| word(at).load(Ordering::Relaxed);
+    let is_due = || {
+        let count = get(header::MOMENTS);
+        count == 0 || now.wrapping_sub(get(place(count - 1) + 4)) >= get(header::INTERVAL)
+    };
+    if !is_due() {
+        return;
+    }
+    FREE.with(|_| {
+        let mut count = get(header::MOMENTS);
+        if count as usize >= layout::MOMENTS {
+            count /= 2;
+            for n in 0..count {
+                word(place(n)).store(get(place(2 * n)), Ordering::Relaxed);
+                word(place(n) + 4).store(get(place(2 * n) + 4), Ordering::Relaxed);
+            }
+            let interval = get(header::INTERVAL).saturating_mul(2);
+            word(header::INTERVAL).store(interval, Ordering::Relaxed);
+        }
+        word(place(count)).store(serial, Ordering::Relaxed);
+        word(place(count) + 4).store(now, Ordering::Relaxed);
+        word(header::MOMENTS).store(count + 1, Ordering::Release);
+    });
+}

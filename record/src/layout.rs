@@ -1,0 +1,100 @@
+//! Where everything lies in the memory of a ring.
+
+/// The first eight bytes.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"glassrng");
+/// Of this layout and of the kinds of records.
+pub const VERSION: u32 = 1;
+/// The name of the memfd.
+pub const NAME: &str = "glasspoll";
+/// The bytes of the header, and where the blocks begin.
+pub const HEADER: usize = 4096;
+/// The bytes of a block.
+pub const BLOCK: usize = 1024;
+/// The records of a block.
+pub const RECORDS: usize = 31;
+/// The bytes of a record.
+pub const RECORD: usize = 32;
+/// The bytes of an item's entry.
+pub const ITEM: usize = 20;
+
+/// Offsets in the header.
+pub mod header {
+    /// u64: `MAGIC`.
+    pub const MAGIC: usize = 0;
+    /// u32: `VERSION`.
+    pub const VERSION: usize = 8;
+    /// u32: how many blocks there are.
+    pub const BLOCKS: usize = 12;
+    /// u32: how many items have room.
+    pub const CAPACITY: usize = 16;
+    /// u32: the process.
+    pub const PID: usize = 20;
+    /// u32: its parent when the ring was made.
+    pub const PPID: usize = 24;
+    /// u32: 1 if ticks are the processor's, 0 if they are nanoseconds.
+    pub const CLOCK: usize = 28;
+    /// u32: 1 if the time of becoming ready is exact (`GLASSPOLL_READY=exact`).
+    pub const EXACT: usize = 32;
+    /// u32: 1 if the process was forked with sets that it inherited.
+    pub const FORKED: usize = 36;
+    /// u64: when the ring was made, in ticks.
+    pub const TICKS: usize = 40;
+    /// u64: the same in nanoseconds of CLOCK_MONOTONIC.
+    pub const NS: usize = 48;
+    /// u64: the same in nanoseconds since 1970.
+    pub const REALTIME: usize = 56;
+    /// u64: how many blocks were taken.
+    pub const NEXT: usize = 128;
+    /// u32: how many entries of items were ever in use: all others are empty.
+    pub const ITEMS: usize = 192;
+    /// u32: how many items had no room.
+    pub const LEFT_OUT: usize = 196;
+    /// u32: how many moments follow, each when an item was added.
+    pub const MOMENTS: usize = 256;
+    /// u32: how many milliseconds lie between two of them at least.
+    pub const INTERVAL: usize = 260;
+    /// The moments: u32 the serial number of an item, u32 milliseconds since the ring was made.
+    pub const FIRST_MOMENT: usize = 264;
+}
+
+/// How many moments have room.
+pub const MOMENTS: usize = (HEADER - header::FIRST_MOMENT) / 8;
+
+/// Offsets in a block.
+pub mod block {
+    /// u64: the serial number, 0 if it was never taken.
+    pub const SERIAL: usize = 0;
+    /// u64: when it was taken, in ticks.
+    pub const TICKS: usize = 8;
+    /// u64: the same in nanoseconds of CLOCK_MONOTONIC.
+    pub const NS: usize = 16;
+    /// u32: the thread.
+    pub const TID: usize = 24;
+    /// u32: how many records it has.
+    pub const LEN: usize = 28;
+    /// The first record.
+    pub const RECORDS: usize = 32;
+}
+
+/// How much memory a ring of so many blocks and items takes, in bytes.
+pub fn size(blocks: u32, capacity: u32) -> usize {
+    HEADER + blocks as usize * BLOCK + capacity as usize * ITEM
+}
+
+/// Where the items begin.
+pub fn items(blocks: u32) -> usize {
+    HEADER + blocks as usize * BLOCK
+}
+
+/// The check of a record: of its place and of all its words, the first without the check.
+#[inline]
+pub fn check(serial: u64, place: usize, words: [u64; 4]) -> u64 {
+    let [first, a, b, c] = words;
+    let mixed = first
+        ^ a.rotate_left(13)
+        ^ b.rotate_left(29)
+        ^ c.rotate_left(47)
+        ^ serial.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ (place as u64) << 57;
+    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 48
+}

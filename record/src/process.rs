@@ -1,0 +1,165 @@
+//! What is known of one process: its events in order, its items, the names of its threads and files.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Moment;
+use crate::event::Event;
+use crate::layout::{self, block};
+use crate::ring::{u32_at, u64_at, Block, Header, Item};
+
+/// One event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// When: CLOCK_MONOTONIC, in nanoseconds.
+    pub ns: u64,
+    /// The thread.
+    pub tid: u32,
+    /// What. Times in it are nanoseconds.
+    pub event: Event,
+}
+
+/// A process, and what was recorded of it.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// What the ring's header says.
+    pub header: Header,
+    /// Its events, in the order of time.
+    pub events: Vec<Entry>,
+    /// The items that it had at the end of the record.
+    pub items: Vec<Item>,
+    /// When those were looked at. CLOCK_MONOTONIC.
+    pub items_ns: u64,
+    /// The name of its program, as in `/proc/PID/comm`.
+    pub comm: String,
+    /// Its command line, with spaces between the arguments.
+    pub command: String,
+    /// The names of threads.
+    pub threads: BTreeMap<u32, String>,
+    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`.
+    pub files: BTreeMap<i32, Vec<(u64, String)>>,
+    /// How many blocks of up to 31 events were overwritten before they were read.
+    pub lost_blocks: u64,
+    /// How many records were torn.
+    pub torn: u64,
+    /// When it ended, and its status as wait(2) has it, if that is known.
+    pub ended: Option<(u64, Option<i32>)>,
+    /// When the record was taken, at last.
+    pub taken: Moment,
+    blocks: BTreeMap<u64, Box<Block>>,
+}
+
+impl Process {
+    /// One of which nothing was recorded yet.
+    pub fn new(header: Header) -> Self {
+        let taken = header.begin;
+        Self {
+            header,
+            events: Vec::new(),
+            items: Vec::new(),
+            items_ns: 0,
+            comm: String::new(),
+            command: String::new(),
+            threads: BTreeMap::new(),
+            files: BTreeMap::new(),
+            lost_blocks: 0,
+            torn: 0,
+            ended: None,
+            taken,
+            blocks: BTreeMap::new(),
+        }
+    }
+
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.header.pid
+    }
+
+    /// What the file behind a number was at that moment, in words, if somebody looked.
+    pub fn file_at(&self, fd: i32, ns: u64) -> Option<&str> {
+        let known = self.files.get(&fd)?;
+        let after = known.partition_point(|(when, _)| *when <= ns);
+        // Seen soon after is better than seen long before.
+        known.get(after).or(known.last()).map(|(_, text)| text.as_str())
+    }
+
+    /// Takes a block in. A longer one of the same number replaces it.
+    pub fn add_block(&mut self, bytes: &Block) {
+        self.blocks.insert(u64_at(bytes, block::SERIAL), Box::new(*bytes));
+    }
+
+    /// Makes events of the blocks that were taken in.
+    pub fn finish(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let mut latest = self.taken;
+        for bytes in blocks.values() {
+            let moment = moment(bytes);
+            if moment.ns > latest.ns && moment.ticks > latest.ticks {
+                latest = moment;
+            }
+        }
+        let speed = speed(&self.header, latest);
+        self.events.reserve(blocks.len() * layout::RECORDS);
+        let mut order = Order::default();
+        for bytes in blocks.values() {
+            self.torn += decode(bytes, 0, speed, &mut order, &mut self.events);
+        }
+        self.events.sort_by_key(|entry| entry.ns);
+    }
+}
+
+/// When a block was taken.
+pub(crate) fn moment(bytes: &Block) -> Moment {
+    Moment { ticks: u64_at(&bytes[..], block::TICKS), ns: u64_at(&bytes[..], block::NS) }
+}
+
+/// How many nanoseconds a tick of the ring's takes, as seen from a later moment.
+pub(crate) fn speed(header: &Header, latest: Moment) -> f64 {
+    if header.counts {
+        header.begin.speed(latest).unwrap_or(1.0)
+    } else {
+        1.0
+    }
+}
+
+/// How many records a block has.
+pub(crate) fn len(bytes: &Block) -> usize {
+    (u32_at(bytes, block::LEN) as usize).min(layout::RECORDS)
+}
+
+/// When each thread did the last thing that is known: its events are in order, whatever a tick is taken for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Order(BTreeMap<u32, u64>);
+
+/// Makes events of the records of a block from a place on. Returns how many of them were torn.
+pub(crate) fn decode(
+    bytes: &Block,
+    from: usize,
+    speed: f64,
+    order: &mut Order,
+    events: &mut Vec<Entry>,
+) -> u64 {
+    let serial = u64_at(bytes, block::SERIAL);
+    let (ns, tid) = (u64_at(bytes, block::NS), u32_at(bytes, block::TID));
+    let mut torn = 0;
+    let last = order.0.entry(tid).or_default();
+    for place in from..len(bytes) {
+        let at = block::RECORDS + place * layout::RECORD;
+        let [first, a, b, c] = [0, 8, 16, 24].map(|word| u64_at(bytes, at + word));
+        let check = first >> 48;
+        let first = first & !(0xffff << 48);
+        if layout::check(serial, place, [first, a, b, c]) != check {
+            torn += 1;
+            continue;
+        }
+        let scale = |ticks: u64| (ticks as f64 * speed) as u64;
+        let Some(mut event) = Event::unpack((first >> 40) as u8, [a, b, c]) else { continue };
+        match &mut event {
+            Event::Deliver { ready_ns, .. } => *ready_ns = scale(*ready_ns),
+            Event::WaitReturn { waited_ns, .. } => *waited_ns = scale(*waited_ns),
+            _ => {}
+        }
+        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
+        events.push(Entry { ns: *last, tid, event });
+    }
+    torn
+}

@@ -1,0 +1,300 @@
+//! Reading the ring of a process that runs, or has just ended, without disturbing it.
+//!
+//! All is read by pread(2), so a ring that shrinks or lies does no harm.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::clock::Moment;
+use crate::items;
+use crate::layout::{self, block, header};
+
+/// The bytes of a block.
+pub type Block = [u8; layout::BLOCK];
+/// The bytes of the header.
+pub type Page = [u8; layout::HEADER];
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).map_or(0, |word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+}
+
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).map_or(0, |word| u32::from_le_bytes(word.try_into().unwrap_or_default()))
+}
+
+/// What the header says.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// How many blocks there are.
+    pub blocks: u32,
+    /// How many items have room.
+    pub capacity: u32,
+    /// The process.
+    pub pid: u32,
+    /// Its parent when the ring was made.
+    pub ppid: u32,
+    /// Ticks are the processor's.
+    pub counts: bool,
+    /// The time of becoming ready is exact.
+    pub exact: bool,
+    /// The process was forked, and has the sets of its parent.
+    pub forked: bool,
+    /// When the ring was made.
+    pub begin: Moment,
+    /// The same in nanoseconds since 1970.
+    pub realtime: u64,
+    /// How many entries of items were ever in use.
+    pub items: u32,
+    /// How many items had no room.
+    pub left_out: u32,
+    /// Serial numbers and when they were about to be given, in milliseconds since the ring was made.
+    pub moments: Vec<(u32, u32)>,
+}
+
+impl Header {
+    /// Takes it from the first page.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(page: &Page) -> Result<Self, String> {
+        if u64_at(page, header::MAGIC) != layout::MAGIC {
+            return Err("this is no record of glasspoll's".into());
+        }
+        let word = |at| u32_at(page, at);
+        let version = word(header::VERSION);
+        if version != layout::VERSION {
+            let known = layout::VERSION;
+            return Err(format!("the record has version {version}; this program knows version {known}: use the glasspoll that belongs to the library"));
+        }
+        let moments = (word(header::MOMENTS) as usize).min(layout::MOMENTS);
+        let at = |n: usize| header::FIRST_MOMENT + 8 * n;
+        let head = Self {
+            blocks: word(header::BLOCKS),
+            capacity: word(header::CAPACITY),
+            pid: word(header::PID),
+            ppid: word(header::PPID),
+            counts: word(header::CLOCK) == 1,
+            exact: word(header::EXACT) == 1,
+            forked: word(header::FORKED) == 1,
+            begin: Moment { ticks: u64_at(page, header::TICKS), ns: u64_at(page, header::NS) },
+            realtime: u64_at(page, header::REALTIME),
+            items: word(header::ITEMS),
+            left_out: word(header::LEFT_OUT),
+            moments: (0..moments).map(|n| (word(at(n)), word(at(n) + 4))).collect(),
+        };
+        if head.blocks == 0 || head.blocks > 1 << 20 || head.capacity > 1 << 24 || head.items > head.capacity
+        {
+            return Err("the record's header makes no sense".into());
+        }
+        Ok(head)
+    }
+
+    /// When an item of this serial number was added, in nanoseconds of CLOCK_MONOTONIC: not before the first, and
+    /// before the second, if there is one.
+    pub fn added(&self, serial: u32) -> (u64, Option<u64>) {
+        let ns = |ms: u32| self.begin.ns + u64::from(ms) * 1_000_000;
+        let after = self.moments.partition_point(|(first, _)| *first <= serial);
+        let from = after.checked_sub(1).and_then(|n| self.moments.get(n));
+        (from.map_or(self.begin.ns, |(_, ms)| ns(*ms)), self.moments.get(after).map(|(_, ms)| ns(*ms)))
+    }
+}
+
+/// An item, or a set, as its entry has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The set's number.
+    pub epoll: u32,
+    /// It is the set itself, and `fd` its descriptor.
+    pub is_set: bool,
+    /// The number it was added by.
+    pub fd: i32,
+    /// The item's serial number.
+    pub serial: u32,
+    /// Interest and flags.
+    pub interest: u32,
+    /// It is on the ready list.
+    pub queued: bool,
+    /// The waiting thread asks it itself.
+    pub hot: bool,
+    /// EPOLLONESHOT has silenced it.
+    pub disarmed: bool,
+    /// How many events were delivered; of a set, how many waits have returned.
+    pub delivered: u32,
+    /// While it is queued: since when; else when it was last delivered, if it was. CLOCK_MONOTONIC.
+    pub since_ns: Option<u64>,
+}
+
+/// Takes the items from their bytes, which were read at `now`.
+pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
+    let unit = if head.counts { items::FINE } else { items::FINE_NS };
+    let speed = head.begin.speed(now).unwrap_or(1.0);
+    let ago = now.ticks.saturating_sub(head.begin.ticks);
+    let mut all = Vec::new();
+    for entry in bytes.chunks_exact(layout::ITEM) {
+        let [a, b, delivered, serial, time] = [0, 4, 8, 12, 16].map(|at| u32_at(entry, at));
+        if a & items::USED == 0 {
+            continue;
+        }
+        let queued = a & items::QUEUED != 0;
+        let shift = if queued { unit } else { unit + items::COARSER };
+        // The time has 32 bits and runs round.
+        let passed = ((ago >> shift) as u32).wrapping_sub(time);
+        let passed = if passed > u32::MAX - (1 << 20) { 0 } else { u64::from(passed) << shift };
+        let since = now.ns.saturating_sub((passed as f64 * speed) as u64);
+        let interest = b & items::INTEREST;
+        let is_set = a & items::SET != 0;
+        all.push(Item {
+            epoll: a >> 25 | (b & !items::INTEREST) >> 14 << 7,
+            is_set,
+            fd: (a & items::FD) as i32,
+            serial,
+            interest,
+            queued,
+            hot: a & items::HOT != 0,
+            disarmed: !is_set && interest & !0xf000_0000 == 0,
+            delivered,
+            since_ns: (queued || time != 0).then_some(since),
+        });
+    }
+    all
+}
+
+/// What `Live::drain` came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Blocks that were handed over.
+    pub blocks: u64,
+    /// Blocks that were overwritten before.
+    pub lost: u64,
+}
+
+/// The ring of a process.
+#[derive(Debug)]
+pub struct Live {
+    file: File,
+    head: Header,
+    /// The number of the first block that was not looked at.
+    next: u64,
+    /// Blocks that were not full when they were looked at, by number.
+    open: Vec<u64>,
+}
+
+impl Live {
+    /// Opens the memfd, by its path in /proc.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::of(file)
+    }
+
+    /// Takes a descriptor of it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn of(file: File) -> Result<Self, String> {
+        let head = Header::parse(&page(&file).map_err(|error| error.to_string())?)?;
+        Ok(Self { file, head, next: 0, open: Vec::new() })
+    }
+
+    /// The header as it was when the ring was opened.
+    pub fn header(&self) -> &Header {
+        &self.head
+    }
+
+    /// The first page as it is now.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn page(&self) -> io::Result<Page> {
+        page(&self.file)
+    }
+
+    /// Now, in the ring's ticks: this machine's processors count alike.
+    pub fn now(&self) -> Moment {
+        Moment::now(self.head.counts)
+    }
+
+    /// Hands over all full blocks that were not handed over before, oldest first. With `all` those that are not full
+    /// as well: they may be handed over once more later, longer.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn drain(&mut self, all: bool, mut take: impl FnMut(&Block)) -> io::Result<Drained> {
+        let mut word = [0; 8];
+        self.file.read_exact_at(&mut word, header::NEXT as u64)?;
+        let next = u64::from_le_bytes(word);
+        let blocks = u64::from(self.head.blocks);
+        let mut drained = Drained::default();
+        let oldest = next.saturating_sub(blocks);
+        let open = std::mem::take(&mut self.open);
+        if self.next < oldest {
+            drained.lost += oldest - self.next;
+        }
+        let fresh = self.next.max(oldest)..next;
+        for number in open.into_iter().chain(fresh) {
+            match self.block(number)? {
+                None => drained.lost += 1,
+                Some(bytes) => {
+                    let is_full = u32_at(&bytes, block::LEN) as usize >= layout::RECORDS;
+                    if !is_full {
+                        self.open.push(number);
+                    }
+                    if is_full || all {
+                        drained.blocks += 1;
+                        take(&bytes);
+                    }
+                }
+            }
+        }
+        self.next = next.max(self.next);
+        Ok(drained)
+    }
+
+    /// A block, if it is still there.
+    fn block(&self, number: u64) -> io::Result<Option<Block>> {
+        let at = layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
+        let mut bytes = [0; layout::BLOCK];
+        self.file.read_exact_at(&mut bytes, at)?;
+        let mut serial = [0; 8];
+        self.file.read_exact_at(&mut serial, at + block::SERIAL as u64)?;
+        let is_it = |found: u64| found == number + 1;
+        // One that was taken just now has no serial number yet, and no record either.
+        if u64_at(&bytes, block::SERIAL) == 0 {
+            bytes[block::LEN..block::LEN + 4].fill(0);
+            bytes[..8].copy_from_slice(&(number + 1).to_le_bytes());
+            return Ok(Some(bytes));
+        }
+        Ok((is_it(u64_at(&bytes, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
+    }
+
+    /// The entries of all items, as bytes.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn items(&self, head: &Header) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; head.items as usize * layout::ITEM];
+        self.file.read_exact_at(&mut bytes, layout::items(self.head.blocks) as u64)?;
+        Ok(bytes)
+    }
+
+    /// The items that there are now.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn read_items(&self) -> Result<(Header, Vec<Item>), String> {
+        let head = Header::parse(&self.page().map_err(|error| error.to_string())?)?;
+        let bytes = self.items(&head).map_err(|error| error.to_string())?;
+        let items = parse_items(&head, self.now(), &bytes);
+        Ok((head, items))
+    }
+}
+
+fn page(file: &File) -> io::Result<Page> {
+    let mut page = [0; layout::HEADER];
+    file.read_exact_at(&mut page, 0)?;
+    Ok(page)
+}

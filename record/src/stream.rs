@@ -1,0 +1,55 @@
+//! The events of a running process, as they come.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::layout::block;
+use crate::process::{self, Entry, Order};
+use crate::ring::{u64_at, Live};
+
+/// What is new in a ring since the last look.
+#[derive(Debug)]
+pub struct Stream {
+    live: Live,
+    /// How many records were taken of the blocks that were not full, by serial number.
+    taken: BTreeMap<u64, usize>,
+    order: Order,
+    /// Blocks that were overwritten before they were read.
+    pub lost_blocks: u64,
+    /// Records that were torn.
+    pub torn: u64,
+}
+
+impl Stream {
+    /// Of a ring, from its oldest record on.
+    pub fn new(live: Live) -> Self {
+        Self { live, taken: BTreeMap::new(), order: Order::default(), lost_blocks: 0, torn: 0 }
+    }
+
+    /// The ring.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// All events since the last call, in the order of time. One that was just being written may come with the next
+    /// call, behind later ones of other threads.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn poll(&mut self) -> io::Result<Vec<Entry>> {
+        let speed = process::speed(self.live.header(), self.live.now());
+        let (mut events, mut torn) = (Vec::new(), 0);
+        let before = std::mem::take(&mut self.taken);
+        let (taken, order) = (&mut self.taken, &mut self.order);
+        let drained = self.live.drain(true, |bytes| {
+            let serial = u64_at(bytes, block::SERIAL);
+            let from = before.get(&serial).copied().unwrap_or(0);
+            torn += process::decode(bytes, from, speed, order, &mut events);
+            taken.insert(serial, process::len(bytes));
+        })?;
+        self.lost_blocks += drained.lost;
+        self.torn += torn;
+        events.sort_by_key(|entry| entry.ns);
+        Ok(events)
+    }
+}

@@ -1,0 +1,250 @@
+//! Writing to this process's ring: without locks, without allocation, from any thread.
+//!
+//! A thread has a block to itself, so that a record is a few stores. A thread that slept while the others took all
+//! blocks finds its own taken, and takes another; one that is preempted right between the look and the stores may
+//! spoil a record of the new owner's, which its check tells.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use crate::clock::{self, Moment};
+use crate::event::Event;
+use crate::items;
+use crate::layout::{self, block, header};
+
+/// The memory of this process's ring; null: there is none.
+static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// Whether its ticks are the processor's.
+static COUNTS: AtomicU32 = AtomicU32::new(0);
+
+/// What a ring is to be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many blocks of 1024 bytes.
+    pub blocks: u32,
+    /// How many items have room.
+    pub capacity: u32,
+}
+
+impl Shape {
+    /// One whose blocks take `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        Self { blocks: (bytes / layout::BLOCK).clamp(4, 1 << 20) as u32, capacity: 1 << 20 }
+    }
+
+    /// The bytes of memory, of which those that are never written to cost nothing.
+    pub fn size(self) -> usize {
+        layout::size(self.blocks, self.capacity)
+    }
+}
+
+/// Which process the ring is of, and how it came to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owner {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's.
+    pub ppid: u32,
+    /// The time of becoming ready is exact.
+    pub exact: bool,
+    /// It was forked with sets of its parent's.
+    pub forked: bool,
+}
+
+/// Makes fresh memory this process's ring.
+///
+/// # Safety
+/// `memory` is zeroed, aligned to a page, has `shape.size()` bytes and stays for ever.
+pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
+    let counts = clock::has_counter();
+    let now = Moment::now(counts);
+    // SAFETY: all offsets lie in the header, and are aligned.
+    let put32 = |at: usize, value: u32| unsafe { word32(memory, at) }.store(value, Ordering::Relaxed);
+    // SAFETY: as above.
+    let put64 = |at: usize, value: u64| unsafe { word64(memory, at) }.store(value, Ordering::Relaxed);
+    put32(header::VERSION, layout::VERSION);
+    put32(header::BLOCKS, shape.blocks);
+    put32(header::CAPACITY, shape.capacity);
+    put32(header::PID, owner.pid);
+    put32(header::PPID, owner.ppid);
+    put32(header::CLOCK, counts.into());
+    put32(header::EXACT, owner.exact.into());
+    put32(header::FORKED, owner.forked.into());
+    put64(header::TICKS, now.ticks);
+    put64(header::NS, now.ns);
+    put64(header::REALTIME, clock::realtime_ns());
+    put32(header::INTERVAL, 1000);
+    // SAFETY: as above. Last: a reader takes a ring without it for none.
+    unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
+    COUNTS.store(counts.into(), Ordering::Relaxed);
+    items::begin(memory, shape, now.ticks, counts);
+    RING.store(memory, Ordering::Release);
+}
+
+/// From now on nothing is recorded: this process is a child, and the ring its parent's. Returns its memory.
+pub fn stop() -> *mut u8 {
+    items::end();
+    RING.swap(ptr::null_mut(), Ordering::AcqRel)
+}
+
+/// Whether this process has a ring.
+#[inline]
+pub fn is_on() -> bool {
+    !RING.load(Ordering::Relaxed).is_null()
+}
+
+/// # Safety
+/// `at` is aligned and lies in the memory.
+#[inline]
+pub(crate) unsafe fn word64<'a>(memory: *mut u8, at: usize) -> &'a AtomicU64 {
+    // SAFETY: the caller's promise; the memory stays for ever.
+    unsafe { AtomicU64::from_ptr(memory.add(at).cast()) }
+}
+
+/// # Safety
+/// As above.
+#[inline]
+pub(crate) unsafe fn word32<'a>(memory: *mut u8, at: usize) -> &'a AtomicU32 {
+    // SAFETY: as above.
+    unsafe { AtomicU32::from_ptr(memory.add(at).cast()) }
+}
+
+/// A thread's place in the ring.
+struct Cursor {
+    ring: Cell<*mut u8>,
+    /// Its block.
+    block: Cell<*mut u8>,
+    serial: Cell<u64>,
+    /// When it was taken.
+    ticks: Cell<u64>,
+    /// How many records it has.
+    len: Cell<usize>,
+    tid: Cell<u32>,
+}
+
+thread_local! {
+    static CURSOR: Cursor = const {
+        Cursor {
+            ring: Cell::new(ptr::null_mut()),
+            block: Cell::new(ptr::null_mut()),
+            serial: Cell::new(0),
+            ticks: Cell::new(0),
+            len: Cell::new(0),
+            tid: Cell::new(0),
+        }
+    };
+}
+
+/// Now, in the ring's ticks.
+#[inline]
+pub fn ticks() -> u64 {
+    if COUNTS.load(Ordering::Relaxed) != 0 {
+        clock::counter()
+    } else {
+        clock::now_ns()
+    }
+}
+
+/// Records an event that happens now.
+#[inline]
+pub fn record(event: Event) {
+    if is_on() {
+        record_at(ticks(), event);
+    }
+}
+
+/// Records an event that happened at `now`, by `ticks`.
+#[inline]
+pub fn record_at(now: u64, event: Event) {
+    let ring = RING.load(Ordering::Acquire);
+    if ring.is_null() {
+        return;
+    }
+    let (kind, words) = event.pack();
+    CURSOR.with(|cursor| cursor.put(ring, now, kind, words));
+}
+
+impl Cursor {
+    #[inline]
+    fn put(&self, ring: *mut u8, now: u64, kind: u8, [a, b, c]: [u64; 3]) {
+        let mut since = now.saturating_sub(self.ticks.get());
+        if self.ring.get() != ring
+            || self.len.get() >= layout::RECORDS
+            || since >> 40 != 0
+            || self.was_taken()
+        {
+            since = self.take_block(ring, now);
+        }
+        // A signal handler that records something meanwhile has the next place.
+        let place = self.len.get();
+        if place >= layout::RECORDS {
+            return;
+        }
+        self.len.set(place + 1);
+        let (block, serial) = (self.block.get(), self.serial.get());
+        let first = since | u64::from(kind) << 40;
+        let check = layout::check(serial, place, [first, a, b, c]);
+        let at = block::RECORDS + place * layout::RECORD;
+        for (n, word) in [first | check << 48, a, b, c].into_iter().enumerate() {
+            // SAFETY: the record lies in the block.
+            unsafe { word64(block, at + n * 8) }.store(word, Ordering::Relaxed);
+        }
+        // SAFETY: as above.
+        unsafe { word32(block, block::LEN) }.store(place as u32 + 1, Ordering::Release);
+    }
+
+    /// Whether the others have taken all blocks since, and this one too.
+    fn was_taken(&self) -> bool {
+        // SAFETY: a block that was taken from the ring, which stays for ever.
+        unsafe { word64(self.block.get(), block::SERIAL) }.load(Ordering::Relaxed) != self.serial.get()
+    }
+
+    /// Takes the next block. Returns how far `now` is behind its beginning.
+    #[cold]
+    fn take_block(&self, ring: *mut u8, now: u64) -> u64 {
+        if self.ring.replace(ring) != ring {
+            // SAFETY: gettid takes nothing.
+            self.tid.set(unsafe { libc::syscall(libc::SYS_gettid) } as u32);
+        }
+        // SAFETY: in the header.
+        let number = unsafe { word64(ring, header::NEXT) }.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        let blocks = unsafe { word32(ring, header::BLOCKS) }.load(Ordering::Relaxed).max(1);
+        let at = layout::HEADER + (number % u64::from(blocks)) as usize * layout::BLOCK;
+        // SAFETY: a block of the ring's.
+        let taken = unsafe { ring.add(at) };
+        let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != 0);
+        let ticks = moment.ticks.min(now);
+        // The moment of the block is that of its first record.
+        let ns = moment.ns.saturating_sub(self.as_ns(ring, moment, moment.ticks - ticks));
+        // SAFETY: as above.
+        let put64 = |at, value| unsafe { word64(taken, at) }.store(value, Ordering::Relaxed);
+        // SAFETY: as above.
+        let put32 = |at, value| unsafe { word32(taken, at) }.store(value, Ordering::Relaxed);
+        put64(block::SERIAL, 0);
+        std::sync::atomic::fence(Ordering::Release);
+        put32(block::LEN, 0);
+        put64(block::TICKS, ticks);
+        put64(block::NS, ns);
+        put32(block::TID, self.tid.get());
+        // SAFETY: as above.
+        unsafe { word64(taken, block::SERIAL) }.store(number + 1, Ordering::Release);
+        self.block.set(taken);
+        self.serial.set(number + 1);
+        self.ticks.set(ticks);
+        self.len.set(0);
+        now.saturating_sub(ticks)
+    }
+
+    /// Some ticks that have just passed, in nanoseconds.
+    fn as_ns(&self, ring: *mut u8, now: Moment, ticks: u64) -> u64 {
+        if ticks == 0 {
+            return 0;
+        }
+        // SAFETY: in the header.
+        let get = |at| unsafe { word64(ring, at) }.load(Ordering::Relaxed);
+        let begin = Moment { ticks: get(header::TICKS), ns: get(header::NS) };
+        begin.speed(now).map_or(0, |speed| (ticks as f64 * speed) as u64)
+    }
+}

@@ -1,0 +1,261 @@
+//! A ring is written by threads and read meanwhile: nothing false is ever shown.
+
+use std::fs::File;
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use glasspoll_record::event::{Event, Known, Op};
+use glasspoll_record::file::{Named, Recording, Writer};
+use glasspoll_record::items::{New, Place};
+use glasspoll_record::ring::Live;
+use glasspoll_record::stream::Stream;
+use glasspoll_record::writer::{self, Owner, Shape};
+use glasspoll_record::Process;
+
+/// A ring for this process, in a memfd; tests take turns.
+fn ring(blocks: u32, work: impl FnOnce(Live)) {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let shape = Shape { blocks, capacity: 100 };
+    // SAFETY: plain calls; the mapping stays for ever.
+    let (fd, memory) = unsafe {
+        let fd = libc::memfd_create(c"glasspoll".as_ptr(), 0);
+        assert_eq!(libc::ftruncate(fd, shape.size() as i64), 0);
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let memory = libc::mmap(std::ptr::null_mut(), shape.size(), protection, libc::MAP_SHARED, fd, 0);
+        assert_ne!(memory, libc::MAP_FAILED);
+        (fd, memory.cast::<u8>())
+    };
+    let owner = Owner { pid: std::process::id(), ppid: 1, exact: false, forked: false };
+    // SAFETY: fresh memory that stays.
+    unsafe { writer::start(memory, shape, owner) };
+    // SAFETY: a descriptor of ours.
+    work(Live::of(unsafe { File::from_raw_fd(fd) }).expect("a ring"));
+    writer::stop();
+}
+
+fn io(fd: i32, n: u64) -> Event {
+    Event::Io { fd, op: Op::Read, result: n as i64, asked: n, errno: 0 }
+}
+
+#[test]
+fn what_is_recorded_is_read_in_order() {
+    ring(64, |live| {
+        for n in 0..1000 {
+            writer::record(io(5, n));
+        }
+        let mut stream = Stream::new(live);
+        let events = stream.poll().expect("a ring");
+        assert_eq!(events.len(), 1000);
+        for (n, entry) in events.iter().enumerate() {
+            assert_eq!(entry.event, io(5, n as u64));
+        }
+        assert!(events.windows(2).all(|pair| pair[0].ns <= pair[1].ns));
+        assert_eq!(stream.poll().expect("a ring"), []);
+        writer::record(io(6, 1));
+        assert_eq!(stream.poll().expect("a ring").len(), 1);
+        assert_eq!((stream.lost_blocks, stream.torn), (0, 0));
+    });
+}
+
+#[test]
+fn times_are_those_of_the_clock() {
+    ring(64, |live| {
+        let begin = glasspoll_record::clock::now_ns();
+        writer::record(io(1, 0));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let later = glasspoll_record::clock::now_ns();
+        writer::record(io(1, 1));
+        let events = Stream::new(live).poll().expect("a ring");
+        let near = |ns: u64, expected: u64| ns.abs_diff(expected) < 1_000_000;
+        assert!(near(events[0].ns, begin) && near(events[1].ns, later), "{events:?} {begin} {later}");
+    });
+}
+
+#[test]
+fn what_was_overwritten_is_counted() {
+    ring(4, |live| {
+        for n in 0..31 * 10 {
+            writer::record(io(5, n));
+        }
+        let mut stream = Stream::new(live);
+        let events = stream.poll().expect("a ring");
+        assert_eq!(events.len(), 4 * 31);
+        assert_eq!(events[0].event, io(5, 6 * 31));
+        assert_eq!(stream.lost_blocks, 6);
+    });
+}
+
+/// The number and the result of each record belong together: one that is torn would show.
+#[test]
+fn a_reader_beside_many_writers_sees_nothing_false() {
+    ring(8, |live| {
+        let over = AtomicBool::new(false);
+        let mut stream = Stream::new(live);
+        let mut seen = 0;
+        std::thread::scope(|scope| {
+            for thread in 0..4u64 {
+                let over = &over;
+                scope.spawn(move || {
+                    let mut n = 0u64;
+                    while !over.load(Ordering::Relaxed) {
+                        let secret = (thread << 32 | n).wrapping_mul(0x9e37_79b9);
+                        writer::record(Event::Io {
+                            fd: secret as u32 as i32 & i32::MAX,
+                            op: Op::Write,
+                            result: secret as i64,
+                            asked: !secret,
+                            errno: 0,
+                        });
+                        n += 1;
+                    }
+                });
+            }
+            let end = std::time::Instant::now() + std::time::Duration::from_millis(500);
+            while std::time::Instant::now() < end {
+                for entry in stream.poll().expect("a ring") {
+                    let Event::Io { fd, result, asked, .. } = entry.event else { panic!("{entry:?}") };
+                    assert_eq!(asked, !(result as u64), "{entry:?}");
+                    assert_eq!(fd, result as u32 as i32 & i32::MAX, "{entry:?}");
+                    seen += 1;
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert!(seen > 1000, "{seen}");
+        eprintln!("{seen} seen, {} blocks lost, {} records torn", stream.lost_blocks, stream.torn);
+    });
+}
+
+#[test]
+fn items_are_what_was_made_of_them() {
+    ring(4, |live| {
+        let new = |fd, serial| New { epoll: 300, fd, serial, interest: 0x8000_2001, is_set: false };
+        let set = Place::new(New { epoll: 300, fd: 4, serial: 300, interest: 0, is_set: true });
+        let places = [Place::new(new(7, 11)), Place::new(new(8, 12)), Place::new(new(9, 13))];
+        let now = writer::ticks();
+        places[0].queued(now, true);
+        places[1].delivered(now);
+        places[1].interest(0x4000_0000);
+        places[2].remove();
+        set.delivered(now);
+        let (head, items) = live.read_items().expect("items");
+        assert_eq!((head.items, items.len()), (4, 3));
+        assert!(items.iter().all(|item| item.epoll == 300));
+        let [set, queued, disarmed] = &items[..] else { panic!() };
+        assert!(set.is_set && set.fd == 4 && set.delivered == 1 && !set.disarmed);
+        assert!(queued.queued && !queued.disarmed && queued.interest == 0x8000_2001 && queued.fd == 7);
+        assert!(disarmed.disarmed && disarmed.delivered == 1 && disarmed.since_ns.is_some());
+        let (from, to) = head.added(12);
+        assert!(from >= head.begin.ns && to.is_none());
+        let again = Place::new(new(20, 14));
+        assert_eq!(again, places[2]);
+        assert_eq!(places[0].queued_for(writer::ticks()).map(|(_, exactly)| exactly), Some(true));
+        for n in 0..200 {
+            Place::new(new(n, 100 + n as u32));
+        }
+        assert_eq!(live.read_items().expect("items").0.left_out, 200 - 96);
+    });
+}
+
+fn sample() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ring(16, |mut live| {
+        for n in 0..100 {
+            writer::record(io(5, n));
+        }
+        writer::record(Event::Deliver {
+            epoll: 1,
+            fd: 5,
+            item: 9,
+            events: 1,
+            nth: 0,
+            ready_ns: 0,
+            known: Known::Exactly,
+        });
+        Place::new(New { epoll: 1, fd: 5, serial: 9, interest: 1, is_set: false });
+        let mut file = Writer::new(&mut bytes).expect("memory");
+        let page = live.page().expect("a page");
+        file.note("host", "test").expect("memory");
+        file.ring(0, &page).expect("memory");
+        file.name(0, Named::Comm, 0, "tester").expect("memory");
+        file.name(0, Named::File(5), 77, "pipe").expect("memory");
+        let mut blocks = Vec::new();
+        live.drain(true, |block| blocks.push(*block)).expect("a ring");
+        for block in &blocks {
+            file.block(0, block).expect("memory");
+        }
+        let (head, _) = live.read_items().expect("items");
+        let items = live.items(&head).expect("items");
+        file.items(0, live.now(), &live.page().expect("a page"), &items).expect("memory");
+        file.moment(0, live.now()).expect("memory");
+        file.end(0, 1234, Some(9)).expect("memory");
+    });
+    bytes
+}
+
+#[test]
+fn a_file_gives_back_what_was_written() {
+    let recording = Recording::read(&sample()[..]).expect("a record");
+    assert_eq!(recording.trouble, None);
+    assert_eq!(recording.notes["host"], "test");
+    let [process] = &recording.processes[..] else { panic!() };
+    let process: &Process = process;
+    assert_eq!((process.events.len(), process.torn, process.items.len()), (101, 0, 1));
+    assert_eq!((process.comm.as_str(), process.file_at(5, 100)), ("tester", Some("pipe")));
+    assert_eq!(process.ended, Some((1234, Some(9))));
+}
+
+#[test]
+fn a_file_that_ends_anywhere_or_is_damaged_is_read_without_a_panic() {
+    let bytes = sample();
+    for len in 0..bytes.len() {
+        match Recording::read(&bytes[..len]) {
+            Ok(recording) => {
+                let events = recording.processes.first().map_or(0, |process| process.events.len());
+                assert!(events <= 101);
+            }
+            Err(what) => assert!(len < 20, "{len}: {what}"),
+        }
+    }
+    let mut random = 88172645463325252u64;
+    for _ in 0..3000 {
+        let mut bytes = bytes.clone();
+        for _ in 0..3 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let at = random as usize % bytes.len();
+            bytes[at] ^= (random >> 32) as u8 | 1;
+        }
+        if let Ok(recording) = Recording::read(&bytes[..]) {
+            assert!(recording.trouble.is_some() || recording.notes["host"] == "test");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_another_version_or_kind_says_so() {
+    let mut bytes = sample();
+    bytes[16] = 99;
+    let what = Recording::read(&bytes[..]).expect_err("another version");
+    assert!(what.contains("version 99"), "{what}");
+    let what = Recording::read(&b"#!/bin/sh and more than twenty bytes"[..]).expect_err("no record");
+    assert!(what.contains("no record"), "{what}");
+}
+
+#[test]
+fn a_descriptor_that_is_no_ring_says_so() {
+    let file = tempfile();
+    let what = Live::of(file).expect_err("no ring");
+    assert!(!what.is_empty());
+}
+
+fn tempfile() -> File {
+    // SAFETY: a plain call.
+    let fd = unsafe { libc::memfd_create(c"other".as_ptr(), 0) };
+    // SAFETY: a descriptor of ours.
+    let file = unsafe { File::from_raw_fd(fd) };
+    // SAFETY: as above.
+    unsafe { File::from_raw_fd(file.into_raw_fd()) }
+}
