@@ -3,7 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | `args` | the command line |
-//! | `run`, `collect`, `library` | starting a program on the library, and gathering the records of its processes |
+//! | `run`, `program`, `library` | starting a program on the library |
+//! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
+//! | `names`, `sys` | what /proc says, and system calls |
 //! | `ls`, `describe` | what is in the sets of running processes |
 //! | `take` | `record` and `dump`: the ring of a running process |
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
@@ -15,13 +17,21 @@ mod args;
 mod collect;
 mod describe;
 mod doctor;
+mod door;
+mod keep;
 mod library;
 mod ls;
+mod names;
+mod net;
+mod output;
+mod program;
 mod report;
 mod run;
 mod shell;
 mod summary;
+mod sys;
 mod take;
+mod text;
 mod top;
 
 use std::process::ExitCode;
