@@ -39,6 +39,8 @@ pub struct Process {
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
+    /// When blocks are missing between others: what a thread was at before is not known then.
+    pub gaps: Vec<u64>,
     /// How many records were torn.
     pub torn: u64,
     /// When it ended, and its status as wait(2) has it, if that is known.
@@ -62,6 +64,7 @@ impl Process {
             threads: BTreeMap::new(),
             files: BTreeMap::new(),
             lost_blocks: 0,
+            gaps: Vec::new(),
             torn: 0,
             ended: None,
             taken,
@@ -100,7 +103,12 @@ impl Process {
         let speed = speed(&self.header, latest);
         self.events.reserve(blocks.len() * layout::RECORDS);
         let mut order = Order::default();
-        for bytes in blocks.values() {
+        let mut expected = None;
+        for (serial, bytes) in &blocks {
+            if expected.is_some_and(|expected| expected != *serial) {
+                self.gaps.push(moment(bytes).ns);
+            }
+            expected = Some(serial.saturating_add(1));
             self.torn += decode(bytes, 0, speed, &mut order, &mut self.events);
         }
         self.events.sort_by_key(|entry| entry.ns);
