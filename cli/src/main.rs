@@ -8,6 +8,7 @@
 //! | `take` | `record` and `dump`: the ring of a running process |
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
 //! | `doctor` | findings |
+//! | `units` | numbers as people read them |
 //! | `shell` | completions and the man page |
 
 mod analysis;
@@ -19,10 +20,13 @@ mod library;
 mod ls;
 mod report;
 mod run;
+#[cfg(test)]
+mod script;
 mod shell;
 mod summary;
 mod take;
 mod top;
+mod units;
 
 use std::process::ExitCode;
 

@@ -77,6 +77,12 @@ impl Process {
         self.header.pid
     }
 
+    /// When the record ends: with the process, or when it was taken.
+    pub fn end_ns(&self) -> u64 {
+        let last = self.events.last().map_or(0, |entry| entry.ns);
+        self.ended.map_or(self.taken.ns, |(ns, _)| ns).max(last)
+    }
+
     /// What the file behind a number was at that moment, in words, if somebody looked.
     pub fn file_at(&self, fd: i32, ns: u64) -> Option<&str> {
         let known = self.files.get(&fd)?;

@@ -88,6 +88,9 @@ impl Histogram {
     /// The value that `share` of all are not above: 0.5 for the median. 0 if there is nothing.
     pub fn quantile(&self, share: f64) -> u64 {
         let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
+        if rank >= self.count {
+            return self.max;
+        }
         let mut seen = 0;
         for (bucket, times) in &self.buckets {
             seen += u64::from(*times);
@@ -160,7 +163,7 @@ mod tests {
             assert!((got / expected - 1.0).abs() < 1.0 / 16.0, "{share}: {got}");
         }
         assert_eq!(histogram.max(), 1_000_000);
-        assert_eq!(histogram.quantile(1.0), 1_000_000.min(histogram.max()));
+        assert_eq!(histogram.quantile(1.0), 1_000_000);
         assert!((histogram.mean() - 500_005.0).abs() < 1.0);
     }
 

@@ -109,12 +109,12 @@ impl Item {
         match op {
             Op::Read => {
                 self.calls.0 += 1;
-                self.bytes.0 += moved;
+                self.bytes.0 = self.bytes.0.saturating_add(moved);
             }
             Op::Accept => self.calls.0 += 1,
             Op::Write => {
                 self.calls.1 += 1;
-                self.bytes.1 += moved;
+                self.bytes.1 = self.bytes.1.saturating_add(moved);
             }
             Op::Shutdown | Op::Connect => {}
         }
@@ -123,11 +123,11 @@ impl Item {
 
     /// Was served for a while, from `from` on, in a batch.
     pub(super) fn serve(&mut self, batch: u64, from: u64, ns: u64) {
-        self.serving_ns += ns;
+        self.serving_ns = self.serving_ns.saturating_add(ns);
         if self.served.batch != batch {
             self.served = Served { batch, from, ns: 0 };
         }
-        self.served.ns += ns;
+        self.served.ns = self.served.ns.saturating_add(ns);
         if self.longest.is_none_or(|(longest, _)| self.served.ns > longest) {
             self.longest = Some((self.served.ns, self.served.from));
         }

@@ -34,7 +34,8 @@ pub type Key = (u32, u32);
 
 /// The share of `part` in it and the rest; None if both are 0.
 pub fn share(part: u64, rest: u64) -> Option<f64> {
-    (part + rest != 0).then(|| part as f64 / (part + rest) as f64)
+    let whole = part.saturating_add(rest);
+    (whole != 0).then(|| part as f64 / whole as f64)
 }
 
 /// A set.
@@ -50,6 +51,32 @@ pub struct Set {
     pub created: Option<u64>,
     /// When it was closed.
     pub closed: Option<u64>,
+    /// Items that ended, and are not kept any more.
+    pub forgotten: u64,
+}
+
+/// What a thread did for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The thread.
+    pub tid: u32,
+    /// The set.
+    pub epoll: u32,
+    /// From when.
+    pub from: u64,
+    /// To when.
+    pub to: u64,
+    /// What.
+    pub did: Did,
+}
+
+/// See `Span`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Did {
+    /// It waited, and got so many events, or an errno, negative.
+    Wait(i32),
+    /// It served an item, or it is not known which.
+    Serve(Option<Key>),
 }
 
 /// What the process did in all.
@@ -71,8 +98,6 @@ pub struct Counts {
     pub read: u64,
     /// Bytes written.
     pub written: u64,
-    /// Items that ended, and are not kept any more.
-    pub forgotten: u64,
 }
 
 /// The sum of a process's events.
@@ -103,6 +128,11 @@ impl Analysis {
 
     /// Of all that was recorded of a process.
     pub fn of(process: &Process) -> Self {
+        Self::tell(process, |_| {})
+    }
+
+    /// The same; `span` is told what each thread did, in the order in which it ended.
+    pub fn tell(process: &Process, mut span: impl FnMut(Span)) -> Self {
         let mut analysis = Self::new();
         let mut gaps = process.gaps.iter().peekable();
         for entry in &process.events {
@@ -110,8 +140,9 @@ impl Analysis {
                 while gaps.next_if(|gap| **gap <= entry.ns).is_some() {}
                 analysis.gap();
             }
-            analysis.event(entry);
+            analysis.take(entry, &mut span);
         }
+        analysis.under_way(process.end_ns(), &mut span);
         analysis.table(&process.items, process.items_ns);
         for item in analysis.items.values_mut() {
             let (from, to) = item.life(u64::MAX);
@@ -129,13 +160,17 @@ impl Analysis {
 
     /// Takes in the next event.
     pub fn event(&mut self, entry: &Entry) {
+        self.take(entry, &mut |_| {});
+    }
+
+    fn take(&mut self, entry: &Entry, span: &mut impl FnMut(Span)) {
         let (ns, tid) = (entry.ns, entry.tid);
         self.counts.records += 1;
         self.span = Some(self.span.map_or((ns, ns), |(first, last)| (first, last.max(ns))));
         match entry.event {
             Event::Create { epoll, epfd, inherited } => {
                 self.close(ns, epfd, -1);
-                let set = Set { epoll, epfd: Some(epfd), inherited, created: Some(ns), closed: None };
+                let set = Set { epoll, epfd: Some(epfd), inherited, created: Some(ns), ..Set::default() };
                 self.sets.insert(epoll, set);
             }
             Event::Ctl { errno: 0, epoll, op: Some(op), fd, events, item, .. } => {
@@ -147,7 +182,7 @@ impl Analysis {
                 self.item((epoll, item), fd, ns).queued.get_or_insert(ns);
             }
             Event::WaitEnter { epoll, maxevents, timeout_ns } => {
-                self.serving_ends(tid, ns);
+                self.serving_ends(tid, ns, span);
                 self.batches += 1;
                 let batch = self.batches;
                 let thread = self.threads.entry(tid).or_default();
@@ -160,6 +195,7 @@ impl Analysis {
             }
             Event::Deliver { epoll, fd, item, events, nth, ready_ns, known } => {
                 self.counts.deliveries += 1;
+                let ready_ns = ready_ns.min(ns);
                 if nth == 0 {
                     self.batches += 1;
                     let batch = self.batches;
@@ -179,6 +215,7 @@ impl Analysis {
                 this.last = (ns, "deliver");
             }
             Event::WaitReturn { epoll, n, waited_ns } => {
+                let waited_ns = waited_ns.min(ns);
                 self.counts.waits += 1;
                 let thread = self.threads.entry(tid).or_default();
                 thread.epoll = Some(epoll);
@@ -190,6 +227,8 @@ impl Analysis {
                 let this = self.loop_at(tid, epoll);
                 this.returned(ns, n, waited_ns);
                 this.last = (ns, "wait_return");
+                let from = ns.saturating_sub(waited_ns);
+                span(Span { tid, epoll, from, to: ns, did: Did::Wait(n) });
             }
             Event::Release { fd, .. } => {
                 // One that comes after its close may meet a new file of the same number.
@@ -203,7 +242,7 @@ impl Analysis {
                 self.threads.entry(tid).or_default().closed = (lives_as < 0).then_some(fd);
             }
             Event::Dup { old, new } => self.files.dup(old, new),
-            Event::Io { fd, op, result, errno, .. } => self.io(ns, tid, fd, op, result, errno),
+            Event::Io { fd, op, result, errno, .. } => self.io(entry, fd, op, result, errno, span),
             Event::Close { .. }
             | Event::Arm { .. }
             | Event::Wakeup { .. }
@@ -259,7 +298,7 @@ impl Analysis {
         rest.sort_by_key(|(_, _, slowest)| std::cmp::Reverse(*slowest));
         for (key, ..) in rest.split_off(rest.len().min(keep - keep / 2)) {
             self.items.remove(&key);
-            self.counts.forgotten += 1;
+            self.set(key.0).forgotten += 1;
         }
         self.ended = keep.min(self.ended);
     }
@@ -334,11 +373,12 @@ impl Analysis {
         }
     }
 
-    fn io(&mut self, ns: u64, tid: u32, fd: i32, op: Op, result: i64, errno: u16) {
+    fn io(&mut self, entry: &Entry, fd: i32, op: Op, result: i64, errno: u16, span: &mut impl FnMut(Span)) {
+        let (ns, tid) = (entry.ns, entry.tid);
         let moved = u64::try_from(result).unwrap_or(0);
         match op {
-            Op::Read => self.counts.read += moved,
-            Op::Write => self.counts.written += moved,
+            Op::Read => self.counts.read = self.counts.read.saturating_add(moved),
+            Op::Write => self.counts.written = self.counts.written.saturating_add(moved),
             Op::Accept => self.counts.accepts += u64::from(result >= 0),
             Op::Shutdown | Op::Connect => {}
         }
@@ -352,27 +392,52 @@ impl Analysis {
                 left = left.or(thread.touches(*key, ns));
             }
         }
-        self.served(tid, left);
+        self.served(tid, left, span);
     }
 
-    fn served(&mut self, tid: u32, left: Option<Served>) {
+    fn served(&mut self, tid: u32, left: Option<Served>, span: &mut impl FnMut(Span)) {
         let Some((key, from, ns)) = left else { return };
-        let batch = self.threads.get(&tid).map_or(0, |thread| thread.batch);
+        let Some(thread) = self.threads.get(&tid) else { return };
         if let Some(item) = self.items.get_mut(&key) {
-            item.serve(batch, from, ns);
+            item.serve(thread.batch, from, ns);
+        }
+        if let Some(epoll) = thread.epoll {
+            span(Span { tid, epoll, from, to: from.saturating_add(ns), did: Did::Serve(Some(key)) });
         }
     }
 
-    fn serving_ends(&mut self, tid: u32, ns: u64) {
+    fn serving_ends(&mut self, tid: u32, ns: u64, span: &mut impl FnMut(Span)) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let left = thread.leave(ns);
         if let (Some(since), Some(epoll)) = (thread.since.take(), thread.epoll) {
+            if left.is_none() {
+                span(Span { tid, epoll, from: since, to: ns, did: Did::Serve(None) });
+            }
             if let Some(at) = self.loop_of.get(&(tid, epoll)) {
                 let this = &mut self.loops[*at];
                 this.served(since, ns, thread.events, &thread.shares);
                 this.state = State::Elsewhere;
             }
         }
-        self.served(tid, left);
+        self.served(tid, left, span);
+    }
+
+    /// Tells what the threads were at when the record ended.
+    fn under_way(&self, end: u64, span: &mut impl FnMut(Span)) {
+        for this in &self.loops {
+            let (tid, epoll) = (this.tid, this.epoll);
+            let (from, did) = match this.state {
+                State::Waiting { since, .. } => (since, Did::Wait(0)),
+                State::Serving { since } => match self.threads.get(&tid).and_then(Thread::serves) {
+                    Some((key, from)) => (from, Did::Serve(Some(key))),
+                    None => (since, Did::Serve(None)),
+                },
+                State::Unknown | State::Elsewhere => continue,
+            };
+            span(Span { tid, epoll, from, to: end.max(from), did });
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,11 @@ impl Thread {
         }
     }
 
+    /// The item that is served, and since when.
+    pub fn serves(&self) -> Option<(Key, u64)> {
+        self.now
+    }
+
     /// It serves none any more.
     pub fn leave(&mut self, ns: u64) -> Option<Served> {
         let (key, since) = self.now.take()?;

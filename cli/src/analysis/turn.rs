@@ -88,7 +88,7 @@ impl Loop {
     /// The time waiting and serving, with what is under way.
     pub fn times(&self, now: u64) -> (u64, u64) {
         let (waiting, serving) = self.under_way(now);
-        (self.waiting_ns + waiting, self.serving_ns + serving)
+        (self.waiting_ns.saturating_add(waiting), self.serving_ns.saturating_add(serving))
     }
 
     fn under_way(&self, now: u64) -> (u64, u64) {
@@ -119,7 +119,7 @@ impl Loop {
     pub(super) fn returned(&mut self, ns: u64, n: i32, waited_ns: u64) {
         let polled = matches!(self.state, State::Waiting { timeout_ns: 0, .. });
         self.waits += 1;
-        self.waiting_ns += waited_ns;
+        self.waiting_ns = self.waiting_ns.saturating_add(waited_ns);
         self.waited.add(waited_ns);
         self.window.add_time(ns.saturating_sub(waited_ns), ns, true);
         match n {
@@ -131,7 +131,7 @@ impl Loop {
                 self.per_wait.add(n as u64);
                 self.full += u64::from(self.maxevents == n as u32);
             }
-            _ => self.interrupted += u64::from(-n == libc::EINTR),
+            _ => self.interrupted += u64::from(n == -libc::EINTR),
         }
         self.state = State::Serving { since: ns };
     }
@@ -139,7 +139,7 @@ impl Loop {
     /// A serving period is over, which had `events` events.
     pub(super) fn served(&mut self, from: u64, to: u64, events: u64, shares: &[(Key, u64)]) {
         let ns = to.saturating_sub(from);
-        self.serving_ns += ns;
+        self.serving_ns = self.serving_ns.saturating_add(ns);
         self.served.add(ns);
         self.window.add_time(from, to, false);
         if self.longest.len() == LONGEST && self.longest.last().is_some_and(|least| least.ns >= ns) {
@@ -159,7 +159,7 @@ fn add_up(shares: &[(Key, u64)]) -> Vec<(Key, u64)> {
     let mut sums: Vec<(Key, u64)> = Vec::new();
     for (key, ns) in sorted {
         match sums.last_mut() {
-            Some(last) if last.0 == key => last.1 += ns,
+            Some(last) if last.0 == key => last.1 = last.1.saturating_add(ns),
             _ => sums.push((key, ns)),
         }
     }

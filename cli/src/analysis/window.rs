@@ -53,12 +53,12 @@ impl Window {
         let mut from = from.max((to / SLOT_NS).saturating_sub(SLOTS - 1) * SLOT_NS);
         while from < to {
             let number = from / SLOT_NS;
-            let end = to.min((number + 1) * SLOT_NS);
+            let end = to.min((number + 1).saturating_mul(SLOT_NS));
             let slot = self.slot(number);
             if waiting {
-                slot.waiting_ns += end - from;
+                slot.waiting_ns = slot.waiting_ns.saturating_add(end - from);
             } else {
-                slot.serving_ns += end - from;
+                slot.serving_ns = slot.serving_ns.saturating_add(end - from);
             }
             from = end;
         }
@@ -75,8 +75,8 @@ impl Window {
         let mut recent = Recent::default();
         for slot in &self.slots {
             if slot.number <= last && slot.number + SLOTS > last {
-                recent.waiting_ns += slot.waiting_ns;
-                recent.serving_ns += slot.serving_ns;
+                recent.waiting_ns = recent.waiting_ns.saturating_add(slot.waiting_ns);
+                recent.serving_ns = recent.serving_ns.saturating_add(slot.serving_ns);
                 recent.events += slot.events;
             }
         }
