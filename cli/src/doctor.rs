@@ -1,9 +1,146 @@
-//! Not written yet.
+//! Findings: the bugs of event loops that show in the flow of their events.
+//!
+//! Each of the 17 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
+//! order, with bounded memory. The same rules run on a file (`examine`) and on a process that runs (`Doctor`).
+//!
+//! A rule stays silent where what it sees may be meant so. A finding is an *error* only if it is surely a bug and had
+//! consequences; thresholds are constants that say why.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `finding` | what is said |
+//! | `world` | what is known of a process at a moment |
+//! | `rule` | what a rule is |
+
+mod finding;
+mod rule;
+mod world;
 
 use std::process::ExitCode;
 
-use crate::args::Doctor;
+use glasspoll_record::ring::{Header, Item};
+use glasspoll_record::{Entry, Recording};
 
-pub fn main(_args: &Doctor) -> Result<ExitCode, String> {
+use crate::args;
+pub use finding::{Finding, Severity};
+use rule::Rule;
+use world::World;
+
+/// A process under examination.
+#[derive(Debug)]
+struct Patient {
+    world: World,
+    rules: Vec<Box<dyn Rule>>,
+}
+
+/// Examines processes while their events come.
+#[derive(Debug, Default)]
+pub struct Doctor {
+    patients: Vec<Patient>,
+}
+
+impl Doctor {
+    /// One who has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes on a process: one for each ring. Returns the place by which it is called from here on.
+    pub fn process(&mut self, header: &Header) -> usize {
+        let world = World::new(header.pid, header.begin.ns);
+        self.patients.push(Patient { world, rules: rule::all() });
+        self.patients.len() - 1
+    }
+
+    /// Tells of the table of items, for those whose ADD is in no record. Best before the events.
+    pub fn items(&mut self, place: usize, items: &[Item]) {
+        if let Some(patient) = self.patients.get_mut(place) {
+            patient.world.learn(items);
+        }
+    }
+
+    /// Tells of the next event. Those of all processes are to come in the order of time, more or less.
+    pub fn event(&mut self, place: usize, entry: &Entry) {
+        let Some(patient) = self.patients.get_mut(place) else { return };
+        for rule in &mut patient.rules {
+            rule.event(&patient.world, entry);
+        }
+        patient.world.take(entry);
+    }
+
+    /// Events were lost here: what follows may hang together with what was not seen.
+    pub fn gap(&mut self, place: usize) {
+        let Some(patient) = self.patients.get_mut(place) else { return };
+        for rule in &mut patient.rules {
+            rule.gap();
+        }
+        patient.world.gap();
+    }
+
+    /// The process has ended: what did not happen later says nothing.
+    pub fn ended(&mut self, place: usize, ns: u64) {
+        if let Some(patient) = self.patients.get_mut(place) {
+            patient.world.ended_ns = Some(ns);
+        }
+    }
+
+    /// What is found up to now, the worst first.
+    pub fn findings(&self, now_ns: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for patient in &self.patients {
+            let until = patient.world.until(now_ns);
+            for rule in &patient.rules {
+                rule.findings(&patient.world, until, &mut findings);
+            }
+        }
+        findings.sort_by(|a, b| {
+            let key = |finding: &Finding| (finding.class, finding.first_ns, finding.pid);
+            b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b)))
+        });
+        findings
+    }
+}
+
+/// Examines a whole record, all of its processes together.
+pub fn examine(recording: &Recording) -> Vec<Finding> {
+    let mut doctor = Doctor::new();
+    let mut now_ns = 0;
+    for process in &recording.processes {
+        let place = doctor.process(&process.header);
+        doctor.items(place, &process.items);
+        if let Some((ns, _)) = process.ended {
+            doctor.ended(place, ns);
+        }
+        let last = process.events.last().map_or(0, |entry| entry.ns);
+        now_ns = now_ns.max(last).max(process.taken.ns);
+    }
+    let mut at = vec![0; recording.processes.len()];
+    loop {
+        let next = recording.processes.iter().zip(&at).enumerate();
+        let next = next.filter_map(|(place, (process, at))| Some((process.events.get(*at)?, place)));
+        let Some((entry, place)) = next.min_by_key(|(entry, _)| entry.ns) else { break };
+        doctor.event(place, entry);
+        at[place] += 1;
+    }
+    let mut findings = doctor.findings(now_ns);
+    name_files(&mut findings, |pid, fd, ns| {
+        let process = recording.processes.iter().find(|process| process.pid() == pid)?;
+        process.file_at(fd, ns).map(str::to_owned)
+    });
+    findings
+}
+
+/// Adds to each finding what its descriptors were, by process, number and moment, as far as it is known.
+pub fn name_files(findings: &mut [Finding], file_at: impl Fn(u32, i32, u64) -> Option<String>) {
+    for finding in findings {
+        for fd in &finding.fds {
+            if let Some(text) = file_at(finding.pid, *fd, finding.first_ns) {
+                finding.evidence.push(format!("fd {fd} is {text}"));
+            }
+        }
+    }
+}
+
+pub fn main(_args: &args::Doctor) -> Result<ExitCode, String> {
     Err("not written yet".into())
 }

@@ -10,6 +10,7 @@
 //! | `take` | `record` and `dump`: the ring of a running process |
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
 //! | `doctor` | findings |
+//! | `units` | numbers as people read them |
 //! | `shell` | completions and the man page |
 
 mod analysis;
@@ -27,12 +28,15 @@ mod output;
 mod program;
 mod report;
 mod run;
+#[cfg(test)]
+mod script;
 mod shell;
 mod summary;
 mod sys;
 mod take;
 mod text;
 mod top;
+mod units;
 
 use std::process::ExitCode;
 

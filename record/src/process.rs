@@ -41,6 +41,8 @@ pub struct Process {
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
+    /// When blocks are missing between others: what a thread was at before is not known then.
+    pub gaps: Vec<u64>,
     /// How many records were torn.
     pub torn: u64,
     /// When it ended, and its status as wait(2) has it, if that is known.
@@ -64,6 +66,7 @@ impl Process {
             threads: BTreeMap::new(),
             files: BTreeMap::new(),
             lost_blocks: 0,
+            gaps: Vec::new(),
             torn: 0,
             ended: None,
             taken,
@@ -74,6 +77,12 @@ impl Process {
     /// Its id.
     pub fn pid(&self) -> u32 {
         self.header.pid
+    }
+
+    /// When the record ends: with the process, or when it was taken.
+    pub fn end_ns(&self) -> u64 {
+        let last = self.events.last().map_or(0, |entry| entry.ns);
+        self.ended.map_or(self.taken.ns, |(ns, _)| ns).max(last)
     }
 
     /// What the file behind a number was at that moment, in words, if somebody looked.
@@ -117,7 +126,12 @@ impl Process {
         let speed = speed(&self.header, latest);
         self.events.reserve(blocks.len() * layout::RECORDS);
         let mut order = Order::default();
-        for bytes in blocks.values() {
+        let mut expected = None;
+        for (serial, bytes) in &blocks {
+            if expected.is_some_and(|expected| expected != *serial) {
+                self.gaps.push(moment(bytes).ns);
+            }
+            expected = Some(serial.saturating_add(1));
             self.torn += decode(bytes, 0, speed, &mut order, &mut self.events);
         }
         self.events.sort_by_key(|entry| entry.ns);
