@@ -55,6 +55,8 @@ pub enum News {
     Began { ring: u32, pid: u32, header: Box<Header> },
     /// What something of the process's is called, as seen at `ns`.
     Name { ring: u32, named: Named, ns: u64, text: String },
+    /// So many blocks of up to 31 events were overwritten before they were read: they are missing before what follows.
+    Lost { ring: u32, blocks: u64 },
     /// What happened, in the order of time.
     Events { ring: u32, events: Vec<Entry> },
     /// No more will come. The status is as of wait(2), and known of the program itself alone.
@@ -73,8 +75,6 @@ pub struct Ended {
     pub header: Header,
     /// The items at the end.
     pub items: Vec<Item>,
-    /// Blocks that were overwritten before they were read.
-    pub lost_blocks: u64,
     /// Records that were torn.
     pub torn: u64,
 }
@@ -83,7 +83,10 @@ impl News {
     /// Which ring it is of.
     pub fn ring(&self) -> u32 {
         match self {
-            News::Began { ring, .. } | News::Name { ring, .. } | News::Events { ring, .. } => *ring,
+            News::Began { ring, .. }
+            | News::Name { ring, .. }
+            | News::Lost { ring, .. }
+            | News::Events { ring, .. } => *ring,
             News::Ended(ended) => ended.ring,
         }
     }
@@ -100,12 +103,16 @@ pub fn apply(processes: &mut BTreeMap<u32, Process>, news: News) {
     match news {
         News::Began { .. } => {}
         News::Name { named, ns, text, .. } => process.name(named, ns, text),
+        News::Lost { blocks, .. } => {
+            process.lost_blocks += blocks;
+            process.gaps.extend(process.events.last().map(|entry| entry.ns + 1));
+        }
         News::Events { events, .. } => process.events.extend(events),
         News::Ended(ended) => {
             process.ended = ended.status.map(|status| (ended.at.ns, status));
             (process.items, process.items_ns, process.taken) = (ended.items, ended.at.ns, ended.at);
             process.header = ended.header;
-            (process.lost_blocks, process.torn) = (ended.lost_blocks, ended.torn);
+            process.torn = ended.torn;
             process.events.sort_by_key(|entry| entry.ns);
         }
     }
@@ -170,21 +177,29 @@ impl Ring {
             }
         });
         let events = events.unwrap_or_default();
-        if let Some(keeper) = keeper {
-            keeper.lost(self.number, self.stream.lost_blocks - self.lost);
+        let lost = self.stream.lost_blocks - self.lost;
+        if lost != 0 {
             self.lost = self.stream.lost_blocks;
+            news.push(News::Lost { ring: self.number, blocks: lost });
         }
+        let mut found = Vec::new();
         for entry in &events {
-            self.follow(entry, news);
+            self.follow(entry, &mut found);
         }
-        self.name(news);
-        self.describe(news);
         let is_quiet = events.is_empty();
         if !is_quiet {
             news.push(News::Events { ring: self.number, events });
         }
+        // Names come behind what they are of.
+        news.append(&mut found);
+        self.name(news);
+        self.describe(news);
         let whole = f64::from(self.stream.live().header().blocks);
-        if is_quiet { 0.0 } else { f64::from(blocks) / whole }
+        if is_quiet {
+            0.0
+        } else {
+            f64::from(blocks) / whole
+        }
     }
 
     /// Keeps what an event says of descriptors and threads.
@@ -328,7 +343,9 @@ impl Collector {
     /// The same, and not longer than that. Signals that come for the program meanwhile are passed on.
     pub fn wait_at_most(&mut self, limit: Duration) {
         let mut fds = vec![self.program.signals().fd().as_fd(), self.door.socket().as_fd()];
-        fds.extend(self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd));
+        fds.extend(
+            self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd),
+        );
         sys::wait_readable(&fds, self.pause.min(limit));
         self.program.pass_signals_on();
     }
@@ -409,9 +426,7 @@ impl Collector {
             keeper.items(ring.number, at, page, &entries);
         }
         let items = parse_items(&header, at, &entries);
-        let (lost_blocks, torn) = (ring.stream.lost_blocks, ring.stream.torn);
-        let ring = ring.number;
-        let ended = Ended { ring, at, status, header, items, lost_blocks, torn };
+        let ended = Ended { ring: ring.number, at, status, header, items, torn: ring.stream.torn };
         news.push(News::Ended(Box::new(ended)));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::net::Sockets;
 use crate::text;
+use crate::units;
 
 /// The files of a process. Sockets are read once for all of them, when the first one is asked for.
 pub struct Files {
@@ -39,7 +40,7 @@ impl Files {
             Some(("pidfd", _)) => self.anonymous(fd, "pidfd"),
             _ => self.named(fd, &link),
         };
-        Some(text::clean(&words))
+        Some(units::clean(&words))
     }
 
     fn info(&self, fd: i32) -> String {
@@ -85,7 +86,10 @@ impl Files {
 }
 
 fn is_terminal(link: &str) -> bool {
-    link.starts_with("/dev/pts/") || link.starts_with("/dev/tty") || link == "/dev/console" || link == "/dev/ptmx"
+    link.starts_with("/dev/pts/")
+        || link.starts_with("/dev/tty")
+        || link == "/dev/console"
+        || link == "/dev/ptmx"
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
@@ -107,16 +111,17 @@ fn timer(info: &str) -> String {
 /// `INT TERM`, or how many.
 fn signals(mask: u64) -> String {
     const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+        "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
     ];
     if mask.count_ones() > 4 {
         return format!("{} signals", mask.count_ones());
     }
     let set = (0..64).filter(|bit| mask >> bit & 1 != 0);
-    let names: Vec<String> =
-        set.map(|bit| NAMES.get(bit).map_or_else(|| (bit + 1).to_string(), |name| (*name).to_owned())).collect();
+    let names: Vec<String> = set
+        .map(|bit| NAMES.get(bit).map_or_else(|| (bit + 1).to_string(), |name| (*name).to_owned()))
+        .collect();
     names.join(" ")
 }
 
@@ -152,7 +157,10 @@ mod tests {
     #[test]
     fn other_files_are_told_by_their_kind() {
         let (reader, writer) = std::io::pipe().unwrap();
-        assert_eq!((describe(&reader).as_str(), describe(&writer).as_str()), ("pipe (reading)", "pipe (writing)"));
+        assert_eq!(
+            (describe(&reader).as_str(), describe(&writer).as_str()),
+            ("pipe (reading)", "pipe (writing)")
+        );
         let null = fs::File::open("/dev/null").unwrap();
         assert_eq!(describe(&null), "/dev/null");
         let mut files = Files::of(std::process::id(), BTreeSet::from([null.as_raw_fd()]));
@@ -163,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_timer_is_told_by_its_times() {
-        let info = |value, interval| timer(&format!("clockid: 1\nit_value: ({value})\nit_interval: ({interval})\n"));
+        let info =
+            |value, interval| timer(&format!("clockid: 1\nit_value: ({value})\nit_interval: ({interval})\n"));
         assert_eq!(info("0, 1000", "0, 50000000"), "timerfd 50 ms");
         assert_eq!(info("2, 0", "0, 0"), "timerfd, once in 2 s");
         assert_eq!(info("0, 0", "0, 0"), "timerfd, off");

@@ -47,7 +47,9 @@ impl Door {
                 Err(error) => trouble = format!("{}: {error}", place.display()),
             }
         }
-        Err(format!("no socket could be made to gather records by: {trouble}: set TMPDIR to a folder of yours"))
+        Err(format!(
+            "no socket could be made to gather records by: {trouble}: set TMPDIR to a folder of yours"
+        ))
     }
 
     fn open_in(place: &Path) -> io::Result<Self> {

@@ -63,13 +63,6 @@ impl Keeper {
         self.write(|writer| writer.block(ring, bytes));
     }
 
-    /// So many blocks more were lost.
-    pub fn lost(&mut self, ring: u32, blocks: u64) {
-        if blocks != 0 {
-            self.write(|writer| writer.lost(ring, blocks));
-        }
-    }
-
     /// The items of a ring at its end.
     pub fn items(&mut self, ring: u32, now: Moment, page: &Page, entries: &[u8]) {
         self.write(|writer| writer.items(ring, now, page, entries));
@@ -82,6 +75,7 @@ impl Keeper {
                 News::Name { ring, named, ns, text } => {
                     self.write(|writer| writer.name(*ring, *named, *ns, text));
                 }
+                News::Lost { ring, blocks } => self.write(|writer| writer.lost(*ring, *blocks)),
                 News::Ended(ended) => {
                     self.open.retain(|(ring, _), _| *ring != ended.ring);
                     self.write(|writer| writer.moment(ended.ring, ended.at));

@@ -28,7 +28,10 @@ fn named(path: OsString) -> Result<PathBuf, String> {
     let found = Path::new(&path).canonicalize();
     match found {
         Ok(found) if found.is_file() => Ok(found),
-        _ => Err(format!("GLASSPOLL_LIB={} is no file: let it be the path of {NAME}", Path::new(&path).display())),
+        _ => Err(format!(
+            "GLASSPOLL_LIB={} is no file: let it be the path of {NAME}",
+            Path::new(&path).display()
+        )),
     }
 }
 
@@ -37,7 +40,10 @@ fn near(exe: &Path) -> Result<PathBuf, String> {
     let places = [folder.to_owned(), folder.join("../lib"), folder.join("../release")];
     let found = places.iter().map(|place| place.join(NAME)).find(|path| path.is_file());
     found.and_then(|path| path.canonicalize().ok()).ok_or_else(|| {
-        format!("{NAME} is neither in {} nor in ../lib of it: set GLASSPOLL_LIB to its path", folder.display())
+        format!(
+            "{NAME} is neither in {} nor in ../lib of it: set GLASSPOLL_LIB to its path",
+            folder.display()
+        )
     })
 }
 

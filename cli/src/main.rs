@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `args` | the command line |
-//! | `run`, `program`, `library` | starting a program on the library |
+//! | `run`, `program`, `preloadable`, `library` | starting a program on the library |
 //! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
 //! | `names`, `sys` | what /proc says, and system calls |
 //! | `ls`, `describe` | what is in the sets of running processes |
@@ -25,6 +25,7 @@ mod ls;
 mod names;
 mod net;
 mod output;
+mod preloadable;
 mod program;
 mod report;
 mod run;

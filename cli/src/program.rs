@@ -13,15 +13,8 @@ use crate::sys::{self, Signals};
 use crate::TROUBLE;
 
 /// Signals that whoever ends or asks something of a program sends it, and so sends us in its stead.
-const PASSED_ON: [i32; 7] = [
-    libc::SIGINT,
-    libc::SIGTERM,
-    libc::SIGHUP,
-    libc::SIGQUIT,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGWINCH,
-];
+const PASSED_ON: [i32; 7] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
 /// Why a program was not started.
 #[derive(Debug)]
@@ -45,7 +38,11 @@ impl From<Refused> for String {
 }
 
 /// The command that runs a program on the library. `default_ring` is the size of the record if nobody has said one.
-pub fn command(program: &[OsString], settings: &Settings, default_ring: Option<&str>) -> Result<Command, Refused> {
+pub fn command(
+    program: &[OsString],
+    settings: &Settings,
+    default_ring: Option<&str>,
+) -> Result<Command, Refused> {
     let (name, arguments) = program.split_first().ok_or_else(|| "no program is given".to_owned())?;
     let mut preload = library::find()?.into_os_string();
     if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {

@@ -44,11 +44,6 @@ pub fn rough(ns: u64) -> String {
     }
 }
 
-/// Without characters that would do something to a terminal.
-pub fn clean(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
 /// At most so many characters: the middle is left out.
 pub fn short(text: &str, width: usize) -> String {
     let count = text.chars().count();
@@ -58,11 +53,6 @@ pub fn short(text: &str, width: usize) -> String {
     let kept = width.saturating_sub(1);
     let (head, tail) = (kept.div_ceil(2), kept / 2);
     text.chars().take(head).chain(['…']).chain(text.chars().skip(count - tail)).take(width).collect()
-}
-
-/// `1 event`, `2 events`.
-pub fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -85,11 +75,6 @@ mod tests {
             assert_eq!(span(ns), text);
         }
         assert_eq!(rough(3_700_000_000), "3 s");
-    }
-
-    #[test]
-    fn a_string_does_nothing_to_a_terminal() {
-        assert_eq!(clean("a\x1b[2Jb\nc←"), "a\\u{1b}[2Jb\\nc←");
     }
 
     #[test]
