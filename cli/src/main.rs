@@ -5,12 +5,12 @@
 //! | `args` | the command line |
 //! | `run`, `program`, `preloadable`, `library` | starting a program on the library |
 //! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
-//! | `names`, `sys` | what /proc says, and system calls |
+//! | `names`, `net`, `errno`, `sys` | what /proc says, and system calls |
 //! | `ls`, `describe` | what is in the sets of running processes |
-//! | `take` | `record` and `dump`: the ring of a running process |
+//! | `take`, `dump`, `snapshot`, `source` | `record` and `dump`: the ring of a running process |
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
 //! | `doctor` | findings |
-//! | `units` | numbers as people read them |
+//! | `units`, `text` | numbers as people read them |
 //! | `shell` | completions and the man page |
 
 mod analysis;
@@ -19,6 +19,8 @@ mod collect;
 mod describe;
 mod doctor;
 mod door;
+mod dump;
+mod errno;
 mod keep;
 mod library;
 mod ls;
@@ -32,6 +34,8 @@ mod run;
 #[cfg(test)]
 mod script;
 mod shell;
+mod snapshot;
+mod source;
 mod summary;
 mod sys;
 mod take;
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
         Command::Ls(args) => ls::main(&args),
         Command::Top(args) => top::main(&args),
         Command::Record(args) => take::record(&args),
-        Command::Dump(args) => take::dump(&args),
+        Command::Dump(args) => dump::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Completions(args) => shell::completions(&args),
