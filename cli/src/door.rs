@@ -32,6 +32,8 @@ pub struct Handed {
 pub struct Door {
     socket: OwnedFd,
     folder: PathBuf,
+    /// Who has come and not sent anything yet.
+    waiting: Vec<(OwnedFd, u32)>,
 }
 
 impl Door {
@@ -65,7 +67,7 @@ impl Door {
             Ok(socket)
         };
         match open() {
-            Ok(socket) => Ok(Self { socket, folder }),
+            Ok(socket) => Ok(Self { socket, folder, waiting: Vec::new() }),
             Err(error) => {
                 remove(&folder);
                 Err(error)
@@ -84,28 +86,24 @@ impl Door {
     }
 
     /// The rings that were handed in since the last call, by `program` and what descends from it.
-    pub fn take(&self, program: u32) -> Vec<Handed> {
-        let mut all = Vec::new();
+    pub fn take(&mut self, program: u32) -> Vec<Handed> {
         while let Ok(socket) = sys::accept(&self.socket) {
             let Ok((pid, user)) = sys::peer(&socket) else { continue };
             // Root lets all users in, and so has to look at who comes.
-            if user != sys::user() && !names::descends(pid, program) {
-                continue;
-            }
-            let Ok(file) = receive(&socket) else { continue };
-            if let Some(live) = ring(file) {
-                all.push(Handed { pid, live });
+            if user == sys::user() || names::descends(pid, program) {
+                self.waiting.push((socket, pid));
             }
         }
+        let mut all = Vec::new();
+        self.waiting.retain(|(socket, pid)| match sys::receive(socket) {
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            Ok(file) => {
+                all.extend(ring(file).map(|live| Handed { pid: *pid, live }));
+                false
+            }
+        });
         all
     }
-}
-
-/// What the other end sends, which it may be about to.
-fn receive(socket: &OwnedFd) -> io::Result<File> {
-    use std::os::fd::AsFd;
-    sys::wait_readable(&[socket.as_fd()], std::time::Duration::from_millis(100));
-    sys::receive(socket)
 }
 
 /// A ring, if the file is a memfd and cannot shrink.

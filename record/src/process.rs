@@ -189,7 +189,7 @@ pub(crate) fn decode(
             Event::WaitReturn { waited_ns, .. } => *waited_ns = scale(*waited_ns),
             _ => {}
         }
-        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
+        *last = (*last).max(ns.saturating_add(scale(first & ((1 << 40) - 1))));
         events.push(Entry { ns: *last, tid, event });
     }
     torn

@@ -20,6 +20,7 @@
 //! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
+//! | [`command`] | the command `glasspoll`, and what it prints |
 //! | [`flow`] | reading the event-flow log |
 //! | [`turn`] | one heavy test at a time |
 //! | [`walk`] | the differential fuzzer |
@@ -31,6 +32,7 @@
 //! that only make sense preloaded run anyway.
 
 pub mod bench;
+pub mod command;
 pub mod cpython;
 pub mod curl;
 pub mod flow;
