@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Moment;
 use crate::event::Event;
+use crate::file::Named;
 use crate::layout::{self, block};
 use crate::ring::{u32_at, u64_at, Block, Header, Item};
 
@@ -35,7 +36,8 @@ pub struct Process {
     pub command: String,
     /// The names of threads.
     pub threads: BTreeMap<u32, String>,
-    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`.
+    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`; no
+    /// words where nobody looked before that moment, at which the number was closed.
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
@@ -88,7 +90,22 @@ impl Process {
         let known = self.files.get(&fd)?;
         let after = known.partition_point(|(when, _)| *when <= ns);
         // Seen soon after is better than seen long before.
-        known.get(after).or(known.last()).map(|(_, text)| text.as_str())
+        let seen = known.get(after).or(known.last());
+        seen.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Takes in what something was called at that moment. Of a file: an empty text says that until then nobody looked.
+    pub fn name(&mut self, named: Named, ns: u64, text: String) {
+        match named {
+            Named::Comm => self.comm = text,
+            Named::Command => self.command = text,
+            Named::Thread(tid) => drop(self.threads.insert(tid, text)),
+            Named::File(fd) => {
+                let known = self.files.entry(fd).or_default();
+                let at = known.partition_point(|(when, _)| *when <= ns);
+                known.insert(at, (ns, text));
+            }
+        }
     }
 
     /// Takes a block in. A longer one of the same number replaces it.
