@@ -7,6 +7,7 @@ use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
 use crate::heat::take_place;
 use crate::hot::NO_PLACE;
+use crate::looked::Moment;
 use crate::loop_check;
 use crate::rbr::NIL;
 use crate::sync::{Arc, AtomicU64, CountedGuard, Ordering};
@@ -30,9 +31,15 @@ impl Eventpoll {
         fd: i32,
         event: EpollEvent,
     ) -> Result<(), Errno> {
-        let result = self.do_ctl(op, target, fd, event);
-        trace::ctl(self.fd(), op, fd, event, result);
+        let mut item = 0;
+        let result = self.do_ctl(op, target, fd, event, &mut item);
+        trace::ctl(self.about(item), op, fd, event, result);
         result
+    }
+
+    /// Notes a call that was refused before it came here.
+    pub fn refuse(&self, op: i32, fd: i32, event: EpollEvent, errno: Errno) {
+        trace::ctl(self.about(0), op, fd, event, Err(errno));
     }
 
     /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose number is `fd` and whose
@@ -51,6 +58,7 @@ impl Eventpoll {
         self.count(&mut tree, 1);
         let ready = self.lock.lock();
         let item = find(&tree, &ready, is_it, fd)?;
+        let serial = ready.list.get(item).map_or(0, |item| item.serial);
         let result = if op == EPOLL_CTL_MOD {
             self.modify(tree, ready, item, event)
         } else {
@@ -58,7 +66,7 @@ impl Eventpoll {
             drop(tree);
             Ok(())
         };
-        trace::ctl(self.fd(), op, fd, event, result);
+        trace::ctl(self.about(serial), op, fd, event, result);
         Some(result)
     }
 
@@ -69,6 +77,7 @@ impl Eventpoll {
         target: &Arc<File>,
         fd: i32,
         event: EpollEvent,
+        serial: &mut u64,
     ) -> Result<(), Errno> {
         let nested = target.eventpoll();
         if nested.is_some_and(|inner| Arc::ptr_eq(inner, self)) {
@@ -97,9 +106,10 @@ impl Eventpoll {
         self.count(&mut tree, 1);
         let ready = self.lock.lock();
         let found = find(&tree, &ready, |file| Arc::ptr_eq(file, target), fd);
+        *serial = found.and_then(|id| ready.list.get(id)).map_or(0, |item| item.serial);
         match (op, found) {
             (EPOLL_CTL_ADD, None) => {
-                let item = self.insert(&mut tree, ready, target, fd, event)?;
+                let item = self.insert(&mut tree, ready, target, fd, event, serial)?;
                 if check.is_some_and(|check| check.too_many_paths(target)) {
                     self.remove(&mut tree, self.lock.lock(), item);
                     return Err(Errno::EINVAL);
@@ -126,12 +136,15 @@ impl Eventpoll {
         file: &Arc<File>,
         fd: i32,
         event: EpollEvent,
+        known_as: &mut u64,
     ) -> Result<u32, Errno> {
         watches::take()?;
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        *known_as = serial;
         let events = event.events | EPOLLERR | EPOLLHUP;
         let next = tree.rbr.first(fd);
-        let item = Epitem::new(file.clone(), fd, serial, events, event.data, next);
+        let mut item = Epitem::new(file.clone(), fd, serial, events, event.data, next);
+        item.show(self.id());
         let exclusive = item.is_exclusive();
         let id = ready.list.insert(item);
         drop(ready);
@@ -182,7 +195,7 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             if revents != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
-                self.note_ready(&mut ready, id);
+                self.note_ready(&mut ready, id, Moment::now());
                 waiter = ready.wq.pop();
                 pwake = !self.poll_wait.is_empty();
             }
@@ -229,6 +242,7 @@ impl Eventpoll {
         }
         let before = std::mem::replace(&mut item.events, events);
         item.data = event.data;
+        item.shown.interest(events);
         let place = item.place();
         let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
         if let (Some(device), true) = (device, events & EPOLLET != 0) {
@@ -259,6 +273,7 @@ impl Eventpoll {
         let slot = take_place(tree, &mut ready, id);
         erase(tree, &mut ready, id);
         let item = ready.list.remove(id);
+        item.shown.remove();
         drop(ready);
         // Who finds it there still finds it gone here.
         item.file.wait_head().remove_item(item.serial);

@@ -6,6 +6,8 @@
 //!
 //! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`.
 
+use glasspoll_record::items::{New, Place};
+
 use crate::file::File;
 use crate::item_heat::ItemHeat;
 use crate::sync::Arc;
@@ -33,12 +35,20 @@ pub struct Epitem {
     pub next: u32,
     /// While it has no place in the hot list it is attached to its device.
     pub(crate) heat: ItemHeat,
+    /// Its entry in the process's record.
+    pub(crate) shown: Place,
 }
 
 impl Epitem {
     /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
-        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW }
+        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW, shown: Place::NONE }
+    }
+
+    /// Enters it in the process's record, as one of a set.
+    pub(crate) fn show(&mut self, epoll: u32) {
+        let serial = self.serial as u32;
+        self.shown = Place::new(New { epoll, fd: self.fd, serial, interest: self.events, is_set: false });
     }
 
     /// Its place among the hot items, or `NO_PLACE`.

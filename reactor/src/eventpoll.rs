@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use glasspoll_record::items::{New, Place, SetPlace};
+
 use crate::epitem::Epitem;
 use crate::file::{Device, File, Kind};
 use crate::hot::Hot;
@@ -15,8 +17,8 @@ use crate::rbr::Rbr;
 use crate::ready_list::ReadyList;
 use crate::send::Scratch;
 use crate::spin::Spin;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
-use crate::trace;
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Count, Counted, Ordering, Weak};
+use crate::trace::{self, About};
 use crate::uapi::*;
 use crate::wait_queue::{WaitQueue, Waiter};
 use crate::watches;
@@ -63,6 +65,10 @@ pub struct Eventpoll {
     pub(crate) this: Weak<Self>,
     /// Its number at creation, for the log.
     pub(crate) fd: AtomicI32,
+    /// Its own number, which no other instance of the process ever has.
+    id: u32,
+    /// Its entry in the process's record.
+    pub(crate) shown: SetPlace,
     /// Counts the hot items.
     pub(crate) mtx: Counted<Tree>,
     /// Counts 1 while something may be ready.
@@ -86,10 +92,13 @@ pub struct Eventpoll {
 impl Eventpoll {
     /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
     pub fn new(fd: i32) -> Arc<Self> {
-        trace::create(fd);
-        Arc::new_cyclic(|this| Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ep = Arc::new_cyclic(|this| Self {
             this: this.clone(),
             fd: AtomicI32::new(fd),
+            id,
+            shown: SetPlace::default(),
             mtx: Counted::default(),
             lock: Counted::default(),
             poll_wait: crate::file::WaitHead::default(),
@@ -99,7 +108,26 @@ impl Eventpoll {
             found_nothing: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
-        })
+        });
+        ep.show(false);
+        ep
+    }
+
+    /// Enters the set in the process's record.
+    fn show(&self, inherited: bool) {
+        trace::create(self.fd(), self.id, inherited);
+        let new = New { epoll: self.id, fd: self.fd(), serial: self.id, interest: 0, is_set: true };
+        self.shown.set(Place::new(new));
+    }
+
+    /// What the record and the log say of a call about an item of the set.
+    pub(crate) fn about(&self, item: u64) -> About {
+        About { epfd: self.fd(), epoll: self.id, item }
+    }
+
+    /// Its own number, which no other instance of the process ever has.
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// Its number at creation.
@@ -135,6 +163,7 @@ impl Eventpoll {
         for id in ids {
             self.remove(&mut tree, self.lock.lock(), id);
         }
+        self.shown.remove();
     }
 
     /// Wakes who polls the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
@@ -161,11 +190,16 @@ impl Eventpoll {
         !self.poll_wait.is_empty()
     }
 
-    /// Forgets the threads that waited: only for a forked child, where they do not exist.
-    pub fn forget_threads(&self) {
+    /// Forgets the threads that waited, and enters all in the child's own record: only for a forked child, where
+    /// they do not exist.
+    pub fn forked(&self) {
         self.mtx.lock().hot.forked();
+        self.show(true);
         let mut ready = self.lock.lock();
-        ready.list.for_each(|item| item.heat = ItemHeat::NEW);
+        ready.list.for_each(|item| {
+            item.heat = ItemHeat::NEW;
+            item.show(self.id);
+        });
         ready.wq.clear();
         drop(ready);
         self.poll_wait.clear_pollers();

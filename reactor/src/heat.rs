@@ -1,5 +1,6 @@
 //! Items become hot and cold. What that means: `hot`.
 
+use glasspoll_record::event::Source;
 use libc::pollfd;
 
 use crate::epitem::{Epitem, NO_KEY};
@@ -27,6 +28,7 @@ pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<
     let item = ready.list.get_mut(id)?;
     let place = item.place();
     let slot = *tree.hot.slot(place)?;
+    item.shown.hot(false);
     item.heat = if slot.rest == 0 { ItemHeat::NEW } else { ItemHeat::resting(tree.hot.round, slot.rest) };
     if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
         moved.heat = ItemHeat::hot(place);
@@ -51,6 +53,7 @@ impl Eventpoll {
         let Some(item) = ready.list.get_mut(id) else { return };
         let place = tree.hot.add(id, item.file.fd(), item.events);
         (item.heat, item.key) = (ItemHeat::hot(place), NO_KEY);
+        item.shown.hot(true);
         if let (Some(device), true) = (item.file.device(), item.is_edge()) {
             device.wants_hints();
         }
@@ -60,7 +63,7 @@ impl Eventpoll {
             let intake = device.and_then(|device| device.intake());
             tree.hot.reported(place, item.events, seen, intake);
         }
-        trace::arm(item.fd, "hot");
+        trace::arm(item.fd, Source::Hot);
     }
 
     /// A cold item becomes hot, if it may.
@@ -137,7 +140,7 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             if fresh != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
-                self.note_ready(&mut ready, id);
+                self.note_ready(&mut ready, id, tree.hot.looked);
                 waiter = ready.wq.pop();
             }
             ready.list.is_linked(id)
@@ -322,7 +325,11 @@ impl Eventpoll {
             item.is_edge()
         };
         if self.heat(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
-            self.lock.lock().list.unlink(id);
+            let mut ready = self.lock.lock();
+            ready.list.unlink(id);
+            if let Some(item) = ready.list.get(id) {
+                item.shown.unqueued();
+            }
         }
     }
 }

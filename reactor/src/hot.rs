@@ -24,6 +24,7 @@
 
 use libc::pollfd;
 
+use crate::looked::Moment;
 use crate::pace::Pace;
 use crate::slot::Slot;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
@@ -76,6 +77,8 @@ pub(crate) struct Hot {
     /// One of them has the list.
     pub(crate) taken: bool,
     rests_until: Option<u32>,
+    /// When they were asked before.
+    pub(crate) looked: Moment,
     /// Counts refusals, and how many there had been when the list was asked last.
     refusals: u64,
     asked: u64,

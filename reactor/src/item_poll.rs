@@ -40,6 +40,9 @@ impl Eventpoll {
             }
             let mut ready = self.lock.lock();
             ready.list.unlink(id);
+            if let Some(item) = ready.list.get(id) {
+                item.shown.unqueued();
+            }
             let now = Settled { events, revents: found, queued: false };
             note_settled(settled, &ready, id, now);
         }

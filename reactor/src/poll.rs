@@ -12,7 +12,7 @@ use crate::spin::Spin;
 use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::{self, Errno};
 use crate::timeout::Timeout;
-use crate::trace;
+use crate::trace::{self, Entered};
 use crate::wait_queue::Waiter;
 
 /// How a sleep ended.
@@ -59,10 +59,9 @@ impl Eventpoll {
         timeout: &mut Timeout,
         sigmask: Option<u64>,
     ) -> Result<usize, Errno> {
-        trace::wait_enter(self.fd(), maxevents, timeout.ns());
-        let entered = if trace::enabled() { sys::now() } else { 0 };
+        let entered = trace::wait_enter(self.about(0), maxevents, timeout.ns());
         let result = self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask);
-        trace::wait_return(self.fd(), result, entered);
+        self.note_return(result, entered);
         result
     }
 
@@ -76,8 +75,7 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         maxevents: usize,
     ) -> Result<usize, Errno> {
-        trace::wait_enter(self.fd(), maxevents, Some(0));
-        let entered = if trace::enabled() { sys::now() } else { 0 };
+        let entered = trace::wait_enter(self.about(0), maxevents, Some(0));
         let result = if self.has_nothing(watcher) {
             Ok(0)
         } else {
@@ -87,8 +85,15 @@ impl Eventpoll {
             self.found_nothing.store(result == Ok(0), Ordering::Relaxed);
             result
         };
-        trace::wait_return(self.fd(), result, entered);
+        self.note_return(result, entered);
         result
+    }
+
+    fn note_return(&self, result: Result<usize, Errno>, entered: Entered) {
+        let now = trace::wait_return(self.about(0), result, entered);
+        if now != 0 {
+            self.shown.waited(now);
+        }
     }
 
     /// Whether nothing is ready, as far as that can be told without taking anything in; asked only where
@@ -136,7 +141,7 @@ impl Eventpoll {
             }
             if asked || timed_out || signal || self.events_available() {
                 let sent = if asked {
-                    self.send(&mut tree, sink, maxevents)?
+                    self.send(&mut tree, sink, maxevents, true)?
                 } else {
                     self.look_and_send(&mut tree, watcher, sink, maxevents)?
                 };

@@ -5,6 +5,7 @@
 //! Linux: `fs/eventpoll.c:ep_poll_callback`.
 
 use crate::eventpoll::{Eventpoll, Ready};
+use crate::looked::Moment;
 use crate::ready_list::Queued;
 use crate::sys;
 use crate::trace;
@@ -42,12 +43,12 @@ impl Eventpoll {
         }
         match ready.list.queue(id) {
             Queued::Already => {}
-            Queued::Ready => self.note_ready(&mut ready, id),
+            Queued::Ready => self.note_ready(&mut ready, id, Moment::found()),
             Queued::Overflow => {
-                if trace::enabled() {
-                    if let Some(item) = ready.list.get(id) {
-                        trace::ready(self.fd(), item.fd, "ovflist");
-                    }
+                if let Some(item) = ready.list.get(id) {
+                    let moment = Moment::found();
+                    item.shown.queued(moment.ticks, moment.exactly);
+                    trace::ready(self.about(item.serial), item.fd, true);
                 }
             }
         }
@@ -64,13 +65,14 @@ impl Eventpoll {
         used
     }
 
-    /// Notes in the item and in the trace that it went to `rdllist`.
-    pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32) {
+    /// Notes in the record and in the log that an item went to `rdllist`, which became ready at that moment.
+    pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32, moment: Moment) {
         if trace::enabled() {
             ready.since.insert(id, sys::now());
-            if let Some(item) = ready.list.get(id) {
-                trace::ready(self.fd(), item.fd, "rdllist");
-            }
+        }
+        if let Some(item) = ready.list.get(id) {
+            item.shown.queued(moment.ticks, moment.exactly);
+            trace::ready(self.about(item.serial), item.fd, false);
         }
     }
 }

@@ -5,18 +5,20 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_send_events`, `ep_done_scan`.
 
+use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::Settled;
 use crate::hot::{Hot, NO_PLACE};
+use crate::looked::Moment;
 use crate::poll::Watcher;
 use crate::send_hot::Found;
 use crate::settle::{note_settled, Note};
 use crate::slot::EDGE_BITS;
 use crate::sync::CountedGuard;
 use crate::sys::{self, Errno};
-use crate::trace;
+use crate::trace::{self, Since};
 use crate::uapi::*;
 
 /// Where delivered events go.
@@ -86,24 +88,27 @@ impl Eventpoll {
             tree.hot.asks();
             watcher.look(&mut tree.hot.fds);
         }
-        self.send(tree, sink, maxevents)
+        self.send(tree, sink, maxevents, false)
     }
 
-    /// Delivers what is hot and ready and what is queued.
+    /// Delivers what is hot and ready and what is queued. `slept`: a sleep has just found it.
     pub(crate) fn send(
         &self,
         tree: &mut Tree,
         sink: &mut dyn EventSink,
         maxevents: usize,
+        slept: bool,
     ) -> Result<usize, Errno> {
         let mut sent = 0;
         let mut fault = false;
         if !tree.hot.is_empty() {
+            let moment = if slept { Moment::now() } else { tree.hot.looked };
+            tree.hot.looked = Moment { exactly: false, ..Moment::now() };
             if self.all_fit(tree, maxevents) {
-                fault = self.send_hot(tree, sink, maxevents, &mut sent);
+                fault = self.send_hot(tree, sink, maxevents, &mut sent, moment);
             } else {
                 // All take their turns in one line.
-                self.queue_hot(tree);
+                self.queue_hot(tree, moment);
                 self.finish_leaving_all(tree);
             }
         }
@@ -211,6 +216,7 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         sent: &mut usize,
     ) -> bool {
+        let now = if is_on() { ticks() } else { 0 };
         for asked in &scratch.batch {
             ready.list.unlink(asked.id);
             let Some(item) = ready.list.get_mut(asked.id) else { continue };
@@ -221,6 +227,7 @@ impl Eventpoll {
             let event = EpollEvent { events: revents, data: item.data };
             let settled = Settled { events: item.events, revents: asked.revents, queued: false };
             if revents == 0 {
+                item.shown.unqueued();
                 note_settled(&mut scratch.settled, ready, asked.id, settled);
                 continue;
             }
@@ -229,13 +236,24 @@ impl Eventpoll {
                 return true;
             }
             *sent += 1;
+            let (passed, exactly) = item.shown.queued_for(now).unwrap_or_default();
+            item.shown.delivered(now);
+            trace::deliver(
+                self.about(item.serial),
+                item.fd,
+                *sent - 1,
+                event,
+                now,
+                Since { passed, exactly },
+            );
             if trace::enabled() {
                 let since = ready.since.get(&asked.id).copied().unwrap_or(0);
-                trace::deliver(self.fd(), item.fd, event, since);
+                trace::log_delivery(self.fd(), item.fd, event, since);
             }
             let (oneshot, edge) = (item.events & EPOLLONESHOT != 0, item.is_edge());
             if oneshot {
                 item.events &= EP_PRIVATE_BITS;
+                item.shown.interest(item.events);
             }
             let (events, place) = (item.events, item.place());
             if place != NO_PLACE {
@@ -248,6 +266,7 @@ impl Eventpoll {
             }
             let queued = !oneshot && !edge && place == NO_PLACE;
             if queued {
+                item.shown.queued(now, false);
                 ready.list.add_tail(asked.id);
                 if trace::enabled() {
                     ready.since.insert(asked.id, sys::now());

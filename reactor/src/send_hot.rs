@@ -1,8 +1,12 @@
 //! Hot items that are ready are delivered, or queued where not all fit.
 
+use glasspoll_record::event::Source;
+use glasspoll_record::writer::{is_on, ticks};
+
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::NO_PLACE;
 use crate::item_heat::FOR_EVER;
+use crate::looked::Moment;
 use crate::send::EventSink;
 use crate::slot::EDGE_BITS;
 use crate::sys;
@@ -20,7 +24,7 @@ pub(crate) struct Found {
 
 impl Eventpoll {
     /// Queues the hot items that the last asking found ready.
-    pub(crate) fn queue_hot(&self, tree: &mut Tree) {
+    pub(crate) fn queue_hot(&self, tree: &mut Tree, moment: Moment) {
         let Tree { hot, .. } = tree;
         let mut ready = self.lock.lock();
         for (place, pollfd) in hot.fds.iter().enumerate() {
@@ -28,6 +32,9 @@ impl Eventpoll {
             if let Some(slot) = slot.filter(|_| pollfd.revents & !libc::POLLNVAL != 0) {
                 if !ready.list.is_linked(slot.id) {
                     ready.list.add_tail(slot.id);
+                    if let Some(item) = ready.list.get(slot.id) {
+                        item.shown.queued(moment.ticks, moment.exactly);
+                    }
                 }
             }
         }
@@ -40,10 +47,11 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         maxevents: usize,
         sent: &mut usize,
+        moment: Moment,
     ) -> bool {
         let mut found = std::mem::take(&mut tree.scratch.found);
         self.gather_hot(tree, maxevents - *sent, &mut found);
-        let fault = self.deliver_hot(tree, &found, sink, sent);
+        let fault = self.deliver_hot(tree, &found, sink, sent, moment);
         tree.scratch.found = found;
         tree.scratch.found.clear();
         for id in std::mem::take(&mut tree.scratch.leaving) {
@@ -139,8 +147,11 @@ impl Eventpoll {
         found: &[Found],
         sink: &mut dyn EventSink,
         sent: &mut usize,
+        moment: Moment,
     ) -> bool {
         let Tree { hot, scratch, .. } = tree;
+        let now = if is_on() { ticks() } else { 0 };
+        let since = moment.since(now);
         let mut ready = self.lock.lock();
         for found in found {
             let Some(slot) = hot.slot(found.place).copied() else { continue };
@@ -161,12 +172,15 @@ impl Eventpoll {
                 return true;
             }
             *sent += 1;
+            item.shown.delivered(now);
+            trace::deliver(self.about(item.serial), item.fd, *sent - 1, event, now, since);
             if trace::enabled() {
-                trace::wakeup(item.fd, "hot", revents);
-                trace::deliver(self.fd(), item.fd, event, sys::now());
+                trace::log_wakeup(item.fd, Source::Hot, revents);
+                trace::log_delivery(self.fd(), item.fd, event, sys::now());
             }
             if item.events & EPOLLONESHOT != 0 {
                 item.events &= EP_PRIVATE_BITS;
+                item.shown.interest(item.events);
             }
             let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
             let unsure = slot.is_unproven() || found.revents & ENDS != 0;

@@ -230,6 +230,11 @@ pub fn gettid() -> i32 {
     call!(gettid).unwrap_or(0) as i32
 }
 
+/// Sleeps for so long, or less if a signal comes.
+pub fn pause(ns: u64) {
+    let _ = ppoll(&mut Vec::new(), Some(ns), None);
+}
+
 /// CLOCK_MONOTONIC in nanoseconds.
 pub fn now() -> u64 {
     let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };

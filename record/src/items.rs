@@ -103,6 +103,12 @@ pub struct New {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(u32);
 
+impl Default for Place {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Place {
     /// None.
     pub const NONE: Self = Self(u32::MAX);
@@ -225,29 +231,67 @@ impl Place {
         Some((if passed > u32::MAX - 1024 { 0 } else { u64::from(passed) << unit }, state & EXACT != 0))
     }
 
-    /// It left the ready list without being delivered.
+    /// It left the ready list, without being delivered now. If it was before, it went there again right then.
     #[inline]
-    pub fn dropped(self) {
+    pub fn unqueued(self) {
         self.with(|entries| {
             if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
+                let delivered = self.word(entries, 2).load(Ordering::Relaxed) != 0;
+                let since = (self.word(entries, 4).load(Ordering::Relaxed) >> COARSER).max(1);
                 self.change(entries, 0, |word| word & !(QUEUED | EXACT));
-                // When it was last delivered is no longer known.
-                self.word(entries, 4).store(0, Ordering::Relaxed);
+                self.word(entries, 4).store(if delivered { since } else { 0 }, Ordering::Relaxed);
             }
         });
     }
 
-    /// It was delivered, or waited for.
+    /// It was delivered.
     #[inline]
     pub fn delivered(self, now: u64) {
         self.with(|entries| {
             self.change(entries, 0, |word| word & !(QUEUED | EXACT));
             self.change(entries, 2, |count| count.wrapping_add(1));
-            let unit = UNIT.load(Ordering::Relaxed) + COARSER;
-            let coarse = now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit;
-            self.word(entries, 4).store((coarse as u32).max(1), Ordering::Relaxed);
+            self.word(entries, 4).store(coarse(now), Ordering::Relaxed);
         });
     }
+}
+
+/// The entry of a set, which all threads that wait for it change.
+#[derive(Debug)]
+pub struct SetPlace(AtomicU32);
+
+impl Default for SetPlace {
+    fn default() -> Self {
+        Self(AtomicU32::new(Place::NONE.0))
+    }
+}
+
+impl SetPlace {
+    /// Has another entry from now on.
+    pub fn set(&self, place: Place) {
+        self.0.store(place.0, Ordering::Relaxed);
+    }
+
+    /// A wait has returned.
+    #[inline]
+    pub fn waited(&self, now: u64) {
+        let place = Place(self.0.load(Ordering::Relaxed));
+        place.with(|entries| {
+            place.word(entries, 2).fetch_add(1, Ordering::Relaxed);
+            place.word(entries, 4).store(coarse(now), Ordering::Relaxed);
+        });
+    }
+
+    /// The set is gone.
+    pub fn remove(&self) {
+        Place(self.0.swap(Place::NONE.0, Ordering::Relaxed)).remove();
+    }
+}
+
+/// A moment as it is kept of a delivery.
+#[inline]
+fn coarse(now: u64) -> u32 {
+    let unit = UNIT.load(Ordering::Relaxed) + COARSER;
+    ((now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit) as u32).max(1)
 }
 
 /// Keeps, now and then, when which serial number was given, so that the age of an item can be told. Once they are

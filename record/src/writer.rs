@@ -205,7 +205,7 @@ impl Cursor {
     fn take_block(&self, ring: *mut u8, now: u64) -> u64 {
         if self.ring.replace(ring) != ring {
             // SAFETY: gettid takes nothing.
-            self.tid.set(unsafe { libc::syscall(libc::SYS_gettid) } as u32);
+            self.tid.set(unsafe { libc::gettid() } as u32);
         }
         // SAFETY: in the header.
         let number = unsafe { word64(ring, header::NEXT) }.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use glasspoll_record::event::{Event, Known, Op};
 use glasspoll_record::file::{Named, Recording, Writer};
-use glasspoll_record::items::{New, Place};
+use glasspoll_record::items::{New, Place, SetPlace};
 use glasspoll_record::ring::Live;
 use glasspoll_record::stream::Stream;
 use glasspoll_record::writer::{self, Owner, Shape};
@@ -138,7 +138,9 @@ fn items_are_what_was_made_of_them() {
         places[1].delivered(now);
         places[1].interest(0x4000_0000);
         places[2].remove();
-        set.delivered(now);
+        let waits = SetPlace::default();
+        waits.set(set);
+        waits.waited(now);
         let (head, items) = live.read_items().expect("items");
         assert_eq!((head.items, items.len()), (4, 3));
         assert!(items.iter().all(|item| item.epoll == 300));

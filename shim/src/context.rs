@@ -304,7 +304,7 @@ fn unregister() {
         });
         if let (0..=1, Some(watch)) = (left, runtime::WATCH.get()) {
             // That one may be the helper.
-            watch.retire_helper();
+            runtime::retire_helper(watch);
         }
         table::forget_set(thread);
         let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);

@@ -11,7 +11,7 @@ use syscalls::Errno;
 
 use crate::real::{answer, guarded, set_errno};
 use crate::table::{self, Closing, EPOLL, INHERITED, OURS, SEEN, TRACKED};
-use crate::{busy_poll, context, moving, runtime, user_memory};
+use crate::{busy_poll, context, moving, ring, runtime, user_memory};
 
 extern "C-unwind" {
     fn pthread_testcancel();
@@ -27,14 +27,14 @@ crate::interpose! {
     fn close(fd: c_int) -> c_int |real| {
         if table::flags(fd) == 0 {
             // SAFETY: libc's own function; no destructor in this frame.
-            return unsafe { real()(fd) };
+            return ring::closed(fd, unsafe { real()(fd) });
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
         if let Some(closed) = table::close_untracked(fd) {
-            return answer(closed.map(|()| 0));
+            return ring::closed(fd, answer(closed.map(|()| 0)));
         }
-        answer(guarded(Err(Errno::EIO), || table::close(fd).map(|()| 0)))
+        ring::closed(fd, answer(guarded(Err(Errno::EIO), || table::close(fd).map(|()| 0))))
     }
 }
 

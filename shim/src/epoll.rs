@@ -3,6 +3,8 @@
 //! The checks stand in the kernel's order. Linux: `fs/eventpoll.c:do_epoll_create`,
 //! `SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_wait`.
 
+use std::sync::Arc;
+
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use glasspoll_reactor::timeout::Timeout;
@@ -66,20 +68,33 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
         return Err(Errno::EBADF);
     }
     let set = set_behind(epfd)?;
+    let ep = set.as_ref().and_then(|set| set.0.eventpoll());
+    match target_of(ep, op, fd) {
+        Ok((ep, Held(target))) => {
+            take_in(ep, op);
+            ep.ctl(op, &target, fd, event)?;
+            Ok(0)
+        }
+        Err(errno) => {
+            if let Some(ep) = ep {
+                ep.refuse(op, fd, event, errno);
+            }
+            Err(errno)
+        }
+    }
+}
+
+/// The file that an epoll_ctl is about. Held: a close meanwhile takes the item out once it is in.
+fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
     let known = table::is_seen(fd) || op != EPOLL_CTL_ADD && table::is_watched(fd);
     if !known {
         pollable::check(fd)?;
     }
-    let set = set.ok_or(Errno::EINVAL)?;
-    let ep = set.0.eventpoll().ok_or(Errno::EINVAL)?;
+    let ep = ep.ok_or(Errno::EINVAL)?;
     if !known || table::flags(fd) & table::TRACKED == 0 {
         table::track(fd)?;
     }
-    // Held: a close meanwhile takes the item out once it is in.
-    let Held(target) = &Held::get(fd).ok_or(Errno::EBADF)?;
-    take_in(ep, op);
-    ep.ctl(op, target, fd, event)?;
-    Ok(0)
+    Ok((ep, Held::get(fd).ok_or(Errno::EBADF)?))
 }
 
 /// The epoll instance behind a number; None: it is open, and none.

@@ -12,12 +12,13 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, EPOLLRDHUP, READ_SIDE, WRITE_SIDE};
 use glasspoll_reactor::watch::KernelFile;
+use glasspoll_record::event::Op;
 use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
-use crate::{births, context, hints, runtime, user_memory};
+use crate::{births, context, hints, ring, runtime, user_memory};
 
 #[derive(Clone, Copy)]
 pub enum Way {
@@ -258,6 +259,7 @@ macro_rules! write_calls {
                         // SAFETY: libc's own function, with what the program called us with.
                         let call = || unsafe { real($fd $(, $arg)*) };
                         if let Some($put) = at_once($fd, Way::Out, || $small, call) {
+                            ring::io($fd, flags, Op::Write, $put, || $wanted);
                             if flags & HINT != 0 && was_refused($put, || $wanted) {
                                 note_refused($fd);
                             }
@@ -266,6 +268,7 @@ macro_rules! write_calls {
                     }
                     // SAFETY: libc's own function; no destructor in this frame.
                     let $put = unsafe { real()($fd $(, $arg)*) };
+                    ring::io($fd, flags, Op::Write, $put, || if reads_a_file(stringify!($name)) { 0 } else { $wanted });
                     if flags & IO != 0 {
                         note($fd, Way::Out, $put);
                     }
@@ -337,6 +340,9 @@ macro_rules! transfer {
                         }
                         got
                     };
+                    if $how & (libc::MSG_PEEK | libc::MSG_ERRQUEUE) == 0 {
+                        ring::io($fd, flags, op_of(stringify!($name)), got as ssize_t, || $wanted);
+                    }
                     if flags & HINT != 0 {
                         hints::read($fd, got as ssize_t, $wanted, $how);
                     }
@@ -349,6 +355,15 @@ macro_rules! transfer {
             }
         )*
     };
+}
+
+/// What a call is in the record.
+fn op_of(name: &str) -> Op {
+    if name.starts_with("accept") {
+        Op::Accept
+    } else {
+        Op::Read
+    }
 }
 
 /// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
@@ -381,6 +396,7 @@ crate::interpose! {
         }
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, how) };
+        ring::io(fd, table::flags(fd), Op::Shutdown, done as ssize_t, || how as usize);
         // A socket that is not connected refuses, and is woken all the same.
         let woken = done == 0 || errno() == libc::ENOTCONN;
         if woken && tracked {

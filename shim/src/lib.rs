@@ -6,7 +6,7 @@
 //!   descriptors), `births` (socket, pipe, …), `descriptors` (close, dup, fcntl, ioctl), `io` (read, write, …), `signals` (masks),
 //!   `handlers` and `handler_calls` (sigaction), `process` (exec, spawn), `limits` (setrlimit, setuid),
 //!   `cancel` (pthread_cancel), `raw` (syscall), `io_uring` (epoll_ctl by io_uring)
-//! - what we keep: `table` (descriptor → file), `runtime` (start-up, the watch, fork), `context` (inside
+//! - what we keep: `table` (descriptor → file), `ring` (the record of the event flow), `runtime` (start-up, the watch, fork), `context` (inside
 //!   or outside: signal handlers, fork), `fork_page` (forks past libc), `options` and `logs`
 //! - how we live here: `real` (libc's own functions), `alloc` (a private heap), `lock`, `user_memory` and
 //!   `own_stack` (pointers from the program), `pollable` (what a set takes), `moving` (our descriptors step aside),
@@ -46,6 +46,7 @@ mod polling;
 mod process;
 mod raw;
 mod real;
+mod ring;
 mod runtime;
 mod signals;
 mod splice;

@@ -2,13 +2,14 @@
 //!
 //! What comes with a message is a file of this process's under another number, or shared with its sender.
 
+use glasspoll_record::event::Op;
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
 use syscalls::Errno;
 
 use crate::io::{length, note, note_blocked, note_refused, was_refused, would_block, Way};
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, HINT, IO, ROOM};
-use crate::{context, hints, runtime};
+use crate::{context, hints, ring, runtime};
 
 /// Has every descriptor in a message looked at.
 ///
@@ -51,6 +52,8 @@ crate::interpose! {
             }
         }
         let flags = table::flags(fd);
+        // SAFETY: as above.
+        ring::io(fd, flags, Op::Write, put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         if flags & IO != 0 {
             note(fd, Way::Out, put);
         }
@@ -78,6 +81,10 @@ crate::interpose! {
             note_blocked(fd);
         }
         let known = table::flags(fd);
+        if flags & (libc::MSG_PEEK | libc::MSG_ERRQUEUE) == 0 {
+            // SAFETY: the kernel has just read the vector.
+            ring::io(fd, known, Op::Read, got, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
+        }
         if known & IO != 0 {
             note(fd, Way::In, got);
         }
@@ -108,6 +115,7 @@ crate::interpose! {
             note_blocked(fd);
         }
         let known = table::flags(fd);
+        ring::io(fd, known, Op::Read, got as ssize_t, || count as usize);
         if known & IO != 0 {
             note(fd, Way::In, got as ssize_t);
         }
@@ -152,6 +160,7 @@ crate::interpose! {
             }
         }
         let known = table::flags(fd);
+        ring::io(fd, known, Op::Write, put as ssize_t, || count as usize);
         if known & IO != 0 {
             note(fd, Way::Out, put as ssize_t);
         }

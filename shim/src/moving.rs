@@ -2,7 +2,7 @@
 
 use glasspoll_reactor::sys;
 
-use crate::{context, kicks, logs, runtime, table};
+use crate::{context, kicks, logs, ring, runtime, table};
 
 /// Gives the descriptor of ours at `fd` another number.
 pub fn make_way(fd: i32) {
@@ -15,4 +15,5 @@ pub fn make_way(fd: i32) {
     }
     kicks::moved(fd, other);
     logs::moved(fd, other);
+    ring::moved(fd, other);
 }

@@ -7,6 +7,9 @@
 //! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
 //! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
 //! | `GLASSPOLL_HOT` | `auto`, or how many items of a set are hot at most, busy or not; 0: none | `auto` |
+//! | `GLASSPOLL_RING` | the size of the record in memory: bytes, `512K`, `4M`, from 16K to 1G; `off` | `1M` |
+//! | `GLASSPOLL_READY` | `auto`, `exact`: a helper thread watches all the time, so that it is known when a file became ready | `auto` |
+//! | `GLASSPOLL_COLLECT` | a socket's path: set by `glasspoll run` | none |
 //! | `GLASSPOLL_SPIN` | how long a wait looks before it sleeps: `off`, `auto`, microseconds up to 1000000 | off |
 //!
 //! In secure-execution mode (setuid and the like) nothing is read.
@@ -34,6 +37,12 @@ pub struct Options {
     pub spin_ns: Option<u64>,
     /// How many items of a set are hot at most, whether it is busy or not.
     pub hot: Option<usize>,
+    /// The bytes of the record; None: there is none.
+    pub ring: Option<usize>,
+    /// Somebody watches the devices all the time.
+    pub exact: bool,
+    /// Who gathers records.
+    pub collect: Option<String>,
 }
 
 impl Options {
@@ -67,8 +76,34 @@ impl Options {
                 "auto" => Ok(None),
                 number => number.parse().map(Some).map_err(|_| "'auto' or a number, such as 0 or 512"),
             }),
+            ring: choose("GLASSPOLL_RING", Some(1 << 20), |value| match value {
+                "off" => Ok(None),
+                size => parse_size(size)
+                    .filter(|bytes| (16 << 10..=1 << 30).contains(bytes))
+                    .map(Some)
+                    .ok_or("'off' or a size from 16K to 1G, such as 4M"),
+            }),
+            exact: choose("GLASSPOLL_READY", false, |value| match value {
+                "auto" => Ok(false),
+                "exact" => Ok(true),
+                _ => Err("'auto' or 'exact'"),
+            }),
+            collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
         }
     }
+}
+
+/// Bytes, or with K, M or G at the end so many times 1024, 1024² or 1024³.
+fn parse_size(text: &str) -> Option<usize> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 10),
+        None => match (text.strip_suffix(['M', 'm']), text.strip_suffix(['G', 'g'])) {
+            (Some(digits), _) => (digits, 20),
+            (_, Some(digits)) => (digits, 30),
+            _ => (text, 0),
+        },
+    };
+    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }
 
 fn choose<T>(name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> T {

@@ -7,11 +7,13 @@
 use std::mem::MaybeUninit;
 
 use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_record::event::Event;
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
 use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
 use crate::real::{errno, guarded, set_errno, Real};
+use crate::ring;
 use crate::runtime::{self, SIGNAL};
 
 const OURS: u64 = 1 << (SIGNAL - 1);
@@ -30,6 +32,7 @@ impl Leaving {
         if !runtime::uses_signals() {
             return None;
         }
+        ring::note(Event::Exec);
         let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
         if alone {
             context::fork_begins();
@@ -89,6 +92,18 @@ crate::interpose! {
 pub fn note_clone(flags: usize) {
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
         runtime::shares_memory();
+    }
+}
+
+crate::interpose! {
+    /// fork(2): the record has the child's id, for which the handlers of fork are too early.
+    fn fork() -> pid_t |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let child = unsafe { real()() };
+        if child > 0 {
+            ring::note(Event::Fork { child });
+        }
+        child
     }
 }
 

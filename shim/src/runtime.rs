@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use glasspoll_reactor::hot;
+use glasspoll_reactor::looked;
 use glasspoll_reactor::spin;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::Watch;
@@ -15,7 +16,7 @@ use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
-use crate::{fork_page, handlers, kicks, logs, signals, table};
+use crate::{fork_page, handlers, kicks, logs, ring, signals, table};
 
 /// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
 pub const SIGNAL: i32 = 64;
@@ -53,7 +54,11 @@ pub fn start() {
         if options.spin_ns != Some(0) {
             spin::configure(options.spin_ns);
         }
-        if let Some(bound) = options.hot {
+        if options.exact {
+            // An item that only its waiting thread asks is not watched while that is busy.
+            hot::configure(0, true);
+            looked::all_the_time();
+        } else if let Some(bound) = options.hot {
             hot::configure(bound, true);
         }
         logs::start(&options);
@@ -78,6 +83,7 @@ pub fn watch() -> Option<&'static Watch> {
                 table::protect(fd);
             }
             handlers::prepare();
+            STARTED.get_or_init(|| begin(watch, false));
             Some(watch)
         }
         Err(sys::Errno::EMFILE) => None,
@@ -87,6 +93,26 @@ pub fn watch() -> Option<&'static Watch> {
             None
         }
     }
+}
+
+static STARTED: OnceCell<()> = OnceCell::new();
+
+/// Begins what goes with a watch: the record, and somebody who looks all the time if that is asked for.
+fn begin(watch: &'static Watch, forked: bool) {
+    let Some(options) = OPTIONS.get() else { return };
+    ring::start(options, forked);
+    if options.exact {
+        watch.guest(true);
+        watch.call_helper();
+    }
+}
+
+/// The program's threads have all ended: the helper is to go as soon as nobody needs it.
+pub fn retire_helper(watch: &Watch) {
+    if OPTIONS.get().is_some_and(|options| options.exact) {
+        watch.guest(false);
+    }
+    watch.retire_helper();
 }
 
 /// Whether wakeups come by signal in this process.
@@ -102,7 +128,7 @@ pub fn is_inert() -> bool {
 /// The descriptors that are ours.
 pub fn descriptors() -> Vec<i32> {
     let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
-    all.extend(logs::own_descriptor());
+    all.extend(ring::descriptors());
     all.extend(kicks::descriptors());
     all
 }
@@ -152,6 +178,7 @@ fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     table::mark_inherited();
     logs::forked();
+    ring::forked();
     if WATCH.get().is_some() {
         // Most children exec or exit: the rest waits until this one uses what it inherited.
         context::on_trouble(settle_in_child);
@@ -172,9 +199,11 @@ fn settle_in_child() {
     for fd in watch.descriptors() {
         table::protect(fd);
     }
+    ring::leave_parents();
+    begin(watch, true);
     for (fd, file) in table::files() {
         if let Some(ep) = file.eventpoll() {
-            ep.forget_threads();
+            ep.forked();
         }
         if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
             if file.fd() == fd {

@@ -35,8 +35,9 @@ use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{self, Device, File};
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
+use glasspoll_record::event::Event;
 
-use crate::{context, runtime};
+use crate::{context, ring, runtime};
 use closing::wait_for_close;
 
 /// Whether there has been an epoll instance.
@@ -238,6 +239,7 @@ pub fn duplicated(old: i32, new: i32) {
         if let Some(identity) = identity::get(old) {
             identity::note(new, identity);
         }
+        ring::note(Event::Dup { old, new });
     }
 }
 
@@ -293,16 +295,23 @@ pub fn forget(fd: i32) {
         many = flags(fd) & MANY != 0;
         unset(fd, !(OURS | CLOSING));
     });
-    let Some(file) = file.and_then(Used::end) else { return };
-    if file.fd() == fd {
+    let Some(file) = file else { return };
+    let Some(file) = file.end() else {
+        ring::note(Event::Close { fd, lives_as: -1, errno: 0 });
+        return;
+    };
+    let mut lives_as = file.fd();
+    if lives_as == fd {
         // With no other number it is held by a call: nothing is to be done by this one then.
         let other = if many { numbers_of(fd, &file).first().copied() } else { None };
         let other = other.unwrap_or(-1);
+        lives_as = other;
         match file.device_as::<KernelFile>() {
             Some(device) => device.moved(&file, other),
             None => file.set_fd(other),
         }
     }
+    ring::note(Event::Close { fd, lives_as, errno: 0 });
 }
 
 /// Whether a set that has the file is itself watched.

@@ -10,6 +10,7 @@
 mod device;
 
 use device::NEWS;
+use glasspoll_record::event;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};
@@ -378,7 +379,7 @@ impl KernelFile {
             return false;
         }
         state.armed_as = number;
-        trace::arm(fd, "signal");
+        trace::arm(fd, event::Source::Signal);
         true
     }
 
@@ -393,7 +394,7 @@ impl KernelFile {
         if fd != NOT_ARMED {
             self.watch().signals.disarm(self.fd());
             self.forget_armed(fd);
-            trace::disarm(fd, "signal");
+            trace::disarm(fd, event::Source::Signal);
         }
     }
 }

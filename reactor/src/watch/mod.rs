@@ -34,9 +34,11 @@ mod sleep;
 pub use kernel_file::{KernelFile, Ownership};
 pub use nature::Nature;
 
+use glasspoll_record::event::Source;
 use libc::pollfd;
 use once_cell::sync::OnceCell;
 
+use crate::looked;
 use crate::poll::{Slept, Watcher};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::sys::{self, Errno};
@@ -310,11 +312,12 @@ impl Watch {
         self.take_in_told(&mut pump);
         self.poller.ask(&mut pump.fired);
         for fired in pump.fired.drain(..) {
-            crate::trace::wakeup(fired.fd, "poll", fired.key);
+            crate::trace::wakeup(fired.fd, Source::Poll, fired.key);
             if let Some(ep) = fired.item.ep.upgrade() {
                 ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
             }
         }
+        looked::looked();
     }
 
     /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
@@ -339,7 +342,7 @@ impl Watch {
                 let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
                 if let Some(key) = device.nature().key_of_signal(key) {
-                    crate::trace::wakeup(file.fd(), "signal", key);
+                    crate::trace::wakeup(file.fd(), Source::Signal, key);
                     // An end that the file has come to is told by the last of them.
                     let last = device.nature().signals_after_end();
                     file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
@@ -349,7 +352,7 @@ impl Watch {
         );
         if self.has_overflowed() && self.overflow.swap(false, Ordering::SeqCst) {
             for file in self.armed.all() {
-                crate::trace::wakeup(file.fd(), "overflow", 0);
+                crate::trace::wakeup(file.fd(), Source::Overflow, 0);
                 file.wake(0);
             }
         }
@@ -374,6 +377,7 @@ impl Watcher for &'static Watch {
         } else {
             // Who takes in now may have read what came before.
             drop(self.pump.lock());
+            looked::looked();
         }
     }
 

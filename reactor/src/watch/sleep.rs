@@ -2,6 +2,7 @@
 
 use libc::pollfd;
 
+use crate::looked;
 use crate::poll::Slept;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
@@ -48,6 +49,7 @@ impl Watch {
         if asleep {
             self.host.leave();
             slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
+            looked::woke();
         }
         forget_unless(asleep && slept.is_ok(), hot);
         bed.get_up();

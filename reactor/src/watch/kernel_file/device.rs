@@ -1,6 +1,8 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
 use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
+use glasspoll_record::event;
+
 use crate::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::slot::Hints;
@@ -52,7 +54,7 @@ impl Device for KernelFile {
             return NO_KEY;
         }
         if by_poll {
-            trace::arm(self.fd(), "poll");
+            trace::arm(self.fd(), event::Source::Poll);
             if self.known_nature().is_none() {
                 self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
                 if is_signalfd(self.fd()) {

@@ -1,0 +1,63 @@
+//! When devices were last looked at: what is found then became ready since, and no earlier. Kept only while there is
+//! a record.
+//!
+//! A thread that sleeps on the devices is woken at once, so what it finds as it gets up became ready just then.
+
+use glasspoll_record::writer::{is_on, ticks};
+
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::trace::Since;
+
+/// In ticks, without the lowest bit, which is set if a sleep has just ended.
+static LOOKED: AtomicU64 = AtomicU64::new(0);
+/// Somebody looks all the time (`GLASSPOLL_READY=exact`).
+static ALWAYS: AtomicBool = AtomicBool::new(false);
+
+const JUST_NOW: u64 = 1;
+
+/// From now on somebody looks all the time.
+pub fn all_the_time() {
+    ALWAYS.store(true, Ordering::Relaxed);
+}
+
+/// A thread that slept on the devices has got up.
+pub(crate) fn woke() {
+    if is_on() {
+        LOOKED.store(ticks() | JUST_NOW, Ordering::Relaxed);
+    }
+}
+
+/// All devices were looked at.
+pub(crate) fn looked() {
+    if is_on() {
+        LOOKED.store(ticks() & !JUST_NOW, Ordering::Relaxed);
+    }
+}
+
+/// A moment and whether it is exact.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moment {
+    pub(crate) ticks: u64,
+    pub(crate) exactly: bool,
+}
+
+impl Moment {
+    /// Now, as the moment when something became ready.
+    pub(crate) fn now() -> Self {
+        Self { ticks: if is_on() { ticks() } else { 0 }, exactly: true }
+    }
+
+    /// When something that is found now became ready.
+    pub(crate) fn found() -> Self {
+        if ALWAYS.load(Ordering::Relaxed) {
+            return Self::now();
+        }
+        let looked = LOOKED.load(Ordering::Relaxed);
+        Self { ticks: looked & !JUST_NOW, exactly: looked & JUST_NOW != 0 }
+    }
+
+    /// As seen from later on.
+    pub(crate) fn since(self, now: u64) -> Since {
+        Since { passed: now.saturating_sub(self.ticks), exactly: self.exactly }
+    }
+}

@@ -1,0 +1,138 @@
+//! This process's record of the event flow: made with its first epoll instance, anew in each forked child, and handed
+//! to the `glasspoll` command if that has started us. Layout and writing: `glasspoll_record`.
+
+mod collect;
+mod memory;
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use glasspoll_reactor::sys;
+use glasspoll_record::event::{Event, Op};
+use glasspoll_record::writer::{self, Owner, Shape};
+use libc::{c_int, ssize_t};
+
+use crate::options::{complain, Options};
+use crate::real::errno;
+use crate::table::{self, TRACKED};
+use crate::{fork_page, logs};
+
+/// The memfd; -1: there is none.
+static FILE: AtomicI32 = AtomicI32::new(-1);
+
+/// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
+pub fn start(options: &Options, forked: bool) {
+    let Some(bytes) = options.ring else { return };
+    if writer::is_on() {
+        return;
+    }
+    let mut shape = Shape::new(bytes);
+    let made = sys::with_raised_limit(|| {
+        let made = memory::make(shape.size()).or_else(|_| {
+            // Address space or file sizes are limited.
+            shape.capacity = 1 << 12;
+            memory::make(shape.size())
+        });
+        made.map(|made| memory::Made { fd: sys::move_high(made.fd), ..made })
+    });
+    match made {
+        Ok(made) => {
+            let owner = Owner {
+                pid: sys::getpid() as u32,
+                ppid: memory::parent() as u32,
+                exact: options.exact,
+                forked,
+            };
+            // SAFETY: fresh memory of that size, which stays.
+            unsafe { writer::start(made.at, shape, owner) };
+            table::protect(made.fd);
+            FILE.store(made.fd, Ordering::Release);
+            if let Some(path) = &options.collect {
+                if let Err(errno) = collect::hand_over(path, made.fd) {
+                    complain(&format!(
+                        "the record of process {} does not reach its collector ({errno})",
+                        owner.pid
+                    ));
+                }
+            }
+        }
+        Err(errno) if options.collect.is_some() => {
+            complain(&format!("no record ({errno}); the program goes on without"));
+        }
+        Err(errno) => tracing::info!(target: "glasspoll", %errno, "no record"),
+    }
+}
+
+/// In a forked child: the record is the parent's. Nothing is written until `start` has made the child's own.
+pub fn forked() {
+    writer::stop();
+}
+
+/// The child lets go of its parent's record.
+pub fn leave_parents() {
+    let fd = FILE.swap(-1, Ordering::AcqRel);
+    if fd >= 0 {
+        table::unprotect(fd);
+        let _ = sys::close(fd);
+    }
+}
+
+/// Its descriptor got another number.
+pub fn moved(from: i32, to: i32) {
+    let _ = FILE.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+}
+
+/// Its descriptor.
+pub fn own_descriptor() -> Option<i32> {
+    Some(FILE.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+}
+
+/// The program has read from, written to, or the like, a number of which `flags` were known. `asked` says how much
+/// was to be transferred.
+#[inline]
+pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -> usize) {
+    if !writer::is_on() {
+        return;
+    }
+    if result < 0 {
+        failed(fd, flags, op);
+    } else if flags & TRACKED != 0 && !fork_page::was_forked() {
+        writer::record(Event::Io { fd, op, result: result as i64, asked: asked() as u64, errno: 0 });
+    }
+}
+
+#[cold]
+fn failed(fd: c_int, flags: u32, op: Op) {
+    let errno = errno();
+    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() {
+        writer::record(Event::Io { fd, op, result: -1, asked: 0, errno: errno as u16 });
+    }
+}
+
+/// A close has ended. Of numbers that are tracked the table tells before it.
+#[inline]
+pub fn closed(fd: c_int, result: c_int) -> c_int {
+    if result < 0 {
+        close_failed(fd);
+    }
+    result
+}
+
+#[cold]
+fn close_failed(fd: c_int) {
+    let errno = errno();
+    if errno == libc::EBADF && !fork_page::was_forked() {
+        writer::record(Event::Close { fd, lives_as: -1, errno: errno as u16 });
+    }
+}
+
+/// What becomes known of the program besides: that it forks, and that it becomes another one.
+pub fn note(event: Event) {
+    if !fork_page::was_forked() {
+        writer::record(event);
+    }
+}
+
+/// All descriptors of logs and record.
+pub fn descriptors() -> impl Iterator<Item = i32> {
+    logs::own_descriptor().into_iter().chain(own_descriptor())
+}
