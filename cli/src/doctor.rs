@@ -11,9 +11,13 @@
 //! | `finding` | what is said |
 //! | `world` | what is known of a process at a moment |
 //! | `rule` | what a rule is |
+//! | `spin` | 3 and 4: what is delivered for ever |
 
 mod finding;
 mod rule;
+#[cfg(test)]
+mod script;
+mod spin;
 mod world;
 
 use std::process::ExitCode;
