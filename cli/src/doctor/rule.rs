@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use glasspoll_record::Entry;
 
 use super::finding::{Finding, Tally};
-use super::world::World;
 use super::spin;
+use super::world::World;
 
 /// One class of bugs, or a few close ones, looked for in one process.
 pub trait Rule: Debug {

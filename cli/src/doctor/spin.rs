@@ -97,7 +97,10 @@ impl Spin {
             self.end(item, false);
         }
         // Of an edge-triggered item room is told when there is more of it: that is no spin.
-        if events & OUT != 0 && events & HANG == 0 && world.items.get(&item).is_some_and(|item| item.is_level()) {
+        if events & OUT != 0
+            && events & HANG == 0
+            && world.items.get(&item).is_some_and(|item| item.is_level())
+        {
             self.add(item, What::Room, entry, fd);
         }
     }

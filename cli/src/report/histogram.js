@@ -6,29 +6,34 @@ function bucketFloor(bucket) {
   return octave ? (16 + place) * 2 ** (octave - 1) : place;
 }
 
-// A plot of `times`; four buckets are one bar.
+// A plot of `times`; a bar is as many buckets as let all of them have room.
 function plot(times, say) {
   const width = 340, height = 118, foot = 18, head = 14;
   const made = svg("svg", { class: "plot", viewBox: "0 0 " + width + " " + height, role: "img" });
   if (!times.count || !times.buckets) return made;
+  const buckets = times.buckets, span = buckets[buckets.length - 1][0] - buckets[0][0] + 1;
+  const joined = span <= 40 ? 1 : span <= 80 ? 2 : span <= 160 ? 4 : 8;
   const bars = new Map();
-  for (const [bucket, n] of times.buckets) bars.set(bucket >> 2, (bars.get(bucket >> 2) || 0) + n);
+  for (const [bucket, n] of buckets) {
+    const bar = Math.floor(bucket / joined);
+    bars.set(bar, (bars.get(bar) || 0) + n);
+  }
   let first = Math.min(...bars.keys()), last = Math.max(...bars.keys());
-  while (last - first < 15) { if (first > 0) first--; last++; }
+  while (last - first < 15) last++;
   const most = Math.max(...bars.values());
   const each = width / (last - first + 1);
   const x = (bar) => (bar - first) * each;
   for (const [bar, n] of bars) {
     const tall = Math.max(1.5, n / most * (height - foot - head));
     const rect = svg("rect", { x: x(bar) + 0.5, y: height - foot - tall, width: Math.max(1, each - 1), height: tall });
-    rect.append(svg("title", {}, say(bucketFloor(bar * 4)) + " to " + say(bucketFloor(bar * 4 + 4)) + ": " + commas(n) +
+    rect.append(svg("title", {}, say(bucketFloor(bar * joined)) + " to " + say(bucketFloor((bar + 1) * joined)) + ": " + commas(n) +
       " (" + percent(n / times.count) + ")"));
     made.append(rect);
   }
   made.append(svg("line", { x1: 0, x2: width, y1: height - foot + 0.5, y2: height - foot + 0.5 }));
   const every = Math.max(1, Math.ceil((last - first + 1) / 5));
   for (let bar = first; bar <= last - every / 2; bar += every) {
-    made.append(svg("text", { x: x(bar), y: height - 4 }, say(bucketFloor(bar * 4))));
+    made.append(svg("text", { x: x(bar), y: height - 4 }, say(bucketFloor(bar * joined))));
   }
   return made;
 }
@@ -73,7 +78,7 @@ function showLoops(process, timeline) {
         chip.addEventListener("click", () => reveal(timeline, from - ns * 0.5, from + ns * 1.5));
         return chip;
       });
-      card.append(el("div", "finding-chips row", el("span", "quiet", "Longest serving periods"), el("div", "tools", ...chips)));
+      card.append(el("div", "chips", el("span", "quiet", "Longest serving periods"), ...chips));
     }
     return card;
   });

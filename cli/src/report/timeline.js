@@ -1,6 +1,6 @@
 // The timelines of all loops of a process, one below the other, and an overview of the whole above them.
 
-const ROW = 46, BAR = 26, AXIS = 26, LABEL = 20;
+const AXIS = 26, LABEL = 20, GAP = 8;
 
 class Timeline {
   constructor(canvas, overview, tip) {
@@ -14,6 +14,9 @@ class Timeline {
     this.process = process;
     this.ranks = ranks;
     this.rows = process.loops.map((turns) => ({ turns, track: decode(turns, process.numbers) }));
+    // Few loops have more room each.
+    this.bars = this.rows.length <= 2 ? 72 : this.rows.length <= 5 ? 44 : 22;
+    this.row = LABEL + this.bars + GAP;
     this.marks = findings;
     this.from = process.from;
     this.to = Math.max(process.to, process.from + 1000);
@@ -110,8 +113,33 @@ class Timeline {
     });
   }
 
+  // Where pieces are wide enough, each has its name and is set off from the next.
+  label(context, track, width, top) {
+    const level = track.levels[0], scale = width / (this.b - this.a);
+    const first = firstAfter(level, this.a), last = firstAfter(level, this.b);
+    if (last - first > width / 8) return;
+    context.textBaseline = "middle";
+    for (let i = first; i <= last && i < level.n; i++) {
+      if (track.kind[i] !== SERVE) continue;
+      const x0 = Math.max(0, (level.from[i] - this.a) * scale), x1 = Math.min(width, (level.to[i] - this.a) * scale);
+      if (x1 - x0 < 3) continue;
+      context.fillStyle = colour("--wait");
+      context.fillRect(x1 - 1, top, 1, this.bars);
+      const item = this.process.items[level.item[i]];
+      const name = item ? "fd " + item.fd : "?";
+      if (context.measureText(name).width + 8 < x1 - x0) {
+        context.fillStyle = "#fff";
+        context.shadowColor = "#000";
+        context.shadowBlur = 3;
+        context.fillText(name, x0 + 4, top + this.bars / 2);
+        context.shadowBlur = 0;
+      }
+    }
+    context.textBaseline = "alphabetic";
+  }
+
   draw() {
-    const height = AXIS + this.rows.length * ROW + 6;
+    const height = AXIS + this.rows.length * this.row + 2;
     const [context, width] = this.prepare(this.canvas, height);
     const [text, quiet, line] = ["--text", "--quiet", "--line"].map(colour);
     const colours = this.colours();
@@ -132,8 +160,9 @@ class Timeline {
       if (x < width - 60) context.fillText(moment(at, step), x + 4, 16);
     }
     this.rows.forEach((row, n) => {
-      const top = AXIS + n * ROW, turns = row.turns;
-      this.bar(context, row.track, this.a, this.b, Math.floor(width), top + LABEL - 2, BAR - 4, colours);
+      const top = AXIS + n * this.row, turns = row.turns;
+      this.bar(context, row.track, this.a, this.b, Math.floor(width), top + LABEL - 1, this.bars, colours);
+      this.label(context, row.track, width, top + LABEL - 1);
       context.fillStyle = text;
       const name = (turns.thread || "thread") + " " + turns.tid;
       context.fillText(name, 8, top + 13);
@@ -181,7 +210,7 @@ class Timeline {
   // What is under the pointer.
   tell(event) {
     const box = this.canvas.getBoundingClientRect();
-    const row = this.rows[Math.floor((event.clientY - box.top - AXIS) / ROW)];
+    const row = this.rows[Math.floor((event.clientY - box.top - AXIS) / this.row)];
     const ns = this.a + (event.clientX - box.left) / box.width * (this.b - this.a);
     if (!row || event.clientY - box.top < AXIS) return this.hide();
     const pixel = (this.b - this.a) / box.width, lines = [];
