@@ -42,12 +42,13 @@ pub fn main(args: &Dump) -> Result<ExitCode, String> {
 }
 
 fn say_what_is_missing(process: &Process) {
-    let lost = process.lost_blocks * layout::RECORDS as u64;
-    for (number, what) in [(lost, "at most were overwritten"), (process.torn, "were torn")] {
-        if number != 0 {
-            let (comm, pid) = (clean(&process.comm), process.pid());
-            eprintln!("glasspoll: {comm} {pid}: {} events more, which {what}", count(number));
-        }
+    let who = format!("{} {}", clean(&process.comm), process.pid());
+    let lost = process.lost_blocks.saturating_mul(layout::RECORDS as u64);
+    if lost != 0 {
+        eprintln!("glasspoll: {who}: up to {} events more were overwritten before they were read", count(lost));
+    }
+    if process.torn != 0 {
+        eprintln!("glasspoll: {who}: {} records were torn, and are left out", count(process.torn));
     }
 }
 

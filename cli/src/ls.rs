@@ -42,6 +42,9 @@ pub fn main(args: &Ls) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// EPOLLERR and EPOLLHUP, which every item has.
+const ALWAYS: u32 = 0x18;
+
 /// A process, as JSON has it too.
 #[derive(Debug, Serialize)]
 struct Listed {
@@ -151,7 +154,7 @@ impl Listed {
                 fd: item.fd,
                 item: item.serial,
                 what: files.describe(item.fd),
-                interest: Mask(item.interest).to_string(),
+                interest: Mask(item.interest & !ALWAYS).to_string(),
                 state: State::of(&item),
                 delivered: item.delivered,
                 ready_ns: ago.filter(|_| item.queued),
