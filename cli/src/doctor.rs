@@ -13,7 +13,10 @@
 //! | `rule` | what a rule is |
 //! | `spin` | 3 and 4: what is delivered for ever |
 
+mod dup;
+mod edge;
 mod finding;
+mod oneshot;
 mod rule;
 #[cfg(test)]
 mod script;

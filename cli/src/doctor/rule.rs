@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use glasspoll_record::Entry;
 
 use super::finding::{Finding, Tally};
+use super::{dup, edge, oneshot, spin};
 use super::world::World;
-use super::spin;
 
 /// One class of bugs, or a few close ones, looked for in one process.
 pub trait Rule: Debug {
@@ -23,7 +23,12 @@ pub trait Rule: Debug {
 
 /// One of each.
 pub fn all() -> Vec<Box<dyn Rule>> {
-    vec![Box::new(spin::Spin::default())]
+    vec![
+        Box::new(dup::Dup::default()),
+        Box::new(edge::Edges::default()),
+        Box::new(oneshot::Oneshots::default()),
+        Box::new(spin::Spin::default()),
+    ]
 }
 
 /// The most findings of a kind in one process.

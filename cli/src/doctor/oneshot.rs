@@ -1,0 +1,170 @@
+//! Class 5: an EPOLLONESHOT item gave its event and was never armed again.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::{Ctl, Event, Op};
+use glasspoll_record::Entry;
+
+use super::finding::{number, span, Finding, Severity, Tally};
+use super::rule::Rule;
+use super::world::World;
+
+/// How long: a worker that has the item takes its time, but mostly not so long.
+const LONG_NS: u64 = 1_000_000_000;
+/// The most disarmed items that are followed.
+const ITEMS: usize = 1 << 16;
+/// The most that are told.
+const TOLD: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Disarmed {
+    ns: u64,
+    tid: u32,
+    /// How long the set had been waited on by then.
+    waited: u64,
+    /// Since when there is something that nobody has read, and how often the file told of it.
+    woken: Option<(u64, u64)>,
+    /// The last read got less than it asked for.
+    is_drained: bool,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Oneshots {
+    disarmed: HashMap<u32, Disarmed>,
+}
+
+impl Rule for Oneshots {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::Deliver { epoll, item, .. } => {
+                let is_oneshot = world.items.get(&item).is_some_and(|item| item.is_oneshot());
+                if is_oneshot && self.disarmed.len() < ITEMS {
+                    let waited = world.sets.get(&epoll).map_or(0, |set| set.waited(entry.ns));
+                    let (ns, tid) = (entry.ns, entry.tid);
+                    let new = Disarmed { ns, tid, waited, woken: None, is_drained: false };
+                    self.disarmed.insert(item, new);
+                }
+            }
+            Event::Ctl { op: Some(Ctl::Mod | Ctl::Del), errno: 0, item, .. } => {
+                self.disarmed.remove(&item);
+            }
+            _ if self.disarmed.is_empty() => {}
+            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } => {
+                for (item, _) in world.items_of(fd) {
+                    self.disarmed.remove(&item);
+                }
+            }
+            Event::Wakeup { fd, .. } => {
+                for (item, _) in world.items_of(fd) {
+                    if let Some(disarmed) = self.disarmed.get_mut(&item) {
+                        let (since, count) = disarmed.woken.unwrap_or((entry.ns, 0));
+                        disarmed.woken = Some((since, count + 1));
+                    }
+                }
+            }
+            Event::Io { fd, op: Op::Read | Op::Accept, result, asked, .. } => {
+                for (item, _) in world.items_of(fd) {
+                    if let Some(disarmed) = self.disarmed.get_mut(&item) {
+                        disarmed.is_drained = result < 0 || (result as u64) < asked;
+                        disarmed.woken = None;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        self.disarmed.clear();
+    }
+
+    fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
+        let mut told = 0;
+        for (serial, disarmed) in &self.disarmed {
+            let Some(item) = world.items.get(serial) else { continue };
+            let passed = until_ns.saturating_sub(disarmed.ns);
+            let waited = world.sets.get(&item.epoll).map_or(0, |set| set.waited(until_ns));
+            // While nobody waits on the set, no event is missed.
+            if passed < LONG_NS || waited.saturating_sub(disarmed.waited) < LONG_NS || told >= TOLD {
+                continue;
+            }
+            // Where nothing is known to be there to read, it may have been put to rest on purpose.
+            let state = match disarmed.woken {
+                Some((since, count)) if until_ns.saturating_sub(since) >= LONG_NS => {
+                    format!("readable for {} ({} wakeups)", span(until_ns - since), number(count))
+                }
+                _ if !disarmed.is_drained => "and not read to the end".into(),
+                _ => continue,
+            };
+            told += 1;
+            let mut tally = Tally::new();
+            tally.add(disarmed.ns, item.fd, disarmed.tid);
+            tally.last_ns = until_ns;
+            let title = format!("fd {}: disarmed {} ago, {state}", item.fd, span(passed));
+            let set = world.set_name(item.epoll);
+            out.push(
+                Finding::new(5, Severity::Warning, world.pid, title, &tally)
+                    .because(format!(
+                        "in {set}; its event was delivered at {}; no MOD, DEL or close since",
+                        world.at(disarmed.ns)
+                    ))
+                    .unknown("whether the program holds it back on purpose"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::{Script, EAGAIN, IN, ONESHOT};
+    use super::*;
+
+    #[test]
+    fn an_item_that_stays_disarmed_while_more_comes_is_found() {
+        let mut script = Script::new();
+        script.add(4, IN | ONESHOT).wait(&[(4, IN)]).read(4, 100, EAGAIN).enter(64, -1);
+        script.ms(3000);
+        assert_eq!(script.found(), []);
+        script.wakeup(4).ms(1500);
+        assert_eq!(script.found(), [(5, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [4]);
+    }
+
+    #[test]
+    fn an_item_that_was_not_read_is_found() {
+        let mut script = Script::new();
+        script.add(4, IN | ONESHOT).wait(&[(4, IN)]).enter(64, -1).ms(1500);
+        assert_eq!(script.found(), [(5, Severity::Warning)]);
+    }
+
+    #[test]
+    fn an_item_that_is_armed_again_or_closed_is_fine() {
+        for closes in [false, true] {
+            let mut script = Script::new();
+            script.add(4, IN | ONESHOT).wait(&[(4, IN)]).read(4, 100, EAGAIN);
+            if closes {
+                script.close(4);
+            } else {
+                script.modify(4, IN | ONESHOT);
+            }
+            script.enter(64, -1).wakeup(4).ms(3000);
+            assert_eq!(script.found(), []);
+        }
+    }
+
+    #[test]
+    fn work_that_takes_less_than_a_second_is_fine() {
+        let mut script = Script::new();
+        script.add(4, IN | ONESHOT).wait(&[(4, IN)]).enter(64, -1).wakeup(4).ms(900);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn an_item_that_is_read_without_being_armed_is_fine() {
+        let mut script = Script::new();
+        script.add(4, IN | ONESHOT).wait(&[(4, IN)]).enter(64, -1);
+        script.wakeup(4).ms(2000).read(4, 100, 10);
+        assert_eq!(script.found(), []);
+    }
+}
