@@ -13,14 +13,22 @@
 //! | `rule` | what a rule is |
 //! | `spin` | 3 and 4: what is delivered for ever |
 
+mod batch;
+mod closing;
+mod ctl;
 mod dup;
 mod edge;
 mod finding;
+mod interrupt;
+mod limit;
 mod oneshot;
 mod rule;
 #[cfg(test)]
 mod script;
+mod slow;
 mod spin;
+mod stale;
+mod timeout;
 mod world;
 
 use std::process::ExitCode;

@@ -96,7 +96,10 @@ impl Rule for Dup {
         for ((fd, lives_as), tally) in found.iter() {
             let severity = if tally.count >= MANY { Severity::Error } else { Severity::Warning };
             let events = number(tally.count);
-            let title = format!("fd {fd} closed; its file lives as fd {lives_as}; {events} events since{}", rate(tally));
+            let title = format!(
+                "fd {fd} closed; its file lives as fd {lives_as}; {events} events since{}",
+                rate(tally)
+            );
             out.push(
                 Finding::new(1, severity, world.pid, title, tally)
                     .because(format!("the item of fd {fd} was never taken out of its set, and nothing was read or written by fd {lives_as} meanwhile"))

@@ -71,13 +71,18 @@ impl Edges {
         (is_left && idle >= IDLE_NS && !self.minded.contains(&known.epoll)).then_some((edge, idle))
     }
 
-    fn deliver(&mut self, world: &World, entry: &Entry, item: u32, epoll: u32, fd: i32) {
-        if let Some((edge, _)) = self.left(world, item, entry.ns) {
-            if let Some(tally) = self.found.entry((fd, epoll)) {
-                tally.add(edge.ns, fd, edge.tid);
-                tally.last_ns = entry.ns;
-            }
+    /// Counts it if it was left undrained until now.
+    fn judge(&mut self, world: &World, item: u32, ns: u64) {
+        let Some((edge, _)) = self.left(world, item, ns) else { return };
+        let Some(known) = world.items.get(&item) else { return };
+        if let Some(tally) = self.found.entry((known.fd, known.epoll)) {
+            tally.add(edge.ns, known.fd, edge.tid);
+            tally.last_ns = ns;
         }
+    }
+
+    fn deliver(&mut self, world: &World, entry: &Entry, item: u32, epoll: u32) {
+        self.judge(world, item, entry.ns);
         if self.edges.len() >= ITEMS && !self.edges.contains_key(&item) {
             return;
         }
@@ -97,7 +102,8 @@ impl Edges {
         for (serial, item) in world.items_of(fd).filter(|(_, item)| item.is_edge()) {
             let came_back = self.left(world, serial, entry.ns).is_some();
             let Some(edge) = self.edges.get_mut(&serial) else { continue };
-            let thread = world.thread(entry.tid).filter(|thread| thread.serves() && thread.epoll == item.epoll);
+            let thread =
+                world.thread(entry.tid).filter(|thread| thread.serves() && thread.epoll == item.epoll);
             let is_told = thread.is_none_or(|thread| thread.batch.iter().any(|event| event.item == serial));
             if came_back || edge.state == State::Drained && !is_told {
                 self.minded.insert(item.epoll);
@@ -118,20 +124,27 @@ impl Edges {
 impl Rule for Edges {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::Deliver { epoll, fd, item, events, .. } if events & IN != 0 => {
+            Event::Deliver { epoll, item, events, .. } if events & IN != 0 => {
                 if world.items.get(&item).is_some_and(|item| item.is_edge() && !item.is_oneshot()) {
-                    self.deliver(world, entry, item, epoll, fd);
+                    self.deliver(world, entry, item, epoll);
                 }
             }
-            Event::Io { fd, op: op @ (Op::Read | Op::Accept), result, asked, .. } if !self.edges.is_empty() => {
+            Event::Io { fd, op: op @ (Op::Read | Op::Accept), result, asked, .. }
+                if !self.edges.is_empty() =>
+            {
                 self.read(world, entry, fd, op, result, asked);
             }
             // A MOD looks again.
-            Event::Ctl { op: Some(Ctl::Mod | Ctl::Del), errno: 0, item, .. } => {
+            Event::Ctl { op: Some(Ctl::Mod), errno: 0, item, .. } => {
+                self.edges.remove(&item);
+            }
+            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => {
+                self.judge(world, item, entry.ns);
                 self.edges.remove(&item);
             }
             Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } if !self.edges.is_empty() => {
                 for (item, _) in world.items_of(fd) {
+                    self.judge(world, item, entry.ns);
                     self.edges.remove(&item);
                 }
             }
@@ -147,7 +160,7 @@ impl Rule for Edges {
         let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
         for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
             let times = number(tally.count);
-            let what = format!("stalled {times} times until a further edge came");
+            let what = format!("left undrained {times} times, for a second of waiting or more, until a further edge or its close");
             found.push((*fd, *epoll, tally.clone(), what, false));
         }
         for item in self.edges.keys() {
@@ -161,7 +174,9 @@ impl Rule for Edges {
             tally.last_ns = until_ns;
             let idle = span(idle);
             let what = match edge.state {
-                State::Full(0) => format!("one connection was accepted, then the loop waited {idle} without it"),
+                State::Full(0) => {
+                    format!("one connection was accepted, then the loop waited {idle} without it")
+                }
                 State::Full(read) => {
                     format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", number(read))
                 }
@@ -170,7 +185,8 @@ impl Rule for Edges {
             found.push((known.fd, known.epoll, tally, what, edge.is_listener));
         }
         for (fd, epoll, tally, what, is_listener) in found {
-            let title = format!("fd {fd}: not {} to EAGAIN; {what}", if is_listener { "accepted" } else { "read" });
+            let title =
+                format!("fd {fd}: not {} to EAGAIN; {what}", if is_listener { "accepted" } else { "read" });
             let set = world.set_name(epoll);
             let from = world.at(tally.first_ns);
             out.push(

@@ -32,6 +32,47 @@ struct Disarmed {
 #[derive(Debug, Default)]
 pub struct Oneshots {
     disarmed: HashMap<u32, Disarmed>,
+    /// Those that were closed in the end.
+    closed: Vec<Left>,
+}
+
+/// One that was left.
+#[derive(Clone, Debug)]
+struct Left {
+    fd: i32,
+    epoll: u32,
+    since: Disarmed,
+    until_ns: u64,
+    state: String,
+}
+
+impl Oneshots {
+    /// Whether it has been left for so long.
+    fn left(&self, world: &World, serial: u32, until_ns: u64) -> Option<Left> {
+        let since = *self.disarmed.get(&serial)?;
+        let item = world.items.get(&serial)?;
+        let waited = world.sets.get(&item.epoll).map_or(0, |set| set.waited(until_ns));
+        // While nobody waits on the set, no event is missed.
+        if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
+            return None;
+        }
+        // Where nothing is known to be there to read, it may have been put to rest on purpose.
+        let state = match since.woken {
+            Some((ns, count)) if until_ns.saturating_sub(ns) >= LONG_NS => {
+                format!("readable for {} ({} wakeups)", span(until_ns - ns), number(count))
+            }
+            _ if !since.is_drained => "and not read to the end".into(),
+            _ => return None,
+        };
+        Some(Left { fd: item.fd, epoll: item.epoll, since, until_ns, state })
+    }
+
+    fn end(&mut self, world: &World, serial: u32, ns: u64) {
+        if let Some(left) = self.left(world, serial, ns).filter(|_| self.closed.len() < TOLD) {
+            self.closed.push(left);
+        }
+        self.disarmed.remove(&serial);
+    }
 }
 
 impl Rule for Oneshots {
@@ -46,13 +87,14 @@ impl Rule for Oneshots {
                     self.disarmed.insert(item, new);
                 }
             }
-            Event::Ctl { op: Some(Ctl::Mod | Ctl::Del), errno: 0, item, .. } => {
+            Event::Ctl { op: Some(Ctl::Mod), errno: 0, item, .. } => {
                 self.disarmed.remove(&item);
             }
+            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => self.end(world, item, entry.ns),
             _ if self.disarmed.is_empty() => {}
             Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } => {
                 for (item, _) in world.items_of(fd) {
-                    self.disarmed.remove(&item);
+                    self.end(world, item, entry.ns);
                 }
             }
             Event::Wakeup { fd, .. } => {
@@ -80,35 +122,17 @@ impl Rule for Oneshots {
     }
 
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
-        let mut told = 0;
-        for (serial, disarmed) in &self.disarmed {
-            let Some(item) = world.items.get(serial) else { continue };
-            let passed = until_ns.saturating_sub(disarmed.ns);
-            let waited = world.sets.get(&item.epoll).map_or(0, |set| set.waited(until_ns));
-            // While nobody waits on the set, no event is missed.
-            if passed < LONG_NS || waited.saturating_sub(disarmed.waited) < LONG_NS || told >= TOLD {
-                continue;
-            }
-            // Where nothing is known to be there to read, it may have been put to rest on purpose.
-            let state = match disarmed.woken {
-                Some((since, count)) if until_ns.saturating_sub(since) >= LONG_NS => {
-                    format!("readable for {} ({} wakeups)", span(until_ns - since), number(count))
-                }
-                _ if !disarmed.is_drained => "and not read to the end".into(),
-                _ => continue,
-            };
-            told += 1;
+        let open = self.disarmed.keys().filter_map(|serial| self.left(world, *serial, until_ns));
+        for left in self.closed.iter().cloned().chain(open.take(TOLD)) {
             let mut tally = Tally::new();
-            tally.add(disarmed.ns, item.fd, disarmed.tid);
-            tally.last_ns = until_ns;
-            let title = format!("fd {}: disarmed {} ago, {state}", item.fd, span(passed));
-            let set = world.set_name(item.epoll);
+            tally.add(left.since.ns, left.fd, left.since.tid);
+            tally.last_ns = left.until_ns;
+            let passed = span(left.until_ns.saturating_sub(left.since.ns));
+            let title = format!("fd {}: disarmed for {passed}, {}", left.fd, left.state);
+            let (set, at) = (world.set_name(left.epoll), world.at(left.since.ns));
             out.push(
                 Finding::new(5, Severity::Warning, world.pid, title, &tally)
-                    .because(format!(
-                        "in {set}; its event was delivered at {}; no MOD, DEL or close since",
-                        world.at(disarmed.ns)
-                    ))
+                    .because(format!("in {set}; its event was delivered at {at}; no MOD after it"))
                     .unknown("whether the program holds it back on purpose"),
             );
         }
@@ -129,6 +153,13 @@ mod tests {
         script.wakeup(4).ms(1500);
         assert_eq!(script.found(), [(5, Severity::Warning)]);
         assert_eq!(script.findings()[0].fds, [4]);
+    }
+
+    #[test]
+    fn an_item_that_is_closed_late_is_found() {
+        let mut script = Script::new();
+        script.add(4, IN | ONESHOT).wait(&[(4, IN)]).enter(64, -1).ms(1500).close(4).ms(5000);
+        assert_eq!(script.found(), [(5, Severity::Warning)]);
     }
 
     #[test]

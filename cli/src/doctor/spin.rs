@@ -97,7 +97,10 @@ impl Spin {
             self.end(item, false);
         }
         // Of an edge-triggered item room is told when there is more of it: that is no spin.
-        if events & OUT != 0 && events & HANG == 0 && world.items.get(&item).is_some_and(|item| item.is_level()) {
+        if events & OUT != 0
+            && events & HANG == 0
+            && world.items.get(&item).is_some_and(|item| item.is_level())
+        {
             self.add(item, What::Room, entry, fd);
         }
     }
@@ -194,7 +197,7 @@ mod tests {
         let finding = &script.findings()[0];
         assert_eq!((finding.fds.as_slice(), finding.count), (&[5][..], 200));
         // Closed late: still found.
-        script.close(5).ms(5000);
+        script.close(5).enter(64, -1).ms(5000);
         assert_eq!(script.found(), [(3, Severity::Error)]);
     }
 
