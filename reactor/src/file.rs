@@ -10,8 +10,8 @@ use std::fmt;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::slot::Hints;
-use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU32, Count, Counted, Ordering, Weak};
-use crate::uapi::{ENDS, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
+use crate::sync::{Arc, AtomicI32, AtomicU32, Count, Counted, Ordering, Weak};
+use crate::uapi::{ENDS, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
 use crate::wait_queue::Waiter;
 use crate::watch::KernelFile;
 
@@ -129,13 +129,22 @@ pub enum Kind {
     Epoll(Arc<Eventpoll>),
 }
 
+/// The ends of a file, and the bits of `File::refs` for them, lowest first.
+const ENDS_IN_ORDER: [u32; 3] = [EPOLLERR, EPOLLHUP, EPOLLRDHUP];
+const SEEN_ENDS: u32 = 0b111 << 29;
+
+/// The ends among what a device said, as `File::refs` has them.
+fn as_seen(revents: u32) -> u32 {
+    let bits = ENDS_IN_ORDER.iter().enumerate().filter(|(_, end)| revents & **end != 0);
+    bits.fold(0, |all, (n, _)| all | 1 << (29 + n))
+}
+
 /// An open file description that this process knows of.
 #[derive(Debug)]
 pub struct File {
     fd: AtomicI32,
+    /// How many uses there are; in the bits of `SEEN_ENDS`, which ends the file was last seen to have come to.
     refs: AtomicU32,
-    /// Which ends (`ENDS`) the file was last seen to have come to.
-    ends: AtomicU16,
     wait: WaitHead,
     kind: Kind,
 }
@@ -144,13 +153,7 @@ impl File {
     /// A file with one reference, reached by descriptor `fd`.
     pub fn new(fd: i32, kind: Kind) -> Arc<Self> {
         let wait = WaitHead::default();
-        Arc::new(Self {
-            fd: AtomicI32::new(fd),
-            refs: AtomicU32::new(1),
-            kind,
-            wait,
-            ends: AtomicU16::new(0),
-        })
+        Arc::new(Self { fd: AtomicI32::new(fd), refs: AtomicU32::new(1), kind, wait })
     }
 
     /// A descriptor by which the file can be reached.
@@ -206,19 +209,19 @@ impl File {
     /// One less. True: it was the last, and the caller must call `release`. Linux: `fput`.
     #[must_use]
     pub fn put(&self) -> bool {
-        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
+        self.refs.fetch_sub(1, Ordering::AcqRel) & !SEEN_ENDS == 1
     }
 
     /// How many use it.
     pub fn refs(&self) -> u32 {
-        self.refs.load(Ordering::Acquire)
+        self.refs.load(Ordering::Acquire) & !SEEN_ENDS
     }
 
     /// Notes the ends among what the device said.
     pub(crate) fn note_ends(&self, revents: u32) {
-        let ends = (revents & ENDS) as u16;
+        let ends = as_seen(revents);
         if ends != 0 {
-            self.ends.fetch_or(ends, Ordering::SeqCst);
+            self.refs.fetch_or(ends, Ordering::SeqCst);
         }
     }
 
@@ -227,7 +230,11 @@ impl File {
     fn has_new_end(&self, key: u32) -> bool {
         let Some(device) = self.device() else { return true };
         let now = device.poll(EPOLLRDHUP) & ENDS;
-        let fresh = now & !u32::from(self.ends.swap(now as u16, Ordering::SeqCst));
+        // What a delivery notes between the two counts as noted before.
+        let before = self.refs.fetch_or(as_seen(now), Ordering::SeqCst);
+        self.refs.fetch_and(!(SEEN_ENDS & !as_seen(now)), Ordering::SeqCst);
+        let fresh = ENDS_IN_ORDER.into_iter().filter(|end| as_seen(*end) & !before != 0);
+        let fresh = now & fresh.fold(0, |all, end| all | end);
         // Once no data can come any more, it cannot have been data.
         let deaf = if device.hears_after_hangup() { 0 } else { now & EPOLLHUP };
         (fresh | deaf) & key != 0
@@ -409,7 +416,7 @@ mod tests {
     fn a_file_is_small() {
         assert!(size_of::<ItemRef>() <= 24);
         assert!(size_of::<WaitHead>() <= 32);
-        // With the two counts of its Arc and a word of the heap's, 112.
-        assert!(size_of::<File>() <= 88);
+        // With the two counts of its Arc and a word of the heap's, 96.
+        assert!(size_of::<File>() <= 72);
     }
 }

@@ -75,16 +75,17 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         maxevents: usize,
     ) -> Result<usize, Errno> {
+        if self.has_nothing(watcher) {
+            trace::waited_for_nothing(self.about(0), maxevents);
+            return Ok(0);
+        }
         let entered = trace::wait_enter(self.about(0), maxevents, Some(0));
-        let result = if self.has_nothing(watcher) {
-            Ok(0)
-        } else {
+        let result = {
             let mut tree = self.begin_wait();
             self.prepare_round(&mut tree);
-            let result = self.look_and_send(&mut tree, watcher, sink, maxevents);
-            self.found_nothing.store(result == Ok(0), Ordering::Relaxed);
-            result
+            self.look_and_send(&mut tree, watcher, sink, maxevents)
         };
+        self.found_nothing.store(result == Ok(0), Ordering::Relaxed);
         self.note_return(result, entered);
         result
     }

@@ -114,6 +114,16 @@ pub fn wait_enter(about: About, maxevents: usize, timeout_ns: Option<u64>) -> En
     Entered { ticks: at, ns: if enabled() { sys::now() } else { 0 } }
 }
 
+/// A wait that was not to sleep has found nothing.
+pub fn waited_for_nothing(about: About, maxevents: usize) {
+    record(Event::WaitedForNothing { epoll: about.epoll, maxevents: maxevents as u32 });
+    if enabled() {
+        let epfd = about.epfd;
+        flow!(TRACE, "wait_enter", epfd, maxevents, timeout_ns = 0i64);
+        flow!(TRACE, "wait_return", epfd, n = 0, waited_ns = 0);
+    }
+}
+
 /// When a wait began.
 #[derive(Clone, Copy, Debug)]
 pub struct Entered {

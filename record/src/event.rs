@@ -143,6 +143,9 @@ pub enum Event {
     Fork { child: i32 },
     /// The process is about to become another program.
     Exec,
+    /// A wait that was not to sleep has found nothing: short for a `WaitEnter` and a `WaitReturn`, which readers are
+    /// given in its place.
+    WaitedForNothing { epoll: u32, maxevents: u32 },
 }
 
 impl Event {
@@ -178,6 +181,7 @@ impl Event {
             }
             Event::Fork { child } => (13, [child as u32 as u64, 0, 0]),
             Event::Exec => (14, [0; 3]),
+            Event::WaitedForNothing { epoll, maxevents } => (15, [two(epoll, maxevents), 0, 0]),
         }
     }
 
@@ -222,6 +226,7 @@ impl Event {
             },
             13 => Event::Fork { child: low as i32 },
             14 => Event::Exec,
+            15 => Event::WaitedForNothing { epoll: low, maxevents: high },
             _ => return None,
         })
     }
@@ -305,6 +310,7 @@ mod tests {
             Event::Io { fd: 3, op: Op::Accept, result: -1, asked: 0, errno: 24 },
             Event::Fork { child: 4711 },
             Event::Exec,
+            Event::WaitedForNothing { epoll: 3, maxevents: 4 },
         ];
         for event in all {
             let (kind, words) = event.pack();

@@ -153,12 +153,18 @@ pub(crate) fn decode(
         }
         let scale = |ticks: u64| (ticks as f64 * speed) as u64;
         let Some(mut event) = Event::unpack((first >> 40) as u8, [a, b, c]) else { continue };
+        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
         match &mut event {
             Event::Deliver { ready_ns, .. } => *ready_ns = scale(*ready_ns),
             Event::WaitReturn { waited_ns, .. } => *waited_ns = scale(*waited_ns),
+            Event::WaitedForNothing { epoll, maxevents } => {
+                let (epoll, maxevents) = (*epoll, *maxevents);
+                let entered = Event::WaitEnter { epoll, maxevents, timeout_ns: 0 };
+                events.push(Entry { ns: *last, tid, event: entered });
+                event = Event::WaitReturn { epoll, n: 0, waited_ns: 0 };
+            }
             _ => {}
         }
-        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
         events.push(Entry { ns: *last, tid, event });
     }
     torn

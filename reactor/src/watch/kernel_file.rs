@@ -15,7 +15,7 @@ use glasspoll_record::event;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
+use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
@@ -45,7 +45,6 @@ const UNKNOWN: u8 = u8::MAX;
 
 #[derive(Debug)]
 struct State {
-    source: Source,
     /// The descriptor by which it was armed, which is what `si_fd` will say; negative: it is not.
     armed_as: i32,
     items: u32,
@@ -57,13 +56,9 @@ struct State {
 #[derive(Debug)]
 pub struct KernelFile {
     fd: AtomicI32,
-    wants_io: AtomicBool,
-    terminal: AtomicBool,
-    wants_refusals: AtomicBool,
-    /// To ask takes the news: what asking found and no delivery has seen yet is kept in `news`.
-    is_asked_once: AtomicBool,
+    /// What asking found and no delivery has seen yet, where asking takes the news (`ASKED_ONCE`).
     news: AtomicU16,
-    /// `SIGNALFD`, `HINTS`, `POLLED`.
+    /// `SIGNALFD` and those after it.
     marks: AtomicU8,
     /// A `Nature`, or `UNKNOWN` until it is armed.
     nature: AtomicU8,
@@ -77,25 +72,31 @@ pub struct KernelFile {
 const SIGNALFD: u8 = 1;
 /// Reads and refused writes of the program are to leave hints.
 const HINTS: u8 = 2;
-/// Its source is `Poll`.
+/// Its source is `Poll`; changed under the lock of `state`.
 const POLLED: u8 = 4;
+/// Its source is or was `Signal`; likewise.
+const SIGNALS: u8 = 8;
+/// Reads and writes of the program are worth telling.
+const WANTS_IO: u8 = 0x10;
+/// A write is a wakeup for room.
+const TERMINAL: u8 = 0x20;
+/// Refused writes of the program are worth telling.
+const WANTS_REFUSALS: u8 = 0x40;
+/// To ask takes the news.
+const ASKED_ONCE: u8 = 0x80;
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
     pub fn new(fd: i32, ownership: Ownership) -> Self {
-        let source = match ownership {
-            Ownership::Alone => Source::Unknown,
-            Ownership::Shared => Source::Poll,
+        let marks = match ownership {
+            Ownership::Alone => 0,
+            Ownership::Shared => POLLED,
         };
-        let state = State { source, armed_as: NOT_ARMED, items: 0 };
+        let state = State { armed_as: NOT_ARMED, items: 0 };
         Self {
             fd: AtomicI32::new(fd),
-            wants_io: AtomicBool::new(false),
-            terminal: AtomicBool::new(false),
-            wants_refusals: AtomicBool::new(false),
-            is_asked_once: AtomicBool::new(false),
             news: AtomicU16::new(0),
-            marks: AtomicU8::new(if source == Source::Poll { POLLED } else { 0 }),
+            marks: AtomicU8::new(marks),
             nature: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
             keys: Mutex::new(NO_KEY),
@@ -117,15 +118,27 @@ impl KernelFile {
         WATCH.wait()
     }
 
-    /// From now on it is told by the poller.
-    fn polls(&self, state: &mut State) {
-        state.source = Source::Poll;
+    fn has(&self, mark: u8) -> bool {
+        self.marks.load(Ordering::SeqCst) & mark != 0
+    }
+
+    /// From now on it is told by the poller. The caller holds the lock of `state`.
+    fn polls(&self) {
         self.marks.fetch_or(POLLED, Ordering::SeqCst);
+    }
+
+    /// Who tells of it; it changes under the lock of `state`.
+    fn source(&self) -> Source {
+        match self.marks.load(Ordering::SeqCst) {
+            marks if marks & POLLED != 0 => Source::Poll,
+            marks if marks & SIGNALS != 0 => Source::Signal,
+            _ => Source::Unknown,
+        }
     }
 
     /// Whether its source is `Poll`.
     fn is_polled(&self) -> bool {
-        self.marks.load(Ordering::SeqCst) & POLLED != 0
+        self.has(POLLED)
     }
 
     /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
@@ -139,8 +152,8 @@ impl KernelFile {
     }
 
     /// What its signals leave out; nothing unless it has signals.
-    fn gaps(&self, state: &State) -> Gaps {
-        match state.source {
+    fn gaps(&self) -> Gaps {
+        match self.source() {
             Source::Signal => self.nature().gaps(),
             Source::Poll | Source::Unknown => Gaps::default(),
         }
@@ -161,17 +174,17 @@ impl KernelFile {
 
     /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
     pub fn wants_io(&self) -> bool {
-        self.wants_io.load(Ordering::Relaxed)
+        self.has(WANTS_IO)
     }
 
     /// Whether refused writes of the program are worth telling (`refused`).
     pub fn wants_refusals(&self) -> bool {
-        self.wants_refusals.load(Ordering::Relaxed)
+        self.has(WANTS_REFUSALS)
     }
 
     /// Whether reads and refused writes of the program are to leave hints.
     pub fn wants_hints(&self) -> bool {
-        self.marks.load(Ordering::Relaxed) & HINTS != 0
+        self.has(HINTS)
     }
 
     /// The program used up `bits`.
@@ -193,12 +206,14 @@ impl KernelFile {
     /// It is a character device: a terminal tells its own side of each write.
     /// Linux: `drivers/tty/tty_io.c:iterate_tty_write`.
     pub fn look_for_terminal(&self) {
-        self.terminal.store(sys::is_terminal(self.fd()), Ordering::Relaxed);
+        if sys::is_terminal(self.fd()) {
+            self.marks.fetch_or(TERMINAL, Ordering::SeqCst);
+        }
     }
 
     /// Whether a write is a wakeup for room.
     pub fn is_terminal(&self) -> bool {
-        self.terminal.load(Ordering::Relaxed)
+        self.has(TERMINAL)
     }
 
     /// The program wrote: the file may be full now.
@@ -235,15 +250,15 @@ impl KernelFile {
         let edges = events & EPOLLET != 0 && self.is_polled();
         let room = events & EPOLLET != 0 && events & WRITE_BITS != 0;
         if edges || room && gaps.full {
-            self.want(&self.wants_io);
+            self.want(WANTS_IO);
         }
         if room && gaps.write && !gaps.full {
-            self.want(&self.wants_refusals);
+            self.want(WANTS_REFUSALS);
         }
     }
 
-    fn want(&self, what: &AtomicBool) {
-        if !what.swap(true, Ordering::SeqCst) {
+    fn want(&self, what: u8) {
+        if self.marks.fetch_or(what, Ordering::SeqCst) & what == 0 {
             self.watch().host.wants_io(self);
         }
     }
@@ -266,7 +281,7 @@ impl KernelFile {
     /// Whether to ask the file takes what it says: the files of /proc that tell a change so (mounts,
     /// swaps, sys, pressure). Linux: `fs/proc_namespace.c:mounts_poll`.
     fn is_asked_once(&self) -> bool {
-        self.is_asked_once.load(Ordering::Relaxed)
+        self.has(ASKED_ONCE)
     }
 
     /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
@@ -304,7 +319,7 @@ impl KernelFile {
         cool_file(file);
         let was = {
             let mut state = self.state.lock();
-            self.polls(&mut state);
+            self.polls();
             std::mem::replace(&mut state.armed_as, NOT_ARMED)
         };
         if was != NOT_ARMED {
@@ -318,7 +333,7 @@ impl KernelFile {
     pub fn forked(&self, file: &Arc<File>) {
         {
             let mut state = self.state.lock();
-            self.polls(&mut state);
+            self.polls();
             state.armed_as = NOT_ARMED;
             // All of them, those that were hot as well.
             state.items = file.wait_head().items().len() as _;
@@ -345,7 +360,7 @@ impl KernelFile {
                 self.settle(key, Settled { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
-                self.want(&self.wants_io);
+                self.want(WANTS_IO);
             }
         }
     }

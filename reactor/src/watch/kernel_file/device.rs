@@ -1,6 +1,6 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source, HINTS, NOT_ARMED, SIGNALFD};
+use super::{KernelFile, Source, ASKED_ONCE, HINTS, NOT_ARMED, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
 use crate::epitem::NO_KEY;
@@ -25,18 +25,19 @@ impl Device for KernelFile {
     }
 
     fn depends_on_thread(&self) -> bool {
-        self.marks.load(Ordering::Relaxed) & SIGNALFD != 0
+        self.has(SIGNALFD)
     }
 
     fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
         let mut state = self.state.lock();
         state.items += 1;
-        if state.source == Source::Unknown {
+        let source = self.source();
+        if source == Source::Unknown {
             if self.arm(&mut state, file) {
-                state.source = Source::Signal;
+                self.marks.fetch_or(SIGNALS, Ordering::SeqCst);
                 self.look_for_nature();
             } else {
-                self.polls(&mut state);
+                self.polls();
                 if self.watch().signals.is_off() {
                     let nature = Nature::of(self.fd());
                     if nature.may_be_asked() {
@@ -44,11 +45,10 @@ impl Device for KernelFile {
                     }
                 }
             }
-        } else if state.source == Source::Signal && state.armed_as == NOT_ARMED && !self.arm(&mut state, file)
-        {
-            self.polls(&mut state);
+        } else if source == Source::Signal && state.armed_as == NOT_ARMED && !self.arm(&mut state, file) {
+            self.polls();
         }
-        let (by_poll, gaps) = (state.source == Source::Poll, self.gaps(&state));
+        let (by_poll, gaps) = (self.is_polled(), self.gaps());
         self.note_io(gaps, events);
         if !by_poll && (gaps.only_write() || !gaps.concern(events)) {
             return NO_KEY;
@@ -56,18 +56,17 @@ impl Device for KernelFile {
         if by_poll {
             trace::arm(self.fd(), event::Source::Poll);
             if self.known_nature().is_none() {
-                self.is_asked_once.store(is_regular(self.fd()), Ordering::Relaxed);
-                if is_signalfd(self.fd()) {
-                    self.marks.fetch_or(SIGNALFD, Ordering::Relaxed);
-                }
+                let asked_once = if is_regular(self.fd()) { ASKED_ONCE } else { 0 };
+                let signalfd = if is_signalfd(self.fd()) { SIGNALFD } else { 0 };
+                self.marks.fetch_or(asked_once | signalfd, Ordering::SeqCst);
             }
         }
         self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
     }
 
     fn concern(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
-        let state = self.state.lock();
-        let gaps = self.gaps(&state);
+        let _state = self.state.lock();
+        let gaps = self.gaps();
         if !gaps.concern(events) {
             return NO_KEY;
         }
@@ -91,8 +90,8 @@ impl Device for KernelFile {
     }
 
     fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
-        let state = self.state.lock();
-        let gaps = self.gaps(&state);
+        let _state = self.state.lock();
+        let gaps = self.gaps();
         if gaps.concern(events) {
             self.watch_by_poller(file, item, events, Some(gaps))
         } else {
@@ -131,7 +130,7 @@ impl Device for KernelFile {
     fn release(&self) {
         let mut state = self.state.lock();
         self.disarm(&mut state);
-        let by_poll = state.source == Source::Poll || self.gaps(&state).any();
+        let by_poll = self.is_polled() || self.gaps().any();
         drop(state);
         if by_poll && WATCH.get().is_some() {
             // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
