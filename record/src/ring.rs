@@ -231,13 +231,15 @@ impl Live {
         let mut drained = Drained::default();
         let oldest = next.saturating_sub(blocks);
         let open = std::mem::take(&mut self.open);
-        if self.next < oldest {
-            drained.lost += oldest - self.next;
-        }
+        let late = oldest.saturating_sub(self.next);
+        drained.lost += late;
+        // A thread that slept has its block taken from it with all that is in it seen, unless we came too late as well.
+        let open_lost = u64::from(late != 0);
         let fresh = self.next.max(oldest)..next;
-        for number in open.into_iter().chain(fresh) {
+        let all_of_them = open.into_iter().map(|number| (number, open_lost)).chain(fresh.map(|number| (number, 1)));
+        for (number, lost) in all_of_them {
             match self.block(number)? {
-                None => drained.lost += 1,
+                None => drained.lost += lost,
                 Some(bytes) => {
                     let is_full = u32_at(&bytes, block::LEN) as usize >= layout::RECORDS;
                     if !is_full {
