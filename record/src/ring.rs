@@ -236,7 +236,8 @@ impl Live {
         // A thread that slept has its block taken from it with all that is in it seen, unless we came too late as well.
         let open_lost = u64::from(late != 0);
         let fresh = self.next.max(oldest)..next;
-        let all_of_them = open.into_iter().map(|number| (number, open_lost)).chain(fresh.map(|number| (number, 1)));
+        let all_of_them =
+            open.into_iter().map(|number| (number, open_lost)).chain(fresh.map(|number| (number, 1)));
         for (number, lost) in all_of_them {
             match self.block(number)? {
                 None => drained.lost += lost,

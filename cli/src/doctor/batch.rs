@@ -5,9 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use glasspoll_record::event::{Event, Known};
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::Rule;
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// How long an item waits at least: less is the pace of a busy loop.
 const LONG_NS: u64 = 100_000_000;
@@ -108,7 +110,7 @@ impl Rule for Batches {
             let longest = span(starved.longest_ns);
             let title =
                 format!("fd {fd} waited {longest} behind {batches} full batches of {}", starved.maxevents);
-            let times = number(starved.tally.count);
+            let times = count(starved.tally.count);
             out.push(Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(format!(
                 "ready in {}, and passed over for {} or more, {times} times",
                 world.set_name(*epoll),

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::Event;
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// Whoever closes so many numbers in a row, one after the other, cleans up, and does not know which are open.
 const SWEEP: u32 = 4;
@@ -159,7 +161,7 @@ impl Rule for Closing {
         for (key @ (fd, how), tally) in self.found.iter() {
             let (after, other) = self.about.get(key).copied().unwrap_or_default();
             let by = tally.tids.iter().copied().find(|tid| *tid != other).unwrap_or(other);
-            let times = number(tally.count);
+            let times = count(tally.count);
             let finding = match how {
                 How::Bad => {
                     let title = format!("fd {fd} closed again {} after it was closed (EBADF)", span(after));

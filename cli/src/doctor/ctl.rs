@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Ctl, Event};
 use glasspoll_record::Entry;
 
-use super::finding::{number, Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::units::count;
 
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;
@@ -98,7 +99,7 @@ impl Rule for CtlRace {
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
         for (Refused { fd, op, errno }, tally) in self.races.iter() {
             let name = Ctl::of(*op).map_or("?", Ctl::name);
-            let times = number(tally.count);
+            let times = count(tally.count);
             let (what, error) = match *errno {
                 EEXIST => ("registered with other data, by another owner", "EEXIST"),
                 EBADF => ("closed since it was registered", "EBADF"),
@@ -118,7 +119,7 @@ impl Rule for CtlRace {
         }
         for (fd, tally) in self.regular.iter() {
             let title = format!("fd {fd} is a regular file or a directory: epoll refuses it (EPERM)");
-            let times = number(tally.count);
+            let times = count(tally.count);
             out.push(
                 Finding::new(13, Severity::Warning, world.pid, title, tally)
                     .because(format!("ADD was refused {times} times"))

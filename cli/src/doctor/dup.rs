@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, rate, Finding, Severity, Tally};
+use super::finding::{rate, Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::units::count;
 
 /// An event that was under way when the number was closed, or two, do no harm.
 const FEW: u64 = 3;
@@ -95,7 +96,7 @@ impl Rule for Dup {
         }
         for ((fd, lives_as), tally) in found.iter() {
             let severity = if tally.count >= MANY { Severity::Error } else { Severity::Warning };
-            let events = number(tally.count);
+            let events = count(tally.count);
             let title = format!(
                 "fd {fd} closed; its file lives as fd {lives_as}; {events} events since{}",
                 rate(tally)

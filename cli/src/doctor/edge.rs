@@ -8,9 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 const IN: u32 = libc::EPOLLIN as u32;
 
@@ -159,7 +161,7 @@ impl Rule for Edges {
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
         let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
         for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
-            let times = number(tally.count);
+            let times = count(tally.count);
             let what = format!("left undrained {times} times, for a second of waiting or more, until a further edge or its close");
             found.push((*fd, *epoll, tally.clone(), what, false));
         }
@@ -178,7 +180,7 @@ impl Rule for Edges {
                     format!("one connection was accepted, then the loop waited {idle} without it")
                 }
                 State::Full(read) => {
-                    format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", number(read))
+                    format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", count(read))
                 }
                 _ => format!("nothing was read after the last edge, and the loop waited {idle} without it"),
             };

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::Event;
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::Rule;
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// How long: a handler's work is done in less.
 const LONG_NS: u64 = 1_000_000_000;
@@ -100,12 +102,12 @@ impl Rule for Interrupts {
             let mut finding = Finding::new(15, Severity::Warning, world.pid, title, &tally)
                 .because(format!(
                     "{} waits before, the last one ended at {}",
-                    number(known.waits),
+                    count(known.waits),
                     world.at(ns)
                 ))
                 .unknown("whether the thread still works for the signal");
             if known.ready.count > 0 {
-                let count = number(known.ready.count);
+                let count = count(known.ready.count);
                 finding = finding.because(format!("{count} events became ready meanwhile"));
             }
             finding.fds.extend(world.sets.get(epoll).and_then(|set| set.epfd));

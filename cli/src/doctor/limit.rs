@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, rate, span, Finding, Severity, Tally};
+use super::finding::{rate, Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::spin;
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// One refusal, and perhaps a second try, is what a program sees that handles it.
 const FEW: u64 = 3;
@@ -95,14 +97,14 @@ impl Rule for Limit {
             } else {
                 ("ENFILE", "the system's limit")
             };
-            let ready = number(ready.get(key).copied().unwrap_or_default());
+            let ready = count(ready.get(key).copied().unwrap_or_default());
             let title =
                 format!("listener fd {fd} ready {ready} times while {limit} of descriptors was reached");
             let severity = match spin::severity(tally) {
                 Some(Severity::Error) => Severity::Error,
                 _ => Severity::Warning,
             };
-            let times = number(tally.count);
+            let times = count(tally.count);
             out.push(Finding::new(12, severity, world.pid, title, tally).because(format!(
                 "accept failed with {error} {times} times in a row, for {}{}",
                 span(tally.lasted()),

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::Rule;
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// How long: a worker that has the item takes its time, but mostly not so long.
 const LONG_NS: u64 = 1_000_000_000;
@@ -58,8 +60,8 @@ impl Oneshots {
         }
         // Where nothing is known to be there to read, it may have been put to rest on purpose.
         let state = match since.woken {
-            Some((ns, count)) if until_ns.saturating_sub(ns) >= LONG_NS => {
-                format!("readable for {} ({} wakeups)", span(until_ns - ns), number(count))
+            Some((ns, times)) if until_ns.saturating_sub(ns) >= LONG_NS => {
+                format!("readable for {} ({} wakeups)", span(until_ns - ns), count(times))
             }
             _ if !since.is_drained => "and not read to the end".into(),
             _ => return None,

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// A person notices such a delay. Below it a loaded machine may well be to blame.
 const SLOW_NS: u64 = 100_000_000;
@@ -194,15 +196,12 @@ impl Rule for Slow {
             let took = span(worst.took);
             let title = format!("{who}: {took} between delivery and the next wait");
             let set = world.set_name(*epoll);
-            let times = number(tally.count);
+            let times = count(tally.count);
             let mut finding = Finding::new(16, severity, world.pid, title, tally)
                 .because(format!("{set} was left alone for {} or more {times} times", span(SLOW_NS)))
-                .because(format!(
-                    "the longest time after a wait that gave {} events",
-                    number(worst.n as u64)
-                ));
+                .because(format!("the longest time after a wait that gave {} events", count(worst.n as u64)));
             if worst.ready > 0 {
-                finding = finding.because(format!("{} events were ready by then", number(worst.ready)));
+                finding = finding.because(format!("{} events were ready by then", count(worst.ready)));
             }
             out.push(finding);
         }
@@ -220,7 +219,7 @@ impl Rule for Slow {
             tally.last_ns = until_ns;
             let title = format!("{}: not back in a wait for {} since delivery", name(fd), span(took));
             let severity = if serving.ready > 0 { Severity::Warning } else { Severity::Note };
-            let (set, ready) = (world.set_name(*epoll), number(serving.ready));
+            let (set, ready) = (world.set_name(*epoll), count(serving.ready));
             out.push(
                 Finding::new(16, severity, world.pid, title, &tally)
                     .because(format!(

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// The most descriptors that are closed with their turn to come, at a time.
 const CLOSED: usize = 1 << 12;
@@ -131,8 +133,8 @@ impl Rule for Stale {
             let severity = if *is_reborn { Severity::Warning } else { Severity::Error };
             let mut finding = Finding::new(7, severity, world.pid, title, tally).because(format!(
                 "{} times; the last time it was closed by thread {by}, {} before it was used",
-                number(tally.count),
-                super::finding::span(ago)
+                count(tally.count),
+                span(ago)
             ));
             if *is_reborn {
                 finding = finding.unknown("whether the program had the new file in mind");

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Ctl, Event};
 use glasspoll_record::Entry;
 
-use super::finding::{number, span, Finding, Severity, Tally};
+use super::finding::{Finding, Severity, Tally};
 use super::rule::Rule;
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 /// How many waits with timeout 0 in a row: a loop may look a few times before it lies down.
 const RUN: u64 = 20;
@@ -96,11 +98,11 @@ impl Rule for Truncated {
                 continue;
             }
             let set = world.set_name(*epoll);
-            let each = number(waits / tally.count.max(1));
+            let each = count(waits / tally.count.max(1));
             let title =
-                format!("{set}: {each} waits with timeout 0 before a timer, {} times", number(tally.count));
+                format!("{set}: {each} waits with timeout 0 before a timer, {} times", count(tally.count));
             let mut finding = Finding::new(11, Severity::Warning, world.pid, title, tally)
-                .because(format!("{} waits found nothing, up to {} in a row", number(*waits), number(*most)))
+                .because(format!("{} waits found nothing, up to {} in a row", count(*waits), count(*most)))
                 .because(format!(
                     "each run took at most {}, with no reads, writes or changes in it",
                     span(LONGEST_NS)

@@ -181,10 +181,7 @@ mod tests {
         assert_eq!(lines[1], "  epoll 1, fd 5: 3 items, 40,557 waits, redis-server 4711 is waiting");
         assert!(lines[2].starts_with("  FD  WHAT  "));
         assert!(lines[3].ends_with("  never    5 min"), "{text}");
-        assert!(
-            lines[4].contains("9abc:def0:1:2]:51514  IN|RDHUP  ready 5 ms  1,234,567  -"),
-            "{text}"
-        );
+        assert!(lines[4].contains("9abc:def0:1:2]:51514  IN|RDHUP  ready 5 ms  1,234,567  -"), "{text}");
         assert!(lines[5].contains("3 s ago"));
         assert!(!text.contains('\x1b'));
     }
