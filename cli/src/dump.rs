@@ -45,7 +45,10 @@ fn say_what_is_missing(process: &Process) {
     let who = format!("{} {}", clean(&process.comm), process.pid());
     let lost = process.lost_blocks.saturating_mul(layout::RECORDS as u64);
     if lost != 0 {
-        eprintln!("glasspoll: {who}: up to {} events more were overwritten before they were read", count(lost));
+        eprintln!(
+            "glasspoll: {who}: up to {} events more were overwritten before they were read",
+            count(lost)
+        );
     }
     if process.torn != 0 {
         eprintln!("glasspoll: {who}: {} records were torn, and are left out", count(process.torn));
@@ -176,6 +179,9 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
         }
         Event::Fork { child } => ("fork", vec![("child", number(child))], None, 0),
         Event::Exec => ("exec", Vec::new(), None, 0),
+        Event::WaitedForNothing { epoll: set, maxevents } => {
+            ("wait_nothing", vec![epoll(set), ("maxevents", Field::Number(maxevents.into()))], None, 0)
+        }
     };
     if errno != 0 {
         fields.push(("errno", Field::Errno(errno)));

@@ -248,7 +248,8 @@ impl Analysis {
             | Event::Arm { .. }
             | Event::Wakeup { .. }
             | Event::Fork { .. }
-            | Event::Exec => {}
+            | Event::Exec
+            | Event::WaitedForNothing { .. } => {}
         }
     }
 

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use glasspoll_record::Entry;
 
 use super::finding::{Finding, Tally};
-use super::spin;
 use super::world::World;
+use super::{batch, closing, ctl, dup, edge, interrupt, limit, oneshot, slow, spin, stale, timeout};
 
 /// One class of bugs, or a few close ones, looked for in one process.
 pub trait Rule: Debug {
@@ -23,7 +23,20 @@ pub trait Rule: Debug {
 
 /// One of each.
 pub fn all() -> Vec<Box<dyn Rule>> {
-    vec![Box::new(spin::Spin::default())]
+    vec![
+        Box::new(batch::Batches::default()),
+        Box::new(closing::Closing::default()),
+        Box::new(ctl::CtlRace::default()),
+        Box::new(dup::Dup::default()),
+        Box::new(edge::Edges::default()),
+        Box::new(interrupt::Interrupts::default()),
+        Box::new(limit::Limit::default()),
+        Box::new(oneshot::Oneshots::default()),
+        Box::new(slow::Slow::default()),
+        Box::new(spin::Spin::default()),
+        Box::new(stale::Stale::default()),
+        Box::new(timeout::Truncated::default()),
+    ]
 }
 
 /// The most findings of a kind in one process.

@@ -158,8 +158,8 @@ impl Script {
     }
 
     pub fn close(&mut self, fd: i32) -> &mut Self {
-        self.event(Event::Close { fd, lives_as: -1, errno: 0 });
-        self.event(Event::Release { fd, items: 1 })
+        self.event(Event::Release { fd, items: 1 });
+        self.event(Event::Close { fd, lives_as: -1, errno: 0 })
     }
 
     pub fn close_fails(&mut self, fd: i32) -> &mut Self {

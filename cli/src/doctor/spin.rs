@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
-use super::finding::{number, rate, span, Finding, Severity, Tally};
+use super::finding::{rate, Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
+use crate::text::span;
+use crate::units::count;
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
@@ -166,7 +168,7 @@ impl Rule for Spin {
                 What::End => (3, "the end of the stream", "read as 0 each time and never closed or removed"),
                 What::Room => (4, "OUT", "and nothing written"),
             };
-            let times = number(tally.count);
+            let times = count(tally.count);
             let title = format!("fd {fd}: {name} delivered {times} times in a row{}, {missing}", rate(tally));
             let from = world.at(tally.first_ns);
             let mut finding = Finding::new(class, severity, world.pid, title, tally)
@@ -197,7 +199,7 @@ mod tests {
         let finding = &script.findings()[0];
         assert_eq!((finding.fds.as_slice(), finding.count), (&[5][..], 200));
         // Closed late: still found.
-        script.close(5).ms(5000);
+        script.close(5).enter(64, -1).ms(5000);
         assert_eq!(script.found(), [(3, Severity::Error)]);
     }
 
