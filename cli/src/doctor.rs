@@ -11,9 +11,26 @@
 //! | `finding` | what is said |
 //! | `world` | what is known of a process at a moment |
 //! | `rule` | what a rule is |
+//! | `spin` | 3 and 4: what is delivered for ever |
 
+mod batch;
+mod closing;
+mod ctl;
+mod dup;
+mod edge;
 mod finding;
+mod forks;
+mod interrupt;
+mod limit;
+mod oneshot;
 mod rule;
+#[cfg(test)]
+mod script;
+mod slow;
+mod spin;
+mod stale;
+mod timeout;
+mod waiters;
 mod world;
 
 use std::process::ExitCode;
@@ -23,13 +40,17 @@ use glasspoll_record::{Entry, Recording};
 
 use crate::args;
 pub use finding::{Finding, Severity};
+use forks::Forks;
 use rule::Rule;
+use waiters::Waiters;
 use world::World;
 
 /// A process under examination.
 #[derive(Debug)]
 struct Patient {
     world: World,
+    /// Its parent.
+    ppid: u32,
     rules: Vec<Box<dyn Rule>>,
 }
 
@@ -37,6 +58,8 @@ struct Patient {
 #[derive(Debug, Default)]
 pub struct Doctor {
     patients: Vec<Patient>,
+    forks: Forks,
+    waiters: Waiters,
 }
 
 impl Doctor {
@@ -48,7 +71,7 @@ impl Doctor {
     /// Takes on a process: one for each ring. Returns the place by which it is called from here on.
     pub fn process(&mut self, header: &Header) -> usize {
         let world = World::new(header.pid, header.begin.ns);
-        self.patients.push(Patient { world, rules: rule::all() });
+        self.patients.push(Patient { world, ppid: header.ppid, rules: rule::all() });
         self.patients.len() - 1
     }
 
@@ -61,6 +84,8 @@ impl Doctor {
 
     /// Tells of the next event. Those of all processes are to come in the order of time, more or less.
     pub fn event(&mut self, place: usize, entry: &Entry) {
+        self.forks.event(place, entry);
+        self.waiters.event(&self.patients, place, entry);
         let Some(patient) = self.patients.get_mut(place) else { return };
         for rule in &mut patient.rules {
             rule.event(&patient.world, entry);
@@ -75,6 +100,7 @@ impl Doctor {
             rule.gap();
         }
         patient.world.gap();
+        self.waiters.gap(place);
     }
 
     /// The process has ended: what did not happen later says nothing.
@@ -93,6 +119,8 @@ impl Doctor {
                 rule.findings(&patient.world, until, &mut findings);
             }
         }
+        self.forks.findings(&self.patients, &mut findings);
+        self.waiters.findings(&self.patients, &mut findings);
         findings.sort_by(|a, b| {
             let key = |finding: &Finding| (finding.class, finding.first_ns, finding.pid);
             b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b)))

@@ -179,6 +179,9 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
         }
         Event::Fork { child } => ("fork", vec![("child", number(child))], None, 0),
         Event::Exec => ("exec", Vec::new(), None, 0),
+        Event::WaitedForNothing { epoll: set, maxevents } => {
+            ("wait_nothing", vec![epoll(set), ("maxevents", Field::Number(maxevents.into()))], None, 0)
+        }
     };
     if errno != 0 {
         fields.push(("errno", Field::Errno(errno)));

@@ -25,6 +25,14 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// A name that nobody guesses.
+pub fn secret() -> io::Result<String> {
+    let mut bytes = [0u8; 16];
+    // SAFETY: `bytes` lives and has so many bytes.
+    check(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as i32)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// A descriptor that is readable once the process has ended.
 pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: two numbers; the descriptor is nobody else's.

@@ -92,7 +92,6 @@ fn a_file_of_nonsense_is_read_to_its_end() {
             writer.items(0, moment, &page(&mut random), &entries).unwrap();
             writer.end(0, random.word(), Some(random.word() as i32)).unwrap();
         }
-        drop(writer);
         let recording = Recording::read(&file[..]).unwrap();
         let process = &recording.processes[0];
         process.end_ns();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::units::count;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -216,50 +218,17 @@ impl Tally {
     }
 }
 
-/// A duration in words: `340 ms`.
-pub fn span(ns: u64) -> String {
-    match ns {
-        0..=9_999 => format!("{ns} ns"),
-        10_000..=9_999_999 => format!("{} µs", ns / 1000),
-        10_000_000..=9_999_999_999 => format!("{} ms", ns / 1_000_000),
-        _ => format!("{:.1} s", ns as f64 / 1e9),
-    }
-}
-
-/// A number with thousands marked: `12,345`.
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// How often a second, as in `4,000/s`; nothing if it was too short to tell.
 pub fn rate(tally: &Tally) -> String {
     match tally.lasted() {
         0..=999_999 => String::new(),
-        ns => format!(", {}/s", number((tally.count as f64 * 1e9 / ns as f64) as u64)),
+        ns => format!(", {}/s", count((tally.count as f64 * 1e9 / ns as f64) as u64)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_and_times_read_well() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(span(340_000_000), "340 ms");
-        assert_eq!(span(700), "700 ns");
-        assert_eq!(span(12_300_000_000), "12.3 s");
-    }
 
     #[test]
     fn a_tally_keeps_first_and_last_and_names_no_more_than_some() {

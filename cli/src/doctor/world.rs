@@ -73,6 +73,8 @@ pub struct Number {
     pub owner: u32,
     /// When it was last closed.
     pub closed: Option<Closed>,
+    /// Its items ended just now, with its file.
+    released: bool,
 }
 
 /// An event of a batch.
@@ -121,6 +123,32 @@ pub struct Set {
     pub inherited: bool,
     /// How many threads wait on it.
     pub waiting: usize,
+    /// Since when some thread does, if one does.
+    since_ns: u64,
+    /// How long some thread did, all in all, before that.
+    before_ns: u64,
+}
+
+impl Set {
+    /// How long some thread has waited on it, all in all.
+    pub fn waited(&self, now_ns: u64) -> u64 {
+        let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
+        self.before_ns + now
+    }
+
+    fn enter(&mut self, ns: u64) {
+        if self.waiting == 0 {
+            self.since_ns = ns;
+        }
+        self.waiting += 1;
+    }
+
+    fn leave(&mut self, ns: u64) {
+        if self.waiting == 1 {
+            self.before_ns = self.waited(ns);
+        }
+        self.waiting = self.waiting.saturating_sub(1);
+    }
 }
 
 /// All of a process.
@@ -219,7 +247,7 @@ impl World {
         match entry.event {
             Event::Create { epoll, epfd, inherited } => {
                 self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set { epfd: Some(epfd), inherited, waiting: 0 });
+                self.sets.insert(epoll, Set { epfd: Some(epfd), inherited, ..Set::default() });
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
                 Ctl::Add => {
@@ -276,7 +304,7 @@ impl World {
                 thread.batch.clear();
                 (thread.epoll, thread.maxevents, thread.timeout_ns) = (epoll, maxevents, timeout_ns);
                 if thread.waits_since.replace(entry.ns).is_none() {
-                    self.sets.entry(epoll).or_default().waiting += 1;
+                    self.sets.entry(epoll).or_default().enter(entry.ns);
                 }
             }
             Event::Deliver { fd, item, events, nth, .. } => {
@@ -291,8 +319,7 @@ impl World {
                 thread.epoll = epoll;
                 thread.returned = Some((entry.ns, n));
                 if thread.waits_since.take().is_some() {
-                    let set = self.sets.entry(epoll).or_default();
-                    set.waiting = set.waiting.saturating_sub(1);
+                    self.sets.entry(epoll).or_default().leave(entry.ns);
                 }
             }
             _ => {}
@@ -316,7 +343,7 @@ impl World {
         let number = self.numbers.entry(fd).or_default();
         if fresh || number.file == 0 || number.is_open == Some(false) {
             self.files += 1;
-            (number.file, number.owner) = (self.files, tid);
+            (number.file, number.owner, number.released) = (self.files, tid, false);
         }
         number.is_open = Some(true);
         if number.owner == 0 {
@@ -326,9 +353,10 @@ impl World {
     }
 
     fn close(&mut self, fd: i32, lives_as: i32, ns: u64, tid: u32) {
-        let was_item = self.items_of(fd).next().is_some();
+        let has_items = self.items_of(fd).next().is_some();
         let file = self.open(fd, tid, false);
         if let Some(number) = self.numbers.get_mut(&fd) {
+            let was_item = has_items || std::mem::take(&mut number.released);
             number.closed = Some(Closed { ns, tid, was_item });
             number.is_open = Some(false);
         }
@@ -363,6 +391,10 @@ impl World {
         } else {
             Vec::new()
         };
+        // The record of the close follows.
+        if let Some(number) = self.numbers.get_mut(&fd).filter(|_| count > 0) {
+            number.released = true;
+        }
         for serial in direct.into_iter().chain(others) {
             self.remove(serial);
         }
