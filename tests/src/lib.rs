@@ -20,7 +20,7 @@
 //! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
-//! | [`command`] | the command `glasspoll` |
+//! | [`command`] | the command `glasspoll`, and what it prints |
 //! | [`synthetic`] | a record of any size, that nobody recorded |
 //! | [`flow`] | reading the event-flow log |
 //! | [`turn`] | one heavy test at a time |
