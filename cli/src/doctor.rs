@@ -80,7 +80,7 @@ impl Doctor {
     pub fn process(&mut self, header: &Header) -> usize {
         // All times that are told are since the first of them began.
         let zero_ns = self.patients.first().map_or(header.begin.ns, |first| first.world.begin_ns);
-        let world = World { zero_ns, ..World::new(header.pid, header.begin.ns) };
+        let world = World::new(header.pid, header.begin.ns, zero_ns);
         self.patients.push(Patient { world, ppid: header.ppid, rules: rule::all() });
         self.patients.len() - 1
     }

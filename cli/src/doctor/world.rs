@@ -82,8 +82,6 @@ pub struct Delivered {
     pub fd: i32,
     /// The item.
     pub item: u32,
-    /// The events.
-    pub events: u32,
 }
 
 /// What a thread is about.
@@ -117,8 +115,6 @@ impl Thread {
 pub struct Set {
     /// Its descriptor, if it is known.
     pub epfd: Option<i32>,
-    /// It came from the parent.
-    pub inherited: bool,
     /// How many threads wait on it.
     pub waiting: usize,
     /// Since when some thread does, if one does.
@@ -178,8 +174,8 @@ pub struct World {
 
 impl World {
     /// Of a process of which nothing is known.
-    pub fn new(pid: u32, begin_ns: u64) -> Self {
-        Self { pid, begin_ns, ..Self::default() }
+    pub fn new(pid: u32, begin_ns: u64, zero_ns: u64) -> Self {
+        Self { pid, begin_ns, zero_ns, ..Self::default() }
     }
 
     /// Learns from the table of items, as it is now or was at the end.
@@ -245,9 +241,9 @@ impl World {
         self.take_wait(entry);
         let (ns, tid) = (entry.ns, entry.tid);
         match entry.event {
-            Event::Create { epoll, epfd, inherited } => {
+            Event::Create { epoll, epfd, .. } => {
                 self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set { epfd: Some(epfd), inherited, ..Set::default() });
+                self.sets.insert(epoll, Set { epfd: Some(epfd), ..Set::default() });
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
                 Ctl::Add => {
@@ -307,12 +303,12 @@ impl World {
                     self.sets.entry(epoll).or_default().enter(entry.ns);
                 }
             }
-            Event::Deliver { fd, item, events, nth, .. } => {
+            Event::Deliver { fd, item, nth, .. } => {
                 if nth == 0 {
                     thread.batch.clear();
                 }
                 if thread.batch.len() < BATCH {
-                    thread.batch.push(Delivered { fd, item, events });
+                    thread.batch.push(Delivered { fd, item });
                 }
             }
             Event::WaitReturn { epoll, n, .. } => {
