@@ -46,7 +46,7 @@ pub fn small_batches(mended: bool) -> Vec<i32> {
             os::work(micros);
         }
     }
-    vec![quiet]
+    busy.iter().map(|(reader, _)| *reader).chain([quiet]).collect()
 }
 
 extern "C" fn note(_signal: libc::c_int) {}
@@ -93,6 +93,8 @@ pub fn interrupted(mended: bool) -> Vec<i32> {
         if ticks == 5 {
             // SAFETY: the thread is not joined yet.
             unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+            // What comes at the same time would be given to it instead.
+            os::sleep_ms(40);
         }
     }
     worker.join().expect("it ends");
