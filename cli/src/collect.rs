@@ -105,7 +105,7 @@ pub fn apply(processes: &mut BTreeMap<u32, Process>, news: News) {
         News::Name { named, ns, text, .. } => process.name(named, ns, text),
         News::Lost { blocks, .. } => {
             process.lost_blocks += blocks;
-            process.gaps.extend(process.events.last().map(|entry| entry.ns + 1));
+            process.gaps.extend(process.events.last().map(|entry| entry.ns.saturating_add(1)));
         }
         News::Events { events, .. } => process.events.extend(events),
         News::Ended(ended) => {
@@ -237,7 +237,7 @@ impl Ring {
         }
         // One that was looked at only after that is another file, of the same number.
         let text = known.filter(|(seen, _)| *seen <= ns).map_or(String::new(), |(_, text)| text);
-        news.push(News::Name { ring: self.number, named: Named::File(fd), ns: ns + 1, text });
+        news.push(News::Name { ring: self.number, named: Named::File(fd), ns: ns.saturating_add(1), text });
     }
 
     /// Looks at the names of the program and its threads, which they may change.
@@ -354,7 +354,7 @@ impl Collector {
     pub fn poll(&mut self) -> Vec<News> {
         self.program.pass_signals_on();
         let mut news = Vec::new();
-        for handed in self.door.take(self.program.pid()) {
+        for handed in self.door.take() {
             // A process that has a new ring was another program before.
             if let Some(at) = self.rings.iter().position(|ring| ring.pid == handed.pid) {
                 let ring = self.rings.remove(at);

@@ -11,7 +11,7 @@
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
 //! | `doctor` | findings |
 //! | `units`, `text` | numbers as people read them |
-//! | `shell` | completions and the man page |
+//! | `shell`, `manual` | completions and the man page |
 
 mod analysis;
 mod args;
@@ -24,6 +24,7 @@ mod errno;
 mod keep;
 mod library;
 mod ls;
+mod manual;
 mod names;
 mod net;
 mod output;

@@ -119,7 +119,9 @@ impl Program {
     /// How it ended, if it has.
     pub fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
-            self.status = self.child.try_wait().ok().flatten();
+            // Somebody else cannot have waited for it; if so, it has ended all the same.
+            self.status =
+                self.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(i32::from(TROUBLE) << 8)));
         }
         self.status
     }

@@ -59,7 +59,7 @@ impl Snapshot {
         for fd in items.chain(sets).collect::<BTreeSet<i32>>() {
             if let Some(text) = files.describe(fd) {
                 // What had the number before is another file.
-                all.extend(closed.get(&fd).map(|ns| (Named::File(fd), ns + 1, String::new())));
+                all.extend(closed.get(&fd).map(|ns| (Named::File(fd), ns.saturating_add(1), String::new())));
                 all.push((Named::File(fd), clock::now_ns(), text));
             }
         }

@@ -5,7 +5,9 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::ptr;
 use std::time::Duration;
 
@@ -21,6 +23,14 @@ fn check(result: i32) -> io::Result<i32> {
 pub fn user() -> u32 {
     // SAFETY: it takes nothing and cannot fail.
     unsafe { libc::geteuid() }
+}
+
+/// A name that nobody guesses.
+pub fn secret() -> io::Result<String> {
+    let mut bytes = [0u8; 16];
+    // SAFETY: `bytes` lives and has so many bytes.
+    check(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as i32)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A descriptor that is readable once the process has ended.
@@ -141,6 +151,8 @@ pub struct Signals {
     fd: OwnedFd,
     /// What was blocked before: a program that is started gets it back.
     before: libc::sigset_t,
+    /// What was done at SIGCHLD: of an ignored one the status of a child is lost.
+    at_child: libc::sighandler_t,
 }
 
 impl Signals {
@@ -150,9 +162,11 @@ impl Signals {
         let mut before = set_of(&[]);
         // SAFETY: both sets live; the descriptor is nobody else's.
         unsafe {
-            check(libc::sigprocmask(libc::SIG_BLOCK, &set, &mut before))?;
             let fd = check(libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))?;
-            Ok(Self { fd: OwnedFd::from_raw_fd(fd), before })
+            let fd = OwnedFd::from_raw_fd(fd);
+            check(libc::sigprocmask(libc::SIG_BLOCK, &set, &mut before))?;
+            let at_child = libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            Ok(Self { fd, before, at_child })
         }
     }
 
@@ -161,13 +175,13 @@ impl Signals {
         &self.fd
     }
 
-    /// Lets a command start with what was blocked before.
-    pub fn give_back(&self, command: &mut std::process::Command) {
-        use std::os::unix::process::CommandExt;
-        let before = self.before;
-        // SAFETY: sigprocmask may be called between fork and exec.
+    /// Lets a command start with what was before.
+    pub fn give_back(&self, command: &mut Command) {
+        let (before, at_child) = (self.before, self.at_child);
+        // SAFETY: both may be called between fork and exec.
         unsafe {
             command.pre_exec(move || {
+                libc::signal(libc::SIGCHLD, at_child);
                 check(libc::sigprocmask(libc::SIG_SETMASK, &before, ptr::null_mut())).map(drop)
             })
         };
@@ -186,8 +200,11 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // SAFETY: the set is one that sigprocmask gave.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+        // SAFETY: the set is one that sigprocmask gave, and the action one that signal gave.
+        unsafe {
+            libc::signal(libc::SIGCHLD, self.at_child);
+            libc::sigprocmask(libc::SIG_SETMASK, &self.before, ptr::null_mut());
+        }
     }
 }
 

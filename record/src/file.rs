@@ -254,7 +254,7 @@ impl Recording {
                 process.name(named, ns, text);
             }
             MOMENT => process.taken = Moment { ticks: u64_at(rest, 0), ns: u64_at(rest, 8) },
-            LOST => process.lost_blocks += u64_at(rest, 0),
+            LOST => process.lost_blocks = process.lost_blocks.saturating_add(u64_at(rest, 0)),
             END => {
                 let status = (u32_at(rest, 8) != 0).then(|| u32_at(rest, 12) as i32);
                 process.ended = Some((u64_at(rest, 0), status));

@@ -184,7 +184,7 @@ pub(crate) fn decode(
         }
         let scale = |ticks: u64| (ticks as f64 * speed) as u64;
         let Some(mut event) = Event::unpack((first >> 40) as u8, [a, b, c]) else { continue };
-        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
+        *last = (*last).max(ns.saturating_add(scale(first & ((1 << 40) - 1))));
         match &mut event {
             Event::Deliver { ready_ns, .. } => *ready_ns = scale(*ready_ns),
             Event::WaitReturn { waited_ns, .. } => *waited_ns = scale(*waited_ns),

@@ -94,7 +94,7 @@ impl Header {
     /// When an item of this serial number was added, in nanoseconds of CLOCK_MONOTONIC: not before the first, and
     /// before the second, if there is one.
     pub fn added(&self, serial: u32) -> (u64, Option<u64>) {
-        let ns = |ms: u32| self.begin.ns + u64::from(ms) * 1_000_000;
+        let ns = |ms: u32| self.begin.ns.saturating_add(u64::from(ms) * 1_000_000);
         let after = self.moments.partition_point(|(first, _)| *first <= serial);
         let from = after.checked_sub(1).and_then(|n| self.moments.get(n));
         (from.map_or(self.begin.ns, |(_, ms)| ns(*ms)), self.moments.get(after).map(|(_, ms)| ns(*ms)))

@@ -148,7 +148,8 @@ impl Analysis {
             let (from, to) = item.life(u64::MAX);
             let from = if item.added.is_some() { from } else { 0 };
             let names = process.files.get(&item.fd).map_or(&[][..], Vec::as_slice);
-            item.what = names.iter().find(|(ns, _)| (from..=to).contains(ns)).map(|(_, what)| what.clone());
+            let known = names.iter().find(|(ns, what)| (from..=to).contains(ns) && !what.is_empty());
+            item.what = known.map(|(_, what)| what.clone());
         }
         analysis
     }
@@ -279,6 +280,9 @@ impl Analysis {
 
     /// A file was looked at: what it is.
     pub fn name(&mut self, fd: i32, what: &str) {
+        if what.is_empty() {
+            return;
+        }
         for key in self.files.items(fd) {
             if let Some(item) = self.items.get_mut(key) {
                 item.what.get_or_insert_with(|| what.to_owned());

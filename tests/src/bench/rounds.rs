@@ -4,7 +4,6 @@ use super::figure::value;
 use super::quiet::Patience;
 use super::rows::Row;
 use super::work::{Bench, Sample};
-use crate::Mode;
 
 /// What came of one figure, from all rounds.
 #[derive(Clone, Debug)]
@@ -50,10 +49,10 @@ pub fn measure(row: &'static Row, rounds: usize, length: f64, patience: &mut Pat
     let mut disturbed = 0;
     let mut samples: [Vec<Sample>; 2] = Default::default();
     for round in 1..=rounds {
-        for (place, mode) in [Mode::Native, Mode::Preloaded].into_iter().enumerate() {
+        for (place, side) in row.sides.into_iter().enumerate() {
             let (sample, noisy) = patience.undisturbed(|| {
                 let dir = tempfile::tempdir().expect("a directory");
-                Bench { mode, length, dir: dir.path() }.measure(row)
+                Bench { side, length, dir: dir.path() }.measure(row)
             });
             disturbed += usize::from(noisy);
             samples[place].push(sample);

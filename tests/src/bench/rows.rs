@@ -1,6 +1,7 @@
 //! The table: what is measured, and the bar for each figure.
 
 use super::figure::{Figure, Judge};
+use crate::Mode;
 
 /// What the load does with its connections.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,24 @@ pub enum Work {
     RedisMemory,
 }
 
+/// One of the two that are measured in turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    /// On whose epoll.
+    pub mode: Mode,
+    /// Settings of glasspoll's.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Under strace, which writes the epoll calls to a file.
+    pub strace: bool,
+}
+
+const KERNEL: Side = Side { mode: Mode::Native, settings: &[], strace: false };
+const GLASSPOLL: Side = Side { mode: Mode::Preloaded, settings: &[], strace: false };
+const NO_RECORD: Side = Side { settings: &[("GLASSPOLL_RING", "off")], ..GLASSPOLL };
+const LOGGED: Side = Side { settings: &[("GLASSPOLL_LOG", "glasspoll::flow=trace")], ..GLASSPOLL };
+const STRACED: Side = Side { strace: true, ..KERNEL };
+const EPOLLS: [Side; 2] = [KERNEL, GLASSPOLL];
+
 /// A program and the Debian package it is in.
 pub type Program = (&'static str, &'static str);
 
@@ -80,10 +99,14 @@ pub struct Row {
     pub figures: &'static [Figure],
     /// How.
     pub work: Work,
+    /// What is set against what.
+    pub sides: [Side; 2],
 }
 
 const REDIS: &[Program] = &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools")];
 const NGINX: &[Program] = &[("nginx", "nginx"), ("wrk", "wrk")];
+const STRACE: &[Program] =
+    &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools"), ("strace", "strace")];
 const MEMCACHED: &[Program] = &[("memcached", "memcached")];
 
 const fn figure(name: &'static str, unit: &'static str, judge: Judge) -> Figure {
@@ -98,6 +121,10 @@ const GET_AND_SET: &[Figure] =
     &[figure("GET", "/s", Judge::Rate(1.05)), figure("SET", "/s", Judge::Rate(1.05))];
 const LATENCIES: &[Figure] =
     &[figure("p50", "µs", Judge::Latency(1.05)), figure("p99", "µs", Judge::Latency(1.05))];
+const WITH_RECORD: &[Figure] =
+    &[figure("GET", "/s", Judge::Rate(0.98)), figure("SET", "/s", Judge::Rate(0.98))];
+const LOGS: &[Figure] = &[figure("GET", "/s", Judge::Rate(0.75)), figure("SET", "/s", Judge::Rate(0.75))];
+const SHOWN: &[Figure] = &[figure("GET", "/s", Judge::RateShown), figure("SET", "/s", Judge::RateShown)];
 const UPLOAD: &[Figure] = &[figure("", "MiB/s", Judge::Rate(1.0))];
 const AS_FAST: &[Figure] = &[rate(1.0)];
 const NEARLY_AS_FAST: &[Figure] = &[rate(0.95)];
@@ -108,7 +135,7 @@ const fn redis(
     (clients, pipelining, requests): (usize, usize, usize),
 ) -> Row {
     let work = Work::Redis { clients, pipelining, requests };
-    Row { name, what, programs: REDIS, figures: GET_AND_SET, work }
+    Row { name, what, programs: REDIS, figures: GET_AND_SET, work, sides: EPOLLS }
 }
 
 const fn echo(
@@ -118,7 +145,14 @@ const fn echo(
     edge: bool,
     pattern: Pattern,
 ) -> Row {
-    Row { name, what, programs: &[], figures, work: Work::Echo { edge, loops: 1, pattern, spin: false } }
+    Row {
+        name,
+        what,
+        programs: &[],
+        figures,
+        work: Work::Echo { edge, loops: 1, pattern, spin: false },
+        sides: EPOLLS,
+    }
 }
 
 const FEW: Pattern = Pattern::Closed { count: 50, active: 50 };
@@ -138,6 +172,7 @@ pub const ROWS: &[Row] = &[
         programs: NGINX,
         figures: AS_FAST,
         work: Work::Nginx { workers: 1 },
+        sides: EPOLLS,
     },
     Row {
         name: "nginx-2",
@@ -145,6 +180,7 @@ pub const ROWS: &[Row] = &[
         programs: NGINX,
         figures: AS_FAST,
         work: Work::Nginx { workers: 2 },
+        sides: EPOLLS,
     },
     echo("echo-lt-50", "echo LT, 50 connections", AS_FAST, LT, FEW),
     echo("echo-et-50", "echo ET, 50 connections", AS_FAST, ET, FEW),
@@ -174,6 +210,7 @@ pub const ROWS: &[Row] = &[
         programs: &[],
         figures: NEARLY_AS_FAST,
         work: Work::Tokio,
+        sides: EPOLLS,
     },
     Row {
         name: "memcached",
@@ -181,6 +218,7 @@ pub const ROWS: &[Row] = &[
         programs: MEMCACHED,
         figures: NEARLY_AS_FAST,
         work: Work::Memcached,
+        sides: EPOLLS,
     },
     Row {
         name: "loops",
@@ -188,6 +226,7 @@ pub const ROWS: &[Row] = &[
         programs: &[],
         figures: NEARLY_AS_FAST,
         work: Work::Echo { edge: LT, loops: 4, pattern: FEW, spin: false },
+        sides: EPOLLS,
     },
     echo("single", "echo LT, 1 connection", &[figure("", "/s", Judge::RateShown)], LT, Pattern::One(1)),
     Row {
@@ -196,6 +235,7 @@ pub const ROWS: &[Row] = &[
         programs: &[],
         figures: &[rate(1.2)],
         work: Work::Echo { edge: LT, loops: 1, pattern: Pattern::One(1), spin: true },
+        sides: EPOLLS,
     },
     Row {
         name: "ctl",
@@ -203,6 +243,7 @@ pub const ROWS: &[Row] = &[
         programs: &[],
         figures: &[figure("ADD+DEL", "ns", Judge::Speed(10.0)), figure("MOD", "ns", Judge::Speed(10.0))],
         work: Work::Calls(&["add-del", "mod"]),
+        sides: EPOLLS,
     },
     Row {
         name: "wait",
@@ -213,6 +254,7 @@ pub const ROWS: &[Row] = &[
             figure("`epoll_wait(0)`, one ready", "ns", Judge::Speed(0.9)),
         ],
         work: Work::Calls(&["wait-idle", "wait-one"]),
+        sides: EPOLLS,
     },
     echo("churn", "20,000 connections: accept, ADD, one request, close", AS_FAST, LT, Pattern::Churn(20_000)),
     echo("upload-lt", "bulk upload to a slow reader, LT", UPLOAD, LT, Pattern::Upload),
@@ -223,6 +265,7 @@ pub const ROWS: &[Row] = &[
         programs: &[],
         figures: &[figure("", "bytes", Judge::Added(200.0))],
         work: Work::Memory(10_000),
+        sides: EPOLLS,
     },
     Row {
         name: "start",
@@ -233,6 +276,7 @@ pub const ROWS: &[Row] = &[
             figure("of a program with one set", "ms", Judge::Added(3.0)),
         ],
         work: Work::StartUp,
+        sides: EPOLLS,
     },
     Row {
         name: "redis-memory",
@@ -240,5 +284,38 @@ pub const ROWS: &[Row] = &[
         programs: REDIS,
         figures: &[figure("", "MiB", Judge::Added(2.0))],
         work: Work::RedisMemory,
+        sides: EPOLLS,
+    },
+    Row {
+        name: "record-redis",
+        what: "redis, 50 clients: glasspoll without and with its record",
+        programs: REDIS,
+        figures: WITH_RECORD,
+        work: Work::Redis { clients: 50, pipelining: 1, requests: 300_000 },
+        sides: [NO_RECORD, GLASSPOLL],
+    },
+    Row {
+        name: "record-nginx",
+        what: "nginx, 1 worker: glasspoll without and with its record",
+        programs: NGINX,
+        figures: &[rate(0.98)],
+        work: Work::Nginx { workers: 1 },
+        sides: [NO_RECORD, GLASSPOLL],
+    },
+    Row {
+        name: "log-redis",
+        what: "redis, 50 clients: glasspoll without and with the whole flow logged to a file",
+        programs: REDIS,
+        figures: LOGS,
+        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
+        sides: [GLASSPOLL, LOGGED],
+    },
+    Row {
+        name: "strace-redis",
+        what: "redis, 50 clients: the kernel's epoll without and with strace of its epoll calls",
+        programs: STRACE,
+        figures: SHOWN,
+        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
+        sides: [KERNEL, STRACED],
     },
 ];

@@ -1,6 +1,6 @@
 //! One measurement of a row, on a fresh server.
 
-use super::rows::{Pattern, Row, Work};
+use super::rows::{Pattern, Row, Side, Work};
 use super::system::{cpu_time, cpus, pin, resident, LOAD_CPU, SERVER_CPU};
 use crate::mode::{clean_command, library};
 use crate::port::free_port;
@@ -38,8 +38,8 @@ impl Sample {
 
 /// One measurement.
 pub struct Bench<'a> {
-    /// Whose epoll.
-    pub mode: Mode,
+    /// Whose epoll, and how.
+    pub side: Side,
     /// How much less than a full measurement: 1, or 0.25.
     pub length: f64,
     /// The server's own directory.
@@ -59,7 +59,7 @@ impl Bench<'_> {
                 if matches!(pattern, Pattern::Upload) {
                     command.arg("sink");
                 }
-                if spin && self.mode == Mode::Preloaded {
+                if spin && self.side.mode == Mode::Preloaded {
                     command.env("GLASSPOLL_SPIN", "auto");
                 }
                 self.load(command, port, "echo", pattern, row)
@@ -89,7 +89,7 @@ impl Bench<'_> {
                 let load = ["-q", "-n", "50000", "-t", "get", "-c", "50"];
                 crate::run(&mut crate::redis::benchmark(&server, &load), LIMIT).success();
                 std::thread::sleep(Duration::from_millis(200));
-                server.check_epolls(self.mode);
+                server.check_epolls(self.side.mode);
                 Sample::of(vec![resident(server.pid()) as f64 / f64::from(1 << 20)])
             }
         }
@@ -104,14 +104,25 @@ impl Bench<'_> {
 
     /// The same, on any CPU.
     fn free_command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = clean_command(program);
-        if self.mode == Mode::Preloaded {
+        let mut command = if self.side.strace {
+            let mut strace = clean_command(crate::program::path("strace"));
+            strace.args(["-f", "-qq", "-e", "trace=epoll_wait,epoll_pwait,epoll_ctl", "-o"]);
+            strace.arg(self.dir.join("strace")).arg(program);
+            strace
+        } else {
+            clean_command(program)
+        };
+        if self.side.mode == Mode::Preloaded {
             let settings = env::vars_os().filter(|(name, _)| {
                 let name = name.to_string_lossy();
                 name.starts_with("GLASSPOLL_") && name != "GLASSPOLL_LIB" && name != "GLASSPOLL_TESTS"
             });
             command.envs(settings);
             command.env("LD_PRELOAD", library().canonicalize().expect("the library is there"));
+            command.envs(self.side.settings.iter().copied());
+            if self.side.settings.iter().any(|(name, _)| *name == "GLASSPOLL_LOG") {
+                command.env("GLASSPOLL_LOG_FILE", self.dir.join("flow.log"));
+            }
         }
         command
     }
@@ -133,7 +144,7 @@ impl Bench<'_> {
         };
         load.arg(numbers.0).args(numbers.1.iter().map(usize::to_string));
         let line = run(&mut load, LIMIT).success();
-        server.check_epolls(self.mode);
+        server.check_epolls(self.side.mode);
         let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
         let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
         let values = row.figures.iter().map(|figure| match figure.name {
@@ -178,7 +189,7 @@ impl Bench<'_> {
         let before = cpu_time(server.pid());
         let values = vec![ask("get", requests), ask("set", requests)];
         let used = (cpu_time(server.pid()) - before) as f64;
-        server.check_epolls(self.mode);
+        server.check_epolls(self.side.mode);
         Sample { values, cpu: Some(used / 1000.0 / (2 * requests) as f64), note: String::new() }
     }
 
@@ -201,7 +212,7 @@ impl Bench<'_> {
         }
         let stdout = run(&mut wrk, LIMIT).success();
         nginx::check_answers(&stdout);
-        server.check_epolls(self.mode);
+        server.check_epolls(self.side.mode);
         let number = |line: &str| -> f64 {
             let found = stdout.lines().find_map(|text| text.trim().strip_prefix(line));
             found.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("no {line} in {stdout}"))
@@ -235,7 +246,7 @@ impl Bench<'_> {
         let before = resident(server.pid());
         let rest = self.idle(&server, count);
         let after = resident(server.pid());
-        server.check_epolls(self.mode);
+        server.check_epolls(self.side.mode);
         for mut load in [first, rest] {
             drop(load.stdin.take());
             crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
