@@ -15,9 +15,10 @@
 use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use glasspoll_record::clock::{self, Moment};
@@ -296,6 +297,19 @@ impl Collector {
         Self::start_and_keep(program, settings, default_ring, None)
     }
 
+    /// The same; it reads nothing, and what it prints goes to a file: the terminal is in use.
+    pub fn start_aside(
+        program: &[OsString],
+        settings: &Settings,
+        default_ring: &str,
+        output: &File,
+    ) -> Result<Self, Refused> {
+        let mut command = program::command(program, settings, Some(default_ring))?;
+        let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
+        command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
+        Self::start_command(command, program, None)
+    }
+
     /// The same; all goes to a file as well.
     pub fn start_and_keep(
         program: &[OsString],
@@ -303,7 +317,15 @@ impl Collector {
         default_ring: &str,
         keeper: Option<Keeper>,
     ) -> Result<Self, Refused> {
-        let mut command = program::command(program, settings, Some(default_ring))?;
+        let command = program::command(program, settings, Some(default_ring))?;
+        Self::start_command(command, program, keeper)
+    }
+
+    fn start_command(
+        mut command: Command,
+        program: &[OsString],
+        keeper: Option<Keeper>,
+    ) -> Result<Self, Refused> {
         let door = Door::open()?;
         command.env(door::VARIABLE, door.path());
         let called = called(program);
@@ -333,6 +355,32 @@ impl Collector {
     /// How the program has ended, if it has.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.program.status()
+    }
+
+    /// The items of a ring as they are now, if its process runs.
+    pub fn items(&self, ring: u32) -> Option<Vec<Item>> {
+        let ring = self.rings.iter().find(|other| other.number == ring)?;
+        ring.stream.live().read_items().ok().map(|(_, items)| items)
+    }
+
+    /// Whether somebody wants us to end, or the program in our stead.
+    pub fn is_to_end(&self) -> bool {
+        self.program.is_to_end()
+    }
+
+    /// Ends the program: asks it to, and does not ask again after that time.
+    pub fn end_program(&mut self, patience: Duration) {
+        let end = Instant::now() + patience;
+        for (signal, until) in [(libc::SIGTERM, end), (libc::SIGKILL, end + patience)] {
+            if self.status().is_some() {
+                return;
+            }
+            sys::kill(self.program.pid(), signal);
+            while self.status().is_none() && Instant::now() < until {
+                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+                sys::wait_readable(&exit, SHORTEST);
+            }
+        }
     }
 
     /// Waits until it is time for another look.
