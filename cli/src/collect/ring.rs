@@ -48,6 +48,17 @@ pub struct Ring {
     files_due: Instant,
 }
 
+/// What was closed in the events of one look.
+#[derive(Default)]
+struct Closed {
+    numbers: BTreeSet<i32>,
+    /// Names that somebody who takes in one piece of news after another has to hear before those events: of what was
+    /// there before them.
+    before: Vec<News>,
+    /// Those of what came and went in them.
+    after: Vec<News>,
+}
+
 impl Ring {
     pub fn new(number: u32, Handed { pid, live }: Handed) -> Self {
         let now = Instant::now();
@@ -91,16 +102,16 @@ impl Ring {
             self.lost = self.stream.lost_blocks;
             news.push(News::Lost { ring: self.number, blocks: lost });
         }
-        let mut found = Vec::new();
+        let mut closed = Closed::default();
         for entry in &events {
-            self.follow(entry, &mut found);
+            self.follow(entry, &mut closed, news);
         }
+        news.append(&mut closed.before);
         let is_quiet = events.is_empty();
         if !is_quiet {
             news.push(News::Events { ring: self.number, events });
         }
-        // Names come behind what they are of.
-        news.append(&mut found);
+        news.append(&mut closed.after);
         self.name(news);
         self.describe(news);
         let whole = f64::from(self.stream.live().header().blocks);
@@ -112,7 +123,7 @@ impl Ring {
     }
 
     /// Keeps what an event says of descriptors and threads.
-    fn follow(&mut self, entry: &Entry, news: &mut Vec<News>) {
+    fn follow(&mut self, entry: &Entry, closed: &mut Closed, news: &mut Vec<News>) {
         match entry.event {
             Event::Create { epfd, inherited, .. } => {
                 self.sets.insert(epfd);
@@ -125,7 +136,9 @@ impl Ring {
                 self.wanted.insert(fd);
             }
             Event::Io { fd, op: Op::Accept, result, .. } if result >= 0 => self.accept(fd, result as i32),
-            Event::Close { fd, errno: 0, .. } | Event::Dup { new: fd, .. } => self.close(fd, entry.ns, news),
+            Event::Close { fd, errno: 0, .. } | Event::Dup { new: fd, .. } => {
+                self.close(fd, entry.ns, closed)
+            }
             _ => {}
         }
         if let btree_map::Entry::Vacant(new) = self.threads.entry(entry.tid) {
@@ -148,16 +161,17 @@ impl Ring {
     }
 
     /// A number is closed: until then the file was what it was found to be, or nobody knows.
-    fn close(&mut self, fd: i32, ns: u64, news: &mut Vec<News>) {
+    fn close(&mut self, fd: i32, ns: u64, closed: &mut Closed) {
         self.sets.remove(&fd);
         let (known, accepted) = (self.files.remove(&fd), self.accepted.remove(&fd));
         if known.is_none() && !self.wanted.remove(&fd) {
             return;
         }
         // One that was looked at only after that is another file, of the same number.
-        let known = known.filter(|(seen, _)| *seen <= ns).map(|(_, text)| text);
+        let known = known.filter(|(seen, text)| *seen <= ns && !text.is_empty()).map(|(_, text)| text);
         let text = known.or(accepted).unwrap_or_default();
-        news.push(News::Name { ring: self.number, named: Named::File(fd), ns: ns.saturating_add(1), text });
+        let list = if closed.numbers.insert(fd) { &mut closed.before } else { &mut closed.after };
+        list.push(News::Name { ring: self.number, named: Named::File(fd), ns: ns.saturating_add(1), text });
     }
 
     /// Looks at the names of the program and its threads, which they may change.
@@ -182,17 +196,20 @@ impl Ring {
 
     /// Looks at what the files are that were added to sets.
     fn describe(&mut self, news: &mut Vec<News>) {
-        let begin = Instant::now();
-        if self.wanted.is_empty() || begin < self.files_due {
+        if self.wanted.is_empty() || Instant::now() < self.files_due {
             return;
         }
+        let begin = sys::worked();
         let mut files = Files::of(self.pid, self.sets.clone());
         for fd in std::mem::take(&mut self.wanted) {
-            let Some(text) = files.describe(fd) else { continue };
+            let text = files.describe(fd).unwrap_or_default();
             let ns = clock::now_ns();
             self.files.insert(fd, (ns, text.clone()));
+            if text.is_empty() {
+                continue;
+            }
             news.push(News::Name { ring: self.number, named: Named::File(fd), ns, text });
         }
-        self.files_due = Instant::now() + FILES.max(begin.elapsed() * SHARE);
+        self.files_due = Instant::now() + FILES.max((sys::worked() - begin) * SHARE);
     }
 }
