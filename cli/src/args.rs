@@ -142,9 +142,12 @@ pub struct Doctor {
     /// A record, or a running process
     #[arg(value_name = "FILE|PID", required_unless_present = "program", conflicts_with = "program")]
     pub from: Option<OsString>,
-    /// As JSON
+    /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// Write the findings to a file: the program may print something itself
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// How many seconds a running process is looked at
     #[arg(short, long, default_value_t = 5.0)]
     pub seconds: f64,

@@ -8,13 +8,22 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `finding` | what is said |
+//! | `command`, `print` | `glasspoll doctor`: what is looked at, and what is said |
+//! | `finding` | a finding, and the classes |
 //! | `world` | what is known of a process at a moment |
 //! | `rule` | what a rule is |
-//! | `spin` | 3 and 4: what is delivered for ever |
+//! | `dup` | 1: closed, and a dup lives on |
+//! | `edge`, `oneshot` | 2 and 5: left undrained, left disarmed |
+//! | `spin`, `limit` | 3, 4 and 12: delivered for ever |
+//! | `ctl` | 6 and 13: refused by epoll_ctl(2) |
+//! | `stale`, `closing` | 7 and 17: used or closed after a close |
+//! | `forks`, `waiters` | 8, 9 and 10: over all processes together |
+//! | `timeout`, `interrupt` | 11 and 15: waits cut short |
+//! | `batch`, `slow` | 14 and 16: who has to wait |
 
 mod batch;
 mod closing;
+mod command;
 mod ctl;
 mod dup;
 mod edge;
@@ -23,6 +32,7 @@ mod forks;
 mod interrupt;
 mod limit;
 mod oneshot;
+mod print;
 mod rule;
 #[cfg(test)]
 mod script;
@@ -33,12 +43,10 @@ mod timeout;
 mod waiters;
 mod world;
 
-use std::process::ExitCode;
-
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::{Entry, Recording};
 
-use crate::args;
+pub use command::main;
 pub use finding::{Finding, Severity};
 use forks::Forks;
 use rule::Rule;
@@ -70,7 +78,9 @@ impl Doctor {
 
     /// Takes on a process: one for each ring. Returns the place by which it is called from here on.
     pub fn process(&mut self, header: &Header) -> usize {
-        let world = World::new(header.pid, header.begin.ns);
+        // All times that are told are since the first of them began.
+        let zero_ns = self.patients.first().map_or(header.begin.ns, |first| first.world.begin_ns);
+        let world = World::new(header.pid, header.begin.ns, zero_ns);
         self.patients.push(Patient { world, ppid: header.ppid, rules: rule::all() });
         self.patients.len() - 1
     }
@@ -143,10 +153,16 @@ pub fn examine(recording: &Recording) -> Vec<Finding> {
         now_ns = now_ns.max(last).max(process.taken.ns);
     }
     let mut at = vec![0; recording.processes.len()];
+    let mut gaps = at.clone();
     loop {
         let next = recording.processes.iter().zip(&at).enumerate();
         let next = next.filter_map(|(place, (process, at))| Some((process.events.get(*at)?, place)));
         let Some((entry, place)) = next.min_by_key(|(entry, _)| entry.ns) else { break };
+        let all = &recording.processes[place].gaps;
+        if all.get(gaps[place]).is_some_and(|gap| *gap <= entry.ns) {
+            doctor.gap(place);
+            gaps[place] = all.partition_point(|gap| *gap <= entry.ns);
+        }
         doctor.event(place, entry);
         at[place] += 1;
     }
@@ -167,8 +183,4 @@ pub fn name_files(findings: &mut [Finding], file_at: impl Fn(u32, i32, u64) -> O
             }
         }
     }
-}
-
-pub fn main(_args: &args::Doctor) -> Result<ExitCode, String> {
-    Err("not written yet".into())
 }

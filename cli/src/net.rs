@@ -48,10 +48,15 @@ impl Sockets {
 
     /// `sl local remote st queues timer retransmits uid timeout inode`
     fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
-        let mut fields = line.split_whitespace().skip(1);
-        let (local, remote) = (address(fields.next()?)?, address(fields.next()?)?);
-        let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
         let inode = fields.nth(5)?.parse().ok()?;
+        // Those that nobody has any more may be many: TIME_WAIT.
+        if inode == 0 {
+            return None;
+        }
+        let (local, remote) = (address(local)?, address(remote)?);
+        let state = u8::from_str_radix(state, 16).ok()?;
         if is_tcp && state == LISTEN {
             self.listening.insert(local.port());
         }

@@ -25,6 +25,14 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// How long this thread has worked.
+pub fn worked() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` lives.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// A name that nobody guesses.
 pub fn secret() -> io::Result<String> {
     let mut bytes = [0u8; 16];

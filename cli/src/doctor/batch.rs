@@ -19,18 +19,34 @@ const BATCHES: usize = 10;
 const SMALL: u32 = 64;
 /// Of so many full batches in a row the times are kept.
 const KEPT: usize = 256;
-/// The most sets that are followed, and the most items that are told.
+/// The most sets that are followed, and the most items of one that are told.
 const SETS: usize = 1 << 10;
-const TOLD: usize = 64;
+const TOLD: usize = 16;
 /// The most items that are followed from the ready list on.
 const QUEUED: usize = 1 << 16;
 
 #[derive(Debug, Default)]
 struct Starved {
     tally: Tally,
-    longest_ns: u64,
+    /// Those that waited longest, and how long.
+    items: Vec<(u64, i32)>,
+    /// Behind how many batches the first of them.
     batches: usize,
     maxevents: u32,
+}
+
+impl Starved {
+    fn add(&mut self, waited: u64, fd: i32, batches: usize) {
+        if self.items.first().is_none_or(|(longest, _)| waited > *longest) {
+            self.batches = batches;
+        }
+        match self.items.iter_mut().find(|(_, other)| *other == fd) {
+            Some(known) => known.0 = known.0.max(waited),
+            None => self.items.push((waited, fd)),
+        }
+        self.items.sort_unstable_by(|a, b| b.cmp(a));
+        self.items.truncate(TOLD);
+    }
 }
 
 /// Looks for it.
@@ -40,8 +56,8 @@ pub struct Batches {
     full: HashMap<u32, VecDeque<u64>>,
     /// When items went to the ready list.
     queued: HashMap<u32, u64>,
-    /// By item's number and set.
-    found: HashMap<(i32, u32), Starved>,
+    /// By set.
+    found: HashMap<u32, Starved>,
 }
 
 impl Batches {
@@ -50,14 +66,12 @@ impl Batches {
         let Some(full) = self.full.get(&key.1).filter(|_| waited >= LONG_NS) else { return };
         // Those that ended while it was ready: a wait that found less in between would have taken it.
         let batches = full.iter().rev().take_while(|ended| **ended >= since).count();
-        if batches < BATCHES || self.found.len() >= TOLD && !self.found.contains_key(&key) {
+        if batches < BATCHES || self.found.len() >= SETS && !self.found.contains_key(&key.1) {
             return;
         }
-        let starved = self.found.entry(key).or_default();
-        starved.tally.add(entry.ns, key.0, entry.tid);
-        if waited > starved.longest_ns {
-            (starved.longest_ns, starved.batches) = (waited, batches);
-        }
+        let starved = self.found.entry(key.1).or_default();
+        starved.tally.add(entry.ns, -1, entry.tid);
+        starved.add(waited, key.0, batches);
         starved.maxevents = world.thread(entry.tid).map_or(0, |thread| thread.maxevents);
     }
 }
@@ -104,18 +118,21 @@ impl Rule for Batches {
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        for ((fd, epoll), starved) in &self.found {
+        for (epoll, starved) in &self.found {
+            let Some((longest, fd)) = starved.items.first() else { continue };
             let batches =
                 if starved.batches >= KEPT { format!("{KEPT} or more") } else { starved.batches.to_string() };
-            let longest = span(starved.longest_ns);
+            let longest = span(*longest);
             let title =
                 format!("fd {fd} waited {longest} behind {batches} full batches of {}", starved.maxevents);
-            let times = count(starved.tally.count);
-            out.push(Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(format!(
-                "ready in {}, and passed over for {} or more, {times} times",
-                world.set_name(*epoll),
-                span(LONG_NS)
-            )));
+            let (set, times) = (world.set_name(*epoll), count(starved.tally.count));
+            let mut finding =
+                Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(format!(
+                    "{times} times items of {set} were ready, and passed over for {} or more",
+                    span(LONG_NS)
+                ));
+            finding.fds = starved.items.iter().map(|(_, fd)| *fd).collect();
+            out.push(finding);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Class 7: a batch tells of a descriptor that a handler of an earlier event of the same batch has closed.
 //!
 //! Looked for at the close: the descriptor's turn is yet to come. It shows if its number is used all the same before
-//! the batch is done: it is bad (EBADF), or, worse, another file's by then.
+//! the batch is done: it is bad (EBADF), or, worse, another file's by then. The latter says nothing of a program that
+//! reads new connections before it is told of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
@@ -16,6 +17,8 @@ use crate::units::count;
 
 /// The most descriptors that are closed with their turn to come, at a time.
 const CLOSED: usize = 1 << 12;
+/// The most new connections that are followed.
+const FRESH: usize = 1 << 14;
 /// Of so many threads the batches are looked at when a descriptor is closed.
 const THREADS: usize = 64;
 
@@ -40,6 +43,10 @@ pub struct Stale {
     served: HashMap<u32, i32>,
     /// By number, and whether it was another file's.
     found: Kept<(i32, bool)>,
+    /// Accepted connections that were not delivered yet.
+    fresh: BTreeSet<i32>,
+    /// The program reads such.
+    is_eager: bool,
     /// Of each: the place in the batch, and how long ago the close was.
     about: HashMap<(i32, bool), (usize, u64, u32)>,
 }
@@ -69,6 +76,8 @@ impl Stale {
 
     fn io(&mut self, world: &World, entry: &Entry, fd: i32, is_bad: bool, is_accept: bool) {
         let key = (entry.tid, fd);
+        let is_fresh = self.fresh.remove(&fd);
+        self.is_eager |= is_fresh && !self.pending.contains_key(&key);
         if let Some(pending) = self.pending.get(&key) {
             // A new connection may well be read at once, right after its accept.
             let is_used = is_bad && !pending.is_reborn || pending.is_reborn && pending.is_next && !is_bad;
@@ -103,10 +112,18 @@ impl Rule for Stale {
             Event::Io { fd, op: Op::Accept, result, errno, .. } => {
                 self.io(world, entry, fd, i32::from(errno) == libc::EBADF, true);
                 if let Ok(new) = i32::try_from(result) {
+                    if new >= 0 && self.fresh.len() < FRESH {
+                        self.fresh.insert(new);
+                    }
                     self.reborn(new);
                 }
             }
+            // Greeting a new connection is no answer to an event.
+            Event::Io { op: Op::Write, errno: 0, fd, .. } if self.fresh.contains(&fd) => {}
             Event::Io { fd, errno, .. } => self.io(world, entry, fd, i32::from(errno) == libc::EBADF, false),
+            Event::Deliver { fd, .. } if !self.fresh.is_empty() => {
+                self.fresh.remove(&fd);
+            }
             Event::Dup { new, .. } if !self.pending.is_empty() => self.reborn(new),
             Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => self.reborn(fd),
             Event::WaitEnter { .. } => {
@@ -122,10 +139,13 @@ impl Rule for Stale {
     fn gap(&mut self) {
         self.pending.clear();
         self.served.clear();
+        self.fresh.clear();
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        for (key @ (fd, is_reborn), tally) in self.found.iter() {
+        for (key @ (fd, is_reborn), tally) in
+            self.found.iter().filter(|((_, is_reborn), _)| !is_reborn || !self.is_eager)
+        {
             let (place, ago, by) = self.about.get(key).copied().unwrap_or_default();
             let then = if *is_reborn { "and another file by then" } else { "and used all the same (EBADF)" };
             let title = format!("slot {place} of the batch: fd {fd} closed since delivery, {then}");
@@ -168,6 +188,15 @@ mod tests {
         batch(&mut script).read(5, 10, 10).close(8).accept(30, 8);
         script.add(8, IN).read(6, 10, 10).read(8, 10, EAGAIN);
         assert_eq!(script.found(), [(7, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_program_that_reads_new_connections_untold_is_fine() {
+        let mut script = Script::new();
+        script.add(30, IN).wait(&[(30, IN)]).accept(30, 40).read(40, 10, EAGAIN);
+        batch(&mut script).read(5, 10, 10).close(8).accept(30, 8);
+        script.add(8, IN).read(6, 10, 10).read(8, 10, EAGAIN);
+        assert_eq!(script.found(), []);
     }
 
     #[test]

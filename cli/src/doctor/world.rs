@@ -30,8 +30,6 @@ pub struct Item {
     pub data: Option<u64>,
     /// Which file it is of: see `Number::file`.
     pub file: u64,
-    /// When it was seen first.
-    pub since_ns: u64,
 }
 
 impl Item {
@@ -84,8 +82,6 @@ pub struct Delivered {
     pub fd: i32,
     /// The item.
     pub item: u32,
-    /// The events.
-    pub events: u32,
 }
 
 /// What a thread is about.
@@ -119,8 +115,6 @@ impl Thread {
 pub struct Set {
     /// Its descriptor, if it is known.
     pub epfd: Option<i32>,
-    /// It came from the parent.
-    pub inherited: bool,
     /// How many threads wait on it.
     pub waiting: usize,
     /// Since when some thread does, if one does.
@@ -158,6 +152,8 @@ pub struct World {
     pub pid: u32,
     /// When its record begins.
     pub begin_ns: u64,
+    /// When the whole record does.
+    pub zero_ns: u64,
     /// When it ended, if it did.
     pub ended_ns: Option<u64>,
     /// The items, by serial number.
@@ -178,8 +174,8 @@ pub struct World {
 
 impl World {
     /// Of a process of which nothing is known.
-    pub fn new(pid: u32, begin_ns: u64) -> Self {
-        Self { pid, begin_ns, ..Self::default() }
+    pub fn new(pid: u32, begin_ns: u64, zero_ns: u64) -> Self {
+        Self { pid, begin_ns, zero_ns, ..Self::default() }
     }
 
     /// Learns from the table of items, as it is now or was at the end.
@@ -217,7 +213,7 @@ impl World {
 
     /// A moment as seconds since the beginning of the record.
     pub fn at(&self, ns: u64) -> String {
-        format!("{:.3} s", ns.saturating_sub(self.begin_ns) as f64 / 1e9)
+        format!("{:.3} s", ns.saturating_sub(self.zero_ns) as f64 / 1e9)
     }
 
     /// A set's name: by its descriptor, where that is known.
@@ -245,26 +241,26 @@ impl World {
         self.take_wait(entry);
         let (ns, tid) = (entry.ns, entry.tid);
         match entry.event {
-            Event::Create { epoll, epfd, inherited } => {
+            Event::Create { epoll, epfd, .. } => {
                 self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set { epfd: Some(epfd), inherited, ..Set::default() });
+                self.sets.insert(epoll, Set { epfd: Some(epfd), ..Set::default() });
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
                 Ctl::Add => {
                     let file = self.open(fd, tid, false);
-                    let new = Item { epoll, fd, events: Some(events), data: Some(data), file, since_ns: ns };
+                    let new = Item { epoll, fd, events: Some(events), data: Some(data), file };
                     self.insert(item, new);
                 }
                 Ctl::Mod => {
                     let file = self.open(fd, tid, false);
-                    let known = self.item(item, epoll, fd, file, ns);
+                    let known = self.item(item, epoll, fd, file);
                     (known.events, known.data) = (Some(events), Some(data));
                 }
                 Ctl::Del => self.remove(item),
             },
             Event::Deliver { epoll, fd, item, .. } if !self.items.contains_key(&item) => {
                 let file = self.open(fd, 0, false);
-                self.item(item, epoll, fd, file, ns);
+                self.item(item, epoll, fd, file);
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
             Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => {
@@ -307,12 +303,12 @@ impl World {
                     self.sets.entry(epoll).or_default().enter(entry.ns);
                 }
             }
-            Event::Deliver { fd, item, events, nth, .. } => {
+            Event::Deliver { fd, item, nth, .. } => {
                 if nth == 0 {
                     thread.batch.clear();
                 }
                 if thread.batch.len() < BATCH {
-                    thread.batch.push(Delivered { fd, item, events });
+                    thread.batch.push(Delivered { fd, item });
                 }
             }
             Event::WaitReturn { epoll, n, .. } => {
@@ -401,10 +397,10 @@ impl World {
     }
 
     /// An item, which becomes known if it was not.
-    fn item(&mut self, serial: u32, epoll: u32, fd: i32, file: u64, ns: u64) -> &mut Item {
+    fn item(&mut self, serial: u32, epoll: u32, fd: i32, file: u64) -> &mut Item {
         if !self.items.contains_key(&serial) {
             let events = self.table.get(&serial).copied();
-            self.insert(serial, Item { epoll, fd, events, data: None, file, since_ns: ns });
+            self.insert(serial, Item { epoll, fd, events, data: None, file });
         }
         self.items.entry(serial).or_default()
     }
