@@ -31,18 +31,30 @@ impl<R> Column<R> {
     }
 }
 
+/// How narrow a column that grows may become before those of this rank and less are left out.
+const NARROWEST: usize = 12;
+const IMPORTANT: u8 = 2;
+
 /// The columns that have room, and how wide they are.
 fn fitting<R>(columns: &[Column<R>], width: usize) -> Vec<(&Column<R>, usize)> {
-    let mut shown: Vec<&Column<R>> = columns.iter().collect();
-    let total = |shown: &[&Column<R>]| shown.iter().map(|column| column.width + 1).sum::<usize>();
+    let mut shown: Vec<(&Column<R>, usize)> = columns.iter().map(|column| (column, column.width)).collect();
+    let total = |shown: &[(&Column<R>, usize)]| shown.iter().map(|(_, width)| width + 1).sum::<usize>();
     while total(&shown) > width + 1 {
-        let least = shown.iter().enumerate().filter(|(_, column)| column.rank != 0);
-        let Some((at, _)) = least.max_by_key(|(_, column)| column.rank) else { break };
-        shown.remove(at);
+        let over = total(&shown) - width - 1;
+        let ranks = shown.iter().enumerate().filter(|(_, (column, _))| column.rank != 0);
+        let Some((at, (least, _))) = ranks.max_by_key(|(_, (column, _))| column.rank) else { break };
+        let least = least.rank;
+        let shrinks = |(column, wide): &&mut (&Column<R>, usize)| column.grows && *wide > NARROWEST;
+        match shown.iter_mut().find(shrinks).filter(|_| least <= IMPORTANT) {
+            Some((_, wide)) => *wide = wide.saturating_sub(over).max(NARROWEST),
+            None => drop(shown.remove(at)),
+        }
     }
     let left = (width + 1).saturating_sub(total(&shown));
-    let wide = |column: &&Column<R>| column.width + if column.grows { left } else { 0 };
-    shown.iter().map(|column| (*column, wide(column))).collect()
+    if let Some((_, wide)) = shown.iter_mut().find(|(column, _)| column.grows) {
+        *wide += left;
+    }
+    shown
 }
 
 fn line<R>(columns: &[Column<R>], width: usize, text: impl Fn(&Column<R>) -> String) -> String {

@@ -47,11 +47,8 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
             app.run(&mut terminal, &mut source, &mut known).map_err(|error| error.to_string())
         })
     };
-    if let (Source::Program(started), Some(output)) = (&source, source.output()) {
-        if let Some(status) = started.status() {
-            eprintln!("glasspoll: the program {}", source::in_words(status));
-        }
-        eprintln!("glasspoll: what it printed is in {output}, unless that was nothing");
+    if let Source::Program(started) = &mut source {
+        started.finish().iter().for_each(|line| eprintln!("glasspoll: {line}"));
     }
     shown.map(|()| ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Where the events come from: the ring of a process that runs, or those of a program that was started for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -247,8 +247,7 @@ pub struct Started {
     collector: Collector,
     output: PathBuf,
     /// The processes that run, by ring.
-    tables: BTreeMap<u32, u32>,
-    status: Option<ExitStatus>,
+    running: BTreeSet<u32>,
 }
 
 impl Started {
@@ -260,23 +259,32 @@ impl Started {
             let _ = fs::remove_file(&output);
             String::from(refused)
         })?;
-        Ok(Self { collector, output, tables: BTreeMap::new(), status: None })
+        Ok(Self { collector, output, running: BTreeSet::new() })
     }
 
-    /// How the program has ended, if it has.
-    pub fn status(&self) -> Option<ExitStatus> {
-        self.status
+    /// Ends the program, if it has not ended. Returns what there is to say.
+    pub fn finish(&mut self) -> Vec<String> {
+        let said = self.collector.status().map(|status| format!("the program {}", in_words(status)));
+        self.collector.end_program(PATIENCE);
+        let output = self.output.display();
+        // Where it has printed nothing there is nothing to keep.
+        let printed = if fs::metadata(&self.output).is_ok_and(|meta| meta.len() == 0) {
+            let _ = fs::remove_file(&self.output);
+            None
+        } else {
+            Some(format!("what the program printed is in {output}"))
+        };
+        said.into_iter().chain(printed).collect()
     }
 
     fn poll(&mut self, known: &mut Known) {
-        self.status = self.collector.status();
         for news in self.collector.poll() {
             let ring = news.ring();
             match news {
                 News::Began { pid, header, .. } => {
                     let table = self.collector.items(ring).unwrap_or_default();
                     known.begin(ring, &header, &table).pid = pid;
-                    self.tables.insert(ring, pid);
+                    self.running.insert(ring);
                 }
                 News::Name { named, text, .. } => {
                     let Some(model) = known.models.get_mut(&ring) else { continue };
@@ -296,14 +304,14 @@ impl Started {
                     };
                     known.items(ring, ended.items, ended.at.ns);
                     known.ended(ring, how, ended.at.ns);
-                    self.tables.remove(&ring);
+                    self.running.remove(&ring);
                 }
             }
         }
     }
 
     fn look(&mut self, known: &mut Known) {
-        for ring in self.tables.keys() {
+        for ring in &self.running {
             if let Some(items) = self.collector.items(*ring) {
                 known.items(*ring, items, clock::now_ns());
             }
@@ -313,16 +321,12 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        self.collector.end_program(PATIENCE);
-        // Where it has printed nothing there is nothing to keep.
-        if fs::metadata(&self.output).is_ok_and(|meta| meta.len() == 0) {
-            let _ = fs::remove_file(&self.output);
-        }
+        self.finish();
     }
 }
 
 /// How a program has ended.
-pub fn in_words(status: ExitStatus) -> String {
+fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with status {code}"),
         (_, Some(signal)) => format!("ended by signal {signal}"),
