@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::manual;
+
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
 #[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
@@ -40,15 +42,30 @@ pub enum Command {
 /// How a program is to be run.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Settings {
-    /// Have the time of becoming ready exact: a helper thread watches all the time, which costs throughput
+    /// Have the time of becoming ready exact: a helper thread watches all the time, which costs throughput (GLASSPOLL_READY)
     #[arg(long)]
     pub exact: bool,
-    /// The size of each process's record in memory, such as 4M
-    #[arg(long, value_name = "SIZE")]
+    /// The size of each process's record in memory, such as 4M (GLASSPOLL_RING)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub ring: Option<String>,
     /// Log the event flow: a filter such as trace or glasspoll::flow=debug (GLASSPOLL_LOG)
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+}
+
+/// A size that the library takes: bytes, or with K, M or G, from 16K to 1G.
+fn size(text: &str) -> Result<String, String> {
+    let (digits, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 10),
+        Some('m' | 'M') => (&text[..text.len() - 1], 20),
+        Some('g' | 'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << unit));
+    match bytes {
+        Some(bytes) if (16 << 10..=1 << 30).contains(&bytes) => Ok(text.into()),
+        _ => Err("use a size from 16K to 1G, such as 4M".into()),
+    }
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -67,6 +84,7 @@ pub struct Run {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::LS)]
 pub struct Ls {
     /// One process; without, all that run on glasspoll
     pub pid: Option<u32>,
@@ -100,6 +118,7 @@ pub struct Record {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::DUMP)]
 pub struct Dump {
     /// The process, or a file
     #[arg(value_name = "PID|FILE")]
@@ -123,9 +142,12 @@ pub struct Doctor {
     /// A record, or a running process
     #[arg(value_name = "FILE|PID", required_unless_present = "program", conflicts_with = "program")]
     pub from: Option<OsString>,
-    /// As JSON
+    /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// Write the findings to a file: the program may print something itself
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// How many seconds a running process is looked at
     #[arg(short, long, default_value_t = 5.0)]
     pub seconds: f64,
@@ -140,4 +162,25 @@ pub struct Doctor {
 pub struct Completions {
     /// Which shell
     pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_size_is_one_that_the_library_takes() {
+        for good in ["16K", "16384", "4M", "1g", "64m"] {
+            assert_eq!(size(good), Ok(good.into()));
+        }
+        for bad in ["", "K", "15K", "2G", "4T", "banana", "-1M", "99999999999999999999G", "4é"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 }

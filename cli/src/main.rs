@@ -3,26 +3,46 @@
 //! | module | holds |
 //! |---|---|
 //! | `args` | the command line |
-//! | `run`, `collect`, `library` | starting a program on the library, and gathering the records of its processes |
+//! | `run`, `program`, `preloadable`, `library` | starting a program on the library |
+//! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
+//! | `names`, `net`, `errno`, `sys` | what /proc says, and system calls |
 //! | `ls`, `describe` | what is in the sets of running processes |
-//! | `take` | `record` and `dump`: the ring of a running process |
+//! | `take`, `dump`, `snapshot`, `source` | `record` and `dump`: the ring of a running process |
 //! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
 //! | `doctor` | findings |
-//! | `shell` | completions and the man page |
+//! | `units`, `text` | numbers as people read them |
+//! | `shell`, `manual` | completions and the man page |
 
 mod analysis;
 mod args;
 mod collect;
 mod describe;
 mod doctor;
+mod door;
+mod dump;
+mod errno;
+mod keep;
 mod library;
 mod ls;
+mod manual;
+mod names;
+mod net;
+mod output;
+mod preloadable;
+mod program;
 mod report;
 mod run;
+#[cfg(test)]
+mod script;
 mod shell;
+mod snapshot;
+mod source;
 mod summary;
+mod sys;
 mod take;
+mod text;
 mod top;
+mod units;
 
 use std::process::ExitCode;
 
@@ -41,7 +61,7 @@ fn main() -> ExitCode {
         Command::Ls(args) => ls::main(&args),
         Command::Top(args) => top::main(&args),
         Command::Record(args) => take::record(&args),
-        Command::Dump(args) => take::dump(&args),
+        Command::Dump(args) => dump::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Completions(args) => shell::completions(&args),

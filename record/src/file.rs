@@ -244,16 +244,17 @@ impl Recording {
             NAME => {
                 let text = String::from_utf8_lossy(rest.get(16..).ok_or("it is too short")?).into_owned();
                 let (number, ns) = (u32_at(rest, 4), u64_at(rest, 8));
-                match u32_at(rest, 0) {
-                    0 => process.comm = text,
-                    1 => process.command = text,
-                    2 => drop(process.threads.insert(number, text)),
-                    3 => process.files.entry(number as i32).or_default().push((ns, text)),
-                    _ => {}
-                }
+                let named = match u32_at(rest, 0) {
+                    0 => Named::Comm,
+                    1 => Named::Command,
+                    2 => Named::Thread(number),
+                    3 => Named::File(number as i32),
+                    _ => return Ok(()),
+                };
+                process.name(named, ns, text);
             }
             MOMENT => process.taken = Moment { ticks: u64_at(rest, 0), ns: u64_at(rest, 8) },
-            LOST => process.lost_blocks += u64_at(rest, 0),
+            LOST => process.lost_blocks = process.lost_blocks.saturating_add(u64_at(rest, 0)),
             END => {
                 let status = (u32_at(rest, 8) != 0).then(|| u32_at(rest, 12) as i32);
                 process.ended = Some((u64_at(rest, 0), status));

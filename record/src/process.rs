@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Moment;
 use crate::event::Event;
+use crate::file::Named;
 use crate::layout::{self, block};
 use crate::ring::{u32_at, u64_at, Block, Header, Item};
 
@@ -35,10 +36,13 @@ pub struct Process {
     pub command: String,
     /// The names of threads.
     pub threads: BTreeMap<u32, String>,
-    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`.
+    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`; no
+    /// words where nobody looked before that moment, at which the number was closed.
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
+    /// When blocks are missing between others: what a thread was at before is not known then.
+    pub gaps: Vec<u64>,
     /// How many records were torn.
     pub torn: u64,
     /// When it ended, and its status as wait(2) has it, if that is known.
@@ -62,6 +66,7 @@ impl Process {
             threads: BTreeMap::new(),
             files: BTreeMap::new(),
             lost_blocks: 0,
+            gaps: Vec::new(),
             torn: 0,
             ended: None,
             taken,
@@ -74,12 +79,33 @@ impl Process {
         self.header.pid
     }
 
+    /// When the record ends: with the process, or when it was taken.
+    pub fn end_ns(&self) -> u64 {
+        let last = self.events.last().map_or(0, |entry| entry.ns);
+        self.ended.map_or(self.taken.ns, |(ns, _)| ns).max(last)
+    }
+
     /// What the file behind a number was at that moment, in words, if somebody looked.
     pub fn file_at(&self, fd: i32, ns: u64) -> Option<&str> {
         let known = self.files.get(&fd)?;
         let after = known.partition_point(|(when, _)| *when <= ns);
         // Seen soon after is better than seen long before.
-        known.get(after).or(known.last()).map(|(_, text)| text.as_str())
+        let seen = known.get(after).or(known.last());
+        seen.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Takes in what something was called at that moment. Of a file: an empty text says that until then nobody looked.
+    pub fn name(&mut self, named: Named, ns: u64, text: String) {
+        match named {
+            Named::Comm => self.comm = text,
+            Named::Command => self.command = text,
+            Named::Thread(tid) => drop(self.threads.insert(tid, text)),
+            Named::File(fd) => {
+                let known = self.files.entry(fd).or_default();
+                let at = known.partition_point(|(when, _)| *when <= ns);
+                known.insert(at, (ns, text));
+            }
+        }
     }
 
     /// Takes a block in. A longer one of the same number replaces it.
@@ -100,7 +126,12 @@ impl Process {
         let speed = speed(&self.header, latest);
         self.events.reserve(blocks.len() * layout::RECORDS);
         let mut order = Order::default();
-        for bytes in blocks.values() {
+        let mut expected = None;
+        for (serial, bytes) in &blocks {
+            if expected.is_some_and(|expected| expected != *serial) {
+                self.gaps.push(moment(bytes).ns);
+            }
+            expected = Some(serial.saturating_add(1));
             self.torn += decode(bytes, 0, speed, &mut order, &mut self.events);
         }
         self.events.sort_by_key(|entry| entry.ns);
@@ -153,7 +184,7 @@ pub(crate) fn decode(
         }
         let scale = |ticks: u64| (ticks as f64 * speed) as u64;
         let Some(mut event) = Event::unpack((first >> 40) as u8, [a, b, c]) else { continue };
-        *last = (*last).max(ns + scale(first & ((1 << 40) - 1)));
+        *last = (*last).max(ns.saturating_add(scale(first & ((1 << 40) - 1))));
         match &mut event {
             Event::Deliver { ready_ns, .. } => *ready_ns = scale(*ready_ns),
             Event::WaitReturn { waited_ns, .. } => *waited_ns = scale(*waited_ns),

@@ -94,7 +94,7 @@ impl Header {
     /// When an item of this serial number was added, in nanoseconds of CLOCK_MONOTONIC: not before the first, and
     /// before the second, if there is one.
     pub fn added(&self, serial: u32) -> (u64, Option<u64>) {
-        let ns = |ms: u32| self.begin.ns + u64::from(ms) * 1_000_000;
+        let ns = |ms: u32| self.begin.ns.saturating_add(u64::from(ms) * 1_000_000);
         let after = self.moments.partition_point(|(first, _)| *first <= serial);
         let from = after.checked_sub(1).and_then(|n| self.moments.get(n));
         (from.map_or(self.begin.ns, |(_, ms)| ns(*ms)), self.moments.get(after).map(|(_, ms)| ns(*ms)))
@@ -231,13 +231,16 @@ impl Live {
         let mut drained = Drained::default();
         let oldest = next.saturating_sub(blocks);
         let open = std::mem::take(&mut self.open);
-        if self.next < oldest {
-            drained.lost += oldest - self.next;
-        }
+        let late = oldest.saturating_sub(self.next);
+        drained.lost += late;
+        // A thread that slept has its block taken from it with all that is in it seen, unless we came too late as well.
+        let open_lost = u64::from(late != 0);
         let fresh = self.next.max(oldest)..next;
-        for number in open.into_iter().chain(fresh) {
+        let all_of_them =
+            open.into_iter().map(|number| (number, open_lost)).chain(fresh.map(|number| (number, 1)));
+        for (number, lost) in all_of_them {
             match self.block(number)? {
-                None => drained.lost += 1,
+                None => drained.lost += lost,
                 Some(bytes) => {
                     let is_full = u32_at(&bytes, block::LEN) as usize >= layout::RECORDS;
                     if !is_full {

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::layout::block;
 use crate::process::{self, Entry, Order};
-use crate::ring::{u64_at, Live};
+use crate::ring::{u64_at, Block, Live};
 
 /// What is new in a ring since the last look.
 #[derive(Debug)]
@@ -37,6 +37,14 @@ impl Stream {
     /// # Errors
     /// What pread(2) gives.
     pub fn poll(&mut self) -> io::Result<Vec<Entry>> {
+        self.poll_and(|_| ())
+    }
+
+    /// The same; hands over each block that was read as well, for a file: one that is not full comes again, longer.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn poll_and(&mut self, mut keep: impl FnMut(&Block)) -> io::Result<Vec<Entry>> {
         let speed = process::speed(self.live.header(), self.live.now());
         let (mut events, mut torn) = (Vec::new(), 0);
         let before = std::mem::take(&mut self.taken);
@@ -46,6 +54,7 @@ impl Stream {
             let from = before.get(&serial).copied().unwrap_or(0);
             torn += process::decode(bytes, from, speed, order, &mut events);
             taken.insert(serial, process::len(bytes));
+            keep(bytes);
         })?;
         self.lost_blocks += drained.lost;
         self.torn += torn;

@@ -20,6 +20,9 @@
 //! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
+//! | [`chromium`], [`screen`] | a browser, and a terminal |
+//! | [`command`] | the command `glasspoll`, and what it prints |
+//! | [`synthetic`] | a record of any size, that nobody recorded |
 //! | [`flow`] | reading the event-flow log |
 //! | [`turn`] | one heavy test at a time |
 //! | [`walk`] | the differential fuzzer |
@@ -31,6 +34,8 @@
 //! that only make sense preloaded run anyway.
 
 pub mod bench;
+pub mod chromium;
+pub mod command;
 pub mod cpython;
 pub mod curl;
 pub mod flow;
@@ -43,11 +48,13 @@ pub mod program;
 pub mod random;
 pub mod redis;
 pub mod run;
+pub mod screen;
 pub mod script;
 pub mod seccomp;
 pub mod server;
 pub mod storm;
 pub mod strace;
+pub mod synthetic;
 pub mod turn;
 pub mod walk;
 

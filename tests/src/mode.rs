@@ -56,7 +56,7 @@ pub fn library() -> PathBuf {
 
 /// The folder that cargo built into: this executable is `PROFILE/NAME` or `PROFILE/deps/NAME-HASH`
 /// below it.
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     let exe = env::current_exe().expect("/proc is mounted");
     let folder = exe.parent().expect("cargo built this test");
     let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };

@@ -1,0 +1,243 @@
+//! What the doctor says: a finding, and the classes of bugs that it is of.
+
+use std::collections::BTreeSet;
+
+use crate::units::count;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; it may well be meant so.
+    Note,
+    /// Most likely a bug, or one that did no harm yet.
+    Warning,
+    /// Surely a bug, and it had consequences.
+    Error,
+}
+
+impl Severity {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// One bug, as seen in a record. Times are CLOCK_MONOTONIC, in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The number of the class, from 1 to 17.
+    pub class: u8,
+    /// The name of the class.
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened, in one line, with numbers.
+    pub title: String,
+    /// What that is known by.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub advice: &'static str,
+    /// What the record cannot tell.
+    pub unknown: Option<String>,
+    /// The process.
+    pub pid: u32,
+    /// When it was seen first.
+    pub first_ns: u64,
+    /// And last.
+    pub last_ns: u64,
+    /// How often.
+    pub count: u64,
+    /// The descriptors.
+    pub fds: Vec<i32>,
+    /// The threads.
+    pub tids: Vec<u32>,
+}
+
+impl Finding {
+    /// One of a class, without evidence as yet.
+    pub fn new(class: u8, severity: Severity, pid: u32, title: String, tally: &Tally) -> Self {
+        let (name, advice) = CLASSES[usize::from(class).saturating_sub(1).min(CLASSES.len() - 1)];
+        Self {
+            class,
+            name,
+            severity,
+            title,
+            evidence: Vec::new(),
+            advice,
+            unknown: None,
+            pid,
+            first_ns: tally.first_ns,
+            last_ns: tally.last_ns,
+            count: tally.count,
+            fds: tally.fds.iter().copied().collect(),
+            tids: tally.tids.iter().copied().collect(),
+        }
+    }
+
+    /// With a line of evidence more.
+    pub fn because(mut self, line: impl Into<String>) -> Self {
+        self.evidence.push(line.into());
+        self
+    }
+
+    /// With what cannot be known.
+    pub fn unknown(mut self, what: impl Into<String>) -> Self {
+        self.unknown = Some(what.into());
+        self
+    }
+}
+
+/// The name of each class and what to do about it, in the order of their numbers.
+pub const CLASSES: [(&str, &str); 17] = [
+    (
+        "closed while a dup lives on",
+        "Take the descriptor out of the set with EPOLL_CTL_DEL before close(2): closing it does not, as long as another descriptor of the same file is open.",
+    ),
+    (
+        "edge not drained",
+        "With EPOLLET, read or accept until EAGAIN before the next wait, or remember that more may be there.",
+    ),
+    (
+        "hang-up spin",
+        "Treat EPOLLHUP, EPOLLERR and a read of 0 as the end: close the descriptor or take it out of the set.",
+    ),
+    (
+        "EPOLLOUT left armed",
+        "Ask for EPOLLOUT only while there is something to write, and take it back with EPOLL_CTL_MOD once all is written.",
+    ),
+    (
+        "one-shot not re-armed",
+        "Re-arm with EPOLL_CTL_MOD on every way out of the handler, errors included.",
+    ),
+    (
+        "descriptor reuse, ctl race",
+        "Let one owner add, change and remove a descriptor, and remove it before it is closed, so that no number is taken for an earlier file.",
+    ),
+    (
+        "stale event in the batch",
+        "When a handler closes another descriptor, strike that one's events from the rest of the batch, or put the closing off to the end of it.",
+    ),
+    (
+        "set shared over fork",
+        "Create the set anew in the child, and open it with EPOLL_CLOEXEC: what the child changes in an inherited set, it changes for its parent.",
+    ),
+    (
+        "thundering herd",
+        "Wake one: EPOLLEXCLUSIVE for a shared listener, a listener for each worker with SO_REUSEPORT, or one thread that accepts for all.",
+    ),
+    (
+        "imbalance among waiters",
+        "Spread the connections: a listener for each worker with SO_REUSEPORT, fewer accepts in a turn, or handing connections over to the idle workers.",
+    ),
+    (
+        "timeout truncated to 0",
+        "Round the time to the next timer up, not down, when it is made the milliseconds of epoll_wait(2); or use epoll_pwait2(2) or a timerfd.",
+    ),
+    (
+        "accept meets the descriptor limit",
+        "Raise the limit (ulimit -n), and on EMFILE take the listener out of the set until a descriptor is closed again.",
+    ),
+    (
+        "regular file in the set",
+        "Do not add regular files: they are always ready; read them directly or in a thread.",
+    ),
+    (
+        "starved behind small batches",
+        "Ask for more events at once (maxevents of some hundreds), or do less for each event before the next wait.",
+    ),
+    (
+        "wait not retried after EINTR",
+        "Take EINTR for no error: go back to the wait, after looking at what the signal handler has set.",
+    ),
+    (
+        "slow callback",
+        "Move the long work to another thread, or do it in pieces with waits between them.",
+    ),
+    (
+        "double close",
+        "Close each descriptor in one place alone, and forget its number there (set it to -1).",
+    ),
+];
+
+/// The most descriptors, and threads, that a finding names.
+const NAMED: usize = 16;
+
+/// How often something was seen, when, and on what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub first_ns: u64,
+    /// When last.
+    pub last_ns: u64,
+    /// On which descriptors: some of them.
+    pub fds: BTreeSet<i32>,
+    /// By which threads: some of them.
+    pub tids: BTreeSet<u32>,
+}
+
+impl Tally {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Seen once more.
+    pub fn add(&mut self, ns: u64, fd: i32, tid: u32) {
+        if self.count == 0 {
+            self.first_ns = ns;
+        }
+        self.count += 1;
+        self.last_ns = self.last_ns.max(ns);
+        self.with_fd(fd);
+        self.with_tid(tid);
+    }
+
+    /// That descriptor has to do with it. A negative number is none.
+    pub fn with_fd(&mut self, fd: i32) {
+        if fd >= 0 && self.fds.len() < NAMED {
+            self.fds.insert(fd);
+        }
+    }
+
+    /// That thread has to do with it. 0 is none.
+    pub fn with_tid(&mut self, tid: u32) {
+        if tid != 0 && self.tids.len() < NAMED {
+            self.tids.insert(tid);
+        }
+    }
+
+    /// How long it went on.
+    pub fn lasted(&self) -> u64 {
+        self.last_ns.saturating_sub(self.first_ns)
+    }
+}
+
+/// How often a second, as in `4,000/s`; nothing if it was too short to tell.
+pub fn rate(tally: &Tally) -> String {
+    match tally.lasted() {
+        0..=999_999 => String::new(),
+        ns => format!(", {}/s", count((tally.count as f64 * 1e9 / ns as f64) as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_keeps_first_and_last_and_names_no_more_than_some() {
+        let mut tally = Tally::new();
+        for n in 0..100 {
+            tally.add(10 + n, n as i32, 1);
+        }
+        assert_eq!((tally.count, tally.first_ns, tally.last_ns), (100, 10, 109));
+        assert_eq!(tally.fds.len(), NAMED);
+        assert_eq!(tally.lasted(), 99);
+    }
+}

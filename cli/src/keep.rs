@@ -1,0 +1,103 @@
+//! Keeps what is gathered in a file while it comes, so that it is there whatever becomes of the program, and of us.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::time::{Duration, Instant};
+
+use glasspoll_record::clock::Moment;
+use glasspoll_record::file::Writer;
+use glasspoll_record::layout::{self, block};
+use glasspoll_record::ring::{Block, Live, Page};
+
+use crate::collect::News;
+
+/// Blocks that are not full are written so often.
+const OPEN: Duration = Duration::from_secs(1);
+
+/// The file. After the first failure nothing more is written.
+pub struct Keeper {
+    writer: Writer<BufWriter<File>>,
+    trouble: Option<io::Error>,
+    /// How many records were written of blocks that were not full: by ring and serial number.
+    open: BTreeMap<(u32, u64), u32>,
+    open_due: Instant,
+}
+
+impl Keeper {
+    /// Begins a file for a program.
+    pub fn new(file: File, program: &[OsString]) -> io::Result<Self> {
+        let words: Vec<_> = program.iter().map(|word| word.to_string_lossy()).collect();
+        let mut writer = Writer::new(BufWriter::with_capacity(1 << 18, file))?;
+        writer.note("glasspoll", env!("CARGO_PKG_VERSION"))?;
+        writer.note("command", &words.join(" "))?;
+        writer.flush()?;
+        Ok(Self { writer, trouble: None, open: BTreeMap::new(), open_due: Instant::now() })
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>) {
+        if self.trouble.is_none() {
+            self.trouble = write(&mut self.writer).err();
+        }
+    }
+
+    /// There is a new ring.
+    pub fn begin(&mut self, ring: u32, live: &Live) {
+        if let Ok(page) = live.page() {
+            self.write(|writer| writer.ring(ring, &page));
+        }
+    }
+
+    /// A block, which may have come before with fewer records. One that is not full has time, but for `now`.
+    pub fn block(&mut self, ring: u32, bytes: &Block, now: bool) {
+        let (serial, len) = (word(bytes, block::SERIAL), word(bytes, block::LEN) as u32);
+        let key = (ring, serial);
+        if len as usize >= layout::RECORDS {
+            self.open.remove(&key);
+        } else if !now && Instant::now() < self.open_due || self.open.get(&key).copied().unwrap_or(0) >= len {
+            return;
+        } else {
+            self.open.insert(key, len);
+        }
+        self.write(|writer| writer.block(ring, bytes));
+    }
+
+    /// The items of a ring at its end.
+    pub fn items(&mut self, ring: u32, now: Moment, page: &Page, entries: &[u8]) {
+        self.write(|writer| writer.items(ring, now, page, entries));
+    }
+
+    /// Names and ends, and hands all to the system.
+    pub fn keep(&mut self, news: &[News]) {
+        for news in news {
+            match news {
+                News::Name { ring, named, ns, text } => {
+                    self.write(|writer| writer.name(*ring, *named, *ns, text));
+                }
+                News::Lost { ring, blocks } => self.write(|writer| writer.lost(*ring, *blocks)),
+                News::Ended(ended) => {
+                    self.open.retain(|(ring, _), _| *ring != ended.ring);
+                    self.write(|writer| writer.moment(ended.ring, ended.at));
+                    if let Some(status) = ended.status {
+                        self.write(|writer| writer.end(ended.ring, ended.at.ns, status));
+                    }
+                }
+                News::Began { .. } | News::Events { .. } => {}
+            }
+        }
+        if Instant::now() >= self.open_due {
+            self.open_due = Instant::now() + OPEN;
+        }
+        self.write(Writer::flush);
+    }
+
+    /// What went wrong.
+    pub fn trouble(self) -> Option<String> {
+        self.trouble.map(|error| error.to_string())
+    }
+}
+
+fn word(bytes: &Block, at: usize) -> u64 {
+    bytes.get(at..at + 8).map_or(0, |word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+}

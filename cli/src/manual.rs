@@ -1,0 +1,137 @@
+//! What help and the man page say beyond the command line itself.
+
+/// The sections of the man page behind the commands: a title, and terms with what is said of each.
+pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "ENVIRONMENT",
+        &[
+            (
+                "GLASSPOLL_LIB",
+                "The path of libglasspoll.so. Without it the library is looked for beside this program, and in the \
+                 lib folder beside the one that this program is in.",
+            ),
+            (
+                "GLASSPOLL_RING",
+                "The size of each process's record in memory: bytes, 512K, 4M and the like, from 16K to 1G; off: \
+                 there is none. By default 1M, which holds 31,000 events; under run -c and run -o 64M. --ring sets it.",
+            ),
+            (
+                "GLASSPOLL_READY",
+                "exact: a helper thread watches all the time, so that it is known when a file became ready. \
+                 --exact sets it.",
+            ),
+            ("GLASSPOLL_LOG", "A filter for the log of the library, such as glasspoll::flow=trace. --log sets it."),
+            ("GLASSPOLL_LOG_FILE", "Where the log goes; %p becomes the process id. By default stderr."),
+            ("GLASSPOLL_LOG_FORMAT", "text or json."),
+            ("GLASSPOLL_DEVICE", "poll: no signals are used, and every file is asked by poll(2)."),
+            ("GLASSPOLL_HOT", "How many items of a set the waiting thread asks itself at most."),
+            ("GLASSPOLL_SPIN", "How long a wait looks before it sleeps: off, auto, or microseconds."),
+            (
+                "LD_PRELOAD",
+                "What is there already is kept, behind the library. A program that clears it before exec hands \
+                 glasspoll down to no child.",
+            ),
+            (
+                "XDG_RUNTIME_DIR, TMPDIR",
+                "Where run makes the folder for the socket at which processes hand in their records, for as long \
+                 as the program runs.",
+            ),
+        ],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            (
+                "run",
+                "That of the program; if it died by a signal, by the same signal (128 and its number, as a shell says). \
+                 125: trouble of glasspoll's own. 126: the program cannot be run. 127: it is not there.",
+            ),
+            ("doctor", "1: there are findings. 0: there are none."),
+            ("ls, record, dump", "1: the process has no record that can be read."),
+            ("all", "125: trouble of glasspoll's own. 2: the command line makes no sense."),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            (
+                "/proc/PID/fd",
+                "The record of a process is a memfd named glasspoll there, of fixed size and sealed. The process's \
+                 user can read it, and root; nothing is left on disk, and nothing of it outlives the process.",
+            ),
+            (
+                "the FILE of run -o and record -o",
+                "It is made anew, with mode 0600, in the place of what was there. It is written as events come, and \
+                 can be read up to where the program, or glasspoll, was killed. Its format has a version; a glasspoll \
+                 that does not know it says so.",
+            ),
+        ],
+    ),
+    (
+        "EXAMPLES",
+        &[
+            ("glasspoll run -c -- redis-server --port 7777", "Run a server; on its end, say what its event loop did."),
+            ("glasspoll run -o web.rec -- nginx -g 'daemon off;'", "Keep what the master and all workers did."),
+            ("glasspoll run -- node server.js", "Run it, to be looked into later."),
+            ("glasspoll ls", "What is in the event loops of all that runs."),
+            ("glasspoll record 4711 -o stuck.rec", "It is stuck: take what happened in the last seconds."),
+            ("glasspoll dump stuck.rec | tail", "What it was at."),
+            ("glasspoll report stuck.rec -o stuck.html", "See it."),
+            ("glasspoll doctor stuck.rec", "What is wrong with it."),
+            ("glasspoll dump --json web.rec | jq 'select(.errno == \"EMFILE\")'", "Ask something of your own."),
+        ],
+    ),
+];
+
+/// What is not for every program.
+pub const NOTES: &str = "A program that is linked statically, makes system calls without libc (Go), or is \
+    set-user-ID runs on the kernel's epoll: nothing can be preloaded into it. Children are followed, over exec too. \
+    Those that outlive the program are recorded until it ends.";
+
+/// For `ls --help`.
+pub const LS: &str = "\
+STATE is one of
+  cold      the kernel tells the library of it
+  hot       busy: the waiting thread asks it itself
+  ready     on the ready list, and for how long
+  disarmed  EPOLLONESHOT has silenced it
+
+AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
+has, are not listed.
+
+JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
+  PROCESS  pid, comm, command, exact (the time of becoming ready is exact),
+           age_ns (of its record), left_out (items without room in it),
+           sets: [SET, ...]
+  SET      epoll (its number, never given twice), epfd (null: unknown), waits,
+           waiting: [{tid, name}, ...], items: [ITEM, ...]
+  ITEM     fd, item (its number, never given twice), what (null: unknown),
+           interest, state, delivered (events), ready_ns (how long it is ready;
+           null: it is not), last_ns (how long ago it was delivered; null:
+           unknown), age_ns: [at least, at most]";
+
+/// For `dump --help`.
+pub const DUMP: &str = "\
+A line of text is the time since the first event in seconds, PID/TID, the
+event, its fields, and what the file was. An argument that is a number is a
+process, unless a file is called so.
+
+JSON has an object for each event, a line each, with ns (CLOCK_MONOTONIC),
+unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
+  create       epoll, epfd, inherited
+  ctl          epoll, op, fd, events, data, item
+  arm, disarm  fd, source
+  wakeup       fd, source, events
+  ready        epoll, fd, item, list (rdllist or ovflist)
+  wait_enter   epoll, maxevents, timeout_ns (-1: for ever)
+  deliver      epoll, fd, events, item, nth, ready_ns, exact
+  wait_return  epoll, n, waited_ns
+  release      fd, items
+  close        fd, lives_as (another number of the same file, or -1)
+  dup          old, new
+  read, write  fd, result, asked
+  accept, connect, shutdown
+               fd, result
+  fork         child
+  exec
+and errno where a call failed.";

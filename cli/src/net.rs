@@ -1,0 +1,193 @@
+//! The sockets of a network namespace, by inode: from `/proc/PID/net`, and where it is our own from netlink.
+
+mod diag;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use diag::Tcp;
+
+/// One socket.
+#[derive(Debug, PartialEq, Eq)]
+enum Socket {
+    Tcp { local: SocketAddr, remote: SocketAddr, state: u8 },
+    Udp { local: SocketAddr, remote: SocketAddr },
+    Unix { kind: &'static str, path: String },
+}
+
+// Linux: include/net/tcp_states.h.
+const ESTABLISHED: u8 = 1;
+const SYN_SENT: u8 = 2;
+const CLOSE_WAIT: u8 = 8;
+const LISTEN: u8 = 10;
+
+/// The inode of a socket that has none.
+const NOBODYS: u64 = 0;
+
+/// All sockets that a process can have.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    by_inode: HashMap<u64, Socket>,
+    /// Ports that somebody listens on.
+    listening: BTreeSet<u16>,
+    /// The ports that the kernel gives to whoever calls.
+    given: (u16, u16),
+}
+
+impl Sockets {
+    /// Those of a process's namespace.
+    pub fn of(pid: u32) -> Self {
+        let mut sockets = Self { given: given(), ..Self::default() };
+        let read = |name| fs::read(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+        let mut names = vec!["tcp", "tcp6", "udp", "udp6"];
+        if let Some(all) = is_ours(pid).then(|| diag::tcp().ok()).flatten() {
+            names.drain(..2);
+            all.into_iter().for_each(|tcp| sockets.add_tcp(tcp));
+        }
+        for name in names {
+            let text = read(name);
+            for line in String::from_utf8_lossy(&text).lines().skip(1) {
+                sockets.take(line, name.starts_with("tcp"));
+            }
+        }
+        let text = read("unix");
+        for line in String::from_utf8_lossy(&text).lines().skip(1) {
+            sockets.take_unix(line);
+        }
+        sockets
+    }
+
+    /// `sl local remote st queues timer retransmits uid timeout inode`
+    fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+        let inode = fields.nth(5)?.parse().ok()?;
+        // Those that nobody has any more may be many: TIME_WAIT.
+        if inode == NOBODYS {
+            return None;
+        }
+        let (local, remote) = (address(local)?, address(remote)?);
+        let state = u8::from_str_radix(state, 16).ok()?;
+        if is_tcp {
+            self.add_tcp(Tcp { local, remote, state, inode });
+        } else {
+            self.by_inode.insert(inode, Socket::Udp { local, remote });
+        }
+        Some(())
+    }
+
+    fn add_tcp(&mut self, Tcp { local, remote, state, inode }: Tcp) {
+        if inode == NOBODYS {
+            return;
+        }
+        if state == LISTEN {
+            self.listening.insert(local.port());
+        }
+        self.by_inode.insert(inode, Socket::Tcp { local, remote, state });
+    }
+
+    /// `Num RefCount Protocol Flags Type St Inode Path`
+    fn take_unix(&mut self, line: &str) -> Option<()> {
+        let mut fields = line.split_whitespace().skip(4);
+        let kind = match fields.next()? {
+            "0001" => "stream",
+            "0002" => "datagram",
+            "0005" => "seqpacket",
+            _ => "",
+        };
+        let inode = fields.nth(1)?.parse().ok()?;
+        let path = fields.collect::<Vec<_>>().join(" ");
+        self.by_inode.insert(inode, Socket::Unix { kind, path });
+        Some(())
+    }
+
+    /// One of them, in words.
+    pub fn describe(&self, inode: u64) -> String {
+        match self.by_inode.get(&inode) {
+            // Of another kind, or new: neither bound nor connected.
+            None => "socket".into(),
+            Some(Socket::Tcp { local, state: LISTEN, .. }) => format!("tcp {local} listening"),
+            Some(Socket::Tcp { local, remote, state }) => {
+                let arrow = if self.is_called(*local) { '←' } else { '→' };
+                let state = match *state {
+                    ESTABLISHED => "",
+                    SYN_SENT => " (connecting)",
+                    CLOSE_WAIT => " (closed by the peer)",
+                    _ => " (closing)",
+                };
+                format!("tcp {local} {arrow} {remote}{state}")
+            }
+            Some(Socket::Udp { local, remote }) if remote.port() == 0 => format!("udp {local}"),
+            Some(Socket::Udp { local, remote }) => format!("udp {local} → {remote}"),
+            Some(Socket::Unix { kind, path }) if path.is_empty() => format!("unix {kind}"),
+            Some(Socket::Unix { path, .. }) => format!("unix {path}"),
+        }
+    }
+
+    /// Whether a connection was made by the other end, as far as its port tells.
+    fn is_called(&self, local: SocketAddr) -> bool {
+        let (first, last) = self.given;
+        self.listening.contains(&local.port()) || !(first..=last).contains(&local.port())
+    }
+}
+
+/// Whether a process is in our network namespace.
+fn is_ours(pid: u32) -> bool {
+    let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours))
+}
+
+fn given() -> (u16, u16) {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ports = text.split_whitespace().map(|port| port.parse().ok());
+    match (ports.next(), ports.next()) {
+        (Some(Some(first)), Some(Some(last))) => (first, last),
+        _ => (32768, 60999),
+    }
+}
+
+/// `0100007F:1F90`: the address in words as the processor has them, the port as a number.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| Some(u32::from_str_radix(ip.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    let ip = match ip.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut bytes = [0; 16];
+            for (n, part) in bytes.chunks_exact_mut(4).enumerate() {
+                part.copy_from_slice(&word(n * 8)?);
+            }
+            Ipv6Addr::from(bytes).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_left_out() {
+        let mut sockets = Sockets::default();
+        for line in ["", "0: 0100007F", "0: 0100007F:ZZ 0:0 0A", "a b c d e f g h"] {
+            sockets.take(line, true);
+            sockets.take_unix(line);
+        }
+        assert!(sockets.by_inode.is_empty());
+        assert_eq!(sockets.describe(7), "socket");
+        assert_eq!(address("0100007F:é"), None);
+        assert_eq!(address("é000007F:0001"), None);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn addresses_are_read_as_the_kernel_writes_them() {
+        assert_eq!(address("0100007F:1F90"), "127.0.0.1:8080".parse().ok());
+        assert_eq!(address("00000000000000000000000001000000:0050"), "[::1]:80".parse().ok());
+        assert_eq!(address("0000000000000000FFFF00000100007F:0050"), "127.0.0.1:80".parse().ok());
+    }
+}

@@ -1,0 +1,239 @@
+//! The timeline for ui.perfetto.dev and chrome://tracing, as trace event JSON: a track for each thread with slices for
+//! waiting and serving, small slices for wakeups, items that become ready, and deliveries, and arrows between them.
+//!
+//! An arrow begins where an item became ready, or at the wakeup that made it so, and ends at its delivery. Both ends
+//! are written together, at the delivery: so none is without the other.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use glasspoll_record::event::{Known, Mask};
+use glasspoll_record::{Entry, Event, Process, Recording};
+use serde_json::{json, Value};
+
+use crate::analysis::{Analysis, Did, Key, Span};
+use crate::doctor::{self, Severity};
+
+/// How long a slice for a moment is at most, in nanoseconds: else it could not be seen.
+const MOMENT: u64 = 1000;
+
+/// Writes trace events, one a line.
+struct Trace<'a, W: Write> {
+    out: &'a mut W,
+    begin: u64,
+    pid: u32,
+    first: bool,
+    arrows: u64,
+}
+
+/// A number of nanoseconds as microseconds.
+fn us(ns: u64) -> Value {
+    // Up to 2^53 ns, which is 104 days, all digits are right.
+    json!(ns as f64 / 1000.0)
+}
+
+impl<W: Write> Trace<'_, W> {
+    fn put(&mut self, event: &Value) -> io::Result<()> {
+        self.out.write_all(if std::mem::take(&mut self.first) { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *self.out, event)?;
+        Ok(())
+    }
+
+    fn slice(
+        &mut self,
+        tid: u32,
+        from: u64,
+        to: u64,
+        name: &str,
+        kind: &str,
+        args: &Value,
+    ) -> io::Result<()> {
+        let (ts, dur) = (us(from.saturating_sub(self.begin)), us(to.saturating_sub(from)));
+        let pid = self.pid;
+        self.put(&json!({"ph": "X", "pid": pid, "tid": tid, "ts": ts, "dur": dur, "name": name, "cat": kind, "args": args}))
+    }
+
+    /// One end of an arrow, or a place on its way.
+    fn arrow(&mut self, ph: &str, (ns, tid): (u64, u32)) -> io::Result<()> {
+        let (ts, pid, id) = (us(ns.saturating_sub(self.begin)), self.pid, self.arrows);
+        let mut event =
+            json!({"ph": ph, "pid": pid, "tid": tid, "ts": ts, "id": id, "name": "ready", "cat": "flow"});
+        if ph != "s" {
+            event["bp"] = "e".into();
+        }
+        self.put(&event)
+    }
+
+    fn meta(&mut self, name: &str, tid: u32, text: &str) -> io::Result<()> {
+        let pid = self.pid;
+        self.put(&json!({"ph": "M", "pid": pid, "tid": tid, "name": name, "args": {"name": text}}))
+    }
+}
+
+/// Writes it.
+pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+    let begin = recording.processes.iter().filter_map(|process| process.events.first()).map(|entry| entry.ns);
+    write!(out, "{{\"displayTimeUnit\":\"ns\",\"otherData\":")?;
+    serde_json::to_writer(&mut *out, &json!({"made by": concat!("glasspoll ", env!("CARGO_PKG_VERSION"))}))?;
+    write!(out, ",\"traceEvents\":[")?;
+    let mut trace = Trace { begin: begin.min().unwrap_or(0), pid: 0, first: true, arrows: 0, out };
+    for process in &recording.processes {
+        trace.pid = process.pid();
+        names(process, &mut trace)?;
+        slices(process, &mut trace)?;
+        flow(process, &mut trace)?;
+    }
+    for finding in doctor::examine(recording) {
+        let severity = finding.severity;
+        let ts = us(finding.first_ns.saturating_sub(trace.begin));
+        let scope = if severity == Severity::Error { "g" } else { "p" };
+        let tid = finding.tids.first().copied().unwrap_or(finding.pid);
+        let args = json!({"severity": severity.name(), "count": finding.count, "fds": finding.fds, "evidence": finding.evidence, "advice": finding.advice});
+        trace.put(&json!({"ph": "i", "s": scope, "pid": finding.pid, "tid": tid, "ts": ts, "name": finding.title, "cat": "finding", "args": args}))?;
+    }
+    writeln!(trace.out, "\n]}}")
+}
+
+fn names<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
+    let pid = process.pid();
+    let name = if process.comm.is_empty() { "process" } else { &process.comm };
+    trace.meta("process_name", pid, name)?;
+    for (tid, name) in &process.threads {
+        trace.meta("thread_name", *tid, name)?;
+    }
+    Ok(())
+}
+
+/// What threads did between two moments.
+fn slices<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
+    let mut spans = Vec::new();
+    let analysis = Analysis::tell(process, |span| spans.push(span));
+    let mut ends: HashMap<u32, u64> = HashMap::new();
+    for Span { tid, epoll, from, to, did } in spans {
+        // Times that were rounded may overlap by a nanosecond.
+        let end = ends.entry(tid).or_default();
+        let (from, to) = (from.max(*end), to.max(*end));
+        *end = to;
+        match did {
+            Did::Wait(n) => {
+                trace.slice(tid, from, to, "waiting", "wait", &json!({"epoll": epoll, "n": n}))?
+            }
+            Did::Serve(key) => {
+                let item = key.and_then(|key| analysis.items.get(&key));
+                let name = item.map_or("serving".into(), |item| format!("fd {}", item.fd));
+                let what = item.and_then(|item| item.what.as_deref());
+                trace.slice(tid, from, to, &name, "serve", &json!({"epoll": epoll, "what": what}))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What happened at a moment.
+fn flow<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
+    // The next event of the same thread ends a slice.
+    let mut next: HashMap<u32, u64> = HashMap::new();
+    let mut lengths = vec![0; process.events.len()];
+    for (length, entry) in lengths.iter_mut().zip(&process.events).rev() {
+        let following = next.insert(entry.tid, entry.ns);
+        *length = following.map_or(MOMENT, |ns| ns.saturating_sub(entry.ns).min(MOMENT));
+    }
+    let mut wakeups: HashMap<i32, (u64, u32)> = HashMap::new();
+    let mut ready: HashMap<Key, Vec<(u64, u32)>> = HashMap::new();
+    for (Entry { ns, tid, event }, length) in process.events.iter().zip(lengths) {
+        let (ns, tid) = (*ns, *tid);
+        let to = ns + length;
+        match *event {
+            Event::Wakeup { fd, source, events } => {
+                let args = json!({"source": source.name(), "events": Mask(events).to_string()});
+                trace.slice(tid, ns, to, &format!("wakeup fd {fd}"), "wakeup", &args)?;
+                wakeups.insert(fd, (ns, tid));
+            }
+            Event::Ready { epoll, fd, item, overflow } => {
+                let list = if overflow { "ovflist" } else { "rdllist" };
+                trace.slice(
+                    tid,
+                    ns,
+                    to,
+                    &format!("ready fd {fd}"),
+                    "ready",
+                    &json!({"epoll": epoll, "list": list}),
+                )?;
+                // A wakeup belongs to it if the same thread went on to it at once.
+                let wakeup = wakeups.get(&fd).filter(|(when, by)| *by == tid && ns - when < 100_000);
+                ready
+                    .entry((epoll, item))
+                    .or_insert_with(|| wakeup.copied().into_iter().chain([(ns, tid)]).collect());
+            }
+            Event::Deliver { epoll, fd, item, events, nth, ready_ns, known } => {
+                let args = json!({
+                    "epoll": epoll,
+                    "events": Mask(events).to_string(),
+                    "nth": nth,
+                    "ready_us": us(ready_ns),
+                    "at_most": known == Known::NotBefore,
+                });
+                trace.slice(tid, ns, to, &format!("deliver fd {fd}"), "deliver", &args)?;
+                if let Some(way) = ready.remove(&(epoll, item)) {
+                    trace.arrows += 1;
+                    for (at, place) in way.into_iter().enumerate() {
+                        trace.arrow(if at == 0 { "s" } else { "t" }, place)?;
+                    }
+                    trace.arrow("f", (ns, tid))?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+    use glasspoll_record::event::Source;
+
+    #[test]
+    fn it_is_json_whose_slices_nest_and_whose_arrows_pair() {
+        let mut script = Script::new();
+        script.process.threads.insert(4711, "main \"loop\"\n".into());
+        script.add(5, 1, 1).add(6, 2, 1);
+        for _ in 0..5 {
+            script.tid = 4712;
+            script.does(Event::Wakeup { fd: 5, source: Source::Signal, events: 1 });
+            script.does(Event::Ready { epoll: 1, fd: 5, item: 1, overflow: false }).after(1);
+            script.does(Event::Ready { epoll: 1, fd: 6, item: 2, overflow: true });
+            script.tid = 4711;
+            script.wait(10, &[(5, 1, 2), (6, 2, 3)]).after(3).read(5, 7).after(4).write(6, 9).after(2);
+        }
+        // This one is never delivered: no arrow begins here.
+        script.does(Event::Ready { epoll: 1, fd: 5, item: 1, overflow: false });
+        let mut out = Vec::new();
+        let recording = Recording { processes: vec![script.process], ..Recording::default() };
+        write(&recording, &mut out).expect("memory");
+        let trace: Value = serde_json::from_slice(&out).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("events");
+        let of = |ph: &str| events.iter().filter(|event| event["ph"] == ph).collect::<Vec<_>>();
+        let ids = |ph| of(ph).iter().map(|event| event["id"].as_u64()).collect::<Vec<_>>();
+        assert_eq!((ids("s"), ids("s").len()), (ids("f"), 10));
+        assert_eq!(of("t").len(), 5);
+        assert!(events.iter().any(|event| event["args"]["name"] == "main \"loop\"\n"));
+        let mut slices: Vec<(u64, i64)> = of("X")
+            .iter()
+            .filter(|event| event["tid"] == 4711)
+            .map(|event| {
+                let ns = |name: &str| (event[name].as_f64().expect("a time") * 1000.0).round() as u64;
+                (ns("ts"), -((ns("ts") + ns("dur")) as i64))
+            })
+            .collect();
+        slices.sort_unstable();
+        let mut open: Vec<u64> = Vec::new();
+        for (from, to) in slices {
+            let to = -to as u64;
+            open.retain(|end| *end > from);
+            assert!(open.iter().all(|end| to <= *end), "{from} {to} {open:?}");
+            open.push(to);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Times and strings as people read them.
+
+/// A span in words: `50 ms`, `1.25 s`, `5 min`.
+pub fn span(ns: u64) -> String {
+    const MINUTE: u64 = 60_000_000_000;
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => three(ns, 1_000, "µs"),
+        1_000_000..1_000_000_000 => three(ns, 1_000_000, "ms"),
+        1_000_000_000..MINUTE => three(ns, 1_000_000_000, "s"),
+        _ => long(ns / 1_000_000_000),
+    }
+}
+
+/// Three digits of it, without zeros at the end.
+fn three(ns: u64, unit: u64, name: &str) -> String {
+    let value = ns as f64 / unit as f64;
+    let digits = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} {name}")
+}
+
+fn long(seconds: u64) -> String {
+    match seconds {
+        0..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// A span in whole units, as nobody needs it more exactly: `3 s`.
+pub fn rough(ns: u64) -> String {
+    match ns {
+        0..1_000_000_000 => "now".into(),
+        1_000_000_000..60_000_000_000 => format!("{} s", ns / 1_000_000_000),
+        _ => long(ns / 1_000_000_000),
+    }
+}
+
+/// At most so many characters: the middle is left out.
+pub fn short(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.into();
+    }
+    let kept = width.saturating_sub(1);
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(count - tail)).take(width).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_three_digits() {
+        let spans = [
+            (7, "7 ns"),
+            (1_500, "1.5 µs"),
+            (50_000_000, "50 ms"),
+            (123_456_789, "123 ms"),
+            (9_999_999_999, "10 s"),
+            (61_000_000_000, "1 min"),
+            (7_300_000_000_000, "2 h 1 min"),
+            (100_000_000_000_000, "1 d 3 h"),
+        ];
+        for (ns, text) in spans {
+            assert_eq!(span(ns), text);
+        }
+        assert_eq!(rough(3_700_000_000), "3 s");
+    }
+
+    #[test]
+    fn a_long_string_loses_its_middle() {
+        assert_eq!(short("abcdefghij", 5), "ab…ij");
+        assert_eq!(short("abc", 3), "abc");
+        assert_eq!(short("abcd", 1), "…");
+        assert_eq!(short("abcd", 0), "");
+    }
+}

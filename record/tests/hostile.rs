@@ -1,0 +1,104 @@
+//! Files that are whole, and say what no ring ever had: they may be read as anything, and do no harm.
+
+use glasspoll_record::clock::Moment;
+use glasspoll_record::file::{Named, Writer};
+use glasspoll_record::layout::{self, block, header};
+use glasspoll_record::ring::{Block, Page};
+use glasspoll_record::Recording;
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number, often one at an end of its range.
+    fn word(&mut self) -> u64 {
+        let word = self.next();
+        match word % 8 {
+            0 => u64::MAX,
+            1 => 0,
+            2 => 1 << 63,
+            3 => word >> 32,
+            _ => self.next(),
+        }
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for part in bytes.chunks_mut(8) {
+            let word = self.word().to_le_bytes();
+            part.copy_from_slice(&word[..part.len()]);
+        }
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+    bytes[at..at + value.len()].copy_from_slice(value);
+}
+
+fn page(random: &mut Random) -> Page {
+    let mut page = [0; layout::HEADER];
+    random.fill(&mut page);
+    put(&mut page, header::MAGIC, &layout::MAGIC.to_le_bytes());
+    put(&mut page, header::VERSION, &layout::VERSION.to_le_bytes());
+    put(&mut page, header::BLOCKS, &(1 + random.next() as u32 % 100).to_le_bytes());
+    put(&mut page, header::CAPACITY, &100u32.to_le_bytes());
+    put(&mut page, header::ITEMS, &(random.next() as u32 % 100).to_le_bytes());
+    put(&mut page, header::CLOCK, &(random.next() as u32 % 2).to_le_bytes());
+    page
+}
+
+/// A block whose records have right checks.
+fn block(random: &mut Random) -> Block {
+    let mut bytes = [0; layout::BLOCK];
+    random.fill(&mut bytes);
+    let serial = random.next() % 10;
+    put(&mut bytes, block::SERIAL, &serial.to_le_bytes());
+    for place in 0..layout::RECORDS {
+        let first = random.word() & ((1 << 40) - 1) | (random.next() % 16) << 40;
+        let words = [first, random.word(), random.word(), random.word()];
+        let check = layout::check(serial, place, words);
+        let at = block::RECORDS + place * layout::RECORD;
+        put(&mut bytes, at, &(first | check << 48).to_le_bytes());
+        for (n, word) in words.iter().enumerate().skip(1) {
+            put(&mut bytes, at + n * 8, &word.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_file_of_nonsense_is_read_to_its_end() {
+    let mut random = Random(1);
+    for _ in 0..300 {
+        let mut file = Vec::new();
+        let mut writer = Writer::new(&mut file).unwrap();
+        writer.ring(0, &page(&mut random)).unwrap();
+        for _ in 0..5 {
+            let bytes = block(&mut random);
+            writer.block(0, &bytes).unwrap();
+            writer.lost(0, random.word()).unwrap();
+            let moment = Moment { ticks: random.word(), ns: random.word() };
+            writer.moment(0, moment).unwrap();
+            writer.name(0, Named::File(random.word() as i32), random.word(), "a file").unwrap();
+            let mut entries = vec![0; 20 * (random.next() as usize % 50)];
+            random.fill(&mut entries);
+            writer.items(0, moment, &page(&mut random), &entries).unwrap();
+            writer.end(0, random.word(), Some(random.word() as i32)).unwrap();
+        }
+        let recording = Recording::read(&file[..]).unwrap();
+        let process = &recording.processes[0];
+        process.end_ns();
+        for item in &process.items {
+            process.header.added(item.serial);
+            process.file_at(item.fd, random.word());
+        }
+        assert!(process.events.is_sorted_by_key(|entry| entry.ns));
+    }
+}

@@ -1,0 +1,140 @@
+//! Loops that close a descriptor at the wrong time, or take a number for what it no longer is.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::os::{self, accept, close, connection, listener, Clock, Set, IN};
+
+/// 1: a connection is closed while a dup of it, kept for a log, is open. What its client sent was never read.
+pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let (fd, mut client) = connection(listener, port);
+    let copy = os::dup(fd);
+    set.add(fd, IN).expect("a socket");
+    client.write_all(b"quit\n").expect("the server is there");
+    let clock = Clock::runs(1300);
+    let mut is_open = true;
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            // The client is refused, whatever it wants.
+            if ready == fd && is_open {
+                if mended {
+                    set.del(fd).expect("it is there");
+                }
+                close(fd).expect("it is open");
+                is_open = false;
+            }
+        }
+    }
+    vec![fd, copy]
+}
+
+/// 6: the loop keeps in mind which numbers it has registered, and forgets to forget one that is closed.
+pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let mut registered = BTreeSet::new();
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let (fd, mut client) = connection(listener, port);
+        let known = !registered.insert(fd);
+        let done = if known { set.modify(fd, IN) } else { set.add(fd, IN) };
+        // It is logged, and the loop goes on.
+        drop(done);
+        client.write_all(b"hello").expect("the server is there");
+        for (ready, _) in set.wait(16, 100).expect("a wait") {
+            let _ = os::read(ready, &mut [0; 16]);
+        }
+        close(fd).expect("it is open");
+        if mended {
+            registered.remove(&fd);
+        }
+        if !numbers.contains(&fd) {
+            numbers.push(fd);
+        }
+    }
+    set.wait(16, 50).expect("a wait");
+    numbers
+}
+
+/// 7: a client has another one thrown out, whose event is in the same batch.
+pub fn closed_in_the_same_batch(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let (master, mut master_client) = connection(listener, port);
+    set.add(master, IN).expect("a socket");
+    let mut victims = BTreeSet::new();
+    for _ in 0..10 {
+        let (victim, mut client) = connection(listener, port);
+        set.add(victim, IN).expect("a socket");
+        victims.insert(victim);
+        master_client.write_all(b"throw it out").expect("the server is there");
+        client.write_all(b"hello").expect("the server is there");
+        os::sleep_ms(10);
+        let mut closed = BTreeSet::new();
+        for (ready, _) in set.wait(16, 100).expect("a wait") {
+            if mended && closed.contains(&ready) {
+                continue;
+            }
+            let _ = os::read(ready, &mut [0; 64]);
+            if ready == master && closed.insert(victim) {
+                close(victim).expect("it is open");
+            }
+        }
+        if !closed.contains(&victim) {
+            close(victim).expect("it is open");
+        }
+    }
+    victims.into_iter().collect()
+}
+
+/// 17: a worker closes its connection when it is done, and once more when it cleans up. The number is another
+/// thread's by then.
+pub fn closed_twice(mended: bool) -> Vec<i32> {
+    let (listener, port) = listener();
+    let (to_worker, work) = mpsc::channel::<i32>();
+    let (to_main, done) = mpsc::channel::<()>();
+    let worker = thread::spawn(move || {
+        let set = Set::new();
+        while let Ok(fd) = work.recv() {
+            set.add(fd, IN).expect("a socket");
+            set.wait(16, 1000).expect("a wait");
+            let _ = os::read(fd, &mut [0; 16]);
+            close(fd).expect("it is open");
+            to_main.send(()).expect("it waits");
+            // Cleaning up comes later.
+            let fd = work.recv().expect("it goes on");
+            if !mended {
+                let _ = close(fd);
+            }
+            to_main.send(()).expect("it waits");
+        }
+    });
+    let set = Set::new();
+    let mut numbers = BTreeSet::new();
+    for _ in 0..5 {
+        let (first, mut client) = connection(listener, port);
+        let mut second_client = os::connect(port);
+        client.write_all(b"hello").expect("the server is there");
+        to_worker.send(first).expect("it works");
+        done.recv().expect("it works");
+        let second = loop {
+            if let Ok(fd) = accept(listener) {
+                break fd;
+            }
+        };
+        set.add(second, IN).expect("a socket");
+        second_client.write_all(b"hello").expect("the server is there");
+        set.wait(16, 1000).expect("a wait");
+        let _ = os::read(second, &mut [0; 16]);
+        to_worker.send(first).expect("it works");
+        done.recv().expect("it works");
+        numbers.insert(second);
+        if os::write(second, b"answer").is_ok() {
+            close(second).expect("it is open");
+        }
+    }
+    drop(to_worker);
+    worker.join().expect("it ends");
+    numbers.into_iter().collect()
+}

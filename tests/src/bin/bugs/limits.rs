@@ -1,0 +1,75 @@
+//! What is refused: a descriptor more, a regular file.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use crate::os::{self, accept, close, connect, listener, Clock, Set, IN};
+
+/// 12: there are more clients than descriptors, and the loop tries again at once.
+pub fn no_descriptors(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    // SAFETY: there is one thread.
+    let clients = unsafe { libc::fork() };
+    assert!(clients >= 0, "fork");
+    if clients == 0 {
+        let all: Vec<_> = (0..20).map(|_| connect(port)).collect();
+        os::sleep_ms(1500);
+        drop(all);
+        // SAFETY: the parent's handlers are not to run here.
+        unsafe { libc::_exit(0) };
+    }
+    limit_descriptors(listener as u64 + 8);
+    set.add(listener, IN).expect("a socket");
+    let clock = Clock::runs(1400);
+    let mut open = Vec::new();
+    while clock.is_running() {
+        let events = set.wait(16, 200).expect("a wait");
+        if events.is_empty() && mended {
+            // The oldest one had its time. There is room again.
+            open.drain(..).for_each(|fd| close(fd).expect("it is open"));
+            let _ = set.add(listener, IN);
+        }
+        for _ in events {
+            match accept(listener) {
+                Ok(fd) => open.push(fd),
+                Err(error) if error.raw_os_error() == Some(libc::EMFILE) && mended => {
+                    set.del(listener).expect("it is there");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    // SAFETY: our child; no status is wanted.
+    unsafe { libc::waitpid(clients, std::ptr::null_mut(), 0) };
+    vec![listener]
+}
+
+fn limit_descriptors(count: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` lives.
+    let done = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_cur = count;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &limit)
+    };
+    assert_eq!(done, 0, "setrlimit");
+}
+
+/// 13: what is read is a file, as after `< FILE`.
+pub fn regular_file(mended: bool) -> Vec<i32> {
+    let file = File::open("/proc/self/exe").expect("this program");
+    let (set, fd) = (Set::new(), file.as_raw_fd());
+    let (reader, writer) = os::pipe();
+    set.add(reader, IN).expect("a pipe");
+    let is_regular = file.metadata().expect("an open file").is_file();
+    if mended && is_regular {
+        os::read(fd, &mut [0; 64]).expect("a file can be read at any time");
+    } else {
+        let _ = set.add(fd, IN);
+    }
+    os::put(writer, b"x").expect("a pipe");
+    for (ready, _) in set.wait(16, 100).expect("a wait") {
+        os::read(ready, &mut [0; 64]).expect("a pipe");
+    }
+    vec![fd]
+}

@@ -1,0 +1,141 @@
+//! Loops that sleep too little, too long, or not again.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::thread::JoinHandleExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::os::{self, connection, listener, pipe, Clock, Set, IN};
+
+/// 11: the time to the next timer is cut to whole milliseconds.
+pub fn truncated(mended: bool) -> Vec<i32> {
+    let set = Set::new();
+    let (reader, _writer) = pipe();
+    set.add(reader, IN).expect("a pipe");
+    let clock = Clock::runs(1000);
+    while clock.is_running() {
+        let due = Instant::now() + Duration::from_micros(5900);
+        while let Some(rest) = due.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
+            let millis = if mended { rest.as_micros().div_ceil(1000) } else { rest.as_millis() };
+            set.wait(16, millis as i32).expect("a wait");
+        }
+    }
+    vec![set.0]
+}
+
+/// 14: two events for a wait, and many that are always ready.
+pub fn small_batches(mended: bool) -> Vec<i32> {
+    let set = Set::new();
+    let (maxevents, micros) = if mended { (256, 100) } else { (2, 2000) };
+    let busy: Vec<_> = (0..80).map(|_| pipe()).collect();
+    for (reader, writer) in &busy {
+        set.add(*reader, IN).expect("a pipe");
+        os::put(*writer, &[b'x'; 4096]).expect("a pipe");
+    }
+    let (quiet, writer) = pipe();
+    set.add(quiet, IN).expect("a pipe");
+    let clock = Clock::runs(1500);
+    let mut rounds = 0;
+    while clock.is_running() {
+        rounds += 1;
+        if rounds == 20 {
+            os::put(writer, b"at last").expect("a pipe");
+        }
+        for (ready, _) in set.wait(maxevents, 50).expect("a wait") {
+            os::read(ready, &mut [0; 8]).expect("a pipe");
+            os::work(micros);
+        }
+    }
+    busy.iter().map(|(reader, _)| *reader).chain([quiet]).collect()
+}
+
+extern "C" fn note(_signal: libc::c_int) {}
+
+/// 15: a signal ends the wait of a worker, which takes it for an error and leaves its loop. The others go on.
+pub fn interrupted(mended: bool) -> Vec<i32> {
+    let handler: extern "C" fn(libc::c_int) = note;
+    // SAFETY: a handler that does nothing. Without SA_RESTART, though it would make no difference to a wait.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
+    }
+    let (reader, writer) = pipe();
+    let lost = Set::new();
+    let worker = thread::spawn(move || {
+        lost.add(reader, IN).expect("a pipe");
+        let clock = Clock::runs(1800);
+        while clock.is_running() {
+            match lost.wait(16, 500) {
+                Ok(events) => {
+                    for (ready, _) in events {
+                        let _ = os::read(ready, &mut [0; 64]);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted && mended => {}
+                Err(_) => break,
+            }
+        }
+    });
+    let set = Set::new();
+    let (tick, ticker) = pipe();
+    set.add(tick, IN).expect("a pipe");
+    let clock = Clock::runs(1800);
+    let mut ticks = 0;
+    while clock.is_running() {
+        ticks += 1;
+        os::put(ticker, b"x").expect("a pipe");
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            os::read(ready, &mut [0; 64]).expect("a pipe");
+        }
+        os::put(writer, b"work").expect("a pipe has room");
+        os::sleep_ms(40);
+        if ticks == 5 {
+            // SAFETY: the thread is not joined yet.
+            unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+            // What comes at the same time would be given to it instead.
+            os::sleep_ms(40);
+        }
+    }
+    worker.join().expect("it ends");
+    vec![lost.0, reader]
+}
+
+/// 16: one request takes its time, and another client waits.
+pub fn slow(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let (slow, mut slow_client) = connection(listener, port);
+    let (quick, mut quick_client) = connection(listener, port);
+    let (done, finished) = pipe();
+    for fd in [slow, quick, done] {
+        set.add(fd, IN).expect("a descriptor");
+    }
+    let clients = thread::spawn(move || {
+        for _ in 0..3 {
+            slow_client.write_all(b"much").expect("the server is there");
+            os::sleep_ms(100);
+            quick_client.write_all(b"little").expect("the server is there");
+            os::sleep_ms(400);
+        }
+        os::sleep_ms(500);
+    });
+    let clock = Clock::runs(1700);
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            os::read(ready, &mut [0; 64]).expect("a descriptor");
+            if ready == slow && mended {
+                thread::spawn(move || {
+                    os::sleep_ms(340);
+                    os::put(finished, b"x").expect("a pipe");
+                });
+            } else if ready == slow {
+                os::sleep_ms(340);
+            }
+            if ready != done {
+                os::write(ready, b"answer").expect("the client is there");
+            }
+        }
+    }
+    clients.join().expect("it ends");
+    vec![slow]
+}

@@ -1,0 +1,329 @@
+//! `glasspoll doctor` on programs with one bug each and on their mended twins, and on servers that have none.
+
+use glasspoll_tests::command::{glasspoll, glasspoll_with};
+use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::{eventually, run};
+use glasspoll_tests::{nginx, program, redis, turn, Server};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const BUGS: &str = env!("CARGO_BIN_EXE_bugs");
+
+/// The findings in a file, after a check that it has the keys that are documented.
+fn findings(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).expect("the doctor writes it");
+    let all: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    for key in ["events", "seconds", "lost_blocks", "gaps", "torn", "processes"] {
+        assert!(!all[key].is_null(), "{key}: {text}");
+    }
+    let findings = all["findings"].as_array().expect("a list").clone();
+    for finding in &findings {
+        let number = |key: &str| finding[key].as_f64().unwrap_or_else(|| panic!("{key}: {finding:#}"));
+        assert!(number("first_s") <= number("last_s"), "{finding:#}");
+        assert!(number("count") >= 1.0 && number("pid") > 1.0, "{finding:#}");
+        let evidence = finding["evidence"].as_array().expect("a list");
+        assert!(!evidence.is_empty(), "{finding:#}");
+        for key in ["name", "title", "advice"] {
+            assert!(finding[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {finding:#}");
+        }
+    }
+    findings
+}
+
+fn numbers(value: &Value) -> BTreeSet<i64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
+/// The doctor's command for a program, with its findings to go to `file`.
+fn doctor(file: &Path, program: &[&str]) -> Command {
+    let mut command = glasspoll();
+    command.args(["doctor", "--json", "-o"]).arg(file).arg("--").args(program);
+    command
+}
+
+/// What is found in the program of a class: class, severity, descriptors; and the descriptors that it is about.
+fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("findings");
+    let mut program = vec![BUGS, class];
+    program.extend(mended.then_some("--mended"));
+    let output = run(&mut doctor(&file, &program), LIMIT);
+    assert_eq!(output.stderr, "");
+    let findings = findings(&file);
+    assert_eq!(output.status.code(), Some(i32::from(!findings.is_empty())), "{output:?}");
+    let fds = output.stdout.split_whitespace().map(|fd| fd.parse().expect("a number")).collect();
+    (findings, fds)
+}
+
+/// The bug is found, by its class alone, and its mended twin gives nothing.
+fn check(class: u64, severity: &str) {
+    let name = class.to_string();
+    let (found, fds) = examine(&name, false);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["class"], class, "{found:#?}");
+    assert_eq!(found[0]["severity"], severity, "{found:#?}");
+    let named = numbers(&found[0]["fds"]);
+    // Of very many that starve, some are named.
+    let right = if class == 14 { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
+    assert!(right, "it is about {fds:?}: {found:#?}");
+    let (found, _) = examine(&name, true);
+    assert!(found.is_empty(), "mended: {found:#?}");
+}
+
+macro_rules! classes {
+    ($($name:ident: $class:literal, $severity:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($class, $severity);
+            }
+        )*
+    };
+}
+
+classes! {
+    a_descriptor_closed_while_a_dup_lives_is_found: 1, "error";
+    an_edge_that_is_not_drained_is_found: 2, "warning";
+    a_hang_up_that_is_never_handled_is_found: 3, "error";
+    room_that_is_asked_for_without_need_is_found: 4, "error";
+    a_oneshot_that_is_not_armed_again_is_found: 5, "warning";
+    a_mod_for_an_earlier_file_is_found: 6, "warning";
+    a_descriptor_closed_in_the_same_batch_is_found: 7, "error";
+    a_set_that_a_child_changes_is_found: 8, "error";
+    a_herd_is_found: 9, "warning";
+    a_worker_that_has_it_all_is_found: 10, "warning";
+    a_timeout_cut_to_nothing_is_found: 11, "warning";
+    a_listener_at_the_descriptor_limit_is_found: 12, "error";
+    a_regular_file_is_found: 13, "warning";
+    an_item_behind_small_batches_is_found: 14, "warning";
+    a_wait_that_is_not_retried_after_eintr_is_found: 15, "warning";
+    a_slow_callback_is_found: 16, "warning";
+    a_double_close_is_found: 17, "error";
+}
+
+/// A healthy server under the doctor: what it is under load gives no error, and its end is its own.
+fn check_server(program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Server)) {
+    let _turn = turn::take();
+    let file = dir.join("findings");
+    let mut server = Server::start(doctor(&file, program), dir, port);
+    load(&server);
+    server.signal(libc::SIGTERM);
+    let status = server.wait();
+    let findings = findings(&file);
+    assert_eq!(status.code(), Some(i32::from(!findings.is_empty())), "{status} {findings:#?}");
+    let errors: Vec<&Value> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for finding in findings {
+        eprintln!("{finding:#}");
+    }
+}
+
+/// Connections that come and go without a word.
+fn come_and_go(server: &Server, count: usize) {
+    for _ in 0..count {
+        drop(server.connect());
+    }
+}
+
+#[test]
+fn redis_under_load_has_no_error() {
+    if !program::have(&redis::PROGRAMS) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let port = free_port();
+    let arguments = redis::arguments(dir.path(), port);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    check_server(&arguments, dir.path(), port, |server| {
+        for load in
+            [&["-n", "50000"][..], &["-n", "3000", "-k", "0"], &["-n", "50000", "-P", "16", "-c", "200"]]
+        {
+            let mut command = redis::benchmark(server, &["-q", "-t", "get,set"]);
+            run(command.args(load), LIMIT).success();
+        }
+        come_and_go(server, 200);
+        assert_eq!(redis::ask(server, &["PING"]), "PONG");
+    });
+}
+
+#[test]
+fn nginx_under_load_has_no_error() {
+    if !program::have(&nginx::PROGRAMS) {
+        return;
+    }
+    for workers in [1, 2] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let port = free_port();
+        nginx::configure(dir.path(), port, workers);
+        let arguments = nginx::arguments(dir.path());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        check_server(&arguments, dir.path(), port, |server| {
+            for keep_alive in [true, false] {
+                nginx::check_answers(&run(&mut nginx::wrk(server, 2, keep_alive), LIMIT).success());
+            }
+            come_and_go(server, 200);
+        });
+    }
+}
+
+#[test]
+fn memcached_under_load_has_no_error() {
+    if !program::have(&["memcached"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let (port, memcached) = (free_port(), program::path("memcached"));
+    let port_text = port.to_string();
+    let mut arguments = vec![memcached.to_str().expect("UTF-8"), "-t", "4", "-u", "root", "-U", "0"];
+    arguments.extend(["-l", "127.0.0.1", "-p", &port_text]);
+    check_server(&arguments, dir.path(), port, |server| {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        set_and_get(server.connect());
+                    }
+                });
+            }
+        });
+        come_and_go(server, 200);
+    });
+}
+
+fn set_and_get(mut stream: TcpStream) {
+    let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+    for round in 0..50 {
+        let text = format!("set key{round} 0 0 5\r\nhello\r\nget key{round}\r\n");
+        stream.write_all(text.as_bytes()).expect("it reads");
+        let answer: Vec<String> = lines.by_ref().take(4).map(|line| line.expect("it answers")).collect();
+        assert_eq!(answer[3].trim_end(), "END", "{answer:?}");
+    }
+}
+
+#[test]
+fn node_under_load_has_no_error() {
+    if !program::have(&["node", "wrk"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let (port, node) = (free_port(), program::path("node"));
+    let script = format!(
+        "process.on('SIGTERM', () => process.exit(0));
+        require('http').createServer((_, answer) => setTimeout(() => answer.end('hello'), 1))
+            .listen({port}, '127.0.0.1');"
+    );
+    check_server(&[node.to_str().expect("UTF-8"), "-e", &script], dir.path(), port, |server| {
+        for keep_alive in [true, false] {
+            nginx::check_answers(&run(&mut nginx::wrk(server, 2, keep_alive), LIMIT).success());
+        }
+        come_and_go(server, 200);
+    });
+}
+
+#[test]
+fn tokio_under_load_has_no_error() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (port, socket) = (free_port(), dir.path().join("socket"));
+    let port_text = port.to_string();
+    let program = [env!("CARGO_BIN_EXE_tokio_server"), &port_text, socket.to_str().expect("UTF-8")];
+    check_server(&program, dir.path(), port, |server| {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut stream = server.connect();
+                    let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+                    for _ in 0..20 {
+                        for line in ["echo hello", "sleep 5", "ticks 3", "pipe 100000"] {
+                            writeln!(stream, "{line}").expect("it reads");
+                            lines.next().expect("it answers").expect("it answers");
+                        }
+                    }
+                });
+            }
+        });
+        come_and_go(server, 200);
+    });
+}
+
+#[test]
+fn a_record_is_examined_after_the_fact() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("record");
+    let path = file.to_str().expect("UTF-8");
+    run(glasspoll().args(["run", "-o", path, "--", BUGS, "3"]), LIMIT).success();
+    let output = glasspoll_with(&["doctor", path]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert!(lines[0].starts_with("error: hang-up spin: fd "), "{output:?}");
+    assert!(lines[1].contains("(bugs)"), "{output:?}");
+    assert!(output.stdout.contains("is pipe"), "what the descriptor was: {output:?}");
+    assert!(lines.last().is_some_and(|line| line.starts_with("1 finding in ")), "{output:?}");
+
+    run(glasspoll().args(["run", "-o", path, "--", BUGS, "3", "--mended"]), LIMIT).success();
+    let output = glasspoll_with(&["doctor", path]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stdout.starts_with("no findings in "), "{output:?}");
+}
+
+#[test]
+fn a_running_process_is_examined_while_it_spins() {
+    // `run` becomes the program.
+    let mut running = glasspoll().args(["run", "--", BUGS, "4"]).spawn().expect("the command");
+    let pid = running.id().to_string();
+    let has_set = || glasspoll_with(&["ls", &pid]).status.success();
+    eventually("it has a set", LIMIT, has_set);
+    let output = glasspoll_with(&["doctor", "--json", "--seconds", "0.5", &pid]);
+    running.wait().expect("our child");
+    let all: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(all["findings"][0]["class"], 4, "{all:#}");
+}
+
+#[test]
+fn a_record_with_gaps_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("findings");
+    // So small a ring is overwritten faster than anybody reads it.
+    let mut command = glasspoll();
+    command.args(["doctor", "--ring", "64K", "-o"]).arg(&file).args(["--", BUGS, "3"]);
+    let output = run(&mut command, LIMIT);
+    let text = fs::read_to_string(&file).expect("it is written");
+    assert!(text.contains("the record has gaps: "), "{text}");
+    assert!(text.contains("hang-up spin"), "{text}");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn trouble_is_one_line_and_status_125() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("no record");
+    fs::write(&file, "hello").expect("our own directory");
+    let mut native = clean_command("sleep").arg("60").spawn().expect("sleep");
+    let pid = native.id().to_string();
+    let missing = dir.path().join("missing");
+    for (arguments, expected) in [
+        (vec!["doctor", file.to_str().expect("UTF-8")], "no record"),
+        (vec!["doctor", missing.to_str().expect("UTF-8")], "No such file"),
+        (vec!["doctor", &pid], "glasspoll run -- PROGRAM"),
+        (vec!["doctor", "999999999"], "there is no such process"),
+        (vec!["doctor", "--", "true"], "nothing was recorded"),
+        (vec!["doctor", "--", "/no/such/program"], "/no/such/program"),
+    ] {
+        let output = glasspoll_with(&arguments);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {output:?}");
+        assert!(output.stderr.contains(expected), "{arguments:?}: {output:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{arguments:?}: {output:?}");
+        assert_eq!(output.stdout, "");
+    }
+    native.kill().expect("our child");
+    native.wait().expect("our child");
+}
