@@ -83,6 +83,13 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     }
 }
 
+/// A socket at which the kernel lists sockets.
+pub fn sock_diag() -> io::Result<File> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: numbers; the descriptor is nobody else's.
+    unsafe { Ok(File::from_raw_fd(check(libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG))?)) }
+}
+
 /// The next connection, if there is one.
 pub fn accept(listener: &OwnedFd) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
