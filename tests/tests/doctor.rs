@@ -67,7 +67,10 @@ fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
 /// The bug is found, by its class alone, and its mended twin gives nothing.
 fn check(class: u64, severity: &str) {
     let name = class.to_string();
-    let (found, fds) = examine(&name, false);
+    // A machine that has no time for a program makes its callbacks slow.
+    let is_about_it = |finding: &Value| class == 16 || finding["class"] != 16;
+    let (mut found, fds) = examine(&name, false);
+    found.retain(is_about_it);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["class"], class, "{found:#?}");
     assert_eq!(found[0]["severity"], severity, "{found:#?}");
@@ -75,7 +78,8 @@ fn check(class: u64, severity: &str) {
     // Of very many that starve, some are named.
     let right = if class == 14 { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
     assert!(right, "it is about {fds:?}: {found:#?}");
-    let (found, _) = examine(&name, true);
+    let (mut found, _) = examine(&name, true);
+    found.retain(is_about_it);
     assert!(found.is_empty(), "mended: {found:#?}");
 }
 

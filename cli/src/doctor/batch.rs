@@ -79,10 +79,8 @@ impl Batches {
 impl Rule for Batches {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::Ready { item, .. } => {
-                if self.queued.len() < QUEUED {
-                    self.queued.entry(item).or_insert(entry.ns);
-                }
+            Event::Ready { item, .. } if self.queued.len() < QUEUED => {
+                self.queued.entry(item).or_insert(entry.ns);
             }
             Event::Deliver { epoll, fd, item, ready_ns, known, .. } => {
                 let queued = self.queued.remove(&item);

@@ -126,10 +126,11 @@ impl Edges {
 impl Rule for Edges {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::Deliver { epoll, item, events, .. } if events & IN != 0 => {
-                if world.items.get(&item).is_some_and(|item| item.is_edge() && !item.is_oneshot()) {
-                    self.deliver(world, entry, item, epoll);
-                }
+            Event::Deliver { epoll, item, events, .. }
+                if events & IN != 0
+                    && world.items.get(&item).is_some_and(|item| item.is_edge() && !item.is_oneshot()) =>
+            {
+                self.deliver(world, entry, item, epoll);
             }
             Event::Io { fd, op: op @ (Op::Read | Op::Accept), result, asked, .. }
                 if !self.edges.is_empty() =>

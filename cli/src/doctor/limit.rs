@@ -57,14 +57,13 @@ impl Rule for Limit {
     fn event(&mut self, _world: &World, entry: &Entry) {
         match entry.event {
             Event::Io { fd, op: Op::Accept, errno, .. }
-                if matches!(i32::from(errno), libc::EMFILE | libc::ENFILE) =>
+                if matches!(i32::from(errno), libc::EMFILE | libc::ENFILE)
+                    && (self.listeners.len() < LISTENERS || self.listeners.contains_key(&fd)) =>
             {
-                if self.listeners.len() < LISTENERS || self.listeners.contains_key(&fd) {
-                    let listener = self.listeners.entry(fd).or_default();
-                    listener.run.add(entry.ns, fd, entry.tid);
-                    listener.all += 1;
-                    listener.errno = errno;
-                }
+                let listener = self.listeners.entry(fd).or_default();
+                listener.run.add(entry.ns, fd, entry.tid);
+                listener.all += 1;
+                listener.errno = errno;
             }
             _ if self.listeners.is_empty() => {}
             Event::Deliver { fd, .. } => {

@@ -199,7 +199,8 @@ impl Rule for Slow {
             let times = count(tally.count);
             let mut finding = Finding::new(16, severity, world.pid, title, tally)
                 .because(format!("{set} was left alone for {} or more {times} times", span(SLOW_NS)))
-                .because(format!("the longest time after a wait that gave {} events", count(worst.n as u64)));
+                .because(format!("the longest time after a wait that gave {} events", count(worst.n as u64)))
+                .unknown("whether the thread worked, slept, or had no processor");
             if worst.ready > 0 {
                 finding = finding.because(format!("{} events were ready by then", count(worst.ready)));
             }

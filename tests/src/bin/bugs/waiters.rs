@@ -40,7 +40,7 @@ pub fn herd(mended: bool) -> Vec<i32> {
 
 /// How many connections are served, and how many of them at the same time.
 const CONNECTIONS: usize = 120;
-const ACTIVE: usize = 3;
+const ACTIVE: usize = 8;
 
 /// 10: the worker that comes first takes all connections there are, and serves them alone.
 pub fn imbalance(mended: bool) -> Vec<i32> {
