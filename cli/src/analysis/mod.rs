@@ -29,6 +29,9 @@ pub use turn::{Loop, Period, State};
 use files::Files;
 use thread::{Served, Thread};
 
+/// What is reported whether it was asked for or not: it says nothing of an item's interest.
+pub const ALWAYS: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
+
 /// Which item: the number of its set, and its own serial number.
 pub type Key = (u32, u32);
 
@@ -266,7 +269,7 @@ impl Analysis {
                 continue;
             }
             let item = self.item((entry.epoll, entry.serial), entry.fd, ns);
-            item.interest = Some(entry.interest);
+            item.interest = Some(entry.interest & !ALWAYS);
             item.queued = entry.since_ns.filter(|_| entry.queued);
         }
     }
@@ -330,10 +333,10 @@ impl Analysis {
         let item = self.item(key, fd, ns);
         match op {
             Ctl::Add => {
-                (item.added, item.interest) = (Some(ns), Some(events));
+                (item.added, item.interest) = (Some(ns), Some(events & !ALWAYS));
                 self.counts.adds += 1;
             }
-            Ctl::Mod => item.interest = Some(events),
+            Ctl::Mod => item.interest = Some(events & !ALWAYS),
             Ctl::Del => {
                 self.end(ns, key, End::Deleted);
                 self.files.unwatch(fd, key);

@@ -10,11 +10,13 @@ use super::track::{base64, Numbers, Track};
 use crate::analysis::{Analysis, End, Histogram, Item, Key, Latency, Loop};
 use crate::doctor::Finding;
 
-/// How many items of a process are told of, and of how many the histogram.
+/// How many items are told of, those of all processes together, and of how many the histogram; but of a process
+/// at least so many.
 const ITEMS: usize = 5000;
 const HISTOGRAMS: usize = 1000;
-/// How many events a process may have before short pieces of its timelines become one, and how many pieces there
-/// are about then.
+const LEAST: usize = 100;
+/// How many events there may be before short pieces of the timelines become one, and how many pieces there are about
+/// then.
 const EVENTS: usize = 2_000_000;
 const PIECES: u64 = 600_000;
 
@@ -186,7 +188,7 @@ pub fn of<'a>(recording: &'a Recording, analyses: &'a [Told], findings: &'a [Fin
             .processes
             .iter()
             .zip(analyses)
-            .map(|(process, told)| one(process, told, begin, findings))
+            .map(|(process, told)| one(process, told, begin, findings, recording.processes.len()))
             .collect(),
     }
 }
@@ -228,9 +230,11 @@ fn begin(recording: &Recording) -> u64 {
 /// Analyses each process.
 pub fn analyse(recording: &Recording) -> Vec<Told> {
     let begin = begin(recording);
+    let events: usize = recording.processes.iter().map(|process| process.events.len()).sum();
+    let pieces = (PIECES / recording.processes.len().max(1) as u64).max(1);
     let one = |process: &Process| {
         let length = process.end_ns().saturating_sub(first(process));
-        let finest = if process.events.len() > EVENTS { length / PIECES } else { 0 };
+        let finest = if events > EVENTS { length / pieces } else { 0 };
         let mut tracks: HashMap<(u32, u32), Track> = HashMap::new();
         let mut numbers = Numbers::default();
         let analysis = Analysis::tell(process, |span| {
@@ -243,11 +247,18 @@ pub fn analyse(recording: &Recording) -> Vec<Told> {
     recording.processes.iter().map(one).collect()
 }
 
-fn one<'a>(process: &'a Process, told: &'a Told, begin: u64, findings: &[Finding]) -> One<'a> {
+fn one<'a>(
+    process: &'a Process,
+    told: &'a Told,
+    begin: u64,
+    findings: &[Finding],
+    processes: usize,
+) -> One<'a> {
     let analysis = &told.analysis;
     let end = process.end_ns();
     let rel = |ns: u64| ns.saturating_sub(begin);
-    let items = chosen(process.pid(), analysis, findings);
+    let items = chosen(process.pid(), analysis, findings, (ITEMS / processes).max(LEAST));
+    let histograms = (HISTOGRAMS / processes).max(LEAST);
     let places: HashMap<Key, i32> =
         items.iter().enumerate().map(|(at, item)| (item.key(), at as i32)).collect();
     let place = |key: &Key| places.get(key).copied().unwrap_or(-1);
@@ -310,13 +321,13 @@ fn one<'a>(process: &'a Process, told: &'a Told, begin: u64, findings: &[Finding
         sets: analysis.sets.values().map(|set| (set.epoll, set.epfd, set.inherited)).collect(),
         loops: loops.iter().map(turns).collect(),
         all_items: analysis.items.len(),
-        items: items.iter().enumerate().map(|(at, item)| row(item, at, begin)).collect(),
+        items: items.iter().enumerate().map(|(at, item)| row(item, at < histograms, begin)).collect(),
         numbers: told.numbers.keys().iter().map(place).collect(),
     }
 }
 
 /// The items that are told of: those of findings, then those that cost most time.
-fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding]) -> Vec<&'a Item> {
+fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding], most: usize) -> Vec<&'a Item> {
     let of_this = findings.iter().filter(|finding| finding.pid == pid);
     let found: HashSet<i32> = of_this.flat_map(|finding| finding.fds.iter().copied()).collect();
     let mut items: Vec<&Item> = analysis.items.values().collect();
@@ -325,14 +336,14 @@ fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding]) -> Vec<&'a
         let cost = item.serving_ns.saturating_add(slowest);
         (!found.contains(&item.fd), std::cmp::Reverse((cost, item.deliveries)), item.key())
     });
-    items.truncate(ITEMS);
+    items.truncate(most);
     items
 }
 
-fn row(item: &Item, at: usize, begin: u64) -> Row<'_> {
+fn row(item: &Item, with_histogram: bool, begin: u64) -> Row<'_> {
     let rel = |ns: u64| ns.saturating_sub(begin);
     let mut latency = Times::of(&item.latency);
-    if at >= HISTOGRAMS {
+    if !with_histogram {
         latency.buckets.clear();
     }
     Row {

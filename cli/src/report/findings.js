@@ -15,7 +15,8 @@ function showFindings(findings, process, timeline, search) {
       const margin = Math.max((finding.last - finding.first) * 0.05, 1e6);
       reveal(timeline, finding.first - margin, finding.last + margin);
     });
-    chips.append(when, el("span", "quiet", finding.count > 1 ? commas(finding.count) + " times" : ""));
+    chips.append(when);
+    if (finding.count > 1) chips.append(el("span", "quiet", commas(finding.count) + " times"));
     for (const fd of finding.fds.slice(0, 12)) {
       const chip = el("button", "chip", "fd " + fd);
       chip.addEventListener("click", () => search("fd " + fd));

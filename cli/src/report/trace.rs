@@ -8,14 +8,89 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use glasspoll_record::event::{Known, Mask};
-use glasspoll_record::{Entry, Event, Process, Recording};
-use serde_json::{json, Value};
+use glasspoll_record::{Event as Station, Process, Recording};
+use serde::Serialize;
 
 use crate::analysis::{Analysis, Did, Key, Span};
-use crate::doctor::{self, Severity};
+use crate::doctor;
 
 /// How long a slice for a moment is at most, in nanoseconds: else it could not be seen.
 const MOMENT: u64 = 1000;
+/// How soon a thread that takes a wakeup puts items on the ready list.
+const AT_ONCE: u64 = 100_000;
+
+/// One event, as the format has it.
+#[derive(Serialize)]
+struct Event<'a, A: Serialize> {
+    ph: &'a str,
+    pid: u32,
+    tid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dur: Option<f64>,
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cat: &'a str,
+    /// Which arrow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    /// An arrow ends in the slice around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bp: Option<&'a str>,
+    /// How far a moment is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<A>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Wait {
+    epoll: u32,
+    n: i32,
+}
+
+#[derive(Serialize)]
+struct Serve<'a> {
+    epoll: u32,
+    what: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Wakeup {
+    source: &'static str,
+    events: String,
+}
+
+#[derive(Serialize)]
+struct Ready {
+    epoll: u32,
+    list: &'static str,
+}
+
+#[derive(Serialize)]
+struct Deliver {
+    epoll: u32,
+    events: String,
+    nth: u16,
+    ready_us: f64,
+    at_most: bool,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    severity: &'a str,
+    count: u64,
+    fds: &'a [i32],
+    evidence: &'a [String],
+    advice: &'a str,
+}
 
 /// Writes trace events, one a line.
 struct Trace<'a, W: Write> {
@@ -26,56 +101,51 @@ struct Trace<'a, W: Write> {
     arrows: u64,
 }
 
-/// A number of nanoseconds as microseconds.
-fn us(ns: u64) -> Value {
-    // Up to 2^53 ns, which is 104 days, all digits are right.
-    json!(ns as f64 / 1000.0)
+/// A number of nanoseconds as microseconds. Up to 2^53, which is 104 days, all digits are right.
+fn us(ns: u64) -> f64 {
+    ns as f64 / 1000.0
 }
 
 impl<W: Write> Trace<'_, W> {
-    fn put(&mut self, event: &Value) -> io::Result<()> {
+    fn event<'a, A: Serialize>(&self, ph: &'a str, tid: u32, name: &'a str, args: Option<A>) -> Event<'a, A> {
+        let (pid, cat) = (self.pid, "");
+        Event { ph, pid, tid, ts: None, dur: None, name, cat, id: None, bp: None, s: None, args }
+    }
+
+    fn at(&self, ns: u64) -> Option<f64> {
+        Some(us(ns.saturating_sub(self.begin)))
+    }
+
+    fn put<A: Serialize>(&mut self, event: &Event<'_, A>) -> io::Result<()> {
         self.out.write_all(if std::mem::take(&mut self.first) { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut *self.out, event)?;
         Ok(())
     }
 
-    fn slice(
+    fn slice<A: Serialize>(
         &mut self,
         tid: u32,
-        from: u64,
-        to: u64,
+        (from, to): (u64, u64),
         name: &str,
-        kind: &str,
-        args: &Value,
+        cat: &str,
+        args: A,
     ) -> io::Result<()> {
-        let (ts, dur) = (us(from.saturating_sub(self.begin)), us(to.saturating_sub(from)));
-        let pid = self.pid;
-        self.put(&json!({"ph": "X", "pid": pid, "tid": tid, "ts": ts, "dur": dur, "name": name, "cat": kind, "args": args}))
+        let dur = Some(us(to.saturating_sub(from)));
+        self.put(&Event { ts: self.at(from), dur, cat, ..self.event("X", tid, name, Some(args)) })
     }
 
     /// One end of an arrow, or a place on its way.
     fn arrow(&mut self, ph: &str, (ns, tid): (u64, u32)) -> io::Result<()> {
-        let (ts, pid, id) = (us(ns.saturating_sub(self.begin)), self.pid, self.arrows);
-        let mut event =
-            json!({"ph": ph, "pid": pid, "tid": tid, "ts": ts, "id": id, "name": "ready", "cat": "flow"});
-        if ph != "s" {
-            event["bp"] = "e".into();
-        }
-        self.put(&event)
-    }
-
-    fn meta(&mut self, name: &str, tid: u32, text: &str) -> io::Result<()> {
-        let pid = self.pid;
-        self.put(&json!({"ph": "M", "pid": pid, "tid": tid, "name": name, "args": {"name": text}}))
+        let (ts, id, bp) = (self.at(ns), Some(self.arrows), (ph != "s").then_some("e"));
+        self.put(&Event { ts, id, bp, cat: "flow", ..self.event(ph, tid, "ready", None::<()>) })
     }
 }
 
 /// Writes it.
 pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
     let begin = recording.processes.iter().filter_map(|process| process.events.first()).map(|entry| entry.ns);
-    write!(out, "{{\"displayTimeUnit\":\"ns\",\"otherData\":")?;
-    serde_json::to_writer(&mut *out, &json!({"made by": concat!("glasspoll ", env!("CARGO_PKG_VERSION"))}))?;
-    write!(out, ",\"traceEvents\":[")?;
+    let version = env!("CARGO_PKG_VERSION");
+    write!(out, "{{\"displayTimeUnit\":\"ns\",\"otherData\":{{\"made by\":\"glasspoll {version}\"}},\"traceEvents\":[")?;
     let mut trace = Trace { begin: begin.min().unwrap_or(0), pid: 0, first: true, arrows: 0, out };
     for process in &recording.processes {
         trace.pid = process.pid();
@@ -84,22 +154,26 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
         flow(process, &mut trace)?;
     }
     for finding in doctor::examine(recording) {
-        let severity = finding.severity;
-        let ts = us(finding.first_ns.saturating_sub(trace.begin));
-        let scope = if severity == Severity::Error { "g" } else { "p" };
+        trace.pid = finding.pid;
         let tid = finding.tids.first().copied().unwrap_or(finding.pid);
-        let args = json!({"severity": severity.name(), "count": finding.count, "fds": finding.fds, "evidence": finding.evidence, "advice": finding.advice});
-        trace.put(&json!({"ph": "i", "s": scope, "pid": finding.pid, "tid": tid, "ts": ts, "name": finding.title, "cat": "finding", "args": args}))?;
+        let args = Found {
+            severity: finding.severity.name(),
+            count: finding.count,
+            fds: &finding.fds,
+            evidence: &finding.evidence,
+            advice: finding.advice,
+        };
+        let (ts, s) = (trace.at(finding.first_ns), Some("p"));
+        trace.put(&Event { ts, s, cat: "finding", ..trace.event("i", tid, &finding.title, Some(args)) })?;
     }
     writeln!(trace.out, "\n]}}")
 }
 
 fn names<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
-    let pid = process.pid();
     let name = if process.comm.is_empty() { "process" } else { &process.comm };
-    trace.meta("process_name", pid, name)?;
+    trace.put(&trace.event("M", process.pid(), "process_name", Some(Name { name })))?;
     for (tid, name) in &process.threads {
-        trace.meta("thread_name", *tid, name)?;
+        trace.put(&trace.event("M", *tid, "thread_name", Some(Name { name })))?;
     }
     Ok(())
 }
@@ -115,14 +189,12 @@ fn slices<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<(
         let (from, to) = (from.max(*end), to.max(*end));
         *end = to;
         match did {
-            Did::Wait(n) => {
-                trace.slice(tid, from, to, "waiting", "wait", &json!({"epoll": epoll, "n": n}))?
-            }
+            Did::Wait(n) => trace.slice(tid, (from, to), "waiting", "wait", Wait { epoll, n })?,
             Did::Serve(key) => {
                 let item = key.and_then(|key| analysis.items.get(&key));
                 let name = item.map_or("serving".into(), |item| format!("fd {}", item.fd));
                 let what = item.and_then(|item| item.what.as_deref());
-                trace.slice(tid, from, to, &name, "serve", &json!({"epoll": epoll, "what": what}))?;
+                trace.slice(tid, (from, to), &name, "serve", Serve { epoll, what })?;
             }
         }
     }
@@ -140,40 +212,30 @@ fn flow<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()>
     }
     let mut wakeups: HashMap<i32, (u64, u32)> = HashMap::new();
     let mut ready: HashMap<Key, Vec<(u64, u32)>> = HashMap::new();
-    for (Entry { ns, tid, event }, length) in process.events.iter().zip(lengths) {
-        let (ns, tid) = (*ns, *tid);
-        let to = ns + length;
-        match *event {
-            Event::Wakeup { fd, source, events } => {
-                let args = json!({"source": source.name(), "events": Mask(events).to_string()});
-                trace.slice(tid, ns, to, &format!("wakeup fd {fd}"), "wakeup", &args)?;
+    for (entry, length) in process.events.iter().zip(lengths) {
+        let (ns, tid) = (entry.ns, entry.tid);
+        let time = (ns, ns.saturating_add(length));
+        match entry.event {
+            Station::Wakeup { fd, source, events } => {
+                let args = Wakeup { source: source.name(), events: Mask(events).to_string() };
+                trace.slice(tid, time, &format!("wakeup fd {fd}"), "wakeup", args)?;
                 wakeups.insert(fd, (ns, tid));
             }
-            Event::Ready { epoll, fd, item, overflow } => {
+            Station::Ready { epoll, fd, item, overflow } => {
                 let list = if overflow { "ovflist" } else { "rdllist" };
-                trace.slice(
-                    tid,
-                    ns,
-                    to,
-                    &format!("ready fd {fd}"),
-                    "ready",
-                    &json!({"epoll": epoll, "list": list}),
-                )?;
+                trace.slice(tid, time, &format!("ready fd {fd}"), "ready", Ready { epoll, list })?;
                 // A wakeup belongs to it if the same thread went on to it at once.
-                let wakeup = wakeups.get(&fd).filter(|(when, by)| *by == tid && ns - when < 100_000);
+                let wakeup =
+                    wakeups.get(&fd).filter(|(when, by)| *by == tid && ns.saturating_sub(*when) < AT_ONCE);
                 ready
                     .entry((epoll, item))
                     .or_insert_with(|| wakeup.copied().into_iter().chain([(ns, tid)]).collect());
             }
-            Event::Deliver { epoll, fd, item, events, nth, ready_ns, known } => {
-                let args = json!({
-                    "epoll": epoll,
-                    "events": Mask(events).to_string(),
-                    "nth": nth,
-                    "ready_us": us(ready_ns),
-                    "at_most": known == Known::NotBefore,
-                });
-                trace.slice(tid, ns, to, &format!("deliver fd {fd}"), "deliver", &args)?;
+            Station::Deliver { epoll, fd, item, events, nth, ready_ns, known } => {
+                let at_most = known == Known::NotBefore;
+                let (events, ready_us) = (Mask(events).to_string(), us(ready_ns));
+                let args = Deliver { epoll, events, nth, ready_us, at_most };
+                trace.slice(tid, time, &format!("deliver fd {fd}"), "deliver", args)?;
                 if let Some(way) = ready.remove(&(epoll, item)) {
                     trace.arrows += 1;
                     for (at, place) in way.into_iter().enumerate() {
@@ -193,6 +255,7 @@ mod tests {
     use super::*;
     use crate::script::Script;
     use glasspoll_record::event::Source;
+    use serde_json::Value;
 
     #[test]
     fn it_is_json_whose_slices_nest_and_whose_arrows_pair() {
@@ -201,14 +264,14 @@ mod tests {
         script.add(5, 1, 1).add(6, 2, 1);
         for _ in 0..5 {
             script.tid = 4712;
-            script.does(Event::Wakeup { fd: 5, source: Source::Signal, events: 1 });
-            script.does(Event::Ready { epoll: 1, fd: 5, item: 1, overflow: false }).after(1);
-            script.does(Event::Ready { epoll: 1, fd: 6, item: 2, overflow: true });
+            script.does(Station::Wakeup { fd: 5, source: Source::Signal, events: 1 });
+            script.does(Station::Ready { epoll: 1, fd: 5, item: 1, overflow: false }).after(1);
+            script.does(Station::Ready { epoll: 1, fd: 6, item: 2, overflow: true });
             script.tid = 4711;
             script.wait(10, &[(5, 1, 2), (6, 2, 3)]).after(3).read(5, 7).after(4).write(6, 9).after(2);
         }
         // This one is never delivered: no arrow begins here.
-        script.does(Event::Ready { epoll: 1, fd: 5, item: 1, overflow: false });
+        script.does(Station::Ready { epoll: 1, fd: 5, item: 1, overflow: false });
         let mut out = Vec::new();
         let recording = Recording { processes: vec![script.process], ..Recording::default() };
         write(&recording, &mut out).expect("memory");

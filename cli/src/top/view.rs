@@ -3,7 +3,7 @@
 use glasspoll_record::event::Mask;
 
 use super::model::Model;
-use crate::analysis::{Key, Loop, State};
+use crate::analysis::{Key, Loop, State, ALWAYS};
 use crate::doctor::Severity;
 use crate::units::{clean, duration};
 
@@ -142,7 +142,7 @@ fn items(model: &Model, now: u64) -> Vec<ItemRow> {
             key,
             fd: entry.fd,
             what: clean(what),
-            interest: Mask(entry.interest).to_string(),
+            interest: Mask(entry.interest & !ALWAYS).to_string(),
             state,
             rate: model.item_rate(key),
             events: entry.delivered.into(),
