@@ -1,9 +1,11 @@
 //! When devices were last looked at: what is found then became ready since, and no earlier. Kept only while there is
 //! a record.
 //!
-//! A thread that sleeps on the devices is woken at once, so what it finds as it gets up became ready just then.
+//! A thread that sleeps on the devices is woken at once, so what it finds as it gets up became ready just then, but for
+//! the time that the scheduler takes. One that did not sleep, for something was ready before it could, knows no more
+//! than that it was not when it was last looked.
 
-use glasspoll_record::writer::{is_on, ticks};
+use glasspoll_record::writer::{in_ticks, is_on, ticks};
 
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::trace::Since;
@@ -15,15 +17,34 @@ static ALWAYS: AtomicBool = AtomicBool::new(false);
 
 const JUST_NOW: u64 = 1;
 
+/// How long a ppoll takes that does not sleep, at most: by itself, and for each file.
+const AT_ONCE_NS: u64 = 2_000;
+const FILE_NS: u64 = 100;
+
 /// From now on somebody looks all the time.
 pub fn all_the_time() {
     ALWAYS.store(true, Ordering::Relaxed);
 }
 
-/// A thread that slept on the devices has got up.
-pub(crate) fn woke() {
-    if is_on() {
-        LOOKED.store(ticks() | JUST_NOW, Ordering::Relaxed);
+/// A call that may sleep is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sleep(u64);
+
+impl Sleep {
+    pub(crate) fn begins() -> Self {
+        Self(if is_on() { ticks() } else { 0 })
+    }
+
+    /// Whether it has slept: one that finds something ready at once takes less than that for so many files.
+    pub(crate) fn was_real(self, files: usize) -> bool {
+        self.0 != 0 && ticks().saturating_sub(self.0) > in_ticks(AT_ONCE_NS + files as u64 * FILE_NS)
+    }
+
+    /// It was on the devices, and has ended.
+    pub(crate) fn ends(self, files: usize) {
+        if self.was_real(files) {
+            LOOKED.store(ticks() | JUST_NOW, Ordering::Relaxed);
+        }
     }
 }
 

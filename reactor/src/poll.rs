@@ -7,6 +7,7 @@ use libc::pollfd;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::QUIET_NS;
 use crate::item_heat::ItemHeat;
+use crate::looked::Sleep;
 use crate::send::EventSink;
 use crate::spin::Spin;
 use crate::sync::{Arc, CountedGuard, Ordering};
@@ -133,8 +134,8 @@ impl Eventpoll {
     ) -> Result<usize, Errno> {
         let mut timed_out = timeout.is_zero();
         let mut signal = false;
-        // Whether a sleep has just asked everything.
-        let mut asked = false;
+        // Whether a sleep has just asked everything, and it was one.
+        let (mut asked, mut slept_well) = (false, false);
         loop {
             let mut tree = self.begin_wait();
             if !asked {
@@ -142,7 +143,7 @@ impl Eventpoll {
             }
             if asked || timed_out || signal || self.events_available() {
                 let sent = if asked {
-                    self.send(&mut tree, sink, maxevents, true)?
+                    self.send(&mut tree, sink, maxevents, slept_well)?
                 } else {
                     self.look_and_send(&mut tree, watcher, sink, maxevents)?
                 };
@@ -170,6 +171,7 @@ impl Eventpoll {
                 asked = self.look_until(until, watcher, waiter);
                 tree = self.mtx.lock();
                 if asked {
+                    slept_well = false;
                     tree.spin.waited(sys::now().saturating_sub(began));
                     drop(tree);
                     continue;
@@ -193,7 +195,9 @@ impl Eventpoll {
                 }
                 let capped = !hot.is_empty() && left.is_none_or(|left| left > QUIET_NS);
                 let most = if capped { Some(QUIET_NS) } else { left };
+                let sleep = Sleep::begins();
                 let slept = watcher.sleep(waiter, most, sigmask, &mut hot);
+                slept_well = sleep.was_real(hot.len());
                 quiet = capped && slept == Slept::TimedOut;
                 let found = hot.iter().any(|pollfd| pollfd.revents != 0);
                 if quiet || found || slept != Slept::Woken || waiter.is_woken() {

@@ -260,18 +260,22 @@ impl Live {
     /// A block, if it is still there.
     fn block(&self, number: u64) -> io::Result<Option<Block>> {
         let at = layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
+        // Its length first: a read copies in no certain order, and would find a length whose records it missed.
+        let mut head = [0; block::RECORDS];
+        self.file.read_exact_at(&mut head, at)?;
         let mut bytes = [0; layout::BLOCK];
         self.file.read_exact_at(&mut bytes, at)?;
         let mut serial = [0; 8];
         self.file.read_exact_at(&mut serial, at + block::SERIAL as u64)?;
-        let is_it = |found: u64| found == number + 1;
+        bytes[..block::RECORDS].copy_from_slice(&head);
         // One that was taken just now has no serial number yet, and no record either.
-        if u64_at(&bytes, block::SERIAL) == 0 {
+        if u64_at(&head, block::SERIAL) == 0 {
             bytes[block::LEN..block::LEN + 4].fill(0);
             bytes[..8].copy_from_slice(&(number + 1).to_le_bytes());
             return Ok(Some(bytes));
         }
-        Ok((is_it(u64_at(&bytes, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
+        let is_it = |found: u64| found == number + 1;
+        Ok((is_it(u64_at(&head, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
     }
 
     /// The entries of all items, as bytes.

@@ -15,6 +15,8 @@ use crate::layout::{self, block, header};
 
 /// The memory of this process's ring; null: there is none.
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// How many ticks a microsecond has, about.
+static SPEED: AtomicU32 = AtomicU32::new(1000);
 /// Whether its ticks are the processor's.
 static COUNTS: AtomicU32 = AtomicU32::new(0);
 
@@ -78,6 +80,8 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     // SAFETY: as above. Last: a reader takes a ring without it for none.
     unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
     COUNTS.store(counts.into(), Ordering::Relaxed);
+    // A guess, until time has passed.
+    SPEED.store(if counts { 2000 } else { 1000 }, Ordering::Relaxed);
     items::begin(memory, shape, now.ticks, counts);
     RING.store(memory, Ordering::Release);
 }
@@ -144,6 +148,12 @@ pub fn ticks() -> u64 {
     } else {
         clock::now_ns()
     }
+}
+
+/// So many nanoseconds in ticks, about.
+#[inline]
+pub fn in_ticks(ns: u64) -> u64 {
+    ns.saturating_mul(u64::from(SPEED.load(Ordering::Relaxed))) / 1000
 }
 
 /// Records an event that happens now.
@@ -217,7 +227,7 @@ impl Cursor {
         let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != 0);
         let ticks = moment.ticks.min(now);
         // The moment of the block is that of its first record.
-        let ns = moment.ns.saturating_sub(self.as_ns(ring, moment, moment.ticks - ticks));
+        let ns = moment.ns.saturating_sub(as_ns(ring, moment, moment.ticks - ticks));
         // SAFETY: as above.
         let put64 = |at, value| unsafe { word64(taken, at) }.store(value, Ordering::Relaxed);
         // SAFETY: as above.
@@ -236,15 +246,14 @@ impl Cursor {
         self.len.set(0);
         now.saturating_sub(ticks)
     }
+}
 
-    /// Some ticks that have just passed, in nanoseconds.
-    fn as_ns(&self, ring: *mut u8, now: Moment, ticks: u64) -> u64 {
-        if ticks == 0 {
-            return 0;
-        }
-        // SAFETY: in the header.
-        let get = |at| unsafe { word64(ring, at) }.load(Ordering::Relaxed);
-        let begin = Moment { ticks: get(header::TICKS), ns: get(header::NS) };
-        begin.speed(now).map_or(0, |speed| (ticks as f64 * speed) as u64)
-    }
+/// Some ticks that have just passed, in nanoseconds.
+fn as_ns(ring: *mut u8, now: Moment, ticks: u64) -> u64 {
+    // SAFETY: in the header.
+    let get = |at| unsafe { word64(ring, at) }.load(Ordering::Relaxed);
+    let begin = Moment { ticks: get(header::TICKS), ns: get(header::NS) };
+    let Some(speed) = begin.speed(now) else { return 0 };
+    SPEED.store((1000.0 / speed) as u32, Ordering::Relaxed);
+    (ticks as f64 * speed) as u64
 }

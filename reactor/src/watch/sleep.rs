@@ -2,7 +2,7 @@
 
 use libc::pollfd;
 
-use crate::looked;
+use crate::looked::Sleep;
 use crate::poll::Slept;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
@@ -48,8 +48,9 @@ impl Watch {
         let asleep = !self.poller.changed_since(built) && !self.has_overflowed() && lie_down();
         if asleep {
             self.host.leave();
+            let sleep = Sleep::begins();
             slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
-            looked::woke();
+            sleep.ends(hot.len());
         }
         forget_unless(asleep && slept.is_ok(), hot);
         bed.get_up();
