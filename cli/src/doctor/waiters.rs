@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use glasspoll_record::event::{Event, Op};
+use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
 use super::finding::{Finding, Severity, Tally};
@@ -77,6 +77,13 @@ struct Contested {
 /// A file that is waited for: the process, or its parent where it is a listener, and the number.
 type Key = (u32, i32);
 
+/// Workers have one parent; a process alone is its own group.
+fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
+    let Patient { world, ppid, .. } = patients.get(place)?;
+    let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).nth(1).is_some();
+    Some((if has_siblings { *ppid } else { world.pid }, fd))
+}
+
 /// Looks for both, over all processes.
 #[derive(Debug, Default)]
 pub struct Waiters {
@@ -105,6 +112,14 @@ impl Waiters {
                 let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
                 if is_vain && is_told || result >= 0 {
                     self.accept(patients, who, fd, is_vain, entry);
+                }
+            }
+            // Whoever comes later watches it too.
+            Event::Ctl { epoll, op: Some(Ctl::Add), fd, events, errno: 0, .. } => {
+                if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
+                {
+                    listener.sets.insert((place, epoll));
+                    listener.exclusive |= events & EXCLUSIVE != 0;
                 }
             }
             Event::Io { fd, op: Op::Read, errno, .. } => {
@@ -154,18 +169,15 @@ impl Waiters {
     }
 
     fn accept(&mut self, patients: &[Patient], who: Who, fd: i32, is_vain: bool, entry: &Entry) {
-        let Some(Patient { world, ppid, .. }) = patients.get(who.0) else { return };
-        // Workers have one parent; a process alone is its own group.
-        let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).count() > 1;
-        let key = (if has_siblings { *ppid } else { world.pid }, fd);
+        let Some(key) = key(patients, who.0, fd) else { return };
         if self.listeners.len() >= FILES && !self.listeners.contains_key(&key) {
             return;
         }
         let listener = self.listeners.entry(key).or_default();
         // Who else watches it, is looked at now and then.
         if (listener.vain.count + listener.useful.count).is_multiple_of(64) {
-            for (place, Patient { world, ppid: other, .. }) in patients.iter().enumerate() {
-                if other == ppid && has_siblings || place == who.0 {
+            for (place, Patient { world, .. }) in patients.iter().enumerate() {
+                if self::key(patients, place, fd) == Some(key) {
                     for (_, item) in world.items_of(fd) {
                         listener.exclusive |= item.events.is_some_and(|events| events & EXCLUSIVE != 0);
                         listener.sets.insert((place, item.epoll));
