@@ -39,6 +39,11 @@ need_languages() {
         "$(/usr/bin/python3 -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])')"
 }
 
+# What the tests of the command need: a terminal, and a browser for the page of a report.
+need_command() {
+    install_missing tmux=tmux chromium=chromium redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk
+}
+
 # The packages' services stay off: a policy file says so while apt-get runs.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d ours="" status=0

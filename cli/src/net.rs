@@ -1,8 +1,12 @@
-//! The sockets of a network namespace, by inode, from `/proc/PID/net`.
+//! The sockets of a network namespace, by inode: from `/proc/PID/net`, and where it is our own from netlink.
+
+mod diag;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use diag::Tcp;
 
 /// One socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +21,9 @@ const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;
 const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
+
+/// The inode of a socket that has none.
+const NOBODYS: u64 = 0;
 
 /// All sockets that a process can have.
 #[derive(Debug, Default)]
@@ -33,7 +40,12 @@ impl Sockets {
     pub fn of(pid: u32) -> Self {
         let mut sockets = Self { given: given(), ..Self::default() };
         let read = |name| fs::read(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
-        for name in ["tcp", "tcp6", "udp", "udp6"] {
+        let mut names = vec!["tcp", "tcp6", "udp", "udp6"];
+        if let Some(all) = is_ours(pid).then(|| diag::tcp().ok()).flatten() {
+            names.drain(..2);
+            all.into_iter().for_each(|tcp| sockets.add_tcp(tcp));
+        }
+        for name in names {
             let text = read(name);
             for line in String::from_utf8_lossy(&text).lines().skip(1) {
                 sockets.take(line, name.starts_with("tcp"));
@@ -48,17 +60,31 @@ impl Sockets {
 
     /// `sl local remote st queues timer retransmits uid timeout inode`
     fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
-        let mut fields = line.split_whitespace().skip(1);
-        let (local, remote) = (address(fields.next()?)?, address(fields.next()?)?);
-        let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
         let inode = fields.nth(5)?.parse().ok()?;
-        if is_tcp && state == LISTEN {
+        // Those that nobody has any more may be many: TIME_WAIT.
+        if inode == NOBODYS {
+            return None;
+        }
+        let (local, remote) = (address(local)?, address(remote)?);
+        let state = u8::from_str_radix(state, 16).ok()?;
+        if is_tcp {
+            self.add_tcp(Tcp { local, remote, state, inode });
+        } else {
+            self.by_inode.insert(inode, Socket::Udp { local, remote });
+        }
+        Some(())
+    }
+
+    fn add_tcp(&mut self, Tcp { local, remote, state, inode }: Tcp) {
+        if inode == NOBODYS {
+            return;
+        }
+        if state == LISTEN {
             self.listening.insert(local.port());
         }
-        let socket =
-            if is_tcp { Socket::Tcp { local, remote, state } } else { Socket::Udp { local, remote } };
-        self.by_inode.insert(inode, socket);
-        Some(())
+        self.by_inode.insert(inode, Socket::Tcp { local, remote, state });
     }
 
     /// `Num RefCount Protocol Flags Type St Inode Path`
@@ -104,6 +130,12 @@ impl Sockets {
         let (first, last) = self.given;
         self.listening.contains(&local.port()) || !(first..=last).contains(&local.port())
     }
+}
+
+/// Whether a process is in our network namespace.
+fn is_ours(pid: u32) -> bool {
+    let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours))
 }
 
 fn given() -> (u16, u16) {

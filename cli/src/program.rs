@@ -16,6 +16,9 @@ use crate::TROUBLE;
 const PASSED_ON: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
+/// Those that end a program.
+pub const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+
 /// Why a program was not started.
 #[derive(Debug)]
 pub struct Refused {
@@ -84,6 +87,7 @@ pub fn become_it(mut command: Command) -> Refused {
 pub struct Program {
     child: Child,
     signals: Signals,
+    is_to_end: bool,
     status: Option<ExitStatus>,
 }
 
@@ -93,7 +97,7 @@ impl Program {
         let signals = Signals::take(&PASSED_ON).map_err(|error| format!("signalfd: {error}"))?;
         signals.give_back(&mut command);
         let child = command.spawn().map_err(|error| refused(command.get_program(), &error))?;
-        Ok(Self { child, signals, status: None })
+        Ok(Self { child, signals, is_to_end: false, status: None })
     }
 
     /// Its process.
@@ -106,9 +110,15 @@ impl Program {
         &self.signals
     }
 
+    /// Whether a signal has come by which programs are ended.
+    pub fn is_to_end(&self) -> bool {
+        self.is_to_end
+    }
+
     /// Passes on what has come. What the terminal sends goes to all of the foreground, the program included.
     pub fn pass_signals_on(&mut self) {
         while let Some((signal, is_for_us)) = self.signals.next() {
+            self.is_to_end |= ENDING.contains(&signal);
             // Once it was waited for its pid may be another process's.
             if is_for_us && self.status().is_none() {
                 sys::kill(self.child.id(), signal);

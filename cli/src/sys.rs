@@ -25,6 +25,14 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// How long this thread has worked.
+pub fn worked() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` lives.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// A name that nobody guesses.
 pub fn secret() -> io::Result<String> {
     let mut bytes = [0u8; 16];
@@ -73,6 +81,13 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
         check(libc::listen(socket.as_raw_fd(), 1024))?;
         Ok(socket)
     }
+}
+
+/// A socket at which the kernel lists sockets.
+pub fn sock_diag() -> io::Result<File> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: numbers; the descriptor is nobody else's.
+    unsafe { Ok(File::from_raw_fd(check(libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG))?)) }
 }
 
 /// The next connection, if there is one.

@@ -81,7 +81,9 @@ fn bound(latency: &Latency, ns: u64) -> String {
 
 /// Text from elsewhere with what steers a terminal made visible.
 pub fn clean(text: &str) -> String {
-    let is_bad = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c) || c == '\u{feff}';
+    // Marks of direction and breaks of lines, which are no control characters.
+    let is_mark = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let is_bad = |c: char| c.is_control() || is_mark(c);
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
 }
 

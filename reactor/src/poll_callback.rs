@@ -42,12 +42,22 @@ impl Eventpoll {
             events = item.events;
         }
         match ready.list.queue(id) {
-            Queued::Already => {}
+            Queued::Already => {
+                if let Some(item) = ready.list.get(id) {
+                    let moment = Moment::found();
+                    item.shown.woken(moment.ticks, moment.exactly);
+                }
+            }
             Queued::Ready => self.note_ready(&mut ready, id, Moment::found()),
             Queued::Overflow => {
                 if let Some(item) = ready.list.get(id) {
                     let moment = Moment::found();
-                    item.shown.queued(moment.ticks, moment.exactly);
+                    if ready.list.is_linked(id) {
+                        // Its delivery is under way, or about to be.
+                        item.shown.woken(moment.ticks, moment.exactly);
+                    } else {
+                        item.shown.queued(moment.ticks, moment.exactly);
+                    }
                     trace::ready(self.about(item.serial), item.fd, true);
                 }
             }

@@ -175,6 +175,11 @@ impl<T> ReadyList<T> {
         self.links(id).on() != NEITHER
     }
 
+    /// Whether a wakeup came for the item since the scan began.
+    pub fn is_in_ovflist(&self, id: u32) -> bool {
+        self.links(id).in_ovflist()
+    }
+
     /// A wakeup came for the item.
     pub fn queue(&mut self, id: u32) -> Queued {
         if self.scanning {

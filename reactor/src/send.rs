@@ -219,6 +219,7 @@ impl Eventpoll {
         let now = if is_on() { ticks() } else { 0 };
         for asked in &scratch.batch {
             ready.list.unlink(asked.id);
+            let woken = ready.list.is_in_ovflist(asked.id);
             let Some(item) = ready.list.get_mut(asked.id) else { continue };
             let revents = asked.revents & item.events;
             if asked.revents & ENDS != 0 {
@@ -238,6 +239,10 @@ impl Eventpoll {
             *sent += 1;
             let (passed, exactly) = item.shown.queued_for(now).unwrap_or_default();
             item.shown.delivered(now);
+            if woken {
+                // It goes to the ready list once the scan is done.
+                item.shown.queued(now, false);
+            }
             trace::deliver(
                 self.about(item.serial),
                 item.fd,
@@ -266,7 +271,7 @@ impl Eventpoll {
             }
             let queued = !oneshot && !edge && place == NO_PLACE;
             if queued {
-                item.shown.queued(now, false);
+                item.shown.queued_again(now);
                 ready.list.add_tail(asked.id);
                 if trace::enabled() {
                     ready.since.insert(asked.id, sys::now());

@@ -5,7 +5,7 @@
 //!
 //! | word | what |
 //! |---|---|
-//! | 0 | the number (20 bits), the state (5), the low 7 bits of the set's number |
+//! | 0 | the number (20 bits), the state (6), the low 6 bits of the set's number |
 //! | 1 | the interest (14 bits, and the four flags at the top), the high 14 bits of the set's number between |
 //! | 2 | how many events were delivered; of a set, how many waits have returned |
 //! | 3 | the item's serial number, or the set's |
@@ -30,11 +30,15 @@ pub const HOT: u32 = 1 << 22;
 pub const SET: u32 = 1 << 23;
 /// Since when it is queued is known exactly.
 const EXACT: u32 = 1 << 24;
+/// It is there because it was delivered, and no wakeup has come since.
+const AGAIN: u32 = 1 << 25;
 /// The bits of the number.
 pub const FD: u32 = USED - 1;
 /// The bits of the interest.
 pub const INTEREST: u32 = 0xf000_3fff;
-const LOW: u32 = 25;
+/// Where the low bits of the set's number begin, and how many they are.
+pub(crate) const LOW: u32 = 26;
+pub(crate) const LOW_BITS: u32 = 32 - LOW;
 const HIGH: u32 = 14;
 
 /// A tick's share of the unit of a queued item's time, in bits.
@@ -147,7 +151,7 @@ impl Place {
         let fd = u32::try_from(new.fd).unwrap_or(FD).min(FD);
         place
             .word(entries, 1)
-            .store(new.interest & INTEREST | (new.epoll >> 7) << HIGH & !INTEREST, Ordering::Relaxed);
+            .store(new.interest & INTEREST | (new.epoll >> LOW_BITS) << HIGH & !INTEREST, Ordering::Relaxed);
         place.word(entries, 2).store(0, Ordering::Relaxed);
         place.word(entries, 3).store(new.serial, Ordering::Relaxed);
         place.word(entries, 4).store(0, Ordering::Relaxed);
@@ -206,9 +210,29 @@ impl Place {
     pub fn queued(self, since: u64, exactly: bool) {
         self.with(|entries| {
             let exact = if exactly { EXACT } else { 0 };
-            self.change(entries, 0, |word| word & !EXACT | QUEUED | exact);
-            let fine = since.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> UNIT.load(Ordering::Relaxed);
-            self.word(entries, 4).store(fine as u32, Ordering::Relaxed);
+            self.change(entries, 0, |word| word & !(EXACT | AGAIN) | QUEUED | exact);
+            self.word(entries, 4).store(fine(since), Ordering::Relaxed);
+        });
+    }
+
+    /// It went back there right after it was delivered.
+    #[inline]
+    pub fn queued_again(self, now: u64) {
+        self.with(|entries| {
+            self.change(entries, 0, |word| word & !EXACT | QUEUED | AGAIN);
+            self.word(entries, 4).store(fine(now), Ordering::Relaxed);
+        });
+    }
+
+    /// A wakeup came for it while it is there: the first one since it was delivered counts.
+    #[inline]
+    pub fn woken(self, since: u64, exactly: bool) {
+        self.with(|entries| {
+            let state = self.word(entries, 0).load(Ordering::Relaxed);
+            let before = self.word(entries, 4).load(Ordering::Relaxed);
+            if state & AGAIN != 0 && (fine(since).wrapping_sub(before) as i32) >= 0 {
+                self.queued(since, exactly);
+            }
         });
     }
 
@@ -224,10 +248,9 @@ impl Place {
             return None;
         }
         let unit = UNIT.load(Ordering::Relaxed);
-        let fine = (now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit) as u32;
         let since = self.word(entries, 4).load(Ordering::Relaxed);
         // What was noted a moment later on another processor counts as no time.
-        let passed = fine.wrapping_sub(since);
+        let passed = fine(now).wrapping_sub(since);
         Some((if passed > u32::MAX - 1024 { 0 } else { u64::from(passed) << unit }, state & EXACT != 0))
     }
 
@@ -238,7 +261,7 @@ impl Place {
             if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
                 let delivered = self.word(entries, 2).load(Ordering::Relaxed) != 0;
                 let since = (self.word(entries, 4).load(Ordering::Relaxed) >> COARSER).max(1);
-                self.change(entries, 0, |word| word & !(QUEUED | EXACT));
+                self.change(entries, 0, |word| word & !(QUEUED | EXACT | AGAIN));
                 self.word(entries, 4).store(if delivered { since } else { 0 }, Ordering::Relaxed);
             }
         });
@@ -248,7 +271,7 @@ impl Place {
     #[inline]
     pub fn delivered(self, now: u64) {
         self.with(|entries| {
-            self.change(entries, 0, |word| word & !(QUEUED | EXACT));
+            self.change(entries, 0, |word| word & !(QUEUED | EXACT | AGAIN));
             self.change(entries, 2, |count| count.wrapping_add(1));
             self.word(entries, 4).store(coarse(now), Ordering::Relaxed);
         });
@@ -285,6 +308,12 @@ impl SetPlace {
     pub fn remove(&self) {
         Place(self.0.swap(Place::NONE.0, Ordering::Relaxed)).remove();
     }
+}
+
+/// A moment as it is kept while an item is queued.
+#[inline]
+fn fine(now: u64) -> u32 {
+    (now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> UNIT.load(Ordering::Relaxed)) as u32
 }
 
 /// A moment as it is kept of a delivery.

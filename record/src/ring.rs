@@ -146,7 +146,7 @@ pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
         let interest = b & items::INTEREST;
         let is_set = a & items::SET != 0;
         all.push(Item {
-            epoll: a >> 25 | (b & !items::INTEREST) >> 14 << 7,
+            epoll: a >> items::LOW | (b & !items::INTEREST) >> 14 << items::LOW_BITS,
             is_set,
             fd: (a & items::FD) as i32,
             serial,

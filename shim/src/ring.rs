@@ -6,7 +6,7 @@ mod memory;
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use glasspoll_reactor::sys;
+use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::writer::{self, Owner, Shape};
 use libc::{c_int, ssize_t};
@@ -47,11 +47,13 @@ pub fn start(options: &Options, forked: bool) {
             table::protect(made.fd);
             FILE.store(made.fd, Ordering::Release);
             if let Some(path) = &options.collect {
-                if let Err(errno) = collect::hand_over(path, made.fd) {
-                    complain(&format!(
+                match collect::hand_over(path, made.fd) {
+                    // The program that was run has ended, and this is a child of its that goes on.
+                    Ok(()) | Err(Errno::ENOENT | Errno::ECONNREFUSED) => {}
+                    Err(errno) => complain(&format!(
                         "the record of process {} does not reach its collector ({errno})",
                         owner.pid
-                    ));
+                    )),
                 }
             }
         }

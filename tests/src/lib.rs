@@ -20,6 +20,7 @@
 //! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
+//! | [`chromium`], [`screen`] | a browser, and a terminal |
 //! | [`command`] | the command `glasspoll`, and what it prints |
 //! | [`synthetic`] | a record of any size, that nobody recorded |
 //! | [`flow`] | reading the event-flow log |
@@ -33,6 +34,7 @@
 //! that only make sense preloaded run anyway.
 
 pub mod bench;
+pub mod chromium;
 pub mod command;
 pub mod cpython;
 pub mod curl;
@@ -46,6 +48,7 @@ pub mod program;
 pub mod random;
 pub mod redis;
 pub mod run;
+pub mod screen;
 pub mod script;
 pub mod seccomp;
 pub mod server;

@@ -87,9 +87,17 @@ fn page() -> [u8; layout::HEADER] {
 /// # Errors
 /// What writing gives.
 pub fn write(path: &Path, events: u64) -> io::Result<()> {
+    write_named(path, events, "server")
+}
+
+/// The same, of a program of that name.
+///
+/// # Errors
+/// What writing gives.
+pub fn write_named(path: &Path, events: u64, name: &str) -> io::Result<()> {
     let mut file = Writer::new(BufWriter::new(File::create(path)?))?;
     file.ring(0, &page())?;
-    file.name(0, Named::Comm, BEGIN, "server")?;
+    file.name(0, Named::Comm, BEGIN, name)?;
     file.name(0, Named::Command, BEGIN, "server --loops 2")?;
     let open = |tid| Open { tid, begin: 0, bytes: Vec::new() };
     let mut ring = Ring { file, serial: 0, blocks: vec![open(PID), open(PID + 1), open(PID + 2)] };

@@ -206,6 +206,28 @@ fn a_child_that_becomes_another_user_is_recorded_too() {
 }
 
 #[test]
+fn a_child_that_goes_on_is_recorded_until_the_program_ends_and_complains_of_nothing() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = dir();
+    let record = dir.path().join("record");
+    let mut command = glasspoll();
+    command.args(["run", "-o"]).arg(&record).args(["--", "sh", "-c"]);
+    let ticks = script("epoll_ticks.py");
+    // The one makes its set before the program ends, the other long after.
+    command.arg(format!("python3 {ticks} >one & sleep 1; (sleep 1; exec python3 {ticks} >two) & true"));
+    let mut server = Server::spawn(command, dir.path(), 0);
+    assert!(server.wait().success());
+    let events = events(&record);
+    assert_eq!(waits(&events).len(), 1, "{:?}", waits(&events));
+    eventually("the other runs too", LIMIT, || {
+        fs::read_to_string(dir.path().join("two")).is_ok_and(|text| text.contains("ready"))
+    });
+    assert_eq!(server.stderr(), "");
+}
+
+#[test]
 fn an_ordinary_user_records_and_leaves_nothing_behind() {
     if !program::have(&["python3"]) {
         return;

@@ -79,3 +79,15 @@ fn an_unknown_bound_of_hot_items_is_named() {
 fn an_unknown_length_of_spinning_is_named() {
     check_complaint("GLASSPOLL_SPIN", "1s", "microseconds");
 }
+
+#[test]
+fn an_unknown_size_of_the_record_is_named() {
+    check_complaint("GLASSPOLL_RING", "huge", "4M");
+    check_complaint("GLASSPOLL_RING", "1K", "16K");
+    check_complaint("GLASSPOLL_RING", "64G", "1G");
+}
+
+#[test]
+fn an_unknown_readiness_is_named() {
+    check_complaint("GLASSPOLL_READY", "perhaps", "exact");
+}

@@ -47,6 +47,14 @@ fn a_storm_with_spinning_waits_breaks_no_invariant() {
 }
 
 #[test]
+fn a_storm_under_a_helper_that_always_watches_breaks_no_invariant() {
+    let _turn = turn::take();
+    let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
+    let output = run(command.env("GLASSPOLL_READY", "exact").args(["6", "1"]), Duration::from_secs(120));
+    assert!(output.success().contains("all invariants held"));
+}
+
+#[test]
 fn every_invariant_notices_when_it_is_broken() {
     let _turn = turn::take();
     for (fault, invariant) in Fault::names() {

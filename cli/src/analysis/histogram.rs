@@ -17,7 +17,7 @@ pub struct Histogram {
 }
 
 /// The bucket of a value.
-pub fn bucket(value: u64) -> u16 {
+fn bucket(value: u64) -> u16 {
     if value < u64::from(SUB) {
         return value as u16;
     }
@@ -26,7 +26,7 @@ pub fn bucket(value: u64) -> u16 {
 }
 
 /// The least value of a bucket.
-pub fn floor(bucket: u16) -> u64 {
+fn floor(bucket: u16) -> u64 {
     let (octave, place) = (u32::from(bucket) >> SUB_BITS, u64::from(bucket) & u64::from(SUB - 1));
     match octave {
         0 => place,
@@ -101,7 +101,7 @@ impl Histogram {
         self.max
     }
 
-    /// The buckets that have something: number (see `floor`), and how much.
+    /// The buckets that have something: number, 16 for each power of two, and how much.
     pub fn buckets(&self) -> &[(u16, u32)] {
         &self.buckets
     }

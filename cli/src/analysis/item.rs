@@ -83,11 +83,6 @@ impl Item {
         (self.epoll, self.serial)
     }
 
-    /// How long it has been ready without being delivered.
-    pub fn backlog_ns(&self, now: u64) -> Option<u64> {
-        self.queued.map(|since| now.saturating_sub(since))
-    }
-
     /// When it began and ended, as far as is known.
     pub fn life(&self, now: u64) -> (u64, u64) {
         (self.added.unwrap_or(self.seen.0), self.ended.map_or(now, |(ns, _)| ns))

@@ -22,7 +22,7 @@ use glasspoll_record::event::{Ctl, Op};
 use glasspoll_record::ring;
 use glasspoll_record::{Entry, Event, Process};
 
-pub use histogram::{floor, Histogram, Latency};
+pub use histogram::{Histogram, Latency};
 pub use item::{End, Item};
 pub use turn::{Loop, Period, State};
 
@@ -47,8 +47,6 @@ pub struct Set {
     pub epfd: Option<i32>,
     /// It is a copy of the parent's.
     pub inherited: bool,
-    /// When it was made; None if that was before the record.
-    pub created: Option<u64>,
     /// When it was closed.
     pub closed: Option<u64>,
     /// Items that ended, and are not kept any more.
@@ -154,11 +152,6 @@ impl Analysis {
         analysis
     }
 
-    /// The loop of a thread at a set.
-    pub fn loop_of(&self, tid: u32, epoll: u32) -> Option<&Loop> {
-        self.loop_of.get(&(tid, epoll)).map(|at| &self.loops[*at])
-    }
-
     /// Takes in the next event.
     pub fn event(&mut self, entry: &Entry) {
         self.take(entry, &mut |_| {});
@@ -171,7 +164,7 @@ impl Analysis {
         match entry.event {
             Event::Create { epoll, epfd, inherited } => {
                 self.close(ns, epfd, -1);
-                let set = Set { epoll, epfd: Some(epfd), inherited, created: Some(ns), ..Set::default() };
+                let set = Set { epoll, epfd: Some(epfd), inherited, ..Set::default() };
                 self.sets.insert(epoll, set);
             }
             Event::Ctl { errno: 0, epoll, op: Some(op), fd, events, item, .. } => {

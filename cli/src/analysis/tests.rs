@@ -15,7 +15,8 @@ fn time_is_waiting_up_to_the_return_and_serving_from_there() {
     let [this] = &analysis.loops[..] else { panic!("{:?}", analysis.loops) };
     assert_eq!((this.waits, this.empty, this.events), (3, 1, 2));
     assert_eq!((this.waiting_ns, this.serving_ns), (800 * US, 200 * US));
-    assert_eq!(this.utilisation(script.now), Some(0.2));
+    assert_eq!(this.times(script.now), (800 * US, 200 * US));
+    assert_eq!(this.recent(script.now).utilisation(), Some(0.2));
     assert_eq!(this.latency.histogram.max(), 40 * US);
     assert_eq!(this.last.1, "wait_return");
     assert_eq!(this.state, State::Serving { since: script.now });

@@ -1,7 +1,7 @@
 //! A loop: a thread that waits at a set, over and over.
 
 use super::window::{Recent, Window};
-use super::{share, Histogram, Key, Latency};
+use super::{Histogram, Key, Latency};
 
 /// How many of the longest serving periods are kept.
 const LONGEST: usize = 8;
@@ -97,12 +97,6 @@ impl Loop {
             State::Serving { since } => (0, now.saturating_sub(since)),
             State::Unknown | State::Elsewhere => (0, 0),
         }
-    }
-
-    /// The share of all the time that it served; None if nothing is known.
-    pub fn utilisation(&self, now: u64) -> Option<f64> {
-        let (waiting, serving) = self.times(now);
-        share(serving, waiting)
     }
 
     /// The last ten seconds.

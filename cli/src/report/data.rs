@@ -127,10 +127,19 @@ struct Turns<'a> {
     served: Times,
     waited: Times,
     last: (u64, &'a str),
-    /// The longest serving periods: from when, how long, how many events, and by which items: place and time.
-    longest: Vec<(u64, u64, u64, Vec<(i64, u64)>)>,
+    longest: Vec<Longest>,
     pieces: u32,
     track: String,
+}
+
+/// One of the longest serving periods.
+#[derive(Debug, Serialize)]
+struct Longest {
+    from: u64,
+    ns: u64,
+    events: u64,
+    /// The places of items, and how long each was served.
+    shares: Vec<(i32, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -251,8 +260,8 @@ fn one<'a>(process: &'a Process, told: &'a Told, begin: u64, findings: &[Finding
         let (waiting, serving) = this.times(end);
         let track = told.tracks.get(&(this.tid, this.epoll));
         let longest = this.longest.iter().map(|period| {
-            let shares = period.shares.iter().map(|(key, ns)| (place(key).into(), *ns)).collect();
-            (rel(period.from_ns), period.ns, period.events, shares)
+            let shares = period.shares.iter().map(|(key, ns)| (place(key), *ns)).collect();
+            Longest { from: rel(period.from_ns), ns: period.ns, events: period.events, shares }
         });
         Turns {
             tid: this.tid,

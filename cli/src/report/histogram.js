@@ -71,7 +71,7 @@ function showLoops(process, timeline) {
         plotCard("Serving, from return to the next wait", turns.served, duration),
         plotCard("Events for each wait", turns.per_wait, commas)));
     if (turns.longest.length) {
-      const chips = turns.longest.slice(0, 5).map(([from, ns, events, shares]) => {
+      const chips = turns.longest.slice(0, 5).map(({ from, ns, events, shares }) => {
         const most = shares.length && shares[0][0] >= 0 ? ", fd " + process.items[shares[0][0]].fd : "";
         const chip = el("button", "chip", duration(ns) + most);
         chip.title = plural(events, "event") + ", " + moment(from - process.from, ns / 10) + ": show in the timeline";

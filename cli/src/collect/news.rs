@@ -1,0 +1,78 @@
+//! What is new in the rings that are gathered.
+
+use std::collections::BTreeMap;
+
+use glasspoll_record::clock::Moment;
+use glasspoll_record::file::Named;
+use glasspoll_record::process::{Entry, Process};
+use glasspoll_record::ring::{Header, Item};
+
+/// What is new. A ring is one process from one exec to the next; its number is given once.
+#[derive(Debug)]
+pub enum News {
+    /// There is a new ring: a process has made its first epoll instance, or was forked from one that has some.
+    Began { ring: u32, pid: u32, header: Box<Header> },
+    /// What something of the process's is called, as seen at `ns`.
+    Name { ring: u32, named: Named, ns: u64, text: String },
+    /// So many blocks of up to 31 events were overwritten before they were read: they are missing before what follows.
+    Lost { ring: u32, blocks: u64 },
+    /// What happened, in the order of time.
+    Events { ring: u32, events: Vec<Entry> },
+    /// No more will come. The status is as of wait(2), and known of the program itself alone.
+    Ended(Box<Ended>),
+}
+
+/// The end of a ring.
+#[derive(Debug)]
+pub struct Ended {
+    pub ring: u32,
+    /// When that was noticed.
+    pub at: Moment,
+    /// None where the process goes on: we left.
+    pub status: Option<Option<i32>>,
+    /// The header as it was at the end.
+    pub header: Header,
+    /// The items at the end.
+    pub items: Vec<Item>,
+    /// Records that were torn.
+    pub torn: u64,
+}
+
+impl News {
+    /// Which ring it is of.
+    pub fn ring(&self) -> u32 {
+        match self {
+            News::Began { ring, .. }
+            | News::Name { ring, .. }
+            | News::Lost { ring, .. }
+            | News::Events { ring, .. } => *ring,
+            News::Ended(ended) => ended.ring,
+        }
+    }
+}
+
+/// Takes news in, so that `processes` are what is known by now.
+pub fn apply(processes: &mut BTreeMap<u32, Process>, news: News) {
+    let ring = news.ring();
+    if let News::Began { header, .. } = news {
+        processes.insert(ring, Process::new(*header));
+        return;
+    }
+    let Some(process) = processes.get_mut(&ring) else { return };
+    match news {
+        News::Began { .. } => {}
+        News::Name { named, ns, text, .. } => process.name(named, ns, text),
+        News::Lost { blocks, .. } => {
+            process.lost_blocks += blocks;
+            process.gaps.extend(process.events.last().map(|entry| entry.ns.saturating_add(1)));
+        }
+        News::Events { events, .. } => process.events.extend(events),
+        News::Ended(ended) => {
+            process.ended = ended.status.map(|status| (ended.at.ns, status));
+            (process.items, process.items_ns, process.taken) = (ended.items, ended.at.ns, ended.at);
+            process.header = ended.header;
+            process.torn = ended.torn;
+            process.events.sort_by_key(|entry| entry.ns);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What is known of a process that is looked at.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use glasspoll_record::event::Event;
+use glasspoll_record::ring::{Header, Item};
+use glasspoll_record::Entry;
+
+use crate::analysis::{Analysis, Key, Latency, Loop};
+
+/// How many intervals are remembered.
+const HISTORY: usize = 200;
+/// How many items that ended are kept.
+const KEEP: usize = 500;
+/// The records of a block.
+const RECORDS: u64 = glasspoll_record::layout::RECORDS as u64;
+
+/// What there was in an interval.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    pub events_rate: f64,
+    pub waits_rate: f64,
+    /// p50, p99 and max, and whether they are upper bounds.
+    pub latency: Option<([u64; 3], bool)>,
+}
+
+/// A process.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub pid: u32,
+    pub comm: String,
+    pub command: String,
+    pub threads: BTreeMap<u32, String>,
+    pub analysis: Analysis,
+    /// Its items and sets as they are now.
+    pub table: Vec<Item>,
+    /// When it has ended, and how, in words.
+    pub ended: Option<(u64, String)>,
+    /// Records that were overwritten before they were read.
+    pub lost: u64,
+    /// Since the last interval ended.
+    latency: Latency,
+    begin: Option<u64>,
+    counts: (u64, u64),
+    of_items: HashMap<Key, u64>,
+    of_loops: HashMap<(u32, u32), u64>,
+    rates: HashMap<Key, f64>,
+    loop_rates: HashMap<(u32, u32), f64>,
+    samples: VecDeque<Sample>,
+}
+
+impl Model {
+    /// Of which nothing is known yet.
+    pub fn new(header: &Header) -> Self {
+        Self { pid: header.pid, ..Self::default() }
+    }
+
+    /// Takes in what happened.
+    pub fn events(&mut self, events: &[Entry]) {
+        for entry in events {
+            // What lies before the first interval is history, and no news.
+            if let (Event::Deliver { ready_ns, known, .. }, Some(begin)) = (entry.event, self.begin) {
+                if entry.ns >= begin {
+                    self.latency.add(ready_ns, known);
+                }
+            }
+            self.analysis.event(entry);
+        }
+        self.analysis.forget(KEEP);
+    }
+
+    /// So many blocks are missing before what follows.
+    pub fn lost(&mut self, blocks: u64) {
+        if blocks != 0 {
+            self.lost += blocks * RECORDS;
+            self.analysis.gap();
+        }
+    }
+
+    /// Takes in the items as they are now.
+    pub fn items(&mut self, table: Vec<Item>, now: u64) {
+        self.analysis.table(&table, now);
+        self.table = table;
+    }
+
+    /// An interval is over.
+    pub fn tick(&mut self, now: u64) {
+        let counts = (self.analysis.counts.deliveries, self.analysis.counts.waits);
+        let seconds = self.begin.map(|begin| now.saturating_sub(begin) as f64 / 1e9);
+        let rate = |count: u64, before: u64| match seconds {
+            Some(seconds) if seconds > 0.0 => count.saturating_sub(before) as f64 / seconds,
+            _ => 0.0,
+        };
+        let latency = std::mem::take(&mut self.latency);
+        let quantiles = [0.5, 0.99, 1.0].map(|share| latency.histogram.quantile(share));
+        let sample = Sample {
+            events_rate: rate(counts.0, self.counts.0),
+            waits_rate: rate(counts.1, self.counts.1),
+            latency: (latency.histogram.count() != 0).then(|| (quantiles, latency.is_bound())),
+        };
+        let live: HashSet<Key> = self.table.iter().map(|item| (item.epoll, item.serial)).collect();
+        let items = self.analysis.items.values().filter(|item| live.contains(&item.key()));
+        let now_items: HashMap<Key, u64> = items.map(|item| (item.key(), item.deliveries)).collect();
+        let before = |key: &Key| self.of_items.get(key).copied().unwrap_or(0);
+        self.rates = now_items.iter().map(|(key, count)| (*key, rate(*count, before(key)))).collect();
+        let loops = self.analysis.loops.iter().map(|this| ((this.tid, this.epoll), this.events));
+        let now_loops: HashMap<(u32, u32), u64> = loops.collect();
+        let before = |key: &(u32, u32)| self.of_loops.get(key).copied().unwrap_or(0);
+        self.loop_rates = now_loops.iter().map(|(key, count)| (*key, rate(*count, before(key)))).collect();
+        (self.of_items, self.of_loops, self.counts) = (now_items, now_loops, counts);
+        if self.begin.is_some() {
+            self.samples.push_back(sample);
+        }
+        while self.samples.len() > HISTORY {
+            self.samples.pop_front();
+        }
+        self.begin = Some(now);
+    }
+
+    /// The interval that ended last.
+    pub fn latest(&self) -> Sample {
+        self.samples.back().cloned().unwrap_or_default()
+    }
+
+    /// The p99 of each interval, 0 where nothing came.
+    pub fn history(&self) -> impl Iterator<Item = u64> + '_ {
+        self.samples.iter().map(|sample| sample.latency.map_or(0, |([_, p99, _], _)| p99))
+    }
+
+    /// Events a second that an item brought of late.
+    pub fn item_rate(&self, key: Key) -> f64 {
+        self.rates.get(&key).copied().unwrap_or(0.0)
+    }
+
+    /// Events a second that a loop got of late.
+    pub fn loop_rate(&self, this: &Loop) -> f64 {
+        self.loop_rates.get(&(this.tid, this.epoll)).copied().unwrap_or(0.0)
+    }
+
+    /// Numbers of items of which it is not known what they are.
+    pub fn unnamed(&self) -> Vec<i32> {
+        let is_unnamed = |entry: &&Item| {
+            let item = self.analysis.items.get(&(entry.epoll, entry.serial));
+            !entry.is_set && item.is_some_and(|item| item.what.is_none())
+        };
+        self.table.iter().filter(is_unnamed).map(|entry| entry.fd).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn rates_are_those_of_the_last_interval() {
+        let mut script = Script::new();
+        let mut model = Model::new(&script.process.header);
+        script.add(5, 1, 1).wait(10, &[(5, 1, 900)]);
+        model.events(&script.process.events);
+        let item = |fd, serial| Item {
+            epoll: 1,
+            is_set: false,
+            fd,
+            serial,
+            interest: 1,
+            queued: false,
+            hot: false,
+            disarmed: false,
+            delivered: 1,
+            since_ns: None,
+        };
+        model.items(vec![item(5, 1), item(6, 2)], script.now);
+        model.tick(script.now);
+        assert_eq!(model.latest().events_rate, 0.0);
+        let from = script.process.events.len();
+        for _ in 0..100 {
+            script.after(10_000).wait(0, &[(5, 1, 20)]);
+        }
+        model.events(&script.process.events[from..]);
+        model.tick(script.now);
+        assert_eq!((model.latest().events_rate.round(), model.item_rate((1, 1)).round()), (100.0, 100.0));
+        assert_eq!(model.latest().latency.map(|([_, _, max], _)| max), Some(20_000));
+        assert_eq!(model.unnamed(), [5, 6]);
+        model.analysis.name(5, "pipe");
+        assert_eq!(model.unnamed(), [6]);
+        model.lost(2);
+        assert_eq!(model.lost, 62);
+    }
+}
