@@ -215,6 +215,8 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        // What came while the program was ending was meant for it.
+        while self.next().is_some() {}
         // SAFETY: the set is one that sigprocmask gave, and the action one that signal gave.
         unsafe {
             libc::signal(libc::SIGCHLD, self.at_child);

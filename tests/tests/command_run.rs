@@ -215,8 +215,11 @@ fn a_child_that_goes_on_is_recorded_until_the_program_ends_and_complains_of_noth
     let mut command = glasspoll();
     command.args(["run", "-o"]).arg(&record).args(["--", "sh", "-c"]);
     let ticks = script("epoll_ticks.py");
-    // The one makes its set before the program ends, the other long after.
-    command.arg(format!("python3 {ticks} >one & sleep 1; (sleep 1; exec python3 {ticks} >two) & true"));
+    // The one makes its set before the program ends, the other when the command is gone.
+    command.arg(format!(
+        "python3 {ticks} >one & until grep -q ready one; do sleep 0.1; done; sleep 0.5
+        (while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; exec python3 {ticks} >two) &"
+    ));
     let mut server = Server::spawn(command, dir.path(), 0);
     assert!(server.wait().success());
     let events = events(&record);
