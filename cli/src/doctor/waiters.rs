@@ -74,6 +74,16 @@ struct Contested {
     sets: BTreeSet<(usize, u32)>,
 }
 
+impl Contested {
+    /// The part of one of them, unless there are too many.
+    fn share(&mut self, who: Who) -> Option<&mut Share> {
+        if self.shares.len() >= WAITERS && !self.shares.contains_key(&who) {
+            return None;
+        }
+        Some(self.shares.entry(who).or_default())
+    }
+}
+
 /// A file that is waited for: the process, or its parent where it is a listener, and the number.
 type Key = (u32, i32);
 
@@ -185,7 +195,7 @@ impl Waiters {
                 }
             }
         }
-        let share = listener.shares.entry(who).or_default();
+        let Some(share) = listener.share(who) else { return };
         if is_vain {
             share.in_vain += 1;
             listener.vain.add(entry.ns, fd, entry.tid);
@@ -201,7 +211,7 @@ impl Waiters {
             return;
         }
         let file = self.files.entry(key).or_default();
-        let share = file.shares.entry(who).or_default();
+        let Some(share) = file.share(who) else { return };
         if is_vain {
             share.in_vain += 1;
             file.vain.add(entry.ns, fd, entry.tid);
@@ -376,18 +386,28 @@ mod tests {
 
     #[test]
     fn processes_that_are_woken_for_one_connection_are_found() {
+        assert_eq!(workers(IN).found(), [(9, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_herd_of_processes_that_ask_to_be_woken_one_at_a_time_is_our_own() {
+        assert_eq!(workers(IN | EXCLUSIVE).found(), []);
+    }
+
+    /// Four workers that watch their parent's listener.
+    fn workers(events: u32) -> Script {
         let mut script = Script::new();
         let places: Vec<usize> = (0..4).map(|n| script.process(200 + n, 50, false)).collect();
         for n in 0..60 {
             for (worker, place) in places.iter().enumerate() {
                 (script.place, script.tid) = (*place, 200 + worker as u32);
                 if n == 0 {
-                    script.event(Event::Create { epoll: 1, epfd: 3, inherited: false }).add(4, IN);
+                    script.event(Event::Create { epoll: 1, epfd: 3, inherited: false }).add(4, events);
                 }
                 script.wait(&[(4, IN)]).accept(4, if worker == n % 4 { 20 } else { EAGAIN });
             }
         }
-        assert_eq!(script.found(), [(9, Severity::Warning)]);
+        script
     }
 
     /// Two threads with a set each; the first takes all, and is busy with it or not.
