@@ -13,6 +13,8 @@ use crate::units::count;
 
 /// Whoever closes so many numbers in a row, one after the other, cleans up, and does not know which are open.
 const SWEEP: u32 = 4;
+/// The most threads whose last close is remembered.
+const THREADS: usize = 1 << 12;
 /// The most numbers of which the close is remembered.
 const NUMBERS: usize = 1 << 16;
 
@@ -55,6 +57,9 @@ pub struct Closing {
 
 impl Closing {
     fn in_row(&mut self, tid: u32, fd: i32) -> u32 {
+        if self.last.len() >= THREADS && !self.last.contains_key(&tid) {
+            self.last.clear();
+        }
         let last = self.last.entry(tid).or_default();
         last.in_row = if fd == last.fd + 1 || fd == last.fd - 1 { last.in_row + 1 } else { 1 };
         last.fd = fd;

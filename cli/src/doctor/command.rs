@@ -1,7 +1,6 @@
 //! `glasspoll doctor`: what is to be looked at, and what is said of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -15,6 +14,7 @@ use super::print::{self, Seen};
 use super::{examine, name_files, Doctor};
 use crate::args;
 use crate::collect::{self, Collector, News, RECORDING};
+use crate::output::Output;
 use crate::preloadable;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(4);
 const LONGEST: f64 = 7.0 * 86_400.0;
 
 pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
+    // What cannot be written is said before a program runs for an hour.
+    let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let seen = match args.from.as_deref().map(Source::of) {
         None => program(args)?,
         Some(Source::File(path)) => {
@@ -40,14 +42,14 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
     let mut out = Vec::new();
     let printed = if args.json { print::json(&seen, &mut out) } else { print::text(&seen, &mut out) };
     printed.map_err(|error| error.to_string())?;
-    let (written, to) = match &args.output {
-        None => (io::stdout().write_all(&out), "stdout".to_owned()),
-        Some(path) => {
-            let written = File::create(path).and_then(|mut file| file.write_all(&out));
-            (written, path.display().to_string())
+    match &mut output {
+        None => io::stdout().write_all(&out).map_err(|error| format!("stdout: {error}"))?,
+        Some(output) => {
+            let written = output.file().and_then(|mut file| file.write_all(&out));
+            written.map_err(|error| format!("the findings cannot be written: {error}"))?;
+            output.put_in_place()?;
         }
-    };
-    written.map_err(|error| format!("{to}: {error}"))?;
+    }
     Ok(if seen.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -75,7 +77,8 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
     let place = doctor.process(live.header());
     doctor.items(place, &begin.items);
     let mut stream = Stream::new(live);
-    let end = Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, LONGEST));
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds.clamp(0.0, LONGEST) };
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut known = None;
     let now = loop {
         // First whether it has ended: then nothing comes after this look.

@@ -16,7 +16,8 @@ use crate::units::count;
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
-const HANG: u32 = (libc::EPOLLHUP | libc::EPOLLERR) as u32;
+const ERR: u32 = libc::EPOLLERR as u32;
+const HUP: u32 = libc::EPOLLHUP as u32;
 
 /// How often in a row: a program may well look at an event a few times before it has time for it.
 const OFTEN: u64 = 100;
@@ -35,6 +36,7 @@ const RUNS: usize = 1 << 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     HangUp,
+    Fault,
     End,
     Room,
 }
@@ -95,8 +97,10 @@ impl Spin {
     }
 
     fn deliver(&mut self, world: &World, entry: &Entry, item: u32, fd: i32, events: u32) {
-        if events & HANG != 0 {
+        if events & HUP != 0 {
             self.add(item, What::HangUp, entry, fd);
+        } else if events & ERR != 0 {
+            self.add(item, What::Fault, entry, fd);
         } else if events & IN != 0 && self.runs.get(&(item, false)).is_some_and(|run| run.at_end) {
             self.add(item, What::End, entry, fd);
         } else if !self.runs.is_empty() {
@@ -104,7 +108,7 @@ impl Spin {
         }
         // Of an edge-triggered item room is told when there is more of it: that is no spin.
         if events & OUT != 0
-            && events & HANG == 0
+            && events & (HUP | ERR) == 0
             && world.items.get(&item).is_some_and(|item| item.is_level())
         {
             self.add(item, What::Room, entry, fd);
@@ -173,7 +177,8 @@ impl Rule for Spin {
         for ((fd, what), tally) in found.iter() {
             let Some(severity) = severity(tally) else { continue };
             let (class, name, missing) = match what {
-                What::HangUp => (3, "HUP or ERR", "never closed, removed or changed"),
+                What::HangUp => (3, "HUP", "never closed, removed or changed"),
+                What::Fault => (3, "ERR", "never closed, removed or changed"),
                 What::End => (3, "the end of the stream", "read as 0 each time and never closed or removed"),
                 What::Room => (4, "OUT", "and nothing written"),
             };
@@ -182,10 +187,19 @@ impl Rule for Spin {
             let from = world.at(tally.first_ns);
             let mut finding = Finding::new(class, severity, world.pid, title, tally)
                 .because(format!("the run began at {from} and lasted {}", span(tally.lasted())));
-            if class == 4 {
-                finding = finding.unknown(
-                    "whether the program writes past libc (io_uring, system calls of its own): such writes are not recorded",
-                );
+            match what {
+                What::Room => {
+                    finding = finding.unknown(
+                        "whether the program writes past libc (io_uring, system calls of its own): such writes are not recorded",
+                    );
+                }
+                What::Fault => {
+                    // As with time stamps, or the ends of sends without copying.
+                    finding.severity = Severity::Warning;
+                    finding =
+                        finding.unknown("whether errors are taken by MSG_ERRQUEUE: that is not recorded");
+                }
+                What::HangUp | What::End => {}
             }
             out.push(finding);
         }
@@ -258,6 +272,16 @@ mod tests {
             script.ms(1).wait(&[(5, ERR)]).read(5, 100, 40);
         }
         assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn errors_that_may_be_taken_unseen_are_no_more_than_a_warning() {
+        let mut script = Script::new();
+        script.add(5, IN);
+        for _ in 0..6000 {
+            script.ms(1).wait(&[(5, ERR)]);
+        }
+        assert_eq!(script.found(), [(3, Severity::Warning)]);
     }
 
     #[test]

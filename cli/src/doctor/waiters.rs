@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use glasspoll_record::event::{Event, Op};
+use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
 use super::finding::{Finding, Severity, Tally};
@@ -74,8 +74,25 @@ struct Contested {
     sets: BTreeSet<(usize, u32)>,
 }
 
+impl Contested {
+    /// The part of one of them, unless there are too many.
+    fn share(&mut self, who: Who) -> Option<&mut Share> {
+        if self.shares.len() >= WAITERS && !self.shares.contains_key(&who) {
+            return None;
+        }
+        Some(self.shares.entry(who).or_default())
+    }
+}
+
 /// A file that is waited for: the process, or its parent where it is a listener, and the number.
 type Key = (u32, i32);
+
+/// Workers have one parent; a process alone is its own group.
+fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
+    let Patient { world, ppid, .. } = patients.get(place)?;
+    let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).nth(1).is_some();
+    Some((if has_siblings { *ppid } else { world.pid }, fd))
+}
 
 /// Looks for both, over all processes.
 #[derive(Debug, Default)]
@@ -105,6 +122,14 @@ impl Waiters {
                 let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
                 if is_vain && is_told || result >= 0 {
                     self.accept(patients, who, fd, is_vain, entry);
+                }
+            }
+            // Whoever comes later watches it too.
+            Event::Ctl { epoll, op: Some(Ctl::Add), fd, events, errno: 0, .. } => {
+                if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
+                {
+                    listener.sets.insert((place, epoll));
+                    listener.exclusive |= events & EXCLUSIVE != 0;
                 }
             }
             Event::Io { fd, op: Op::Read, errno, .. } => {
@@ -154,18 +179,15 @@ impl Waiters {
     }
 
     fn accept(&mut self, patients: &[Patient], who: Who, fd: i32, is_vain: bool, entry: &Entry) {
-        let Some(Patient { world, ppid, .. }) = patients.get(who.0) else { return };
-        // Workers have one parent; a process alone is its own group.
-        let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).count() > 1;
-        let key = (if has_siblings { *ppid } else { world.pid }, fd);
+        let Some(key) = key(patients, who.0, fd) else { return };
         if self.listeners.len() >= FILES && !self.listeners.contains_key(&key) {
             return;
         }
         let listener = self.listeners.entry(key).or_default();
         // Who else watches it, is looked at now and then.
         if (listener.vain.count + listener.useful.count).is_multiple_of(64) {
-            for (place, Patient { world, ppid: other, .. }) in patients.iter().enumerate() {
-                if other == ppid && has_siblings || place == who.0 {
+            for (place, Patient { world, .. }) in patients.iter().enumerate() {
+                if self::key(patients, place, fd) == Some(key) {
                     for (_, item) in world.items_of(fd) {
                         listener.exclusive |= item.events.is_some_and(|events| events & EXCLUSIVE != 0);
                         listener.sets.insert((place, item.epoll));
@@ -173,7 +195,7 @@ impl Waiters {
                 }
             }
         }
-        let share = listener.shares.entry(who).or_default();
+        let Some(share) = listener.share(who) else { return };
         if is_vain {
             share.in_vain += 1;
             listener.vain.add(entry.ns, fd, entry.tid);
@@ -189,7 +211,7 @@ impl Waiters {
             return;
         }
         let file = self.files.entry(key).or_default();
-        let share = file.shares.entry(who).or_default();
+        let Some(share) = file.share(who) else { return };
         if is_vain {
             share.in_vain += 1;
             file.vain.add(entry.ns, fd, entry.tid);
@@ -364,18 +386,28 @@ mod tests {
 
     #[test]
     fn processes_that_are_woken_for_one_connection_are_found() {
+        assert_eq!(workers(IN).found(), [(9, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_herd_of_processes_that_ask_to_be_woken_one_at_a_time_is_our_own() {
+        assert_eq!(workers(IN | EXCLUSIVE).found(), []);
+    }
+
+    /// Four workers that watch their parent's listener.
+    fn workers(events: u32) -> Script {
         let mut script = Script::new();
         let places: Vec<usize> = (0..4).map(|n| script.process(200 + n, 50, false)).collect();
         for n in 0..60 {
             for (worker, place) in places.iter().enumerate() {
                 (script.place, script.tid) = (*place, 200 + worker as u32);
                 if n == 0 {
-                    script.event(Event::Create { epoll: 1, epfd: 3, inherited: false }).add(4, IN);
+                    script.event(Event::Create { epoll: 1, epfd: 3, inherited: false }).add(4, events);
                 }
                 script.wait(&[(4, IN)]).accept(4, if worker == n % 4 { 20 } else { EAGAIN });
             }
         }
-        assert_eq!(script.found(), [(9, Severity::Warning)]);
+        script
     }
 
     /// Two threads with a set each; the first takes all, and is busy with it or not.

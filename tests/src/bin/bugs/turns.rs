@@ -111,15 +111,15 @@ pub fn slow(mended: bool) -> Vec<i32> {
         set.add(fd, IN).expect("a descriptor");
     }
     let clients = thread::spawn(move || {
-        for _ in 0..3 {
+        for _ in 0..4 {
             slow_client.write_all(b"much").expect("the server is there");
             os::sleep_ms(100);
             quick_client.write_all(b"little").expect("the server is there");
             os::sleep_ms(400);
         }
-        os::sleep_ms(500);
+        os::sleep_ms(800);
     });
-    let clock = Clock::runs(1700);
+    let clock = Clock::runs(2400);
     while clock.is_running() {
         for (ready, _) in set.wait(16, 50).expect("a wait") {
             os::read(ready, &mut [0; 64]).expect("a descriptor");
