@@ -37,6 +37,15 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// `once`, `2 times`, `1,200 times`.
+pub fn times(number: u64) -> String {
+    if number == 1 {
+        "once".into()
+    } else {
+        format!("{} times", count(number))
+    }
+}
+
 /// An amount of memory: `512 B`, `1.50 KiB`.
 pub fn bytes(number: u64) -> String {
     let (mut value, mut unit) = (number as f64, 0);

@@ -9,7 +9,7 @@ use super::finding::{Finding, Severity, Tally};
 use super::rule::Rule;
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::times;
 
 /// How long an item waits at least: less is the pace of a busy loop.
 const LONG_NS: u64 = 100_000_000;
@@ -123,12 +123,10 @@ impl Rule for Batches {
             let longest = span(*longest);
             let title =
                 format!("fd {fd} waited {longest} behind {batches} full batches of {}", starved.maxevents);
-            let (set, times) = (world.set_name(*epoll), count(starved.tally.count));
-            let mut finding =
-                Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(format!(
-                    "{times} times items of {set} were ready, and passed over for {} or more",
-                    span(LONG_NS)
-                ));
+            let (set, times) = (world.set_name(*epoll), times(starved.tally.count));
+            let mut finding = Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(
+                format!("{times} items of {set} were ready, and passed over for {} or more", span(LONG_NS)),
+            );
             finding.fds = starved.items.iter().map(|(_, fd)| *fd).collect();
             out.push(finding);
         }

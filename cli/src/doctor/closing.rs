@@ -9,7 +9,7 @@ use super::finding::{Finding, Severity};
 use super::rule::{Kept, Rule};
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::times;
 
 /// Whoever closes so many numbers in a row, one after the other, cleans up, and does not know which are open.
 const SWEEP: u32 = 4;
@@ -166,19 +166,19 @@ impl Rule for Closing {
         for (key @ (fd, how), tally) in self.found.iter() {
             let (after, other) = self.about.get(key).copied().unwrap_or_default();
             let by = tally.tids.iter().copied().find(|tid| *tid != other).unwrap_or(other);
-            let times = count(tally.count);
+            let times = times(tally.count);
             let finding = match how {
                 How::Bad => {
                     let title = format!("fd {fd} closed again {} after it was closed (EBADF)", span(after));
                     Finding::new(17, Severity::Warning, world.pid, title, tally)
-                        .because(format!("{times} times; the last time first by thread {other}"))
+                        .because(format!("{times}; the last time first by thread {other}"))
                         .unknown("whether another file's descriptor was hit at other times")
                 }
                 How::Anothers => {
                     let title =
                         format!("close of fd {fd} by thread {by}: it had been reused by thread {other}");
                     Finding::new(17, Severity::Error, world.pid, title, tally).because(format!(
-                        "{times} times; thread {by} had closed an earlier file of that number; thread {other} found it bad {} later",
+                        "{times}; thread {by} had closed an earlier file of that number; thread {other} found it bad {} later",
                         span(after)
                     ))
                 }

@@ -12,7 +12,7 @@ use glasspoll_record::Entry;
 use super::finding::{Finding, Severity};
 use super::rule::{Kept, Rule};
 use super::world::World;
-use crate::units::count;
+use crate::units::times;
 
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;
@@ -99,7 +99,7 @@ impl Rule for CtlRace {
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
         for (Refused { fd, op, errno }, tally) in self.races.iter() {
             let name = Ctl::of(*op).map_or("?", Ctl::name);
-            let times = count(tally.count);
+            let times = times(tally.count);
             let (what, error) = match *errno {
                 EEXIST => ("registered with other data, by another owner", "EEXIST"),
                 EBADF => ("closed since it was registered", "EBADF"),
@@ -107,9 +107,7 @@ impl Rule for CtlRace {
             };
             let mut finding =
                 Finding::new(6, Severity::Warning, world.pid, format!("{name} fd {fd}: {what}"), tally)
-                    .because(format!(
-                        "refused with {error} {times} times, and not put right before the next wait"
-                    ));
+                    .because(format!("refused with {error} {times}, and not put right before the next wait"));
             if let Some(closed) = world.number(*fd).and_then(|number| number.closed) {
                 let at = world.at(closed.ns);
                 finding =
@@ -119,10 +117,10 @@ impl Rule for CtlRace {
         }
         for (fd, tally) in self.regular.iter() {
             let title = format!("fd {fd} is a regular file or a directory: epoll refuses it (EPERM)");
-            let times = count(tally.count);
+            let times = times(tally.count);
             out.push(
                 Finding::new(13, Severity::Warning, world.pid, title, tally)
-                    .because(format!("ADD was refused {times} times"))
+                    .because(format!("ADD was refused {times}"))
                     .unknown("whether the program reads it in another way then"),
             );
         }

@@ -12,7 +12,7 @@ use super::finding::{Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
@@ -162,8 +162,10 @@ impl Rule for Edges {
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
         let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
         for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
-            let times = count(tally.count);
-            let what = format!("left undrained {times} times, for a second of waiting or more, until a further edge or its close");
+            let times = times(tally.count);
+            let what = format!(
+                "left undrained {times}, for a second of waiting or more, until a further edge or its close"
+            );
             found.push((*fd, *epoll, tally.clone(), what, false));
         }
         for item in self.edges.keys() {

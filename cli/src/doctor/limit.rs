@@ -10,7 +10,7 @@ use super::rule::{Kept, Rule};
 use super::spin;
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::{count, times};
 
 /// One refusal, and perhaps a second try, is what a program sees that handles it.
 const FEW: u64 = 3;
@@ -103,9 +103,9 @@ impl Rule for Limit {
                 Some(Severity::Error) => Severity::Error,
                 _ => Severity::Warning,
             };
-            let times = count(tally.count);
+            let times = times(tally.count);
             out.push(Finding::new(12, severity, world.pid, title, tally).because(format!(
-                "accept failed with {error} {times} times in a row, for {}{}",
+                "accept failed with {error} {times} in a row, for {}{}",
                 span(tally.lasted()),
                 rate(tally)
             )));

@@ -12,7 +12,7 @@ use super::finding::{Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::{count, times};
 
 /// A person notices such a delay. Below it a loaded machine may well be to blame.
 const SLOW_NS: u64 = 100_000_000;
@@ -167,8 +167,14 @@ impl Rule for Slow {
                 let serving = self.loops.get_mut(&thread.epoll).and_then(|known| known.serving.as_mut());
                 if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
                     serving.longest = serving.stretch(entry.ns);
-                    // An accept is over when it returns; what follows may be the new connection's.
-                    serving.last = (entry.ns, if op == Op::Accept { serving.fd } else { fd });
+                    let served = match op {
+                        // It is over when it returns; what follows may be the new connection's.
+                        Op::Accept => serving.fd,
+                        // For whoever is being served: an answer passed on, another thread woken.
+                        Op::Write if thread.batch.iter().all(|event| event.fd != fd) => serving.last.1,
+                        _ => fd,
+                    };
+                    serving.last = (entry.ns, served);
                 }
             }
             Event::Ready { epoll, .. } => {
@@ -196,9 +202,9 @@ impl Rule for Slow {
             let took = span(worst.took);
             let title = format!("{who}: {took} between delivery and the next wait");
             let set = world.set_name(*epoll);
-            let times = count(tally.count);
+            let times = times(tally.count);
             let mut finding = Finding::new(16, severity, world.pid, title, tally)
-                .because(format!("{set} was left alone for {} or more {times} times", span(SLOW_NS)))
+                .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
                 .because(format!("the longest time after a wait that gave {} events", count(worst.n as u64)))
                 .unknown("whether the thread worked, slept, or had no processor");
             if worst.ready > 0 {
@@ -259,6 +265,15 @@ mod tests {
         let finding = &script.findings()[0];
         assert_eq!(finding.fds, [9]);
         assert!(finding.title.starts_with("fd 9: 340 ms"), "{}", finding.title);
+    }
+
+    #[test]
+    fn waking_another_thread_is_done_for_who_is_served() {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN).add(17, IN);
+        script.wait(&[(11, IN), (9, IN)]).read(11, 10, 5).read(9, 10, 5).write(17, 8);
+        script.ready(11).ms(540).write(9, 5).wait(&[(11, IN)]).enter(64, -1);
+        assert_eq!(script.findings()[0].fds, [9]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::finding::{rate, Finding, Severity, Tally};
 use super::rule::{Kept, Rule};
 use super::world::World;
 use crate::text::span;
-use crate::units::count;
+use crate::units::times;
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
@@ -182,8 +182,8 @@ impl Rule for Spin {
                 What::End => (3, "the end of the stream", "read as 0 each time and never closed or removed"),
                 What::Room => (4, "OUT", "and nothing written"),
             };
-            let times = count(tally.count);
-            let title = format!("fd {fd}: {name} delivered {times} times in a row{}, {missing}", rate(tally));
+            let times = times(tally.count);
+            let title = format!("fd {fd}: {name} delivered {times} in a row{}, {missing}", rate(tally));
             let from = world.at(tally.first_ns);
             let mut finding = Finding::new(class, severity, world.pid, title, tally)
                 .because(format!("the run began at {from} and lasted {}", span(tally.lasted())));

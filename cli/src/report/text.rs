@@ -40,8 +40,8 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     let (severity, class) = (finding.severity.name(), finding.class);
     writeln!(out, "{severity}: {} (class {class}, {})", clean(&finding.title), finding.name)?;
     let [first, last] = [finding.first_ns, finding.last_ns].map(|ns| duration(ns.saturating_sub(began)));
-    let times = count(finding.count);
-    writeln!(out, "    {times} times in process {}, {first} to {last} after its first event", finding.pid)?;
+    let times = crate::units::times(finding.count);
+    writeln!(out, "    {times} in process {}, {first} to {last} after its first event", finding.pid)?;
     for line in &finding.evidence {
         writeln!(out, "    {}", clean(line))?;
     }
