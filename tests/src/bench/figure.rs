@@ -15,6 +15,8 @@ pub enum Judge {
     Speed(f64),
     /// Less is better: glasspoll adds this at most.
     Added(f64),
+    /// Less is better: so much at most, and the kernel has nothing like it.
+    AtMost(f64),
 }
 
 /// One number that a row gives.
@@ -55,6 +57,7 @@ impl Judge {
             Judge::Rate(_) | Judge::RateShown | Judge::Latency(_) => glasspoll / kernel,
             Judge::Speed(_) => kernel / glasspoll,
             Judge::Added(_) => glasspoll - kernel,
+            Judge::AtMost(_) => glasspoll,
         }
     }
 
@@ -63,7 +66,7 @@ impl Judge {
         match self {
             Judge::Rate(_) | Judge::RateShown => Some(glasspoll / kernel),
             Judge::Latency(_) | Judge::Speed(_) => Some(kernel / glasspoll),
-            Judge::Added(_) => None,
+            Judge::Added(_) | Judge::AtMost(_) => None,
         }
     }
 
@@ -72,7 +75,7 @@ impl Judge {
         match self {
             Judge::Rate(bar) | Judge::Speed(bar) => Some(bar),
             Judge::Latency(bar) => Some(1.0 / bar),
-            Judge::RateShown | Judge::Added(_) => None,
+            Judge::RateShown | Judge::Added(_) | Judge::AtMost(_) => None,
         }
     }
 
@@ -82,7 +85,7 @@ impl Judge {
             Judge::RateShown => return Verdict::NoBar,
             Judge::Rate(bar) | Judge::Speed(bar) => (ratio >= bar, ratio >= bar * (1.0 - NOISE)),
             Judge::Latency(bar) => (ratio <= bar, ratio <= bar * (1.0 + NOISE)),
-            Judge::Added(bar) => (ratio <= bar, false),
+            Judge::Added(bar) | Judge::AtMost(bar) => (ratio <= bar, false),
         };
         match (met, nearly) {
             (true, _) => Verdict::Met,
@@ -99,6 +102,7 @@ impl Judge {
             Judge::Latency(bar) => format!("≤ {bar:.2} (less is better)"),
             Judge::Speed(bar) => format!("≥ {bar} times as fast"),
             Judge::Added(bar) => format!("≤ {bar} {unit} more"),
+            Judge::AtMost(bar) => format!("≤ {bar} {unit}"),
         }
     }
 
@@ -106,6 +110,7 @@ impl Judge {
     pub fn ratio_text(self, ratio: f64, unit: &str) -> String {
         match self {
             Judge::Added(_) => format!("{ratio:+.2} {unit}"),
+            Judge::AtMost(_) => "–".to_owned(),
             _ => format!("{ratio:.2}"),
         }
     }
@@ -124,6 +129,9 @@ impl fmt::Display for Verdict {
 
 /// A value with few digits and its unit.
 pub fn value(value: f64, unit: &str) -> String {
+    if value.is_nan() {
+        return "–".to_owned();
+    }
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,

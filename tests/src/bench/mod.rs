@@ -6,6 +6,7 @@
 //! | [`figure`] | a figure, and how it is judged |
 //! | [`work`] | one measurement of a row, on a fresh server |
 //! | [`rounds`] | kernel and glasspoll in turn |
+//! | [`record`] | what the command takes, and how exact the record is |
 //! | [`report`], [`chart`] | what is written: a Markdown table, a picture |
 //! | [`quiet`] | waiting until nobody else uses the machine |
 //! | [`machine`] | on what it was measured |
@@ -21,6 +22,7 @@ pub mod load;
 pub mod machine;
 pub mod net;
 pub mod quiet;
+pub mod record;
 pub mod report;
 pub mod rounds;
 pub mod rows;

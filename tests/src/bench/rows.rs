@@ -61,8 +61,12 @@ pub enum Work {
     Memory(usize),
     /// Time from start to end of a short program.
     StartUp,
-    /// Memory of redis-server when it has just started.
+    /// Memory of redis-server after some requests.
     RedisMemory,
+    /// Time and memory for the page of a record of so many events.
+    Report(u64),
+    /// How far off the time of becoming ready is, in a loop that is busy for so many microseconds while it comes.
+    Ready(u64),
 }
 
 /// One of the two that are measured in turn.
@@ -80,6 +84,7 @@ const KERNEL: Side = Side { mode: Mode::Native, settings: &[], strace: false };
 const GLASSPOLL: Side = Side { mode: Mode::Preloaded, settings: &[], strace: false };
 const NO_RECORD: Side = Side { settings: &[("GLASSPOLL_RING", "off")], ..GLASSPOLL };
 const LOGGED: Side = Side { settings: &[("GLASSPOLL_LOG", "glasspoll::flow=trace")], ..GLASSPOLL };
+const EXACT: Side = Side { settings: &[("GLASSPOLL_READY", "exact")], ..GLASSPOLL };
 const STRACED: Side = Side { strace: true, ..KERNEL };
 const EPOLLS: [Side; 2] = [KERNEL, GLASSPOLL];
 
@@ -309,6 +314,30 @@ pub const ROWS: &[Row] = &[
         figures: LOGS,
         work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
         sides: [GLASSPOLL, LOGGED],
+    },
+    Row {
+        name: "exact-redis",
+        what: "redis, 50 clients: glasspoll without and with `GLASSPOLL_READY=exact`",
+        programs: REDIS,
+        figures: SHOWN,
+        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
+        sides: [GLASSPOLL, EXACT],
+    },
+    Row {
+        name: "ready",
+        what: "time of becoming ready, `GLASSPOLL_READY=exact`, loop busy for 2 ms: off by, p50",
+        programs: &[],
+        figures: &[figure("", "µs", Judge::AtMost(50.0))],
+        work: Work::Ready(2000),
+        sides: [KERNEL, EXACT],
+    },
+    Row {
+        name: "report",
+        what: "`glasspoll report` of 1,000,000 events",
+        programs: &[],
+        figures: &[figure("", "s", Judge::AtMost(3.0)), figure("memory", "MiB", Judge::AtMost(300.0))],
+        work: Work::Report(1_000_000),
+        sides: EPOLLS,
     },
     Row {
         name: "strace-redis",

@@ -1,5 +1,6 @@
 //! One measurement of a row, on a fresh server.
 
+use super::record;
 use super::rows::{Pattern, Row, Side, Work};
 use super::system::{cpu_time, cpus, pin, resident, LOAD_CPU, SERVER_CPU};
 use crate::mode::{clean_command, library};
@@ -31,7 +32,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn of(values: Vec<f64>) -> Self {
+    pub(super) fn of(values: Vec<f64>) -> Self {
         Self { values, ..Self::default() }
     }
 }
@@ -83,6 +84,11 @@ impl Bench<'_> {
             Work::Calls(kinds) => self.calls(kinds),
             Work::Memory(count) => self.memory(count),
             Work::StartUp => self.start_up(),
+            // Nothing like it is to be had of the kernel's epoll.
+            Work::Report(_) if self.side.mode == Mode::Native => Sample::of(vec![f64::NAN; 2]),
+            Work::Ready(_) if self.side.mode == Mode::Native => Sample::of(vec![f64::NAN]),
+            Work::Report(events) => record::report(self.dir, events),
+            Work::Ready(busy_us) => record::ready(self.command(program_of_ours("delays")), busy_us),
             Work::RedisMemory => {
                 let server = redis_server(self);
                 // The record is full after that.
@@ -295,7 +301,7 @@ fn redis_server(bench: &Bench) -> Server {
 }
 
 /// A program of this crate, which lies beside this one.
-fn program_of_ours(name: &str) -> PathBuf {
+pub(super) fn program_of_ours(name: &str) -> PathBuf {
     let path = env::current_exe().expect("/proc is mounted").with_file_name(name);
     assert!(path.is_file(), "{} is missing", path.display());
     path
