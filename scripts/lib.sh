@@ -4,6 +4,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 library=${GLASSPOLL_LIB:-${CARGO_TARGET_DIR:-$root/target}/release/libglasspoll.so}
 
+cli=$(dirname "$library")/glasspoll
+
 say() { printf '%s\n' "$@"; }
 
 die() {

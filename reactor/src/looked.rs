@@ -78,6 +78,11 @@ impl Moment {
         Self { ticks: looked & !JUST_NOW, exactly: looked & JUST_NOW != 0 }
     }
 
+    /// Where it cannot have been earlier than that.
+    pub(crate) fn not_before(self, ticks: u64) -> Self {
+        Self { ticks: self.ticks.max(ticks), ..self }
+    }
+
     /// As seen from later on.
     pub(crate) fn since(self, now: u64) -> Since {
         Since { passed: now.saturating_sub(self.ticks), exactly: self.exactly }

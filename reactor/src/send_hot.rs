@@ -151,7 +151,6 @@ impl Eventpoll {
     ) -> bool {
         let Tree { hot, scratch, .. } = tree;
         let now = if is_on() { ticks() } else { 0 };
-        let since = moment.since(now);
         let mut ready = self.lock.lock();
         for found in found {
             let Some(slot) = hot.slot(found.place).copied() else { continue };
@@ -173,6 +172,7 @@ impl Eventpoll {
             }
             *sent += 1;
             item.shown.delivered(now);
+            let since = moment.not_before(slot.placed).since(now);
             trace::deliver(self.about(item.serial), item.fd, *sent - 1, event, now, since);
             if trace::enabled() {
                 trace::log_wakeup(item.fd, Source::Hot, revents);

@@ -1,5 +1,6 @@
 //! A hot item's place in the list, and what is known of the item there.
 
+use crate::looked::Moment;
 use crate::uapi::*;
 
 /// What reads and writes of the program told of a file since it was last asked.
@@ -14,6 +15,8 @@ pub struct Hints {
 pub(crate) struct Slot {
     /// The item, or `hot::GONE`.
     pub(crate) id: u32,
+    /// When it got its place, for the record, in ticks.
+    pub(crate) placed: u64,
     /// The wait in which it last had news.
     pub(crate) last: u32,
     /// Interest and private bits.
@@ -45,6 +48,7 @@ impl Slot {
     pub(crate) fn new(id: u32, round: u32, events: u32) -> Self {
         Self {
             id,
+            placed: Moment::now().ticks,
             last: round,
             events,
             seen: 0,

@@ -9,7 +9,7 @@
 //! | 1 | the interest (14 bits, and the four flags at the top), the high 14 bits of the set's number between |
 //! | 2 | how many events were delivered; of a set, how many waits have returned |
 //! | 3 | the item's serial number, or the set's |
-//! | 4 | while it is queued: since when; else when it was last delivered (of a set: waited for), 0 for never; in units of 2^`fine` and 2^(`fine` + 14) ticks since the ring was made |
+//! | 4 | while it is queued: since when; else when it was last delivered (of a set: waited for); before that when it was added; in units of 2^`fine`, and for deliveries of 2^(`fine` + 14), ticks since the ring was made |
 //!
 //! Whoever changes an entry holds the lock of its set (`ep.lock`).
 
@@ -18,7 +18,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::layout::{self, header};
-use crate::writer::{word32, word64, Shape};
+use crate::writer::{ticks, word32, word64, Shape};
 
 /// In use.
 pub const USED: u32 = 1 << 20;
@@ -154,7 +154,8 @@ impl Place {
             .store(new.interest & INTEREST | (new.epoll >> LOW_BITS) << HIGH & !INTEREST, Ordering::Relaxed);
         place.word(entries, 2).store(0, Ordering::Relaxed);
         place.word(entries, 3).store(new.serial, Ordering::Relaxed);
-        place.word(entries, 4).store(0, Ordering::Relaxed);
+        let added = if new.is_set { 0 } else { fine(ticks()) };
+        place.word(entries, 4).store(added, Ordering::Relaxed);
         place.word(entries, 0).store(fd | USED | set | new.epoll << LOW, Ordering::Release);
         place
     }
@@ -210,8 +211,17 @@ impl Place {
     pub fn queued(self, since: u64, exactly: bool) {
         self.with(|entries| {
             let exact = if exactly { EXACT } else { 0 };
-            self.change(entries, 0, |word| word & !(EXACT | AGAIN) | QUEUED | exact);
-            self.word(entries, 4).store(fine(since), Ordering::Relaxed);
+            let state = self.word(entries, 0).load(Ordering::Relaxed);
+            let mut since = fine(since);
+            if state & QUEUED == 0 && self.word(entries, 2).load(Ordering::Relaxed) == 0 {
+                // Nothing was to be told of it before it was added.
+                let added = self.word(entries, 4).load(Ordering::Relaxed);
+                if (since.wrapping_sub(added) as i32) < 0 {
+                    since = added;
+                }
+            }
+            self.word(entries, 0).store(state & !(EXACT | AGAIN) | QUEUED | exact, Ordering::Relaxed);
+            self.word(entries, 4).store(since, Ordering::Relaxed);
         });
     }
 
@@ -260,9 +270,10 @@ impl Place {
         self.with(|entries| {
             if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
                 let delivered = self.word(entries, 2).load(Ordering::Relaxed) != 0;
-                let since = (self.word(entries, 4).load(Ordering::Relaxed) >> COARSER).max(1);
+                let since = self.word(entries, 4).load(Ordering::Relaxed);
                 self.change(entries, 0, |word| word & !(QUEUED | EXACT | AGAIN));
-                self.word(entries, 4).store(if delivered { since } else { 0 }, Ordering::Relaxed);
+                self.word(entries, 4)
+                    .store(if delivered { (since >> COARSER).max(1) } else { since }, Ordering::Relaxed);
             }
         });
     }

@@ -155,7 +155,7 @@ pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
             hot: a & items::HOT != 0,
             disarmed: !is_set && interest & !0xf000_0000 == 0,
             delivered,
-            since_ns: (queued || time != 0).then_some(since),
+            since_ns: (queued || delivered != 0).then_some(since),
         });
     }
     all
