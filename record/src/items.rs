@@ -256,11 +256,11 @@ impl Place {
 
     /// It left the ready list, without being delivered now. If it was before, it went there again right then.
     #[inline]
-    pub fn unqueued(self) {
+    pub fn unqueued(self, now: u64) {
         self.with(|entries| {
-            if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
+            if let Some((passed, _)) = self.queued_for(now) {
                 let delivered = self.word(entries, 2).load(Ordering::Relaxed) != 0;
-                let since = (self.word(entries, 4).load(Ordering::Relaxed) >> COARSER).max(1);
+                let since = coarse(now.saturating_sub(passed));
                 self.change(entries, 0, |word| word & !(QUEUED | EXACT | AGAIN));
                 self.word(entries, 4).store(if delivered { since } else { 0 }, Ordering::Relaxed);
             }
