@@ -65,8 +65,15 @@ static FREE: Free = Free { lock: AtomicU32::new(0), first: AtomicU32::new(0) };
 impl Free {
     /// Held for a few instructions alone.
     fn with<T>(&self, work: impl FnOnce(&AtomicU32) -> T) -> T {
+        let mut patience = 100;
         while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            hint::spin_loop();
+            if patience > 0 {
+                patience -= 1;
+                hint::spin_loop();
+            } else {
+                // Its holder waits for a processor.
+                std::thread::yield_now();
+            }
         }
         let done = work(&self.first);
         self.lock.store(0, Ordering::Release);
