@@ -29,11 +29,13 @@ struct Leaving {
 
 impl Leaving {
     fn new() -> Option<Self> {
+        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
+        if alone {
+            ring::note(Event::Exec);
+        }
         if !runtime::uses_signals() {
             return None;
         }
-        ring::note(Event::Exec);
-        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
         if alone {
             context::fork_begins();
             if let Some(watch) = runtime::WATCH.get() {

@@ -14,7 +14,7 @@ use libc::{c_int, ssize_t};
 use crate::options::{complain, Options};
 use crate::real::errno;
 use crate::table::{self, TRACKED};
-use crate::{fork_page, logs};
+use crate::{fork_page, logs, runtime};
 
 /// The memfd; -1: there is none.
 static FILE: AtomicI32 = AtomicI32::new(-1);
@@ -105,7 +105,9 @@ pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -
 #[cold]
 fn failed(fd: c_int, flags: u32, op: Op) {
     let errno = errno();
-    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() {
+    // A child that shares this memory closes and tries numbers of its own.
+    let is_ours = || errno != libc::EBADF || !runtime::is_vfork_child();
+    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() && is_ours() {
         writer::record(Event::Io { fd, op, result: -1, asked: 0, errno: errno as u16 });
     }
 }
@@ -122,7 +124,7 @@ pub fn closed(fd: c_int, result: c_int) -> c_int {
 #[cold]
 fn close_failed(fd: c_int) {
     let errno = errno();
-    if errno == libc::EBADF && !fork_page::was_forked() {
+    if errno == libc::EBADF && !fork_page::was_forked() && !runtime::is_vfork_child() {
         writer::record(Event::Close { fd, lives_as: -1, errno: errno as u16 });
     }
 }
