@@ -188,6 +188,25 @@ fn a_forked_child_records_a_set_with_two_numbers_once() {
     unsafe { libc::kill(child as i32, libc::SIGKILL) };
 }
 
+/// A process that goes on in its child, again and again, has one record.
+#[test]
+fn a_chain_of_forks_piles_up_no_records() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let text = format!(
+        "{ONE_SET}\n\
+         for _ in range(5):\n\
+        \x20   pid = os.fork()\n\
+        \x20   if pid: os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n\
+        \x20   os.write(w, b'x'); assert len(e.poll(5)) == 1; os.read(r, 1)\n\
+         records = [line for line in open('/proc/self/maps') if 'memfd:glasspoll' in line]\n\
+         os._exit(len(records))"
+    );
+    let output = run(python(Mode::Preloaded).args(["-c", &format!("import os, select\n{text}")]), LIMIT);
+    assert_eq!((output.status.code(), output.stderr.as_str()), (Some(1), ""));
+}
+
 /// What a child does with the numbers that are its own, before it becomes another program, is no act of this process.
 #[test]
 fn what_a_vfork_child_does_is_not_recorded() {
