@@ -8,6 +8,7 @@ use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
 use crate::hot::{NO_PLACE, QUIET_ROUNDS};
 use crate::item_heat::{ItemHeat, FOR_EVER};
+use crate::looked::Moment;
 use crate::slot::{Hints, Slot};
 use crate::sync::{Arc, Ordering};
 use crate::sys;
@@ -328,7 +329,7 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             ready.list.unlink(id);
             if let Some(item) = ready.list.get(id) {
-                item.shown.unqueued();
+                item.shown.unqueued(Moment::now().ticks);
             }
         }
     }

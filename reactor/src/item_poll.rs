@@ -4,6 +4,7 @@
 
 use crate::eventpoll::Eventpoll;
 use crate::file::{Device, File, Kind, Settled};
+use crate::looked::Moment;
 use crate::settle::note_settled;
 use crate::uapi::*;
 
@@ -41,7 +42,7 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             ready.list.unlink(id);
             if let Some(item) = ready.list.get(id) {
-                item.shown.unqueued();
+                item.shown.unqueued(Moment::now().ticks);
             }
             let now = Settled { events, revents: found, queued: false };
             note_settled(settled, &ready, id, now);

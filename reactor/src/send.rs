@@ -228,7 +228,7 @@ impl Eventpoll {
             let event = EpollEvent { events: revents, data: item.data };
             let settled = Settled { events: item.events, revents: asked.revents, queued: false };
             if revents == 0 {
-                item.shown.unqueued();
+                item.shown.unqueued(now);
                 note_settled(&mut scratch.settled, ready, asked.id, settled);
                 continue;
             }

@@ -65,8 +65,15 @@ static FREE: Free = Free { lock: AtomicU32::new(0), first: AtomicU32::new(0) };
 impl Free {
     /// Held for a few instructions alone.
     fn with<T>(&self, work: impl FnOnce(&AtomicU32) -> T) -> T {
+        let mut patience = 100;
         while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            hint::spin_loop();
+            if patience > 0 {
+                patience -= 1;
+                hint::spin_loop();
+            } else {
+                // Its holder waits for a processor.
+                std::thread::yield_now();
+            }
         }
         let done = work(&self.first);
         self.lock.store(0, Ordering::Release);
@@ -266,14 +273,14 @@ impl Place {
 
     /// It left the ready list, without being delivered now. If it was before, it went there again right then.
     #[inline]
-    pub fn unqueued(self) {
+    pub fn unqueued(self, now: u64) {
         self.with(|entries| {
-            if self.word(entries, 0).load(Ordering::Relaxed) & QUEUED != 0 {
+            if let Some((passed, _)) = self.queued_for(now) {
                 let delivered = self.word(entries, 2).load(Ordering::Relaxed) != 0;
-                let since = self.word(entries, 4).load(Ordering::Relaxed);
+                let since = now.saturating_sub(passed);
                 self.change(entries, 0, |word| word & !(QUEUED | EXACT | AGAIN));
                 self.word(entries, 4)
-                    .store(if delivered { (since >> COARSER).max(1) } else { since }, Ordering::Relaxed);
+                    .store(if delivered { coarse(since) } else { fine(since) }, Ordering::Relaxed);
             }
         });
     }

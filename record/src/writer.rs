@@ -86,9 +86,11 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     RING.store(memory, Ordering::Release);
 }
 
-/// From now on nothing is recorded: this process is a child, and the ring its parent's. Returns its memory.
+/// From now on nothing is recorded: this process is a child, and the ring its parent's. Returns its memory, where a
+/// ring of the child's own may be.
 pub fn stop() -> *mut u8 {
     items::end();
+    CURSOR.with(|cursor| cursor.ring.set(ptr::null_mut()));
     RING.swap(ptr::null_mut(), Ordering::AcqRel)
 }
 

@@ -261,3 +261,21 @@ fn tempfile() -> File {
     // SAFETY: as above.
     unsafe { File::from_raw_fd(file.into_raw_fd()) }
 }
+
+/// While an item is queued its time runs round after hours; when it was delivered is known all the same.
+#[test]
+fn the_last_delivery_is_known_after_hours() {
+    ring(4, |live| {
+        let places =
+            [1, 2].map(|serial| Place::new(New { epoll: 1, fd: 3, serial, interest: 1, is_set: false }));
+        let now = writer::ticks() + (3 << 44);
+        for place in places {
+            place.delivered(now);
+        }
+        places[1].queued_again(now);
+        places[1].unqueued(now);
+        let (_, items) = live.read_items().expect("items");
+        assert!(items[0].since_ns.is_some());
+        assert_eq!(items[0].since_ns, items[1].since_ns);
+    });
+}

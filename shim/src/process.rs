@@ -29,11 +29,13 @@ struct Leaving {
 
 impl Leaving {
     fn new() -> Option<Self> {
+        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
+        if alone {
+            ring::note(Event::Exec);
+        }
         if !runtime::uses_signals() {
             return None;
         }
-        ring::note(Event::Exec);
-        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
         if alone {
             context::fork_begins();
             if let Some(watch) = runtime::WATCH.get() {
@@ -104,6 +106,28 @@ crate::interpose! {
             ring::note(Event::Fork { child });
         }
         child
+    }
+}
+
+/// Whether with these arguments of prctl(2) the thread can read the processor's counter no more, as every record does.
+/// Linux: `kernel/seccomp.c:seccomp_set_mode_strict`, `arch/x86/kernel/process.c:set_tsc_mode`.
+pub fn forbids_the_counter(option: usize, argument: usize) -> bool {
+    const PR_SET_TSC: usize = 26;
+    const PR_TSC_SIGSEGV: usize = 2;
+    let strict = (libc::PR_SET_SECCOMP as usize, libc::SECCOMP_MODE_STRICT as usize);
+    [strict, (PR_SET_TSC, PR_TSC_SIGSEGV)].contains(&(option, argument)) && !runtime::is_vfork_child()
+}
+
+crate::interpose! {
+    /// prctl(2). Variadic in C; what is not given is not looked at.
+    fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int |real| {
+        let forbids = forbids_the_counter(option as usize, a);
+        // SAFETY: libc's own function; no destructor in this frame.
+        let done = unsafe { real()(option, a, b, c, d) };
+        if forbids && done == 0 {
+            ring::end();
+        }
+        done
     }
 }
 

@@ -7,7 +7,7 @@ use syscalls::{Errno, Sysno};
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, messages, poll_calls, process, runtime, table};
+use crate::{descriptors, io, io_uring, messages, poll_calls, process, ring, runtime, table};
 use glasspoll_reactor::timeout::Timeout;
 
 /// A call with its arguments.
@@ -125,6 +125,18 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_close_range => {
             // SAFETY: as above.
             c_long::from(unsafe { descriptors::close_range(a as u32, b as u32, c as c_int) })
+        }
+        // SAFETY: as above.
+        libc::SYS_prctl => c_long::from(unsafe { process::prctl(fd, b, c, d, e) }),
+        // SECCOMP_SET_MODE_STRICT is 0.
+        libc::SYS_seccomp
+            if process::forbids_the_counter(libc::PR_SET_SECCOMP as usize, a.wrapping_add(1)) =>
+        {
+            let done = to_kernel(nr as usize, args);
+            if done == 0 {
+                ring::end();
+            }
+            done
         }
         // SAFETY: as above.
         libc::SYS_dup => c_long::from(unsafe { descriptors::hooked_dup(fd) }),

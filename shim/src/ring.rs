@@ -4,7 +4,8 @@
 mod collect;
 mod memory;
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_record::event::{Event, Op};
@@ -14,10 +15,14 @@ use libc::{c_int, ssize_t};
 use crate::options::{complain, Options};
 use crate::real::errno;
 use crate::table::{self, TRACKED};
-use crate::{fork_page, logs};
+use crate::{fork_page, logs, runtime};
 
 /// The memfd; -1: there is none.
 static FILE: AtomicI32 = AtomicI32::new(-1);
+/// In a forked child: the memory of its parent's record. A frame that the fork interrupted may still write there.
+static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// The bytes of this process's record, or its parent's.
+static SIZE: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
 pub fn start(options: &Options, forked: bool) {
@@ -27,10 +32,15 @@ pub fn start(options: &Options, forked: bool) {
     }
     let mut shape = Shape::new(bytes);
     let made = sys::with_raised_limit(|| {
-        let made = memory::make(shape.size()).or_else(|_| {
+        // A chain of forks does not pile up the records of all that came before.
+        let over = |shape: Shape| {
+            let parents = PARENTS.load(Ordering::Relaxed);
+            Some(parents).filter(|at| !at.is_null() && SIZE.load(Ordering::Relaxed) == shape.size())
+        };
+        let made = memory::make(shape.size(), over(shape)).or_else(|_| {
             // Address space or file sizes are limited.
             shape.capacity = 1 << 12;
-            memory::make(shape.size())
+            memory::make(shape.size(), over(shape))
         });
         made.map(|made| memory::Made { fd: sys::move_high(made.fd), ..made })
     });
@@ -44,6 +54,7 @@ pub fn start(options: &Options, forked: bool) {
             };
             // SAFETY: fresh memory of that size, which stays.
             unsafe { writer::start(made.at, shape, owner) };
+            SIZE.store(shape.size(), Ordering::Relaxed);
             table::protect(made.fd);
             FILE.store(made.fd, Ordering::Release);
             if let Some(path) = &options.collect {
@@ -66,6 +77,14 @@ pub fn start(options: &Options, forked: bool) {
 
 /// In a forked child: the record is the parent's. Nothing is written until `start` has made the child's own.
 pub fn forked() {
+    let parents = writer::stop();
+    if !parents.is_null() {
+        PARENTS.store(parents, Ordering::Relaxed);
+    }
+}
+
+/// Nothing is recorded any more: there is a thread that may not look at the clock.
+pub fn end() {
     writer::stop();
 }
 
@@ -105,7 +124,9 @@ pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -
 #[cold]
 fn failed(fd: c_int, flags: u32, op: Op) {
     let errno = errno();
-    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() {
+    // A child that shares this memory closes and tries numbers of its own.
+    let is_ours = || errno != libc::EBADF || !runtime::is_vfork_child();
+    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() && is_ours() {
         writer::record(Event::Io { fd, op, result: -1, asked: 0, errno: errno as u16 });
     }
 }
@@ -122,7 +143,7 @@ pub fn closed(fd: c_int, result: c_int) -> c_int {
 #[cold]
 fn close_failed(fd: c_int) {
     let errno = errno();
-    if errno == libc::EBADF && !fork_page::was_forked() {
+    if errno == libc::EBADF && !fork_page::was_forked() && !runtime::is_vfork_child() {
         writer::record(Event::Close { fd, lives_as: -1, errno: errno as u16 });
     }
 }

@@ -5,6 +5,7 @@
 //! that never makes one keeps its descriptors, threads and signal handlers as they were.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::Arc;
 
 use glasspoll_reactor::hot;
 use glasspoll_reactor::looked;
@@ -83,7 +84,10 @@ pub fn watch() -> Option<&'static Watch> {
                 table::protect(fd);
             }
             handlers::prepare();
-            STARTED.get_or_init(|| begin(watch, false));
+            STARTED.get_or_init(|| {
+                begin_record(false);
+                begin_to_look(watch);
+            });
             Some(watch)
         }
         Err(sys::Errno::EMFILE) => None,
@@ -97,19 +101,28 @@ pub fn watch() -> Option<&'static Watch> {
 
 static STARTED: OnceCell<()> = OnceCell::new();
 
-/// Begins what goes with a watch: the record, and somebody who looks all the time if that is asked for.
-fn begin(watch: &'static Watch, forked: bool) {
-    let Some(options) = OPTIONS.get() else { return };
-    ring::start(options, forked);
-    if options.exact {
+/// Whether the helper is its own guest, which it is to be once: threads may end, and others begin, more than once.
+static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
+
+/// Begins the record that goes with a watch.
+fn begin_record(forked: bool) {
+    if let Some(options) = OPTIONS.get() {
+        ring::start(options, forked);
+    }
+}
+
+/// Has somebody look all the time, if that is asked for.
+fn begin_to_look(watch: &'static Watch) {
+    if OPTIONS.get().is_some_and(|options| options.exact) {
         watch.guest(true);
+        LOOKS_ALL_THE_TIME.store(true, Ordering::SeqCst);
         watch.call_helper();
     }
 }
 
 /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
 pub fn retire_helper(watch: &Watch) {
-    if OPTIONS.get().is_some_and(|options| options.exact) {
+    if LOOKS_ALL_THE_TIME.swap(false, Ordering::SeqCst) {
         watch.guest(false);
     }
     watch.retire_helper();
@@ -200,15 +213,21 @@ fn settle_in_child() {
         table::protect(fd);
     }
     ring::leave_parents();
-    begin(watch, true);
-    for (fd, file) in table::files() {
-        if let Some(ep) = file.eventpoll() {
-            ep.forked();
-        }
+    begin_record(true);
+    let files = table::files();
+    // All sets first, and each once: until then their items have places in the parent's record.
+    let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
+    sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());
+    sets.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    for ep in sets {
+        ep.forked();
+    }
+    for (fd, file) in files {
         if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
             if file.fd() == fd {
                 device.forked(&file);
             }
         }
     }
+    begin_to_look(watch);
 }

@@ -169,6 +169,64 @@ fn a_forked_child_has_a_record_of_its_own() {
     unsafe { libc::kill(child as i32, libc::SIGKILL) };
 }
 
+/// A set with two numbers is one set to a child too, and its items are there once.
+#[test]
+fn a_forked_child_records_a_set_with_two_numbers_once() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let text = format!("{ONE_SET}\nd = os.dup(e.fileno())\nif os.fork(): os.wait(); os._exit(0)\ne.poll(0)");
+    let script = Script::start(&mut python(Mode::Preloaded), &text);
+    let children =
+        fs::read_to_string(format!("/proc/{0}/task/{0}/children", script.pid())).expect("a process");
+    let child: u32 = children.trim().parse().expect("one child");
+    let (_, items) = find::open(child).expect("a record").read_items().expect("items");
+    assert_eq!(items.len(), 2, "the set and its item: {items:?}");
+    let created = events(child).into_iter().filter(|entry| matches!(entry.event, Event::Create { .. }));
+    assert_eq!(created.count(), 1);
+    // SAFETY: a process of ours.
+    unsafe { libc::kill(child as i32, libc::SIGKILL) };
+}
+
+/// A process that goes on in its child, again and again, has one record.
+#[test]
+fn a_chain_of_forks_piles_up_no_records() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let text = format!(
+        "{ONE_SET}\n\
+         for _ in range(5):\n\
+        \x20   pid = os.fork()\n\
+        \x20   if pid: os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n\
+        \x20   os.write(w, b'x'); assert len(e.poll(5)) == 1; os.read(r, 1)\n\
+         records = [line for line in open('/proc/self/maps') if 'memfd:glasspoll' in line]\n\
+         os._exit(len(records))"
+    );
+    let output = run(python(Mode::Preloaded).args(["-c", &format!("import os, select\n{text}")]), LIMIT);
+    assert_eq!((output.status.code(), output.stderr.as_str()), (Some(1), ""));
+}
+
+/// What a child does with the numbers that are its own, before it becomes another program, is no act of this process.
+#[test]
+fn what_a_vfork_child_does_is_not_recorded() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let text = format!(
+        "{ONE_SET}\n\
+         import ctypes; libc = ctypes.CDLL(None)\n\
+         assert libc.close(79) == -1\n\
+         import subprocess; subprocess.run(['true'], close_fds=False)\n\
+         try: subprocess.run(['/none'])\n\
+         except OSError: pass"
+    );
+    let script = Script::start(&mut python(Mode::Preloaded), &text);
+    let events: Vec<Event> = events(script.pid()).into_iter().map(|entry| entry.event).collect();
+    assert!(events.iter().any(|event| matches!(event, Event::Close { fd: 79, errno: 9, .. })), "{events:#?}");
+    assert!(!events.contains(&Event::Exec), "{events:#?}");
+}
+
 /// Where memory for it is not to be had, the program does not notice.
 #[test]
 fn a_program_runs_on_where_no_record_can_be_made() {

@@ -329,6 +329,23 @@ impl KernelFile {
         self.rewatch(file);
     }
 
+    /// Its signals were turned off for an exec, which failed. They tell the number by which they are turned on, and
+    /// that need not be the one they told before.
+    pub(super) fn arm_again(&self, file: &Arc<File>) {
+        let mut state = self.state.lock();
+        let before = state.armed_as;
+        if before == NOT_ARMED {
+            return;
+        }
+        if before == self.fd() {
+            let _ = sys::set_async(before, true);
+            return;
+        }
+        self.forget_armed(before);
+        state.armed_as = NOT_ARMED;
+        self.arm(&mut state, file);
+    }
+
     /// In a forked child: the parent goes on with its signals, this process must ask.
     pub fn forked(&self, file: &Arc<File>) {
         {

@@ -299,7 +299,9 @@ impl Watch {
     /// The exec failed: arm again, and ask everything.
     pub fn exec_failed(&self) {
         for file in self.armed.all() {
-            let _ = sys::set_async(file.fd(), true);
+            if let Some(device) = file.device_as::<KernelFile>() {
+                device.arm_again(&file);
+            }
         }
         self.overflow.store(true, Ordering::SeqCst);
     }

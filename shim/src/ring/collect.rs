@@ -30,7 +30,11 @@ pub fn hand_over(path: &str, fd: i32) -> Result<(), Errno> {
         *to = *from as libc::c_char;
     }
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    let socket = call(Sysno::socket, [libc::AF_UNIX as usize, kind as usize, 0, 0, 0, 0])?;
+    // Out of the way of the numbers that other threads get meanwhile.
+    let socket = sys::with_raised_limit(|| {
+        let socket = call(Sysno::socket, [libc::AF_UNIX as usize, kind as usize, 0, 0, 0, 0])?;
+        Ok(sys::move_high(socket as i32) as usize)
+    })?;
     let sent = connect(socket, &address).and_then(|()| send(socket, fd));
     let _ = sys::close(socket as i32);
     sent

@@ -23,8 +23,9 @@ pub fn parent() -> i32 {
     call(Sysno::getppid, [0; 6]).unwrap_or(0) as i32
 }
 
-/// A memfd of so many bytes, mapped. What is never written to takes no memory.
-pub fn make(size: usize) -> Result<Made, Errno> {
+/// A memfd of so many bytes, mapped, and `over` memory of that size if some is given. What is never written to takes
+/// no memory.
+pub fn make(size: usize, over: Option<*mut u8>) -> Result<Made, Errno> {
     let mut limit = [0u64; 2];
     call(Sysno::prlimit64, [0, libc::RLIMIT_FSIZE as usize, 0, limit.as_mut_ptr() as usize, 0, 0])?;
     if limit[0] < size as u64 {
@@ -36,7 +37,9 @@ pub fn make(size: usize) -> Result<Made, Errno> {
     let fd = call(Sysno::memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0])?;
     let mapped = call(Sysno::ftruncate, [fd, size, 0, 0, 0, 0]).and_then(|_| {
         let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
-        call(Sysno::mmap, [0, size, protection, libc::MAP_SHARED as usize, fd, 0])
+        let fixed = if over.is_some() { libc::MAP_FIXED } else { 0 };
+        let at = over.map_or(0, |over| over.expose_provenance());
+        call(Sysno::mmap, [at, size, protection, (libc::MAP_SHARED | fixed) as usize, fd, 0])
     });
     let fd = fd as i32;
     match mapped {
