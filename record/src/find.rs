@@ -27,7 +27,7 @@ impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Missing::NoProcess => "there is no such process",
-            Missing::Forbidden => "it cannot be looked into: it is another user's; be that user, or root",
+            Missing::Forbidden => "it cannot be looked into: it is another user's, or protects itself; be that user, or root",
             Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, or GLASSPOLL_RING=off is set",
             Missing::NotPreloaded => "it does not run on glasspoll: start it with 'glasspoll run -- PROGRAM'",
             Missing::Broken(what) => what,

@@ -205,10 +205,10 @@ impl Rule for Slow {
             let times = times(tally.count);
             let mut finding = Finding::new(16, severity, world.pid, title, tally)
                 .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
-                .because(format!("the longest time after a wait that gave {} events", count(worst.n as u64)))
+                .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)))
                 .unknown("whether the thread worked, slept, or had no processor");
             if worst.ready > 0 {
-                finding = finding.because(format!("{} events were ready by then", count(worst.ready)));
+                finding = finding.because(format!("{} ready by then", were(worst.ready)));
             }
             out.push(finding);
         }
@@ -237,6 +237,16 @@ impl Rule for Slow {
             );
         }
     }
+}
+
+fn events(number: u64) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} event{s}", count(number))
+}
+
+fn were(number: u64) -> String {
+    let verb = if number == 1 { "was" } else { "were" };
+    format!("{} {verb}", events(number))
 }
 
 fn name(fd: i32) -> String {
