@@ -217,7 +217,7 @@ fn a_child_that_goes_on_is_recorded_until_the_program_ends_and_complains_of_noth
     let ticks = script("epoll_ticks.py");
     // The one makes its set before the program ends, the other when the command is gone.
     command.arg(format!(
-        "python3 {ticks} >one & until grep -q ready one; do sleep 0.1; done; sleep 0.5
+        "python3 {ticks} >one & until grep -qs ready one; do sleep 0.1; done; sleep 0.5
         (while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; exec python3 {ticks} >two) &"
     ));
     let mut server = Server::spawn(command, dir.path(), 0);
