@@ -386,6 +386,16 @@ transfer! { In:
 }
 
 crate::interpose! {
+    /// connect(2). Noted for the record alone.
+    fn connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let done = unsafe { real()(fd, addr, addrlen) };
+        ring::io(fd, table::flags(fd), Op::Connect, done as ssize_t, || 0);
+        done
+    }
+}
+
+crate::interpose! {
     /// shutdown(2). The socket's own side is woken by it, without a signal.
     fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
         let tracked = table::flags(fd) & TRACKED != 0;

@@ -95,6 +95,8 @@ fn a_record_has_what_happened_and_what_is_there() {
     }
     let text = "e = select.epoll(); r, w = os.pipe(); e.register(r, select.EPOLLIN)\n\
                 os.write(w, b'x'); e.poll(); os.read(r, 9)\n\
+                import socket; s = socket.socket(); s.setblocking(False)\n\
+                e.register(s, select.EPOLLOUT); s.connect_ex(('127.0.0.1', 1)); s.close()\n\
                 d = os.dup(r); os.close(r)\n\
                 try: os.close(77)\n\
                 except OSError: pass\n\
@@ -112,6 +114,7 @@ fn a_record_has_what_happened_and_what_is_there() {
     has("delivery", &|event| matches!(event, Event::Deliver { item: 1, events: 1, nth: 0, .. }));
     has("return", &|event| matches!(event, Event::WaitReturn { n: 1, .. }));
     has("read", &|event| matches!(event, Event::Io { op: Op::Read, result: 1, asked: 9, errno: 0, .. }));
+    has("connect", &|event| matches!(event, Event::Io { op: Op::Connect, result: -1, .. }));
     has("dup", &|event| matches!(event, Event::Dup { .. }));
     let is_close = |event: &Event| matches!(event, Event::Close { fd, lives_as, errno: 0 } if lives_as > fd);
     has("close of one of two", &is_close);
