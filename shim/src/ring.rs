@@ -24,6 +24,9 @@ static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// The bytes of this process's record, or its parent's.
 static SIZE: AtomicUsize = AtomicUsize::new(0);
 
+/// How many items have room where memory is scarce.
+const FEW: u32 = 1 << 12;
+
 /// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
 pub fn start(options: &Options, forked: bool) {
     let Some(bytes) = options.ring else { return };
@@ -31,16 +34,20 @@ pub fn start(options: &Options, forked: bool) {
         return;
     }
     let mut shape = Shape::new(bytes);
+    let whole = memory::is_promised();
+    if whole {
+        shape.capacity = FEW;
+    }
     let made = sys::with_raised_limit(|| {
         // A chain of forks does not pile up the records of all that came before.
         let over = |shape: Shape| {
             let parents = PARENTS.load(Ordering::Relaxed);
             Some(parents).filter(|at| !at.is_null() && SIZE.load(Ordering::Relaxed) == shape.size())
         };
-        let made = memory::make(shape.size(), over(shape)).or_else(|_| {
+        let made = memory::make(shape.size(), over(shape), whole).or_else(|_| {
             // Address space or file sizes are limited.
-            shape.capacity = 1 << 12;
-            memory::make(shape.size(), over(shape))
+            shape.capacity = FEW;
+            memory::make(shape.size(), over(shape), whole)
         });
         made.map(|made| memory::Made { fd: sys::move_high(made.fd), ..made })
     });

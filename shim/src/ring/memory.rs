@@ -23,9 +23,21 @@ pub fn parent() -> i32 {
     call(Sysno::getppid, [0; 6]).unwrap_or(0) as i32
 }
 
+/// Whether the system promises no more memory than it has: then a page that is written to for the first time may be
+/// refused, by SIGBUS. Linux: `Documentation/mm/overcommit-accounting.rst`, mode 2.
+pub fn is_promised() -> bool {
+    let mut mode = [0];
+    let read = sys::open(c"/proc/sys/vm/overcommit_memory", libc::O_RDONLY, 0).and_then(|fd| {
+        let read = sys::read(fd, &mut mode);
+        let _ = sys::close(fd);
+        read
+    });
+    read.is_ok() && mode == *b"2"
+}
+
 /// A memfd of so many bytes, mapped, and `over` memory of that size if some is given. What is never written to takes
-/// no memory.
-pub fn make(size: usize, over: Option<*mut u8>) -> Result<Made, Errno> {
+/// no memory, unless all of it is to be there from the start (`whole`).
+pub fn make(size: usize, over: Option<*mut u8>, whole: bool) -> Result<Made, Errno> {
     let mut limit = [0u64; 2];
     call(Sysno::prlimit64, [0, libc::RLIMIT_FSIZE as usize, 0, limit.as_mut_ptr() as usize, 0, 0])?;
     if limit[0] < size as u64 {
@@ -36,6 +48,9 @@ pub fn make(size: usize, over: Option<*mut u8>) -> Result<Made, Errno> {
     let name = c"glasspoll";
     let fd = call(Sysno::memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0])?;
     let mapped = call(Sysno::ftruncate, [fd, size, 0, 0, 0, 0]).and_then(|_| {
+        if whole {
+            call(Sysno::fallocate, [fd, 0, 0, size, 0, 0])?;
+        }
         let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
         let fixed = if over.is_some() { libc::MAP_FIXED } else { 0 };
         let at = over.map_or(0, |over| over.expose_provenance());
