@@ -1,30 +1,21 @@
 //! Times and strings as people read them.
 
-/// A span in words: `50 ms`, `1.25 s`, `5 min`.
-pub fn span(ns: u64) -> String {
-    const MINUTE: u64 = 60_000_000_000;
-    match ns {
-        0..1_000 => format!("{ns} ns"),
-        1_000..1_000_000 => three(ns, 1_000, "µs"),
-        1_000_000..1_000_000_000 => three(ns, 1_000_000, "ms"),
-        1_000_000_000..MINUTE => three(ns, 1_000_000_000, "s"),
-        _ => long(ns / 1_000_000_000),
-    }
-}
+use crate::units::duration;
 
-/// Three digits of it, without zeros at the end.
-fn three(ns: u64, unit: u64, name: &str) -> String {
-    let value = ns as f64 / unit as f64;
-    let digits = if value < 9.995 {
-        2
-    } else if value < 99.95 {
-        1
-    } else {
-        0
-    };
-    let text = format!("{value:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text} {name}")
+const MINUTE: u64 = 60_000_000_000;
+
+/// A span in words: a duration without zeros at the end, `50 ms`, `1.25 s`; from a minute on `5 min`, `2 h 1 min`.
+pub fn span(ns: u64) -> String {
+    if ns >= MINUTE {
+        return long(ns / 1_000_000_000);
+    }
+    let text = duration(ns);
+    match text.split_once(' ') {
+        Some((value, unit)) if value.contains('.') => {
+            format!("{} {unit}", value.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
 }
 
 fn long(seconds: u64) -> String {
@@ -39,7 +30,7 @@ fn long(seconds: u64) -> String {
 pub fn rough(ns: u64) -> String {
     match ns {
         0..1_000_000_000 => "now".into(),
-        1_000_000_000..60_000_000_000 => format!("{} s", ns / 1_000_000_000),
+        1_000_000_000..MINUTE => format!("{} s", ns / 1_000_000_000),
         _ => long(ns / 1_000_000_000),
     }
 }

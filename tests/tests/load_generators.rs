@@ -7,8 +7,8 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-#[test]
-fn redis_benchmark_itself_runs() {
+/// Runs redis-benchmark with these arguments besides, in both modes, so often preloaded.
+fn check_redis_benchmark(extra: &[&str], times: usize) {
     if !program::have(&redis::PROGRAMS) {
         return;
     }
@@ -18,9 +18,9 @@ fn redis_benchmark_itself_runs() {
         let server = redis::start(Mode::Native, dir.path());
         let mut command = mode.command(program::path("redis-benchmark"));
         let port = server.port.to_string();
-        command.args(["-p", &port, "-q", "-n", "20000", "-t", "get,set"]);
-        for extra in [&["-c", "50"][..], &["-c", "50", "--threads", "2"][..]] {
-            let stdout = run(command.args(extra), LIMIT).success();
+        command.args(["-p", &port, "-q", "-n", "20000", "-t", "get,set", "-c", "50"]).args(extra);
+        for _ in 0..if mode == Mode::Native { 1 } else { times } {
+            let stdout = run(&mut command, LIMIT).success();
             redis::check_output(&stdout);
             let tests = stdout.matches("requests per second").count();
             assert_eq!(tests, 2, "{stdout}");
@@ -28,24 +28,15 @@ fn redis_benchmark_itself_runs() {
     });
 }
 
+#[test]
+fn redis_benchmark_itself_runs() {
+    check_redis_benchmark(&[], 1);
+}
+
 /// Two threads that wait by turns, items that go hot and cold: once it stopped for ever in one run of three.
 #[test]
 fn redis_benchmark_with_two_threads_ends_every_time() {
-    if !program::have(&redis::PROGRAMS) {
-        return;
-    }
-    let _turn = turn::take();
-    in_both_modes(|mode| {
-        let dir = tempfile::tempdir().expect("a directory");
-        let server = redis::start(Mode::Native, dir.path());
-        let mut command = mode.command(program::path("redis-benchmark"));
-        let port = server.port.to_string();
-        command.args(["-p", &port, "-q", "-n", "20000", "-t", "get,set", "-c", "50", "--threads", "2"]);
-        let runs = if mode == Mode::Native { 2 } else { 25 };
-        for _ in 0..runs {
-            redis::check_output(&run(&mut command, LIMIT).success());
-        }
-    });
+    check_redis_benchmark(&["--threads", "2"], 25);
 }
 
 #[test]

@@ -34,17 +34,16 @@ impl Pace {
 }
 
 /// For a preloaded server: system calls for each request over one connection, and over fifty that
-/// ask all together. Start, connecting and end are not in it. With fifty, into how many waits the requests fall is
-/// up to the machine's other work: a call more for each request shows, a wait more for ten does not.
+/// ask all together. Start, connecting and end are not in it.
 const SERVERS: [(&str, Pace, f64, f64); 8] = [
-    ("redis", Pace::Quiet, 7.15, 2.4),
-    ("redis", Pace::Busy, 4.15, 2.4),
-    ("nginx", Pace::Quiet, 12.15, 7.4),
-    ("nginx", Pace::Busy, 9.15, 7.4),
-    ("echo lt", Pace::Quiet, 6.15, 2.4),
-    ("echo lt", Pace::Busy, 3.15, 2.4),
-    ("echo et", Pace::Quiet, 6.15, 3.4),
-    ("echo et", Pace::Busy, 4.15, 3.4),
+    ("redis", Pace::Quiet, 7.15, 2.15),
+    ("redis", Pace::Busy, 4.15, 2.15),
+    ("nginx", Pace::Quiet, 12.15, 7.15),
+    ("nginx", Pace::Busy, 9.15, 7.15),
+    ("echo lt", Pace::Quiet, 6.15, 2.15),
+    ("echo lt", Pace::Busy, 3.15, 2.15),
+    ("echo et", Pace::Quiet, 6.15, 3.15),
+    ("echo et", Pace::Busy, 4.15, 3.15),
 ];
 
 /// For a preloaded program: system calls for each of these.
@@ -115,6 +114,10 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
     }
 }
 
+/// How often it is counted until a sum keeps to its budget: into how many waits the requests of many connections
+/// fall, and so how many calls they cost, is up to the machine's other work. A call too many is there each time.
+const TRIES: usize = 3;
+
 /// Counts in both modes the calls of `few` and of `many` rounds; prints the difference for each of
 /// the `in_a_round` requests, and holds the preloaded sum against `budget`.
 fn check(
@@ -124,6 +127,24 @@ fn check(
     budget: f64,
     count: impl Fn(Mode, usize) -> Counts,
 ) {
+    let mut over = String::new();
+    for _ in 0..TRIES {
+        match compare(what, [few, many], in_a_round, budget, &count) {
+            Ok(()) => return,
+            Err(table) => over = table,
+        }
+    }
+    panic!("{over}");
+}
+
+/// One such count. Err: it is over the budget.
+fn compare(
+    what: &str,
+    [few, many]: [usize; 2],
+    in_a_round: usize,
+    budget: f64,
+    count: impl Fn(Mode, usize) -> Counts,
+) -> Result<(), String> {
     let requests = ((many - few) * in_a_round) as f64;
     let counted = RefCell::new([Counts::new(), Counts::new()]);
     in_both_modes(|mode| {
@@ -148,7 +169,11 @@ fn check(
     }
     line("all", sum(&native), sum(&preloaded));
     eprintln!("{table}");
-    assert!(sum(&preloaded) <= budget, "the budget is {budget}; {table}");
+    if sum(&preloaded) <= budget {
+        Ok(())
+    } else {
+        Err(format!("the budget is {budget}; {table}"))
+    }
 }
 
 fn check_server(what: &str, programs: &[&str]) {

@@ -143,6 +143,18 @@ const fn redis(
     Row { name, what, programs: REDIS, figures: GET_AND_SET, work, sides: EPOLLS }
 }
 
+/// Redis with 50 clients, set against itself under other conditions.
+const fn redis_sides(
+    name: &'static str,
+    what: &'static str,
+    figures: &'static [Figure],
+    requests: usize,
+    sides: [Side; 2],
+) -> Row {
+    let programs = if sides[1].strace { STRACE } else { REDIS };
+    Row { name, what, programs, figures, work: Work::Redis { clients: 50, pipelining: 1, requests }, sides }
+}
+
 const fn echo(
     name: &'static str,
     what: &'static str,
@@ -291,14 +303,13 @@ pub const ROWS: &[Row] = &[
         work: Work::RedisMemory,
         sides: EPOLLS,
     },
-    Row {
-        name: "record-redis",
-        what: "redis, 50 clients: glasspoll without and with its record",
-        programs: REDIS,
-        figures: WITH_RECORD,
-        work: Work::Redis { clients: 50, pipelining: 1, requests: 300_000 },
-        sides: [NO_RECORD, GLASSPOLL],
-    },
+    redis_sides(
+        "record-redis",
+        "redis, 50 clients: glasspoll without and with its record",
+        WITH_RECORD,
+        300_000,
+        [NO_RECORD, GLASSPOLL],
+    ),
     Row {
         name: "record-nginx",
         what: "nginx, 1 worker: glasspoll without and with its record",
@@ -307,22 +318,20 @@ pub const ROWS: &[Row] = &[
         work: Work::Nginx { workers: 1 },
         sides: [NO_RECORD, GLASSPOLL],
     },
-    Row {
-        name: "log-redis",
-        what: "redis, 50 clients: glasspoll without and with the whole flow logged to a file",
-        programs: REDIS,
-        figures: LOGS,
-        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
-        sides: [GLASSPOLL, LOGGED],
-    },
-    Row {
-        name: "exact-redis",
-        what: "redis, 50 clients: glasspoll without and with `GLASSPOLL_READY=exact`",
-        programs: REDIS,
-        figures: SHOWN,
-        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
-        sides: [GLASSPOLL, EXACT],
-    },
+    redis_sides(
+        "log-redis",
+        "redis, 50 clients: glasspoll without and with the whole flow logged to a file",
+        LOGS,
+        100_000,
+        [GLASSPOLL, LOGGED],
+    ),
+    redis_sides(
+        "exact-redis",
+        "redis, 50 clients: glasspoll without and with `GLASSPOLL_READY=exact`",
+        SHOWN,
+        100_000,
+        [GLASSPOLL, EXACT],
+    ),
     Row {
         name: "ready",
         what: "time of becoming ready, `GLASSPOLL_READY=exact`, loop busy for 2 ms: off by, p50",
@@ -339,12 +348,11 @@ pub const ROWS: &[Row] = &[
         work: Work::Report(1_000_000),
         sides: EPOLLS,
     },
-    Row {
-        name: "strace-redis",
-        what: "redis, 50 clients: the kernel's epoll without and with strace of its epoll calls",
-        programs: STRACE,
-        figures: SHOWN,
-        work: Work::Redis { clients: 50, pipelining: 1, requests: 100_000 },
-        sides: [KERNEL, STRACED],
-    },
+    redis_sides(
+        "strace-redis",
+        "redis, 50 clients: the kernel's epoll without and with strace of its epoll calls",
+        SHOWN,
+        100_000,
+        [KERNEL, STRACED],
+    ),
 ];
