@@ -22,9 +22,9 @@ const JUST_NOW: u64 = 1;
 const AT_ONCE_NS: u64 = 50_000;
 const FILE_NS: u64 = 100;
 
-/// From now on somebody looks all the time.
-pub fn all_the_time() {
-    ALWAYS.store(true, Ordering::Relaxed);
+/// Whether somebody looks all the time from now on.
+pub fn all_the_time(always: bool) {
+    ALWAYS.store(always, Ordering::Relaxed);
 }
 
 /// A call that may sleep is about to be made.

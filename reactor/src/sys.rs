@@ -9,7 +9,7 @@ pub use syscalls::Errno;
 use syscalls::{raw, Sysno};
 
 use crate::past_limit;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
 pub const F_SETSIG: i32 = 10;
@@ -62,6 +62,11 @@ pub fn close(fd: i32) -> Result<(), Errno> {
 /// Linux: `eventfd2(2)`; `flags` as there.
 pub fn eventfd(flags: i32) -> Result<i32, Errno> {
     call!(eventfd2, 0, flags).map(|fd| fd as i32)
+}
+
+/// A descriptor that is never ready unless it is told to be, where eventfds are refused. Linux: `timerfd_create(2)`.
+pub fn idle_timer(flags: i32) -> Result<i32, Errno> {
+    call!(timerfd_create, libc::CLOCK_MONOTONIC, flags).map(|fd| fd as i32)
 }
 
 /// Makes a signalfd, or gives an existing one another mask.
@@ -157,19 +162,35 @@ pub fn ppoll(
     let (first, count) = (fds.as_mut_ptr(), fds.len());
     let ask = || call!(ppoll, first, count, ts, mask, 8);
     match ask() {
-        // More than RLIMIT_NOFILE at a time are refused, though they are open.
-        Err(Errno::EINVAL) => past_limit::ppoll(fds, timeout_ns, sigmask),
+        Err(errno) if !matches!(errno, Errno::EINTR | Errno::EFAULT) => {
+            past_limit::ppoll(fds, timeout_ns, sigmask)
+        }
         other => other,
     }
 }
 
-/// As `ppoll` with a time-out of 0, in the cheapest way there is.
+/// As `ppoll` with a time-out of 0, in the cheapest way there is. A signal does not end it.
 pub fn poll_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
+    loop {
+        match ask_now(fds) {
+            Ok(ready) => return Ok(ready),
+            Err(Errno::EINTR) => {}
+            Err(_) => match past_limit::ppoll(fds, Some(0), None) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            },
+        }
+    }
+}
+
+/// poll(2) with a time-out of 0, or ppoll(2) where there is none, or it is refused.
+pub(crate) fn ask_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
     #[cfg(target_arch = "x86_64")]
-    if let done @ Ok(_) = call!(poll, fds.as_mut_ptr(), fds.len(), 0) {
+    if let done @ (Ok(_) | Err(Errno::EINVAL | Errno::ENOMEM)) = call!(poll, fds.as_mut_ptr(), fds.len(), 0) {
         return done;
     }
-    ppoll(fds, Some(0), None)
+    let no_time = timespec(0);
+    call!(ppoll, fds.as_mut_ptr(), fds.len(), ptr::from_ref(&no_time), 0, 8)
 }
 
 fn timespec(ns: u64) -> libc::timespec {
@@ -205,19 +226,30 @@ pub fn sigmask() -> u64 {
     old
 }
 
-/// The signals that wait for this thread or for the process. Of those that the thread blocks.
+/// The signals that wait for this thread or for the process. Of those that the thread blocks. All, where the kernel
+/// does not say.
 pub fn pending_signals() -> u64 {
     let mut pending = 0u64;
-    let _ = call!(rt_sigpending, ptr::from_mut(&mut pending), 8);
-    pending
+    match call!(rt_sigpending, ptr::from_mut(&mut pending), 8) {
+        Ok(_) => pending,
+        Err(_) => u64::MAX,
+    }
 }
 
 /// Queues a signal to this thread with what it carried before.
 ///
+/// # Errors
+/// EAGAIN if the queue is full, which other processes of the user fill as well.
+///
 /// # Safety
 /// `info` points to a `siginfo_t`.
-pub unsafe fn queue_to_self(signal: i32, info: *const u8) {
-    let _ = call!(rt_tgsigqueueinfo, getpid(), gettid(), signal, info);
+pub unsafe fn queue_to_self(signal: i32, info: *const u8) -> Result<(), Errno> {
+    call!(rt_tgsigqueueinfo, getpid(), gettid(), signal, info).map(drop)
+}
+
+/// Sends a signal to this thread.
+pub fn signal_self(signal: i32) -> Result<(), Errno> {
+    call!(tgkill, getpid(), gettid(), signal).map(drop)
 }
 
 /// Lets another thread run.
@@ -238,6 +270,11 @@ pub fn gettid() -> i32 {
 /// Sleeps for so long, or less if a signal comes.
 pub fn pause(ns: u64) {
     let _ = ppoll(&mut Vec::new(), Some(ns), None);
+}
+
+/// Sleeps for so long or less, by the call that no program can do without.
+pub(crate) fn nap(ns: u64) {
+    let _ = futex_wait(&AtomicU32::new(0), 0, Some(ns));
 }
 
 /// CLOCK_MONOTONIC in nanoseconds.
@@ -267,7 +304,17 @@ pub fn can_read_8(addr: usize) -> bool {
 /// # Safety
 /// The 4 bytes must be the caller's to overwrite.
 pub unsafe fn can_write_4(addr: usize) -> bool {
-    addr != 0 && call!(getcpu, addr, 0, 0) != Err(Errno::EFAULT)
+    let mut ids = [0u32; 2];
+    addr != 0
+        && match call!(getcpu, addr, 0, 0) {
+            Ok(_) => true,
+            Err(Errno::EFAULT) => false,
+            // A sandbox that lets nothing through that its programs do not need.
+            Err(_) => {
+                let [one, other] = ids.each_mut().map(ptr::from_mut);
+                call!(getresuid, addr, one, other) != Err(Errno::EFAULT)
+            }
+        }
 }
 
 /// `pselect(2)` on sets of `words` words each; `sigmask` is in force during the call.
@@ -298,9 +345,14 @@ pub fn readable_amount(fd: i32) -> u64 {
     let mut bytes = 0i32;
     match call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)) {
         Ok(_) => bytes as u64,
-        Err(_) => 0,
+        // A kind of file that has no such amount, or a socket that listens.
+        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EBADF) => 0,
+        // It may have grown.
+        Err(_) => NEVER_THE_SAME.fetch_add(1, Ordering::Relaxed),
     }
 }
+
+static NEVER_THE_SAME: AtomicU64 = AtomicU64::new(1 << 32);
 
 /// Whether it is a socket that connections come to.
 pub fn is_listening(fd: i32) -> bool {
@@ -329,11 +381,26 @@ pub fn open(path: &std::ffi::CStr, flags: i32, mode: u32) -> Result<i32, Errno> 
 /// A page of our own that the kernel empties in a forked child. None: the kernel cannot.
 pub fn page_wiped_on_fork() -> Option<&'static AtomicU32> {
     const MADV_WIPEONFORK: usize = 18;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    let page = call!(mmap, 0, 4096, libc::PROT_READ | libc::PROT_WRITE, flags, usize::MAX, 0).ok()?;
+    let page = map(4096).ok()?;
     call!(madvise, page, 4096, MADV_WIPEONFORK).ok()?;
     // SAFETY: a fresh mapping, aligned, never unmapped.
     Some(unsafe { AtomicU32::from_ptr(page as *mut u32) })
+}
+
+/// Memory of our own, a whole number of pages.
+pub fn map(bytes: usize) -> Result<usize, Errno> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    call!(mmap, 0, bytes, libc::PROT_READ | libc::PROT_WRITE, flags, usize::MAX, 0)
+}
+
+/// `mremap(2)` of memory that `map` gave.
+pub fn remap(start: usize, old: usize, new: usize, can_move: bool) -> Result<usize, Errno> {
+    call!(mremap, start, old, new, if can_move { libc::MREMAP_MAYMOVE } else { 0 })
+}
+
+/// Gives memory back that `map` gave. False: it stays.
+pub fn unmap(start: usize, bytes: usize) -> bool {
+    call!(munmap, start, bytes).is_ok()
 }
 
 /// `readlink(2)`; `path` ends with a NUL.
@@ -357,7 +424,12 @@ pub fn relax(word: &AtomicU32, while_value: u32) {
 /// Whether two descriptors of this process stand for one open file description. False where the kernel
 /// does not say.
 pub fn is_same_file(a: i32, b: i32) -> bool {
+    /// Linux 6.10. Sandboxes often refuse kcmp.
+    const F_DUPFD_QUERY: i32 = 1027;
     const KCMP_FILE: i32 = 0;
     let pid = getpid();
-    call!(kcmp, pid, pid, KCMP_FILE, a, b) == Ok(0)
+    match call!(kcmp, pid, pid, KCMP_FILE, a, b) {
+        Ok(order) => order == 0,
+        Err(_) => fcntl(a, F_DUPFD_QUERY, b as usize) == Ok(1),
+    }
 }

@@ -3,6 +3,12 @@
 //!
 //! Doug Lea's malloc over anonymous mappings, behind one lock. The lock is only ever taken inside
 //! `context`, so no signal handler of the program runs and no fork happens while it is held.
+//!
+//! Rust ends the process when there is no memory. So some is set aside (`spare`), which serves what cannot be refused:
+//! waits, wakeups, closes. What would make the heap grow for good asks first whether there is enough (`has_room`), and
+//! is refused with ENOMEM, as the kernel does.
+
+mod spare;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
@@ -10,17 +16,19 @@ use std::cell::UnsafeCell;
 use dlmalloc::Dlmalloc;
 
 use crate::lock::RawLock;
+pub use spare::has_room;
+use spare::Memory;
 
 struct Private {
     lock: RawLock,
-    heap: UnsafeCell<Dlmalloc>,
+    heap: UnsafeCell<Dlmalloc<Memory>>,
 }
 
 // SAFETY: `heap` is touched by the holder of `lock` alone.
 unsafe impl Sync for Private {}
 
 impl Private {
-    fn with<T>(&self, work: impl FnOnce(&mut Dlmalloc) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Dlmalloc<Memory>) -> T) -> T {
         self.lock.acquire();
         // SAFETY: we hold the lock, and `work` does not come back here.
         let result = work(unsafe { &mut *self.heap.get() });
@@ -53,4 +61,5 @@ unsafe impl GlobalAlloc for Private {
 }
 
 #[global_allocator]
-static HEAP: Private = Private { lock: RawLock::new(), heap: UnsafeCell::new(Dlmalloc::new()) };
+static HEAP: Private =
+    Private { lock: RawLock::new(), heap: UnsafeCell::new(Dlmalloc::new_with_allocator(Memory)) };

@@ -15,7 +15,7 @@ use crate::context::{self, Waiting};
 use crate::real::{answer, guarded};
 use crate::table::Held;
 use crate::user_memory::{access_ok, read_event, read_u64, Events};
-use crate::{cancel, pollable, runtime, signals, table};
+use crate::{alloc, cancel, pollable, runtime, signals, table};
 
 /// How a call ends that may have to go to the kernel's epoll after all.
 pub enum Outcome {
@@ -31,18 +31,26 @@ pub fn create(flags: c_int) -> Outcome {
     if flags & !libc::EPOLL_CLOEXEC != 0 {
         return Outcome::Done(Err(Errno::EINVAL));
     }
-    if runtime::watch().is_none() {
-        if runtime::is_inert() {
+    if runtime::is_inert() {
+        return Outcome::Kernel;
+    }
+    if !alloc::has_room() {
+        return Outcome::Done(Err(Errno::ENOMEM));
+    }
+    table::making(|| {
+        // The program's number first: it gets the last one there is.
+        let fd = match pollable::make_number(flags) {
+            Ok(fd) => fd,
+            Err(errno) => return Outcome::Done(Err(errno)),
+        };
+        if runtime::watch().is_none() {
+            let _ = sys::close(fd);
             return Outcome::Kernel;
         }
-        return Outcome::Done(Err(Errno::EMFILE));
-    }
-    Outcome::Done(table::making(|| {
-        let fd = sys::eventfd(flags & libc::EPOLL_CLOEXEC)?;
         table::insert_eventpoll(fd);
         pollable::mark_as_set(fd);
-        Ok(fd)
-    }))
+        Outcome::Done(Ok(fd))
+    })
 }
 
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
@@ -86,6 +94,9 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
 
 /// The file that an epoll_ctl is about. Held: a close meanwhile takes the item out once it is in.
 fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
+    if op == EPOLL_CTL_ADD && !alloc::has_room() {
+        return Err(Errno::ENOMEM);
+    }
     let known = table::is_seen(fd) || op != EPOLL_CTL_ADD && table::is_watched(fd);
     if !known {
         pollable::check(fd)?;
@@ -122,6 +133,7 @@ fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<R
         return None;
     }
     let by_number = match op {
+        EPOLL_CTL_ADD if !alloc::has_room() => return None,
         EPOLL_CTL_ADD => false,
         EPOLL_CTL_MOD => event.events & EPOLLEXCLUSIVE == 0,
         EPOLL_CTL_DEL => true,

@@ -17,7 +17,7 @@ use once_cell::sync::OnceCell;
 use crate::context::{self, ALL_SIGNALS};
 use crate::real::Real;
 use crate::runtime::{self, SIGNAL};
-use crate::signals;
+use crate::{requeue, signals};
 
 const SIGNALS: usize = 65;
 
@@ -110,6 +110,8 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         }
     }
     // SAFETY: the kernel hands a handler with SA_SIGINFO valid pointers.
+    unsafe { requeue::give_back(signal, info) };
+    // SAFETY: as above.
     let (code, mask) = unsafe { ((*info).si_code, (*context.cast::<ucontext_t>()).uc_sigmask.word()) };
     let fault = code > 0
         && matches!(
@@ -121,7 +123,7 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
         // SAFETY: as above; the mask is what the thread has once we return.
         unsafe {
-            sys::queue_to_self(signal, info.cast());
+            requeue::queue(signal, info);
             (*context.cast::<ucontext_t>()).uc_sigmask.set_word(ALL_SIGNALS);
         }
         return;

@@ -46,6 +46,7 @@ mod polling;
 mod process;
 mod raw;
 mod real;
+mod requeue;
 mod ring;
 mod runtime;
 mod signals;

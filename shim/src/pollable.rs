@@ -20,17 +20,30 @@ const MEM_POLLABLE: [u32; 3] = [8, 9, 11];
 
 /// EBADF unless the number is open for more than its path.
 pub fn must_be_open(fd: i32) -> Result<(), Errno> {
-    let flags = sys::fcntl(fd, libc::F_GETFL, 0)?;
-    if flags & libc::O_PATH != 0 {
-        return Err(Errno::EBADF);
+    let is_open = match sys::fcntl(fd, libc::F_GETFL, 0) {
+        Ok(flags) => flags & libc::O_PATH == 0,
+        Err(Errno::EBADF) => false,
+        // Refused.
+        Err(_) => {
+            let mut fds = [libc::pollfd { fd, events: 0, revents: 0 }];
+            sys::poll_now(&mut fds).is_err() || fds[0].revents & libc::POLLNVAL == 0
+        }
+    };
+    if is_open {
+        Ok(())
+    } else {
+        Err(Errno::EBADF)
     }
-    Ok(())
 }
 
 /// EBADF unless open, EPERM unless it can be polled.
 pub fn check(fd: i32) -> Result<(), Errno> {
     must_be_open(fd)?;
-    let stat = sys::fstat(fd)?;
+    let stat = match sys::fstat(fd) {
+        Ok(stat) => stat,
+        Err(Errno::EBADF) => return Err(Errno::EBADF),
+        Err(_) => return if looks_unpollable(fd) { Err(Errno::EPERM) } else { Ok(()) },
+    };
     let pollable = match stat.st_mode & libc::S_IFMT {
         libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK => false,
         libc::S_IFREG => regular_file_can_poll(fd),
@@ -64,7 +77,7 @@ fn nameless_file_can_poll(fd: i32) -> bool {
 /// Whether poll(2) says what it says of files without a poll method.
 fn looks_unpollable(fd: i32) -> bool {
     let mut fds = [libc::pollfd { fd, events: !libc::POLLNVAL, revents: 0 }];
-    sys::ppoll(&mut fds, Some(0), None).is_err() || fds[0].revents == DEFAULT_POLLMASK
+    sys::poll_now(&mut fds).is_err() || fds[0].revents == DEFAULT_POLLMASK
 }
 
 fn link_of(fd: i32) -> [u8; 64] {
@@ -85,7 +98,26 @@ pub fn mark_as_set(fd: i32) {
     let _ = sys::fcntl(fd, sys::F_SETSIG, SIGNAL as usize);
 }
 
+/// A number for an epoll instance.
+///
+/// # Errors
+/// What the kernel gives where there are no more of them, or no memory.
+pub fn make_number(flags: i32) -> Result<i32, Errno> {
+    let scarce = |errno: Errno| matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM);
+    sys::eventfd(flags & libc::EPOLL_CLOEXEC).or_else(|errno| {
+        match sys::idle_timer(flags & libc::EPOLL_CLOEXEC) {
+            Ok(fd) => Ok(fd),
+            Err(_) if scarce(errno) => Err(errno),
+            Err(other) if scarce(other) => Err(other),
+            Err(_) => Err(Errno::ENOMEM),
+        }
+    })
+}
+
 /// Whether the number was an epoll descriptor of ours before exec, or is one in the process that sent it.
 pub fn is_set_of_another(fd: i32) -> bool {
-    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(SIGNAL) && link_of(fd).starts_with(b"anon_inode:[eventfd]")
+    let is_number = |link: [u8; 64]| {
+        [&b"anon_inode:[eventfd]"[..], b"anon_inode:[timerfd]"].iter().any(|kind| link.starts_with(kind))
+    };
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(SIGNAL) && is_number(link_of(fd))
 }

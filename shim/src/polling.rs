@@ -132,7 +132,7 @@ fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
     ready
 }
 
-/// How late a wakeup may be where there was no number for the eventfd.
+/// How late a wakeup may be where there was no number for the eventfd, or no thread to watch.
 const LATE_NS: u64 = 5_000_000;
 
 /// Sleeps on the other descriptors and on the stay's eventfd; fills in the `revents` of the others.
@@ -148,7 +148,7 @@ fn sleep_on(
     }
     let kick = stay.kick.load(Ordering::SeqCst);
     all.push(pollfd_of(kick, libc::POLLIN));
-    let capped = kick < 0 && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+    let capped = (kick < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // Woken since the question: nothing to sleep for.
     let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };

@@ -28,7 +28,7 @@ static SIZE: AtomicUsize = AtomicUsize::new(0);
 const FEW: u32 = 1 << 12;
 
 /// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
-pub fn start(options: &Options, forked: bool) {
+pub fn start(options: &Options, exact: bool, forked: bool) {
     let Some(bytes) = options.ring else { return };
     if writer::is_on() {
         return;
@@ -53,12 +53,7 @@ pub fn start(options: &Options, forked: bool) {
     });
     match made {
         Ok(made) => {
-            let owner = Owner {
-                pid: sys::getpid() as u32,
-                ppid: memory::parent() as u32,
-                exact: options.exact,
-                forked,
-            };
+            let owner = Owner { pid: sys::getpid() as u32, ppid: memory::parent() as u32, exact, forked };
             // SAFETY: fresh memory of that size, which stays.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use glasspoll_reactor::hot;
 use glasspoll_reactor::looked;
 use glasspoll_reactor::spin;
-use glasspoll_reactor::sys;
+use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
 use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
-use crate::{fork_page, handlers, kicks, logs, ring, signals, table};
+use crate::{fork_page, handlers, kicks, logs, requeue, ring, signals, table};
 
 /// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
 pub const SIGNAL: i32 = 64;
@@ -58,7 +58,6 @@ pub fn start() {
         if options.exact {
             // An item that only its waiting thread asks is not watched while that is busy.
             hot::configure(0, true);
-            looked::all_the_time();
         } else if let Some(bound) = options.hot {
             hot::configure(bound, true);
         }
@@ -76,25 +75,52 @@ pub fn watch() -> Option<&'static Watch> {
     }
     let made = WATCH.get_or_try_init(|| {
         let signal = if uses_signals() { SIGNAL } else { 0 };
-        Watch::new(&HOST, &SLEEPERS, signal)
+        let watch = Watch::new(&HOST, &SLEEPERS, signal);
+        match watch.complete() {
+            // For good, and nobody depends on us yet.
+            Err(errno) if !watch.can_rouse() && !is_passing(errno) => {
+                for fd in watch.descriptors() {
+                    let _ = sys::close(fd);
+                }
+                Err(errno)
+            }
+            _ => Ok(watch),
+        }
     });
     match made {
         Ok(watch) => {
+            complete(watch.complete());
             for fd in watch.descriptors() {
                 table::protect(fd);
             }
             handlers::prepare();
             STARTED.get_or_init(|| {
-                begin_record(false);
-                begin_to_look(watch);
+                let exact = begin_to_look(watch);
+                begin_record(exact, false);
             });
             Some(watch)
         }
-        Err(sys::Errno::EMFILE) => None,
         Err(errno) => {
             INERT.store(true, Ordering::Relaxed);
             complain(&format!("cannot start ({errno}); this process goes on with the kernel's epoll"));
             None
+        }
+    }
+}
+
+/// Whether what was refused may be had later.
+fn is_passing(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENODEV)
+}
+
+/// Says once, and not again in children, what the watch has to do without.
+fn complete(result: Result<(), Errno>) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if let Err(errno) = result {
+        if !SAID.swap(true, Ordering::Relaxed) {
+            complain(&format!(
+                "no descriptors of its own are to be had ({errno}): files are polled, and wakeups come up to 5 ms late"
+            ));
         }
     }
 }
@@ -105,19 +131,23 @@ static STARTED: OnceCell<()> = OnceCell::new();
 static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
 
 /// Begins the record that goes with a watch.
-fn begin_record(forked: bool) {
+fn begin_record(exact: bool, forked: bool) {
     if let Some(options) = OPTIONS.get() {
-        ring::start(options, forked);
+        ring::start(options, exact, forked);
     }
 }
 
-/// Has somebody look all the time, if that is asked for.
-fn begin_to_look(watch: &'static Watch) {
-    if OPTIONS.get().is_some_and(|options| options.exact) {
+/// Has somebody look all the time, if that is asked for. False: it is not, or there is no thread to be had.
+fn begin_to_look(watch: &'static Watch) -> bool {
+    let asked = OPTIONS.get().is_some_and(|options| options.exact);
+    if asked {
         watch.guest(true);
         LOOKS_ALL_THE_TIME.store(true, Ordering::SeqCst);
         watch.call_helper();
     }
+    let exact = asked && !watch.lacks_helper();
+    looked::all_the_time(exact);
+    exact
 }
 
 /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
@@ -191,6 +221,7 @@ fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     table::mark_inherited();
     logs::forked();
+    requeue::forked();
     ring::forked();
     if WATCH.get().is_some() {
         // Most children exec or exit: the rest waits until this one uses what it inherited.
@@ -205,15 +236,13 @@ fn settle_in_child() {
         table::unprotect(fd);
     }
     kicks::forked();
-    if let Err(errno) = watch.forked() {
-        complain(&format!("cannot go on in a forked child ({errno}); its epoll instances stay silent"));
-        return;
-    }
+    complete(watch.forked());
     for fd in watch.descriptors() {
         table::protect(fd);
     }
     ring::leave_parents();
-    begin_record(true);
+    let exact = begin_to_look(watch);
+    begin_record(exact, true);
     let files = table::files();
     // All sets first, and each once: until then their items have places in the parent's record.
     let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
@@ -229,5 +258,4 @@ fn settle_in_child() {
             }
         }
     }
-    begin_to_look(watch);
 }

@@ -129,7 +129,10 @@ fn track_seen(fd: i32) -> Option<Arc<File>> {
 }
 
 fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
-    let stat = sys::fstat(fd)?;
+    let stat = match sys::fstat(fd) {
+        Err(errno) if errno != Errno::EBADF => return track_unknown(fd),
+        stat => stat?,
+    };
     let identity = (stat.st_dev, stat.st_ino);
     if let Some(file) = get(fd) {
         match identity::get(fd) {
@@ -149,7 +152,11 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
     if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
         return Err(Errno::EBADF);
     }
-    let status = sys::fcntl(fd, libc::F_GETFL, 0)?;
+    let status = match sys::fcntl(fd, libc::F_GETFL, 0) {
+        // Refused: as if it had.
+        Err(errno) if errno != Errno::EBADF => libc::O_ASYNC | libc::O_NONBLOCK,
+        status => status?,
+    };
     // With O_ASYNC the program has signals of its own on it.
     let shared = flags(fd) & INHERITED != 0 || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
@@ -169,6 +176,19 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
         enter_siblings(fd, identity);
     }
     Ok(file)
+}
+
+/// A number of which the kernel does not say what it stands for: it is asked, whatever it is.
+fn track_unknown(fd: i32) -> Result<Arc<File>, Errno> {
+    if let Some(file) = get(fd) {
+        return Ok(file);
+    }
+    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
+        return Err(Errno::EBADF);
+    }
+    let eventfd = if is_eventfd(fd) { EVENTFD | IO } else { 0 };
+    let file = File::new(fd, file::Kind::Kernel(KernelFile::new(fd, Ownership::Shared)));
+    enter(fd, file, |_| Some(eventfd))
 }
 
 fn is_eventfd(fd: i32) -> bool {

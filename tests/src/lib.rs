@@ -27,6 +27,7 @@
 //! | [`turn`] | one heavy test at a time |
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
+//! | `faults` | having the library's system calls fail |
 //! | [`random`] | seeded random numbers |
 //! | [`bench`] | speed beside the kernel's epoll |
 //!
@@ -38,6 +39,8 @@ pub mod chromium;
 pub mod command;
 pub mod cpython;
 pub mod curl;
+#[cfg(target_arch = "x86_64")]
+pub mod faults;
 pub mod flow;
 pub mod mode;
 pub mod nginx;

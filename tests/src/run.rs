@@ -65,6 +65,26 @@ fn copy(file: &fs::File) -> Stdio {
     file.try_clone().expect("a scratch file").into()
 }
 
+/// What a program prints, in files.
+pub struct Scratch {
+    stdout: fs::File,
+    stderr: fs::File,
+}
+
+/// Has `command` print to files; nothing comes in.
+pub fn scratch_output(command: &mut Command) -> Scratch {
+    let (stdout, stderr) = (scratch(), scratch());
+    command.stdin(Stdio::null()).stdout(copy(&stdout)).stderr(copy(&stderr));
+    Scratch { stdout, stderr }
+}
+
+impl Scratch {
+    /// Standard output and standard error.
+    pub fn text(&self) -> (String, String) {
+        (text(&self.stdout), text(&self.stderr))
+    }
+}
+
 /// A program that runs beside the test. Killed, with its children, when dropped.
 pub struct Running {
     what: String,

@@ -5,7 +5,7 @@ use crate::sync::{AtomicU32, Mutex, Ordering};
 
 /// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.
 pub fn move_high(fd: i32) -> i32 {
-    let top = descriptor_limits()[0].min(1 << 20) as usize;
+    let top = soft_limit();
     for floor in [top.saturating_sub(64), top / 2] {
         if let Ok(high) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor) {
             let _ = close(fd);
@@ -18,22 +18,31 @@ pub fn move_high(fd: i32) -> i32 {
 /// Held while RLIMIT_NOFILE is raised, and by who reads or changes it for the program.
 pub static LIMIT: Mutex<()> = Mutex::new(());
 
-/// The soft and the hard limit of descriptors.
-pub fn descriptor_limits() -> [u64; 2] {
+/// The soft and the hard limit of descriptors. None: the kernel does not say.
+pub fn descriptor_limits() -> Option<[u64; 2]> {
     let mut limits = [0u64; 2];
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limits.as_mut_ptr());
-    limits
+    call!(prlimit64, 0, libc::RLIMIT_NOFILE, 0, limits.as_mut_ptr()).ok().map(|_| limits)
+}
+
+/// The soft one, as far as numbers are looked for; where it is not known, what it mostly is.
+fn soft_limit() -> usize {
+    descriptor_limits().map_or(1024, |limits| limits[0].min(1 << 20)) as usize
 }
 
 /// Runs `work` with the limit of descriptors raised, as far as the hard limit lets it: what is opened
 /// meanwhile by `move_high` lies above all the numbers that the program can get.
 pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
     let _limit = LIMIT.lock();
-    let limits = descriptor_limits();
-    let raised = [limits[1].min(limits[0] + 64), limits[1]];
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0);
+    let Some(limits) = descriptor_limits() else { return work() };
+    let raised = [limits[1].min(limits[0].saturating_add(64)), limits[1]];
+    let is_raised = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0).is_ok();
     let done = work();
-    let _ = call!(prlimit64, 0, libc::RLIMIT_NOFILE, limits.as_ptr(), 0);
+    // Refused once, it may not be again; what is refused for good was refused before.
+    let mut tries = 0..3;
+    while is_raised
+        && call!(prlimit64, 0, libc::RLIMIT_NOFILE, limits.as_ptr(), 0).is_err()
+        && tries.next().is_some()
+    {}
     done
 }
 
@@ -42,7 +51,7 @@ pub(crate) fn alias(fd: i32, is_fit: impl Fn(i32) -> bool) -> Option<i32> {
     /// Where to look first.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     with_raised_limit(|| {
-        let top = descriptor_limits()[0].min(1 << 20) as u32;
+        let top = soft_limit() as u32;
         let mut floor = NEXT.load(Ordering::Relaxed).clamp(top / 2, top.saturating_sub(1));
         for _ in 0..256 {
             let Ok(alias) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor as usize) else {

@@ -44,6 +44,12 @@ impl Bed {
         self.serial.store(0, Ordering::SeqCst);
         self.sleeper.store(0, Ordering::SeqCst);
         self.quiescing.store(0, Ordering::SeqCst);
+        self.kick.store(-1, Ordering::SeqCst);
+    }
+
+    /// Whether who sleeps here can be roused. Else it looks from time to time.
+    pub(super) fn has_kick(&self) -> bool {
+        self.kick.load(Ordering::SeqCst) >= 0
     }
 
     pub(super) fn kick(&self) {
@@ -126,7 +132,6 @@ impl Beds {
         let all = self.all();
         for bed in &all {
             bed.forget();
-            bed.kick.store(-1, Ordering::SeqCst);
         }
         *self.idle.lock() = all;
     }

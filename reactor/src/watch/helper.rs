@@ -19,6 +19,8 @@ pub(super) struct Helper {
     running: Mutex<bool>,
     /// No thread could be made: who follows must look by itself from time to time.
     broken: AtomicBool,
+    /// That has been said.
+    said: AtomicBool,
     /// Counts calls; the thread sleeps while it is what it has seen.
     calls: AtomicU32,
     guests: AtomicU32,
@@ -37,8 +39,9 @@ impl Helper {
             return;
         }
         *running = start(watch);
-        if !*running && !self.broken.swap(true, Ordering::SeqCst) {
-            tracing::error!(target: "glasspoll", "no helper thread: threads that wait together wake late");
+        let was_broken = self.broken.swap(!*running, Ordering::SeqCst);
+        if !*running && !was_broken && !self.said.swap(true, Ordering::SeqCst) {
+            watch.host.say("no helper thread is to be had: threads that wait together wake up to 5 ms late");
         }
     }
 
@@ -69,6 +72,7 @@ impl Helper {
     /// In a forked child there is no helper.
     pub(super) fn forget(&self) {
         *self.running.lock() = false;
+        self.broken.store(false, Ordering::SeqCst);
         self.guests.store(0, Ordering::SeqCst);
     }
 }

@@ -71,6 +71,8 @@ pub trait Host: Send + Sync {
     fn take_hints(&self, fd: i32) -> Told;
     /// A descriptor of ours, to be kept from the program.
     fn protect(&self, fd: i32);
+    /// Says something that whoever runs the program is to know, in one line.
+    fn say(&self, what: &str);
 }
 
 /// What reads and writes of the program told.
@@ -131,12 +133,9 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// A watch that takes wakeups by `signal`; 0 polls every file.
-    ///
-    /// # Errors
-    /// What eventfd(2) and signalfd(2) give.
-    pub fn new(host: &'static dyn Host, sleepers: &'static Sleepers, signal: i32) -> Result<Self, Errno> {
-        let watch = Self {
+    /// A watch that takes wakeups by `signal`; 0 polls every file. It has no descriptors yet (`complete`).
+    pub fn new(host: &'static dyn Host, sleepers: &'static Sleepers, signal: i32) -> Self {
+        Self {
             host,
             sleepers,
             pid: AtomicI32::new(0),
@@ -152,21 +151,42 @@ impl Watch {
             pump: Mutex::default(),
             armed: Armed::default(),
             overflow: AtomicBool::new(false),
-        };
-        watch.open()?;
-        Ok(watch)
+        }
     }
 
-    fn open(&self) -> Result<(), Errno> {
+    /// Opens what of its descriptors is not open. It can do without: with no signalfd every file is polled; who sleeps
+    /// with no eventfd looks every few milliseconds whether it is to get up.
+    ///
+    /// # Errors
+    /// What eventfd(2) and signalfd(2) give.
+    pub fn complete(&self) -> Result<(), Errno> {
+        let beds = [&self.thread_bed, &self.helper_bed];
+        if self.signals.is_open() && beds.iter().all(|bed| bed.has_kick()) {
+            return Ok(());
+        }
+        // Two threads at a time would each open them.
+        let _pump = self.pump.lock();
         self.pid.store(sys::getpid(), Ordering::SeqCst);
         sys::with_raised_limit(|| {
-            self.signals.open()?;
-            for bed in [&self.thread_bed, &self.helper_bed] {
-                let kick = sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
-                bed.kick.store(sys::move_high(kick), Ordering::SeqCst);
+            let mut done = self.signals.open();
+            for bed in beds.into_iter().filter(|bed| !bed.has_kick()) {
+                match sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) {
+                    Ok(kick) => bed.kick.store(sys::move_high(kick), Ordering::SeqCst),
+                    Err(errno) => done = Err(errno),
+                }
             }
-            Ok(())
+            done
         })
+    }
+
+    /// Whether a thread that sleeps can be roused.
+    pub fn can_rouse(&self) -> bool {
+        self.thread_bed.has_kick()
+    }
+
+    /// Whether there is no helper thread to be had.
+    pub fn lacks_helper(&self) -> bool {
+        self.helper.is_broken()
     }
 
     /// The descriptors that are ours, to be kept alive whatever the program closes.
@@ -258,11 +278,12 @@ impl Watch {
     /// In a forked child: the threads are gone, every file is shared with the parent.
     ///
     /// # Errors
-    /// What eventfd(2) and signalfd(2) give.
+    /// As `complete`.
     pub fn forked(&self) -> Result<(), Errno> {
         for fd in self.descriptors() {
             let _ = sys::close(fd);
         }
+        self.signals.number().store(-1, Ordering::SeqCst);
         *self.holder.lock() = Holder::Nobody;
         self.sleepers.clear();
         self.helper.forget();
@@ -272,7 +293,7 @@ impl Watch {
         self.beds.forget();
         self.armed.clear();
         self.poller.clear();
-        self.open()
+        self.complete()
     }
 
     /// The process has become another user's: the kernel signals only for owners of the same user.

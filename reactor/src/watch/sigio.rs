@@ -34,6 +34,11 @@ impl Signals {
         self.signal == 0
     }
 
+    /// Whether there is a signalfd, or none is wanted.
+    pub(super) fn is_open(&self) -> bool {
+        self.signal == 0 || self.fd() >= 0
+    }
+
     pub(super) fn number(&self) -> &AtomicI32 {
         &self.fd
     }
@@ -43,7 +48,7 @@ impl Signals {
     }
 
     pub(super) fn open(&self) -> Result<(), Errno> {
-        if self.signal != 0 {
+        if !self.is_open() {
             let fd = sys::signalfd(-1, self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)?;
             self.fd.store(sys::move_high(fd), Ordering::SeqCst);
         }
@@ -64,7 +69,7 @@ impl Signals {
 
     /// Whether any are queued.
     pub(super) fn are_pending(&self) -> bool {
-        self.signal != 0 && sys::pending_signals() & self.mask() != 0
+        self.signal != 0 && self.fd() >= 0 && sys::pending_signals() & self.mask() != 0
     }
 
     /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
@@ -75,7 +80,7 @@ impl Signals {
         mut told: impl FnMut(i32, u32, &Later<'_>),
         mut overflow: impl FnMut(),
     ) {
-        if self.signal == 0 {
+        if self.signal == 0 || self.fd() < 0 {
             return;
         }
         buf.resize(INFO * BATCH, 0);
@@ -101,14 +106,16 @@ impl Signals {
     pub(super) fn arm(&self, fd: i32, pid: i32) -> bool {
         // The ioctl succeeds on files that never signal; the flag sticks only on those that do. Until it
         // has an owner the file signals nobody.
-        let signals = self.signal != 0
-            && sys::set_async(fd, true).is_ok()
-            && sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
-        if !signals {
+        if self.signal == 0 || self.fd() < 0 || sys::set_async(fd, true).is_err() {
             return false;
         }
-        let armed =
-            sys::fcntl(fd, sys::F_SETSIG, self.signal as usize).is_ok() && sys::set_owner(fd, pid).is_ok();
+        let armed = match sys::fcntl(fd, libc::F_GETFL, 0) {
+            Ok(flags) if flags & libc::O_ASYNC == 0 => return false,
+            Ok(_) => {
+                sys::fcntl(fd, sys::F_SETSIG, self.signal as usize).is_ok() && sys::set_owner(fd, pid).is_ok()
+            }
+            Err(_) => false,
+        };
         if !armed {
             self.disarm(fd);
         }

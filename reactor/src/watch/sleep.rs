@@ -41,6 +41,8 @@ impl Watch {
         let look_again = self.poller.sleep_set(hot);
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollin(self.signals.fd()));
+        let look_again =
+            if kick < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
         let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
         bed.lie_down();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
@@ -85,7 +87,7 @@ impl Watch {
         let free = match *holder {
             Holder::Nobody => true,
             // Loops that sleep by turns would hand the watch to and fro.
-            Holder::Helper => alone && (times >= ALONE || self.helper.is_broken()),
+            Holder::Helper => alone && times >= ALONE || self.helper.is_broken(),
             Holder::Thread(_) => false,
         };
         if free {

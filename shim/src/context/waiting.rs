@@ -175,6 +175,10 @@ impl Host for ProgramHost {
         crate::table::protect(fd);
     }
 
+    fn say(&self, what: &str) {
+        crate::options::complain(what);
+    }
+
     fn was_our_signal(&self) -> bool {
         with_thread(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
     }

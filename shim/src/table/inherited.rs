@@ -51,8 +51,8 @@ pub fn received(fd: i32) {
         // It was closed behind our back.
         forget(fd);
     }
-    let Ok(identity) = identity::ask(fd) else { return };
-    match identity::alike(identity).into_iter().find(|other| sys::is_same_file(*other, fd)) {
+    let alike = identity::ask(fd).map(identity::alike).unwrap_or_default();
+    match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
         Some(other) => duplicated(other, fd),
         None => {
             unset(fd, LIFE);
@@ -87,7 +87,12 @@ pub fn mark_inherited() {
 fn mark_from_proc() -> bool {
     let Ok(dir) = sys::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY, 0) else { return false };
     let mut buf = [0u8; 4096];
-    while let Ok(read @ 1..) = sys::getdents(dir, &mut buf) {
+    let is_whole = loop {
+        let read = match sys::getdents(dir, &mut buf) {
+            Ok(0) => break true,
+            Ok(read) => read,
+            Err(_) => break false,
+        };
         let mut at = 0;
         // Linux: `struct linux_dirent64`: the record's length at 16, the name at 19.
         while at + 19 < read {
@@ -100,9 +105,9 @@ fn mark_from_proc() -> bool {
             }
             at += length.max(19);
         }
-    }
+    };
     let _ = sys::close(dir);
-    true
+    is_whole
 }
 
 /// Without /proc: ppoll says of each number whether it is open.
@@ -110,9 +115,8 @@ fn mark_by_polling() {
     for start in (0..4096).step_by(512) {
         let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
         let mut fds: Vec<_> = (start..start + 512).map(number).collect();
-        if sys::ppoll(&mut fds, Some(0), None).is_err() {
-            return;
-        }
+        // Where nothing can be known, all of them may be.
+        let _ = sys::poll_now(&mut fds);
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
             inherited(pollfd.fd);
         }

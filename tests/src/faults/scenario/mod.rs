@@ -1,0 +1,32 @@
+//! The programs that are run with faults: what they are told of epoll must be as it is without.
+//!
+//! Each ends with 0 and says "done", or with what went wrong (`os`). They wait without end where that would show a
+//! lost wakeup best; the runner ends them then.
+
+mod one_loop;
+mod os;
+mod processes;
+mod signals;
+mod threads;
+
+pub use os::REFUSED;
+
+/// All of them, by name.
+pub const ALL: &[(&str, fn())] = &[
+    ("loop", one_loop::run),
+    ("nested", one_loop::nested),
+    ("threads", threads::run),
+    ("pollers", threads::pollers),
+    ("fork", processes::fork),
+    ("exec", processes::exec),
+    ("inherited", processes::inherited),
+    ("signals", signals::run),
+];
+
+/// Runs one. False: there is none of that name.
+pub fn run(name: &str) -> bool {
+    let Some((_, scenario)) = ALL.iter().find(|(other, _)| *other == name) else { return false };
+    scenario();
+    println!("done");
+    true
+}

@@ -1,0 +1,180 @@
+//! Threads that wait together, for one set and for several: each wakeup is taken by somebody.
+//!
+//! They tell by a pipe and not by a channel: that one sleeps by `syscall(2)`, which the library passes on, and its
+//! calls could not be told from the library's.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::{self, sleep, JoinHandle};
+use std::time::Duration;
+
+use libc::{EPOLLET, EPOLLIN, EPOLLONESHOT};
+
+use super::os::{
+    drain, eventfd, give_up, must, pipe, read_byte, socketpair, write, Epoll, Fd, LOST, PATIENCE,
+};
+
+/// Where threads say what they were told of.
+struct Tell([Fd; 2]);
+
+impl Tell {
+    fn say(&self, data: u64) {
+        let byte = [data as u8];
+        // SAFETY: one byte.
+        must("write", unsafe { libc::write(self.0[1].as_raw_fd(), byte.as_ptr().cast(), 1) });
+    }
+
+    /// What is said next.
+    fn hear(&self) -> Option<u64> {
+        let mut fds = [libc::pollfd { fd: self.0[0].as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        // SAFETY: one descriptor.
+        let ready = unsafe { libc::poll(fds.as_mut_ptr(), 1, PATIENCE.as_millis() as i32) };
+        if ready == 1 {
+            read_byte(&self.0[0]).map(u64::from)
+        } else {
+            None
+        }
+    }
+
+    fn expect(&self, what: &str, data: u64) {
+        loop {
+            match self.hear() {
+                Some(found) if found == data => return,
+                Some(_) => {}
+                None => give_up(LOST, &format!("{what}: nobody was told of {data}")),
+            }
+        }
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            give_up(LOST, "a thread panicked");
+        }
+    }
+}
+
+struct Shared {
+    sets: [Epoll; 2],
+    pipes: [[Fd; 2]; 3],
+    event: Fd,
+    over: AtomicBool,
+    tell: Tell,
+}
+
+impl Shared {
+    fn serve(&self, set: &Epoll) {
+        while !self.over.load(Ordering::SeqCst) {
+            for (data, _) in set.wait_for(1, -1) {
+                if self.over.load(Ordering::SeqCst) {
+                    return;
+                }
+                match data {
+                    3 => drain(&self.event),
+                    at => drain(&self.pipes[at as usize][0]),
+                };
+                if data == 1 {
+                    set.modify(&self.pipes[1][0], EPOLLIN | EPOLLONESHOT, 1);
+                }
+                self.tell.say(data);
+            }
+        }
+    }
+}
+
+/// Two threads for one set, one for another.
+pub fn run() {
+    let shared = Arc::new(Shared {
+        sets: [Epoll::new(), Epoll::new()],
+        pipes: [pipe(), socketpair(), pipe()],
+        event: eventfd(),
+        over: AtomicBool::new(false),
+        tell: Tell(pipe()),
+    });
+    let ([set, own], pipes) = (&shared.sets, &shared.pipes);
+    set.add(&pipes[0][0], EPOLLIN | EPOLLET, 0);
+    set.add(&pipes[1][0], EPOLLIN | EPOLLONESHOT, 1);
+    set.add(&shared.event, EPOLLIN | EPOLLET, 3);
+    own.add(&pipes[2][0], EPOLLIN, 2);
+    let serve = |which: usize| {
+        let shared = shared.clone();
+        thread::spawn(move || shared.serve(&shared.sets[which]))
+    };
+    let threads = [0, 0, 1].map(serve);
+    for round in 0..4 {
+        for data in [0, 2, 3, 1] {
+            if round % 2 == 0 {
+                // All of them asleep.
+                sleep(Duration::from_millis(3));
+            }
+            match data {
+                3 => write(&shared.event, 8),
+                at => write(&pipes[at as usize][1], 1),
+            }
+            shared.tell.expect("threads", data);
+        }
+    }
+    shared.over.store(true, Ordering::SeqCst);
+    // A level that nobody drains wakes them one after another.
+    let ends = [eventfd(), eventfd()];
+    for (set, end) in shared.sets.iter().zip(&ends) {
+        write(end, 8);
+        set.add(end, EPOLLIN, 9);
+    }
+    join(threads.into());
+}
+
+/// A thread in poll(2) on the descriptor of a set.
+pub fn pollers() {
+    let ep = Epoll::new();
+    let [read, end] = pipe();
+    let event = eventfd();
+    ep.add(&read, EPOLLIN, 1);
+    ep.add(&event, EPOLLIN | EPOLLET, 2);
+    let all = Arc::new((ep, read, event, Tell(pipe())));
+    let rounds = all.clone();
+    let thread = thread::spawn(move || {
+        let (ep, read, event, tell) = &*rounds;
+        for _ in 0..6 {
+            let mut fds = [libc::pollfd { fd: ep.0, events: libc::POLLIN, revents: 0 }];
+            // SAFETY: one descriptor.
+            let ready = unsafe { libc::poll(fds.as_mut_ptr(), 1, -1) };
+            if ready < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
+                continue;
+            }
+            must("poll", ready as isize);
+            for (data, _) in ep.wait(0) {
+                match data {
+                    1 => drain(read),
+                    _ => drain(event),
+                };
+                tell.say(data);
+            }
+        }
+        tell.say(9);
+    });
+    let (ep, _, event, tell) = &*all;
+    for data in [1, 2, 1, 2] {
+        sleep(Duration::from_millis(3));
+        if data == 1 {
+            write(&end, 1);
+        } else {
+            write(event, 8);
+        }
+        tell.expect("a poller", data);
+    }
+    // What is left of its rounds.
+    ep.delete(event);
+    loop {
+        write(&end, 1);
+        match tell.hear() {
+            Some(9) => break,
+            Some(_) => {}
+            None => give_up(LOST, "a poller was not told of the last ones"),
+        }
+    }
+    join(vec![thread]);
+}

@@ -1,0 +1,293 @@
+//! Runs a program under ptrace(2), numbers the system calls that the library makes for itself, and has one of them, or
+//! all of a kind from one on, fail without having been made.
+//!
+//! A call is the library's own if the instruction lies in it, as all its raw calls do; or if it is one of those that it
+//! makes through libc, for its heap and its helper thread, and a frame of it is on the stack. What the program calls
+//! through a hook is the program's.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::call::Call;
+use crate::run::scratch_output;
+
+/// What is to fail.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// The first call of this kind from the call of this number on, counted from 0: that very one, in one thread.
+    Once(usize, Call, i32),
+    /// Every call of this kind, from the call of this number on.
+    From(usize, Call, i32),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Run {
+    /// The library's own calls, in order, as far as there is room.
+    pub calls: Vec<Call>,
+    /// How often the fault was injected.
+    pub injected: usize,
+    /// How many programs ran: processes, and what was executed in them.
+    pub programs: usize,
+    /// The status of the program; its children's are its own affair.
+    pub status: ExitStatus,
+    /// It had to be killed.
+    pub hung: bool,
+    /// What it printed.
+    pub stdout: String,
+    /// What it, or the library, complained of.
+    pub stderr: String,
+}
+
+/// Of endless loops the first so many calls are kept.
+const MOST_CALLS: usize = 100_000;
+
+/// Runs `command` to its end. It is killed after `limit`.
+// The tracer waits for it, as for all that it traces.
+#[allow(clippy::zombie_processes)]
+pub fn run(mut command: Command, fault: Fault, limit: Duration) -> Run {
+    let output = scratch_output(&mut command);
+    command.process_group(0);
+    // SAFETY: ptrace with these arguments touches nothing, and is safe after fork.
+    unsafe {
+        command.pre_exec(|| match libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
+    let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let pid = child.id() as i32;
+    let (ended, watched) = mpsc::channel::<()>();
+    let hung = AtomicBool::new(false);
+    let mut tracer = Tracer { fault, pid, ..Tracer::default() };
+    let status = thread::scope(|scope| {
+        let hung = &hung;
+        scope.spawn(move || {
+            if watched.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+                hung.store(true, Ordering::SeqCst);
+                // SAFETY: two numbers; the group is our child's own.
+                unsafe { libc::kill(-pid, libc::SIGKILL) };
+            }
+        });
+        let status = tracer.trace();
+        drop(ended);
+        status
+    });
+    let (stdout, stderr) = output.text();
+    let hung = hung.into_inner();
+    Run {
+        calls: tracer.calls,
+        injected: tracer.injected,
+        programs: 1 + tracer.more,
+        status,
+        hung,
+        stdout,
+        stderr,
+    }
+}
+
+#[derive(Default)]
+struct Thread {
+    /// What the call that it is in is to give.
+    errno: Option<i32>,
+    /// Where the library lies.
+    library: Option<Range<u64>>,
+}
+
+#[derive(Default)]
+struct Tracer {
+    fault: Fault,
+    pid: i32,
+    calls: Vec<Call>,
+    injected: usize,
+    /// Programs besides the first.
+    more: usize,
+    threads: HashMap<i32, Thread>,
+    /// Stopped before it was heard that they exist.
+    early: Vec<i32>,
+}
+
+fn request(what: libc::c_uint, pid: i32, data: usize) -> bool {
+    // SAFETY: the requests used here take a number or a pointer to what lives; a thread that is gone is an error.
+    unsafe { libc::ptrace(what, pid, 0, data) != -1 }
+}
+
+impl Tracer {
+    /// Returns when all that is traced has ended.
+    fn trace(&mut self) -> ExitStatus {
+        use std::os::unix::process::ExitStatusExt;
+        let mut last = ExitStatus::from_raw(0);
+        loop {
+            let mut status = 0;
+            // Of this thread's own tracees alone: others have theirs.
+            // SAFETY: a valid pointer.
+            let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
+            if pid < 0 {
+                match io::Error::last_os_error().raw_os_error() {
+                    Some(libc::EINTR) => continue,
+                    _ => return last,
+                }
+            }
+            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                self.threads.remove(&pid);
+                if pid == self.pid {
+                    last = ExitStatus::from_raw(status);
+                }
+                continue;
+            }
+            let signal = self.stopped(pid, libc::WSTOPSIG(status), status >> 16);
+            request(libc::PTRACE_SYSCALL, pid, signal as usize);
+        }
+    }
+
+    /// A thread stopped. Returns the signal to go on with.
+    fn stopped(&mut self, pid: i32, signal: i32, event: i32) -> i32 {
+        if signal == libc::SIGTRAP | 0x80 {
+            self.call(pid);
+            return 0;
+        }
+        match event {
+            libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
+                self.more += usize::from(event != libc::PTRACE_EVENT_CLONE);
+                let mut child = 0u64;
+                request(libc::PTRACE_GETEVENTMSG, pid, (&raw mut child).addr());
+                let library = self.threads.get(&pid).and_then(|thread| thread.library.clone());
+                self.threads.insert(child as i32, Thread { library, ..Thread::default() });
+                return 0;
+            }
+            libc::PTRACE_EVENT_EXEC => {
+                let thread = self.threads.entry(pid).or_default();
+                thread.library = None;
+                self.more += 1;
+                return 0;
+            }
+            0 => {}
+            _ => return 0,
+        }
+        if pid == self.pid && self.threads.is_empty() && signal == libc::SIGTRAP {
+            let options = libc::PTRACE_O_TRACESYSGOOD
+                | libc::PTRACE_O_TRACEFORK
+                | libc::PTRACE_O_TRACEVFORK
+                | libc::PTRACE_O_TRACECLONE
+                | libc::PTRACE_O_TRACEEXEC
+                | libc::PTRACE_O_EXITKILL;
+            assert!(
+                request(libc::PTRACE_SETOPTIONS, pid, options as usize),
+                "{}",
+                io::Error::last_os_error()
+            );
+            self.threads.insert(pid, Thread::default());
+            return 0;
+        }
+        // The first stop of a thread or child, which may come before the news of it.
+        if signal == libc::SIGSTOP && !self.early.contains(&pid) {
+            self.early.push(pid);
+            return 0;
+        }
+        signal
+    }
+
+    fn call(&mut self, pid: i32) {
+        // SAFETY: all-zero bytes are valid registers.
+        let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
+        if !request(libc::PTRACE_GETREGS, pid, (&raw mut registers).addr()) {
+            return;
+        }
+        let thread = self.threads.entry(pid).or_default();
+        if !is_entry(pid) {
+            if let Some(errno) = thread.errno.take() {
+                registers.rax = (-i64::from(errno)) as u64;
+                request(libc::PTRACE_SETREGS, pid, (&raw const registers).addr());
+            }
+            return;
+        }
+        let Some(call) = own_call(pid, thread, &registers) else { return };
+        let number = self.calls.len();
+        let errno = match self.fault {
+            Fault::Once(at, kind, errno) if number >= at && kind == call && self.injected == 0 => errno,
+            Fault::From(at, kind, errno) if number >= at && kind == call => errno,
+            _ => 0,
+        };
+        if number < MOST_CALLS {
+            self.calls.push(call);
+        }
+        if errno != 0 {
+            self.injected += 1;
+            thread.errno = Some(errno);
+            registers.orig_rax = u64::MAX;
+            request(libc::PTRACE_SETREGS, pid, (&raw const registers).addr());
+        }
+    }
+}
+
+/// Whether the thread stopped before a call, and not after it.
+fn is_entry(pid: i32) -> bool {
+    const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
+    const ENTRY: u8 = 1;
+    let mut info = [0u64; 16];
+    // SAFETY: room for the size that is given; the kernel writes no more.
+    let size = unsafe { libc::ptrace(PTRACE_GET_SYSCALL_INFO, pid, size_of_val(&info), info.as_mut_ptr()) };
+    size > 0 && info[0].to_ne_bytes()[0] == ENTRY
+}
+
+/// The call that a thread is about to make, if it is the library's own.
+fn own_call(pid: i32, thread: &mut Thread, registers: &libc::user_regs_struct) -> Option<Call> {
+    if thread.library.is_none() {
+        thread.library = find_library(pid);
+    }
+    let library = thread.library.as_ref()?;
+    let args = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9];
+    if library.contains(&registers.rip) {
+        return Some(Call::new(registers.orig_rax as i64, args));
+    }
+    let depth = match registers.orig_rax as i64 {
+        libc::SYS_mmap | libc::SYS_mremap => 8,
+        libc::SYS_clone3 => {
+            // Linux: `struct clone_args`; the helper's stack is smaller than that of the program's threads.
+            let arguments = words(pid, args[0], 7);
+            let is_thread = arguments.first()? & libc::CLONE_THREAD as u64 != 0;
+            let is_small = *arguments.get(6)? <= 256 << 10;
+            if !is_thread || !is_small {
+                return None;
+            }
+            256
+        }
+        _ => return None,
+    };
+    let is_ours = words(pid, registers.rsp, depth).iter().any(|word| library.contains(word));
+    is_ours.then(|| Call::through_libc(registers.orig_rax as i64))
+}
+
+/// Words of a process's memory, as many as can be read.
+fn words(pid: i32, at: u64, count: usize) -> Vec<u64> {
+    let mut words = vec![0u64; count];
+    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: count * 8 };
+    let remote = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: count * 8 };
+    // SAFETY: room for as much as is asked for; a bad remote address is an error.
+    let read = unsafe { libc::process_vm_readv(pid, &local, 1, &remote, 1, 0) };
+    words.truncate(usize::try_from(read).unwrap_or(0) / 8);
+    words
+}
+
+fn find_library(pid: i32) -> Option<Range<u64>> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let mut found: Option<Range<u64>> = None;
+    for line in maps.lines().filter(|line| line.ends_with("libglasspoll.so") && line.contains(" r-xp ")) {
+        let (start, rest) = line.split_once('-')?;
+        let end = rest.split_once(' ')?.0;
+        let parse = |text| u64::from_str_radix(text, 16).ok();
+        let (start, end) = (parse(start)?, parse(end)?);
+        found = Some(found.map_or(start..end, |found| found.start.min(start)..found.end.max(end)));
+    }
+    found
+}
