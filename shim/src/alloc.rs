@@ -7,6 +7,10 @@
 //! Rust ends the process when there is no memory. So some is set aside (`spare`), which serves what cannot be refused:
 //! waits, wakeups, closes. What would make the heap grow for good asks first whether there is enough (`has_room`), and
 //! is refused with ENOMEM, as the kernel does.
+//!
+//! With the feature `libc-heap` there is none of it.
+
+#![cfg_attr(feature = "libc-heap", allow(dead_code))]
 
 mod spare;
 
@@ -60,6 +64,7 @@ unsafe impl GlobalAlloc for Private {
     }
 }
 
+#[cfg(not(feature = "libc-heap"))]
 #[global_allocator]
 static HEAP: Private =
     Private { lock: RawLock::new(), heap: UnsafeCell::new(Dlmalloc::new_with_allocator(Memory)) };

@@ -37,6 +37,7 @@ use libc::c_int;
 use once_cell::sync::OnceCell;
 
 use crate::fork_page;
+use crate::handlers::held;
 use crate::lock::RawLock;
 use crate::own_stack::OwnStack;
 use crate::{real, runtime, signals, table};
@@ -273,6 +274,10 @@ pub fn let_signals_in() {
         Some((thread.ended_mask.take(), thread.outer_mask.load(Ordering::SeqCst)))
     });
     let Some((ended, outer)) = masks else { return };
+    if sys::on_valgrind() {
+        sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
+        held::give_back();
+    }
     if let Some(mask) = ended {
         // What ended a wait with a mask of its own is handled under that mask.
         sys::sigprocmask(libc::SIG_SETMASK, mask);

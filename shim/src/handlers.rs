@@ -7,6 +7,8 @@
 //! Two handlers are ours: the one behind our real-time signal, which runs only if somebody unblocks it
 //! past us, and the one for SIGIO, which the kernel sends when the queue of real-time signals is full.
 
+pub mod held;
+
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -16,7 +18,7 @@ use once_cell::sync::OnceCell;
 
 use crate::context::{self, ALL_SIGNALS};
 use crate::real::Real;
-use crate::runtime::{self, SIGNAL};
+use crate::runtime;
 use crate::{requeue, signals};
 
 const SIGNALS: usize = 65;
@@ -66,7 +68,7 @@ pub fn prepare() {
         ours.sa_sigaction = on_ours as *const () as usize;
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
         // SAFETY: valid actions.
-        unsafe { real_sigaction(SIGNAL, &ours, std::ptr::null_mut()) };
+        unsafe { real_sigaction(runtime::signal(), &ours, std::ptr::null_mut()) };
         cover_sigio();
     });
 }
@@ -119,6 +121,10 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
         );
     if !fault && context::holds_back(signal, mask) {
+        // SAFETY: as above.
+        if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } {
+            return;
+        }
         // Blocked first, or a handler with SA_NODEFER would come back here at once.
         sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
         // SAFETY: as above; the mask is what the thread has once we return.

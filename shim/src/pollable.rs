@@ -4,8 +4,6 @@
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use crate::runtime::SIGNAL;
-
 /// Filesystems whose regular files can be polled.
 const SYSFS_MAGIC: i64 = 0x6265_6572;
 const CGROUP_MAGIC: i64 = 0x0027_e0eb;
@@ -92,10 +90,12 @@ pub fn is_kernel_epoll(fd: i32) -> bool {
     link_of(fd).starts_with(b"anon_inode:[eventpoll]")
 }
 
+const MARK: i32 = 64;
+
 /// Leaves a mark on the file beneath an epoll descriptor, which it keeps in every process: a signal for
 /// wakeups that it never tells.
 pub fn mark_as_set(fd: i32) {
-    let _ = sys::fcntl(fd, sys::F_SETSIG, SIGNAL as usize);
+    let _ = sys::fcntl(fd, sys::F_SETSIG, MARK as usize);
 }
 
 /// A number for an epoll instance.
@@ -119,5 +119,5 @@ pub fn is_set_of_another(fd: i32) -> bool {
     let is_number = |link: [u8; 64]| {
         [&b"anon_inode:[eventfd]"[..], b"anon_inode:[timerfd]"].iter().any(|kind| link.starts_with(kind))
     };
-    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(SIGNAL) && is_number(link_of(fd))
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_number(link_of(fd))
 }

@@ -14,9 +14,8 @@ use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
 use crate::real::{errno, guarded, set_errno, Real};
 use crate::ring;
-use crate::runtime::{self, SIGNAL};
-
-const OURS: u64 = 1 << (SIGNAL - 1);
+use crate::runtime;
+use crate::signals::ours;
 
 /// A process about to become another program: no armed file may signal that one, and our signal must
 /// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
@@ -53,7 +52,7 @@ impl Leaving {
     /// The mask of the new program, and back. Not covered: whoever is would put back another mask.
     fn change_mask(&self, how: c_int) {
         if self.unblocked {
-            sys::sigprocmask(how, OURS);
+            sys::sigprocmask(how, ours());
         }
     }
 }
@@ -224,7 +223,7 @@ unsafe fn clean_attributes(
         if flags & libc::POSIX_SPAWN_SETSIGMASK as c_short != 0 {
             libc::posix_spawnattr_getsigmask(attributes, mask.as_mut_ptr());
         } else {
-            *mask.as_mut_ptr().cast::<u64>() = sys::sigmask() & !OURS;
+            *mask.as_mut_ptr().cast::<u64>() = sys::sigmask() & !ours();
         }
         libc::posix_spawnattr_setsigmask(attributes, mask.as_ptr());
         libc::posix_spawnattr_setflags(attributes, flags | libc::POSIX_SPAWN_SETSIGMASK as c_short);

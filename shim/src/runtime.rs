@@ -19,8 +19,9 @@ use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
 use crate::{fork_page, handlers, kicks, logs, requeue, ring, signals, table};
 
-/// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
-pub const SIGNAL: i32 = 64;
+static SIGNAL: AtomicI32 = AtomicI32::new(64);
+/// valgrind keeps 64 for itself.
+const SIGNAL_ON_VALGRIND: i32 = 63;
 
 static OPTIONS: OnceCell<Options> = OnceCell::new();
 static PID: AtomicI32 = AtomicI32::new(0);
@@ -48,6 +49,9 @@ pub fn start() {
     let Some(_guard) = context::enter() else { return };
     OPTIONS.get_or_init(|| {
         PID.store(sys::getpid(), Ordering::SeqCst);
+        if sys::on_valgrind() {
+            SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
+        }
         fork_page::watch_for_forks(after_raw_fork);
         let options = Options::read();
         table::mark_inherited();
@@ -74,7 +78,7 @@ pub fn watch() -> Option<&'static Watch> {
         return None;
     }
     let made = WATCH.get_or_try_init(|| {
-        let signal = if uses_signals() { SIGNAL } else { 0 };
+        let signal = if uses_signals() { signal() } else { 0 };
         let watch = Watch::new(&HOST, &SLEEPERS, signal);
         match watch.complete() {
             // For good, and nobody depends on us yet.
@@ -156,6 +160,11 @@ pub fn retire_helper(watch: &Watch) {
         watch.guest(false);
     }
     watch.retire_helper();
+}
+
+/// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
+pub fn signal() -> i32 {
+    SIGNAL.load(Ordering::Relaxed)
 }
 
 /// Whether wakeups come by signal in this process.

@@ -1,6 +1,6 @@
 //! Our signal stays blocked and out of sight, whatever the program does with its masks.
 //!
-//! Wakeups are a process-directed real-time signal (`runtime::SIGNAL`) that every thread blocks and
+//! Wakeups are a process-directed real-time signal (`runtime::signal`) that every thread blocks and
 //! only our signalfd reads. The functions that could unblock or take it are interposed, the way glibc
 //! keeps its two internal signals: SIGRTMAX is one less than the kernel's.
 
@@ -12,14 +12,17 @@ use syscalls::Errno;
 
 use crate::context;
 use crate::real::set_errno;
-use crate::runtime::{self, SIGNAL};
+use crate::runtime;
 
-const OURS: u64 = 1 << (SIGNAL - 1);
+/// Our signal as a mask.
+pub fn ours() -> u64 {
+    1 << (runtime::signal() - 1)
+}
 
 /// A mask with our signal blocked.
 pub fn with_ours(mask: u64) -> u64 {
     if runtime::uses_signals() {
-        mask | OURS
+        mask | ours()
     } else {
         mask
     }
@@ -28,8 +31,8 @@ pub fn with_ours(mask: u64) -> u64 {
 /// Blocks our signal in the first thread; all others inherit it.
 pub fn block(signals: bool) {
     if signals {
-        let before = sys::sigprocmask(libc::SIG_BLOCK, OURS);
-        context::with_thread(|thread| thread.blocks_ours.set(before & OURS != 0));
+        let before = sys::sigprocmask(libc::SIG_BLOCK, ours());
+        context::with_thread(|thread| thread.blocks_ours.set(before & ours() != 0));
     }
 }
 
@@ -44,7 +47,7 @@ impl Masked {
 
     /// Without it: for sets of signals to be taken.
     pub fn without(set: *const sigset_t) -> Self {
-        Self::change(set, |word| if runtime::uses_signals() { word & !OURS } else { word })
+        Self::change(set, |word| if runtime::uses_signals() { word & !ours() } else { word })
     }
 
     fn change(set: *const sigset_t, change: impl FnOnce(u64) -> u64) -> Self {
@@ -78,7 +81,7 @@ unsafe fn change_mask(
         return real(set);
     }
     // SAFETY: the program's set, by the contract of the call.
-    let asks_for_ours = !set.is_null() && unsafe { *set.cast::<u64>() } & OURS != 0;
+    let asks_for_ours = !set.is_null() && unsafe { *set.cast::<u64>() } & ours() != 0;
     let masked = if how == libc::SIG_UNBLOCK { Masked::without(set) } else { Masked::new(set) };
     let result = real(masked.as_ptr());
     if result != 0 {
@@ -90,7 +93,7 @@ unsafe fn change_mask(
             // SAFETY: libc has just filled it in.
             unsafe {
                 let word = old.cast::<u64>();
-                *word = if believed { *word | OURS } else { *word & !OURS };
+                *word = if believed { *word | ours() } else { *word & !ours() };
             }
         }
         if !set.is_null() {
@@ -126,7 +129,7 @@ crate::hook! {
         let result = crate::real_call!(sigpending(set));
         if result == 0 && runtime::uses_signals() {
             // SAFETY: libc has just filled it in.
-            unsafe { *set.cast::<u64>() &= !OURS };
+            unsafe { *set.cast::<u64>() &= !ours() };
         }
         result
     }
@@ -162,7 +165,7 @@ crate::hook! {
 redhook::hook! {
     unsafe fn __libc_current_sigrtmax() -> c_int => hooked_sigrtmax {
         let real = crate::real_call!(__libc_current_sigrtmax());
-        if runtime::uses_signals() && real == SIGNAL { real - 1 } else { real }
+        if runtime::uses_signals() { real.min(runtime::signal() - 1) } else { real }
     }
 }
 
@@ -216,7 +219,7 @@ crate::interpose! {
 
 /// Refuses our signal to the program, as glibc refuses its own.
 pub fn is_ours(signal: c_int) -> bool {
-    let ours = signal == SIGNAL && runtime::uses_signals();
+    let ours = signal == runtime::signal() && runtime::uses_signals();
     if ours {
         set_errno(Errno::EINVAL);
     }

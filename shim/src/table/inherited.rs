@@ -64,7 +64,7 @@ pub fn received(fd: i32) {
 /// Whether the file behind an inherited number signals another process, by our signal.
 pub fn is_armed_elsewhere(fd: i32) -> bool {
     let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
-    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(runtime::SIGNAL)
+    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(runtime::signal())
 }
 
 /// Another process has the file behind `fd`: it is to be polled.
