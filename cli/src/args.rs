@@ -54,7 +54,7 @@ pub struct Settings {
 }
 
 /// A size that the library takes: bytes, or with K, M or G, from 16K to 1G.
-fn size(text: &str) -> Result<String, String> {
+pub fn size(text: &str) -> Result<String, String> {
     let (digits, unit) = match text.chars().last() {
         Some('k' | 'K') => (&text[..text.len() - 1], 10),
         Some('m' | 'M') => (&text[..text.len() - 1], 20),

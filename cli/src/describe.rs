@@ -92,11 +92,13 @@ fn is_terminal(link: &str) -> bool {
         || link == "/dev/ptmx"
 }
 
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+/// A field of a file in `/proc/PID/fdinfo`.
+pub fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
 }
 
-fn timer(info: &str) -> String {
+/// A timerfd by its fdinfo.
+pub fn timer(info: &str) -> String {
     let time = |name| {
         let (seconds, nanos) = field(info, name)?.trim_matches(['(', ')']).split_once(", ")?;
         Some(Duration::new(seconds.parse().ok()?, nanos.parse().ok().filter(|nanos| *nanos < 1_000_000_000)?))
@@ -109,7 +111,7 @@ fn timer(info: &str) -> String {
 }
 
 /// `INT TERM`, or how many.
-fn signals(mask: u64) -> String {
+pub fn signals(mask: u64) -> String {
     const NAMES: [&str; 31] = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
         "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",

@@ -32,7 +32,7 @@ mod forks;
 mod interrupt;
 mod limit;
 mod oneshot;
-mod print;
+pub mod print;
 mod rule;
 #[cfg(test)]
 mod script;
@@ -46,6 +46,8 @@ mod world;
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::{Entry, Recording};
 
+#[cfg(any(test, fuzzing))]
+pub use command::file;
 pub use command::main;
 pub use finding::{Finding, Severity};
 use forks::Forks;

@@ -43,7 +43,7 @@ pub fn main(args: &Dump) -> Result<ExitCode, String> {
 
 fn say_what_is_missing(process: &Process) {
     let who = format!("{} {}", clean(&process.comm), process.pid());
-    let lost = process.lost_blocks.saturating_mul(layout::RECORDS as u64);
+    let lost = layout::records(process.lost_blocks);
     if lost != 0 {
         eprintln!(
             "glasspoll: {who}: up to {} events more were overwritten before they were read",
@@ -55,7 +55,8 @@ fn say_what_is_missing(process: &Process) {
     }
 }
 
-fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::Result<()> {
+/// Prints the events of all of them, in the order of time.
+pub fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::Result<()> {
     let mut order: Vec<(u64, u32, u32)> = Vec::new();
     for (at, process) in processes.iter().enumerate() {
         order.extend(process.events.iter().enumerate().map(|(n, entry)| (entry.ns, at as u32, n as u32)));

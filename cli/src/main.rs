@@ -12,6 +12,7 @@
 //! | `doctor` | findings |
 //! | `units`, `text` | numbers as people read them |
 //! | `shell`, `manual` | completions and the man page |
+//! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 
 mod analysis;
 mod args;
@@ -21,6 +22,8 @@ mod doctor;
 mod door;
 mod dump;
 mod errno;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod keep;
 mod library;
 mod ls;

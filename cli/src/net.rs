@@ -1,6 +1,6 @@
 //! The sockets of a network namespace, by inode: from `/proc/PID/net`, and where it is our own from netlink.
 
-mod diag;
+pub mod diag;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -46,16 +46,20 @@ impl Sockets {
             all.into_iter().for_each(|tcp| sockets.add_tcp(tcp));
         }
         for name in names {
-            let text = read(name);
-            for line in String::from_utf8_lossy(&text).lines().skip(1) {
-                sockets.take(line, name.starts_with("tcp"));
-            }
+            sockets.take_table(name, &read(name));
         }
-        let text = read("unix");
-        for line in String::from_utf8_lossy(&text).lines().skip(1) {
-            sockets.take_unix(line);
-        }
+        sockets.take_table("unix", &read("unix"));
         sockets
+    }
+
+    /// A file of `/proc/PID/net`.
+    pub fn take_table(&mut self, name: &str, text: &[u8]) {
+        for line in String::from_utf8_lossy(text).lines().skip(1) {
+            match name {
+                "unix" => self.take_unix(line),
+                _ => self.take(line, name.starts_with("tcp")),
+            };
+        }
     }
 
     /// `sl local remote st queues timer retransmits uid timeout inode`

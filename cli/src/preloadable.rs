@@ -28,7 +28,7 @@ pub fn why_not(program: &OsStr) -> Option<String> {
 }
 
 /// None if it is no program of 64 bits: a script, say, whose interpreter may well be preloadable.
-fn has_interpreter(file: &File, head: &[u8; 64]) -> Option<bool> {
+pub fn has_interpreter(file: &File, head: &[u8; 64]) -> Option<bool> {
     if &head[..5] != b"\x7fELF\x02" {
         return None;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use glasspoll_record::file::Named;
+use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 
 use crate::analysis::{share, Analysis, Histogram, Item, Latency, Loop, Period, Set};
@@ -15,8 +16,6 @@ const KEEP: usize = 1000;
 /// How many items a table has, and how many threads are named.
 const ROWS: usize = 5;
 const THREADS: usize = 8;
-/// The records of a block.
-const RECORDS: u64 = glasspoll_record::layout::RECORDS as u64;
 
 /// What adds up to a summary, as it comes.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +65,7 @@ impl Summary {
     /// So many blocks are missing before the next event.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
-            self.lost_blocks += blocks;
+            self.lost_blocks = self.lost_blocks.saturating_add(blocks);
             self.analysis.gap();
         }
     }
@@ -88,7 +87,7 @@ impl Summary {
         let name = if self.comm.is_empty() { "process".into() } else { clean(&self.comm) };
         writeln!(out, "{name} {}: {records} records in {over}", self.pid)?;
         if self.lost_blocks != 0 {
-            let lost = count(self.lost_blocks * RECORDS);
+            let lost = count(layout::records(self.lost_blocks));
             writeln!(
                 out,
                 "  up to {lost} more were overwritten before they were read: a larger --ring keeps more"

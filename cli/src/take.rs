@@ -29,7 +29,7 @@ pub fn record(args: &Record) -> Result<ExitCode, String> {
     let events = count(process.events.len() as u64);
     println!("{events} events of the last {over} of {} {}", clean(&process.comm), args.pid);
     if process.lost_blocks != 0 {
-        let lost = count(process.lost_blocks * layout::RECORDS as u64);
+        let lost = count(layout::records(process.lost_blocks));
         println!("up to {lost} before them were overwritten: a larger GLASSPOLL_RING keeps more");
     }
     if process.torn != 0 {

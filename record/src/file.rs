@@ -51,8 +51,8 @@ pub enum Named {
     File(i32),
 }
 
-/// FNV-1a.
-fn check(kind: u32, bytes: &[u8]) -> u32 {
+/// The check of a chunk: FNV-1a.
+pub fn check(kind: u32, bytes: &[u8]) -> u32 {
     let mut hash = 0x811c_9dc5 ^ kind;
     for byte in bytes {
         hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);

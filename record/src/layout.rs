@@ -86,6 +86,11 @@ pub fn items(blocks: u32) -> usize {
     HEADER + blocks as usize * BLOCK
 }
 
+/// How many records so many blocks have at most.
+pub fn records(blocks: u64) -> u64 {
+    blocks.saturating_mul(RECORDS as u64)
+}
+
 /// The check of a record: of its place and of all its words, the first without the check.
 #[inline]
 pub fn check(serial: u64, place: usize, words: [u64; 4]) -> u64 {

@@ -232,7 +232,7 @@ impl Live {
         let oldest = next.saturating_sub(blocks);
         let open = std::mem::take(&mut self.open);
         let late = oldest.saturating_sub(self.next);
-        drained.lost += late;
+        drained.lost = late;
         // A thread that slept has its block taken from it with all that is in it seen, unless we came too late as well.
         let open_lost = u64::from(late != 0);
         let fresh = self.next.max(oldest)..next;
@@ -240,7 +240,7 @@ impl Live {
             open.into_iter().map(|number| (number, open_lost)).chain(fresh.map(|number| (number, 1)));
         for (number, lost) in all_of_them {
             match self.block(number)? {
-                None => drained.lost += lost,
+                None => drained.lost = drained.lost.saturating_add(lost),
                 Some(bytes) => {
                     let is_full = u32_at(&bytes, block::LEN) as usize >= layout::RECORDS;
                     if !is_full {
@@ -253,6 +253,9 @@ impl Live {
                 }
             }
         }
+        // There are no more places than that, whatever a ring that lies says.
+        let surplus = self.open.len().saturating_sub(self.head.blocks as usize);
+        self.open.drain(..surplus);
         self.next = next.max(self.next);
         Ok(drained)
     }

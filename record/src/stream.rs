@@ -56,7 +56,7 @@ impl Stream {
             taken.insert(serial, process::len(bytes));
             keep(bytes);
         })?;
-        self.lost_blocks += drained.lost;
+        self.lost_blocks = self.lost_blocks.saturating_add(drained.lost);
         self.torn += torn;
         events.sort_by_key(|entry| entry.ns);
         Ok(events)

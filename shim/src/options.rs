@@ -19,12 +19,9 @@ use std::ffi::{CStr, CString};
 use glasspoll_reactor::sys;
 use tracing_subscriber::filter::Targets;
 
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Text,
-    Json,
-}
+mod parse;
+
+pub use parse::Format;
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -49,61 +46,17 @@ impl Options {
     /// Reads the environment.
     pub fn read() -> Self {
         Self {
-            log: choose("GLASSPOLL_LOG", None, |value| {
-                let parsed = value.parse::<Targets>();
-                parsed.map(Some).map_err(|_| "a filter such as 'trace', 'glasspoll::flow=debug' or 'off'")
-            }),
+            log: choose("GLASSPOLL_LOG", None, parse::log),
             log_file: choose("GLASSPOLL_LOG_FILE", None, |value| Ok(Some(value.to_owned()))),
-            log_format: choose("GLASSPOLL_LOG_FORMAT", Format::Text, |value| match value {
-                "text" => Ok(Format::Text),
-                "json" => Ok(Format::Json),
-                _ => Err("'text' or 'json'"),
-            }),
-            signals: choose("GLASSPOLL_DEVICE", true, |value| match value {
-                "auto" => Ok(true),
-                "poll" => Ok(false),
-                _ => Err("'auto' or 'poll'"),
-            }),
-            spin_ns: choose("GLASSPOLL_SPIN", Some(0), |value| match value {
-                "off" => Ok(Some(0)),
-                "auto" => Ok(None),
-                number => match number.parse() {
-                    Ok(us @ 0..=1_000_000u64) => Ok(Some(us * 1000)),
-                    _ => Err("'auto', 'off' or microseconds up to 1000000"),
-                },
-            }),
-            hot: choose("GLASSPOLL_HOT", None, |value| match value {
-                "auto" => Ok(None),
-                number => number.parse().map(Some).map_err(|_| "'auto' or a number, such as 0 or 512"),
-            }),
-            ring: choose("GLASSPOLL_RING", Some(1 << 20), |value| match value {
-                "off" => Ok(None),
-                size => parse_size(size)
-                    .filter(|bytes| (16 << 10..=1 << 30).contains(bytes))
-                    .map(Some)
-                    .ok_or("'off' or a size from 16K to 1G, such as 4M"),
-            }),
-            exact: choose("GLASSPOLL_READY", false, |value| match value {
-                "auto" => Ok(false),
-                "exact" => Ok(true),
-                _ => Err("'auto' or 'exact'"),
-            }),
+            log_format: choose("GLASSPOLL_LOG_FORMAT", Format::Text, parse::log_format),
+            signals: choose("GLASSPOLL_DEVICE", true, parse::signals),
+            spin_ns: choose("GLASSPOLL_SPIN", Some(0), parse::spin),
+            hot: choose("GLASSPOLL_HOT", None, parse::hot),
+            ring: choose("GLASSPOLL_RING", Some(1 << 20), parse::ring),
+            exact: choose("GLASSPOLL_READY", false, parse::exact),
             collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
         }
     }
-}
-
-/// Bytes, or with K, M or G at the end so many times 1024, 1024² or 1024³.
-fn parse_size(text: &str) -> Option<usize> {
-    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 10),
-        None => match (text.strip_suffix(['M', 'm']), text.strip_suffix(['G', 'g'])) {
-            (Some(digits), _) => (digits, 20),
-            (_, Some(digits)) => (digits, 30),
-            _ => (text, 0),
-        },
-    };
-    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }
 
 fn choose<T>(name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> T {

@@ -63,7 +63,7 @@ pub fn apply(processes: &mut BTreeMap<u32, Process>, news: News) {
         News::Began { .. } => {}
         News::Name { named, ns, text, .. } => process.name(named, ns, text),
         News::Lost { blocks, .. } => {
-            process.lost_blocks += blocks;
+            process.lost_blocks = process.lost_blocks.saturating_add(blocks);
             process.gaps.extend(process.events.last().map(|entry| entry.ns.saturating_add(1)));
         }
         News::Events { events, .. } => process.events.extend(events),

@@ -54,7 +54,7 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
 }
 
 /// A whole record.
-fn file(recording: &Recording) -> Seen {
+pub fn file(recording: &Recording) -> Seen {
     let mut seen = Seen::new(recording.processes.first().map_or(0, |process| process.header.begin.ns));
     for process in &recording.processes {
         seen.process(process);
@@ -89,7 +89,7 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
         let lost = known.map_or(0, |known| stream.lost_blocks - known);
         known = Some(stream.lost_blocks);
         if lost != 0 {
-            seen.lost_blocks += lost;
+            seen.lost_blocks = seen.lost_blocks.saturating_add(lost);
             seen.gaps += 1;
             doctor.gap(place);
         }

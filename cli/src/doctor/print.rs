@@ -15,6 +15,7 @@
 
 use std::io::{self, Write};
 
+use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process};
 use serde_json::json;
 
@@ -66,7 +67,7 @@ impl Seen {
 
     /// A process, and what is missing of it.
     pub fn process(&mut self, process: &Process) {
-        self.lost_blocks += process.lost_blocks;
+        self.lost_blocks = self.lost_blocks.saturating_add(process.lost_blocks);
         self.torn += process.torn;
         self.name(process);
     }
@@ -94,7 +95,7 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
     for finding in &seen.findings {
         block(seen, finding, out)?;
     }
-    let lost = seen.lost_blocks.saturating_mul(31);
+    let lost = layout::records(seen.lost_blocks);
     if seen.gaps != 0 {
         writeln!(out, "the record has gaps: up to {} events were overwritten before they were read; what follows from something not happening is not judged across them", count(lost))?;
     } else if seen.lost_blocks != 0 {

@@ -72,7 +72,7 @@ fn request(family: u8) -> [u8; HEAD + 56] {
 }
 
 /// The first message: its kind, what is in it, and what follows it.
-fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+pub fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let len = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
     let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
     let body = bytes.get(HEAD..len)?;
@@ -81,7 +81,7 @@ fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 /// A `struct inet_diag_msg`.
-fn parse(body: &[u8]) -> Option<Tcp> {
+pub fn parse(body: &[u8]) -> Option<Tcp> {
     let state = *body.get(1)?;
     let address = |port: usize, at: usize| {
         let port = u16::from_be_bytes(body.get(port..port + 2)?.try_into().ok()?);

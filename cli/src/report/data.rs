@@ -308,7 +308,7 @@ fn one<'a>(
         status: process.ended.and_then(|(_, status)| status),
         ended: process.ended.is_some(),
         records: counts.records,
-        lost: process.lost_blocks * glasspoll_record::layout::RECORDS as u64,
+        lost: glasspoll_record::layout::records(process.lost_blocks),
         torn: process.torn,
         waits: counts.waits,
         deliveries: counts.deliveries,

@@ -25,8 +25,9 @@ use glasspoll_record::Recording;
 
 use crate::args::Report;
 
+/// What can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     Page,
     Trace,
     Text,
@@ -45,7 +46,8 @@ fn form(path: &Path) -> Result<Form, String> {
     }
 }
 
-fn write(recording: &Recording, form: Form, out: &mut impl Write) -> io::Result<()> {
+/// Writes it.
+pub fn write(recording: &Recording, form: Form, out: &mut impl Write) -> io::Result<()> {
     match form {
         Form::Page => page::write(recording, out),
         Form::Trace => trace::write(recording, out),

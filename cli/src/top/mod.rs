@@ -11,7 +11,7 @@
 
 mod columns;
 mod draw;
-mod model;
+pub mod model;
 mod source;
 mod view;
 

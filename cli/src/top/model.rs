@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use glasspoll_record::event::Event;
+use glasspoll_record::layout;
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::Entry;
 
@@ -12,8 +13,6 @@ use crate::analysis::{Analysis, Key, Latency, Loop};
 const HISTORY: usize = 200;
 /// How many items that ended are kept.
 const KEEP: usize = 500;
-/// The records of a block.
-const RECORDS: u64 = glasspoll_record::layout::RECORDS as u64;
 
 /// What there was in an interval.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +71,7 @@ impl Model {
     /// So many blocks are missing before what follows.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
-            self.lost += blocks * RECORDS;
+            self.lost = self.lost.saturating_add(layout::records(blocks));
             self.analysis.gap();
         }
     }

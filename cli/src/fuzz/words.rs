@@ -1,0 +1,69 @@
+//! Text and the like that the command reads: its arguments, what /proc and netlink say, programs that are to be run.
+//! The first byte says which.
+
+use std::fs::File;
+use std::os::fd::FromRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+
+use clap::Parser;
+
+use super::Bytes;
+use crate::args::{self, Args};
+use crate::net::{diag, Sockets};
+use crate::source::Source;
+use crate::{describe, preloadable, units};
+
+/// Reads them.
+pub fn words(bytes: &[u8]) {
+    let mut bytes = Bytes(bytes);
+    let which = bytes.byte();
+    let bytes = bytes.0;
+    let text = String::from_utf8_lossy(bytes);
+    match which % 6 {
+        0 => {
+            let words = bytes.split(|byte| *byte == 0).map(std::ffi::OsStr::from_bytes);
+            let _ = Args::try_parse_from([std::ffi::OsStr::new("glasspoll")].into_iter().chain(words));
+        }
+        1 => {
+            if let Ok(size) = args::size(&text) {
+                assert!(size.len() >= 2);
+            }
+            if !text.contains('\0') {
+                Source::of(std::ffi::OsStr::new(&*text));
+            }
+        }
+        2 => {
+            let mut sockets = Sockets::default();
+            for (name, part) in ["tcp", "udp6", "unix"].into_iter().zip(bytes.split(|byte| *byte == 0)) {
+                sockets.take_table(name, part);
+            }
+            (0..100).for_each(|inode| drop(sockets.describe(inode)));
+        }
+        3 => {
+            let mut rest = bytes;
+            while let Some((_, body, next)) = diag::message(rest) {
+                assert!(next.len() < rest.len());
+                diag::parse(body);
+                rest = next;
+            }
+        }
+        4 => {
+            describe::timer(&text);
+            let mask = describe::field(&text, "sigmask").and_then(|mask| u64::from_str_radix(mask, 16).ok());
+            describe::signals(mask.unwrap_or(0));
+            assert!(units::clean(&text).chars().all(|c| !c.is_control()));
+            let width = usize::from(which / 6);
+            assert!(units::fit(&text, width).chars().count() <= width);
+        }
+        _ => {
+            // SAFETY: the name ends with a NUL; the descriptor is nobody else's.
+            let file =
+                unsafe { File::from_raw_fd(libc::memfd_create(c"program".as_ptr(), libc::MFD_CLOEXEC)) };
+            file.write_all_at(bytes, 0).unwrap();
+            if let Some(head) = bytes.first_chunk::<64>() {
+                preloadable::has_interpreter(&file, head);
+            }
+        }
+    }
+}

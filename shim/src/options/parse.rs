@@ -1,0 +1,92 @@
+//! What the values of `GLASSPOLL_*` mean: pure functions, each of which gives what is allowed if a value is not.
+//!
+//! Also compiled by `shim/tests/options.rs` and the fuzz target `options`, for the library itself can be linked to
+//! no test.
+
+use tracing_subscriber::filter::Targets;
+
+/// A value, or what is allowed.
+pub type Parsed<T> = Result<T, &'static str>;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// `GLASSPOLL_LOG`.
+pub fn log(value: &str) -> Parsed<Option<Targets>> {
+    value.parse().map(Some).map_err(|_| "a filter such as 'trace', 'glasspoll::flow=debug' or 'off'")
+}
+
+/// `GLASSPOLL_LOG_FORMAT`.
+pub fn log_format(value: &str) -> Parsed<Format> {
+    match value {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err("'text' or 'json'"),
+    }
+}
+
+/// `GLASSPOLL_DEVICE`: whether files signal.
+pub fn signals(value: &str) -> Parsed<bool> {
+    match value {
+        "auto" => Ok(true),
+        "poll" => Ok(false),
+        _ => Err("'auto' or 'poll'"),
+    }
+}
+
+/// `GLASSPOLL_SPIN`: nanoseconds; None is as it pays.
+pub fn spin(value: &str) -> Parsed<Option<u64>> {
+    match value {
+        "off" => Ok(Some(0)),
+        "auto" => Ok(None),
+        number => match number.parse() {
+            Ok(us @ 0..=1_000_000u64) => Ok(Some(us * 1000)),
+            _ => Err("'auto', 'off' or microseconds up to 1000000"),
+        },
+    }
+}
+
+/// `GLASSPOLL_HOT`.
+pub fn hot(value: &str) -> Parsed<Option<usize>> {
+    match value {
+        "auto" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| "'auto' or a number, such as 0 or 512"),
+    }
+}
+
+/// `GLASSPOLL_RING`: bytes; None is no record.
+pub fn ring(value: &str) -> Parsed<Option<usize>> {
+    match value {
+        "off" => Ok(None),
+        text => size(text)
+            .filter(|bytes| (16 << 10..=1 << 30).contains(bytes))
+            .map(Some)
+            .ok_or("'off' or a size from 16K to 1G, such as 4M"),
+    }
+}
+
+/// `GLASSPOLL_READY`: whether it is to be exact.
+pub fn exact(value: &str) -> Parsed<bool> {
+    match value {
+        "auto" => Ok(false),
+        "exact" => Ok(true),
+        _ => Err("'auto' or 'exact'"),
+    }
+}
+
+/// Bytes, or with K, M or G at the end so many times 1024, 1024² or 1024³.
+fn size(text: &str) -> Option<usize> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 10),
+        None => match (text.strip_suffix(['M', 'm']), text.strip_suffix(['G', 'g'])) {
+            (Some(digits), _) => (digits, 20),
+            (_, Some(digits)) => (digits, 30),
+            _ => (text, 0),
+        },
+    };
+    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
