@@ -150,6 +150,23 @@ pub fn write(fd: i32, buf: &[u8]) -> Result<usize, Errno> {
     call!(write, fd, buf.as_ptr(), buf.len())
 }
 
+/// `write(2)` to where nobody may read any more, or nothing more may be written: no signal comes of it.
+pub fn write_unsignalled(fd: i32, buf: &[u8]) -> Result<usize, Errno> {
+    const DEADLY: u64 = 1 << (libc::SIGPIPE - 1) | 1 << (libc::SIGXFSZ - 1);
+    let mask = sigprocmask(libc::SIG_BLOCK, DEADLY);
+    // Only what the thread blocked before can have been waiting before.
+    let before = if mask & DEADLY != 0 { pending_signals() } else { 0 };
+    let written = write(fd, buf);
+    if matches!(written, Err(Errno::EPIPE | Errno::EFBIG)) {
+        let (ours, no_time) = (DEADLY & !before, timespec(0));
+        let _ = call!(rt_sigtimedwait, ptr::from_ref(&ours), 0, ptr::from_ref(&no_time), 8);
+    }
+    if mask & DEADLY != DEADLY {
+        sigprocmask(libc::SIG_SETMASK, mask);
+    }
+    written
+}
+
 /// `ppoll(2)`: `timeout_ns` None is forever; `sigmask` is in force during the call.
 ///
 /// `pollfd` of `fds` may be changed in `revents` alone.

@@ -70,20 +70,16 @@ crate::interpose! {
         }
         let_range_go(first, last);
         let mut from = first;
-        // On the stack, for the heap is only used inside.
-        let ours = guarded(([0; table::MOST_OURS], 0), table::ours);
-        for ours in ours.0[..ours.1].iter().map(|fd| *fd as c_uint) {
-            if ours < from || ours > last {
-                continue;
-            }
+        // One after another: the program's stack may have no room for all of them.
+        while let Some(ours) = guarded(None, || table::first_of_ours(from, last)) {
             // SAFETY: as above.
             if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
                 return -1;
             }
+            if ours == last {
+                return 0;
+            }
             from = ours + 1;
-        }
-        if from > last {
-            return 0;
         }
         // SAFETY: as above.
         unsafe { real()(from, last, flags) }
@@ -172,7 +168,7 @@ fn note_duplicate(old: c_int, new: c_int) {
 
 /// Before a duplicate is put over `new`: the file there loses a number. Errno: refuse.
 fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
-    if table::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0).is_err() {
+    if table::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0) == Err(Errno::EBADF) {
         return Err(Errno::EBADF);
     }
     if table::flags(new) & OURS != 0 && !runtime::is_vfork_child() {

@@ -1,10 +1,10 @@
 //! Where the trace goes: a `tracing-subscriber` that writes text or JSON lines to stderr or a file.
 //!
 //! The file is opened at the first line, anew in each forked child, appended to, with mode 0600; its
-//! descriptor is ours and kept out of the program's way. Each line is one write.
+//! descriptor is ours and kept out of the program's way. Each line is one write; what cannot be written is lost.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use glasspoll_reactor::sys;
 use once_cell::sync::OnceCell;
@@ -19,13 +19,22 @@ static PATH: OnceCell<String> = OnceCell::new();
 /// The open log file; -1: not open yet.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 
+/// The last line was written in part: the next one is to begin its own.
+static CUT: AtomicBool = AtomicBool::new(false);
+
 #[derive(Clone, Copy)]
 struct Writer;
 
 impl Write for Writer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = sys::write(descriptor(), line);
+        let file = descriptor();
+        if CUT.swap(false, Ordering::Relaxed) {
+            let _ = sys::write_unsignalled(file, b"\n");
+        }
         // A full disk or a closed pipe must not reach the program: the line is lost.
+        if sys::write_unsignalled(file, line).is_ok_and(|written| written < line.len()) {
+            CUT.store(true, Ordering::Relaxed);
+        }
         Ok(line.len())
     }
 
@@ -49,7 +58,8 @@ fn descriptor() -> i32 {
         return open;
     }
     let path = path.replace("%p", &sys::getpid().to_string());
-    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
+    // A FIFO that nobody reads, or reads too slowly, holds up nobody.
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let opened =
         std::ffi::CString::new(path.as_str()).ok().and_then(|path| sys::open(&path, flags, 0o600).ok());
     match opened {

@@ -86,5 +86,5 @@ fn variable(name: &str) -> Option<String> {
 /// One line on stderr.
 pub fn complain(what: &str) {
     let line = format!("glasspoll: {what}\n");
-    let _ = sys::write(2, line.as_bytes());
+    let _ = sys::write_unsignalled(2, line.as_bytes());
 }

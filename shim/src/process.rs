@@ -176,21 +176,35 @@ pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stac
         }
     };
     let count = (1..).find(|n| at(*n).is_null()).unwrap_or(1);
-    // As glibc does, the list is put together where it needs no allocator.
-    const MOST: usize = 4096;
-    if count > MOST {
-        set_errno(Errno::E2BIG);
-        return -1;
+    let environment = if which == EXECLE { at(count + 1).cast() } else { std::ptr::null() };
+    match count {
+        0..64 => exec_copy::<64>(which, at, count, environment),
+        64..512 => exec_copy::<512>(which, at, count, environment),
+        512..4096 => exec_copy::<4096>(which, at, count, environment),
+        _ => {
+            set_errno(Errno::E2BIG);
+            -1
+        }
     }
-    let mut argv = [std::ptr::null(); MOST + 1];
+}
+
+/// As glibc does, the list is put together where it needs no allocator, and takes the stack that it needs.
+#[inline(never)]
+fn exec_copy<const ROOM: usize>(
+    which: usize,
+    at: impl Fn(usize) -> *const c_char,
+    count: usize,
+    environment: Strings,
+) -> c_int {
+    let mut argv = [std::ptr::null(); ROOM];
     for n in 1..count {
         argv[n - 1] = at(n);
     }
-    // SAFETY: as execve(2) and its kin.
+    // SAFETY: as execve(2) and its kin; the list ends with a null.
     unsafe {
         match which {
             EXECLP => execvp(at(0), argv.as_ptr()),
-            EXECLE => execve(at(0), argv.as_ptr(), at(count + 1).cast()),
+            EXECLE => execve(at(0), argv.as_ptr(), environment),
             _ => execv(at(0), argv.as_ptr()),
         }
     }

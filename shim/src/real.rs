@@ -8,6 +8,7 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use crate::context;
+use crate::options::complain;
 
 /// Defines a libc function that is or may lead to a cancellation point.
 ///
@@ -114,6 +115,21 @@ pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     });
     context::uncover(cover);
     result
+}
+
+/// Has a panic say one line, whatever the program's environment asks of Rust programs.
+pub fn be_brief() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no reason given");
+        let place = panic
+            .location()
+            .map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+        complain(&format!("a panic, stopped at the border to the program: {what}{place}; please report it"));
+    }));
 }
 
 /// Sets `errno`.

@@ -17,7 +17,7 @@ use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
 use crate::options::{complain, Options};
-use crate::{fork_page, handlers, kicks, logs, requeue, ring, signals, table};
+use crate::{fork_page, handlers, kicks, logs, real, requeue, ring, signals, table};
 
 static SIGNAL: AtomicI32 = AtomicI32::new(64);
 /// valgrind keeps 64 for itself.
@@ -52,6 +52,7 @@ pub fn start() {
         if sys::on_valgrind() {
             SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
         }
+        real::be_brief();
         fork_page::watch_for_forks(after_raw_fork);
         let options = Options::read();
         table::mark_inherited();

@@ -355,15 +355,9 @@ pub fn files() -> Vec<(i32, Arc<File>)> {
 /// The most numbers of the shim's that are kept from the program's closes by range.
 pub const MOST_OURS: usize = 1024;
 
-/// The numbers of the shim, in order, and how many.
-pub fn ours() -> ([i32; MOST_OURS], usize) {
+/// The first of the shim's numbers in a range, both ends included.
+pub fn first_of_ours(from: u32, to: u32) -> Option<u32> {
     let _guard = context::enter();
-    let mut all = [0; MOST_OURS];
-    let mut count = 0;
-    for fd in runtime::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0).take(MOST_OURS) {
-        all[count] = fd;
-        count += 1;
-    }
-    all[..count].sort_unstable();
-    (all, count)
+    let ours = runtime::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0);
+    ours.filter_map(|fd| u32::try_from(fd).ok()).filter(|fd| (from..=to).contains(fd)).min()
 }

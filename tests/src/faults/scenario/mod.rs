@@ -3,6 +3,7 @@
 //! Each ends with 0 and says "done", or with what went wrong (`os`). They wait without end where that would show a
 //! lost wakeup best; the runner ends them then.
 
+mod limits;
 mod one_loop;
 mod os;
 mod processes;
@@ -23,9 +24,18 @@ pub const ALL: &[(&str, fn())] = &[
     ("signals", signals::run),
 ];
 
+/// Those that bring about a shortage themselves.
+const AT_LIMITS: &[(&str, fn())] =
+    &[("full", limits::full), ("memory", limits::memory), ("many", limits::many), ("herd", limits::herd)];
+
 /// Runs one. False: there is none of that name.
 pub fn run(name: &str) -> bool {
-    let Some((_, scenario)) = ALL.iter().find(|(other, _)| *other == name) else { return false };
+    let Some((_, scenario)) = ALL.iter().chain(AT_LIMITS).find(|(other, _)| *other == name) else {
+        return false;
+    };
+    // As most programs have it, but those in Rust.
+    // SAFETY: a signal's default.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     scenario();
     println!("done");
     true

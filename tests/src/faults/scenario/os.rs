@@ -140,6 +140,18 @@ impl Epoll {
     }
 }
 
+/// ADD, unless there is no memory.
+pub fn try_add(ep: &Epoll, fd: RawFd, events: c_int, data: u64) -> bool {
+    let mut event = epoll_event { events: events as u32, u64: data };
+    // SAFETY: a valid event.
+    let done = unsafe { libc::epoll_ctl(ep.0, libc::EPOLL_CTL_ADD, fd, &mut event) };
+    if done < 0 && errno() == libc::ENOMEM {
+        return false;
+    }
+    must("ADD", done as isize);
+    true
+}
+
 /// A descriptor, closed when dropped.
 #[derive(Debug)]
 pub struct Fd(pub RawFd);
