@@ -9,8 +9,10 @@ use crate::heat::take_place;
 use crate::hot::NO_PLACE;
 use crate::looked::Moment;
 use crate::loop_check;
+use crate::mutation::is;
 use crate::rbr::NIL;
-use crate::sync::{Arc, AtomicU64, CountedGuard, Ordering};
+use crate::sync::global::AtomicU64;
+use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::Errno;
 use crate::trace;
 use crate::uapi::*;
@@ -172,6 +174,9 @@ impl Eventpoll {
     /// Asks the file of a new or changed item, and queues the item if it is ready.
     /// Linux: the second half of `fs/eventpoll.c:ep_insert` and of `ep_modify`.
     fn first_poll(&self, tree: CountedGuard<'_, Tree>, id: u32) {
+        if is("armed_and_not_asked") {
+            return;
+        }
         let (file, events, key) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
@@ -196,7 +201,7 @@ impl Eventpoll {
             if revents != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
                 self.note_ready(&mut ready, id, Moment::now());
-                waiter = ready.wq.pop();
+                waiter = ready.wq.pop().filter(|_| !is("a_changed_item_wakes_nobody"));
                 pwake = !self.poll_wait.is_empty();
             }
             ready.list.is_linked(id)
@@ -288,7 +293,9 @@ impl Eventpoll {
                 if let Some(sleeper) = sleeper {
                     sleeper.wake();
                 }
-                device.quiesce();
+                if !is("a_removal_does_not_quiesce") {
+                    device.quiesce();
+                }
             }
         }
         watches::give_back(1);

@@ -13,11 +13,13 @@ use crate::epitem::Epitem;
 use crate::file::{Device, File, Kind};
 use crate::hot::Hot;
 use crate::item_heat::ItemHeat;
+use crate::mutation::is;
 use crate::rbr::Rbr;
 use crate::ready_list::ReadyList;
 use crate::send::Scratch;
 use crate::spin::Spin;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Count, Counted, Ordering, Weak};
+use crate::sync::global::AtomicU32;
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
 use crate::trace::{self, About};
 use crate::uapi::*;
 use crate::wait_queue::{WaitQueue, Waiter};
@@ -258,6 +260,11 @@ pub fn release_file(file: &Arc<File>) -> usize {
     let items = file.wait_head().items();
     for item in &items {
         if let Some(ep) = item.ep.upgrade() {
+            if is("a_release_waits_for_nobody") {
+                let item = ep.lock.lock().list.remove(item.id);
+                item.file.wait_head().remove_item(item.serial);
+                continue;
+            }
             let mut tree = ep.mtx.lock();
             let ready = ep.lock.lock();
             if ready.list.get(item.id).is_some_and(|found| found.serial == item.serial) {

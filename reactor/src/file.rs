@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
+use crate::mutation::is;
 use crate::slot::Hints;
 use crate::sync::{Arc, AtomicI32, AtomicU32, Count, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
@@ -262,6 +263,15 @@ enum Entry {
     Poller(Arc<Waiter>),
 }
 
+impl Entry {
+    fn waiter(&self) -> Option<Arc<Waiter>> {
+        match self {
+            Entry::Item(_) => None,
+            Entry::Poller(waiter) => Some(waiter.clone()),
+        }
+    }
+}
+
 /// Nearly every file has one entry at the most, which is kept in place.
 #[derive(Debug, Default)]
 enum Entries {
@@ -391,6 +401,13 @@ impl WaitHead {
         if self.is_empty() {
             return;
         }
+        if is("the_head_is_left_unlocked") {
+            return self.wake_unlocked(key, has_new_end);
+        }
+        if is("the_head_is_left_unlocked_to_pollers") {
+            let waiters: Vec<_> = self.entries.lock().all().iter().filter_map(Entry::waiter).collect();
+            return waiters.iter().for_each(|waiter| waiter.wake());
+        }
         let entries = self.entries.lock();
         for entry in entries.all() {
             match entry {
@@ -404,6 +421,14 @@ impl WaitHead {
                 Entry::Poller(waiter) if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
                 Entry::Poller(_) => {}
             }
+        }
+    }
+
+    /// A mutation.
+    fn wake_unlocked(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+        for item in self.items() {
+            let Some(ep) = item.ep.upgrade() else { continue };
+            ep.poll_callback(item.id, item.serial, key, has_new_end);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::file::{File, ItemRef, Settled};
 use crate::hot::{NO_PLACE, QUIET_ROUNDS};
 use crate::item_heat::{ItemHeat, FOR_EVER};
 use crate::looked::Moment;
+use crate::mutation::is;
 use crate::slot::{Hints, Slot};
 use crate::sync::{Arc, Ordering};
 use crate::sys;
@@ -126,11 +127,14 @@ impl Eventpoll {
             // Past an end that was told it is always readable, and something may come all the same: after
             // shutdown of its own reading side.
             let is_known = slot.seen & ENDS == 0 || intake.is_some();
-            if is_known && slot.has_more(intake) {
+            if is_known && slot.has_more(intake) && !is("intake_is_not_compared") {
                 slot.seen &= !(READ_SIDE & !ENDS);
             }
         }
-        let found = device.poll((events | EPOLLRDHUP) & POLL_BITS);
+        let found = match is("cooled_and_not_asked") {
+            true => 0,
+            false => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+        };
         file.note_ends(found);
         let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
         // It has come to an end, or is there again: connected, say. An error that was taken is no change.
@@ -271,7 +275,7 @@ impl Eventpoll {
         self.cool(tree, id);
     }
 
-    fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
+    pub(crate) fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
         let Some(place) = self.lock.lock().list.get(id).map(|item| item.place()) else { return };
         self.attach(id);
         tree.hot.change(place, |slot| slot.leaving = true);

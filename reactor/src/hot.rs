@@ -27,7 +27,8 @@ use libc::pollfd;
 use crate::looked::Moment;
 use crate::pace::Pace;
 use crate::slot::Slot;
-use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::global::{AtomicBool, AtomicUsize};
+use crate::sync::Ordering;
 use crate::uapi::*;
 
 /// "Has no place in the list."

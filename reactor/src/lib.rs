@@ -30,6 +30,8 @@
 //! devices; `trace` the stations of the flow, `looked` since when what is found may be ready; `sys` the system calls (`sys::numbers`: descriptors out of the way), `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
+use glasspoll_record::mutation;
+
 mod ctl;
 pub mod epitem;
 pub mod eventpoll;
@@ -40,6 +42,8 @@ mod item_heat;
 mod item_poll;
 pub mod looked;
 mod loop_check;
+#[cfg(loom)]
+mod model;
 mod pace;
 mod past_limit;
 pub mod poll;

@@ -7,7 +7,8 @@
 
 use glasspoll_record::writer::{in_ticks, is_on, ticks};
 
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::global::{AtomicBool, AtomicU64};
+use crate::sync::Ordering;
 use crate::trace::Since;
 
 /// In ticks, without the lowest bit, which is set if a sleep has just ended.

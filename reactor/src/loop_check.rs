@@ -6,12 +6,15 @@
 
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, WaitHead};
-use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::global::AtomicU64;
+use crate::sync::{static_lock, Arc, Mutex, MutexGuard, Ordering};
 use crate::sys::Errno;
 use crate::uapi::EP_MAX_NESTS;
 
-/// Serialises insertions that can form a loop. Linux: `fs/eventpoll.c:epnested_mutex`.
-pub(crate) static EPMUTEX: Mutex<()> = Mutex::new(());
+static_lock! {
+    /// Serialises insertions that can form a loop. Linux: `fs/eventpoll.c:epnested_mutex`.
+    pub(crate) static EPMUTEX
+}
 
 /// Linux: `fs/eventpoll.c:loop_check_gen`; protected by `EPMUTEX`.
 static GENERATION: AtomicU64 = AtomicU64::new(0);

@@ -8,6 +8,7 @@ use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::QUIET_NS;
 use crate::item_heat::ItemHeat;
 use crate::looked::Sleep;
+use crate::mutation::is;
 use crate::send::EventSink;
 use crate::spin::Spin;
 use crate::sync::{Arc, CountedGuard, Ordering};
@@ -114,7 +115,7 @@ impl Eventpoll {
     /// The set is this thread's to ask.
     fn begin_wait(&self) -> CountedGuard<'_, Tree> {
         let mut tree = self.mtx.lock();
-        if tree.hot.taken {
+        if tree.hot.taken && !is("a_second_waiter_cools_nothing") {
             // Another thread sleeps on them: of two waiters one is to be woken, and that is told.
             self.cool_all(&mut tree);
             tree.hot.rest();
@@ -137,6 +138,12 @@ impl Eventpoll {
         // Whether a sleep has just asked everything, and it was one.
         let (mut asked, mut slept_well) = (false, false);
         loop {
+            if timed_out && !timeout.is_zero() && is("who_times_out_does_not_look") {
+                return Ok(0);
+            }
+            if signal && is("who_is_interrupted_does_not_look") {
+                return Err(Errno::EINTR);
+            }
             let mut tree = self.begin_wait();
             if !asked {
                 self.prepare_round(&mut tree);
@@ -179,7 +186,7 @@ impl Eventpoll {
             }
             {
                 let mut ready = self.lock.lock();
-                if ready.list.events_available() {
+                if ready.list.events_available() && !is("a_waiter_lies_down_without_a_look") {
                     continue;
                 }
                 ready.wq.push(waiter.clone());

@@ -6,6 +6,7 @@
 
 use crate::eventpoll::{Eventpoll, Ready};
 use crate::looked::Moment;
+use crate::mutation::is;
 use crate::ready_list::Queued;
 use crate::sys;
 use crate::trace;
@@ -25,7 +26,8 @@ impl Eventpoll {
     ) -> bool {
         let mut key = key;
         let mut ready = self.lock.lock();
-        let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
+        let is_it = |found: u64| found == serial || is("a_callback_trusts_the_number");
+        let Some(item) = ready.list.get(id).filter(|item| is_it(item.serial)) else { return false };
         let (mut events, exclusive) = (item.events, item.is_exclusive());
         if item.is_disarmed() || key != 0 && key & events == 0 {
             return !exclusive;

@@ -6,6 +6,7 @@
 //!
 //! Protected by: `ep.lock`. Linux: `fs/eventpoll.c:ep_start_scan`, `ep_done_scan`.
 
+use crate::mutation::is;
 use crate::slab::Slab;
 
 /// Where a wakeup left an item.
@@ -182,12 +183,14 @@ impl<T> ReadyList<T> {
 
     /// A wakeup came for the item.
     pub fn queue(&mut self, id: u32) -> Queued {
-        if self.scanning {
+        if self.scanning && !is("a_scan_is_not_seen") {
             if self.links(id).in_ovflist() {
                 return Queued::Already;
             }
             self.nodes[id].links.set_in_ovflist(true);
-            self.ovflist.push(id);
+            if !is("ovflist_forgets") {
+                self.ovflist.push(id);
+            }
             return Queued::Overflow;
         }
         if self.is_linked(id) {
@@ -235,6 +238,7 @@ impl<T> ReadyList<T> {
     /// Ends the scan: what the scan left goes first, then what arrived meanwhile, in its order,
     /// then what the scan put back.
     pub fn done_scan(&mut self) {
+        let kept = self.ovflist.last().copied().filter(|_| is("ovflist_keeps_what_it_gave"));
         while let Some(id) = self.ovflist.pop() {
             self.nodes[id].links.set_in_ovflist(false);
             if !self.is_linked(id) {
@@ -252,6 +256,7 @@ impl<T> ReadyList<T> {
             self.push_back(txlist, id);
         }
         self.rdllist = txlist;
+        self.ovflist.extend(kept);
     }
 
     /// Takes an item off `rdllist` or `txlist`. Linux: `list_del_init(&epi->rdllink)`.
@@ -305,7 +310,7 @@ impl<T> ReadyList<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

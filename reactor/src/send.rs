@@ -12,6 +12,7 @@ use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::Settled;
 use crate::hot::{Hot, NO_PLACE};
 use crate::looked::Moment;
+use crate::mutation::is;
 use crate::poll::Watcher;
 use crate::send_hot::Found;
 use crate::settle::{note_settled, Note};
@@ -286,7 +287,8 @@ impl Eventpoll {
     /// Linux: `fs/eventpoll.c:ep_done_scan`.
     pub(crate) fn done_scan(&self, mut ready: CountedGuard<'_, Ready>) {
         ready.list.done_scan();
-        let waiter = if ready.list.any_ready() { ready.wq.pop() } else { None };
+        let waiter =
+            if ready.list.any_ready() && !is("a_scan_wakes_nobody_on") { ready.wq.pop() } else { None };
         drop(ready);
         if let Some(waiter) = waiter {
             waiter.wake();

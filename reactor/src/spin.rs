@@ -2,7 +2,8 @@
 //! costs more than looking again and again. Off unless asked for; never on one CPU, and not for a while after
 //! another thread wanted the CPU.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::global::AtomicU64;
+use crate::sync::Ordering;
 use crate::sys;
 
 /// How long a wait looks before it sleeps when it decides for itself, in nanoseconds.

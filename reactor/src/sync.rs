@@ -4,23 +4,69 @@
 //! critical section is turned into an errno at the border to C, and the state it leaves is no worse than
 //! what the panic saw.
 
+#[cfg(loom)]
+mod checked;
+mod value;
+
+#[cfg(loom)]
+pub use checked::*;
+#[cfg(not(loom))]
+pub use once_cell::sync::OnceCell;
+pub use std::sync::atomic::Ordering;
+#[cfg(not(loom))]
 pub use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
 };
 pub use std::sync::{Arc, Weak};
 
-use std::cell::UnsafeCell;
 use std::fmt;
 use std::hint;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use crate::mutation::is;
 use crate::sys;
+use value::{Access, Value};
+
+/// Atomics of statics: options and counters, of which each stands for itself. They are not modelled.
+pub mod global {
+    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
+}
+
+/// Makes a function const where that is possible: a model checker's atomics are made at run time.
+macro_rules! const_unless_modelled {
+    ($(#[$about:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty $body:block) => {
+        $(#[$about])*
+        #[cfg(not(loom))]
+        $vis const fn $name($($arg: $type),*) -> $result $body
+
+        $(#[$about])*
+        #[cfg(loom)]
+        $vis fn $name($($arg: $type),*) -> $result $body
+    };
+}
+pub(crate) use const_unless_modelled;
+
+/// A lock that is a static.
+macro_rules! static_lock {
+    ($(#[$about:meta])* $vis:vis static $name:ident) => {
+        $(#[$about])*
+        #[cfg(not(loom))]
+        $vis static $name: $crate::sync::Mutex<()> = $crate::sync::Mutex::new(());
+
+        #[cfg(loom)]
+        loom::lazy_static! { $(#[$about])* pub static ref $name: $crate::sync::Mutex<()> = $crate::sync::Mutex::new(()); }
+    };
+}
+pub(crate) use static_lock;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 /// Held, and somebody sleeps.
 const WANTED: u32 = 2;
+
+/// How often it is looked again before the sleep. For a model once more is as good as a hundred times.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// A lock on a futex.
 #[derive(Default)]
@@ -30,7 +76,7 @@ struct Lock(AtomicU32);
 #[derive(Default)]
 pub struct Mutex<T> {
     lock: Lock,
-    value: UnsafeCell<T>,
+    value: Value<T>,
 }
 
 /// What can be known of a value without its lock.
@@ -45,7 +91,7 @@ pub trait Count {
 pub struct Counted<T> {
     lock: Lock,
     count: AtomicU32,
-    value: UnsafeCell<T>,
+    value: Value<T>,
 }
 
 // SAFETY: the value is reached by the holder of `lock` alone.
@@ -58,23 +104,32 @@ unsafe impl<T: Send> Send for Counted<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Counted<T> {}
 
+#[cfg(not(loom))]
 impl<T> Mutex<T> {
     /// A new, unlocked mutex.
     pub const fn new(value: T) -> Self {
-        Self { lock: Lock(AtomicU32::new(FREE)), value: UnsafeCell::new(value) }
+        Self { lock: Lock(AtomicU32::new(FREE)), value: Value::new(value) }
     }
+}
 
+#[cfg(loom)]
+impl<T> Mutex<T> {
+    /// A new, unlocked mutex.
+    pub fn new(value: T) -> Self {
+        Self { lock: Lock(AtomicU32::new(FREE)), value: Value::new(value) }
+    }
+}
+
+impl<T> Mutex<T> {
     /// Blocks until the lock is ours.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock.acquire();
         // SAFETY: the lock is held as long as the guard lives.
-        let value = unsafe { &mut *self.value.get() };
-        MutexGuard { lock: &self.lock, value, _of_this_thread: PhantomData }
+        let (value, access) = unsafe { self.value.get() };
+        MutexGuard { lock: &self.lock, value, access, _of_this_thread: PhantomData }
     }
-}
 
-impl<T> Mutex<T> {
     /// Whether nobody holds the lock; what the last one did is seen.
     pub fn is_free(&self) -> bool {
         self.lock.0.load(Ordering::SeqCst) == FREE
@@ -87,8 +142,8 @@ impl<T: Count> Counted<T> {
     pub fn lock(&self) -> CountedGuard<'_, T> {
         self.lock.acquire();
         // SAFETY: the lock is held as long as the guard lives.
-        let value = unsafe { &mut *self.value.get() };
-        CountedGuard { lock: &self.lock, count: &self.count, value, _of_this_thread: PhantomData }
+        let (value, access) = unsafe { self.value.get() };
+        CountedGuard { lock: &self.lock, count: &self.count, value, access, _of_this_thread: PhantomData }
     }
 
     /// The number.
@@ -108,14 +163,15 @@ impl Lock {
 
     #[inline]
     fn release(&self) {
-        if self.0.swap(FREE, Ordering::Release) == WANTED {
+        let order = if is("a_lock_is_released_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        if self.0.swap(FREE, order) == WANTED {
             sys::futex_wake(&self.0, 1);
         }
     }
 
     #[cold]
     fn sleep(&self) {
-        for _ in 0..100 {
+        for _ in 0..SPINS {
             hint::spin_loop();
             if self.0.load(Ordering::Relaxed) == FREE
                 && self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
@@ -124,8 +180,9 @@ impl Lock {
             }
         }
         // Whoever has slept takes it as wanted: there may be others asleep.
-        while self.0.swap(WANTED, Ordering::Acquire) != FREE {
-            let _ = sys::futex_wait(&self.0, WANTED, None);
+        let held = if is("a_sleeper_forgets_the_others") { HELD } else { WANTED };
+        while self.0.swap(held, Ordering::Acquire) != FREE {
+            let _ = sys::futex_wait(&self.0, held, None);
         }
     }
 }
@@ -146,6 +203,7 @@ impl<T> fmt::Debug for Counted<T> {
 pub struct MutexGuard<'a, T> {
     lock: &'a Lock,
     value: &'a mut T,
+    access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,
 }
 
@@ -166,6 +224,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.access.end();
         self.lock.release();
     }
 }
@@ -175,6 +234,7 @@ pub struct CountedGuard<'a, T: Count> {
     lock: &'a Lock,
     count: &'a AtomicU32,
     value: &'a mut T,
+    access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,
 }
 
@@ -199,8 +259,10 @@ impl<T: Count> Drop for CountedGuard<'_, T> {
     fn drop(&mut self) {
         let count = self.value.count();
         if self.count.load(Ordering::Relaxed) != count {
-            self.count.store(count, Ordering::SeqCst);
+            let order = if is("a_count_is_relaxed") { Ordering::Relaxed } else { Ordering::SeqCst };
+            self.count.store(count, order);
         }
+        self.access.end();
         self.lock.release();
     }
 }

@@ -1,15 +1,15 @@
 //! Every raw system call of the reactor and the shim, with a typed `Errno`.
 //!
 //! The calls go to the kernel directly and not through libc: the shim interposes libc's names, and
-//! our own calls must never come back to it. The instruction sequences for each architecture are
-//! those of the `syscalls` crate.
+//! our own calls must never come back to it. All go through `enter`, where a model has a kernel of its own.
 
 use std::ptr;
 pub use syscalls::Errno;
-use syscalls::{raw, Sysno};
+use syscalls::Sysno;
 
 use crate::past_limit;
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::global::{AtomicU32, AtomicU64};
+use crate::sync::Ordering;
 
 /// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
 pub const F_SETSIG: i32 = 10;
@@ -30,9 +30,8 @@ pub const NSEC_PER_SEC: u64 = 1_000_000_000;
 /// The arguments must be right for that call.
 #[inline]
 pub unsafe fn syscall(nr: usize, args: [usize; 6]) -> Result<usize, Errno> {
-    let [a, b, c, d, e, f] = args;
     // SAFETY: the caller's promise.
-    Errno::from_ret(unsafe { raw::syscall6(nr, a, b, c, d, e, f) })
+    unsafe { enter::syscall(nr, args) }
 }
 
 macro_rules! call {
@@ -49,8 +48,19 @@ fn args_of(given: &[usize]) -> [usize; 6] {
     args
 }
 
+#[cfg(not(loom))]
+mod enter;
+#[cfg(not(loom))]
+mod futex;
 mod numbers;
 mod valgrind;
+
+#[cfg(loom)]
+use crate::model::kernel as enter;
+#[cfg(loom)]
+pub use crate::model::kernel::futex::{futex_wait, futex_wake, relax};
+#[cfg(not(loom))]
+pub use futex::{futex_wait, futex_wake, relax};
 
 pub(crate) use numbers::alias;
 pub use numbers::{descriptor_limits, move_high, with_raised_limit, LIMIT};
@@ -217,20 +227,6 @@ fn timespec(ns: u64) -> libc::timespec {
     libc::timespec { tv_sec: sec as _, tv_nsec: (ns % NSEC_PER_SEC) as _ }
 }
 
-/// Sleeps while `word` is `value`, at most `timeout_ns`.
-pub fn futex_wait(word: &AtomicU32, value: u32, timeout_ns: Option<u64>) -> Result<(), Errno> {
-    let ts = timeout_ns.map(timespec);
-    let ts = ts.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    call!(futex, word.as_ptr(), op, value, ts).map(drop)
-}
-
-/// Wakes up to `count` threads that sleep on `word`.
-pub fn futex_wake(word: &AtomicU32, count: i32) {
-    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-    let _ = call!(futex, word.as_ptr(), op, count);
-}
-
 /// Changes this thread's signal mask and returns the old one. `how` as in `sigprocmask(2)`.
 pub fn sigprocmask(how: i32, set: u64) -> u64 {
     let mut old = 0u64;
@@ -293,22 +289,31 @@ pub fn pause(ns: u64) {
 
 /// Sleeps for so long or less, by the call that no program can do without.
 pub(crate) fn nap(ns: u64) {
-    let _ = futex_wait(&AtomicU32::new(0), 0, Some(ns));
+    let _ = futex_wait(&crate::sync::AtomicU32::new(0), 0, Some(ns));
 }
 
 /// CLOCK_MONOTONIC in nanoseconds.
 pub fn now() -> u64 {
-    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `ts` lives; the vDSO answers without a system call.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut ts) };
-    ts.tv_sec as u64 * NSEC_PER_SEC + ts.tv_nsec as u64
+    #[cfg(loom)]
+    return enter::now();
+    #[cfg(not(loom))]
+    clock(libc::CLOCK_MONOTONIC)
 }
 
 /// The same as of the last tick of the clock, some milliseconds ago at most, for a quarter of the price.
 pub fn now_coarse() -> u64 {
+    #[cfg(loom)]
+    return enter::now();
+    #[cfg(not(loom))]
+    clock(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+#[cfg(not(loom))]
+#[inline]
+fn clock(clock: libc::clockid_t) -> u64 {
     let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as above.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut ts) };
+    // SAFETY: `ts` lives; the vDSO answers without a system call.
+    unsafe { libc::clock_gettime(clock, &mut ts) };
     ts.tv_sec as u64 * NSEC_PER_SEC + ts.tv_nsec as u64
 }
 
@@ -443,13 +448,6 @@ pub fn readlink(path: &[u8], buf: &mut [u8]) -> Result<usize, Errno> {
 /// `getdents64(2)`.
 pub fn getdents(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
     call!(getdents64, fd, buf.as_mut_ptr(), buf.len())
-}
-
-/// Spins for a moment in a loop that waits for another thread.
-pub fn relax(word: &AtomicU32, while_value: u32) {
-    if word.load(Ordering::Acquire) == while_value {
-        let _ = futex_wait(word, while_value, Some(1_000_000));
-    }
 }
 
 /// Whether two descriptors of this process stand for one open file description. False where the kernel

@@ -15,7 +15,8 @@
 
 use std::collections::VecDeque;
 
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use crate::mutation::is;
+use crate::sync::{const_unless_modelled, Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use crate::sys;
 
 const AWAKE: u32 = 0;
@@ -28,14 +29,22 @@ const WOKEN: u32 = 3;
 pub struct Sleepers(AtomicU32);
 
 impl Sleepers {
-    /// A count of zero.
-    pub const fn new() -> Self {
-        Self(AtomicU32::new(0))
+    const_unless_modelled! {
+        /// A count of zero.
+        pub fn new() -> Self {
+            Self(AtomicU32::new(0))
+        }
     }
 
     /// Whether anybody sleeps.
     pub fn any(&self) -> bool {
         self.0.load(Ordering::SeqCst) != 0
+    }
+
+    /// How many there are.
+    #[cfg(loom)]
+    pub(crate) fn number(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
     }
 
     /// A thread sleeps in a ppoll of its own, and depends on somebody else as well.
@@ -86,7 +95,9 @@ impl Waiter {
     pub fn wake(&self) {
         match self.state.swap(WOKEN, Ordering::SeqCst) {
             FUTEX => {
-                self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+                if !is("a_waker_does_not_count") {
+                    self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+                }
                 sys::futex_wake(&self.state, 1);
             }
             PPOLL => {
@@ -128,6 +139,10 @@ impl Waiter {
     /// False: it was woken already and must not sleep.
     pub fn begin_ppoll(&self, kick: &'static AtomicI32) -> bool {
         self.kick.store(std::ptr::from_ref(kick).cast_mut(), Ordering::SeqCst);
+        if is("a_sleep_begins_over_a_wakeup") {
+            self.state.store(PPOLL, Ordering::SeqCst);
+            return true;
+        }
         self.transit(AWAKE, PPOLL)
     }
 
@@ -138,9 +153,15 @@ impl Waiter {
 
     /// Says that the thread is about to sleep on its futex. False: it was woken already.
     pub fn begin_futex(&self) -> bool {
-        self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        let late = is("a_sleeper_is_counted_late");
+        if !late {
+            self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        }
         let asleep = self.transit(AWAKE, FUTEX);
-        if !asleep {
+        if asleep && late {
+            self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        }
+        if !asleep && !late {
             self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
         }
         asleep
@@ -200,7 +221,7 @@ impl WaitQueue {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

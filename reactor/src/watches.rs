@@ -6,7 +6,8 @@
 
 use std::sync::OnceLock;
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::global::AtomicUsize;
+use crate::sync::Ordering;
 use crate::sys::{self, Errno};
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);

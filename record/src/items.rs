@@ -18,7 +18,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::layout::{self, header};
-use crate::writer::{ticks, word32, word64, Shape};
+use crate::sync::{word32, word64, Word32};
+use crate::writer::{ticks, Shape};
 
 /// In use.
 pub const USED: u32 = 1 << 20;
@@ -169,7 +170,7 @@ impl Place {
 
     /// Word `n` of it.
     #[inline]
-    fn word<'a>(self, entries: *mut u8, n: usize) -> &'a AtomicU32 {
+    fn word<'a>(self, entries: *mut u8, n: usize) -> &'a Word32 {
         // SAFETY: an entry in the memory, which stays for ever.
         unsafe { word32(entries, self.0 as usize * layout::ITEM + n * 4) }
     }

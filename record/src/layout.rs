@@ -11,7 +11,7 @@ pub const HEADER: usize = 4096;
 /// The bytes of a block.
 pub const BLOCK: usize = 1024;
 /// The records of a block.
-pub const RECORDS: usize = 31;
+pub const RECORDS: usize = if cfg!(loom) { 2 } else { 31 };
 /// The bytes of a record.
 pub const RECORD: usize = 32;
 /// The bytes of an item's entry.

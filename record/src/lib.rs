@@ -35,9 +35,14 @@ pub mod file;
 pub mod find;
 pub mod items;
 pub mod layout;
+#[cfg(loom)]
+pub mod memory;
+#[doc(hidden)]
+pub mod mutation;
 pub mod process;
 pub mod ring;
 pub mod stream;
+mod sync;
 pub mod writer;
 
 pub use event::Event;

@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::event::Event;
 use crate::file::Named;
 use crate::layout::{self, block};
+use crate::mutation::is;
 use crate::ring::{u32_at, u64_at, Block, Header, Item};
 
 /// One event.
@@ -178,7 +179,7 @@ pub(crate) fn decode(
         let [first, a, b, c] = [0, 8, 16, 24].map(|word| u64_at(bytes, at + word));
         let check = first >> 48;
         let first = first & !(0xffff << 48);
-        if layout::check(serial, place, [first, a, b, c]) != check {
+        if layout::check(serial, place, [first, a, b, c]) != check && !is("no_record_is_checked") {
             torn += 1;
             continue;
         }

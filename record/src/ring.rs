@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::clock::Moment;
 use crate::items;
 use crate::layout::{self, block, header};
+use crate::mutation::is;
 
 /// The bytes of a block.
 pub type Block = [u8; layout::BLOCK];
@@ -170,10 +171,22 @@ pub struct Drained {
     pub lost: u64,
 }
 
+/// Where the bytes of a ring are read.
+pub trait Source {
+    /// Reads all of `buf` at an offset, in no certain order. As pread(2), it is whole before the next one begins.
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
+}
+
+impl Source for File {
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buf, at)
+    }
+}
+
 /// The ring of a process.
 #[derive(Debug)]
-pub struct Live {
-    file: File,
+pub struct Live<S = File> {
+    file: S,
     head: Header,
     /// The number of the first block that was not looked at.
     next: u64,
@@ -181,7 +194,7 @@ pub struct Live {
     open: Vec<u64>,
 }
 
-impl Live {
+impl Live<File> {
     /// Opens the memfd, by its path in /proc.
     ///
     /// # Errors
@@ -190,12 +203,14 @@ impl Live {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::of(file)
     }
+}
 
+impl<S: Source> Live<S> {
     /// Takes a descriptor of it.
     ///
     /// # Errors
     /// As above.
-    pub fn of(file: File) -> Result<Self, String> {
+    pub fn of(file: S) -> Result<Self, String> {
         let head = Header::parse(&page(&file).map_err(|error| error.to_string())?)?;
         Ok(Self { file, head, next: 0, open: Vec::new() })
     }
@@ -265,9 +280,14 @@ impl Live {
         let at = layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
         // Its length first: a read copies in no certain order, and would find a length whose records it missed.
         let mut head = [0; block::RECORDS];
-        self.file.read_exact_at(&mut head, at)?;
         let mut bytes = [0; layout::BLOCK];
-        self.file.read_exact_at(&mut bytes, at)?;
+        if is("the_length_is_read_last") {
+            self.file.read_exact_at(&mut bytes, at)?;
+            self.file.read_exact_at(&mut head, at)?;
+        } else {
+            self.file.read_exact_at(&mut head, at)?;
+            self.file.read_exact_at(&mut bytes, at)?;
+        }
         let mut serial = [0; 8];
         self.file.read_exact_at(&mut serial, at + block::SERIAL as u64)?;
         bytes[..block::RECORDS].copy_from_slice(&head);
@@ -277,7 +297,7 @@ impl Live {
             bytes[..8].copy_from_slice(&(number + 1).to_le_bytes());
             return Ok(Some(bytes));
         }
-        let is_it = |found: u64| found == number + 1;
+        let is_it = |found: u64| found == number + 1 || is("a_block_is_not_looked_at_again");
         Ok((is_it(u64_at(&head, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
     }
 
@@ -303,7 +323,7 @@ impl Live {
     }
 }
 
-fn page(file: &File) -> io::Result<Page> {
+fn page(file: &impl Source) -> io::Result<Page> {
     let mut page = [0; layout::HEADER];
     file.read_exact_at(&mut page, 0)?;
     Ok(page)

@@ -1,16 +1,17 @@
 //! The events of a running process, as they come.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 
 use crate::layout::block;
 use crate::process::{self, Entry, Order};
-use crate::ring::{u64_at, Block, Live};
+use crate::ring::{u64_at, Block, Live, Source};
 
 /// What is new in a ring since the last look.
 #[derive(Debug)]
-pub struct Stream {
-    live: Live,
+pub struct Stream<S = File> {
+    live: Live<S>,
     /// How many records were taken of the blocks that were not full, by serial number.
     taken: BTreeMap<u64, usize>,
     order: Order,
@@ -20,14 +21,14 @@ pub struct Stream {
     pub torn: u64,
 }
 
-impl Stream {
+impl<S: Source> Stream<S> {
     /// Of a ring, from its oldest record on.
-    pub fn new(live: Live) -> Self {
+    pub fn new(live: Live<S>) -> Self {
         Self { live, taken: BTreeMap::new(), order: Order::default(), lost_blocks: 0, torn: 0 }
     }
 
     /// The ring.
-    pub fn live(&self) -> &Live {
+    pub fn live(&self) -> &Live<S> {
         &self.live
     }
 

@@ -6,12 +6,14 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::clock::{self, Moment};
 use crate::event::Event;
 use crate::items;
 use crate::layout::{self, block, header};
+use crate::mutation::is;
+use crate::sync::{fence, thread, word32, word64};
 
 /// The memory of this process's ring; null: there is none.
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
@@ -100,22 +102,6 @@ pub fn is_on() -> bool {
     !RING.load(Ordering::Relaxed).is_null()
 }
 
-/// # Safety
-/// `at` is aligned and lies in the memory.
-#[inline]
-pub(crate) unsafe fn word64<'a>(memory: *mut u8, at: usize) -> &'a AtomicU64 {
-    // SAFETY: the caller's promise; the memory stays for ever.
-    unsafe { AtomicU64::from_ptr(memory.add(at).cast()) }
-}
-
-/// # Safety
-/// As above.
-#[inline]
-pub(crate) unsafe fn word32<'a>(memory: *mut u8, at: usize) -> &'a AtomicU32 {
-    // SAFETY: as above.
-    unsafe { AtomicU32::from_ptr(memory.add(at).cast()) }
-}
-
 /// A thread's place in the ring.
 struct Cursor {
     ring: Cell<*mut u8>,
@@ -129,9 +115,9 @@ struct Cursor {
     tid: Cell<u32>,
 }
 
-thread_local! {
-    static CURSOR: Cursor = const {
-        Cursor {
+impl Cursor {
+    const fn new() -> Self {
+        Self {
             ring: Cell::new(ptr::null_mut()),
             block: Cell::new(ptr::null_mut()),
             serial: Cell::new(0),
@@ -139,7 +125,17 @@ thread_local! {
             len: Cell::new(0),
             tid: Cell::new(0),
         }
-    };
+    }
+}
+
+#[cfg(not(loom))]
+thread_local! {
+    static CURSOR: Cursor = const { Cursor::new() };
+}
+
+#[cfg(loom)]
+loom::thread_local! {
+    static CURSOR: Cursor = Cursor::new();
 }
 
 /// Now, in the ring's ticks.
@@ -202,8 +198,9 @@ impl Cursor {
             // SAFETY: the record lies in the block.
             unsafe { word64(block, at + n * 8) }.store(word, Ordering::Relaxed);
         }
+        let order = if is("the_length_is_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // SAFETY: as above.
-        unsafe { word32(block, block::LEN) }.store(place as u32 + 1, Ordering::Release);
+        unsafe { word32(block, block::LEN) }.store(place as u32 + 1, order);
     }
 
     /// Whether the others have taken all blocks since, and this one too.
@@ -216,11 +213,17 @@ impl Cursor {
     #[cold]
     fn take_block(&self, ring: *mut u8, now: u64) -> u64 {
         if self.ring.replace(ring) != ring {
-            // SAFETY: gettid takes nothing.
-            self.tid.set(unsafe { libc::gettid() } as u32);
+            self.tid.set(thread());
         }
         // SAFETY: in the header.
-        let number = unsafe { word64(ring, header::NEXT) }.fetch_add(1, Ordering::Relaxed);
+        let next = unsafe { word64(ring, header::NEXT) };
+        let number = if is("a_number_is_taken_in_two_steps") {
+            let number = next.load(Ordering::Relaxed);
+            next.store(number + 1, Ordering::Relaxed);
+            number
+        } else {
+            next.fetch_add(1, Ordering::Relaxed)
+        };
         // SAFETY: as above.
         let blocks = unsafe { word32(ring, header::BLOCKS) }.load(Ordering::Relaxed).max(1);
         let at = layout::HEADER + (number % u64::from(blocks)) as usize * layout::BLOCK;
@@ -235,7 +238,7 @@ impl Cursor {
         // SAFETY: as above.
         let put32 = |at, value| unsafe { word32(taken, at) }.store(value, Ordering::Relaxed);
         put64(block::SERIAL, 0);
-        std::sync::atomic::fence(Ordering::Release);
+        fence(Ordering::Release);
         put32(block::LEN, 0);
         put64(block::TICKS, ticks);
         put64(block::NS, ns);

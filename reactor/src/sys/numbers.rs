@@ -1,7 +1,8 @@
 //! Numbers of descriptors out of the program's way, and the limit on them.
 
 use super::{args_of, close, fcntl, syscall, Sysno};
-use crate::sync::{AtomicU32, Mutex, Ordering};
+use crate::sync::global::AtomicU32;
+use crate::sync::{static_lock, Ordering};
 
 /// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.
 pub fn move_high(fd: i32) -> i32 {
@@ -15,8 +16,10 @@ pub fn move_high(fd: i32) -> i32 {
     fd
 }
 
-/// Held while RLIMIT_NOFILE is raised, and by who reads or changes it for the program.
-pub static LIMIT: Mutex<()> = Mutex::new(());
+static_lock! {
+    /// Held while RLIMIT_NOFILE is raised, and by who reads or changes it for the program.
+    pub static LIMIT
+}
 
 /// The soft and the hard limit of descriptors. None: the kernel does not say.
 pub fn descriptor_limits() -> Option<[u64; 2]> {

@@ -20,8 +20,14 @@ pub(super) struct Bed {
     quiescing: AtomicU32,
 }
 
+#[cfg(not(loom))]
 thread_local! {
     static MARK: u8 = const { 0 };
+}
+
+#[cfg(loom)]
+loom::thread_local! {
+    static MARK: u8 = 0;
 }
 
 /// A number that no other living thread has.

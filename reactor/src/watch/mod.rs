@@ -36,11 +36,11 @@ pub use nature::Nature;
 
 use glasspoll_record::event::Source;
 use libc::pollfd;
-use once_cell::sync::OnceCell;
 
 use crate::looked;
+use crate::mutation::is;
 use crate::poll::{Slept, Watcher};
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};
 use crate::uapi::READ_SIDE;
 use crate::wait_queue::{Sleepers, Waiter};
@@ -228,6 +228,9 @@ impl Watch {
 
     /// Ends the sleep of whoever holds the watch, so that it looks at things anew.
     fn rouse(&self) {
+        if is("a_change_rouses_nobody") {
+            return;
+        }
         for bed in [&self.thread_bed, &self.helper_bed] {
             if bed.asleep().is_some() {
                 bed.kick();
@@ -373,7 +376,10 @@ impl Watch {
             },
             || self.overflow.store(true, Ordering::SeqCst),
         );
-        if self.has_overflowed() && self.overflow.swap(false, Ordering::SeqCst) {
+        if self.has_overflowed()
+            && self.overflow.swap(false, Ordering::SeqCst)
+            && !is("an_overflow_is_forgotten")
+        {
             for file in self.armed.all() {
                 crate::trace::wakeup(file.fd(), Source::Overflow, 0);
                 file.wake(0);
@@ -409,7 +415,7 @@ impl Watcher for &'static Watch {
         !self.poller.is_active()
             && !self.has_overflowed()
             && !self.signals.are_pending()
-            && self.pump.is_free()
+            && (self.pump.is_free() || is("no_news_asks_nobody"))
     }
 
     fn sleep(

@@ -3,6 +3,7 @@
 use libc::pollfd;
 
 use crate::looked::Sleep;
+use crate::mutation::is;
 use crate::poll::Slept;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
@@ -13,7 +14,7 @@ use crate::watch::{Holder, Watch};
 /// How late a wakeup may be where nobody can watch for a thread.
 const LATE_NS: u64 = 5_000_000;
 /// How often a thread must find itself alone before it takes the watch from the helper.
-const ALONE: u32 = 32;
+const ALONE: u32 = if cfg!(loom) { 0 } else { 32 };
 
 /// How a sleep in ppoll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,8 @@ impl Watch {
         bed.lie_down();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
         let mut slept = Ok(1);
-        let asleep = !self.poller.changed_since(built) && !self.has_overflowed() && lie_down();
+        let is_old = self.poller.changed_since(built) && !is("a_sleeper_lies_down_on_an_old_list");
+        let asleep = !is_old && !self.has_overflowed() && lie_down();
         if asleep {
             self.host.leave();
             let sleep = Sleep::begins();
@@ -121,7 +123,7 @@ impl Watch {
         if !mine(*holder) {
             return;
         }
-        let others = self.sleepers.any() || self.helper.has_guests();
+        let others = (self.sleepers.any() || self.helper.has_guests()) && !is("the_watch_goes_to_nobody");
         *holder = if others { Holder::Helper } else { Holder::Nobody };
         drop(holder);
         if others {

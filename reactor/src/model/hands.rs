@@ -1,0 +1,94 @@
+//! The watch changes hands, and what is slept on changes.
+
+use super::process::{Pipe, Process};
+use super::{kernel, model};
+use crate::eventpoll::release_file;
+use crate::uapi::*;
+
+const LATE: Option<u64> = Some(1000);
+
+model!(
+    when_the_watcher_wakes_another_watches_for_who_still_sleeps,
+    Some(2),
+    [the_watch_goes_to_nobody => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (a, b) = (process.set(), process.set());
+        let pipes = [Pipe::new(10), Pipe::new(11)];
+        a.add(&pipes[0].file, EPOLLIN);
+        b.add(&pipes[1].file, EPOLLIN);
+        let other = b.waits(&process, None);
+        kernel::arrive(pipes[0].open, EPOLLIN);
+        assert_eq!(a.wait_in(&process).len(), 1);
+        kernel::arrive(pipes[1].open, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+    }
+);
+
+model!(
+    when_the_watcher_times_out_another_watches_for_who_still_sleeps,
+    Some(2),
+    [the_watch_goes_to_nobody => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (a, b, pipe) = (process.set(), process.set(), Pipe::new(10));
+        b.add(&pipe.file, EPOLLIN);
+        let other = b.waits(&process, None);
+        assert_eq!(a.wait_for(process.watch(), LATE).len(), 0);
+        kernel::arrive(pipe.open, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+    }
+);
+
+model!(
+    /// Its time with nothing to do is over just then. A guest keeps it at the watch.
+    a_helper_that_is_about_to_end_hears_that_it_is_called,
+    Some(2),
+    [an_ending_helper_hears_nothing => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (set, pipe) = (process.set(), Pipe::new(10));
+        set.add(&pipe.file, EPOLLIN);
+        process.watch().call_helper();
+        process.watch().guest(true);
+        process.watch().call_helper();
+        let other = pipe.arrives();
+        assert_eq!(set.wait_in(&process).len(), 1);
+        other.join().expect("no panic");
+        process.watch().guest(false);
+    }
+);
+
+model!(
+    a_file_that_is_added_while_the_watcher_sleeps_is_slept_on,
+    Some(3),
+    [a_change_rouses_nobody => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (set, polled) = (process.set(), Pipe::shared(10));
+        let other = set.waits(&process, None);
+        set.add(&polled.file, EPOLLIN);
+        kernel::arrive(polled.open, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+    }
+);
+
+model!(
+    /// Its peer is to see the end at once, and its number may stand for another file.
+    nobody_sleeps_on_a_file_that_was_released,
+    Some(3),
+    [a_sleeper_lies_down_on_an_old_list => "slept on", a_release_does_not_quiesce => "slept on"],
+    || {
+        let process = Process::new(false);
+        let (set, polled, pipe) = (process.set(), Pipe::shared(10), Pipe::new(11));
+        set.add(&polled.file, EPOLLIN);
+        set.add(&pipe.file, EPOLLIN);
+        let other = set.waits(&process, None);
+        release_file(&polled.file);
+        assert!(!kernel::is_slept_on(polled.open), "slept on");
+        kernel::close(10);
+        kernel::arrive(pipe.open, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+        assert!(!kernel::is_slept_on(polled.open), "slept on");
+    }
+);

@@ -1,0 +1,89 @@
+//! Items become hot and cold while their files become ready.
+
+use super::kernel::{self, Sort};
+use super::model;
+use super::process::{Pipe, Process};
+use crate::uapi::*;
+
+model!(
+    what_comes_while_an_item_goes_cold_is_told,
+    Some(4),
+    [cooled_and_not_asked => "deadlock"],
+    || {
+        let process = Process::new(true);
+        let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
+        set.add(&pipe.file, EPOLLIN);
+        assert_eq!(set.ep.mtx.count(), 1, "it is hot");
+        let other = pipe.arrives();
+        set.ep.cool_down();
+        assert_eq!(set.ep.mtx.count(), 0, "it is cold");
+        assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
+        other.join().expect("no panic");
+    }
+);
+
+model!(
+    /// It is armed by one wait and asked for the last time by another.
+    what_comes_while_an_item_is_leaving_is_told,
+    Some(3),
+    [cooled_and_not_asked => "deadlock"],
+    || {
+        let process = Process::new(true);
+        let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
+        set.add(&pipe.file, EPOLLIN);
+        let other = pipe.arrives();
+        set.ep.begin_to_leave(&mut set.ep.mtx.lock(), 0);
+        assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
+        other.join().expect("no panic");
+    }
+);
+
+model!(
+    /// It was reported and not drained, so it goes cold; what it is not told for is what was reported before.
+    what_comes_on_top_of_an_undrained_edge_is_told,
+    Some(3),
+    [intake_is_not_compared => "deadlock"],
+    || {
+        let process = Process::new(true);
+        let (set, tcp) = (process.set(), Pipe::known(10, Sort::Tcp));
+        set.add(&tcp.file, EPOLLIN | EPOLLET);
+        kernel::arrive(tcp.open, EPOLLIN);
+        assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
+        let other = tcp.arrives();
+        assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
+        other.join().expect("no panic");
+    }
+);
+
+model!(
+    of_two_that_wait_for_hot_items_both_are_told_of_a_level,
+    Some(2),
+    [a_second_waiter_cools_nothing => "deadlock"],
+    || {
+        let process = Process::new(true);
+        let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
+        set.add(&pipe.file, EPOLLIN);
+        let waiters = [set.waits(&process, None), set.waits(&process, None)];
+        kernel::arrive(pipe.open, EPOLLIN);
+        for waiter in waiters {
+            assert_eq!(waiter.join().expect("no panic"), 1);
+        }
+    }
+);
+
+model!(
+    nobody_sleeps_on_a_hot_item_that_was_removed,
+    Some(3),
+    [a_removal_does_not_quiesce => "slept on"],
+    || {
+        let process = Process::new(true);
+        let (set, pipe, last) = (process.set(), Pipe::known(10, Sort::Pipe), Pipe::known(11, Sort::Pipe));
+        set.add(&pipe.file, EPOLLIN);
+        set.add(&last.file, EPOLLIN);
+        let other = set.waits(&process, None);
+        set.ctl(EPOLL_CTL_DEL, &pipe.file, 0);
+        assert!(!kernel::is_slept_on(pipe.open), "slept on");
+        kernel::arrive(last.open, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+    }
+);

@@ -1,0 +1,134 @@
+//! A process with a watch over files of the kernel of the models.
+
+use super::kernel::{self, Sort};
+use super::world::{Buffer, Count, Set};
+use super::{join_helpers, spawn};
+use crate::file::{File, Kind};
+use crate::hot;
+use crate::sync::Arc;
+use crate::uapi::*;
+use crate::watch::{Host, KernelFile, Nature, Ownership, Told, Watch, WATCH};
+
+/// A program that says nothing of its reads and writes.
+struct Silent;
+
+impl Host for Silent {
+    fn leave(&self) {}
+    fn enter(&self) {}
+    fn take_mask(&self, _mask: u64) {}
+    fn give_mask_back(&self) {}
+    fn was_our_signal(&self) -> bool {
+        false
+    }
+    fn wants_io(&self, _device: &KernelFile) {}
+    fn wants_hints(&self, _device: &KernelFile) {}
+    fn take_hints(&self, _fd: i32) -> Told {
+        Told::default()
+    }
+    fn protect(&self, _fd: i32) {}
+    fn say(&self, what: &str) {
+        panic!("{what}");
+    }
+}
+
+/// The process of one execution. When it is dropped, all threads but the helper have ended.
+pub(super) struct Process {
+    count: Count,
+    watch: *mut Watch,
+}
+
+impl Process {
+    /// Its items are hot from the start, if they may be; or none ever is.
+    pub(super) fn new(is_hot: bool) -> Self {
+        hot::configure(if is_hot { 512 } else { 0 }, is_hot);
+        let count = Count::new();
+        let watch = Watch::new(&Silent, count.get(), 64);
+        watch.complete().expect("descriptors");
+        let watch = Box::into_raw(Box::new(watch));
+        WATCH.put(watch);
+        Self { count, watch }
+    }
+
+    pub(super) fn watch(&self) -> &'static Watch {
+        WATCH.wait()
+    }
+
+    pub(super) fn set(&self) -> Set {
+        Set::new(&self.count)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        // It sees that nobody sleeps, and ends by itself.
+        self.watch().retire_helper();
+        self.watch().overflowed();
+        join_helpers();
+        assert!(!self.count.get().any(), "nobody sleeps any more");
+        WATCH.put(std::ptr::null_mut());
+        // SAFETY: all threads have ended.
+        drop(unsafe { Box::from_raw(self.watch) });
+    }
+}
+
+/// A file of the kernel's.
+#[derive(Clone)]
+pub(super) struct Pipe {
+    pub(super) file: Arc<File>,
+    pub(super) open: usize,
+}
+
+impl Pipe {
+    /// Of this process alone: its signals tell all.
+    pub(super) fn new(fd: i32) -> Self {
+        Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Alone))
+    }
+
+    /// Another process has it too: it is asked.
+    pub(super) fn shared(fd: i32) -> Self {
+        Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Shared))
+    }
+
+    /// One that may be hot at once.
+    pub(super) fn known(fd: i32, sort: Sort) -> Self {
+        let nature = if sort == Sort::Tcp { Nature::InetStream } else { Nature::Pipe };
+        Self::of(fd, sort, KernelFile::of_nature(fd, nature))
+    }
+
+    fn of(fd: i32, sort: Sort, device: KernelFile) -> Self {
+        let open = kernel::open(fd, sort);
+        Self { file: File::new(fd, Kind::Kernel(device)), open }
+    }
+
+    /// Something comes, by another thread.
+    pub(super) fn arrives(&self) -> loom::thread::JoinHandle<()> {
+        let open = self.open;
+        spawn(move || kernel::arrive(open, EPOLLIN))
+    }
+}
+
+impl Set {
+    /// A wait for ever, in the process.
+    pub(super) fn wait_in(&self, process: &Process) -> Vec<(u64, u32)> {
+        self.wait_for(process.watch(), None)
+    }
+
+    pub(super) fn wait_for(&self, watch: &'static Watch, time: Option<u64>) -> Vec<(u64, u32)> {
+        self.wait_by(&watch, &self.waiter(), time).expect("no interruption")
+    }
+
+    /// How many events a wait that does not sleep finds.
+    pub(super) fn now(&self, watch: &'static Watch) -> usize {
+        let mut sink = Buffer(Vec::new());
+        self.ep.wait_now(&watch, &mut sink, 8).expect("room")
+    }
+
+    /// The same by another thread.
+    pub(super) fn waits(&self, process: &Process, time: Option<u64>) -> loom::thread::JoinHandle<usize> {
+        let (set, watch) = (self.clone(), process.watch());
+        spawn(move || set.wait_for(watch, time).len())
+    }
+}
