@@ -157,7 +157,7 @@ impl Rule for Slow {
                 for (other, known) in &mut self.loops {
                     let of_thread = |serving: &&mut Serving| serving.tid == entry.tid && *other != epoll;
                     if let Some(serving) = known.serving.as_mut().filter(of_thread) {
-                        serving.elsewhere += waited_ns;
+                        serving.elsewhere = serving.elsewhere.saturating_add(waited_ns);
                     }
                 }
                 self.begin(world, entry, epoll, n, waited_ns);

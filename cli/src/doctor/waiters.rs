@@ -52,7 +52,7 @@ struct Waiter {
 
 impl Waiter {
     fn utilisation(&self) -> f64 {
-        self.serving_ns as f64 / (self.serving_ns + self.waiting_ns).max(1) as f64
+        self.serving_ns as f64 / self.serving_ns.saturating_add(self.waiting_ns).max(1) as f64
     }
 }
 
@@ -153,7 +153,7 @@ impl Waiters {
         }
         let waiter = self.waiters.entry(who).or_default();
         if let Some((since, false)) = waiter.last.replace((ns, true)) {
-            waiter.serving_ns += ns.saturating_sub(since);
+            waiter.serving_ns = waiter.serving_ns.saturating_add(ns.saturating_sub(since));
         }
         waiter.epoll = epoll;
         waiter.told.clear();
@@ -166,7 +166,7 @@ impl Waiters {
     fn back(&mut self, who: Who, epoll: u32, n: i32, entry: &Entry) {
         let Some(waiter) = self.waiters.get_mut(&who) else { return };
         if let Some((since, true)) = waiter.last.replace((entry.ns, false)) {
-            waiter.waiting_ns += entry.ns.saturating_sub(since);
+            waiter.waiting_ns = waiter.waiting_ns.saturating_add(entry.ns.saturating_sub(since));
         }
         if let Some(pool) = self.pools.get_mut(&(who.0, epoll)) {
             let share = pool.shares.entry(who).or_default();

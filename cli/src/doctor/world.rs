@@ -127,7 +127,7 @@ impl Set {
     /// How long some thread has waited on it, all in all.
     pub fn waited(&self, now_ns: u64) -> u64 {
         let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
-        self.before_ns + now
+        self.before_ns.saturating_add(now)
     }
 
     fn enter(&mut self, ns: u64) {

@@ -1,0 +1,37 @@
+// Preloaded before the library under a sanitizer of gcc's.
+//
+// The sanitizers ask for limits while they start, which comes to the library before its own code can run: here the
+// kernel answers. And what newer compilers call the copying functions, for a ThreadSanitizer that does not know it.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+static int prlimit_now(int what, const struct rlimit *new, struct rlimit *old)
+{
+    long result;
+#ifdef __x86_64__
+    register long r10 __asm__("r10") = (long)old;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(SYS_prlimit64), "D"(0L), "S"((long)what), "d"(new), "r"(r10)
+                     : "rcx", "r11", "memory");
+#else
+#error "the sanitizers are run on x86_64 alone"
+#endif
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return 0;
+}
+
+int getrlimit(__rlimit_resource_t what, struct rlimit *limit) { return prlimit_now(what, NULL, limit); }
+int setrlimit(__rlimit_resource_t what, const struct rlimit *limit) { return prlimit_now(what, limit, NULL); }
+
+#ifdef TSAN
+void *__tsan_memcpy(void *to, const void *from, size_t n) { return memcpy(to, from, n); }
+void *__tsan_memmove(void *to, const void *from, size_t n) { return memmove(to, from, n); }
+void *__tsan_memset(void *to, int byte, size_t n) { return memset(to, byte, n); }
+#endif
