@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use glasspoll_tests::command::{glasspoll, is_root};
+use glasspoll_tests::faults::{self, Call, Fault};
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::{run, start, Output};
 use glasspoll_tests::{in_both_modes, program, turn, Mode};
@@ -156,6 +157,25 @@ fn a_full_disk_under_a_recording_is_told_and_not_felt() {
     let output = run(&mut inside, LIMIT);
     assert!(output.stdout.contains("done"), "{output:#?}");
     assert!(output.stderr.contains("No space left"), "{output:#?}");
+}
+
+/// What was asked for is not had, and is not said to be.
+#[test]
+fn no_thread_no_exact_times() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let exactness = |fault: Fault| {
+        let (flow, page) = (dir.path().join("flow"), dir.path().join("page.html"));
+        let mut command = glasspoll();
+        command.args(["run", "--exact", "-o"]).arg(&flow).args(["--", FAULTS, "scenario", "loop"]);
+        let ran = faults::run(command, fault, LIMIT);
+        assert!(ran.status.success() && ran.stdout == "done\n", "{ran:#?}");
+        run(glasspoll().arg("report").arg(&flow).arg("-o").arg(&page), LIMIT).success();
+        let page = fs::read_to_string(&page).expect("a page");
+        (page.contains("\"exact\":true"), page.contains("\"exact\":false"), ran.stderr)
+    };
+    assert_eq!(exactness(Fault::None), (true, false, String::new()));
+    let (exact, bounds, said) = exactness(Fault::From(0, Call::through_libc(libc::SYS_clone3), libc::EAGAIN));
+    assert!(!exact && bounds && said.contains("no helper thread"), "{said}");
 }
 
 /// Another process of the same user has as many signals queued as may be.

@@ -8,12 +8,14 @@
 use std::ffi::c_void;
 
 use crate::mutation::is;
-use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::sys;
 use crate::watch::{Holder, Watch};
 
 /// How long the thread stays with nothing to do.
 const IDLE_NS: u64 = 1_000_000_000;
+/// How long none is asked for after one was refused.
+const REFUSED_NS: u64 = 100_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Helper {
@@ -23,6 +25,8 @@ pub(super) struct Helper {
     broken: AtomicBool,
     /// That has been said.
     said: AtomicBool,
+    /// No thread is asked for before that.
+    not_before: AtomicU64,
     /// Counts calls; the thread sleeps while it is what it has seen.
     calls: AtomicU32,
     guests: AtomicU32,
@@ -40,7 +44,13 @@ impl Helper {
             sys::futex_wake(&self.calls, 1);
             return;
         }
+        if self.is_broken() && sys::now() < self.not_before.load(Ordering::Relaxed) {
+            return;
+        }
         *running = start(watch);
+        if !*running {
+            self.not_before.store(sys::now() + REFUSED_NS, Ordering::Relaxed);
+        }
         let was_broken = self.broken.swap(!*running, Ordering::SeqCst);
         if !*running && !was_broken && !self.said.swap(true, Ordering::SeqCst) {
             watch.host.say("no helper thread is to be had: threads that wait together wake up to 5 ms late");

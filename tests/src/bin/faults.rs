@@ -1,4 +1,4 @@
-//! `faults survey [--all] [--threads N] SCENARIO|all [NAME=VALUE...]`: has every system call of the library fail in a
+//! `faults survey [--all] [--collect] [--threads N] SCENARIO|all [NAME=VALUE...]`: has every system call of the library fail in a
 //! scenario (`glasspoll_tests::faults`), and prints what was survived and what was not.
 //! `faults one SCENARIO NUMBER ERRNO [NAME=VALUE...]`: one run, and its calls. With -ERRNO all of the kind fail from there
 //! on; with `-` for a number nothing does.

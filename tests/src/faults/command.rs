@@ -4,7 +4,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{run, run_scenario, survey, Extent, Fault, Options, Survey, SCENARIOS};
+use super::{run, run_scenario, survey, Collector, Extent, Fault, Options, Survey, SCENARIOS};
 use crate::Mode;
 
 /// Does what the arguments say.
@@ -15,7 +15,7 @@ pub fn main() -> ExitCode {
         Some("survey") => surveys(&arguments[1..]),
         Some("one") if arguments.len() >= 4 => one(&arguments[1..]),
         _ => {
-            eprintln!("usage: faults survey [--all] [--threads N] SCENARIO|all [NAME=VALUE...]");
+            eprintln!("usage: faults survey [--all] [--collect] [--threads N] SCENARIO|all [NAME=VALUE...]");
             ExitCode::from(2)
         }
     }
@@ -29,6 +29,7 @@ fn surveys(arguments: &[String]) -> ExitCode {
         extent: Extent::Some,
         threads: 2,
     };
+    let collector = Collector::begin();
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -36,6 +37,7 @@ fn surveys(arguments: &[String]) -> ExitCode {
             "--threads" => {
                 options.threads = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(2);
             }
+            "--collect" => options.settings.push(format!("GLASSPOLL_COLLECT={}", collector.path().display())),
             setting if setting.contains('=') => options.settings.push(setting.into()),
             name => options.scenario = name.into(),
         }

@@ -8,12 +8,14 @@
 //! that is what was injected; and it may say one line.
 
 mod call;
+mod collector;
 mod command;
 mod scenario;
 mod survey;
 mod tracer;
 
 pub use call::Call;
+pub use collector::Collector;
 pub use command::main as command;
 pub use scenario::{run as run_scenario, ALL as SCENARIOS};
 pub use survey::{survey, Extent, Options, Survey};
