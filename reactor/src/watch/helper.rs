@@ -1,7 +1,7 @@
 //! The helper thread: it holds the watch while threads sleep that cannot hold it themselves.
 //!
-//! Started when first needed; it ends after a second with nothing to do, so that it keeps no process
-//! alive whose own threads have all ended, and an idle process has no wakeups. A *guest* is a thread
+//! Started when a thread goes to sleep that may come to depend on it; it ends after a second with nobody asleep, so that
+//! it keeps no process alive whose own threads have all ended, and an idle process has no wakeups. A *guest* is a thread
 //! that sleeps in a poll(2) of its own and depends on wakeups: it keeps the helper at the watch.
 
 #[cfg(not(loom))]
@@ -21,6 +21,8 @@ const REFUSED_NS: u64 = 100_000_000;
 pub(super) struct Helper {
     /// Whether the thread is there.
     running: Mutex<bool>,
+    /// The same, to be seen without the lock. False while the thread decides whether to end.
+    alive: AtomicBool,
     /// No thread could be made: who follows must look by itself from time to time.
     broken: AtomicBool,
     /// That has been said.
@@ -44,10 +46,26 @@ impl Helper {
             sys::futex_wake(&self.calls, 1);
             return;
         }
+        self.begin(watch, &mut running);
+    }
+
+    /// Has the thread started for one who is about to sleep, counted among the sleepers or guests, while another holds
+    /// the watch. Asked for only when that one gets up, it could be refused, and who sleeps would not know.
+    pub(super) fn be_there(&self, watch: &'static Watch) {
+        if !self.alive.load(Ordering::SeqCst) {
+            let mut running = self.running.lock();
+            if !*running {
+                self.begin(watch, &mut running);
+            }
+        }
+    }
+
+    fn begin(&self, watch: &'static Watch, running: &mut bool) {
         if self.is_broken() && sys::now() < self.not_before.load(Ordering::Relaxed) {
             return;
         }
         *running = start(watch);
+        self.alive.store(*running, Ordering::SeqCst);
         if !*running {
             self.not_before.store(sys::now() + REFUSED_NS, Ordering::Relaxed);
         }
@@ -81,9 +99,15 @@ impl Helper {
         self.guests.load(Ordering::SeqCst) != 0
     }
 
+    /// Whether somebody sleeps who may come to depend on it.
+    fn is_needed(&self, watch: &Watch) -> bool {
+        watch.sleepers.any() || self.has_guests()
+    }
+
     /// In a forked child there is no helper.
     pub(super) fn forget(&self) {
         *self.running.lock() = false;
+        self.alive.store(false, Ordering::SeqCst);
         self.broken.store(false, Ordering::SeqCst);
         self.guests.store(0, Ordering::SeqCst);
     }
@@ -135,16 +159,25 @@ fn run(watch: &'static Watch) {
         let mut over = watch.helper.retired.load(Ordering::SeqCst);
         if !over {
             watch.host.leave();
-            let slept = sys::futex_wait(&watch.helper.calls, seen, Some(IDLE_NS));
+            let slept = sys::futex_wait(
+                &watch.helper.calls,
+                seen,
+                (!watch.helper.is_needed(watch)).then_some(IDLE_NS),
+            );
             watch.host.enter();
             over = slept == Err(sys::Errno::ETIMEDOUT);
         }
         if over {
             let mut running = watch.helper.running.lock();
-            if watch.helper.calls.load(Ordering::SeqCst) == seen || is("an_ending_helper_hears_nothing") {
+            // Who comes now sees that it is to be decided, or is seen.
+            watch.helper.alive.store(false, Ordering::SeqCst);
+            let is_called = watch.helper.calls.load(Ordering::SeqCst) != seen;
+            if !is_called && !watch.helper.is_needed(watch) || is("an_ending_helper_hears_nothing") {
                 *running = false;
                 break;
             }
+            watch.helper.retired.store(false, Ordering::SeqCst);
+            watch.helper.alive.store(true, Ordering::SeqCst);
         }
     }
     watch.host.leave();

@@ -267,6 +267,9 @@ impl Watch {
             *holder = Holder::Helper;
             drop(holder);
             self.helper.call(self);
+        } else {
+            drop(holder);
+            self.helper.be_there(self);
         }
     }
 

@@ -105,6 +105,7 @@ impl Watch {
         if !hot.is_empty() {
             self.sleepers.come();
             drop(holder);
+            self.helper.be_there(self);
             let slept = self.follow_in_ppoll(waiter, timeout_ns, sigmask, hot);
             self.sleepers.go();
             return slept;
@@ -114,6 +115,7 @@ impl Watch {
         if !asleep {
             return Slept::Woken;
         }
+        self.helper.be_there(self);
         self.follow(waiter, timeout_ns, sigmask)
     }
 

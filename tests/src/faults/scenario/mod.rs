@@ -18,6 +18,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("nested", one_loop::nested),
     ("threads", threads::run),
     ("pollers", threads::pollers),
+    ("leaver", threads::leaver),
     ("fork", processes::fork),
     ("exec", processes::exec),
     ("inherited", processes::inherited),

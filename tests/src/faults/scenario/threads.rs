@@ -178,3 +178,30 @@ pub fn pollers() {
     }
     join(vec![thread]);
 }
+/// Of two threads the one that watches for both gets its event, and comes back no more.
+pub fn leaver() {
+    let all = Arc::new(([Epoll::new(), Epoll::new()], [pipe(), socketpair()], Tell(pipe())));
+    let (sets, pipes, tell) = &*all;
+    for at in [0, 1] {
+        sets[at].add(&pipes[at][0], EPOLLIN | EPOLLET, at as u64);
+    }
+    let wait = |at: usize| {
+        let all = all.clone();
+        thread::spawn(move || {
+            for (data, _) in all.0[at].wait_for(1, -1) {
+                all.2.say(data);
+            }
+        })
+    };
+    let mut threads = Vec::new();
+    for at in [0, 1] {
+        threads.push(wait(at));
+        // It is asleep before the other one is.
+        sleep(Duration::from_millis(5));
+    }
+    for at in [0, 1] {
+        write(&pipes[at][1], 1);
+        tell.expect("who waits beside one that leaves", at as u64);
+    }
+    join(threads);
+}
