@@ -42,6 +42,11 @@ fn no_fault_is_felt_by_who_polls_a_set() {
 }
 
 #[test]
+fn no_fault_is_felt_beside_a_thread_that_waits_no_more() {
+    is_not_felt("leaver", &[]);
+}
+
+#[test]
 fn no_fault_is_felt_in_a_forked_child_nor_by_its_parent() {
     is_not_felt("fork", &[]);
 }
