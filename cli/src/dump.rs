@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use glasspoll_record::event::{Event, Known, Mask, Op};
+use glasspoll_record::event::{Event, Injection, Known, Mask, Op};
 use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 use serde_json::{json, Map, Value};
@@ -180,6 +180,21 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
         }
         Event::Fork { child } => ("fork", vec![("child", number(child))], None, 0),
         Event::Exec => ("exec", Vec::new(), None, 0),
+        Event::Chaos { epoll: set, wait, what, fd: about, amount } => {
+            let mut fields =
+                vec![epoll(set), ("wait", Field::Number(wait.into())), ("what", Field::Word(what.name()))];
+            match what {
+                Injection::Short => fields.push(("left", Field::Number(amount.into()))),
+                Injection::Reorder => fields.push(("moved", Field::Number(amount.into()))),
+                Injection::Delay | Injection::Eintr => {
+                    fields.push(("after_ns", Field::Time(u64::from(amount) * 1_000)));
+                }
+                Injection::Spurious | Injection::Coalesce | Injection::Repeat => {
+                    fields.extend([fd(about), ("events", Field::Mask(amount))]);
+                }
+            }
+            ("chaos", fields, (about >= 0).then_some(about), 0)
+        }
         Event::WaitedForNothing { epoll: set, maxevents } => {
             ("wait_nothing", vec![epoll(set), ("maxevents", Field::Number(maxevents.into()))], None, 0)
         }

@@ -26,12 +26,13 @@
 //! # Modules
 //! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `ctl`, `send`, `item_poll`, `settle`, `wait_queue`,
 //! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `slot`, `heat`, `item_heat`, `pace`, `send_hot` the items that a wait asks itself;
-//! `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
+//! `chaos` what waits must put up with; `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
 //! devices; `trace` the stations of the flow, `looked` since when what is found may be ready; `sys` the system calls (`sys::numbers`: descriptors out of the way), `past_limit` one of them; `sync` the
 //! locks; `slab` and `rbr` hold the items.
 
 use glasspoll_record::mutation;
 
+pub mod chaos;
 mod ctl;
 pub mod epitem;
 pub mod eventpoll;

@@ -4,6 +4,7 @@
 
 use libc::pollfd;
 
+use crate::chaos::{self, Waits};
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::QUIET_NS;
 use crate::item_heat::ItemHeat;
@@ -62,7 +63,11 @@ impl Eventpoll {
         sigmask: Option<u64>,
     ) -> Result<usize, Errno> {
         let entered = trace::wait_enter(self.about(0), maxevents, timeout.ns());
-        let result = self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask);
+        let result = if chaos::is_on() {
+            self.chaotic_poll(&Waits { watcher, waiter, maxevents, sigmask }, sink, timeout)
+        } else {
+            self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask)
+        };
         self.note_return(result, entered);
         result
     }
@@ -124,7 +129,7 @@ impl Eventpoll {
     }
 
     /// Linux: `fs/eventpoll.c:ep_poll`.
-    fn ep_poll(
+    pub(crate) fn ep_poll(
         &self,
         watcher: &dyn Watcher,
         waiter: &Arc<Waiter>,
@@ -156,6 +161,12 @@ impl Eventpoll {
                 };
                 match () {
                     () if sent != 0 => return Ok(sent),
+                    () if chaos::is_on() && sink.plan().is_some_and(|plan| plan.is_to_pause()) => {
+                        drop(tree);
+                        chaos::pause(&Waits { watcher, waiter, maxevents, sigmask }, sink);
+                        (asked, slept_well) = (false, false);
+                        continue;
+                    }
                     () if timed_out => return Ok(0),
                     () if signal => return Err(Errno::EINTR),
                     () if std::mem::take(&mut asked) => self.prepare_round(&mut tree),

@@ -5,9 +5,11 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_send_events`, `ep_done_scan`.
 
+use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
+use crate::chaos::{self, Plan};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::Settled;
 use crate::hot::{Hot, NO_PLACE};
@@ -26,6 +28,11 @@ use crate::uapi::*;
 pub trait EventSink {
     /// Stores an event. False: the memory is not writable, and the event is kept.
     fn put(&mut self, index: usize, event: EpollEvent) -> bool;
+
+    /// What chaos does in this wait, if there is any.
+    fn plan(&mut self) -> Option<&mut Plan> {
+        None
+    }
 }
 
 /// Room for a batch of items, kept from wait to wait. Protected by `ep.mtx`.
@@ -154,6 +161,8 @@ impl Eventpoll {
         let mut fault = false;
         let mut ready = self.lock.lock();
         ready.list.start_scan();
+        let mut plan = if chaos::is_on() { sink.plan() } else { None };
+        let maxevents = plan.as_mut().map_or(maxevents, |plan| self.stir(&mut ready, plan, maxevents));
         while *sent < maxevents && !fault {
             gather(&ready, scratch, maxevents - *sent);
             if scratch.batch.is_empty() {
@@ -174,6 +183,9 @@ impl Eventpoll {
             fault = self.deliver(&mut ready, scratch, hot, sink, sent);
         }
         self.done_scan(ready);
+        if let Some(plan) = if chaos::is_on() { sink.plan() } else { None } {
+            plan.delivered(*sent);
+        }
         self.settle_all(tree);
         if tree.hot.is_busy() {
             let mut delivered = std::mem::take(&mut tree.scratch.delivered);
@@ -270,7 +282,9 @@ impl Eventpoll {
             } else if !oneshot {
                 scratch.delivered.push((asked.id, asked.revents));
             }
-            let queued = !oneshot && !edge && place == NO_PLACE;
+            let (serial, fd) = (item.serial, item.fd);
+            let repeated = chaos::is_on() && repeats(sink, serial, fd, events, edge && !oneshot, *sent);
+            let queued = (!oneshot && !edge || repeated) && place == NO_PLACE;
             if queued {
                 item.shown.queued_again(now);
                 ready.list.add_tail(asked.id);
@@ -294,6 +308,17 @@ impl Eventpoll {
             waiter.wake();
         }
     }
+}
+
+/// Whether an edge is to be reported again that was just reported as the number `nth`, counted from 1.
+fn repeats(sink: &mut dyn EventSink, serial: u64, fd: i32, events: u32, may: bool, nth: usize) -> bool {
+    let Some(plan) = sink.plan() else { return false };
+    plan.reported(serial);
+    if !may || plan.draw(Injection::Repeat, nth as u32).is_none() {
+        return false;
+    }
+    plan.note(Injection::Repeat, fd, events);
+    true
 }
 
 /// Notes the first items of the scan, and the descriptors of those that have one.

@@ -395,6 +395,12 @@ pub fn is_listening(fd: i32) -> bool {
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
 }
 
+/// Whether it is a socket that is connected.
+pub fn has_peer(fd: i32) -> bool {
+    let (mut address, mut len) = ([0u8; 128], 128u32);
+    call!(getpeername, fd, address.as_mut_ptr(), ptr::from_mut(&mut len)).is_ok()
+}
+
 /// How many bytes a TCP connection has received in its life; None for a listening socket. Linux 4.1: `tcp_info.tcpi_bytes_received`.
 pub fn bytes_received(fd: i32) -> Option<u64> {
     const AT: usize = 128;

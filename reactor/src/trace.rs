@@ -4,7 +4,7 @@
 //! Names and fields are stable: they are what a person filters and a program parses. With no
 //! subscriber each event costs one load and a branch that is predicted; so does a record where there is none.
 
-use glasspoll_record::event::{self, Event, Known, Source};
+use glasspoll_record::event::{self, Event, Injection, Known, Source};
 use glasspoll_record::writer::{is_on, record, record_at, ticks};
 use tracing::{enabled as on, Level};
 
@@ -189,6 +189,12 @@ pub fn wait_return(about: About, result: Result<usize, Errno>, entered: Entered)
         }
     }
     now
+}
+
+/// Chaos did something in the set's wait of this number; see `Event::Chaos`.
+pub(crate) fn chaos(about: About, wait: u32, what: Injection, fd: i32, amount: u32) {
+    record(Event::Chaos { epoll: about.epoll, wait, what, fd, amount });
+    flow!(DEBUG, "chaos", epfd = about.epfd, epoll = about.epoll, wait, %what, fd, amount);
 }
 
 /// A watched file lost its last descriptor and left `items` registrations.

@@ -95,6 +95,26 @@ names! {
     }
 }
 
+names! {
+    /// What chaos does to a wait (`chaos`).
+    Injection {
+        /// The wait gives fewer events than there are.
+        Short = 0, "short";
+        /// In another order.
+        Reorder = 1, "reorder";
+        /// An event of a file that is not ready.
+        Spurious = 2, "spurious";
+        /// The wait ends with EINTR.
+        Eintr = 3, "eintr";
+        /// It begins to look later.
+        Delay = 4, "delay";
+        /// An edge is kept back until more may have come.
+        Coalesce = 5, "coalesce";
+        /// An edge is reported again.
+        Repeat = 6, "repeat";
+    }
+}
+
 /// How well it is known when an item became ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -146,6 +166,9 @@ pub enum Event {
     /// A wait that was not to sleep has found nothing: short for a `WaitEnter` and a `WaitReturn`, which readers are
     /// given in its place.
     WaitedForNothing { epoll: u32, maxevents: u32 },
+    /// Chaos did something in the set's wait number `wait`; `fd` is -1 where it is about no file. `amount` is how many
+    /// events (`Short`: were left; `Reorder`: changed places), microseconds (`Delay`, `Eintr`), or the event mask.
+    Chaos { epoll: u32, wait: u32, what: Injection, fd: i32, amount: u32 },
 }
 
 impl Event {
@@ -182,6 +205,9 @@ impl Event {
             Event::Fork { child } => (13, [child as u32 as u64, 0, 0]),
             Event::Exec => (14, [0; 3]),
             Event::WaitedForNothing { epoll, maxevents } => (15, [two(epoll, maxevents), 0, 0]),
+            Event::Chaos { epoll, wait, what, fd, amount } => {
+                (16, [two(epoll, wait), two(fd as u32, what as u32), amount.into()])
+            }
         }
     }
 
@@ -227,6 +253,13 @@ impl Event {
             13 => Event::Fork { child: low as i32 },
             14 => Event::Exec,
             15 => Event::WaitedForNothing { epoll: low, maxevents: high },
+            16 => Event::Chaos {
+                epoll: low,
+                wait: high,
+                what: Injection::of((b >> 32) as u8)?,
+                fd: b as i32,
+                amount: c as u32,
+            },
             _ => return None,
         })
     }
@@ -311,12 +344,14 @@ mod tests {
             Event::Fork { child: 4711 },
             Event::Exec,
             Event::WaitedForNothing { epoll: 3, maxevents: 4 },
+            Event::Chaos { epoll: 3, wait: 17, what: Injection::Repeat, fd: -1, amount: 5 },
         ];
         for event in all {
             let (kind, words) = event.pack();
             assert_eq!(Event::unpack(kind, words), Some(event));
         }
         assert_eq!(Event::unpack(0, [0; 3]), None);
+        assert_eq!(Event::unpack(16, [0, 99 << 32, 0]), None);
         assert_eq!(Event::unpack(200, [0; 3]), None);
     }
 

@@ -29,6 +29,7 @@
 
 #![allow(clippy::missing_errors_doc)]
 
+pub mod chaos;
 pub mod clock;
 pub mod event;
 pub mod file;

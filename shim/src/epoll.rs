@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glasspoll_reactor::chaos;
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use glasspoll_reactor::timeout::Timeout;
@@ -191,7 +192,7 @@ pub fn wait(
     sigmask: *const u64,
 ) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
-    if timeout.is_zero() && sigmask.is_null() {
+    if timeout.is_zero() && sigmask.is_null() && !chaos::is_on() {
         if let Some(done) = wait_now(epfd, events, maxevents) {
             return Outcome::Done(done);
         }

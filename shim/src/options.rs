@@ -10,6 +10,7 @@
 //! | `GLASSPOLL_RING` | the size of the record in memory: bytes, `512K`, `4M`, from 16K to 1G; `off` | `1M` |
 //! | `GLASSPOLL_READY` | `auto`, `exact`: a helper thread watches all the time, so that it is known when a file became ready | `auto` |
 //! | `GLASSPOLL_COLLECT` | a socket's path: set by `glasspoll run` | none |
+//! | `GLASSPOLL_CHAOS` | legal chaos, such as `all,seed=7`: the words of `glasspoll_record::chaos` | none |
 //! | `GLASSPOLL_SPIN` | how long a wait looks before it sleeps: `off`, `auto`, microseconds up to 1000000 | off |
 //!
 //! In secure-execution mode (setuid and the like) nothing is read.
@@ -17,6 +18,7 @@
 use std::ffi::{CStr, CString};
 
 use glasspoll_reactor::sys;
+use glasspoll_record::chaos::Spec;
 use tracing_subscriber::filter::Targets;
 
 mod parse;
@@ -40,6 +42,8 @@ pub struct Options {
     pub exact: bool,
     /// Who gathers records.
     pub collect: Option<String>,
+    /// What waits must put up with.
+    pub chaos: Option<Spec>,
 }
 
 impl Options {
@@ -55,8 +59,15 @@ impl Options {
             ring: choose("GLASSPOLL_RING", Some(1 << 20), parse::ring),
             exact: choose("GLASSPOLL_READY", false, parse::exact),
             collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
+            chaos: chosen_chaos(),
         }
     }
+}
+
+/// The library has more to say of a wrong one than what is allowed.
+fn chosen_chaos() -> Option<Spec> {
+    let value = variable("GLASSPOLL_CHAOS").filter(|value| !value.is_empty())?;
+    value.parse().map_err(|error| complain(&format!("GLASSPOLL_CHAOS: {error}; there is no chaos"))).ok()
 }
 
 fn choose<T>(name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, &'static str>) -> T {

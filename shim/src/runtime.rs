@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::chaos;
 use glasspoll_reactor::hot;
 use glasspoll_reactor::looked;
 use glasspoll_reactor::spin;
@@ -65,6 +66,9 @@ pub fn start() {
             hot::configure(0, true);
         } else if let Some(bound) = options.hot {
             hot::configure(bound, true);
+        }
+        if let Some(spec) = &options.chaos {
+            chaos::start(spec.clone());
         }
         logs::start(&options);
         // SAFETY: the handlers are functions of this library, which is never unloaded.
@@ -210,6 +214,7 @@ fn after_raw_fork() {
 
 unsafe extern "C" fn before_fork() {
     context::fork_begins();
+    chaos::forks();
     if let Some(watch) = WATCH.get() {
         // A pending signal does not pass to the child: what it tells must be on the ready lists.
         watch.take_in();
@@ -230,6 +235,7 @@ unsafe extern "C" fn after_fork_child() {
 fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     table::mark_inherited();
+    chaos::forked();
     logs::forked();
     requeue::forked();
     ring::forked();

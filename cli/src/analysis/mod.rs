@@ -245,7 +245,8 @@ impl Analysis {
             | Event::Wakeup { .. }
             | Event::Fork { .. }
             | Event::Exec
-            | Event::WaitedForNothing { .. } => {}
+            | Event::WaitedForNothing { .. }
+            | Event::Chaos { .. } => {}
         }
     }
 

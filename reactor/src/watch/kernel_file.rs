@@ -8,6 +8,7 @@
 //! A file is armed with its first item and stays so until its last item or descriptor goes.
 
 mod device;
+mod refusal;
 
 use device::NEWS;
 use glasspoll_record::event;

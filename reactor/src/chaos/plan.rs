@@ -1,0 +1,118 @@
+//! What chaos does in one wait.
+
+use glasspoll_record::chaos::{Name, Spec};
+use glasspoll_record::event::Injection;
+
+use crate::chaos::{mix, PROCESS, SETS, SPEC};
+use crate::send::EventSink;
+use crate::sync::Ordering;
+use crate::trace::{self, About};
+use crate::uapi::EpollEvent;
+
+/// The chaos of one wait.
+#[derive(Debug)]
+pub struct Plan {
+    spec: &'static Spec,
+    about: About,
+    wait: u32,
+    /// All that is decided comes of this number.
+    key: u64,
+    /// What the last wait kept back is not kept back again.
+    pub(super) held_before: Vec<u64>,
+    /// Serial numbers of what this one keeps back.
+    pub(super) held: Vec<u64>,
+    /// Nothing else is left to report: the wait is to go on so many nanoseconds later.
+    pub(super) pause: Option<u64>,
+    /// Of the events that are ready so many are not reported.
+    pub(super) left: u32,
+    /// So many have changed places.
+    pub(super) moved: u32,
+    /// Serial numbers of the items that were reported.
+    pub(super) reported: Vec<u64>,
+}
+
+impl Plan {
+    /// For the next wait of a set. None: there is no chaos.
+    pub(super) fn next(about: About) -> Option<Self> {
+        let spec = SPEC.get()?;
+        let mut sets = SETS.lock();
+        let past = sets.entry(about.epoll).or_default();
+        past.waits = past.waits.wrapping_add(1);
+        let (wait, held_before) = (past.waits, std::mem::take(&mut past.held));
+        drop(sets);
+        let place = u64::from(about.epoll) << 32 | u64::from(wait);
+        let key = mix(mix(spec.seed ^ PROCESS.load(Ordering::Relaxed)) ^ place);
+        let (held, reported) = (Vec::new(), Vec::new());
+        Some(Self { spec, about, wait, key, held_before, held, pause: None, left: 0, moved: 0, reported })
+    }
+
+    /// Whether that is done: 32 bits to decide how. `nth` tells one case of the wait from another.
+    pub(crate) fn draw(&self, what: Injection, nth: u32) -> Option<u32> {
+        let drawn = mix(self.key ^ mix(u64::from(nth) << 8 | what as u64));
+        let is_drawn = self.spec.share(what).has((drawn >> 32) as u32);
+        (is_drawn && self.spec.allows(Name::new(self.about.epoll, self.wait, what))).then_some(drawn as u32)
+    }
+
+    /// 32 more bits.
+    pub(super) fn bits(&self, drawn: u32, nth: u32) -> u32 {
+        mix(self.key ^ u64::from(drawn) << 32 ^ u64::from(nth)) as u32
+    }
+
+    /// How much later the wait looks, in microseconds.
+    pub(super) fn delay(&self) -> Option<u32> {
+        self.draw(Injection::Delay, 0).map(|drawn| self.spec.delay.pick(drawn))
+    }
+
+    /// It was done.
+    pub(crate) fn note(&self, what: Injection, fd: i32, amount: u32) {
+        trace::chaos(self.about, self.wait, what, fd, amount);
+    }
+
+    /// An item was reported.
+    pub(crate) fn reported(&mut self, serial: u64) {
+        self.reported.push(serial);
+    }
+
+    /// A delivery is over in which `sent` events were handed over.
+    pub(crate) fn delivered(&mut self, sent: usize) {
+        let (left, moved) = (std::mem::take(&mut self.left), std::mem::take(&mut self.moved));
+        if sent == 0 {
+            return;
+        }
+        if moved > 1 {
+            self.note(Injection::Reorder, -1, moved);
+        }
+        if left != 0 {
+            self.note(Injection::Short, -1, left);
+        }
+    }
+
+    /// Whether the wait is to pause before it goes on.
+    pub(crate) fn is_to_pause(&self) -> bool {
+        self.pause.is_some()
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        if !self.held.is_empty() {
+            SETS.lock().entry(self.about.epoll).or_default().held = std::mem::take(&mut self.held);
+        }
+    }
+}
+
+/// Where the events of a wait with chaos go.
+pub(super) struct Stirred<'a> {
+    pub(super) sink: &'a mut dyn EventSink,
+    pub(super) plan: Plan,
+}
+
+impl EventSink for Stirred<'_> {
+    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
+        self.sink.put(index, event)
+    }
+
+    fn plan(&mut self) -> Option<&mut Plan> {
+        Some(&mut self.plan)
+    }
+}

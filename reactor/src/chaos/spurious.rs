@@ -1,0 +1,89 @@
+//! An event of a file that is not ready.
+
+use glasspoll_record::event::Injection;
+use glasspoll_record::writer::{is_on, ticks};
+
+use crate::chaos::plan::Stirred;
+use crate::eventpoll::Eventpoll;
+use crate::file::{Device, File, Settled};
+use crate::send::EventSink;
+use crate::settle::note_settled;
+use crate::sync::Arc;
+use crate::trace::{self, Since};
+use crate::uapi::*;
+use crate::watch::KernelFile;
+
+impl Eventpoll {
+    /// Reports, after the `sent` events that there are, one more if that is drawn. Returns how many.
+    pub(super) fn spurious(
+        &self,
+        sink: &mut Stirred<'_>,
+        sent: usize,
+        maxevents: usize,
+        drawn: Option<u32>,
+    ) -> usize {
+        let Some(drawn) = drawn.filter(|_| sent < maxevents) else { return 0 };
+        let mut tree = self.mtx.lock();
+        let candidates = self.quiet_items(sink);
+        if candidates.is_empty() {
+            return 0;
+        }
+        // From a place that is drawn: the first of which it is legal.
+        let first = drawn as usize % candidates.len();
+        let (before, after) = candidates.split_at(first);
+        let found = after.iter().chain(before).find_map(|(id, file, events)| {
+            let bits = could_be_ready(file, *events);
+            (bits != 0).then_some((*id, bits))
+        });
+        let Some((id, bits)) = found else { return 0 };
+        let now = if is_on() { ticks() } else { 0 };
+        let mut ready = self.lock.lock();
+        if ready.list.is_linked(id) || ready.list.is_in_ovflist(id) {
+            // It has become ready after all.
+            return 0;
+        }
+        let Some(item) = ready.list.get_mut(id) else { return 0 };
+        let event = EpollEvent { events: bits, data: item.data };
+        if !sink.put(sent, event) {
+            return 0;
+        }
+        sink.plan.note(Injection::Spurious, item.fd, bits);
+        item.shown.delivered(now);
+        let since = Since { passed: 0, exactly: false };
+        trace::deliver(self.about(item.serial), item.fd, sent, event, now, since);
+        if item.events & EPOLLONESHOT != 0 {
+            item.events &= EP_PRIVATE_BITS;
+            item.shown.interest(item.events);
+        }
+        let settled = Settled { events: item.events, revents: 0, queued: false };
+        note_settled(&mut tree.scratch.settled, &ready, id, settled);
+        drop(ready);
+        self.settle_all(&mut tree);
+        1
+    }
+
+    /// The items that are not ready as far as it is known, and were not reported by this wait.
+    fn quiet_items(&self, sink: &Stirred<'_>) -> Vec<(u32, Arc<File>, u32)> {
+        let ready = self.lock.lock();
+        let items = ready.list.iter().filter(|(id, item)| {
+            !item.is_disarmed()
+                && !ready.list.is_linked(*id)
+                && !ready.list.is_in_ovflist(*id)
+                && !sink.plan.reported.contains(&item.serial)
+        });
+        items.map(|(id, item)| (id, item.file.clone(), item.events)).collect()
+    }
+}
+
+/// What the program must expect of the file at any time, and is not so: a call of it is refused with EAGAIN.
+fn could_be_ready(file: &File, interest: u32) -> u32 {
+    let Some(device) = file.device_as::<KernelFile>().filter(|device| device.may_be_refused()) else {
+        return 0;
+    };
+    let asked = interest & EPOLLINOUT_BITS;
+    let now = device.poll(asked);
+    if now & ENDS != 0 {
+        return 0;
+    }
+    asked & !now
+}

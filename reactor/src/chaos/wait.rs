@@ -1,0 +1,96 @@
+//! A wait with chaos: around `Eventpoll::ep_poll`.
+
+use glasspoll_record::event::Injection;
+
+use crate::chaos::plan::Stirred;
+use crate::chaos::Plan;
+use crate::eventpoll::Eventpoll;
+use crate::poll::{Slept, Watcher};
+use crate::send::EventSink;
+use crate::sync::Arc;
+use crate::sys::{self, Errno};
+use crate::timeout::Timeout;
+use crate::wait_queue::Waiter;
+
+/// Who waits, and how.
+pub(crate) struct Waits<'a> {
+    pub(crate) watcher: &'a dyn Watcher,
+    pub(crate) waiter: &'a Arc<Waiter>,
+    pub(crate) maxevents: usize,
+    pub(crate) sigmask: Option<u64>,
+}
+
+/// A wait that is to be ended for no reason first waits for a reason, a part of its time and this long at most.
+const GRACE_US: u32 = 1_000;
+
+impl Eventpoll {
+    /// As `ep_poll`.
+    pub(crate) fn chaotic_poll(
+        &self,
+        waits: &Waits<'_>,
+        sink: &mut dyn EventSink,
+        timeout: &mut Timeout,
+    ) -> Result<usize, Errno> {
+        let Some(plan) = Plan::next(self.about(0)) else { return self.poll_for(waits, sink, timeout) };
+        let mut sink = Stirred { sink, plan };
+        if let Some(us) = sink.plan.delay().filter(|us| *us != 0) {
+            sink.plan.note(Injection::Delay, -1, us);
+            sleep(waits, u64::from(us) * 1_000);
+        }
+        let eintr = sink.plan.draw(Injection::Eintr, 0).filter(|_| !timeout.is_zero());
+        let spurious = sink.plan.draw(Injection::Spurious, 0);
+        if let Some(drawn) = eintr.or(spurious).filter(|_| !timeout.is_zero()) {
+            let us = sink.plan.bits(drawn, 0) % GRACE_US;
+            let most = timeout.left().map_or(u64::MAX, |left| left / 2);
+            let part = (u64::from(us) * 1_000).min(most);
+            let sent = self.poll_for(waits, &mut sink, &mut Timeout::new(Some(part)))?;
+            if sent == 0 && eintr.is_some() {
+                sink.plan.note(Injection::Eintr, -1, (part / 1_000) as u32);
+                return Err(Errno::EINTR);
+            }
+            let sent = sent + self.spurious(&mut sink, sent, waits.maxevents, spurious);
+            if sent != 0 {
+                return Ok(sent);
+            }
+        }
+        let sent = self.poll_for(waits, &mut sink, timeout)?;
+        Ok(sent + self.spurious(&mut sink, sent, waits.maxevents, spurious))
+    }
+
+    fn poll_for(
+        &self,
+        waits: &Waits<'_>,
+        sink: &mut dyn EventSink,
+        timeout: &mut Timeout,
+    ) -> Result<usize, Errno> {
+        self.ep_poll(waits.watcher, waits.waiter, sink, waits.maxevents, timeout, waits.sigmask)
+    }
+}
+
+/// Pauses as planned.
+///
+/// Preconditions: no lock is held.
+pub(crate) fn pause(waits: &Waits<'_>, sink: &mut dyn EventSink) {
+    if let Some(ns) = sink.plan().and_then(|plan| plan.pause.take()) {
+        sleep(waits, ns);
+    }
+}
+
+/// Sleeps so long, though something may be ready. A signal ends it, and is not forgotten.
+fn sleep(waits: &Waits<'_>, ns: u64) {
+    let until = sys::now().saturating_add(ns);
+    loop {
+        waits.waiter.reset();
+        if waits.waiter.take_interrupt() {
+            return waits.waiter.interrupt();
+        }
+        let left = until.saturating_sub(sys::now());
+        if left == 0 {
+            return;
+        }
+        let mut none = Vec::new();
+        if waits.watcher.sleep(waits.waiter, Some(left), waits.sigmask, &mut none) == Slept::Signal {
+            return waits.waiter.interrupt();
+        }
+    }
+}
