@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use glasspoll_record::chaos::Spec;
 
 use crate::manual;
 
@@ -51,6 +53,26 @@ pub struct Settings {
     /// Log the event flow: a filter such as trace or glasspoll::flow=debug (GLASSPOLL_LOG)
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Let waits do what epoll(7) allows and rarely happens, such as all or short=20%,eintr=1%,seed=7 (GLASSPOLL_CHAOS)
+    #[arg(long, value_name = "SPEC", value_parser = Chaos::parse)]
+    pub chaos: Option<Chaos>,
+}
+
+/// What chaos is asked for.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    pub spec: Spec,
+    /// The seed was not given, and is any.
+    pub is_any: bool,
+}
+
+impl Chaos {
+    fn parse(text: &str) -> Result<Self, String> {
+        let spec: Spec = text.parse()?;
+        let is_any = !text.split(',').any(|word| word.trim().starts_with("seed="));
+        let any = u64::from(RandomState::new().hash_one(text) as u32);
+        Ok(Self { spec: if is_any { spec.with_seed(any) } else { spec }, is_any })
+    }
 }
 
 /// A size that the library takes: bytes, or with K, M or G, from 16K to 1G.
@@ -69,6 +91,7 @@ pub fn size(text: &str) -> Result<String, String> {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::CHAOS)]
 pub struct Run {
     /// Print a summary at the end, on stderr
     #[arg(short = 'c', long)]
@@ -78,6 +101,12 @@ pub struct Run {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub settings: Settings,
+    /// Run the program with N seeds, one after another from that of --chaos, until it fails; then find the fewest injections that make it fail
+    #[arg(long, value_name = "N", requires = "chaos", value_parser = clap::value_parser!(u64).range(1..))]
+    pub chaos_until_fail: Option<u64>,
+    /// How many seconds one of these runs may take: longer is a failure, too
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub chaos_timeout: u64,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,

@@ -18,7 +18,7 @@ mod ring;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,23 @@ impl Collector {
         let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
         command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
         Self::start_command(command, program, None)
+    }
+
+    /// As `start_aside`, in a process group of its own; all goes to a file as well.
+    pub fn start_apart(
+        program: &[OsString],
+        settings: &Settings,
+        default_ring: &str,
+        output: &File,
+        keeper: Option<Keeper>,
+    ) -> Result<Self, Refused> {
+        let mut command = program::command(program, settings, Some(default_ring))?;
+        if settings.chaos.is_none() {
+            command.env_remove(program::CHAOS);
+        }
+        let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
+        command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).process_group(0);
+        Self::start_command(command, program, keeper)
     }
 
     /// As `start`; all goes to a file as well.
@@ -136,6 +153,25 @@ impl Collector {
             }
             sys::kill(self.program.pid(), signal);
             while self.status().is_none() && Instant::now() < until {
+                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+                sys::wait_readable(&exit, SHORTEST);
+            }
+        }
+    }
+
+    /// Ends all of a program's process group (`start_apart`), likewise.
+    pub fn end_group(&mut self, patience: Duration) {
+        let group = self.program.pid();
+        if self.status().is_none() {
+            sys::kill_group(group, libc::SIGTERM);
+            let until = Instant::now() + patience;
+            while self.status().is_none() && Instant::now() < until {
+                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+                sys::wait_readable(&exit, SHORTEST);
+            }
+            // Whoever has not gone with it; nobody else has its number so soon.
+            sys::kill_group(group, libc::SIGKILL);
+            while self.status().is_none() {
                 let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
                 sys::wait_readable(&exit, SHORTEST);
             }

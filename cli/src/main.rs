@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `run`, `program`, `preloadable`, `library` | starting a program on the library |
+//! | `chaos` | searching for a seed with which a program fails |
 //! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
 //! | `names`, `net`, `errno`, `sys` | what /proc says, and system calls |
 //! | `ls`, `describe` | what is in the sets of running processes |
@@ -16,6 +17,7 @@
 
 mod analysis;
 mod args;
+mod chaos;
 mod collect;
 mod describe;
 mod doctor;

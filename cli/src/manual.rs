@@ -89,6 +89,35 @@ pub const NOTES: &str = "A program that is linked statically, makes system calls
     Those that outlive the program are recorded until it ends.";
 
 /// For `ls --help`.
+/// What the help of `run` says besides.
+pub const CHAOS: &str = "\
+SPEC is a list of words, parted by commas. P is a share of the waits, such as
+20% or 0.5%:
+  seed=N            another number, another schedule; without it any
+  short[=P]         fewer events than are ready (20%)
+  reorder[=P]       in another order (100%)
+  spurious[=P]      besides, one of a file that is not ready: a read of it gets
+                    EAGAIN. Files that block are left out (1%)
+  eintr[=P]         EINTR, of a wait that would sleep (1%)
+  delay[=D..D][@P]  the wait looks later, by 0..2ms or the like (10%)
+  edge=coalesce[@P] edges are kept back until more may have come, and are one
+                    then (25%)
+  repeat[=P]        of the edges: reported again, if the file is still ready (1%)
+  all               all of these
+  only=NAME+NAME    of all that the rest comes to, these alone. A NAME is
+                    SET:WAIT:WHAT, as it stands in a record (epoll, wait, what)
+
+The same seed is the same schedule for a program that does the same: what is
+done is decided by the seed, the set and the number of the wait, and in a
+forked child by that, too. Each injection is in the record (`glasspoll dump`).
+
+With --chaos-until-fail the program is a test: it fails if its exit status is
+not 0, a signal ends it, or it takes too long. It reads nothing, and what it
+prints is shown if it fails. First it is run without chaos. When a seed makes it
+fail, injections are left out as long as it fails without them; the command that
+repeats the failure is printed, and with --output its record is kept. The exit
+status is 1 if it failed with a seed, 0 if it did not.";
+
 pub const LS: &str = "\
 STATE is one of
   cold      the kernel tells the library of it

@@ -16,6 +16,9 @@ use crate::TROUBLE;
 const PASSED_ON: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
+/// The variable that says what waits are to put up with.
+pub const CHAOS: &str = "GLASSPOLL_CHAOS";
+
 /// Those that end a program.
 pub const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
@@ -62,6 +65,9 @@ pub fn command(
     }
     if settings.exact {
         command.env("GLASSPOLL_READY", "exact");
+    }
+    if let Some(chaos) = &settings.chaos {
+        command.env(CHAOS, chaos.spec.to_string());
     }
     if let Some(filter) = &settings.log {
         command.env("GLASSPOLL_LOG", filter);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::args::Run;
+use crate::chaos;
 use crate::collect::{Collector, News, RECORDING};
 use crate::keep::Keeper;
 use crate::output::Output;
@@ -13,6 +14,12 @@ use crate::program::{self, Refused};
 use crate::summary::Summary;
 
 pub fn main(args: &Run) -> Result<ExitCode, String> {
+    if let Some(seeds) = args.chaos_until_fail {
+        return chaos::search(args, seeds);
+    }
+    if let Some(chaos) = args.settings.chaos.as_ref().filter(|chaos| chaos.is_any) {
+        eprintln!("glasspoll: the seed is {}; for the same again: --chaos {}", chaos.spec.seed, chaos.spec);
+    }
     let done = if args.count || args.output.is_some() { gather(args) } else { become_it(args) };
     done.or_else(|refused| {
         eprintln!("glasspoll: {}", refused.what);

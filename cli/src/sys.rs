@@ -1,10 +1,11 @@
 //! The system calls that the standard library has no name for.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -229,6 +230,25 @@ impl Drop for Signals {
 pub fn kill(pid: u32, signal: i32) {
     // SAFETY: numbers.
     unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
+
+/// Sends a signal to all of a process group.
+pub fn kill_group(group: u32, signal: i32) {
+    // SAFETY: numbers.
+    unsafe { libc::kill(-(group as libc::pid_t), signal) };
+}
+
+/// A file to write to and read from that has no name and goes when it is closed.
+pub fn nameless_file() -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(libc::O_TMPFILE).mode(0o600);
+    options.open(std::env::temp_dir()).or_else(|_| {
+        // A filesystem that cannot do that.
+        // SAFETY: a string that ends with a NUL.
+        let fd = unsafe { libc::memfd_create(c"glasspoll-output".as_ptr(), libc::MFD_CLOEXEC) };
+        // SAFETY: a fresh descriptor, unless it is negative.
+        check(fd).map(|fd| unsafe { File::from_raw_fd(fd) })
+    })
 }
 
 /// Ends us by a signal, without a core of our own.

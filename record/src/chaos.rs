@@ -146,8 +146,9 @@ impl fmt::Display for Spec {
             }
         }
         if let Some(only) = &self.only {
+            f.write_str(",only=")?;
             for (at, name) in only.iter().enumerate() {
-                write!(f, "{}{name}", if at == 0 { ",only=" } else { "+" })?;
+                write!(f, "{}{name}", if at == 0 { "" } else { "+" })?;
             }
         }
         Ok(())

@@ -32,10 +32,10 @@ impl Eventpoll {
         let first = drawn as usize % candidates.len();
         let (before, after) = candidates.split_at(first);
         let found = after.iter().chain(before).find_map(|(id, file, events)| {
-            let bits = could_be_ready(file, *events);
-            (bits != 0).then_some((*id, bits))
+            let (bits, now) = could_be_ready(file, *events);
+            (bits != 0).then_some((*id, bits, now))
         });
-        let Some((id, bits)) = found else { return 0 };
+        let Some((id, bits, revents)) = found else { return 0 };
         let now = if is_on() { ticks() } else { 0 };
         let mut ready = self.lock.lock();
         if ready.list.is_linked(id) || ready.list.is_in_ovflist(id) {
@@ -54,11 +54,11 @@ impl Eventpoll {
         if item.events & EPOLLONESHOT != 0 {
             item.events &= EP_PRIVATE_BITS;
             item.shown.interest(item.events);
+            let settled = Settled { events: item.events, revents, queued: false };
+            note_settled(&mut tree.scratch.settled, &ready, id, settled);
+            drop(ready);
+            self.settle_all(&mut tree);
         }
-        let settled = Settled { events: item.events, revents: 0, queued: false };
-        note_settled(&mut tree.scratch.settled, &ready, id, settled);
-        drop(ready);
-        self.settle_all(&mut tree);
         1
     }
 
@@ -75,15 +75,15 @@ impl Eventpoll {
     }
 }
 
-/// What the program must expect of the file at any time, and is not so: a call of it is refused with EAGAIN.
-fn could_be_ready(file: &File, interest: u32) -> u32 {
+/// What the program must expect of the file at any time, and is not so, for a call of it is refused with EAGAIN; and
+/// what is.
+fn could_be_ready(file: &File, interest: u32) -> (u32, u32) {
     let Some(device) = file.device_as::<KernelFile>().filter(|device| device.may_be_refused()) else {
-        return 0;
+        return (0, 0);
     };
-    let asked = interest & EPOLLINOUT_BITS;
-    let now = device.poll(asked);
+    let now = device.poll((interest | EPOLLRDHUP) & POLL_BITS);
     if now & ENDS != 0 {
-        return 0;
+        return (0, now);
     }
-    asked & !now
+    (interest & EPOLLINOUT_BITS & !now, now)
 }

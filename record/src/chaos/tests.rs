@@ -9,6 +9,7 @@ fn what_is_printed_is_parsed_to_the_same() {
     for text in [
         "seed=7,short=20%,reorder=100%,spurious=1%,eintr=0.5%,delay=0..2ms@10%,edge=coalesce@25%,repeat=1%",
         "seed=18446744073709551615,delay=500us..1s@0.0001%",
+        "seed=3,repeat=1%,only=",
         "seed=1,delay=3ms@100%,only=1:2:delay+2:17:short",
     ] {
         assert_eq!(spec(text).to_string(), text);

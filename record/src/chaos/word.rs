@@ -56,7 +56,7 @@ pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
             spec.delay = if span.is_empty() { Span::USUAL } else { span.parse()? };
         }
         ("only", Some(list)) => {
-            let names: Result<Vec<Name>, String> = list.split('+').map(name).collect();
+            let names: Result<Vec<Name>, String> = list.split('+').filter(|text| !text.is_empty()).map(name).collect();
             let names = names?;
             if names.len() > MOST_NAMES {
                 return Err(format!("only= has {} names: {MOST_NAMES} are the most", names.len()));

@@ -1,0 +1,230 @@
+//! `run --chaos-until-fail`: seeds are tried until a program fails, then injections are left out until no fewer make it
+//! fail.
+
+mod shrink;
+mod trial;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use glasspoll_record::chaos::{Name, Spec};
+
+use crate::args::{Chaos, Run};
+use crate::output::Output;
+use crate::units::{clean, count, duration, times};
+use trial::{Injected, Outcome, Trial};
+
+/// How often a failure is tried to be had again.
+const AGAIN: u32 = 3;
+/// At most so many runs to find the fewest injections.
+const SHRINKS: u32 = 400;
+/// A variable of the environment has no more room than that. Linux: `MAX_ARG_STRLEN`.
+const LONGEST: usize = 120_000;
+/// How often it is said how far the search is.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Somebody has ended the search, or it cannot go on.
+#[derive(Debug)]
+pub enum Ended {
+    /// By a signal.
+    Interrupted,
+    /// Why.
+    Trouble(String),
+}
+
+impl From<String> for Ended {
+    fn from(what: String) -> Self {
+        Self::Trouble(what)
+    }
+}
+
+/// Searches through so many seeds. The exit status is 1 if the program failed with one of them.
+pub fn search(args: &Run, seeds: u64) -> Result<ExitCode, String> {
+    let Some(chaos) = &args.settings.chaos else { return Err("--chaos says what may happen".into()) };
+    let searched = Search { args, spec: &chaos.spec, without: Duration::ZERO }.all(seeds);
+    match searched {
+        Ok(failed) => Ok(ExitCode::from(u8::from(failed))),
+        Err(Ended::Interrupted) => Ok(ExitCode::from(130)),
+        Err(Ended::Trouble(what)) => Err(what),
+    }
+}
+
+struct Search<'a> {
+    args: &'a Run,
+    spec: &'a Spec,
+    /// How long the program takes without chaos.
+    without: Duration,
+}
+
+impl Search<'_> {
+    fn all(mut self, seeds: u64) -> Result<bool, Ended> {
+        let plain = self.run(None, self.limit())?;
+        if let Outcome::Failed(how) = &plain.outcome {
+            show(&plain);
+            return Err(Ended::Trouble(format!("it fails without chaos, too: {how}")));
+        }
+        if plain.rings == 0 {
+            return Err(Ended::Trouble("it has no epoll instance on glasspoll: there is nothing to inject".into()));
+        }
+        self.without = plain.took;
+        let (mut injections, mut said) = (0, Instant::now());
+        for nth in 0..seeds {
+            let spec = self.spec.with_seed(self.spec.seed.wrapping_add(nth));
+            let trial = self.run(Some(&spec), self.limit())?;
+            if let Outcome::Failed(how) = &trial.outcome {
+                show(&trial);
+                eprintln!("glasspoll: seed {}: {how} ({} injections)", spec.seed, count(trial.injected.len() as u64));
+                self.explain(&spec, &trial)?;
+                return Ok(true);
+            }
+            injections += trial.injected.len() as u64;
+            if said.elapsed() > PROGRESS {
+                eprintln!("glasspoll: {} of {} seeds tried", count(nth + 1), count(seeds));
+                said = Instant::now();
+            }
+        }
+        let last = self.spec.seed.wrapping_add(seeds - 1);
+        eprintln!(
+            "glasspoll: it never failed: seeds {} to {last}, {} injections in all",
+            self.spec.seed,
+            count(injections)
+        );
+        Ok(false)
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.args.chaos_timeout)
+    }
+
+    fn run(&self, spec: Option<&Spec>, limit: Duration) -> Result<Trial, Ended> {
+        let mut settings = self.args.settings.clone();
+        settings.chaos = spec.map(|spec| Chaos { spec: spec.clone(), is_any: false });
+        trial::run(&self.args.program, &settings, limit, None)
+    }
+
+    /// Finds the fewest injections with which it fails, and says which these are.
+    fn explain(&self, spec: &Spec, failed: &Trial) -> Result<(), Ended> {
+        let mut names: Vec<Name> = Vec::new();
+        for injected in &failed.injected {
+            if !names.contains(&injected.name) {
+                names.push(injected.name);
+            }
+        }
+        if spec.only(names.iter().copied()).to_string().len() > LONGEST {
+            eprintln!("glasspoll: that is too many to tell which of them matter: lower the shares, such as short=1%");
+            return self.show_how_to_repeat(spec, &[]);
+        }
+        // A program that hangs is not given all of its time again and again.
+        let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
+        let limit = (self.without * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit());
+        let fails = |names: &[Name], tries: u32| -> Result<u32, Ended> {
+            let spec = spec.only(names.iter().copied());
+            let mut failures = 0;
+            for _ in 0..tries {
+                failures += u32::from(self.run(Some(&spec), limit)?.outcome.is_failure());
+            }
+            Ok(failures)
+        };
+        let again = fails(&names, AGAIN)?;
+        if again == 0 {
+            eprintln!("glasspoll: the same injections did not make it fail {}: it depends on time as well", times(AGAIN.into()));
+            return self.show_how_to_repeat(spec, &failed.injected);
+        }
+        if fails(&[], AGAIN)? != 0 {
+            return Err(Ended::Trouble("it fails now and then without chaos, too".into()));
+        }
+        // One that fails now and then is given more chances to.
+        let tries = if again == AGAIN { 1 } else { 2 * AGAIN };
+        let mut left = SHRINKS / tries;
+        let fewest = shrink::fewest(names, &mut |names| {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                return Ok::<_, Ended>(None);
+            }
+            // Any failure will do.
+            let mut failed = false;
+            for _ in 0..tries {
+                failed = failed || fails(names, 1)? != 0;
+            }
+            Ok(Some(failed))
+        })?;
+        let spec = spec.only(fewest);
+        for _ in 0..AGAIN * tries {
+            let last = self.keep(&spec, limit)?;
+            if last.outcome.is_failure() {
+                return self.show_how_to_repeat(&spec, &last.injected);
+            }
+        }
+        self.show_how_to_repeat(&spec, &[])
+    }
+
+    /// Once more, with its record in the file that was asked for.
+    fn keep(&self, spec: &Spec, limit: Duration) -> Result<Trial, Ended> {
+        let mut settings = self.args.settings.clone();
+        settings.chaos = Some(Chaos { spec: spec.clone(), is_any: false });
+        let Some(path) = &self.args.output else {
+            return trial::run(&self.args.program, &settings, limit, None);
+        };
+        let mut output = Output::create(path)?;
+        let trial = trial::run(&self.args.program, &settings, limit, Some(&output))?;
+        if trial.outcome.is_failure() {
+            output.put_in_place()?;
+        }
+        Ok(trial)
+    }
+
+    fn show_how_to_repeat(&self, spec: &Spec, injected: &[Injected]) -> Result<(), Ended> {
+        const MOST: usize = 20;
+        if !injected.is_empty() {
+            eprintln!("glasspoll: with {} it fails:", of(injected.len()));
+        }
+        for injected in injected.iter().take(MOST) {
+            eprintln!("  {:<18} {}", injected.name.to_string(), clean(&injected.text));
+        }
+        if injected.len() > MOST {
+            eprintln!("  and {} more", injected.len() - MOST);
+        }
+        let program: Vec<_> = self.args.program.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+        let took = duration(self.without.as_nanos() as u64);
+        eprintln!("glasspoll: without chaos it takes {took}; to repeat the failure:");
+        eprintln!("  glasspoll run --chaos '{spec}' -- {}", clean(&program.join(" ")));
+        Ok(())
+    }
+}
+
+fn of(injections: usize) -> String {
+    match injections {
+        1 => "one injection".into(),
+        many => format!("{} injections", count(many as u64)),
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What the program said before it failed.
+fn show(trial: &Trial) {
+    let text = String::from_utf8_lossy(&trial.output);
+    let lines: Vec<_> = text.lines().collect();
+    for line in &lines[lines.len().saturating_sub(20)..] {
+        eprintln!("| {}", clean(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("./a-b.sh"), "./a-b.sh");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+}

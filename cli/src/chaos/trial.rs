@@ -1,0 +1,150 @@
+//! One run of the program with chaos: how it ended, and what was injected.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use glasspoll_record::chaos::Name;
+use glasspoll_record::event::{Event, Injection, Mask};
+use glasspoll_record::{Entry, Process};
+
+use crate::args::Settings;
+use crate::chaos::Ended;
+use crate::collect::{apply, Collector, News, RECORDING};
+use crate::keep::Keeper;
+use crate::output::Output;
+use crate::sys;
+use crate::units::duration;
+
+/// How long a program that takes too long is given to end by itself.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// As much of its output is kept.
+const OUTPUT: u64 = 64 << 10;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    Passed,
+    /// In words.
+    Failed(String),
+}
+
+impl Outcome {
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Failed(_))
+    }
+}
+
+/// Something was injected.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    pub name: Name,
+    /// What it did, and to which file.
+    pub text: String,
+    /// By how much it held the program up.
+    pub us: u64,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Trial {
+    pub outcome: Outcome,
+    /// In the order of time.
+    pub injected: Vec<Injected>,
+    /// How many records there were: none, and there was nothing to inject.
+    pub rings: u32,
+    pub took: Duration,
+    /// The end of what the program printed.
+    pub output: Vec<u8>,
+}
+
+/// Runs the program as `settings` say, `limit` at most, and keeps its record in a file if there is one.
+pub fn run(
+    program: &[OsString],
+    settings: &Settings,
+    limit: Duration,
+    output: Option<&Output>,
+) -> Result<Trial, Ended> {
+    let mut printed = sys::nameless_file().map_err(|error| format!("the program's output: {error}"))?;
+    let keeper = output.map(|output| output.file().and_then(|file| Keeper::new(file, program))).transpose();
+    let keeper = keeper.map_err(|error| format!("a record cannot be written: {error}"))?;
+    let began = Instant::now();
+    let mut collector =
+        Collector::start_apart(program, settings, RECORDING, &printed, keeper).map_err(String::from)?;
+    let mut processes = BTreeMap::new();
+    let outcome = loop {
+        collector.wait();
+        if collector.is_to_end() {
+            collector.end_group(PATIENCE);
+            return Err(Ended::Interrupted);
+        }
+        let status = collector.status();
+        collector.poll().into_iter().for_each(|news| take(&mut processes, news));
+        if let Some(status) = status {
+            break said(status);
+        }
+        if began.elapsed() > limit {
+            collector.end_group(PATIENCE);
+            break Outcome::Failed(format!("still running after {}", duration(limit.as_nanos() as u64)));
+        }
+    };
+    let (took, rings) = (began.elapsed(), collector.rings());
+    collector.finish().0.into_iter().for_each(|news| take(&mut processes, news));
+    Ok(Trial { outcome, injected: injected(&processes), rings, took, output: tail(&mut printed) })
+}
+
+fn said(status: ExitStatus) -> Outcome {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => Outcome::Failed(format!("ended by signal {signal}")),
+        (None, Some(0)) => Outcome::Passed,
+        (None, code) => Outcome::Failed(format!("exit status {}", code.unwrap_or(-1))),
+    }
+}
+
+/// Of all that happened the injections alone are kept, and what the files are called.
+fn take(processes: &mut BTreeMap<u32, Process>, mut news: News) {
+    if let News::Events { events, .. } = &mut news {
+        events.retain(|entry| matches!(entry.event, Event::Chaos { .. }));
+    }
+    apply(processes, news);
+}
+
+fn injected(processes: &BTreeMap<u32, Process>) -> Vec<Injected> {
+    let all = processes.values().flat_map(|process| process.events.iter().map(move |entry| (process, entry)));
+    let mut all: Vec<(&Process, &Entry)> = all.collect();
+    all.sort_by_key(|(_, entry)| entry.ns);
+    all.into_iter().filter_map(|(process, entry)| describe(process, entry)).collect()
+}
+
+fn describe(process: &Process, entry: &Entry) -> Option<Injected> {
+    let Event::Chaos { epoll, wait, what, fd, amount } = entry.event else { return None };
+    let file = || match process.file_at(fd, entry.ns) {
+        Some(file) => format!("fd {fd} ({file})"),
+        None => format!("fd {fd}"),
+    };
+    let late = || duration(u64::from(amount) * 1_000);
+    let text = match what {
+        Injection::Short => format!("{amount} ready events were left for the next wait"),
+        Injection::Reorder => format!("{amount} events changed places"),
+        Injection::Spurious => format!("{} was reported of {}, which is not so", Mask(amount), file()),
+        Injection::Eintr => format!("the wait ended with EINTR after {}", late()),
+        Injection::Delay => format!("the wait looked {} later", late()),
+        Injection::Coalesce => format!("an edge of {} was kept back", file()),
+        Injection::Repeat => format!("an edge of {} was to be reported again", file()),
+    };
+    let us = if what == Injection::Delay { amount.into() } else { 0 };
+    let who = format!("{} {}", process.comm, process.pid());
+    Some(Injected { name: Name::new(epoll, wait, what), text: format!("{text} ({who})"), us })
+}
+
+fn tail(file: &mut File) -> Vec<u8> {
+    let mut text = Vec::new();
+    let len = file.metadata().map_or(0, |metadata| metadata.len());
+    // Without it, what else is known is still said.
+    let _ = file.seek(SeekFrom::Start(len.saturating_sub(OUTPUT))).and_then(|_| file.take(OUTPUT).read_to_end(&mut text));
+    text
+}
