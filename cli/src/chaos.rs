@@ -64,7 +64,9 @@ impl Search<'_> {
             return Err(Ended::Trouble(format!("it fails without chaos, too: {how}")));
         }
         if plain.rings == 0 {
-            return Err(Ended::Trouble("it has no epoll instance on glasspoll: there is nothing to inject".into()));
+            return Err(Ended::Trouble(
+                "it has no epoll instance on glasspoll: there is nothing to inject".into(),
+            ));
         }
         self.without = plain.took;
         let (mut injections, mut said) = (0, Instant::now());
@@ -73,7 +75,11 @@ impl Search<'_> {
             let trial = self.run(Some(&spec), self.limit())?;
             if let Outcome::Failed(how) = &trial.outcome {
                 show(&trial);
-                eprintln!("glasspoll: seed {}: {how} ({} injections)", spec.seed, count(trial.injected.len() as u64));
+                eprintln!(
+                    "glasspoll: seed {}: {how} ({} injections)",
+                    spec.seed,
+                    count(trial.injected.len() as u64)
+                );
                 self.explain(&spec, &trial)?;
                 return Ok(true);
             }
@@ -116,7 +122,8 @@ impl Search<'_> {
         }
         // A program that hangs is not given all of its time again and again.
         let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
-        let limit = (self.without * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit());
+        let limit =
+            (self.without * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit());
         let fails = |names: &[Name], tries: u32| -> Result<u32, Ended> {
             let spec = spec.only(names.iter().copied());
             let mut failures = 0;
@@ -127,7 +134,10 @@ impl Search<'_> {
         };
         let again = fails(&names, AGAIN)?;
         if again == 0 {
-            eprintln!("glasspoll: the same injections did not make it fail {}: it depends on time as well", times(AGAIN.into()));
+            eprintln!(
+                "glasspoll: the same injections did not make it fail {}: it depends on time as well",
+                times(AGAIN.into())
+            );
             return self.show_how_to_repeat(spec, &failed.injected);
         }
         if fails(&[], AGAIN)? != 0 {

@@ -25,6 +25,7 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
             ("GLASSPOLL_LOG_FORMAT", "text or json."),
             ("GLASSPOLL_DEVICE", "poll: no signals are used, and every file is asked by poll(2)."),
             ("GLASSPOLL_HOT", "How many items of a set the waiting thread asks itself at most."),
+            ("GLASSPOLL_CHAOS", "What waits must put up with, such as all,seed=7. --chaos sets it."),
             ("GLASSPOLL_SPIN", "How long a wait looks before it sleeps: off, auto, or microseconds."),
             (
                 "LD_PRELOAD",
@@ -163,4 +164,7 @@ unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
                fd, result
   fork         child
   exec
+  chaos        epoll, wait (which of the set), what; left (short), moved
+               (reorder), after_ns (delay, eintr), fd and events (spurious,
+               coalesce, repeat)
 and errno where a call failed.";

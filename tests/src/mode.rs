@@ -22,6 +22,9 @@ impl Mode {
         let mut command = clean_command(program);
         if self == Mode::Preloaded {
             command.env("LD_PRELOAD", library());
+            if let Some(chaos) = env::var_os("GLASSPOLL_TESTS_CHAOS") {
+                command.env("GLASSPOLL_CHAOS", chaos);
+            }
         }
         command
     }
@@ -63,7 +66,7 @@ pub(crate) fn target_dir() -> PathBuf {
     profile.and_then(|profile| profile.parent()).expect("cargo built this test").to_owned()
 }
 
-/// Runs `test` natively, then preloaded.
+/// Runs `test` natively, then preloaded (under what `GLASSPOLL_TESTS_CHAOS` says).
 pub fn in_both_modes(test: impl Fn(Mode)) {
     let wanted = env::var("GLASSPOLL_TESTS").unwrap_or_default();
     for mode in [Mode::Native, Mode::Preloaded] {

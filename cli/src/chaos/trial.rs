@@ -145,6 +145,8 @@ fn tail(file: &mut File) -> Vec<u8> {
     let mut text = Vec::new();
     let len = file.metadata().map_or(0, |metadata| metadata.len());
     // Without it, what else is known is still said.
-    let _ = file.seek(SeekFrom::Start(len.saturating_sub(OUTPUT))).and_then(|_| file.take(OUTPUT).read_to_end(&mut text));
+    let _ = file
+        .seek(SeekFrom::Start(len.saturating_sub(OUTPUT)))
+        .and_then(|_| file.take(OUTPUT).read_to_end(&mut text));
     text
 }

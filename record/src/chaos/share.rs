@@ -25,7 +25,7 @@ impl Share {
 
     /// Whether a number that is any of 32 bits falls into the share.
     pub fn has(self, number: u32) -> bool {
-        u64::from(number) * u64::from(ALL) >> 32 < u64::from(self.0)
+        ((u64::from(number) * u64::from(ALL)) >> 32) < u64::from(self.0)
     }
 }
 

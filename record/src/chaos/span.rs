@@ -19,7 +19,7 @@ impl Span {
     /// One of the times in it, in microseconds, by any number of 32 bits.
     pub fn pick(self, number: u32) -> u32 {
         let width = u64::from(self.most - self.least) + 1;
-        self.least + (u64::from(number) * width >> 32) as u32
+        self.least + ((u64::from(number) * width) >> 32) as u32
     }
 }
 

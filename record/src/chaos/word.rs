@@ -3,7 +3,8 @@
 use crate::chaos::{Name, Share, Span, Spec, KINDS};
 use crate::event::Injection;
 
-pub const EXAMPLE: &str = "'seed=7,short=20%,reorder,spurious=1%,eintr=1%,delay=0..2ms@10%,edge=coalesce,repeat=1%'";
+pub const EXAMPLE: &str =
+    "'seed=7,short=20%,reorder,spurious=1%,eintr=1%,delay=0..2ms@10%,edge=coalesce,repeat=1%'";
 
 /// No more names than that: a line of the environment has an end.
 const MOST_NAMES: usize = 10_000;
@@ -43,7 +44,8 @@ pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
         ("eintr", value) => set(Injection::Eintr, share(Injection::Eintr, value)?),
         ("repeat", value) => set(Injection::Repeat, share(Injection::Repeat, value)?),
         ("edge", Some(value)) => {
-            let (what, often) = value.split_once('@').map_or((value, None), |(what, often)| (what, Some(often)));
+            let (what, often) =
+                value.split_once('@').map_or((value, None), |(what, often)| (what, Some(often)));
             if what != "coalesce" {
                 return Err(format!("edge={what} is not known: use edge=coalesce, or repeat=1%"));
             }
@@ -51,12 +53,14 @@ pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
         }
         ("delay", value) => {
             let value = value.unwrap_or("");
-            let (span, often) = value.split_once('@').map_or((value, None), |(span, often)| (span, Some(often)));
+            let (span, often) =
+                value.split_once('@').map_or((value, None), |(span, often)| (span, Some(often)));
             set(Injection::Delay, share(Injection::Delay, often)?);
             spec.delay = if span.is_empty() { Span::USUAL } else { span.parse()? };
         }
         ("only", Some(list)) => {
-            let names: Result<Vec<Name>, String> = list.split('+').filter(|text| !text.is_empty()).map(name).collect();
+            let names: Result<Vec<Name>, String> =
+                list.split('+').filter(|text| !text.is_empty()).map(name).collect();
             let names = names?;
             if names.len() > MOST_NAMES {
                 return Err(format!("only= has {} names: {MOST_NAMES} are the most", names.len()));
@@ -71,7 +75,8 @@ pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
 fn name(text: &str) -> Result<Name, String> {
     let wrong = || format!("{text:?} is no name of an injection: use SET:WAIT:WHAT, such as 2:17:short");
     let mut parts = text.split(':');
-    let (Some(epoll), Some(wait), Some(what), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(epoll), Some(wait), Some(what), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(wrong());
     };

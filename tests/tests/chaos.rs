@@ -1,0 +1,278 @@
+//! Legal chaos: programs with a bug that it brings out, their mended twins and servers that it does not harm, and
+//! `glasspoll run --chaos-until-fail`, which finds what made a program fail.
+
+use glasspoll_tests::command::{events, glasspoll, of_kind};
+use glasspoll_tests::run::run;
+use glasspoll_tests::{program, Mode, Output};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const FRAGILE: &str = env!("CARGO_BIN_EXE_fragile");
+
+fn search(seeds: u32, limit: u32, program: &[&str]) -> Output {
+    let (seeds, limit) = (seeds.to_string(), limit.to_string());
+    let mut command = glasspoll();
+    command.args(["run", "--chaos", "all,seed=1", "--chaos-until-fail", &seeds, "--chaos-timeout", &limit]);
+    run(command.arg("--").args(program), LIMIT)
+}
+
+/// A bug is found within 300 seeds, few injections are left, one of them of that kind, and the command that is
+/// printed makes the program fail again.
+fn check_found(bug: &str, kinds: &[&str]) {
+    let found = search(300, 5, &[FRAGILE, bug]);
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let lines: Vec<&str> = found.stderr.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("glasspoll: seed ")), "{found:?}");
+    let command = lines.last().and_then(|line| line.strip_prefix("  glasspoll ")).expect("the command");
+    let spec = command.split('\'').nth(1).expect("a specification in quotes");
+    let only = spec.split("only=").nth(1).expect("the injections").split('+').collect::<Vec<_>>();
+    assert!(only.len() <= 2, "not the fewest: {found:?}");
+    assert!(only.iter().any(|name| kinds.iter().any(|kind| name.ends_with(kind))), "{found:?}");
+    if bug != "hanging" {
+        let again = run(glasspoll().args(["run", "--chaos", spec, "--", FRAGILE, bug]), LIMIT);
+        assert_eq!(again.status.code(), Some(1), "{spec}: {again:?}");
+        assert!(!again.stdout.is_empty(), "{again:?}");
+    }
+}
+
+fn check_unharmed(bug: &str) {
+    let searched = search(20, 30, &[FRAGILE, bug, "--mended"]);
+    assert_eq!(searched.status.code(), Some(0), "{searched:?}");
+    assert!(searched.stderr.contains("it never failed: seeds 1 to 20"), "{searched:?}");
+}
+
+macro_rules! bugs {
+    ($($name:ident: $bug:literal by $($kind:literal)+;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check_found($bug, &[$($kind),+]);
+                check_unharmed($bug);
+            }
+        )*
+    };
+}
+
+bugs! {
+    an_edge_that_is_not_drained_is_found: "undrained" by "coalesce" "delay" "short";
+    a_program_that_hangs_is_found: "hanging" by "coalesce" "delay" "short";
+    an_order_that_is_assumed_is_found: "order" by "reorder" "short";
+    an_eintr_that_is_not_handled_is_found: "interrupted" by "eintr";
+    a_stale_pointer_in_the_batch_is_found: "stale" by "reorder";
+    a_batch_that_must_be_whole_is_found: "all-at-once" by "short";
+    a_refused_read_that_is_fatal_is_found: "refused" by "spurious";
+    an_edge_that_must_come_once_is_found: "twice" by "repeat" "spurious";
+}
+
+fn recorded(spec: &str, program: &[&str]) -> Vec<Value> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("record");
+    let mut command = glasspoll();
+    command.args(["run", "--chaos", spec, "-o"]).arg(&file).arg("--").args(program);
+    let output = run(&mut command, LIMIT);
+    assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");
+    events(&file)
+}
+
+/// What was injected, without times.
+fn injections(events: &[Value]) -> Vec<String> {
+    let one = |event: &&Value| {
+        let amount = ["left", "moved", "events"].map(|key| event[key].to_string()).join(" ");
+        format!("{}:{}:{} {} {amount}", event["epoll"], event["wait"], event["what"], event["fd"])
+    };
+    of_kind(events, "chaos").iter().map(one).collect()
+}
+
+#[test]
+fn the_same_seed_is_the_same_schedule() {
+    let with = |spec: &str| injections(&recorded(spec, &[FRAGILE, "order", "--mended"]));
+    // What depends on how long something takes is left out.
+    let all = "all,eintr=0%,spurious=0%,delay=0..10us@10%";
+    let first = with(&format!("{all},seed=7"));
+    assert!(first.len() > 20, "{first:?}");
+    assert_eq!(first, with(&format!("{all},seed=7")));
+    assert_ne!(first, with(&format!("{all},seed=8")));
+}
+
+#[test]
+fn each_injection_is_in_the_record_and_says_what_it_did() {
+    let all = recorded("seed=3,short=60%,delay=1ms@20%", &[FRAGILE, "all-at-once", "--mended"]);
+    let chaos = of_kind(&all, "chaos");
+    let what = |kind: &str| chaos.iter().filter(|event| event["what"] == kind).count();
+    assert_eq!(chaos.len(), what("short") + what("delay"), "{chaos:?}");
+    for event in &chaos {
+        let wait = event["wait"].as_u64().expect("a number");
+        assert!(wait > 0 && event["epoll"] == 1, "{event}");
+        match event["what"].as_str() {
+            // Of the four that were ready.
+            Some("short") => assert!((1..4).contains(&event["left"].as_u64().expect("a number")), "{event}"),
+            _ => assert_eq!(event["after_ns"], 1_000_000, "{event}"),
+        }
+    }
+    assert!(what("short") > 10 && what("delay") > 5, "{chaos:?}");
+}
+
+#[test]
+fn nothing_but_what_is_named_is_injected() {
+    let all = recorded("all,seed=3,only=1:4:short+1:6:delay", &[FRAGILE, "all-at-once", "--mended"]);
+    for event in of_kind(&all, "chaos") {
+        let name =
+            format!("{}:{}:{}", event["epoll"], event["wait"], event["what"].as_str().expect("a word"));
+        assert!(["1:4:short", "1:6:delay"].contains(&&*name), "{name}");
+    }
+    assert_eq!(injections(&recorded("all,only=", &[FRAGILE, "order", "--mended"])), Vec::<String>::new());
+}
+
+#[test]
+fn each_forked_child_has_a_schedule_of_its_own() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let script = r#"
+import os, select
+def loop(name):
+    pairs = [os.pipe2(os.O_NONBLOCK) for _ in range(6)]
+    ep = select.epoll()
+    for r, _ in pairs: ep.register(r, select.EPOLLIN)
+    seen = []
+    for _ in range(40):
+        for _, w in pairs: os.write(w, b'x')
+        got = ep.poll(1)
+        seen.append(len(got))
+        for r, _ in pairs:
+            try: os.read(r, 9)
+            except BlockingIOError: pass
+    os.write(1, (name + str(seen) + '\n').encode())
+for child in range(2):
+    if os.fork() == 0:
+        loop('')
+        os._exit(0)
+    os.wait()
+"#;
+    let lines = || {
+        let mut command = glasspoll();
+        command
+            .args(["run", "--chaos", "short=50%,seed=5", "--"])
+            .arg(program::path("python3"))
+            .args(["-c", script]);
+        let text = run(&mut command, LIMIT).success();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = lines();
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_ne!(first[0], first[1]);
+    assert_eq!(first, lines());
+}
+
+#[test]
+fn the_record_of_the_failure_is_kept() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("record");
+    let mut command = glasspoll();
+    command.args(["run", "--chaos", "all,seed=1", "--chaos-until-fail", "50", "-o"]).arg(&file);
+    let found = run(command.args(["--", FRAGILE, "stale"]), LIMIT);
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let kept = events(&file);
+    assert_eq!(of_kind(&kept, "chaos").len(), 1, "{kept:?}");
+}
+
+#[test]
+fn what_fails_without_chaos_is_no_find() {
+    let output = search(5, 5, &["/bin/false"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(output.stderr.contains("without chaos, too"), "{output:?}");
+    let output = search(5, 5, &["/bin/true"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(output.stderr.contains("nothing to inject"), "{output:?}");
+}
+
+#[test]
+fn a_wrong_specification_is_named_with_what_to_write_instead() {
+    let output = run(glasspoll().args(["run", "--chaos", "shrt=20%", "--", "true"]), LIMIT);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stderr.contains("shrt=20%") && output.stderr.contains("short=20%"), "{output:?}");
+    // The library says it in one line, and the program runs without chaos.
+    let mut command = Mode::Preloaded.command(FRAGILE);
+    let output = run(command.arg("order").env("GLASSPOLL_CHAOS", "short=200%"), LIMIT);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+    assert!(output.stderr.contains("GLASSPOLL_CHAOS") && output.stderr.contains("100%"), "{output:?}");
+}
+
+#[test]
+fn a_seed_that_was_not_given_is_printed() {
+    let output =
+        run(glasspoll().args(["run", "--chaos", "reorder", "--", FRAGILE, "order", "--mended"]), LIMIT);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.contains("--chaos seed="), "{output:?}");
+}
+
+/// Each kind alone, far more often than usual, and all at once.
+#[test]
+fn redis_survives_each_kind_of_chaos() {
+    if !program::have(&["redis-server", "redis-benchmark"]) {
+        return;
+    }
+    for spec in [
+        "short=90%",
+        "reorder",
+        "spurious=30%",
+        "eintr=30%",
+        "delay=0..3ms@30%",
+        "edge=coalesce@90%",
+        "repeat=90%",
+        "all",
+    ] {
+        eprintln!("--- {spec}");
+        let dir = tempfile::tempdir().expect("a directory");
+        let port = glasspoll_tests::port::free_port();
+        let mut command = glasspoll_tests::redis::command(Mode::Preloaded, dir.path(), port);
+        command.env("GLASSPOLL_CHAOS", format!("{spec},seed=3"));
+        let mut server = glasspoll_tests::Server::start(command, dir.path(), port);
+        let asked = run(
+            &mut glasspoll_tests::redis::benchmark(
+                &server,
+                &["-t", "set,get,lpush", "-n", "3000", "-c", "20", "-q"],
+            ),
+            LIMIT,
+        );
+        assert!(asked.status.success(), "{asked:?}");
+        assert_eq!(glasspoll_tests::redis::ask(&server, &["LLEN", "mylist"]), "3000");
+        glasspoll_tests::redis::check_log(&server);
+        server.stop();
+    }
+}
+
+#[test]
+fn a_search_that_is_interrupted_leaves_nothing_running() {
+    let mark = format!("{}", std::process::id());
+    let mut command = glasspoll();
+    command.args([
+        "run",
+        "--chaos",
+        "all",
+        "--chaos-until-fail",
+        "1000",
+        "--",
+        FRAGILE,
+        "undrained",
+        "--mended",
+    ]);
+    let mut child = command.env("FRAGILE_MARK", &mark).spawn().expect("it starts");
+    std::thread::sleep(Duration::from_millis(300));
+    // SAFETY: the child was not waited for yet.
+    unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
+    let status = child.wait().expect("it ends");
+    // Between two runs nobody holds the signal back.
+    assert!(status.code() == Some(130) || status.signal() == Some(libc::SIGTERM), "{status}");
+    let wanted = format!("FRAGILE_MARK={mark}");
+    let left = fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {
+        let environ = fs::read(Path::new(&entry.path()).join("environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    });
+    assert_eq!(left.count(), 0);
+}
