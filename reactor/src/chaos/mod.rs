@@ -29,7 +29,8 @@ use glasspoll_record::chaos::Spec;
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::hot;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::sync::global::{AtomicBool, AtomicU64};
+use crate::sync::{Mutex, Ordering};
 
 static ON: AtomicBool = AtomicBool::new(false);
 static SPEC: OnceCell<Spec> = OnceCell::new();
