@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use glasspoll_record::items::{New, Place, SetPlace};
 
+use crate::chaos;
 use crate::epitem::Epitem;
 use crate::file::{Device, File, Kind};
 use crate::hot::Hot;
@@ -229,6 +230,7 @@ impl Eventpoll {
 
 impl Drop for Eventpoll {
     fn drop(&mut self) {
+        chaos::forget(self.id);
         watches::give_back(self.lock.lock().list.len());
     }
 }

@@ -61,6 +61,13 @@ pub fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
+/// There is no such set any more.
+pub(crate) fn forget(epoll: u32) {
+    if is_on() {
+        SETS.lock().remove(&epoll);
+    }
+}
+
 /// The process is about to fork.
 pub fn forks() {
     FORKS.fetch_add(1, Ordering::Relaxed);

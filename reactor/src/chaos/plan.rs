@@ -96,7 +96,9 @@ impl Plan {
 impl Drop for Plan {
     fn drop(&mut self) {
         if !self.held.is_empty() {
-            SETS.lock().entry(self.about.epoll).or_default().held = std::mem::take(&mut self.held);
+            if let Some(past) = SETS.lock().get_mut(&self.about.epoll) {
+                past.held = std::mem::take(&mut self.held);
+            }
         }
     }
 }
