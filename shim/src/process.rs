@@ -13,9 +13,9 @@ use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spaw
 use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
 use crate::real::{errno, guarded, set_errno, Real};
-use crate::ring;
 use crate::runtime;
 use crate::signals::ours;
+use crate::{ring, table};
 
 /// A process about to become another program: no armed file may signal that one, and our signal must
 /// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
@@ -93,6 +93,11 @@ crate::interpose! {
 pub fn note_clone(flags: usize) {
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
         runtime::shares_memory();
+    } else if flags & libc::CLONE_FILES as usize == 0 {
+        guarded((), || {
+            let Some(_guard) = context::enter() else { return };
+            table::share_eventfds();
+        });
     }
 }
 

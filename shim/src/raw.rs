@@ -187,6 +187,7 @@ pub unsafe extern "C-unwind" fn syscall(
         // Its flags are behind a pointer.
         libc::SYS_clone3 => {
             runtime::shares_memory();
+            process::note_clone(0);
             to_kernel(nr as usize, args)
         }
         libc::SYS_io_uring_setup => {

@@ -7,7 +7,8 @@
 //! | `Gaps` | for what its signals leave out: the room to write while there is none, hang-ups until seen | – |
 //!
 //! An edge on a file that was not drained cannot be slept on, for the file is ready all the time: such
-//! a file is looked at every 10 ms, and more to read than before is an edge.
+//! a file is looked at every 10 ms, and more to read than before is an edge. Not so an eventfd of this process alone,
+//! as mio's wakers are, which are never drained: whoever reads or writes it says so, and nothing ticks.
 //!
 //! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
 
@@ -88,6 +89,10 @@ impl Entry {
     /// How much there is to read.
     fn readable(&self) -> u64 {
         self.file.device_as::<KernelFile>().map_or(0, KernelFile::readable_amount)
+    }
+
+    fn tells_all(&self) -> bool {
+        self.file.device_as::<KernelFile>().is_some_and(KernelFile::tells_all)
     }
 
     pub(super) fn wants(&self) -> u32 {
@@ -244,6 +249,6 @@ impl Entry {
         // A socket that was never connected is hung up, and may be connected yet.
         let unconnected = self.seen & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
         let undrained = self.seen & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
-        self.armed && (undrained || unconnected)
+        self.armed && (undrained && !self.tells_all() || unconnected)
     }
 }

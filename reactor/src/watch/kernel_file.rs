@@ -106,7 +106,8 @@ impl KernelFile {
 
     /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
     pub fn of_nature(fd: i32, nature: Nature) -> Self {
-        let ownership = if nature == Nature::Counter { Ownership::Shared } else { Ownership::Alone };
+        let polled = matches!(nature, Nature::Counter | Nature::Eventfd);
+        let ownership = if polled { Ownership::Shared } else { Ownership::Alone };
         Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
     }
 
@@ -310,8 +311,24 @@ impl KernelFile {
     /// How much there is to read, as far as the file can tell; it grows when something arrives.
     pub(super) fn readable_amount(&self) -> u64 {
         match self.nature() {
-            Nature::Counter => 0,
+            Nature::Counter | Nature::Eventfd => 0,
             _ => sys::readable_amount(self.fd()),
+        }
+    }
+
+    /// Whether whatever changes it is a call of the program's, which tells.
+    pub(super) fn tells_all(&self) -> bool {
+        self.known_nature() == Some(Nature::Eventfd)
+    }
+
+    /// Another process may have the eventfd from now on, and read and write it unseen.
+    pub fn share_eventfd(&self) {
+        let (own, shared) = (Nature::Eventfd as u8, Nature::Counter as u8);
+        let changed = self.nature.compare_exchange(own, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if let Some(watch) = WATCH.get().filter(|_| changed) {
+            // Who sleeps for long is to look from time to time.
+            watch.poller.change();
+            watch.rouse();
         }
     }
 
@@ -349,6 +366,7 @@ impl KernelFile {
 
     /// In a forked child: the parent goes on with its signals, this process must ask.
     pub fn forked(&self, file: &Arc<File>) {
+        self.share_eventfd();
         {
             let mut state = self.state.lock();
             self.polls();

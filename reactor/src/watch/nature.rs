@@ -19,15 +19,17 @@ pub enum Nature {
     Dgram,
     /// A file without a name: inotify, fanotify.
     Anonymous,
-    /// An eventfd or a timerfd: it never signals.
+    /// An eventfd that another process may have, or a timerfd: it never signals.
     Counter,
+    /// An eventfd of this process alone: its reads and writes are told by the program's calls.
+    Eventfd,
     /// A terminal or another device.
     Other,
 }
 
 impl Nature {
     /// By their numbers.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Nature::Pipe,
         Nature::InetStream,
         Nature::InetDgram,
@@ -35,6 +37,7 @@ impl Nature {
         Nature::Dgram,
         Nature::Anonymous,
         Nature::Counter,
+        Nature::Eventfd,
         Nature::Other,
     ];
 
@@ -66,7 +69,7 @@ impl Nature {
     pub(super) fn gaps(self) -> Gaps {
         let none = Gaps::default();
         match self {
-            Nature::Pipe | Nature::InetDgram | Nature::Counter => none,
+            Nature::Pipe | Nature::InetDgram | Nature::Counter | Nature::Eventfd => none,
             Nature::InetStream | Nature::Dgram => Gaps { write: true, ..none },
             Nature::Stream => Gaps { write: true, full: true, half: true, hangup: false },
             Nature::Anonymous | Nature::Other => Gaps { write: true, full: true, hangup: true, half: false },
@@ -91,9 +94,12 @@ impl Nature {
             // Announced; when it is there, it is told as readable.
             // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
             Nature::InetStream | Nature::Stream if key == URGENT => None,
-            Nature::InetStream | Nature::InetDgram | Nature::Stream | Nature::Dgram | Nature::Counter => {
-                Some(key)
-            }
+            Nature::InetStream
+            | Nature::InetDgram
+            | Nature::Stream
+            | Nature::Dgram
+            | Nature::Counter
+            | Nature::Eventfd => Some(key),
             // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
             Nature::Anonymous => Some(0),
             // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.

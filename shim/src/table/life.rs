@@ -1,16 +1,16 @@
 //! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
 //! program changed of its state since.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use glasspoll_reactor::sys;
-use glasspoll_reactor::watch::Nature;
+use glasspoll_reactor::watch::{KernelFile, Nature};
 use libc::c_int;
 
 use super::flags::{
-    change, flags, renew, set, slot, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
+    change, flags, numbers, renew, set, slot, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
 };
-use super::{forget, identity, note_blocking};
+use super::{forget, get, identity, note_blocking};
 use crate::real::guarded;
 use crate::{context, runtime};
 
@@ -74,9 +74,31 @@ impl Kind {
             Kind::UnixStream => Some(Nature::Stream),
             Kind::UnixDgram => Some(Nature::Dgram),
             Kind::Pipe => Some(Nature::Pipe),
-            Kind::Eventfd | Kind::Timerfd => Some(Nature::Counter),
+            Kind::Eventfd => Some(Nature::Eventfd),
+            Kind::Timerfd => Some(Nature::Counter),
             Kind::Unknown | Kind::Other => None,
         }
+    }
+}
+
+/// This process has made an eventfd.
+static MADE_EVENTFD: AtomicBool = AtomicBool::new(false);
+
+/// There is a child now that has all eventfds as well.
+pub fn share_eventfds() {
+    if MADE_EVENTFD.swap(false, Ordering::Relaxed) {
+        numbers().for_each(share_eventfd);
+    }
+}
+
+/// Another process may have the file behind this number from now on; of no interest but for an eventfd.
+pub fn share_eventfd(fd: c_int) {
+    if flags(fd) & (SEEN | EVENTFD) != SEEN | EVENTFD {
+        return;
+    }
+    lost_sight(fd);
+    if let Some(device) = get(fd).as_ref().and_then(|file| file.device_as::<KernelFile>()) {
+        device.share_eventfd();
     }
 }
 
@@ -90,6 +112,9 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     let seen = if kind.nature().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
     let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
+    if eventfd != 0 && !MADE_EVENTFD.load(Ordering::Relaxed) {
+        MADE_EVENTFD.store(true, Ordering::Relaxed);
+    }
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
         let before = slot.load(Ordering::Acquire);

@@ -14,7 +14,7 @@ impl KernelFile {
         }
         match self.known_nature().unwrap_or_else(|| Nature::of(fd)) {
             Nature::InetStream | Nature::Stream => sys::has_peer(fd) || sys::is_listening(fd),
-            Nature::Pipe | Nature::InetDgram | Nature::Dgram | Nature::Counter => true,
+            Nature::Pipe | Nature::InetDgram | Nature::Dgram | Nature::Counter | Nature::Eventfd => true,
             Nature::Anonymous | Nature::Other => false,
         }
     }

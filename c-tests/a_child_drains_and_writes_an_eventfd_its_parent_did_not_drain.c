@@ -1,0 +1,43 @@
+// An eventfd that was told of and not read: a child reads it to the end, and writes it some time later. The waiter in
+// the parent, which sleeps all the time, is told again; so is one whose set was made after the fork.
+// Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
+#include "harness.h"
+
+static void child(int e)
+{
+    usleep(50000);
+    CHECK_EQ(drain(e), 8);
+    usleep(100000);
+    bump(e, 1);
+    _exit(0);
+}
+
+static void round_of(bool add_first, bool past_libc)
+{
+    int epfd = ep_new(), e = event_fd();
+    if (add_first)
+        OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+    bump(e, 1);
+    if (add_first)
+        EXPECT_ONE(epfd, e, EPOLLIN);
+    pid_t pid = past_libc ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : fork();
+    CHECK(pid >= 0);
+    if (pid == 0)
+        child(e);
+    if (!add_first) {
+        OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+        EXPECT_ONE(epfd, e, EPOLLIN);
+    }
+    EXPECT_ONE(epfd, e, EPOLLIN);
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+    OK(close(e));
+    OK(close(epfd));
+}
+
+static void test(void)
+{
+    for (int round = 0; round < 4; round++)
+        round_of(round & 1, round & 2);
+}
