@@ -83,7 +83,9 @@ pub fn size(text: &str) -> Result<String, String> {
         Some('g' | 'G') => (&text[..text.len() - 1], 30),
         _ => (text, 0),
     };
-    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << unit));
+    let number = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let number = number.and_then(|digits| digits.parse::<u64>().ok());
+    let bytes = number.and_then(|number| number.checked_mul(1 << unit));
     match bytes {
         Some(bytes) if (16 << 10..=1 << 30).contains(&bytes) => Ok(text.into()),
         _ => Err("use a size from 16K to 1G, such as 4M".into()),
@@ -208,7 +210,7 @@ mod tests {
         for good in ["16K", "16384", "4M", "1g", "64m"] {
             assert_eq!(size(good), Ok(good.into()));
         }
-        for bad in ["", "K", "15K", "2G", "4T", "banana", "-1M", "99999999999999999999G", "4é"] {
+        for bad in ["", "K", "15K", "2G", "4T", "banana", "-1M", "+16K", "99999999999999999999G", "4é"] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
+use crate::names;
 use crate::net::Sockets;
 use crate::text;
 use crate::units;
@@ -44,7 +45,7 @@ impl Files {
     }
 
     fn info(&self, fd: i32) -> String {
-        fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.pid)).unwrap_or_default()
+        names::read(format!("/proc/{}/fdinfo/{fd}", self.pid)).unwrap_or_default()
     }
 
     fn direction(&self, fd: i32) -> &'static str {

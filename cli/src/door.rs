@@ -5,12 +5,14 @@
 //! nobody but our user can go it. What root starts may go on as another user, so there the folders can be passed by
 //! all, and not be listed; the inner one has a name that nobody guesses. `/proc/net/unix` lists the path that bind(2)
 //! was given, which goes by a descriptor of ours.
+//!
+//! Who is killed leaves a folder. Each holds a lock on its own as long as it lives: what can be locked is nobody's.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use glasspoll_record::ring::Live;
@@ -21,8 +23,8 @@ use crate::sys;
 pub const VARIABLE: &str = "GLASSPOLL_COLLECT";
 /// Of the socket.
 const NAME: &str = "rings";
-/// Without these a ring could shrink under its reader. Linux: `F_SEAL_SHRINK`, `F_SEAL_GROW`.
-const SEALS: i32 = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+/// So many may have come and not sent anything: of more the first are turned away.
+const WAITING: usize = 256;
 
 /// A ring that was handed in.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct Door {
     socket: OwnedFd,
     outer: PathBuf,
     path: PathBuf,
+    _lock: File,
     /// Who has come and not sent anything yet.
     waiting: Vec<(OwnedFd, u32)>,
 }
@@ -59,6 +62,7 @@ impl Door {
     }
 
     fn open_in(place: &Path) -> io::Result<Self> {
+        sweep(place);
         let outer = make_folder(place)?;
         let inner = outer.join(sys::secret()?);
         let path = inner.join(NAME);
@@ -67,6 +71,7 @@ impl Door {
             if !path.is_absolute() || path.as_os_str().len() > 107 {
                 return Err(io::Error::from(io::ErrorKind::InvalidFilename));
             }
+            let lock = sys::lock(File::open(&outer)?)?;
             DirBuilder::new().mode(0o700).create(&inner)?;
             let folder = File::open(&inner)?;
             let socket =
@@ -76,10 +81,10 @@ impl Door {
                 fs::set_permissions(&inner, Permissions::from_mode(0o711))?;
                 fs::set_permissions(&outer, Permissions::from_mode(0o711))?;
             }
-            Ok(socket)
+            Ok((socket, lock))
         };
         match open() {
-            Ok(socket) => Ok(Self { socket, outer, path, waiting: Vec::new() }),
+            Ok((socket, lock)) => Ok(Self { socket, outer, path, _lock: lock, waiting: Vec::new() }),
             Err(error) => {
                 remove(&outer, &path);
                 Err(error)
@@ -103,24 +108,19 @@ impl Door {
             let Ok((pid, user)) = sys::peer(&socket) else { continue };
             if user == sys::user() || sys::user() == 0 {
                 self.waiting.push((socket, pid));
+                self.waiting.drain(..self.waiting.len().saturating_sub(WAITING));
             }
         }
         let mut all = Vec::new();
         self.waiting.retain(|(socket, pid)| match sys::receive(socket) {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
             Ok(file) => {
-                all.extend(ring(file).map(|live| Handed { pid: *pid, live }));
+                all.extend(Live::sealed(file).map(|live| Handed { pid: *pid, live }));
                 false
             }
         });
         all
     }
-}
-
-/// A ring, if the file is a memfd and cannot shrink.
-fn ring(file: File) -> Option<Live> {
-    let sealed = sys::seals(&file)? & SEALS == SEALS;
-    sealed.then(|| Live::of(file).ok()).flatten()
 }
 
 fn make_folder(place: &Path) -> io::Result<PathBuf> {
@@ -133,6 +133,36 @@ fn make_folder(place: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes the folders of those of our user that were killed.
+fn sweep(place: &Path) {
+    let Ok(entries) = fs::read_dir(place) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid =
+            name.to_str().and_then(|name| name.strip_prefix("glasspoll-")?.split_once('-')?.0.parse().ok());
+        let is_over = |pid: u32| !Path::new(&format!("/proc/{pid}")).exists();
+        if pid.is_some_and(is_over) {
+            // Whoever removes it as well is as right as we are.
+            let _ = remove_left(&entry.path());
+        }
+    }
+}
+
+fn remove_left(outer: &Path) -> io::Result<()> {
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let folder = File::options().read(true).custom_flags(flags).open(outer)?;
+    if folder.metadata()?.uid() != sys::user() {
+        return Ok(());
+    }
+    // In another container its process may have another number.
+    let _lock = sys::lock(folder)?;
+    for inner in fs::read_dir(outer)?.flatten() {
+        let _ = fs::remove_file(inner.path().join(NAME));
+        let _ = fs::remove_dir(inner.path());
+    }
+    fs::remove_dir(outer)
 }
 
 fn remove(outer: &Path, path: &Path) {
@@ -165,8 +195,37 @@ mod tests {
     }
 
     #[test]
+    fn what_one_that_was_killed_has_left_is_removed_and_nothing_else() {
+        let place = env::temp_dir().join(format!("glasspoll-door-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let left = |name: &str| {
+            let inner = place.join(name).join("secret");
+            fs::create_dir_all(&inner).unwrap();
+            drop(sys::listen(&inner.join(NAME)).unwrap());
+            place.join(name)
+        };
+        // No process has such a number: 2^22 is the most that there can be.
+        let (killed, locked) = (left("glasspoll-99999999-0"), left("glasspoll-99999998-0"));
+        let (ours, others) = (left(&format!("glasspoll-{}-7", std::process::id())), left("glasspoll-notes"));
+        let lock = sys::lock(File::open(&locked).unwrap()).unwrap();
+        let precious = place.join("glasspoll-99999997-0");
+        fs::create_dir(&precious).unwrap();
+        fs::write(precious.join("file"), "precious").unwrap();
+        std::os::unix::fs::symlink(&others, place.join("glasspoll-99999996-0")).unwrap();
+        let door = Door::open_in(&place).unwrap();
+        assert!(!killed.exists());
+        for stays in [&locked, &ours, &others, &others.join("secret"), &precious.join("file"), &door.path] {
+            assert!(stays.exists(), "{}", stays.display());
+        }
+        // One that lives holds its lock, wherever it lives.
+        assert!(sys::lock(File::open(&door.outer).unwrap()).is_err());
+        drop((door, lock));
+        fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
     fn what_is_no_sealed_memfd_is_no_ring() {
-        assert!(ring(File::open("/dev/zero").unwrap()).is_none());
-        assert!(ring(File::open("/proc/self/exe").unwrap()).is_none());
+        assert!(Live::sealed(File::open("/dev/zero").unwrap()).is_err());
+        assert!(Live::sealed(File::open("/proc/self/exe").unwrap()).is_err());
     }
 }

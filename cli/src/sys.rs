@@ -144,10 +144,11 @@ pub fn receive(socket: &OwnedFd) -> io::Result<File> {
     files.into_iter().next().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// The seals of a memfd; None for another file.
-pub fn seals(file: &File) -> Option<i32> {
+/// Takes the lock of a file or folder, which is held until it is closed. An error if somebody has it.
+pub fn lock(file: File) -> io::Result<File> {
     // SAFETY: numbers.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) }).ok()
+    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) })?;
+    Ok(file)
 }
 
 fn set_of(signals: &[i32]) -> libc::sigset_t {

@@ -1,7 +1,7 @@
 //! Finding the rings of processes, through /proc.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -69,9 +69,25 @@ pub fn path(pid: u32) -> Result<PathBuf, Missing> {
     if denied {
         return Err(Missing::Forbidden);
     }
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(missing)?;
-    Err(if maps.contains("libglasspoll.so") { Missing::NoRing } else { Missing::NotPreloaded })
+    let maps = File::open(format!("/proc/{pid}/maps")).map_err(missing)?;
+    Err(if has_line_with(maps, b"libglasspoll.so") { Missing::NoRing } else { Missing::NotPreloaded })
 }
+
+/// Whether a line has these bytes. A process can make its maps long, and so the lines.
+fn has_line_with(from: impl Read, what: &[u8]) -> bool {
+    let (mut from, mut line) = (BufReader::new(from), Vec::new());
+    loop {
+        line.clear();
+        match from.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(1..) if line.windows(what.len()).any(|window| window == what) => return true,
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return false,
+        }
+    }
+}
+
+/// A path has 4096 bytes, and each may be written as four.
+const LONGEST_LINE: u64 = 1 << 15;
 
 fn is_of(path: &std::path::Path, pid: u32) -> bool {
     // What cannot be read is told by whoever opens it.

@@ -17,6 +17,11 @@ pub const RECORD: usize = 32;
 /// The bytes of an item's entry.
 pub const ITEM: usize = 20;
 
+/// The most blocks that a ring has: `GLASSPOLL_RING=1G`.
+pub const MOST_BLOCKS: u32 = 1 << 20;
+/// The most items that have room.
+pub const MOST_ITEMS: u32 = 1 << 17;
+
 /// Offsets in the header.
 pub mod header {
     /// u64: `MAGIC`.

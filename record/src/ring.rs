@@ -1,10 +1,13 @@
 //! Reading the ring of a process that runs, or has just ended, without disturbing it.
 //!
-//! All is read by pread(2), so a ring that shrinks or lies does no harm.
+//! All is read by pread(2), so a ring that shrinks or lies does no harm. The process may be hostile: what it holds
+//! under the name of a ring is opened only if it is a regular file, and believed only if it is a memfd that can neither
+//! shrink nor grow and has the size that its header says.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::clock::Moment;
@@ -85,8 +88,10 @@ impl Header {
             left_out: word(header::LEFT_OUT),
             moments: (0..moments).map(|n| (word(at(n)), word(at(n) + 4))).collect(),
         };
-        if head.blocks == 0 || head.blocks > 1 << 20 || head.capacity > 1 << 24 || head.items > head.capacity
-        {
+        let makes_sense = (1..=layout::MOST_BLOCKS).contains(&head.blocks)
+            && head.capacity <= layout::MOST_ITEMS
+            && head.items <= head.capacity;
+        if !makes_sense {
             return Err("the record's header makes no sense".into());
         }
         Ok(head)
@@ -200,13 +205,39 @@ impl Live<File> {
     /// # Errors
     /// What is wrong, in words.
     pub fn open(path: &Path) -> Result<Self, String> {
-        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Self::of(file)
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        // Looked at before it is opened: to open a FIFO is to wait, and to open a device may do anything.
+        let found = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).map_err(failed)?;
+        if !found.metadata().map_err(failed)?.is_file() {
+            return Err("this is no record of glasspoll's".into());
+        }
+        let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        Self::sealed(OpenOptions::new().read(true).custom_flags(flags).open(again).map_err(failed)?)
+    }
+
+    /// Takes a descriptor of it from another process.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn sealed(file: File) -> Result<Self, String> {
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+        // SAFETY: numbers.
+        let has = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
+        if has < 0 || has & seals != seals {
+            return Err("this is no record of glasspoll's: its size is not fixed".into());
+        }
+        let size = file.metadata().map_err(|error| error.to_string())?.len();
+        let live = Self::of(file)?;
+        if size < layout::size(live.head.blocks, live.head.capacity) as u64 {
+            return Err("the record is smaller than its header says".into());
+        }
+        Ok(live)
     }
 }
 
 impl<S: Source> Live<S> {
-    /// Takes a descriptor of it.
+    /// Takes one of our own.
     ///
     /// # Errors
     /// As above.
@@ -233,6 +264,11 @@ impl<S: Source> Live<S> {
         Moment::now(self.head.counts)
     }
 
+    /// How many blocks are kept in mind, to be looked at again: no more than there are.
+    pub fn kept(&self) -> usize {
+        self.open.len()
+    }
+
     /// Hands over all full blocks that were not handed over before, oldest first. With `all` those that are not full
     /// as well: they may be handed over once more later, longer.
     ///
@@ -257,11 +293,13 @@ impl<S: Source> Live<S> {
             match self.block(number)? {
                 None => drained.lost = drained.lost.saturating_add(lost),
                 Some(bytes) => {
-                    let is_full = u32_at(&bytes, block::LEN) as usize >= layout::RECORDS;
+                    let len = u32_at(&bytes, block::LEN) as usize;
+                    let is_full = len >= layout::RECORDS;
                     if !is_full {
                         self.open.push(number);
                     }
-                    if is_full || all {
+                    // A ring that was never written to costs its process nothing; so it costs its reader nothing.
+                    if is_full || all && len != 0 {
                         drained.blocks += 1;
                         take(&bytes);
                     }

@@ -34,7 +34,10 @@ pub struct Shape {
 impl Shape {
     /// One whose blocks take `bytes`.
     pub fn new(bytes: usize) -> Self {
-        Self { blocks: (bytes / layout::BLOCK).clamp(4, 1 << 20) as u32, capacity: 1 << 17 }
+        Self {
+            blocks: (bytes / layout::BLOCK).clamp(4, layout::MOST_BLOCKS as usize) as u32,
+            capacity: layout::MOST_ITEMS,
+        }
     }
 
     /// The bytes of memory, of which those that are never written to cost nothing.

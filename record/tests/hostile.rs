@@ -3,8 +3,12 @@
 use glasspoll_record::clock::Moment;
 use glasspoll_record::file::{Named, Writer};
 use glasspoll_record::layout::{self, block, header};
-use glasspoll_record::ring::{Block, Page};
+use glasspoll_record::ring::{Block, Live, Page};
+use glasspoll_record::stream::Stream;
 use glasspoll_record::Recording;
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::FileExt;
 
 /// SplitMix64.
 struct Random(u64);
@@ -100,5 +104,77 @@ fn a_file_of_nonsense_is_read_to_its_end() {
             process.file_at(item.fd, random.word());
         }
         assert!(process.events.is_sorted_by_key(|entry| entry.ns));
+    }
+}
+
+/// A memfd with this page, whose blocks are whatever `block` makes of their number.
+fn ring(page: &Page, blocks: usize, seals: i32, mut block: impl FnMut(usize) -> Vec<u8>) -> File {
+    // SAFETY: a new descriptor, and ours.
+    let file = unsafe {
+        let fd = libc::memfd_create(c"glasspoll".as_ptr(), libc::MFD_ALLOW_SEALING | libc::MFD_CLOEXEC);
+        assert!(fd >= 0);
+        File::from_raw_fd(fd)
+    };
+    file.set_len(layout::size(blocks as u32, 100) as u64).unwrap();
+    file.write_all_at(page, 0).unwrap();
+    for number in 0..blocks {
+        file.write_all_at(&block(number), (layout::HEADER + number * layout::BLOCK) as u64).unwrap();
+    }
+    // SAFETY: numbers.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }, 0);
+    file
+}
+
+const SEALS: i32 = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+
+#[test]
+fn a_ring_of_nonsense_that_runs_on_is_read_for_ever_in_the_same_memory() {
+    let mut random = Random(2);
+    for round in 0..20 {
+        let mut page = page(&mut random);
+        let blocks = 16;
+        put(&mut page, header::BLOCKS, &(blocks as u32).to_le_bytes());
+        // Blocks that were never taken, those that are never full, and nonsense.
+        let file = ring(&page, blocks, SEALS, |_| match round % 3 {
+            0 => vec![0; layout::BLOCK],
+            1 => [&1u64.to_le_bytes()[..], &[0; layout::BLOCK - 8]].concat(),
+            _ => block(&mut random).to_vec(),
+        });
+        let mut stream = Stream::new(Live::sealed(file.try_clone().unwrap()).unwrap());
+        for step in 0..200u64 {
+            let next = match step % 4 {
+                0 => step * 7,
+                1 => random.word(),
+                2 => u64::MAX - step,
+                _ => step * step,
+            };
+            file.write_all_at(&next.to_le_bytes(), header::NEXT as u64).unwrap();
+            let events = stream.poll().unwrap();
+            // Each of the blocks once, and a record may stand for two events.
+            assert!(events.len() <= blocks * layout::RECORDS * 2, "{}", events.len());
+            stream.live().read_items().map(drop).unwrap_or_default();
+        }
+        assert!(stream.live().kept() <= blocks, "{}", stream.live().kept());
+    }
+}
+
+#[test]
+fn what_is_not_sealed_or_not_as_large_as_it_says_is_no_ring() {
+    let mut random = Random(3);
+    let mut page = page(&mut random);
+    put(&mut page, header::BLOCKS, &8u32.to_le_bytes());
+    let empty = |_| vec![0; layout::BLOCK];
+    assert!(Live::sealed(ring(&page, 8, SEALS, empty)).is_ok());
+    assert!(Live::sealed(ring(&page, 8, libc::F_SEAL_GROW, empty)).is_err());
+    assert!(Live::sealed(ring(&page, 7, SEALS, empty)).is_err());
+    for (at, value) in [
+        (header::BLOCKS, 0),
+        (header::BLOCKS, layout::MOST_BLOCKS + 1),
+        (header::CAPACITY, layout::MOST_ITEMS + 1),
+        (header::ITEMS, 101),
+    ] {
+        let mut page = page;
+        put(&mut page, at, &value.to_le_bytes());
+        assert!(Live::sealed(ring(&page, 8, SEALS, empty)).is_err(), "{at}: {value}");
     }
 }

@@ -15,15 +15,14 @@ mod trace;
 mod track;
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use glasspoll_record::Recording;
 
 use crate::args::Report;
+use crate::output::Output;
 
 /// What can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +79,12 @@ pub fn main(args: &Report) -> Result<ExitCode, String> {
     if same_file(&args.file, &output) {
         return Err(format!("{}: this is the record itself: name another file", output.display()));
     }
-    let mut out = BufWriter::with_capacity(1 << 18, private(&output).map_err(failed)?);
+    let mut made = Output::create(&output)?;
+    let mut out = BufWriter::with_capacity(1 << 18, made.file().map_err(failed)?);
     write(&recording, form, &mut out).and_then(|()| out.flush()).map_err(failed)?;
+    made.put_in_place()?;
     eprintln!("glasspoll: wrote {}", output.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// A new file that only its owner can read: it says as much as the record itself.
-fn private(path: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// The page beside the record.

@@ -88,5 +88,7 @@ fn size(text: &str) -> Option<usize> {
             _ => (text, 0),
         },
     };
+    // `parse` takes a sign as well.
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
     digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }
