@@ -35,6 +35,7 @@ mod io_uring;
 mod kicks;
 mod limits;
 mod lock;
+mod log_file;
 mod logs;
 mod messages;
 mod moving;

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::Layer;
 
 use crate::options::{complain, Format, Options};
-use crate::table;
+use crate::{log_file, table};
 
 static PATH: OnceCell<String> = OnceCell::new();
 /// The open log file; -1: not open yet.
@@ -58,10 +58,7 @@ fn descriptor() -> i32 {
         return open;
     }
     let path = path.replace("%p", &sys::getpid().to_string());
-    // A FIFO that nobody reads, or reads too slowly, holds up nobody.
-    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let opened =
-        std::ffi::CString::new(path.as_str()).ok().and_then(|path| sys::open(&path, flags, 0o600).ok());
+    let opened = std::ffi::CString::new(path.as_str()).ok().and_then(|path| log_file::open(&path).ok());
     match opened {
         Some(fd) => {
             let fd = sys::move_high(fd);
@@ -78,7 +75,7 @@ fn descriptor() -> i32 {
 }
 
 fn complain_of_path(path: &str) {
-    let what = "cannot be opened: use a path that can be written; logging to stderr";
+    let what = "cannot be opened: use a path that can be written, to a file of yours; logging to stderr";
     complain(&format!("GLASSPOLL_LOG_FILE={path:?} {what}"));
 }
 
