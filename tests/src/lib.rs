@@ -55,6 +55,7 @@ pub mod screen;
 pub mod script;
 pub mod seccomp;
 pub mod server;
+pub mod soak;
 pub mod storm;
 pub mod strace;
 pub mod synthetic;

@@ -1,0 +1,118 @@
+//! Growth and ticking: what can only be judged from the whole run, and beside the same program on the kernel.
+
+use super::fault::Fault;
+use super::kind::Kind;
+use super::proc::Usage;
+use super::subject::{AtRest, Seen, Subject};
+
+/// More descriptors or threads than this are growth: one or two come late, when first something happens.
+const FEW: f64 = 3.0;
+
+/// The one in the middle; 0 of nothing.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// From the beginning to the end: medians of the first and of the last third of what was seen after the warm-up.
+pub fn change(at_rest: &[AtRest], of: impl Fn(&Usage) -> u64) -> (f64, f64) {
+    let warm = &at_rest[at_rest.len() / 4..];
+    let third = (warm.len() / 3).max(1).min(warm.len());
+    let median_of = |some: &[AtRest]| median(some.iter().map(|seen| of(&seen.usage) as f64).collect());
+    (median_of(&warm[..third]), median_of(&warm[warm.len() - third..]))
+}
+
+/// Bytes for each hour, by least squares, after the warm-up.
+pub fn slope(at_rest: &[AtRest]) -> f64 {
+    let warm = &at_rest[at_rest.len() / 4..];
+    let points = || warm.iter().map(|seen| (seen.at.as_secs_f64() / 3600.0, seen.usage.bytes as f64));
+    let count = warm.len().max(1) as f64;
+    let (x, y) = points().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (above, below) = points().fold((0.0, 0.0), |(above, below), point| {
+        (above + (point.0 - x) * (point.1 - y), below + (point.0 - x).powi(2))
+    });
+    if below == 0.0 {
+        0.0
+    } else {
+        above / below
+    }
+}
+
+/// How much more often than on the kernel it may wake in a second: what the program's own timers differ by.
+fn wakeups_allowed(kind: Kind) -> f64 {
+    match kind {
+        Kind::Redis => 0.3,
+        Kind::Memcached => 0.5,
+        _ => 0.15,
+    }
+}
+
+/// Tells of `subject` what the run shows; `twin` is the same on the kernel.
+pub fn judge(subject: &Subject, twin: Option<&Subject>) {
+    let seen = subject.seen.lock().expect("nobody panics with it");
+    let other = twin.map(|twin| twin.seen.lock().expect("nobody panics with it"));
+    for (fault, what) in complaints(subject.kind, &seen, other.as_deref()) {
+        subject.report.tell(fault, what);
+    }
+}
+
+fn complaints(kind: Kind, seen: &Seen, twin: Option<&Seen>) -> Vec<(Fault, String)> {
+    let mut all = Vec::new();
+    type Part = (&'static str, fn(&Usage) -> u64, f64);
+    let parts: [Part; 3] = [
+        ("bytes of memory", |usage| usage.bytes, kind.leeway()),
+        ("descriptors", |usage| usage.descriptors, FEW),
+        ("threads", |usage| usage.threads, FEW),
+    ];
+    for (what, of, leeway) in parts {
+        let (begin, end) = change(&seen.at_rest, of);
+        let others = twin.map_or(0.0, |twin| {
+            let (begin, end) = change(&twin.at_rest, of);
+            (end - begin).max(0.0)
+        });
+        if end - begin > others + leeway {
+            all.push((
+                Fault::Grew,
+                format!("from {begin} to {end} {what} at rest; on the kernel by {others}"),
+            ));
+        }
+    }
+    let wakeups = median(seen.wakeups.clone());
+    let others = twin.map_or(0.0, |twin| median(twin.wakeups.clone()));
+    if wakeups > others + wakeups_allowed(kind) {
+        let what = format!(
+            "wakes {wakeups:.2} times a second with nothing to do; on the kernel {others:.2}; at last {}",
+            seen.woken
+        );
+        all.push((Fault::Ticks, what));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn seen(bytes: impl Fn(u64) -> u64, wakeups: f64) -> Seen {
+        let mut seen = Seen::default();
+        for minute in 0..60 {
+            let usage = Usage { bytes: bytes(minute), ..Usage::default() };
+            seen.at_rest.push(AtRest { at: Duration::from_secs(60 * minute), usage });
+        }
+        seen.wakeups = vec![wakeups; 5];
+        seen
+    }
+
+    #[test]
+    fn what_grows_more_than_on_the_kernel_is_told_and_what_warms_up_is_not() {
+        let grows = |minute| (20 << 20) + minute * 200_000;
+        let warms = |minute: u64| (20 << 20) + minute.min(10) * 200_000;
+        let complaints = |a: &Seen, b: &Seen| complaints(Kind::Redis, a, Some(b)).len();
+        assert_eq!(complaints(&seen(grows, 10.0), &seen(warms, 10.0)), 1);
+        assert_eq!(complaints(&seen(grows, 10.0), &seen(grows, 10.0)), 0);
+        assert_eq!(complaints(&seen(warms, 10.0), &seen(|_| 20 << 20, 10.0)), 0);
+        assert_eq!(complaints(&seen(warms, 11.0), &seen(warms, 10.0)), 1);
+        assert!((slope(&seen(grows, 0.0).at_rest) - 12_000_000.0).abs() < 1.0);
+    }
+}
