@@ -1,4 +1,4 @@
-//! Text and the like that the command reads: its arguments, what /proc and netlink say, programs that are to be run.
+//! Text and the like that the command reads: its arguments, how chaos is asked for, what /proc and netlink say, programs that are to be run.
 //! The first byte says which.
 
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 use clap::Parser;
+use glasspoll_record::chaos::Spec;
 
 use super::Bytes;
 use crate::args::{self, Args};
@@ -20,7 +21,7 @@ pub fn words(bytes: &[u8]) {
     let which = bytes.byte();
     let bytes = bytes.0;
     let text = String::from_utf8_lossy(bytes);
-    match which % 6 {
+    match which % 7 {
         0 => {
             let words = bytes.split(|byte| *byte == 0).map(std::ffi::OsStr::from_bytes);
             let _ = Args::try_parse_from([std::ffi::OsStr::new("glasspoll")].into_iter().chain(words));
@@ -53,8 +54,15 @@ pub fn words(bytes: &[u8]) {
             let mask = describe::field(&text, "sigmask").and_then(|mask| u64::from_str_radix(mask, 16).ok());
             describe::signals(mask.unwrap_or(0));
             assert!(units::clean(&text).chars().all(|c| !c.is_control()));
-            let width = usize::from(which / 6);
+            let width = usize::from(which / 7);
             assert!(units::fit(&text, width).chars().count() <= width);
+        }
+        5 => {
+            // What is taken comes back as it was understood.
+            if let Ok(spec) = text.parse::<Spec>() {
+                let again = spec.to_string().parse::<Spec>();
+                assert_eq!(again.map(|again| again.to_string()), Ok(spec.to_string()));
+            }
         }
         _ => {
             // SAFETY: the name ends with a NUL; the descriptor is nobody else's.
