@@ -16,7 +16,7 @@ mod thread;
 mod turn;
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use glasspoll_record::event::{Ctl, Op};
 use glasspoll_record::ring;
@@ -114,6 +114,9 @@ pub struct Analysis {
     pub loops: Vec<Loop>,
     /// Its items, those that ended included.
     pub items: HashMap<Key, Item>,
+    /// The open sets by descriptor, and the items of each that have not ended: a program may make many, one after another.
+    open: HashMap<i32, u32>,
+    living: HashMap<u32, BTreeSet<u32>>,
     loop_of: HashMap<(u32, u32), usize>,
     threads: HashMap<u32, Thread>,
     files: Files,
@@ -169,6 +172,7 @@ impl Analysis {
                 self.close(ns, epfd, -1);
                 let set = Set { epoll, epfd: Some(epfd), inherited, ..Set::default() };
                 self.sets.insert(epoll, set);
+                self.open.insert(epfd, epoll);
             }
             Event::Ctl { errno: 0, epoll, op: Some(op), fd, events, item, .. } => {
                 self.set(epoll);
@@ -267,6 +271,7 @@ impl Analysis {
             let set = self.set(entry.epoll);
             if entry.is_set {
                 set.epfd = Some(entry.fd);
+                self.open.insert(entry.fd, entry.epoll);
                 continue;
             }
             let item = self.item((entry.epoll, entry.serial), entry.fd, ns);
@@ -321,9 +326,10 @@ impl Analysis {
 
     /// An item that is heard of.
     fn item(&mut self, key: Key, fd: i32, ns: u64) -> &mut Item {
-        let files = &mut self.files;
+        let (files, living) = (&mut self.files, &mut self.living);
         let item = self.items.entry(key).or_insert_with(|| {
             files.watch(fd, key);
+            living.entry(key.0).or_default().insert(key.1);
             Item::new(key, fd, ns)
         });
         item.seen.1 = item.seen.1.max(ns);
@@ -351,6 +357,9 @@ impl Analysis {
         if item.ended.is_none() {
             item.ended = Some((ns, how));
             self.ended += 1;
+            if let Some(living) = self.living.get_mut(&key.0) {
+                living.remove(&key.1);
+            }
         }
     }
 
@@ -358,18 +367,17 @@ impl Analysis {
         for key in self.files.close(fd, lives_as) {
             self.end(ns, key, End::Closed);
         }
-        let set = self.sets.values_mut().find(|set| set.epfd == Some(fd) && set.closed.is_none());
-        let Some(set) = set else { return };
+        let Some(epoll) = self.open.remove(&fd) else { return };
+        let Some(set) = self.sets.get_mut(&epoll).filter(|set| set.closed.is_none()) else { return };
         if lives_as >= 0 {
             set.epfd = Some(lives_as);
+            self.open.insert(lives_as, epoll);
             return;
         }
         set.closed = Some(ns);
-        let epoll = set.epoll;
-        let of_it = |item: &&Item| item.epoll == epoll && item.ended.is_none();
-        let keys: Vec<(Key, i32)> =
-            self.items.values().filter(of_it).map(|item| (item.key(), item.fd)).collect();
-        for (key, fd) in keys {
+        for serial in self.living.remove(&epoll).unwrap_or_default() {
+            let key = (epoll, serial);
+            let Some(fd) = self.items.get(&key).map(|item| item.fd) else { continue };
             self.end(ns, key, End::SetClosed);
             self.files.unwatch(fd, key);
         }
