@@ -93,16 +93,23 @@ impl Summary {
                 "  up to {lost} more were overwritten before they were read: a larger --ring keeps more"
             )?;
         }
+        let mut of_set: BTreeMap<u32, Vec<&Loop>> = BTreeMap::new();
+        for this in &self.analysis.loops {
+            of_set.entry(this.epoll).or_default().push(this);
+        }
+        let mut items_of: BTreeMap<u32, Vec<&Item>> = BTreeMap::new();
+        for item in self.analysis.items.values().filter(|item| item.deliveries != 0) {
+            items_of.entry(item.epoll).or_default().push(item);
+        }
         let mut silent = 0;
         for set in self.analysis.sets.values() {
-            let mut loops: Vec<&Loop> =
-                self.analysis.loops.iter().filter(|this| this.epoll == set.epoll).collect();
-            if loops.is_empty() {
+            let Some(mut loops) = of_set.remove(&set.epoll) else {
                 silent += 1;
                 continue;
-            }
+            };
             loops.sort_by_key(|this| Reverse(this.events));
-            self.print_set(out, set, &loops, begin, now)?;
+            let items = items_of.remove(&set.epoll).unwrap_or_default();
+            self.print_set(out, set, &loops, items, (begin, now))?;
         }
         if silent != 0 {
             writeln!(out, "  {} that nobody waited at", plural(silent, "set", "sets"))?;
@@ -115,8 +122,8 @@ impl Summary {
         out: &mut impl Write,
         set: &Set,
         loops: &[&Loop],
-        begin: u64,
-        now: u64,
+        items: Vec<&Item>,
+        (begin, now): (u64, u64),
     ) -> io::Result<()> {
         let (mut per_wait, mut latency) = (Histogram::default(), Latency::default());
         let mut sum = Loop::default();
@@ -179,7 +186,7 @@ impl Summary {
         if let Some(period) = longest.filter(|period| period.ns != 0) {
             line(out, "longest serving", &self.period(period, begin))?;
         }
-        self.print_items(out, set)
+        print_items(out, set, items)
     }
 
     fn period(&self, period: &Period, begin: u64) -> String {
@@ -193,23 +200,21 @@ impl Summary {
         }
         text
     }
+}
 
-    fn print_items(&self, out: &mut impl Write, set: &Set) -> io::Result<()> {
-        let mut items: Vec<&Item> = (self.analysis.items.values())
-            .filter(|item| item.epoll == set.epoll && item.deliveries != 0)
-            .collect();
-        let total = items.len() as u64 + set.forgotten;
-        items.sort_by_key(|item| (Reverse(item.deliveries), item.serial));
-        print_table(out, "busiest", &items)?;
-        if items.len() > 1 {
-            items.sort_by_key(|item| (Reverse(item.latency.histogram.max()), item.serial));
-            print_table(out, "slowest", &items)?;
-        }
-        if total > ROWS as u64 {
-            writeln!(out, "    of {} items that events came for", count(total))?;
-        }
-        Ok(())
+/// The items of a set that events came for.
+fn print_items(out: &mut impl Write, set: &Set, mut items: Vec<&Item>) -> io::Result<()> {
+    let total = items.len() as u64 + set.forgotten;
+    items.sort_by_key(|item| (Reverse(item.deliveries), item.serial));
+    print_table(out, "busiest", &items)?;
+    if items.len() > 1 {
+        items.sort_by_key(|item| (Reverse(item.latency.histogram.max()), item.serial));
+        print_table(out, "slowest", &items)?;
     }
+    if total > ROWS as u64 {
+        writeln!(out, "    of {} items that events came for", count(total))?;
+    }
+    Ok(())
 }
 
 fn print_table(out: &mut impl Write, what: &str, items: &[&Item]) -> io::Result<()> {
