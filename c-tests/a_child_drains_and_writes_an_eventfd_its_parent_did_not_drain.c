@@ -3,18 +3,22 @@
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 
-static void child(int e)
+enum { LATER_MS = 400 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+
+static void child(int e, int go)
 {
-    usleep(50000);
+    char byte;
+    CHECK_EQ(read(go, &byte, 1), 1);
     CHECK_EQ(drain(e), 8);
-    usleep(100000);
+    sleep_ms(LATER_MS);
     bump(e, 1);
     _exit(0);
 }
 
 static void round_of(bool add_first, bool past_libc)
 {
-    int epfd = ep_new(), e = event_fd();
+    int epfd = ep_new(), e = event_fd(), go[2];
+    OK(pipe(go));
     if (add_first)
         OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
     bump(e, 1);
@@ -23,15 +27,18 @@ static void round_of(bool add_first, bool past_libc)
     pid_t pid = past_libc ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : fork();
     CHECK(pid >= 0);
     if (pid == 0)
-        child(e);
+        child(e, go[0]);
     if (!add_first) {
         OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
         EXPECT_ONE(epfd, e, EPOLLIN);
     }
+    CHECK_EQ(write(go[1], "x", 1), 1);
     EXPECT_ONE(epfd, e, EPOLLIN);
     int status;
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(status, 0);
+    OK(close(go[0]));
+    OK(close(go[1]));
     OK(close(e));
     OK(close(epfd));
 }

@@ -8,10 +8,10 @@ use super::subject::{AtRest, Seen, Subject};
 /// More descriptors or threads than this are growth: one or two come late, when first something happens.
 const FEW: f64 = 3.0;
 
-/// The one in the middle; 0 of nothing.
+/// The one in the middle, of two the lesser: what is always so is so in both. 0 of nothing.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
 }
 
 /// From the beginning to the end: medians of the first and of the last third of what was seen after the warm-up.
