@@ -96,7 +96,7 @@ pub fn size(text: &str) -> Result<String, String> {
 #[command(after_long_help = manual::CHAOS)]
 pub struct Run {
     /// Print a summary at the end, on stderr
-    #[arg(short = 'c', long)]
+    #[arg(short = 'c', long, conflicts_with = "chaos_until_fail")]
     pub count: bool,
     /// Keep the record of the program and its children in a file
     #[arg(short, long, value_name = "FILE")]

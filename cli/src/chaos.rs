@@ -4,10 +4,13 @@
 mod shrink;
 mod trial;
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use glasspoll_record::chaos::{Name, Spec};
+use glasspoll_record::chaos::{Name, Spec, MOST_NAMES};
 
 use crate::args::{Chaos, Run};
 use crate::output::Output;
@@ -22,6 +25,8 @@ const SHRINKS: u32 = 400;
 const LONGEST: usize = 120_000;
 /// How often it is said how far the search is.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// How long injections are left out at most.
+const SHRINK_TIME: Duration = Duration::from_secs(600);
 
 /// Somebody has ended the search, or it cannot go on.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ impl From<String> for Ended {
 /// Searches through so many seeds. The exit status is 1 if the program failed with one of them.
 pub fn search(args: &Run, seeds: u64) -> Result<ExitCode, String> {
     let Some(chaos) = &args.settings.chaos else { return Err("--chaos says what may happen".into()) };
+    // Not only after all of the search.
+    args.output.as_deref().map(Output::create).transpose()?;
     let searched = Search { args, spec: &chaos.spec, without: Duration::ZERO }.all(seeds);
     match searched {
         Ok(failed) => Ok(ExitCode::from(u8::from(failed))),
@@ -59,9 +66,9 @@ struct Search<'a> {
 impl Search<'_> {
     fn all(mut self, seeds: u64) -> Result<bool, Ended> {
         let plain = self.run(None, self.limit())?;
-        if let Outcome::Failed(how) = &plain.outcome {
+        if plain.outcome.is_failure() {
             show(&plain);
-            return Err(Ended::Trouble(format!("it fails without chaos, too: {how}")));
+            return Err(Ended::Trouble(format!("it fails without chaos, too: {}", plain.outcome)));
         }
         if plain.rings == 0 {
             return Err(Ended::Trouble(
@@ -73,17 +80,18 @@ impl Search<'_> {
         for nth in 0..seeds {
             let spec = self.spec.with_seed(self.spec.seed.wrapping_add(nth));
             let trial = self.run(Some(&spec), self.limit())?;
-            if let Outcome::Failed(how) = &trial.outcome {
+            if trial.outcome.is_failure() {
                 show(&trial);
-                eprintln!(
-                    "glasspoll: seed {}: {how} ({} injections)",
-                    spec.seed,
-                    count(trial.injected.len() as u64)
-                );
+                eprintln!("glasspoll: seed {}: {} ({})", spec.seed, trial.outcome, of(trial.injections));
+                if trial.injections == 0 {
+                    return Err(Ended::Trouble(
+                        "that was not chaos: it fails now and then without, too".into(),
+                    ));
+                }
                 self.explain(&spec, &trial)?;
                 return Ok(true);
             }
-            injections += trial.injected.len() as u64;
+            injections += trial.injections as u64;
             if said.elapsed() > PROGRESS {
                 eprintln!("glasspoll: {} of {} seeds tried", count(nth + 1), count(seeds));
                 said = Instant::now();
@@ -110,33 +118,30 @@ impl Search<'_> {
 
     /// Finds the fewest injections with which it fails, and says which these are.
     fn explain(&self, spec: &Spec, failed: &Trial) -> Result<(), Ended> {
-        let mut names: Vec<Name> = Vec::new();
-        for injected in &failed.injected {
-            if !names.contains(&injected.name) {
-                names.push(injected.name);
-            }
+        let mut seen = HashSet::new();
+        let names = failed.injected.iter().map(|injected| injected.name);
+        let names: Vec<Name> = names.filter(|name| seen.insert(*name)).collect();
+        if failed.is_lossy {
+            eprintln!("glasspoll: some of what was injected was lost before it was read");
         }
-        if spec.only(names.iter().copied()).to_string().len() > LONGEST {
-            eprintln!("glasspoll: that is too many to tell which of them matter: lower the shares, such as short=1%");
+        if names.len() > MOST_NAMES || spec.only(names.iter().copied()).to_string().len() > LONGEST {
+            eprintln!("glasspoll: too many to tell which of them matter: lower the shares, such as short=1%");
             return self.show_how_to_repeat(spec, &[]);
         }
-        // A program that hangs is not given all of its time again and again.
-        let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
-        let limit =
-            (self.without * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit());
+        let limit = self.limit_for(failed);
         let fails = |names: &[Name], tries: u32| -> Result<u32, Ended> {
             let spec = spec.only(names.iter().copied());
             let mut failures = 0;
             for _ in 0..tries {
-                failures += u32::from(self.run(Some(&spec), limit)?.outcome.is_failure());
+                failures += u32::from(self.run(Some(&spec), limit)?.outcome.is_like(&failed.outcome));
             }
             Ok(failures)
         };
         let again = fails(&names, AGAIN)?;
         if again == 0 {
+            let tries = times(AGAIN.into());
             eprintln!(
-                "glasspoll: the same injections did not make it fail {}: it depends on time as well",
-                times(AGAIN.into())
+                "glasspoll: the same injections, tried {tries}, did not make it fail: it depends on time as well"
             );
             return self.show_how_to_repeat(spec, &failed.injected);
         }
@@ -145,13 +150,17 @@ impl Search<'_> {
         }
         // One that fails now and then is given more chances to.
         let tries = if again == AGAIN { 1 } else { 2 * AGAIN };
-        let mut left = SHRINKS / tries;
+        let (mut left, began, mut said) = (SHRINKS / tries, Instant::now(), Instant::now());
         let fewest = shrink::fewest(names, &mut |names| {
             left = left.saturating_sub(1);
-            if left == 0 {
+            if left == 0 || began.elapsed() > SHRINK_TIME {
+                eprintln!("glasspoll: that took long enough: fewer may do");
                 return Ok::<_, Ended>(None);
             }
-            // Any failure will do.
+            if said.elapsed() > PROGRESS {
+                eprintln!("glasspoll: trying {}", of(names.len()));
+                said = Instant::now();
+            }
             let mut failed = false;
             for _ in 0..tries {
                 failed = failed || fails(names, 1)? != 0;
@@ -166,6 +175,17 @@ impl Search<'_> {
             }
         }
         self.show_how_to_repeat(&spec, &[])
+    }
+
+    /// How long a run may take that is to fail as that one did. A program that hangs is not given all of its time again
+    /// and again; one that fails otherwise must not be taken for one.
+    fn limit_for(&self, failed: &Trial) -> Duration {
+        let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
+        let usual = self.without.max(match failed.outcome {
+            Outcome::TooLong(_) => Duration::ZERO,
+            _ => failed.took,
+        });
+        (usual * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit())
     }
 
     /// Once more, with its record in the file that was asked for.
@@ -194,10 +214,18 @@ impl Search<'_> {
         if injected.len() > MOST {
             eprintln!("  and {} more", injected.len() - MOST);
         }
-        let program: Vec<_> = self.args.program.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+        let program: Vec<_> = self.args.program.iter().map(|word| quoted(word)).collect();
         let took = duration(self.without.as_nanos() as u64);
+        let settings = &self.args.settings;
+        let mut options = String::new();
+        if settings.exact {
+            options.push_str("--exact ");
+        }
+        if let Some(filter) = &settings.log {
+            options.push_str(&format!("--log {} ", quoted(filter.as_ref())));
+        }
         eprintln!("glasspoll: without chaos it takes {took}; to repeat the failure:");
-        eprintln!("  glasspoll run --chaos '{spec}' -- {}", clean(&program.join(" ")));
+        eprintln!("  glasspoll run {options}--chaos '{spec}' -- {}", program.join(" "));
         Ok(())
     }
 }
@@ -210,12 +238,24 @@ fn of(injections: usize) -> String {
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into();
+fn quoted(word: &OsStr) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-=:,@%+".contains(byte);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.bytes().all(|byte| is_plain(&byte)) => text.into(),
+        Some(text) if clean(text) == text => format!("'{}'", text.replace('\'', r"'\''")),
+        // bash's, for what no terminal shows.
+        _ => {
+            let mut quoted = String::from("$'");
+            for byte in word.as_bytes() {
+                match byte {
+                    b' ' => quoted.push(' '),
+                    byte if is_plain(byte) => quoted.push(char::from(*byte)),
+                    byte => quoted.push_str(&format!("\\x{byte:02x}")),
+                }
+            }
+            quoted + "'"
+        }
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// What the program said before it failed.
@@ -233,8 +273,9 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("./a-b.sh"), "./a-b.sh");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("./a-b.sh".as_ref()), "./a-b.sh");
+        assert_eq!(quoted("it's $HOME".as_ref()), r"'it'\''s $HOME'");
+        assert_eq!(quoted("".as_ref()), "''");
+        assert_eq!(quoted("a\nb c".as_ref()), r"$'a\x0ab c'");
     }
 }

@@ -74,15 +74,16 @@ impl Collector {
         Self::start_command(command, program, None)
     }
 
-    /// As `start_aside`, in a process group of its own; all goes to a file as well.
+    /// As `start_aside`, in a process group of its own, with rings that large; all goes to a file as well.
     pub fn start_apart(
         program: &[OsString],
         settings: &Settings,
-        default_ring: &str,
+        ring: &str,
         output: &File,
         keeper: Option<Keeper>,
     ) -> Result<Self, Refused> {
-        let mut command = program::command(program, settings, Some(default_ring))?;
+        let mut command = program::command(program, settings, None)?;
+        command.env("GLASSPOLL_RING", ring);
         if settings.chaos.is_none() {
             command.env_remove(program::CHAOS);
         }
@@ -159,23 +160,27 @@ impl Collector {
         }
     }
 
-    /// Ends all of a program's process group (`start_apart`), likewise.
+    /// Ends all of a program's process group (`start_apart`): asks the program to end, and does not ask again after that
+    /// time, nor the others.
     pub fn end_group(&mut self, patience: Duration) {
         let group = self.program.pid();
         if self.status().is_none() {
             sys::kill_group(group, libc::SIGTERM);
             let until = Instant::now() + patience;
             while self.status().is_none() && Instant::now() < until {
-                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
-                sys::wait_readable(&exit, SHORTEST);
-            }
-            // Whoever has not gone with it; nobody else has its number so soon.
-            sys::kill_group(group, libc::SIGKILL);
-            while self.status().is_none() {
-                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
-                sys::wait_readable(&exit, SHORTEST);
+                self.wait_for_exit();
             }
         }
+        // As long as one of the group is there nobody else gets its number, and not soon after.
+        sys::kill_group(group, libc::SIGKILL);
+        while self.status().is_none() {
+            self.wait_for_exit();
+        }
+    }
+
+    fn wait_for_exit(&self) {
+        let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+        sys::wait_readable(&exit, SHORTEST);
     }
 
     /// Waits until it is time for another look.

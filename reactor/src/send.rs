@@ -283,8 +283,10 @@ impl Eventpoll {
                 scratch.delivered.push((asked.id, asked.revents));
             }
             let (serial, fd) = (item.serial, item.fd);
-            let repeated = chaos::is_on() && repeats(sink, serial, fd, events, edge && !oneshot, *sent);
-            let queued = (!oneshot && !edge || repeated) && place == NO_PLACE;
+            let stays = !oneshot && !edge;
+            let repeated =
+                chaos::is_on() && repeats(sink, (serial, fd, events), stays, edge && !oneshot, *sent);
+            let queued = (stays || repeated) && place == NO_PLACE;
             if queued {
                 item.shown.queued_again(now);
                 ready.list.add_tail(asked.id);
@@ -311,14 +313,20 @@ impl Eventpoll {
 }
 
 /// Whether an edge is to be reported again that was just reported as the number `nth`, counted from 1.
-fn repeats(sink: &mut dyn EventSink, serial: u64, fd: i32, events: u32, may: bool, nth: usize) -> bool {
+fn repeats(
+    sink: &mut dyn EventSink,
+    (serial, fd, events): (u64, i32, u32),
+    stays: bool,
+    may: bool,
+    nth: usize,
+) -> bool {
     let Some(plan) = sink.plan() else { return false };
-    plan.reported(serial);
-    if !may || plan.draw(Injection::Repeat, nth as u32).is_none() {
-        return false;
+    let repeated = may && plan.draw(Injection::Repeat, nth as u32).is_some();
+    plan.reported(serial, stays || repeated);
+    if repeated {
+        plan.note(Injection::Repeat, fd, events);
     }
-    plan.note(Injection::Repeat, fd, events);
-    true
+    repeated
 }
 
 /// Notes the first items of the scan, and the descriptors of those that have one.

@@ -395,6 +395,14 @@ pub fn is_listening(fd: i32) -> bool {
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
 }
 
+/// Whether it is a timerfd that is not set.
+pub fn is_stopped_timer(fd: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid `itimerspec`.
+    let mut left: libc::itimerspec = unsafe { std::mem::zeroed() };
+    call!(timerfd_gettime, fd, ptr::from_mut(&mut left)).is_ok()
+        && (left.it_value.tv_sec, left.it_value.tv_nsec) == (0, 0)
+}
+
 /// Whether it is a socket that is connected.
 pub fn has_peer(fd: i32) -> bool {
     let (mut address, mut len) = ([0u8; 128], 128u32);

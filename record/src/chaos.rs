@@ -24,6 +24,7 @@ mod word;
 
 pub use share::Share;
 pub use span::Span;
+pub use word::MOST_NAMES;
 
 use std::fmt;
 use std::str::FromStr;

@@ -168,6 +168,115 @@ for child in range(2):
     assert_eq!(first, lines());
 }
 
+/// Runs a script of Python's that checks what it is told.
+fn check_script(specs: &[&str], script: &str) {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    for spec in specs {
+        for seed in 1..4 {
+            let mut command = glasspoll();
+            let spec = format!("{spec},seed={seed}");
+            command.args(["run", "--chaos", &spec, "--"]).arg(program::path("python3")).args(["-c", script]);
+            let output = run(&mut command, LIMIT);
+            assert_eq!(output.status.code(), Some(0), "{spec}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_ready_is_told_though_edges_are_kept_back() {
+    check_script(
+        &["edge=coalesce@60%", "all"],
+        r#"
+import os, select
+edge, level = os.pipe2(os.O_NONBLOCK), os.pipe2(os.O_NONBLOCK)
+ep = select.epoll()
+ep.register(edge[0], select.EPOLLIN | select.EPOLLET)
+ep.register(level[0], select.EPOLLIN)
+for turn in range(200):
+    # A level item that was drained is still on the ready list.
+    os.write(level[1], b'x')
+    ep.poll(1)
+    try: os.read(level[0], 9)
+    except BlockingIOError: pass
+    os.write(edge[1], b'x')
+    assert ep.poll(0), turn
+    try: os.read(edge[0], 9)
+    except BlockingIOError: pass
+    while ep.poll(0):
+        for pipe in edge, level:
+            try: os.read(pipe[0], 9)
+            except BlockingIOError: pass
+"#,
+    );
+}
+
+#[test]
+fn a_spurious_event_says_all_that_is_so_and_nothing_that_cannot_be() {
+    check_script(
+        &["spurious=60%", "all"],
+        r#"
+import os, select, socket
+a, b = socket.socketpair()
+pipe = os.pipe2(os.O_NONBLOCK)
+full = os.pipe2(os.O_NONBLOCK)
+os.write(full[1], b'x' * 65536)
+server = socket.create_server(('127.0.0.1', 0))
+for s in a, b, server: s.setblocking(False)
+both = select.EPOLLIN | select.EPOLLOUT
+ep = select.epoll()
+ep.register(a, both | select.EPOLLET)
+for file in pipe[0], full[1], server: ep.register(file, both)
+for turn in range(300):
+    try: events = ep.poll(0.001)
+    except InterruptedError: continue
+    for fd, bits in events:
+        if fd == a.fileno(): assert bits & select.EPOLLOUT, bits
+        elif fd == full[1]: assert bits == select.EPOLLOUT, bits
+        else: assert bits == select.EPOLLIN, (fd, bits)
+"#,
+    );
+}
+
+#[test]
+fn what_is_always_ready_gets_its_turn_in_any_order() {
+    check_script(
+        &["reorder"],
+        r#"
+import os, select
+pipes = [os.pipe2(os.O_NONBLOCK) for _ in range(8)]
+ep = select.epoll()
+for r, w in pipes:
+    ep.register(r, select.EPOLLIN)
+    os.write(w, b'x')
+seen = [ep.poll(1, 2) for _ in range(400)]
+last = {}
+for turn, events in enumerate(seen):
+    for fd, _ in events:
+        assert turn - last.get(fd, turn) <= 8, (fd, turn)
+        last[fd] = turn
+assert len(last) == 8
+"#,
+    );
+}
+
+#[test]
+fn what_a_run_leaves_behind_is_ended() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pids = dir.path().join("pids");
+    // A server that is left at a port would make the next run fail.
+    let script = format!("{FRAGILE} order --mended; sleep 1000 & echo $! >> {}", pids.display());
+    let searched = search(3, 20, &["sh", "-c", &script]);
+    assert_eq!(searched.status.code(), Some(0), "{searched:?}");
+    let pids = fs::read_to_string(pids).expect("the script writes it");
+    assert_eq!(pids.lines().count(), 4);
+    for pid in pids.lines() {
+        let left = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!left.starts_with(b"sleep"), "{pid}");
+    }
+}
+
 #[test]
 fn the_record_of_the_failure_is_kept() {
     let dir = tempfile::tempdir().expect("a directory");

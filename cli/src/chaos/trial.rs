@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use glasspoll_record::chaos::Name;
+use glasspoll_record::chaos::{Name, MOST_NAMES};
 use glasspoll_record::event::{Event, Injection, Mask};
 use glasspoll_record::{Entry, Process};
 
@@ -26,16 +27,39 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const OUTPUT: u64 = 64 << 10;
 
 /// How a run ended.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
-    /// In words.
-    Failed(String),
+    /// With this exit status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It did not end within this time.
+    TooLong(Duration),
 }
 
 impl Outcome {
     pub fn is_failure(&self) -> bool {
-        matches!(self, Outcome::Failed(_))
+        !matches!(self, Outcome::Passed)
+    }
+
+    /// Whether it is a failure of the same kind.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Outcome::TooLong(_), Outcome::TooLong(_)) => true,
+            (one, other) => one.is_failure() && one == other,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Passed => f.write_str("it did not fail"),
+            Outcome::Status(status) => write!(f, "exit status {status}"),
+            Outcome::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Outcome::TooLong(limit) => write!(f, "still running after {}", duration(limit.as_nanos() as u64)),
+        }
     }
 }
 
@@ -53,8 +77,12 @@ pub struct Injected {
 #[derive(Debug)]
 pub struct Trial {
     pub outcome: Outcome,
-    /// In the order of time.
+    /// In the order of time; not more than there is room for in a specification, and one.
     pub injected: Vec<Injected>,
+    /// How many there were.
+    pub injections: usize,
+    /// Whether some may have been lost.
+    pub is_lossy: bool,
     /// How many records there were: none, and there was nothing to inject.
     pub rings: u32,
     pub took: Duration,
@@ -88,20 +116,24 @@ pub fn run(
             break said(status);
         }
         if began.elapsed() > limit {
-            collector.end_group(PATIENCE);
-            break Outcome::Failed(format!("still running after {}", duration(limit.as_nanos() as u64)));
+            break Outcome::TooLong(limit);
         }
     };
-    let (took, rings) = (began.elapsed(), collector.rings());
+    let took = began.elapsed();
+    // What it has started and left, too: the next run is to find things as this one did.
+    collector.end_group(PATIENCE);
+    let rings = collector.rings();
     collector.finish().0.into_iter().for_each(|news| take(&mut processes, news));
-    Ok(Trial { outcome, injected: injected(&processes), rings, took, output: tail(&mut printed) })
+    let (injected, injections) = injected(&processes);
+    let is_lossy = processes.values().any(|process| process.lost_blocks != 0);
+    Ok(Trial { outcome, injected, injections, is_lossy, rings, took, output: tail(&mut printed) })
 }
 
 fn said(status: ExitStatus) -> Outcome {
     match (status.signal(), status.code()) {
-        (Some(signal), _) => Outcome::Failed(format!("ended by signal {signal}")),
+        (Some(signal), _) => Outcome::Signal(signal),
         (None, Some(0)) => Outcome::Passed,
-        (None, code) => Outcome::Failed(format!("exit status {}", code.unwrap_or(-1))),
+        (None, code) => Outcome::Status(code.unwrap_or(-1)),
     }
 }
 
@@ -113,11 +145,13 @@ fn take(processes: &mut BTreeMap<u32, Process>, mut news: News) {
     apply(processes, news);
 }
 
-fn injected(processes: &BTreeMap<u32, Process>) -> Vec<Injected> {
+fn injected(processes: &BTreeMap<u32, Process>) -> (Vec<Injected>, usize) {
     let all = processes.values().flat_map(|process| process.events.iter().map(move |entry| (process, entry)));
     let mut all: Vec<(&Process, &Entry)> = all.collect();
     all.sort_by_key(|(_, entry)| entry.ns);
-    all.into_iter().filter_map(|(process, entry)| describe(process, entry)).collect()
+    let count = all.len();
+    let some = all.into_iter().take(MOST_NAMES + 1);
+    (some.filter_map(|(process, entry)| describe(process, entry)).collect(), count)
 }
 
 fn describe(process: &Process, entry: &Entry) -> Option<Injected> {

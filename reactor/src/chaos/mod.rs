@@ -23,7 +23,7 @@ mod wait;
 pub(crate) use plan::Plan;
 pub(crate) use wait::{pause, Waits};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use glasspoll_record::chaos::Spec;
 use once_cell::sync::{Lazy, OnceCell};
@@ -43,8 +43,10 @@ static SETS: Lazy<Mutex<HashMap<u32, Past>>> = Lazy::new(Mutex::default);
 #[derive(Debug, Default)]
 struct Past {
     waits: u32,
-    /// Serial numbers of the items that the last wait kept back.
-    held: Vec<u64>,
+    /// Serial numbers of the items that were kept back and not reported since.
+    held: HashSet<u64>,
+    /// In which wait an item went back to the ready list as it was reported, or before which it came to it.
+    queued: HashMap<u64, u32>,
 }
 
 /// From now on every wait may be tampered with.

@@ -17,12 +17,12 @@ pub struct Plan {
     wait: u32,
     /// All that is decided comes of this number.
     key: u64,
-    /// What the last wait kept back is not kept back again.
-    pub(super) held_before: Vec<u64>,
-    /// Serial numbers of what this one keeps back.
-    pub(super) held: Vec<u64>,
-    /// Nothing else is left to report: the wait is to go on so many nanoseconds later.
-    pub(super) pause: Option<u64>,
+    /// Some were kept back by this wait, which does so once.
+    pub(super) has_held: bool,
+    /// And nothing has been reported since.
+    is_holding: bool,
+    /// Nothing else is there to report: the wait is to go on somewhat later.
+    pub(super) is_to_pause: bool,
     /// Of the events that are ready so many are not reported.
     pub(super) left: u32,
     /// So many have changed places.
@@ -38,12 +38,13 @@ impl Plan {
         let mut sets = SETS.lock();
         let past = sets.entry(about.epoll).or_default();
         past.waits = past.waits.wrapping_add(1);
-        let (wait, held_before) = (past.waits, std::mem::take(&mut past.held));
+        let wait = past.waits;
         drop(sets);
         let place = u64::from(about.epoll) << 32 | u64::from(wait);
         let key = mix(mix(spec.seed ^ PROCESS.load(Ordering::Relaxed)) ^ place);
-        let (held, reported) = (Vec::new(), Vec::new());
-        Some(Self { spec, about, wait, key, held_before, held, pause: None, left: 0, moved: 0, reported })
+        let (has_held, is_holding, is_to_pause) = (false, false, false);
+        let reported = Vec::new();
+        Some(Self { spec, about, wait, key, has_held, is_holding, is_to_pause, left: 0, moved: 0, reported })
     }
 
     /// Whether that is done: 32 bits to decide how. `nth` tells one case of the wait from another.
@@ -68,14 +69,41 @@ impl Plan {
         trace::chaos(self.about, self.wait, what, fd, amount);
     }
 
-    /// An item was reported.
-    pub(crate) fn reported(&mut self, serial: u64) {
+    /// Keeps an item back, unless it was and has not been reported since.
+    pub(super) fn hold(&mut self, serial: u64) -> bool {
+        let mut sets = SETS.lock();
+        let is_held = sets.entry(self.about.epoll).or_default().held.insert(serial);
+        self.has_held |= is_held;
+        self.is_holding |= is_held;
+        is_held
+    }
+
+    /// An item was reported, and is on the ready list again or not.
+    pub(crate) fn reported(&mut self, serial: u64, is_put_back: bool) {
         self.reported.push(serial);
+        let mut sets = SETS.lock();
+        let past = sets.entry(self.about.epoll).or_default();
+        past.held.remove(&serial);
+        if is_put_back {
+            past.queued.insert(serial, self.wait);
+        } else {
+            past.queued.remove(&serial);
+        }
+    }
+
+    /// Since which wait each of these items is on the ready list; of those that have just come to it, since the last.
+    pub(super) fn since(&self, serials: &[u64]) -> Vec<u32> {
+        let mut sets = SETS.lock();
+        let past = sets.entry(self.about.epoll).or_default();
+        let last = self.wait.wrapping_sub(1);
+        serials.iter().map(|serial| *past.queued.entry(*serial).or_insert(last)).collect()
     }
 
     /// A delivery is over in which `sent` events were handed over.
     pub(crate) fn delivered(&mut self, sent: usize) {
         let (left, moved) = (std::mem::take(&mut self.left), std::mem::take(&mut self.moved));
+        // What was kept back is ready, so a wait that has nothing else must not end, nor sleep.
+        self.is_to_pause = std::mem::take(&mut self.is_holding) && sent == 0;
         if sent == 0 {
             return;
         }
@@ -89,17 +117,7 @@ impl Plan {
 
     /// Whether the wait is to pause before it goes on.
     pub(crate) fn is_to_pause(&self) -> bool {
-        self.pause.is_some()
-    }
-}
-
-impl Drop for Plan {
-    fn drop(&mut self) {
-        if !self.held.is_empty() {
-            if let Some(past) = SETS.lock().get_mut(&self.about.epoll) {
-                past.held = std::mem::take(&mut self.held);
-            }
-        }
+        self.is_to_pause
     }
 }
 

@@ -78,12 +78,18 @@ impl Eventpoll {
 /// What the program must expect of the file at any time, and is not so, for a call of it is refused with EAGAIN; and
 /// what is.
 fn could_be_ready(file: &File, interest: u32) -> (u32, u32) {
-    let Some(device) = file.device_as::<KernelFile>().filter(|device| device.may_be_refused()) else {
+    let Some(device) = file.device_as::<KernelFile>() else { return (0, 0) };
+    let may_be = device.may_be_refused() & interest;
+    if may_be == 0 {
         return (0, 0);
-    };
+    }
     let now = device.poll((interest | EPOLLRDHUP) & POLL_BITS);
     if now & ENDS != 0 {
         return (0, now);
     }
-    (interest & EPOLLINOUT_BITS & !now, now)
+    match may_be & !now {
+        0 => (0, now),
+        // With all that is ready, as any event.
+        fake => (fake | now & interest, now),
+    }
 }

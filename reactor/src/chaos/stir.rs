@@ -1,12 +1,11 @@
 //! What a delivery is to find on the ready list: some kept back, the others in another order, and not all of them.
 
+use std::collections::HashSet;
+
 use glasspoll_record::event::Injection;
 
 use crate::chaos::Plan;
 use crate::eventpoll::{Eventpoll, Ready};
-
-/// How long a wait pauses that has nothing but what it keeps back.
-const PAUSE_NS: u64 = 1_000_000;
 
 impl Eventpoll {
     /// Stirs what a scan has begun with. Returns how many events are to be delivered at most.
@@ -24,55 +23,53 @@ impl Eventpoll {
 }
 
 fn hold_back(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
-    if !plan.held.is_empty() {
+    if plan.has_held {
         return;
     }
     let Some(drawn) = plan.draw(Injection::Coalesce, 0) else { return };
-    let mut edges: Vec<u32> = Vec::new();
-    for id in queued.iter() {
-        let item = ready.list.get(*id).filter(|item| item.is_edge() && !item.is_disarmed());
-        if item.is_some_and(|item| !plan.held_before.contains(&item.serial)) {
-            edges.push(*id);
-        }
-    }
+    let is_edge = |id: &u32| ready.list.get(*id).is_some_and(|item| item.is_edge() && !item.is_disarmed());
+    let edges: Vec<u32> = queued.iter().copied().filter(is_edge).collect();
     if edges.is_empty() {
         return;
     }
     // One at least, and of the others as it comes.
     let sure = drawn as usize % edges.len();
+    let mut held = HashSet::new();
     for (nth, id) in edges.into_iter().enumerate() {
         if nth != sure && plan.bits(drawn, nth as u32) & 1 == 0 {
             continue;
         }
-        let Some(item) = ready.list.get(id) else { continue };
-        let (serial, fd, events) = (item.serial, item.fd, item.events);
+        let Some(item) = ready.list.get(id).filter(|item| plan.hold(item.serial)) else { continue };
+        plan.note(Injection::Coalesce, item.fd, item.events);
         // As what a delivery puts back: first in the next one, after what it leaves.
         ready.list.unlink(id);
         ready.list.add_tail(id);
-        queued.retain(|other| *other != id);
-        plan.held.push(serial);
-        plan.note(Injection::Coalesce, fd, events);
+        held.insert(id);
     }
-    if queued.is_empty() {
-        plan.pause = Some(PAUSE_NS);
-    }
+    queued.retain(|id| !held.contains(id));
 }
 
-fn reorder(ready: &mut Ready, plan: &mut Plan, queued: &mut [u32]) {
+/// What went back to the list in an earlier wait stays before what came later: who is ready gets its turn.
+fn reorder(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
     if queued.len() < 2 {
         return;
     }
     let Some(drawn) = plan.draw(Injection::Reorder, 0) else { return };
-    let before = queued.to_vec();
-    for last in (1..queued.len()).rev() {
+    let serials: Vec<u64> =
+        queued.iter().map(|id| ready.list.get(*id).map_or(0, |item| item.serial)).collect();
+    let since = plan.since(&serials);
+    let mut places: Vec<usize> = (0..queued.len()).collect();
+    for last in (1..places.len()).rev() {
         let other = plan.bits(drawn, last as u32) as usize % (last + 1);
-        queued.swap(last, other);
+        places.swap(last, other);
     }
+    places.sort_by_key(|place| since[*place]);
+    plan.moved = places.iter().enumerate().filter(|(now, before)| now != *before).count() as u32;
+    *queued = places.iter().map(|place| queued[*place]).collect();
     for id in queued.iter().rev() {
         ready.list.unlink(*id);
         ready.list.tx_push_front(*id);
     }
-    plan.moved = queued.iter().zip(&before).filter(|(now, before)| now != before).count() as u32;
 }
 
 fn shorten(plan: &mut Plan, queued: usize, maxevents: usize) -> usize {

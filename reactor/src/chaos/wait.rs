@@ -20,6 +20,9 @@ pub(crate) struct Waits<'a> {
     pub(crate) sigmask: Option<u64>,
 }
 
+/// How long a wait pauses that has nothing but what it keeps back.
+const PAUSE_NS: u64 = 1_000_000;
+
 /// A wait that is to be ended for no reason first waits for a reason, a part of its time and this long at most.
 const GRACE_US: u32 = 1_000;
 
@@ -71,8 +74,8 @@ impl Eventpoll {
 ///
 /// Preconditions: no lock is held.
 pub(crate) fn pause(waits: &Waits<'_>, sink: &mut dyn EventSink) {
-    if let Some(ns) = sink.plan().and_then(|plan| plan.pause.take()) {
-        sleep(waits, ns);
+    if sink.plan().is_some_and(|plan| std::mem::take(&mut plan.is_to_pause)) {
+        sleep(waits, PAUSE_NS);
     }
 }
 

@@ -22,6 +22,8 @@ fn words_without_a_share_have_their_usual_one() {
     assert_eq!(spec(example), spec("all,seed=7"));
     assert_eq!(spec("delay"), spec("delay=0..2ms@10%"));
     assert_eq!(spec("delay@5%"), spec("delay=0..2ms@5%"));
+    assert_eq!(spec("delay=5%"), spec("delay=0..2ms@5%"));
+    assert_eq!(spec(" delay = 0%, short = 20% "), spec("short"));
     assert_eq!(spec("all,short=0%").share(Injection::Short), Share::NONE);
 }
 

@@ -7,7 +7,7 @@ pub const EXAMPLE: &str =
     "'seed=7,short=20%,reorder,spurious=1%,eintr=1%,delay=0..2ms@10%,edge=coalesce,repeat=1%'";
 
 /// No more names than that: a line of the environment has an end.
-const MOST_NAMES: usize = 10_000;
+pub const MOST_NAMES: usize = 10_000;
 
 const fn usual(what: Injection) -> Share {
     Share::percent(match what {
@@ -22,7 +22,7 @@ const fn usual(what: Injection) -> Share {
 /// Does to `spec` what a word says.
 pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
     let (key, value) = match word.split_once('=') {
-        Some((key, value)) => (key, Some(value)),
+        Some((key, value)) => (key.trim(), Some(value.trim())),
         None => match word.split_once('@') {
             // `delay@5%`.
             Some((key, _)) => (key, Some(&word[key.len()..])),
@@ -53,8 +53,11 @@ pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
         }
         ("delay", value) => {
             let value = value.unwrap_or("");
-            let (span, often) =
-                value.split_once('@').map_or((value, None), |(span, often)| (span, Some(often)));
+            let (span, often) = match value.split_once('@') {
+                Some((span, often)) => (span, Some(often)),
+                None if value.ends_with('%') => ("", Some(value)),
+                None => (value, None),
+            };
             set(Injection::Delay, share(Injection::Delay, often)?);
             spec.delay = if span.is_empty() { Span::USUAL } else { span.parse()? };
         }

@@ -1,21 +1,31 @@
-//! Whether a call of the program for a file may be refused with EAGAIN though the file was reported as ready.
+//! For what a call of the program may be refused with EAGAIN though the file was reported as ready.
 
 use super::KernelFile;
 use crate::sys;
+use crate::uapi::*;
 use crate::watch::nature::Nature;
 
 impl KernelFile {
-    /// Whether the program must expect that at any time: the file does not block, and somebody else may take what was
-    /// there. Not so for a socket that connects, where the report alone says how that ended.
-    pub(crate) fn may_be_refused(&self) -> bool {
+    /// EPOLLIN and EPOLLOUT, as far as the program must expect that at any time: the file does not block, can be read or
+    /// written, and somebody else may take what was there. Not so of a socket that connects, where the report alone
+    /// says how that ended, nor of a timer that does not run.
+    pub(crate) fn may_be_refused(&self) -> u32 {
         let fd = self.fd();
-        if sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK == 0) {
-            return false;
+        let flags = sys::fcntl(fd, libc::F_GETFL, 0).unwrap_or(0);
+        if flags & libc::O_NONBLOCK == 0 {
+            return 0;
         }
         match self.known_nature().unwrap_or_else(|| Nature::of(fd)) {
-            Nature::InetStream | Nature::Stream => sys::has_peer(fd) || sys::is_listening(fd),
-            Nature::Pipe | Nature::InetDgram | Nature::Dgram | Nature::Counter | Nature::Eventfd => true,
-            Nature::Anonymous | Nature::Other => false,
+            Nature::InetStream | Nature::Stream if sys::is_listening(fd) => EPOLLIN,
+            Nature::InetStream | Nature::Stream if sys::has_peer(fd) => EPOLLINOUT_BITS,
+            Nature::InetDgram | Nature::Dgram => EPOLLINOUT_BITS,
+            Nature::Pipe => match flags & libc::O_ACCMODE {
+                libc::O_RDONLY => EPOLLIN,
+                libc::O_WRONLY => EPOLLOUT,
+                _ => EPOLLINOUT_BITS,
+            },
+            Nature::Counter if !sys::is_stopped_timer(fd) => EPOLLIN,
+            _ => 0,
         }
     }
 }
