@@ -125,8 +125,7 @@ impl<T> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock.acquire();
-        // SAFETY: the lock is held as long as the guard lives.
-        let (value, access) = unsafe { self.value.get() };
+        let (value, access) = self.value.get();
         MutexGuard { lock: &self.lock, value, access, _of_this_thread: PhantomData }
     }
 
@@ -141,8 +140,7 @@ impl<T: Count> Counted<T> {
     #[inline]
     pub fn lock(&self) -> CountedGuard<'_, T> {
         self.lock.acquire();
-        // SAFETY: the lock is held as long as the guard lives.
-        let (value, access) = unsafe { self.value.get() };
+        let (value, access) = self.value.get();
         CountedGuard { lock: &self.lock, count: &self.count, value, access, _of_this_thread: PhantomData }
     }
 
@@ -202,7 +200,9 @@ impl<T> fmt::Debug for Counted<T> {
 /// The mutex is locked until this is dropped.
 pub struct MutexGuard<'a, T> {
     lock: &'a Lock,
-    value: &'a mut T,
+    /// A pointer: a guard that is handed to a function is dropped before that returns, and a reference would have to
+    /// be the only one until then.
+    value: *mut T,
     access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,
 }
@@ -211,13 +211,15 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value
+        // SAFETY: the lock is held as long as the guard lives.
+        unsafe { &*self.value }
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value
+        // SAFETY: the lock is held as long as the guard lives.
+        unsafe { &mut *self.value }
     }
 }
 
@@ -233,7 +235,9 @@ impl<T> Drop for MutexGuard<'_, T> {
 pub struct CountedGuard<'a, T: Count> {
     lock: &'a Lock,
     count: &'a AtomicU32,
-    value: &'a mut T,
+    /// A pointer: a guard that is handed to a function is dropped before that returns, and a reference would have to
+    /// be the only one until then.
+    value: *mut T,
     access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,
 }
@@ -243,21 +247,23 @@ impl<T: Count> Deref for CountedGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        self.value
+        // SAFETY: the lock is held as long as the guard lives.
+        unsafe { &*self.value }
     }
 }
 
 impl<T: Count> DerefMut for CountedGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        self.value
+        // SAFETY: the lock is held as long as the guard lives.
+        unsafe { &mut *self.value }
     }
 }
 
 impl<T: Count> Drop for CountedGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let count = self.value.count();
+        let count = (**self).count();
         if self.count.load(Ordering::Relaxed) != count {
             let order = if is("a_count_is_relaxed") { Ordering::Relaxed } else { Ordering::SeqCst };
             self.count.store(count, order);

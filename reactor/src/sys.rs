@@ -48,7 +48,10 @@ fn args_of(given: &[usize]) -> [usize; 6] {
     args
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
+mod enter;
+#[cfg(miri)]
+#[path = "sys/interpreted.rs"]
 mod enter;
 #[cfg(not(loom))]
 mod futex;

@@ -153,6 +153,7 @@ fn five_levels_nest_and_a_sixth_does_not() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes Miri minutes")]
 fn too_many_wakeup_paths_are_refused() {
     let (inner, file) = (Set::new(3), Fake::new(4));
     inner.add(&file.file, EPOLLIN).unwrap();

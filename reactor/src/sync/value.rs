@@ -23,13 +23,10 @@ impl<T> Value<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// # Safety
-    /// Nobody else is at it until the access ends.
+    /// Begins an access.
     #[inline]
-    #[allow(clippy::mut_from_ref, reason = "that is the caller's promise")]
-    pub(super) unsafe fn get(&self) -> (&mut T, Access<T>) {
-        // SAFETY: the caller's promise.
-        (unsafe { &mut *self.0.get() }, Access(std::marker::PhantomData))
+    pub(super) fn get(&self) -> (*mut T, Access<T>) {
+        (self.0.get(), Access(std::marker::PhantomData))
     }
 }
 
@@ -39,13 +36,11 @@ impl<T> Value<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// # Safety
-    /// As above.
-    #[allow(clippy::mut_from_ref, reason = "that is the caller's promise")]
-    pub(super) unsafe fn get(&self) -> (&mut T, Access<T>) {
+    /// Begins an access.
+    pub(super) fn get(&self) -> (*mut T, Access<T>) {
         let pointer = self.0.get_mut();
-        // SAFETY: the caller's promise, which the checker checks.
-        (unsafe { &mut *(std::ptr::from_mut(pointer.deref())) }, Access(Some(pointer)))
+        // SAFETY: the checker has seen to that.
+        (std::ptr::from_mut(unsafe { pointer.deref() }), Access(Some(pointer)))
     }
 }
 

@@ -58,6 +58,7 @@ pub fn on_valgrind() -> bool {
 #[cfg(test)]
 mod tests {
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no instructions")]
     fn the_question_says_no_on_a_processor() {
         // The unit tests run on valgrind too (scripts/sanitize), and are told so.
         assert_eq!(super::on_valgrind(), std::env::var_os("GLASSPOLL_TEST_ON_VALGRIND").is_some());
