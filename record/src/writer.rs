@@ -225,7 +225,8 @@ impl Cursor {
             next.store(number + 1, Ordering::Relaxed);
             number
         } else {
-            next.fetch_add(1, Ordering::Relaxed)
+            // Who sees it sees the thread's block before as full as it is.
+            next.fetch_add(1, Ordering::Release)
         };
         // SAFETY: as above.
         let blocks = unsafe { word32(ring, header::BLOCKS) }.load(Ordering::Relaxed).max(1);

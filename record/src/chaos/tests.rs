@@ -55,6 +55,7 @@ fn what_is_wrong_is_said_with_what_to_write_instead() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes Miri minutes")]
 fn a_share_is_that_much_of_all_numbers() {
     let share: Share = "0.5%".parse().unwrap();
     let of = |share: Share| (0..1_000_000u64).filter(|n| share.has((n * 4294) as u32)).count();
@@ -65,6 +66,7 @@ fn a_share_is_that_much_of_all_numbers() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes Miri minutes")]
 fn a_span_gives_every_time_in_it_and_no_other() {
     let span: Span = "3us..5us".parse().unwrap();
     assert_eq!((span.pick(0), span.pick(1 << 31), span.pick(u32::MAX)), (3, 4, 5));
