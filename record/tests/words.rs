@@ -69,8 +69,7 @@ fn threads_write_and_take_blocks_from_each_other_while_they_are_read() {
     });
     let mut last = [0; 2];
     let mut seen = 0;
-    loop {
-        let over = writers.iter().all(|writer| writer.is_finished());
+    let mut look = || {
         for entry in stream.poll().unwrap() {
             let Event::Io { fd, result, asked, .. } = entry.event else { panic!("nobody wrote that") };
             assert_eq!(result as u64, asked);
@@ -79,13 +78,14 @@ fn threads_write_and_take_blocks_from_each_other_while_they_are_read() {
             *last = asked;
             seen += 1;
         }
-        if over {
-            break;
-        }
+    };
+    while !writers.iter().all(|writer| writer.is_finished()) {
+        look();
     }
     for writer in writers {
         writer.join().unwrap();
     }
+    look();
     // What the other wrote may have been overwritten since.
     assert!(last.contains(&(EACH - 1)), "the last is there");
     writer::stop();
