@@ -338,3 +338,6 @@ impl Eventpoll {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
