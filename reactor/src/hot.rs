@@ -328,6 +328,18 @@ mod tests {
     }
 
     #[test]
+    fn only_those_that_are_attached_again_and_still_there_are_leaving() {
+        let mut hot = Hot::default();
+        for id in 0..3 {
+            hot.add(id, 10 + id as i32, EPOLLIN);
+        }
+        (1..3).for_each(|place| hot.change(place, |slot| slot.leaving = true));
+        let _fds = hot.lend();
+        hot.remove(1);
+        assert_eq!(hot.leaving(), [2]);
+    }
+
+    #[test]
     fn a_silenced_item_is_asked_for_nothing() {
         let mut hot = Hot::default();
         hot.add(0, 10, EPOLLIN | EPOLLONESHOT);

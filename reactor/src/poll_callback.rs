@@ -99,3 +99,34 @@ fn wakes_exclusive(key: u32, events: u32) -> bool {
         _ => events & EPOLLINOUT_BITS != 0,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::file::{Device, File, Kind};
+
+    #[derive(Debug)]
+    struct Quiet;
+
+    impl Device for Quiet {
+        fn poll(&self, _mask: u32) -> u32 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_wakeup_that_does_not_concern_an_item_queues_it_not() {
+        let (ep, file) = (Eventpoll::new(3), File::new(4, Kind::Device(Box::new(Quiet))));
+        let set = |op, events| ep.ctl(op, &file, 4, EpollEvent { events, data: 0 }).unwrap();
+        set(EPOLL_CTL_ADD, EPOLLIN);
+        file.wake(EPOLLOUT);
+        assert!(!ep.events_available(), "it did not ask for that");
+        // As a delivery leaves it.
+        ep.lock.lock().list.for_each(|item| item.events = EPOLLONESHOT);
+        [0, EPOLLIN, EPOLLHUP].into_iter().for_each(|key| file.wake(key));
+        assert!(!ep.events_available(), "it is disarmed");
+        set(EPOLL_CTL_MOD, EPOLLIN | EPOLLONESHOT);
+        file.wake(0);
+        assert!(ep.events_available(), "it may be what it asked for");
+    }
+}

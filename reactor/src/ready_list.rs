@@ -338,6 +338,7 @@ mod tests {
         assert_eq!(list.queue(ids[2]), Queued::Ready);
         assert_eq!(list.queue(ids[0]), Queued::Ready);
         assert_eq!(list.queue(ids[2]), Queued::Already);
+        assert_eq!([0, 1, 2, 8].map(|most| list.count_ready(most)), [0, 1, 2, 2]);
         assert_eq!(ready(&mut list), [ids[2], ids[0]]);
     }
 
