@@ -101,7 +101,7 @@ struct Thread {
     /// What the call that it is in is to give.
     errno: Option<i32>,
     /// Where the library lies.
-    library: Option<Range<u64>>,
+    mapping: Option<Range<u64>>,
 }
 
 #[derive(Default)]
@@ -161,13 +161,13 @@ impl Tracer {
                 self.more += usize::from(event != libc::PTRACE_EVENT_CLONE);
                 let mut child = 0u64;
                 request(libc::PTRACE_GETEVENTMSG, pid, (&raw mut child).addr());
-                let library = self.threads.get(&pid).and_then(|thread| thread.library.clone());
-                self.threads.insert(child as i32, Thread { library, ..Thread::default() });
+                let library = self.threads.get(&pid).and_then(|thread| thread.mapping.clone());
+                self.threads.insert(child as i32, Thread { mapping: library, ..Thread::default() });
                 return 0;
             }
             libc::PTRACE_EVENT_EXEC => {
                 let thread = self.threads.entry(pid).or_default();
-                thread.library = None;
+                thread.mapping = None;
                 self.more += 1;
                 return 0;
             }
@@ -242,10 +242,10 @@ fn is_entry(pid: i32) -> bool {
 
 /// The call that a thread is about to make, if it is the library's own.
 fn own_call(pid: i32, thread: &mut Thread, registers: &libc::user_regs_struct) -> Option<Call> {
-    if thread.library.is_none() {
-        thread.library = find_library(pid);
+    if thread.mapping.is_none() {
+        thread.mapping = find_library(pid);
     }
-    let library = thread.library.as_ref()?;
+    let library = thread.mapping.as_ref()?;
     let args = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9];
     if library.contains(&registers.rip) {
         return Some(Call::new(registers.orig_rax as i64, args));
