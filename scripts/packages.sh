@@ -24,7 +24,8 @@ install_missing() {
 need_servers() {
     install_missing redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk memcached=memcached \
         haproxy=haproxy lighttpd=lighttpd mosquitto=mosquitto mosquitto_pub=mosquitto-clients \
-        dbus-daemon=dbus-daemon dbus-send=dbus-bin curl=curl openssl=openssl unbound=unbound valgrind=valgrind
+        dbus-daemon=dbus-daemon dbus-send=dbus-bin curl=curl openssl=openssl unbound=unbound valgrind=valgrind \
+        gdb=gdb
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
     # Asked of the compiler, for Debian keeps this header in a folder of its architecture.
     echo '#include <curl/curl.h>' | gcc -fsyntax-only -xc - 2>/dev/null || install_packages libcurl4-openssl-dev

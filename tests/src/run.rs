@@ -110,6 +110,11 @@ impl Running {
         Output { status, stdout: self.stdout_so_far(), stderr: text(&self.stderr) }
     }
 
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our child").is_none()

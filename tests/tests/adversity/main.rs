@@ -2,6 +2,8 @@
 //! what is the user's, a tracer, a processor that others have. Programs are told what they are told without.
 #![cfg(target_arch = "x86_64")]
 
+mod machine;
+
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use glasspoll_tests::command::{glasspoll, is_root};
 use glasspoll_tests::faults::{self, Call, Fault};
 use glasspoll_tests::mode::{clean_command, library};
-use glasspoll_tests::run::{run, start, Output};
+use glasspoll_tests::run::{run, Output};
 use glasspoll_tests::{in_both_modes, program, turn, Mode};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
@@ -269,28 +271,6 @@ fn stops_are_not_felt() {
         let output = child.wait_with_output().expect("our child");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.ends_with("done\n"), "{name}: {output:?}");
-    }
-}
-
-/// A share of some hundredths of a processor, beside loops that take all the rest.
-#[test]
-fn starvation_is_not_felt() {
-    let _turn = turn::take();
-    let mut busy = Vec::new();
-    for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-        busy.push(start(Command::new("sh").args(["-c", "while :; do :; done"]), ""));
-    }
-    for name in SCENARIOS {
-        let mut command = scenario(Mode::Preloaded, name);
-        // SAFETY: one system call.
-        unsafe {
-            command.pre_exec(|| {
-                let none = libc::sched_param { sched_priority: 0 };
-                libc::sched_setscheduler(0, libc::SCHED_IDLE, &none);
-                Ok(())
-            });
-        }
-        is_fine(name, &run(&mut command, LIMIT));
     }
 }
 
