@@ -3,7 +3,7 @@
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 
-enum { LATER_MS = 400 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+enum { LATER_MS = 1000 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
 static void child(int e, int go)
 {

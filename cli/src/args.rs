@@ -69,7 +69,8 @@ pub struct Chaos {
 impl Chaos {
     fn parse(text: &str) -> Result<Self, String> {
         let spec: Spec = text.parse()?;
-        let is_any = !text.split(',').any(|word| word.trim().starts_with("seed="));
+        let is_any =
+            !text.split(',').any(|word| word.split_once('=').is_some_and(|(key, _)| key.trim() == "seed"));
         let any = u64::from(RandomState::new().hash_one(text) as u32);
         Ok(Self { spec: if is_any { spec.with_seed(any) } else { spec }, is_any })
     }

@@ -79,7 +79,7 @@ impl Search<'_> {
         let (mut injections, mut said) = (0, Instant::now());
         for nth in 0..seeds {
             let spec = self.spec.with_seed(self.spec.seed.wrapping_add(nth));
-            let trial = self.run(Some(&spec), self.limit())?;
+            let trial = self.keep(&spec, self.limit(), Outcome::is_failure)?;
             if trial.outcome.is_failure() {
                 show(&trial);
                 eprintln!("glasspoll: seed {}: {} ({})", spec.seed, trial.outcome, of(trial.injections));
@@ -126,7 +126,7 @@ impl Search<'_> {
         }
         if names.len() > MOST_NAMES || spec.only(names.iter().copied()).to_string().len() > LONGEST {
             eprintln!("glasspoll: too many to tell which of them matter: lower the shares, such as short=1%");
-            return self.show_how_to_repeat(spec, &[]);
+            return self.show_how_to_repeat(spec, &[], "");
         }
         let limit = self.limit_for(failed);
         let fails = |names: &[Name], tries: u32| -> Result<u32, Ended> {
@@ -143,7 +143,7 @@ impl Search<'_> {
             eprintln!(
                 "glasspoll: the same injections, tried {tries}, did not make it fail: it depends on time as well"
             );
-            return self.show_how_to_repeat(spec, &failed.injected);
+            return self.show_how_to_repeat(spec, &failed.injected, "it failed");
         }
         if fails(&[], AGAIN)? != 0 {
             return Err(Ended::Trouble("it fails now and then without chaos, too".into()));
@@ -169,12 +169,12 @@ impl Search<'_> {
         })?;
         let spec = spec.only(fewest);
         for _ in 0..AGAIN * tries {
-            let last = self.keep(&spec, limit)?;
-            if last.outcome.is_failure() {
-                return self.show_how_to_repeat(&spec, &last.injected);
+            let last = self.keep(&spec, limit, |outcome| outcome.is_like(&failed.outcome))?;
+            if last.outcome.is_like(&failed.outcome) {
+                return self.show_how_to_repeat(&spec, &last.injected, "it fails");
             }
         }
-        self.show_how_to_repeat(&spec, &[])
+        self.show_how_to_repeat(&spec, &[], "")
     }
 
     /// How long a run may take that is to fail as that one did. A program that hangs is not given all of its time again
@@ -188,8 +188,13 @@ impl Search<'_> {
         (usual * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit())
     }
 
-    /// Once more, with its record in the file that was asked for.
-    fn keep(&self, spec: &Spec, limit: Duration) -> Result<Trial, Ended> {
+    /// A run whose record goes to the file that was asked for, if it ends in such a way.
+    fn keep(
+        &self,
+        spec: &Spec,
+        limit: Duration,
+        is_wanted: impl FnOnce(&Outcome) -> bool,
+    ) -> Result<Trial, Ended> {
         let mut settings = self.args.settings.clone();
         settings.chaos = Some(Chaos { spec: spec.clone(), is_any: false });
         let Some(path) = &self.args.output else {
@@ -197,16 +202,16 @@ impl Search<'_> {
         };
         let mut output = Output::create(path)?;
         let trial = trial::run(&self.args.program, &settings, limit, Some(&output))?;
-        if trial.outcome.is_failure() {
+        if is_wanted(&trial.outcome) {
             output.put_in_place()?;
         }
         Ok(trial)
     }
 
-    fn show_how_to_repeat(&self, spec: &Spec, injected: &[Injected]) -> Result<(), Ended> {
+    fn show_how_to_repeat(&self, spec: &Spec, injected: &[Injected], how: &str) -> Result<(), Ended> {
         const MOST: usize = 20;
         if !injected.is_empty() {
-            eprintln!("glasspoll: with {} it fails:", of(injected.len()));
+            eprintln!("glasspoll: with {} {how}:", of(injected.len()));
         }
         for injected in injected.iter().take(MOST) {
             eprintln!("  {:<18} {}", injected.name.to_string(), clean(&injected.text));

@@ -20,6 +20,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use glasspoll_record::clock;
@@ -74,7 +75,8 @@ impl Collector {
         Self::start_command(command, program, None)
     }
 
-    /// As `start_aside`, in a process group of its own, with rings that large; all goes to a file as well.
+    /// As `start_aside`, in a process group of its own, with rings that large unless the settings say
+    /// how large, and not the last one to be started; all goes to a file as well.
     pub fn start_apart(
         program: &[OsString],
         settings: &Settings,
@@ -83,13 +85,15 @@ impl Collector {
         keeper: Option<Keeper>,
     ) -> Result<Self, Refused> {
         let mut command = program::command(program, settings, None)?;
-        command.env("GLASSPOLL_RING", ring);
+        command.env("GLASSPOLL_RING", settings.ring.as_deref().unwrap_or(ring));
         if settings.chaos.is_none() {
             command.env_remove(program::CHAOS);
         }
         let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
         command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).process_group(0);
-        Self::start_command(command, program, keeper)
+        let mut collector = Self::start_command(command, program, keeper)?;
+        collector.program.be_one_of_many();
+        Ok(collector)
     }
 
     /// As `start`; all goes to a file as well.
@@ -175,6 +179,11 @@ impl Collector {
         sys::kill_group(group, libc::SIGKILL);
         while self.status().is_none() {
             self.wait_for_exit();
+        }
+        // What it has left ends a moment later, and is waited for by init, which may not do that.
+        let until = Instant::now() + patience;
+        while sys::has_group(group) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 

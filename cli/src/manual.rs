@@ -89,7 +89,6 @@ pub const NOTES: &str = "A program that is linked statically, makes system calls
     set-user-ID runs on the kernel's epoll: nothing can be preloaded into it. Children are followed, over exec too. \
     Those that outlive the program are recorded until it ends.";
 
-/// For `ls --help`.
 /// What the help of `run` says besides.
 pub const CHAOS: &str = "\
 SPEC is a list of words, parted by commas. P is a share of the waits, such as
@@ -116,9 +115,11 @@ With --chaos-until-fail the program is a test: it fails if its exit status is
 not 0, a signal ends it, or it takes too long. It reads nothing, and what it
 prints is shown if it fails. First it is run without chaos. When a seed makes it
 fail, injections are left out as long as it fails without them; the command that
-repeats the failure is printed, and with --output its record is kept. The exit
+repeats the failure is printed. With --output the record of a run that failed is
+kept: of the one with the fewest injections, if it fails again. The exit
 status is 1 if it failed with a seed, 0 if it did not.";
 
+/// For `ls --help`.
 pub const LS: &str = "\
 STATE is one of
   cold      the kernel tells the library of it

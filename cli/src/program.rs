@@ -94,6 +94,8 @@ pub struct Program {
     child: Child,
     signals: Signals,
     is_to_end: bool,
+    /// Once it has ended, signals are for us.
+    is_one_of_many: bool,
     status: Option<ExitStatus>,
 }
 
@@ -103,7 +105,13 @@ impl Program {
         let signals = Signals::take(&PASSED_ON).map_err(|error| format!("signalfd: {error}"))?;
         signals.give_back(&mut command);
         let child = command.spawn().map_err(|error| refused(command.get_program(), &error))?;
-        Ok(Self { child, signals, is_to_end: false, status: None })
+        Ok(Self { child, signals, is_to_end: false, is_one_of_many: false, status: None })
+    }
+
+    /// Others follow it: what comes once it has ended was not meant for it, and ends us.
+    pub fn be_one_of_many(&mut self) {
+        self.is_one_of_many = true;
+        self.signals.suffer_what_is_left();
     }
 
     /// Its process.
@@ -123,6 +131,9 @@ impl Program {
 
     /// Passes on what has come. What the terminal sends goes to all of the foreground, the program included.
     pub fn pass_signals_on(&mut self) {
+        if self.is_one_of_many && self.status().is_some() {
+            return;
+        }
         while let Some((signal, is_for_us)) = self.signals.next() {
             self.is_to_end |= ENDING.contains(&signal);
             // Once it was waited for its pid may be another process's.

@@ -170,6 +170,8 @@ pub struct Signals {
     before: libc::sigset_t,
     /// What was done at SIGCHLD: of an ignored one the status of a child is lost.
     at_child: libc::sighandler_t,
+    /// What has come and was not read is suffered in the end.
+    suffers: bool,
 }
 
 impl Signals {
@@ -183,13 +185,18 @@ impl Signals {
             let fd = OwnedFd::from_raw_fd(fd);
             check(libc::sigprocmask(libc::SIG_BLOCK, &set, &mut before))?;
             let at_child = libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-            Ok(Self { fd, before, at_child })
+            Ok(Self { fd, before, at_child, suffers: false })
         }
     }
 
     /// To be waited on.
     pub fn fd(&self) -> &OwnedFd {
         &self.fd
+    }
+
+    /// Has what is not read be suffered when this is dropped.
+    pub fn suffer_what_is_left(&mut self) {
+        self.suffers = true;
     }
 
     /// Lets a command start with what was before.
@@ -218,7 +225,7 @@ impl Signals {
 impl Drop for Signals {
     fn drop(&mut self) {
         // What came while the program was ending was meant for it.
-        while self.next().is_some() {}
+        while !self.suffers && self.next().is_some() {}
         // SAFETY: the set is one that sigprocmask gave, and the action one that signal gave.
         unsafe {
             libc::signal(libc::SIGCHLD, self.at_child);
@@ -237,6 +244,12 @@ pub fn kill(pid: u32, signal: i32) {
 pub fn kill_group(group: u32, signal: i32) {
     // SAFETY: numbers.
     unsafe { libc::kill(-(group as libc::pid_t), signal) };
+}
+
+/// Whether there is still one of a process group, be it a zombie.
+pub fn has_group(group: u32) -> bool {
+    // SAFETY: numbers; nothing is sent.
+    unsafe { libc::kill(-(group as libc::pid_t), 0) == 0 }
 }
 
 /// A file to write to and read from that has no name and goes when it is closed.

@@ -172,6 +172,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// How many kinds there are: they are numbered from 1 to this.
+    pub const KINDS: u8 = 16;
+
     /// The kind, and its three words.
     #[inline]
     pub fn pack(self) -> (u8, [u64; 3]) {

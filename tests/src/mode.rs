@@ -77,7 +77,7 @@ pub fn in_both_modes(test: impl Fn(Mode)) {
             other => panic!("GLASSPOLL_TESTS={other}: use native or preloaded"),
         };
         if skipped {
-            eprintln!("SKIPPED {mode:?}: GLASSPOLL_TESTS={wanted}");
+            eprintln!("SKIPPED {mode:?}: GLASSPOLL_TESTS={wanted}"); // as it was asked for
         } else {
             eprintln!("--- {mode:?}");
             test(mode);

@@ -1,6 +1,8 @@
-//! Finding the programs a test needs.
+//! Finding the programs a test needs, and saying what is left out without them.
 
 use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// The distribution's directories come before `PATH`: a wrapper script in
@@ -43,7 +45,7 @@ pub fn have(names: &[&str]) -> bool {
 pub fn have_if(what: &str, there: bool) -> bool {
     assert!(there || env::var("CI").as_deref() != Ok("true"), "not installed: {what}");
     if !there {
-        eprintln!("SKIPPED, not installed: {what}");
+        skip(&format!("not installed: {what}"));
     }
     there
 }
@@ -53,9 +55,22 @@ pub fn have_if(what: &str, there: bool) -> bool {
 pub fn may_have(names: &[&str]) -> bool {
     let missing = missing(names);
     if !missing.is_empty() {
-        eprintln!("SKIPPED, not installed: {}", missing.join(" "));
+        skip(&format!("not installed: {}", missing.join(" ")));
     }
     missing.is_empty()
+}
+
+/// Says that a test, or a part of one, is left out, and why. Nobody sees what a test prints that passes: it is written to
+/// the file `GLASSPOLL_TESTS_SKIPPED` as well, which `scripts/test` shows at its end.
+pub fn skip(why: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    eprintln!("SKIPPED {test}: {why}");
+    if let Some(path) = env::var_os("GLASSPOLL_TESTS_SKIPPED") {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        // One write, for others write there too.
+        let written = file.and_then(|mut file| file.write_all(format!("SKIPPED {test}: {why}\n").as_bytes()));
+        written.expect("what is left out must be said");
+    }
 }
 
 fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {

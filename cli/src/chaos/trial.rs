@@ -122,6 +122,10 @@ pub fn run(
     let took = began.elapsed();
     // What it has started and left, too: the next run is to find things as this one did.
     collector.end_group(PATIENCE);
+    // It has come after the program has ended, or with its end.
+    if collector.is_to_end() {
+        return Err(Ended::Interrupted);
+    }
     let rings = collector.rings();
     collector.finish().0.into_iter().for_each(|news| take(&mut processes, news));
     let (injected, injections) = injected(&processes);

@@ -15,9 +15,6 @@ use crate::doctor::Doctor;
 use crate::summary::Summary;
 use crate::top::model::Model;
 
-/// The kinds of events.
-const KINDS: u8 = 15;
-
 fn process(pid: u32) -> Process {
     let mut page = [0; layout::HEADER];
     let mut put = |at: usize, word: u32| page[at..at + 4].copy_from_slice(&word.to_le_bytes());
@@ -74,7 +71,9 @@ pub fn events(bytes: &[u8]) {
             _ => {
                 let words = [bytes.word(), bytes.word(), bytes.word()];
                 let words = if how & 4 != 0 { words } else { words.map(small) };
-                let Some(event) = Event::unpack(1 + kind % KINDS, words) else { continue };
+                // The last kind came after inputs had been kept, which still mean what they did.
+                let kind = if kind > 0xf3 { Event::KINDS } else { 1 + kind % (Event::KINDS - 1) };
+                let Some(event) = Event::unpack(kind, words) else { continue };
                 let entry = Entry { ns: now, tid: 1 + u32::from(how >> 3 & 3), event };
                 doctor.event(*place, &entry);
                 model.events(&[entry]);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// What a connection that leaks leaves behind.
 const LEAK: usize = 64 << 10;
+/// One connection in so many leaks a descriptor or a thread: there are limits on both.
+const SOME: u64 = 10;
 /// One answer in so many goes wrong.
 const SELDOM: u64 = 300;
 
@@ -65,8 +67,12 @@ impl Server {
             self.connections += 1;
             match self.fault {
                 Planted::Memory => std::mem::forget(vec![1u8; LEAK]),
-                Planted::Descriptors => std::mem::forget(stream.try_clone()),
-                Planted::Threads => drop(thread::spawn(|| thread::sleep(Duration::from_secs(3600)))),
+                Planted::Descriptors if self.connections.is_multiple_of(SOME) => {
+                    std::mem::forget(stream.try_clone())
+                }
+                Planted::Threads if self.connections.is_multiple_of(SOME) => {
+                    drop(thread::spawn(|| thread::sleep(Duration::from_secs(3600))))
+                }
                 Planted::Loses if self.connections.is_multiple_of(50) => continue,
                 _ => {}
             }

@@ -47,6 +47,11 @@ fn surveys(arguments: &[String]) -> ExitCode {
         .map(|(name, _)| *name)
         .filter(|name| options.scenario == *name || options.scenario == "all" && *name != "inherited")
         .collect();
+    if names.is_empty() {
+        let all: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+        eprintln!("faults: there is no scenario {}: use all or one of {}", options.scenario, all.join(", "));
+        return ExitCode::from(2);
+    }
     let mut whole = Survey::default();
     for name in names {
         let options = Options { scenario: name.into(), ..options.clone() };

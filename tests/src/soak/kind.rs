@@ -20,11 +20,11 @@ pub enum Fault {
     Descriptors,
     /// Keeps a thread of each connection.
     Threads,
-    /// One request in a thousand is never answered.
+    /// One request in 300 is never answered.
     Hangs,
-    /// One answer in a thousand is another.
+    /// One answer in 300 is another.
     Wrong,
-    /// One connection in a hundred is closed with a request unanswered.
+    /// One connection in 50 is closed with a request unanswered.
     Loses,
     /// Wakes ten times a second with nothing to do.
     Ticks,

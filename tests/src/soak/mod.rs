@@ -57,6 +57,9 @@ pub struct Options {
     pub dir: PathBuf,
 }
 
+/// With fewer there are too few times of rest and idleness to tell growth from a beginning, and ticking from chance.
+const FEWEST_PHASES: usize = 4;
+
 /// Runs it, and prints what it came to.
 pub fn run(options: &Options) -> Vec<Found> {
     let times = Times::of(options.minutes * 60.0);
@@ -67,7 +70,7 @@ pub fn run(options: &Options) -> Vec<Found> {
         .iter()
         .flat_map(|kind| [start(*kind, Mode::Native), start(*kind, Mode::Preloaded)])
         .collect();
-    let end = book.start() + Duration::from_secs_f64(options.minutes * 60.0);
+    let end = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
     let run = Run {
         options,
         times,
@@ -78,8 +81,10 @@ pub fn run(options: &Options) -> Vec<Found> {
     thread::scope(|scope| {
         scope.spawn(|| run.watch());
         let (mut number, mut told) = (0, Instant::now());
-        // As long as another phase and its rest find room.
-        while Instant::now() + times.phase / 2 < end && !run.is_spoilt(&book.found()) {
+        // As long as another phase and its rest find room, and until there is enough to judge by.
+        while (number < FEWEST_PHASES || Instant::now() + times.phase / 2 < end)
+            && !run.is_spoilt(&book.found())
+        {
             let phase = Phase::of(number, options.seed, &options.kinds, times);
             book.enter(number);
             run.phase(&phase);

@@ -88,8 +88,9 @@ fn starvation_is_not_felt() {
 fn a_hundredth_of_a_processor_is_enough() {
     let _turn = turn::take();
     let Some(group) = Hundredth::new() else {
-        eprintln!("SKIPPED: no control group can be made here, and so none with a hundredth of a processor");
-        return;
+        return program::skip(
+            "no control group can be made here, and so none with a hundredth of a processor",
+        );
     };
     in_both_modes(|mode| {
         for name in SCENARIOS {
@@ -109,8 +110,7 @@ fn a_hundredth_of_a_processor_is_enough() {
 #[test]
 fn a_user_with_no_thread_left_is_told_and_served() {
     if !is_root() {
-        eprintln!("SKIPPED: only root can be another user, of whom there is no other process");
-        return;
+        return program::skip("only root can be another user, of whom there is no other process");
     }
     let installed = install();
     run(Command::new("cp").arg(FAULTS).arg(installed.dir().join("faults")), LIMIT).success();

@@ -7,14 +7,14 @@ mod machine;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use glasspoll_tests::command::{glasspoll, is_root};
 use glasspoll_tests::faults::{self, Call, Fault};
 use glasspoll_tests::mode::{clean_command, library};
-use glasspoll_tests::run::{run, Output};
+use glasspoll_tests::run::{run, wait, Output};
 use glasspoll_tests::{in_both_modes, program, turn, Mode};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
@@ -74,6 +74,16 @@ fn ten_thousand_threads_wait_for_one_set() {
     in_both_modes(|mode| is_fine("herd", &run(&mut scenario(mode, "herd"), LIMIT)));
 }
 
+/// What becomes of it, if it ends in time; it prints little.
+fn finished(mut command: Command) -> process::Output {
+    let mut child = command.spawn().expect("it runs");
+    if wait(&mut child, LIMIT).is_none() {
+        let _ = child.kill();
+        panic!("still running: {command:?}");
+    }
+    child.wait_with_output().expect("our child")
+}
+
 /// The log goes to a pipe that nobody reads any more: no SIGPIPE, no error of the program's.
 #[test]
 fn a_closed_pipe_under_the_log_kills_nobody() {
@@ -82,7 +92,7 @@ fn a_closed_pipe_under_the_log_kills_nobody() {
         drop(reader);
         let mut command = scenario(Mode::Preloaded, name);
         command.env("GLASSPOLL_LOG", "trace").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(writer);
-        let output = command.output().expect("it runs");
+        let output = finished(command);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.ends_with("done\n"), "{name}: {output:?}");
     }
@@ -95,7 +105,7 @@ fn a_closed_pipe_under_a_complaint_kills_nobody() {
     drop(reader);
     let mut command = scenario(Mode::Preloaded, "loop");
     command.env("GLASSPOLL_HOT", "banana").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(writer);
-    let output = command.output().expect("it runs");
+    let output = finished(command);
     assert!(output.status.success(), "{output:?}");
 }
 
@@ -145,9 +155,8 @@ fn a_fifo_under_the_log_that_nobody_reads_holds_up_nobody() {
 /// `glasspoll run` has nowhere to write: it says so, and the program is not concerned.
 #[test]
 fn a_full_disk_under_a_recording_is_told_and_not_felt() {
-    if !is_root() {
-        eprintln!("SKIPPED: only root can mount a small disk");
-        return;
+    if !run(clean_command(program::path("unshare")).args(["-m", "true"]), LIMIT).status.success() {
+        return program::skip("nobody may mount a small disk here");
     }
     let dir = tempfile::tempdir().expect("a directory");
     let small = "mount -t tmpfs -o size=16k none \"$1\" && shift && exec \"$@\"";
@@ -278,8 +287,7 @@ fn stops_are_not_felt() {
 #[test]
 fn a_privileged_program_is_left_alone() {
     if !is_root() {
-        eprintln!("SKIPPED: only root can make a program privileged");
-        return;
+        return program::skip("only root can make a program privileged");
     }
     // The loader leaves out what is preloaded unless it is itself privileged and in one of its own folders; so it is
     // named by the program here, which no user can bring about.
