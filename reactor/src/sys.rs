@@ -385,7 +385,7 @@ pub fn readable_amount(fd: i32) -> u64 {
     match call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)) {
         Ok(_) => bytes as u64,
         // A kind of file that has no such amount, or a socket that listens.
-        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EBADF) => 0,
+        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EBADF | Errno::EOPNOTSUPP) => 0,
         // It may have grown.
         Err(_) => NEVER_THE_SAME.fetch_add(1, Ordering::Relaxed),
     }
@@ -454,6 +454,11 @@ pub fn remap(start: usize, old: usize, new: usize, can_move: bool) -> Result<usi
 /// Gives memory back that `map` gave. False: it stays.
 pub fn unmap(start: usize, bytes: usize) -> bool {
     call!(munmap, start, bytes).is_ok()
+}
+
+/// What a symbolic link says that was opened with O_PATH and O_NOFOLLOW.
+pub fn readlink_of(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
+    call!(readlinkat, fd, c"".as_ptr(), buf.as_mut_ptr(), buf.len())
 }
 
 /// `readlink(2)`; `path` ends with a NUL.

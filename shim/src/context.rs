@@ -307,9 +307,13 @@ fn unregister() {
             list.retain(|other| !std::ptr::eq(*other, thread));
             list.len()
         });
-        if let (0..=1, Some(watch)) = (left, runtime::WATCH.get()) {
-            // That one may be the helper.
-            runtime::retire_helper(watch);
+        if let Some(watch) = runtime::WATCH.get() {
+            // The one that is left may be the helper.
+            if left <= 1 {
+                runtime::retire_helper(watch);
+            } else {
+                watch.thread_ends();
+            }
         }
         table::forget_set(thread);
         let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);

@@ -4,16 +4,26 @@ use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
+use crate::context;
 use crate::io::{read, with_file, write};
+use crate::real::guarded;
 use crate::table::{self, IO};
 
 crate::interpose! {
     /// eventfd(2).
     fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
+        let children = table::children();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(count, flags) };
         if fd >= 0 {
             table::born(fd, table::Kind::Eventfd, flags & libc::EFD_NONBLOCK != 0);
+            if table::children() != children {
+                // One that was made meanwhile may have it, and the number was not known yet.
+                guarded((), || {
+                    let Some(_guard) = context::enter() else { return };
+                    table::share_eventfd(fd);
+                });
+            }
         }
         fd
     }

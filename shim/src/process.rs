@@ -74,6 +74,7 @@ static VFORK: Real = Real::new("vfork\0");
 
 /// The program is about to call vfork(2), which this is the address of.
 pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
+    share(table::share_eventfds);
     runtime::shares_memory();
     VFORK.get()
 }
@@ -85,20 +86,63 @@ crate::interpose! {
     fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
         note_clone(flags as usize);
         // SAFETY: libc's own function; no destructor in this frame.
-        unsafe { real()(run, stack, flags, arg, parent, tls, child) }
+        let made = unsafe { real()(run, stack, flags, arg, parent, tls, child) };
+        table::child_made();
+        made
     }
+}
+
+/// Has eventfds be watched as files are that another process has, too.
+fn share(which: fn()) {
+    if runtime::WATCH.get().is_none() || runtime::is_vfork_child() {
+        return;
+    }
+    guarded((), || {
+        let Some(_guard) = context::enter() else { return };
+        which();
+    });
 }
 
 /// A child is about to be made with these flags.
 pub fn note_clone(flags: usize) {
+    if flags & libc::CLONE_FILES as usize == 0 {
+        share(table::share_eventfds);
+    }
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
         runtime::shares_memory();
-    } else if flags & libc::CLONE_FILES as usize == 0 {
-        guarded((), || {
-            let Some(_guard) = context::enter() else { return };
-            table::share_eventfds();
-        });
     }
+}
+
+crate::interpose! {
+    /// _Fork(3): fork without its handlers.
+    fn _Fork() -> pid_t |real| {
+        note_clone(0);
+        // SAFETY: libc's own function; no destructor in this frame.
+        let child = unsafe { real()() };
+        if child > 0 {
+            table::child_made();
+        }
+        child
+    }
+}
+
+macro_rules! start_programs {
+    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*) => {
+        $(crate::interpose! {
+            /// A function in which libc itself starts another program.
+            fn $name($($arg: $type),*) -> $ret |real| {
+                share(table::share_kept_eventfds);
+                // SAFETY: libc's own function; no destructor in this frame.
+                unsafe { real()($($arg),*) }
+            }
+        })*
+    };
+}
+
+start_programs! {
+    fn system(command: *const c_char) -> c_int;
+    fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE;
+    fn wordexp(words: *const c_char, into: *mut libc::c_void, flags: c_int) -> c_int;
 }
 
 crate::interpose! {
@@ -265,8 +309,12 @@ macro_rules! spawn {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
+                // Actions may give the program a copy of what is closed on exec.
+                share(if actions.is_null() { table::share_kept_eventfds } else { table::share_eventfds });
                 // SAFETY: libc's own function; no destructor in this frame.
-                unsafe { real()(pid, path, actions, attributes, argv, envp) }
+                let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
+                table::child_made();
+                failed
             }
         }
     };
@@ -274,3 +322,6 @@ macro_rules! spawn {
 
 spawn!(posix_spawn);
 spawn!(posix_spawnp);
+// Of glibc 2.39.
+spawn!(pidfd_spawn);
+spawn!(pidfd_spawnp);

@@ -180,6 +180,11 @@ pub unsafe extern "C-unwind" fn syscall(
         }),
         // SAFETY: as above.
         libc::SYS_shutdown => c_long::from(unsafe { io::shutdown(fd, b as c_int) }),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork | libc::SYS_vfork => {
+            process::note_clone(0);
+            to_kernel(nr as usize, args)
+        }
         libc::SYS_clone => {
             process::note_clone(a);
             to_kernel(nr as usize, args)

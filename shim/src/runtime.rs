@@ -98,7 +98,7 @@ pub fn watch() -> Option<&'static Watch> {
     });
     match made {
         Ok(watch) => {
-            complete(watch.complete());
+            complete(watch, watch.complete());
             for fd in watch.descriptors() {
                 table::protect(fd);
             }
@@ -123,13 +123,13 @@ fn is_passing(errno: Errno) -> bool {
 }
 
 /// Says once, and not again in children, what the watch has to do without.
-fn complete(result: Result<(), Errno>) {
+fn complete(watch: &Watch, result: Result<(), Errno>) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if let Err(errno) = result {
         if !SAID.swap(true, Ordering::Relaxed) {
-            complain(&format!(
-                "no descriptors of its own are to be had ({errno}): files are polled, and wakeups come up to 5 ms late"
-            ));
+            // With an eventfd it is the signalfd alone that is missing.
+            let late = if watch.can_rouse() { "" } else { ", and wakeups come up to 5 ms late" };
+            complain(&format!("no descriptors of its own are to be had ({errno}): files are polled{late}"));
         }
     }
 }
@@ -253,7 +253,7 @@ fn settle_in_child() {
         table::unprotect(fd);
     }
     kicks::forked();
-    complete(watch.forked());
+    complete(watch, watch.forked());
     for fd in watch.descriptors() {
         table::protect(fd);
     }

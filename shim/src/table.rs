@@ -25,7 +25,10 @@ pub use flags::{
 use inherited::enter_siblings;
 pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
-pub use life::{born, kind_of, lost_sight, note_mode, share_eventfd, share_eventfds, Kind};
+pub use life::{
+    born, child_made, children, kind_of, lost_sight, note_mode, share_eventfd, share_eventfds,
+    share_kept_eventfds, Kind,
+};
 use slots::Used;
 
 use std::sync::atomic::{AtomicBool, Ordering};

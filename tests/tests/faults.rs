@@ -1,8 +1,10 @@
 //! Whatever system call of the library's fails, once or for good: the program is told what it is told without.
 #![cfg(target_arch = "x86_64")]
 
-use glasspoll_tests::faults::{survey, Extent, Options};
-use glasspoll_tests::turn;
+use std::time::Duration;
+
+use glasspoll_tests::faults::{run, survey, Call, Extent, Fault, Options};
+use glasspoll_tests::{turn, Mode};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
 
@@ -34,6 +36,23 @@ fn no_fault_is_felt_in_nested_sets() {
 #[test]
 fn no_fault_is_felt_by_threads_that_wait_together() {
     is_not_felt("threads", &[]);
+}
+
+/// The signalfd is to be had only when somebody sleeps already, who must hear of it.
+#[test]
+fn a_signalfd_that_is_to_be_had_later_is_heard_of() {
+    let signalfd = Call::new(libc::SYS_signalfd4, [u64::MAX, 0, 0, 0, 0, 0]);
+    let mut command = Mode::Preloaded.command(FAULTS);
+    command.args(["scenario", "latecomer"]);
+    let ran = run(command, Fault::First(2, signalfd, libc::ENOMEM), Duration::from_secs(60));
+    assert!(ran.status.success() && ran.stdout == "done\n", "{ran:#?}");
+    assert_eq!((ran.injected, ran.stderr.lines().count()), (2, 1), "{ran:#?}");
+    assert!(!ran.stderr.contains("late"), "{ran:#?}");
+}
+
+#[test]
+fn no_fault_is_felt_by_late_comers() {
+    is_not_felt("latecomer", &[]);
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn the_users_own_links_are_followed_and_those_of_the_system() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let (file, link) = (dir.path().join("today"), dir.path().join("current"));
-    symlink(&file, &link).expect("our own directory");
+    symlink("latest", &link).expect("our own directory");
+    symlink(&file, dir.path().join("latest")).expect("our own directory");
     assert_eq!(logged_to(&link).stderr, "");
     assert!(is_log(&fs::read_to_string(&file).expect("the log")));
     assert_eq!(fs::metadata(&file).expect("the log").mode() & 0o777, 0o600);
@@ -103,10 +104,13 @@ fn what_another_user_has_laid_there_is_left_alone() {
     symlink(at("victim"), at("link")).expect("our own directory");
     symlink(at("nothing"), at("dangling")).expect("our own directory");
     fs::write(at("file"), "theirs").expect("our own directory");
+    // Of our own, and leads to theirs.
+    symlink("link", at("mine")).expect("our own directory");
     for name in ["link", "dangling", "file"] {
         std::os::unix::fs::lchown(at(name), Some(OTHER), Some(OTHER)).expect("we are root");
         is_refused(&at(name));
     }
+    is_refused(&at("mine"));
     assert_eq!(fs::read(at("victim")).expect("our own directory"), b"precious");
     assert_eq!(fs::read(at("file")).expect("our own directory"), b"theirs");
     assert!(!at("nothing").exists());

@@ -60,6 +60,26 @@ model!(
 );
 
 model!(
+    /// Who slept last was woken by a thread, and the helper, which holds the watch, does not know.
+    a_helper_that_holds_the_watch_ends_with_the_last_thread,
+    Some(1),
+    [a_helper_that_nobody_needs_sleeps_on => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (a, b) = (process.set(), process.set());
+        let pipes = [Pipe::new(10), Pipe::new(11)];
+        a.add(&pipes[0].file, EPOLLIN);
+        kernel::arrive(pipes[1].open, EPOLLIN);
+        let other = b.waits(&process, None);
+        let arriving = pipes[0].arrives();
+        assert_eq!(a.wait_in(&process).len(), 1);
+        arriving.join().expect("no panic");
+        b.add(&pipes[1].file, EPOLLIN);
+        assert_eq!(other.join().expect("no panic"), 1);
+    }
+);
+
+model!(
     a_file_that_is_added_while_the_watcher_sleeps_is_slept_on,
     Some(3),
     [a_change_rouses_nobody => "deadlock"],

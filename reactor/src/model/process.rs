@@ -65,7 +65,6 @@ impl Drop for Process {
         }
         // It sees that nobody sleeps, and ends by itself.
         self.watch().retire_helper();
-        self.watch().overflowed();
         join_helpers();
         assert!(!self.count.get().any(), "nobody sleeps any more");
         WATCH.put(std::ptr::null_mut());

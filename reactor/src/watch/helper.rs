@@ -1,7 +1,8 @@
 //! The helper thread: it holds the watch while threads sleep that cannot hold it themselves.
 //!
-//! Started when a thread goes to sleep that may come to depend on it; it ends after a second with nobody asleep, so that
-//! it keeps no process alive whose own threads have all ended, and an idle process has no wakeups. A *guest* is a thread
+//! Started when a thread goes to sleep that may come to depend on it; it ends after a second with nobody asleep, or when
+//! the program's threads have all ended, so that it keeps no process alive. An idle process has no wakeups: while
+//! somebody sleeps it waits without an end, and looks again when a thread of the program's ends. A *guest* is a thread
 //! that sleeps in a poll(2) of its own and depends on wakeups: it keeps the helper at the watch.
 
 #[cfg(not(loom))]
@@ -72,6 +73,14 @@ impl Helper {
         let was_broken = self.broken.swap(!*running, Ordering::SeqCst);
         if !*running && !was_broken && !self.said.swap(true, Ordering::SeqCst) {
             watch.host.say("no helper thread is to be had: threads that wait together wake up to 5 ms late");
+        }
+    }
+
+    /// Has the thread, if it does not hold the watch, look whether somebody sleeps.
+    pub(super) fn poke(&self) {
+        if self.alive.load(Ordering::SeqCst) {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            sys::futex_wake(&self.calls, 1);
         }
     }
 

@@ -165,9 +165,9 @@ impl Watch {
             return Ok(());
         }
         // Two threads at a time would each open them.
-        let _pump = self.pump.lock();
+        let pump = self.pump.lock();
         self.pid.store(sys::getpid(), Ordering::SeqCst);
-        sys::with_raised_limit(|| {
+        let done = sys::with_raised_limit(|| {
             let mut done = self.signals.open();
             for bed in beds.into_iter().filter(|bed| !bed.has_kick()) {
                 match sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) {
@@ -176,7 +176,12 @@ impl Watch {
                 }
             }
             done
-        })
+        });
+        drop(pump);
+        // Who sleeps already does so without them.
+        self.poller.change();
+        self.rouse();
+        done
     }
 
     /// Whether a thread that sleeps can be roused.
@@ -314,6 +319,23 @@ impl Watch {
     /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
     pub fn retire_helper(&self) {
         self.helper.retire();
+        self.look_whether_needed();
+    }
+
+    /// One of the program's threads ends: if nobody depends on the helper any more, it is to know.
+    pub fn thread_ends(&self) {
+        if !self.sleepers.any() && !self.helper.has_guests() {
+            self.helper.poke();
+            self.look_whether_needed();
+        }
+    }
+
+    /// Ends the helper's sleep, if it holds the watch, or is about to: the last who slept may have been woken by another
+    /// thread than the helper.
+    fn look_whether_needed(&self) {
+        if *self.holder.lock() == Holder::Helper && !is("a_helper_that_nobody_needs_sleeps_on") {
+            self.helper_bed.kick();
+        }
     }
 
     /// Before exec: no armed file may signal the new program.

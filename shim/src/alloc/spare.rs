@@ -60,7 +60,7 @@ impl Spare {
         }
     }
 
-    /// Makes it `wanted` long, unless somebody else has.
+    /// Makes it `wanted` long. What there was goes back to the system.
     fn renew(&self, wanted: usize) -> bool {
         let Ok(fresh) = sys::map(wanted) else { return false };
         self.lock.acquire();

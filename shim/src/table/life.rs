@@ -1,7 +1,7 @@
 //! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
 //! program changed of its state since.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::{KernelFile, Nature};
@@ -84,10 +84,36 @@ impl Kind {
 /// This process has made an eventfd.
 static MADE_EVENTFD: AtomicBool = AtomicBool::new(false);
 
-/// There is a child now that has all eventfds as well.
+/// Counts children: an eventfd that was made while one was may be the child's, too.
+static CHILDREN: AtomicU32 = AtomicU32::new(0);
+
+/// How many children there were.
+pub fn children() -> u32 {
+    CHILDREN.load(Ordering::SeqCst)
+}
+
+/// A child was made, after what was shared with it was.
+pub fn child_made() {
+    CHILDREN.fetch_add(1, Ordering::SeqCst);
+}
+
+/// There is a child, or is about to be, that has all eventfds as well.
 pub fn share_eventfds() {
-    if MADE_EVENTFD.swap(false, Ordering::Relaxed) {
+    child_made();
+    if MADE_EVENTFD.swap(false, Ordering::SeqCst) {
         numbers().for_each(share_eventfd);
+    }
+}
+
+/// Another program is about to start that has those eventfds as well that are not closed on exec.
+pub fn share_kept_eventfds() {
+    child_made();
+    if MADE_EVENTFD.load(Ordering::SeqCst) {
+        let is_kept = |fd: &c_int| {
+            flags(*fd) & EVENTFD != 0
+                && sys::fcntl(*fd, libc::F_GETFD, 0).is_ok_and(|all| all & libc::FD_CLOEXEC == 0)
+        };
+        numbers().filter(is_kept).for_each(share_eventfd);
     }
 }
 
@@ -112,9 +138,6 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     let seen = if kind.nature().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
     let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
-    if eventfd != 0 && !MADE_EVENTFD.load(Ordering::Relaxed) {
-        MADE_EVENTFD.store(true, Ordering::Relaxed);
-    }
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
         let before = slot.load(Ordering::Acquire);
@@ -124,6 +147,9 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
             }
         } else if renew(fd, before, bits) {
             // Else another thread adds the number before the call that made it has returned.
+            if eventfd != 0 {
+                MADE_EVENTFD.store(true, Ordering::SeqCst);
+            }
             return;
         }
     }

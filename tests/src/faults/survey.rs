@@ -136,7 +136,7 @@ impl Survey {
     fn judge(&mut self, fault: Fault, run: &Run) -> Option<String> {
         let (call, errno, once) = match fault {
             Fault::None => return None,
-            Fault::Once(_, call, errno) => (call, errno, true),
+            Fault::Once(_, call, errno) | Fault::First(_, call, errno) => (call, errno, true),
             Fault::From(_, call, errno) => (call, errno, false),
         };
         self.runs += 1;
@@ -183,6 +183,7 @@ impl fmt::Display for Named {
         match fault {
             Fault::None => f.write_str("no fault"),
             Fault::Once(at, _, errno) => write!(f, "{call} number {at} gives {}", name_of(*errno)),
+            Fault::First(count, _, errno) => write!(f, "{call} gives {} {count} times", name_of(*errno)),
             Fault::From(at, _, errno) => write!(f, "{call} gives {} from number {at} on", name_of(*errno)),
         }
     }

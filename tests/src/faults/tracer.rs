@@ -26,6 +26,8 @@ pub enum Fault {
     None,
     /// The first call of this kind from the call of this number on, counted from 0: that very one, in one thread.
     Once(usize, Call, i32),
+    /// The first so many calls of this kind.
+    First(usize, Call, i32),
     /// Every call of this kind, from the call of this number on.
     From(usize, Call, i32),
 }
@@ -215,6 +217,7 @@ impl Tracer {
         let number = self.calls.len();
         let errno = match self.fault {
             Fault::Once(at, kind, errno) if number >= at && kind == call && self.injected == 0 => errno,
+            Fault::First(count, kind, errno) if kind == call && self.injected < count => errno,
             Fault::From(at, kind, errno) if number >= at && kind == call => errno,
             _ => 0,
         };

@@ -18,6 +18,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("nested", one_loop::nested),
     ("threads", threads::run),
     ("pollers", threads::pollers),
+    ("latecomer", threads::latecomer),
     ("leaver", threads::leaver),
     ("fork", processes::fork),
     ("exec", processes::exec),

@@ -178,6 +178,31 @@ pub fn pollers() {
     }
     join(vec![thread]);
 }
+/// A set, a file and a thread that come when another one sleeps already.
+pub fn latecomer() {
+    let tell = Arc::new(Tell(pipe()));
+    let wait = |ep: Epoll, file: Fd, data: u64| {
+        ep.add(&file, EPOLLIN, data);
+        let tell = tell.clone();
+        let thread = thread::spawn(move || {
+            for (data, _) in ep.wait_for(1, -1) {
+                tell.say(data);
+            }
+            drop(file);
+        });
+        // It is asleep before anything else happens.
+        sleep(Duration::from_millis(100));
+        thread
+    };
+    let ([early, first], [late, second]) = (pipe(), pipe());
+    let threads = vec![wait(Epoll::new(), early, 1), wait(Epoll::new(), late, 2)];
+    for (end, data) in [(second, 2), (first, 1)] {
+        write(&end, 1);
+        tell.expect("who came late, and who was there", data);
+    }
+    join(threads);
+}
+
 /// Of two threads the one that watches for both gets its event, and comes back no more.
 pub fn leaver() {
     let all = Arc::new(([Epoll::new(), Epoll::new()], [pipe(), socketpair()], Tell(pipe())));

@@ -1,0 +1,125 @@
+// An eventfd that was told of and not read goes on to another program, in each way that there is to start one: what reads
+// it to the end there, and writes it some time later, wakes the waiter here.
+// Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
+#include "harness.h"
+#include <sched.h>
+#include <spawn.h>
+
+extern char **environ;
+
+enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+
+static char number[16];
+
+static void become_it(void)
+{
+    char *argv[] = {test_argv[0], number, NULL};
+    execv("/proc/self/exe", argv);
+    _exit(99);
+}
+
+static int becomes_it(void *unused)
+{
+    (void)unused;
+    become_it();
+    return 99;
+}
+
+static void by_vfork(void)
+{
+    if (vfork() == 0)
+        become_it();
+}
+
+static void by_bare_fork(void)
+{
+    if (_Fork() == 0)
+        become_it();
+}
+
+#ifdef SYS_fork
+static void by_the_system_call(void)
+{
+    if (syscall(SYS_fork) == 0)
+        become_it();
+}
+#endif
+
+static void by_clone(void)
+{
+    static char stack[1 << 16] __attribute__((aligned(16)));
+    OK(clone(becomes_it, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL));
+}
+
+static void by_spawn(void)
+{
+    char *argv[] = {test_argv[0], number, NULL};
+    CHECK_EQ(posix_spawn(NULL, "/proc/self/exe", NULL, NULL, argv, environ), 0);
+}
+
+// The number is closed on exec, and its copy is not.
+static void by_spawn_with_a_copy(void)
+{
+    int e = atoi(number);
+    char copy[16], *argv[] = {test_argv[0], copy, NULL};
+    sprintf(copy, "%d", e + 50);
+    OK(fcntl(e, F_SETFD, FD_CLOEXEC));
+    posix_spawn_file_actions_t actions;
+    CHECK_EQ(posix_spawn_file_actions_init(&actions), 0);
+    CHECK_EQ(posix_spawn_file_actions_adddup2(&actions, e, e + 50), 0);
+    CHECK_EQ(posix_spawnp(NULL, "/proc/self/exe", &actions, NULL, argv, environ), 0);
+    CHECK_EQ(posix_spawn_file_actions_destroy(&actions), 0);
+}
+
+static void by_the_shell(void)
+{
+    char command[PATH_MAX + 64], self[PATH_MAX];
+    self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
+    snprintf(command, sizeof command, "'%s' %s &", self, number);
+    CHECK_EQ(system(command), 0);
+}
+
+static void by_a_pipe_to_the_shell(void)
+{
+    char command[PATH_MAX + 64], self[PATH_MAX];
+    self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
+    snprintf(command, sizeof command, "'%s' %s >/dev/null &", self, number);
+    CHECK_EQ(pclose(popen(command, "r")), 0);
+}
+
+static void the_new_program(int e)
+{
+    sleep_ms(200);
+    CHECK_EQ(drain(e), 8);
+    sleep_ms(LATER_MS);
+    bump(e, 1);
+}
+
+static void test(void)
+{
+    void (*ways[])(void) = {
+        by_vfork, by_bare_fork, by_clone, by_spawn, by_spawn_with_a_copy, by_the_shell, by_a_pipe_to_the_shell,
+#ifdef SYS_fork
+        by_the_system_call,
+#endif
+    };
+    if (test_argv[1]) {
+        the_new_program(atoi(test_argv[1]));
+        return;
+    }
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        int epfd = ep_new(), e = OK(eventfd(0, EFD_NONBLOCK));
+        OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+        bump(e, 1);
+        EXPECT_ONE(epfd, e, EPOLLIN);
+        sprintf(number, "%d", e);
+        ways[way]();
+        struct epoll_event ev[1];
+        if (epoll_wait(epfd, ev, 1, WAIT_MS) != 1)
+            FAIL("way %zu: the write of the new program was missed", way);
+        while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+            ;
+        OK(close(e));
+        OK(close(epfd));
+    }
+}
