@@ -128,6 +128,7 @@ fn ring(page: &Page, blocks: usize, seals: i32, mut block: impl FnMut(usize) -> 
 const SEALS: i32 = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 
 #[test]
+#[cfg_attr(miri, ignore = "a sealed memfd")]
 fn a_ring_of_nonsense_that_runs_on_is_read_for_ever_in_the_same_memory() {
     let mut random = Random(2);
     for round in 0..20 {
@@ -159,6 +160,7 @@ fn a_ring_of_nonsense_that_runs_on_is_read_for_ever_in_the_same_memory() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a sealed memfd")]
 fn what_is_not_sealed_or_not_as_large_as_it_says_is_no_ring() {
     let mut random = Random(3);
     let mut page = page(&mut random);
