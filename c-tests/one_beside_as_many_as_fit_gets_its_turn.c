@@ -5,7 +5,7 @@
 
 static void check(int many)
 {
-    int epfd = ep_new(), s[6][2], one = event_fd();
+    int epfd = ep_new(), s[6][2], one = ep_new(), e = event_fd();
     struct epoll_event ev[6];
     for (int n = 0; n < many; n++) {
         tcp_pair(s[n]);
@@ -16,7 +16,8 @@ static void check(int many)
     // Busy for a while, and then one comes that nobody has asked until now.
     for (int n = 0; n < 50; n++)
         CHECK_EQ(epoll_wait(epfd, ev, many, WAIT_MS), many);
-    bump(one, 1);
+    bump(e, 1);
+    OK(ep_add(one, e, EPOLLIN));
     OK(ep_add(epfd, one, EPOLLIN));
     int since = 0;
     for (int n = 0; n < 50; n++) {
@@ -31,6 +32,7 @@ static void check(int many)
     for (int n = 0; n < many; n++)
         close_pair(s[n]);
     OK(close(one));
+    OK(close(e));
     OK(close(epfd));
 }
 
