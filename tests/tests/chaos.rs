@@ -10,7 +10,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(120);
+// A search for a program that hangs has ten of them or so, of up to five seconds each.
+const LIMIT: Duration = Duration::from_secs(300);
 const FRAGILE: &str = env!("CARGO_BIN_EXE_fragile");
 
 fn search(seeds: u32, limit: u32, program: &[&str]) -> Output {
