@@ -65,7 +65,8 @@ impl Eventpoll {
             }
         }
         let waiter = ready.wq.pop();
-        let used = !exclusive || waiter.is_some() && wakes_exclusive(key, events);
+        let anybody = waiter.is_some() || is("an_exclusive_wakeup_is_used_by_nobody");
+        let used = !exclusive || anybody && wakes_exclusive(key, events);
         let pwake = !self.poll_wait.is_empty();
         drop(ready);
         if let Some(waiter) = waiter {

@@ -1,7 +1,7 @@
 //! The watch changes hands, and what is slept on changes.
 
 use super::process::{Pipe, Process};
-use super::{kernel, model};
+use super::{kernel, model, spawn};
 use crate::eventpoll::release_file;
 use crate::uapi::*;
 
@@ -76,6 +76,36 @@ model!(
         arriving.join().expect("no panic");
         b.add(&pipes[1].file, EPOLLIN);
         assert_eq!(other.join().expect("no panic"), 1);
+    }
+);
+
+model!(
+    /// Who waits for the first set may be about to leave.
+    an_exclusive_wakeup_of_two_sets_finds_who_still_waits,
+    Some(1),
+    [an_exclusive_wakeup_is_used_by_nobody => "deadlock"],
+    || {
+        let process = Process::new(false);
+        let (a, b) = (process.set(), process.set());
+        let pipes = [Pipe::new(10), Pipe::new(11)];
+        for set in [&a, &b] {
+            set.add(&pipes[0].file, EPOLLIN | EPOLLEXCLUSIVE);
+        }
+        // Two helpers may come, one after the other, and loom has room for five threads.
+        let other = {
+            let (set, watch, open) = (b.clone(), process.watch(), pipes[0].open);
+            spawn(move || {
+                kernel::arrive(open, EPOLLIN);
+                set.wait_for(watch, None).len()
+            })
+        };
+        let told = a.wait_for(process.watch(), LATE).len();
+        if told == 1 {
+            // The other one may sleep on.
+            kernel::arrive(pipes[1].open, EPOLLIN);
+            b.add(&pipes[1].file, EPOLLIN);
+        }
+        assert!(other.join().expect("no panic") > 0);
     }
 );
 
