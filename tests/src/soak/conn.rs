@@ -208,8 +208,12 @@ impl Conn {
         let partly = first.is_some_and(|first| !first.progress.is_none());
         let what = first.map(|first| first.asked.text.clone()).unwrap_or_default();
         let what = String::from_utf8_lossy(&what[..what.len().min(60)]).into_owned();
-        let (number, age) = (self.answered, self.opened.elapsed());
-        End::Lost { partly, what: format!("{why} in place of answer {number} after {age:.2?}: {what:?}") }
+        let (number, age, more) =
+            (self.answered, self.opened.elapsed(), self.waiting.len().saturating_sub(1));
+        let part = if partly { "the rest of " } else { "" };
+        let what =
+            format!("{why} in place of {part}answer {number}, and {more} more, after {age:.2?}: {what:?}");
+        End::Lost { partly, what }
     }
 
     fn take(&mut self, mut input: &[u8], times: &mut Latency) -> Result<(), End> {
