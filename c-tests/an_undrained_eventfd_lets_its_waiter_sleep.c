@@ -2,6 +2,9 @@
 // wakes it in between. mio's wakers are such; a loop that looks every few milliseconds keeps a machine awake.
 // Source: epoll(7). Contract: 20
 #include "harness.h"
+#include <spawn.h>
+
+extern char **environ;
 
 static long sleeps(void)
 {
@@ -10,12 +13,30 @@ static long sleeps(void)
     return usage.ru_nvcsw;
 }
 
+// A program that does not get the eventfd: as a runtime starts one, with another standard output.
+static void spawn_true(void)
+{
+    char *argv[] = {"true", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int p[2], status;
+    OK(pipe2(p, O_CLOEXEC));
+    CHECK_EQ(posix_spawn_file_actions_init(&actions), 0);
+    CHECK_EQ(posix_spawn_file_actions_adddup2(&actions, p[1], 1), 0);
+    CHECK_EQ(posix_spawnp(&pid, "true", &actions, NULL, argv, environ), 0);
+    CHECK_EQ(posix_spawn_file_actions_destroy(&actions), 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    close_pair(p);
+}
+
 static void test(void)
 {
-    int epfd = ep_new(), e = event_fd();
+    int epfd = ep_new(), e = OK(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     struct epoll_event events[4];
     OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
     for (int round = 0; round < 3; round++) {
+        if (round == 2)
+            spawn_true();
         bump(e, 1);
         EXPECT_ONE(epfd, e, EPOLLIN);
         long before = sleeps();

@@ -309,8 +309,7 @@ macro_rules! spawn {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
-                // Actions may give the program a copy of what is closed on exec.
-                share(if actions.is_null() { table::share_kept_eventfds } else { table::share_eventfds });
+                share(table::share_kept_eventfds);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
                 table::child_made();
@@ -322,6 +321,17 @@ macro_rules! spawn {
 
 spawn!(posix_spawn);
 spawn!(posix_spawnp);
-// Of glibc 2.39.
-spawn!(pidfd_spawn);
-spawn!(pidfd_spawnp);
+// Not so pidfd_spawn, of glibc 2.39: who asks whether libc has it would find ours where it has not.
+
+crate::interpose! {
+    /// posix_spawn_file_actions_adddup2(3): the new program gets a copy of what may be closed on exec.
+    fn posix_spawn_file_actions_adddup2(
+        actions: *mut posix_spawn_file_actions_t,
+        fd: c_int,
+        copy: c_int
+    ) -> c_int |real| {
+        table::will_be_copied(fd);
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(actions, fd, copy) }
+    }
+}

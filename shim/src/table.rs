@@ -27,7 +27,7 @@ pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
 pub use life::{
     born, child_made, children, kind_of, lost_sight, note_mode, share_eventfd, share_eventfds,
-    share_kept_eventfds, Kind,
+    share_kept_eventfds, will_be_copied, Kind,
 };
 use slots::Used;
 

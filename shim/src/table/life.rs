@@ -105,13 +105,31 @@ pub fn share_eventfds() {
     }
 }
 
-/// Another program is about to start that has those eventfds as well that are not closed on exec.
+/// Numbers of which a spawned program is to have a copy, closed on exec or not. They are not taken back: the actions that
+/// say so may be used again.
+static COPIED: [AtomicU32; 2048] = [const { AtomicU32::new(0) }; 2048];
+
+fn copied(fd: c_int) -> Option<(&'static AtomicU32, u32)> {
+    let fd = fd as u32;
+    COPIED.get((fd / 32) as usize).map(|word| (word, 1 << (fd % 32)))
+}
+
+/// Programs that will be spawned may have a copy of this number.
+pub fn will_be_copied(fd: c_int) {
+    if let Some((word, bit)) = copied(fd) {
+        word.fetch_or(bit, Ordering::SeqCst);
+    }
+}
+
+/// Another program is about to start that has those eventfds as well that are not closed on exec, or are copied.
 pub fn share_kept_eventfds() {
     child_made();
     if MADE_EVENTFD.load(Ordering::SeqCst) {
         let is_kept = |fd: &c_int| {
             flags(*fd) & EVENTFD != 0
-                && sys::fcntl(*fd, libc::F_GETFD, 0).is_ok_and(|all| all & libc::FD_CLOEXEC == 0)
+                && (sys::fcntl(*fd, libc::F_GETFD, 0).is_ok_and(|all| all & libc::FD_CLOEXEC == 0)
+                    // Of those above nobody keeps count.
+                    || copied(*fd).is_none_or(|(word, bit)| word.load(Ordering::SeqCst) & bit != 0))
         };
         numbers().filter(is_kept).for_each(share_eventfd);
     }
