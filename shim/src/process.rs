@@ -94,7 +94,8 @@ crate::interpose! {
 
 /// Has eventfds be watched as files are that another process has, too.
 fn share(which: fn()) {
-    if runtime::WATCH.get().is_none() || runtime::is_vfork_child() {
+    // Not only once there is a set: a later one may watch what a child has by now.
+    if runtime::is_vfork_child() {
         return;
     }
     guarded((), || {
