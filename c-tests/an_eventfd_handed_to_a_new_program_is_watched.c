@@ -1,5 +1,6 @@
 // An eventfd that was told of and not read goes on to another program, in each way that there is to start one: what reads
-// it to the end there, and writes it some time later, wakes the waiter here.
+// it to the end there, and writes it some time later, wakes the waiter here. The same if the program was started before
+// the first set was made.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include <sched.h>
@@ -9,11 +10,11 @@ extern char **environ;
 
 enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
-static char number[16];
+static char number[16], go[16]; // the eventfd, and the reading end of a pipe that has a byte when it is to be read
 
 static void become_it(void)
 {
-    char *argv[] = {test_argv[0], number, NULL};
+    char *argv[] = {test_argv[0], number, go, NULL};
     execv("/proc/self/exe", argv);
     _exit(99);
 }
@@ -53,7 +54,7 @@ static void by_clone(void)
 
 static void by_spawn(void)
 {
-    char *argv[] = {test_argv[0], number, NULL};
+    char *argv[] = {test_argv[0], number, go, NULL};
     CHECK_EQ(posix_spawn(NULL, "/proc/self/exe", NULL, NULL, argv, environ), 0);
 }
 
@@ -61,7 +62,7 @@ static void by_spawn(void)
 static void by_spawn_with_a_copy(void)
 {
     int e = atoi(number);
-    char copy[16], *argv[] = {test_argv[0], copy, NULL};
+    char copy[16], *argv[] = {test_argv[0], copy, go, NULL};
     sprintf(copy, "%d", e + 50);
     OK(fcntl(e, F_SETFD, FD_CLOEXEC));
     posix_spawn_file_actions_t actions;
@@ -75,7 +76,7 @@ static void by_the_shell(void)
 {
     char command[PATH_MAX + 64], self[PATH_MAX];
     self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
-    snprintf(command, sizeof command, "'%s' %s &", self, number);
+    snprintf(command, sizeof command, "'%s' %s %s &", self, number, go);
     CHECK_EQ(system(command), 0);
 }
 
@@ -83,43 +84,65 @@ static void by_a_pipe_to_the_shell(void)
 {
     char command[PATH_MAX + 64], self[PATH_MAX];
     self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
-    snprintf(command, sizeof command, "'%s' %s >/dev/null &", self, number);
+    snprintf(command, sizeof command, "'%s' %s %s >/dev/null &", self, number, go);
     CHECK_EQ(pclose(popen(command, "r")), 0);
 }
 
-static void the_new_program(int e)
+static void (*const ways[])(void) = {
+    by_vfork, by_bare_fork, by_clone, by_spawn, by_spawn_with_a_copy, by_the_shell, by_a_pipe_to_the_shell,
+#ifdef SYS_fork
+    by_the_system_call,
+#endif
+};
+
+static void the_new_program(int e, int start)
 {
-    sleep_ms(200);
+    char byte;
+    CHECK_EQ(read(start, &byte, 1), 1);
     CHECK_EQ(drain(e), 8);
     sleep_ms(LATER_MS);
     bump(e, 1);
 }
 
+static void hand_on(size_t way, bool before_the_set)
+{
+    int start[2], e = OK(eventfd(0, EFD_NONBLOCK));
+    OK(pipe(start));
+    sprintf(number, "%d", e);
+    sprintf(go, "%d", start[0]);
+    if (before_the_set)
+        ways[way]();
+    int epfd = ep_new();
+    OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+    bump(e, 1);
+    EXPECT_ONE(epfd, e, EPOLLIN);
+    if (!before_the_set)
+        ways[way]();
+    CHECK_EQ(write(start[1], "x", 1), 1);
+    struct epoll_event ev[1];
+    if (epoll_wait(epfd, ev, 1, WAIT_MS) != 1)
+        FAIL("way %zu, %s the set: the write of the new program was missed", way, before_the_set ? "before" : "after");
+    int status;
+    while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
+        CHECK_EQ(status, 0);
+}
+
 static void test(void)
 {
-    void (*ways[])(void) = {
-        by_vfork, by_bare_fork, by_clone, by_spawn, by_spawn_with_a_copy, by_the_shell, by_a_pipe_to_the_shell,
-#ifdef SYS_fork
-        by_the_system_call,
-#endif
-    };
     if (test_argv[1]) {
-        the_new_program(atoi(test_argv[1]));
+        the_new_program(atoi(test_argv[1]), atoi(test_argv[2]));
         return;
     }
     for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
-        int epfd = ep_new(), e = OK(eventfd(0, EFD_NONBLOCK));
-        OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
-        bump(e, 1);
-        EXPECT_ONE(epfd, e, EPOLLIN);
-        sprintf(number, "%d", e);
-        ways[way]();
-        struct epoll_event ev[1];
-        if (epoll_wait(epfd, ev, 1, WAIT_MS) != 1)
-            FAIL("way %zu: the write of the new program was missed", way);
-        while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-            ;
-        OK(close(e));
-        OK(close(epfd));
+        for (int before_the_set = 0; before_the_set < 2; before_the_set++) {
+            pid_t child = OK(fork());
+            if (child == 0) {
+                hand_on(way, before_the_set);
+                exit(0);
+            }
+            int status;
+            CHECK_EQ(waitpid(child, &status, 0), child);
+            CHECK_EQ(status, 0);
+        }
     }
 }
