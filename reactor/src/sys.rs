@@ -335,7 +335,8 @@ fn can_copy_8(addr: usize) -> bool {
     let mut copy = 0u64;
     let to = libc::iovec { iov_base: ptr::from_mut(&mut copy).cast(), iov_len: 8 };
     let from = libc::iovec { iov_base: ptr::without_provenance_mut(addr), iov_len: 8 };
-    call!(process_vm_readv, getpid(), ptr::from_ref(&to), 1, ptr::from_ref(&from), 1, 0) == Ok(8)
+    // By the thread's own number: under the process's there is no memory any more once the main thread has left.
+    call!(process_vm_readv, gettid(), ptr::from_ref(&to), 1, ptr::from_ref(&from), 1, 0) == Ok(8)
 }
 
 /// Whether 4 bytes at `addr` can be written, whatever `addr` is. Overwrites them.

@@ -26,7 +26,9 @@ pub use waiting::{
 };
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{
+    compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
@@ -113,17 +115,20 @@ unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
     }
 }
 
-/// Every thread that ever was inside.
+/// Every thread that ever was inside, until it has ended.
 struct Threads {
     lock: RawLock,
     list: UnsafeCell<Vec<*const Thread>>,
+    /// How many of them are on their last way out. Changed with `lock` held.
+    leaving: AtomicUsize,
 }
 
 // SAFETY: the list is touched by the holder of `lock` alone; a `Thread` is atomics to others, and
 // lives until its thread took it off the list.
 unsafe impl Sync for Threads {}
 
-static THREADS: Threads = Threads { lock: RawLock::new(), list: UnsafeCell::new(Vec::new()) };
+static THREADS: Threads =
+    Threads { lock: RawLock::new(), list: UnsafeCell::new(Vec::new()), leaving: AtomicUsize::new(0) };
 
 impl Threads {
     fn with<T>(&self, work: impl FnOnce(&mut Vec<*const Thread>) -> T) -> T {
@@ -303,9 +308,10 @@ fn register(thread: &Thread) {
 fn unregister() {
     let guard = enter();
     with_thread(|thread| {
-        let left = THREADS.with(|list| {
-            list.retain(|other| !std::ptr::eq(*other, thread));
-            list.len()
+        let (left, waiter) = THREADS.with(|list| {
+            let leaving = THREADS.leaving.load(Ordering::Relaxed) + 1;
+            THREADS.leaving.store(leaving, Ordering::Relaxed);
+            (list.len().saturating_sub(leaving), thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst))
         });
         if let Some(watch) = runtime::WATCH.get() {
             // The one that is left may be the helper.
@@ -316,11 +322,15 @@ fn unregister() {
             }
         }
         table::forget_set(thread);
-        let waiter = thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst);
         if !waiter.is_null() {
             // SAFETY: `waiter` stores what `Arc::into_raw` gave.
             drop(unsafe { Arc::from_raw(waiter) });
         }
+        // Last, for all that is above takes locks: a fork waits for those on the list alone.
+        THREADS.with(|list| {
+            list.retain(|other| !std::ptr::eq(*other, thread));
+            THREADS.leaving.store(THREADS.leaving.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        });
     });
     drop(guard);
     let_signals_in();

@@ -235,7 +235,7 @@ unsafe extern "C" fn after_fork_child() {
 
 fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
-    table::mark_inherited();
+    table::forked();
     chaos::forked();
     logs::forked();
     requeue::forked();

@@ -52,6 +52,12 @@ pub fn any_epoll() -> bool {
     ANY_EPOLL.load(Ordering::Relaxed)
 }
 
+/// In a forked child.
+pub fn forked() {
+    closing::forked();
+    mark_inherited();
+}
+
 /// Marks a descriptor as ours.
 pub fn protect(fd: i32) {
     set_ours(fd);

@@ -39,7 +39,12 @@ pub fn fork_begins() {
 
 /// In a forked child: this thread is the only one.
 pub fn only_thread() {
-    with_thread(|me| THREADS.with(|list| list.retain(|other| std::ptr::eq(*other, me))));
+    with_thread(|me| {
+        THREADS.with(|list| {
+            list.retain(|other| std::ptr::eq(*other, me));
+            THREADS.leaving.store(0, Ordering::Relaxed);
+        });
+    });
 }
 
 /// In the parent, and in the child, where this thread is the only one left.

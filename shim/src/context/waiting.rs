@@ -123,7 +123,7 @@ pub fn cancel(pthread: u64) {
                 thread.cancelled.store(true, Ordering::SeqCst);
                 let kept = thread.waiter.load(Ordering::SeqCst);
                 if !kept.is_null() && !thread.waiting.load(Ordering::SeqCst).is_null() {
-                    // SAFETY: a thread keeps this waiter until it leaves the list.
+                    // SAFETY: a thread takes this waiter away with the lock held.
                     unsafe { &*kept }.interrupt();
                 }
             }

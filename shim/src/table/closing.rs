@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use super::flags::{flags, set, slot, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
+use super::flags::{flags, numbers, raise, set, slot, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
 use super::{forget, Held};
 use crate::{context, runtime};
 
@@ -20,8 +20,7 @@ pub enum Closing {
 /// A close of the number is under way in another thread: after it the number may stand for a new file.
 pub(super) fn wait_for_close(fd: i32) {
     if !sleep_while(|| flags(fd) & CLOSING != 0) {
-        // The kernel gives the number up before anything that can take time; or this is a child,
-        // and the thread that closed it is not here.
+        // The kernel gives the number up before anything that can take time.
         unset(fd, CLOSING);
     }
 }
@@ -38,6 +37,14 @@ fn sleep_while(is_so: impl Fn() -> bool) -> bool {
         let _ = sys::futex_wait(&NEVER, 0, Some(50_000));
     }
     true
+}
+
+/// In a forked child: the threads that were closing numbers, or making epoll instances, are not here.
+pub(super) fn forked() {
+    for fd in numbers().filter(|fd| flags(*fd) & CLOSING != 0) {
+        unset(fd, CLOSING);
+    }
+    UNDER_WAY.store(0, Ordering::SeqCst);
 }
 
 /// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
@@ -76,7 +83,7 @@ pub fn making<T>(make: impl FnOnce() -> T) -> T {
 
 /// A moment when every epoll instance that has a number is in the table.
 pub fn all_made() -> u32 {
-    // Not for ever: in a child forked past libc the thread that makes one may not be.
+    // Not for ever: this may be a child forked past libc that has not noticed yet.
     sleep_while(|| UNDER_WAY.load(Ordering::SeqCst) != 0);
     BEGUN.load(Ordering::SeqCst)
 }
@@ -109,6 +116,7 @@ pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
     }
     // Whoever tracks it meanwhile has changed the flags, or finds it closing.
     slot.compare_exchange(known, CLOSING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+    raise(fd);
     let closed = sys::close(fd);
     unset(fd, CLOSING);
     Some(closed)

@@ -64,7 +64,7 @@ pub(super) fn numbers() -> impl Iterator<Item = i32> {
 }
 
 #[inline]
-fn raise(fd: i32) {
+pub(super) fn raise(fd: i32) {
     if HIGHEST.load(Ordering::Relaxed) < fd {
         HIGHEST.fetch_max(fd, Ordering::AcqRel);
     }

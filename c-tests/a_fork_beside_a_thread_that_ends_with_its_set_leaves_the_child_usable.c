@@ -1,0 +1,58 @@
+// A process forks just as a thread of it ends that used a large set last, and closed it: the child makes and uses a set
+// of its own. All on one CPU, where the thread runs while nobody else does, so that it is stopped anywhere.
+// Source: fork(2). Contract: 36
+#include "harness.h"
+#include <sched.h>
+#include <sys/prctl.h>
+
+enum { FILES = 300, TURNS = 1500, SPREAD_NS = 60000 };
+
+static int file[FILES];
+static _Atomic bool ends;
+
+static void *uses_a_set_last(void *unused)
+{
+    struct sched_param none = {0};
+    OK(sched_setscheduler(0, SCHED_IDLE, &none));
+    int epfd = ep_new();
+    for (int i = 0; i < FILES; i++)
+        OK(ep_add(epfd, file[i], EPOLLIN));
+    EXPECT_NOTHING_NOW(epfd);
+    OK(close(epfd));
+    ends = true;
+    return unused;
+}
+
+static void test(void)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(OK(sched_getcpu()), &one);
+    OK(sched_setaffinity(0, sizeof one, &one));
+    OK(prctl(PR_SET_TIMERSLACK, 1));
+    for (int i = 0; i < FILES; i++)
+        file[i] = event_fd();
+    int64_t end = now_ns() + 5000000000; // where the CPU is another's
+    for (int turn = 0; turn < TURNS && now_ns() < end; turn++) {
+        pthread_t thread;
+        ends = false;
+        CHECK_EQ(pthread_create(&thread, NULL, uses_a_set_last, NULL), 0);
+        while (!ends)
+            OK(nanosleep(&(struct timespec){0, 20000}, NULL));
+        OK(nanosleep(&(struct timespec){0, 1000 + turn * 7919 % SPREAD_NS}, NULL));
+        pid_t pid = fork_child();
+        if (pid == 0) {
+            alarm(5);
+            int own = ep_new();
+            bump(file[0], 1);
+            OK(ep_add(own, file[0], EPOLLIN));
+            EXPECT_ONE(own, file[0], EPOLLIN);
+            _exit(0);
+        }
+        child_must_pass(pid);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        drain(file[0]);
+    }
+    for (int i = 0; i < FILES; i++)
+        OK(close(file[i]));
+}
