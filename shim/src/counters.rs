@@ -12,13 +12,12 @@ use crate::table::{self, IO};
 crate::interpose! {
     /// eventfd(2).
     fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
-        let children = table::children();
+        let heirs = table::heirs();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(count, flags) };
         if fd >= 0 {
             table::born(fd, table::Kind::Eventfd, flags & libc::EFD_NONBLOCK != 0);
-            if table::children() != children {
-                // One that was made meanwhile may have it, and the number was not known yet.
+            if table::has_heir_since(heirs, flags) {
                 guarded((), || {
                     let Some(_guard) = context::enter() else { return };
                     table::share_eventfd(fd);

@@ -373,7 +373,14 @@ crate::interpose! {
                 }
             };
         }
-        if flags & TRACKED != 0 && matches!(request, libc::FIOASYNC | FIOSETOWN | SIOCSPGRP) {
+        let is_off = flags & (TRACKED | SEEN) != 0
+            && request == libc::FIOASYNC
+            && user_memory::read_u64(arg as *const u64).is_ok_and(|value| value as u32 == 0);
+        if is_off && matches!(guarded(Steer::Pass, || steer(fd, libc::F_SETFL, 0)), Steer::With(_)) {
+            // For the program they are off already.
+            return 0;
+        }
+        if flags & TRACKED != 0 && !is_off && matches!(request, libc::FIOASYNC | FIOSETOWN | SIOCSPGRP) {
             // The program wants the signals itself.
             guarded(Steer::Pass, || steer(fd, libc::F_SETOWN, 0));
         }
@@ -391,7 +398,7 @@ crate::interpose! {
             match request {
                 // SAFETY: the kernel has just read it.
                 libc::FIONBIO => table::note_mode(fd, unsafe { (arg as *const c_int).read_unaligned() } != 0),
-                libc::FIOASYNC | FIOSETOWN | SIOCSPGRP => table::lost_sight(fd),
+                libc::FIOASYNC | FIOSETOWN | SIOCSPGRP if !is_off => table::lost_sight(fd),
                 _ => {}
             }
         }

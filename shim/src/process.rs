@@ -13,9 +13,10 @@ use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spaw
 use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
 use crate::real::{errno, guarded, set_errno, Real};
+use crate::ring;
 use crate::runtime;
 use crate::signals::ours;
-use crate::{ring, table};
+use crate::table::{self, Heir};
 
 /// A process about to become another program: no armed file may signal that one, and our signal must
 /// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
@@ -72,7 +73,8 @@ impl Drop for Leaving {
 
 static VFORK: Real = Real::new("vfork\0");
 
-/// The program is about to call vfork(2), which this is the address of.
+/// The program is about to call vfork(2), which this is the address of. Its end is seen nowhere: what another thread
+/// makes in the moment until the child is there is not taken for the child's.
 pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
     share(table::share_eventfds);
     runtime::shares_memory();
@@ -84,10 +86,10 @@ vfork_trampoline!();
 crate::interpose! {
     /// clone(2). Variadic in C; what is not given is not looked at.
     fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
-        note_clone(flags as usize);
+        clone_begins(flags as usize);
         // SAFETY: libc's own function; no destructor in this frame.
         let made = unsafe { real()(run, stack, flags, arg, parent, tls, child) };
-        table::child_made();
+        clone_made(flags as usize);
         made
     }
 }
@@ -104,9 +106,23 @@ fn share(which: fn()) {
     });
 }
 
+/// Whether a child made with these flags reads and writes unseen what this process has.
+fn is_heir(flags: usize) -> bool {
+    flags & (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
+        != (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
+}
+
 /// A child is about to be made with these flags.
+pub fn clone_begins(flags: usize) {
+    if is_heir(flags) {
+        table::heir_begins(Heir::Child);
+    }
+    note_clone(flags);
+}
+
+/// The same, where its end is not told.
 pub fn note_clone(flags: usize) {
-    if flags & libc::CLONE_FILES as usize == 0 {
+    if is_heir(flags) {
         share(table::share_eventfds);
     }
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
@@ -114,15 +130,21 @@ pub fn note_clone(flags: usize) {
     }
 }
 
+/// It is made, or has failed.
+pub fn clone_made(flags: usize) {
+    // Of a child with the same table of files all later eventfds are, too: its making never ends.
+    if is_heir(flags) && flags & libc::CLONE_FILES as usize == 0 {
+        table::heir_made(Heir::Child);
+    }
+}
+
 crate::interpose! {
     /// _Fork(3): fork without its handlers.
     fn _Fork() -> pid_t |real| {
-        note_clone(0);
+        clone_begins(0);
         // SAFETY: libc's own function; no destructor in this frame.
         let child = unsafe { real()() };
-        if child > 0 {
-            table::child_made();
-        }
+        clone_made(0);
         child
     }
 }
@@ -132,9 +154,12 @@ macro_rules! start_programs {
         $(crate::interpose! {
             /// A function in which libc itself starts another program.
             fn $name($($arg: $type),*) -> $ret |real| {
+                table::heir_begins(Heir::Program);
                 share(table::share_kept_eventfds);
                 // SAFETY: libc's own function; no destructor in this frame.
-                unsafe { real()($($arg),*) }
+                let result = unsafe { real()($($arg),*) };
+                table::heir_made(Heir::Program);
+                result
             }
         })*
     };
@@ -310,10 +335,11 @@ macro_rules! spawn {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
+                table::heir_begins(Heir::Program);
                 share(table::share_kept_eventfds);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
-                table::child_made();
+                table::heir_made(Heir::Program);
                 failed
             }
         }

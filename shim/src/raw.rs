@@ -7,7 +7,7 @@ use syscalls::{Errno, Sysno};
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, messages, poll_calls, process, ring, runtime, table};
+use crate::{descriptors, io, io_uring, messages, poll_calls, process, ring, table, user_memory};
 use glasspoll_reactor::timeout::Timeout;
 
 /// A call with its arguments.
@@ -36,6 +36,22 @@ fn to_kernel(nr: usize, args: Args) -> c_long {
             -1
         }
     }
+}
+
+/// fork(2), vfork(2), clone(2) or clone3(2), with these flags.
+fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
+    if flags & libc::CLONE_VM as usize != 0 {
+        // The child comes by here as well, and on the same stack: nothing is done after.
+        match flags & libc::CLONE_FILES as usize {
+            0 => process::note_clone(flags),
+            _ => process::clone_begins(flags),
+        }
+        return to_kernel(nr as usize, args);
+    }
+    process::clone_begins(flags);
+    let made = to_kernel(nr as usize, args);
+    process::clone_made(flags);
+    made
 }
 
 fn pwait(args: Args, timeout: Result<Option<u64>, Errno>) -> Outcome {
@@ -181,19 +197,13 @@ pub unsafe extern "C-unwind" fn syscall(
         // SAFETY: as above.
         libc::SYS_shutdown => c_long::from(unsafe { io::shutdown(fd, b as c_int) }),
         #[cfg(target_arch = "x86_64")]
-        libc::SYS_fork | libc::SYS_vfork => {
-            process::note_clone(0);
-            to_kernel(nr as usize, args)
-        }
-        libc::SYS_clone => {
-            process::note_clone(a);
-            to_kernel(nr as usize, args)
-        }
-        // Its flags are behind a pointer.
+        libc::SYS_fork => cloned(0, nr, args),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_vfork => cloned(libc::CLONE_VM as usize, nr, args),
+        libc::SYS_clone => cloned(a, nr, args),
         libc::SYS_clone3 => {
-            runtime::shares_memory();
-            process::note_clone(0);
-            to_kernel(nr as usize, args)
+            // Linux: `struct clone_args`. What cannot be read the kernel will refuse.
+            cloned(user_memory::read_u64(a as *const u64).unwrap_or(0) as usize, nr, args)
         }
         libc::SYS_io_uring_setup => {
             let ring = to_kernel(nr as usize, args);

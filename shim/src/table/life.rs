@@ -1,7 +1,7 @@
 //! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
 //! program changed of its state since.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{fence, AtomicBool, AtomicU32, Ordering};
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::{KernelFile, Nature};
@@ -84,22 +84,56 @@ impl Kind {
 /// This process has made an eventfd.
 static MADE_EVENTFD: AtomicBool = AtomicBool::new(false);
 
-/// Counts children: an eventfd that was made while one was may be the child's, too.
-static CHILDREN: AtomicU32 = AtomicU32::new(0);
-
-/// How many children there were.
-pub fn children() -> u32 {
-    CHILDREN.load(Ordering::SeqCst)
+/// Whose child an eventfd may come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Heir {
+    /// One that has all of this process's files.
+    Child,
+    /// A program that has those that are not closed on exec, or are copied.
+    Program,
 }
 
-/// A child was made, after what was shared with it was.
-pub fn child_made() {
-    CHILDREN.fetch_add(1, Ordering::SeqCst);
+/// How many of each are being made just now: an eventfd that is made meanwhile may be theirs, too.
+static UNDER_WAY: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+/// Counts those that were made: an eventfd that was made while one was may be its, too.
+static MADE: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+/// How many heirs there were.
+pub fn heirs() -> [u32; 2] {
+    [Heir::Child, Heir::Program].map(|heir| MADE[heir as usize].load(Ordering::SeqCst))
+}
+
+/// Whether an eventfd made with `flags` since there were so many heirs may be theirs, too. It is known by its number.
+pub fn has_heir_since(before: [u32; 2], flags: c_int) -> bool {
+    fence(Ordering::SeqCst);
+    let now = heirs();
+    let may = |heir: Heir| {
+        let heir = heir as usize;
+        UNDER_WAY[heir].load(Ordering::SeqCst) != 0 || now[heir] != before[heir]
+    };
+    may(Heir::Child) || flags & libc::EFD_CLOEXEC == 0 && may(Heir::Program)
+}
+
+/// An heir is about to be made, and what is there is shared with it.
+pub fn heir_begins(heir: Heir) {
+    UNDER_WAY[heir as usize].fetch_add(1, Ordering::SeqCst);
+    fence(Ordering::SeqCst);
+}
+
+/// It is made, or has failed.
+pub fn heir_made(heir: Heir) {
+    MADE[heir as usize].fetch_add(1, Ordering::SeqCst);
+    UNDER_WAY[heir as usize].fetch_sub(1, Ordering::SeqCst);
+}
+
+/// In a forked child, whose own heirs count.
+pub(super) fn forked() {
+    UNDER_WAY.iter().for_each(|count| count.store(0, Ordering::SeqCst));
 }
 
 /// There is a child, or is about to be, that has all eventfds as well.
 pub fn share_eventfds() {
-    child_made();
+    MADE[Heir::Child as usize].fetch_add(1, Ordering::SeqCst);
     if MADE_EVENTFD.swap(false, Ordering::SeqCst) {
         numbers().for_each(share_eventfd);
     }
@@ -123,7 +157,7 @@ pub fn will_be_copied(fd: c_int) {
 
 /// Another program is about to start that has those eventfds as well that are not closed on exec, or are copied.
 pub fn share_kept_eventfds() {
-    child_made();
+    MADE[Heir::Program as usize].fetch_add(1, Ordering::SeqCst);
     if MADE_EVENTFD.load(Ordering::SeqCst) {
         let is_kept = |fd: &c_int| {
             flags(*fd) & EVENTFD != 0
@@ -137,7 +171,7 @@ pub fn share_kept_eventfds() {
 
 /// Another process may have the file behind this number from now on; of no interest but for an eventfd.
 pub fn share_eventfd(fd: c_int) {
-    if flags(fd) & (SEEN | EVENTFD) != SEEN | EVENTFD {
+    if flags(fd) & EVENTFD == 0 {
         return;
     }
     lost_sight(fd);

@@ -1,0 +1,73 @@
+// A child has the same table of descriptors, by clone(2): an eventfd that was told of and not read here, which the child
+// reads to the end, and writes some time later, wakes the waiter here; an eventfd that is made after the child, too.
+// Source: clone(2), CLONE_FILES; Linux: fs/eventfd.c:eventfd_write. Contract: 20, 36
+#include "harness.h"
+#include <sched.h>
+
+enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+
+static int file, start[2];
+
+static int child(void *unused)
+{
+    int number;
+    (void)unused;
+    CHECK_EQ(read(start[0], &number, sizeof number), sizeof number);
+    CHECK_EQ(drain(number), 8);
+    sleep_ms(LATER_MS);
+    bump(number, 1);
+    _exit(0);
+}
+
+static void *starts_one(void *flags)
+{
+    static char stack[1 << 16] __attribute__((aligned(16)));
+    OK(clone(child, stack + sizeof stack, (int)(intptr_t)flags | CLONE_FILES | SIGCHLD, NULL));
+    return NULL;
+}
+
+static void one(int flags, bool made_after)
+{
+    OK(pipe(start));
+    int epfd = ep_new();
+    if (!made_after)
+        file = event_fd();
+    pthread_t thread;
+    if (!(flags & CLONE_VFORK))
+        starts_one((void *)(intptr_t)flags);
+    if (made_after)
+        file = event_fd();
+    OK(ep_add(epfd, file, EPOLLIN | EPOLLET));
+    bump(file, 1);
+    EXPECT_ONE(epfd, file, EPOLLIN);
+    if (flags & CLONE_VFORK)
+        CHECK_EQ(pthread_create(&thread, NULL, starts_one, (void *)(intptr_t)flags), 0);
+    CHECK_EQ(write(start[1], &file, sizeof file), sizeof file);
+    struct epoll_event ev[1];
+    if (epoll_wait(epfd, ev, 1, WAIT_MS) != 1)
+        FAIL("flags %#x, %s the child: its write was missed", flags, made_after ? "after" : "before");
+    if (flags & CLONE_VFORK)
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+    child_must_pass(-1);
+    OK(close(file));
+    OK(close(start[0]));
+    OK(close(start[1]));
+    OK(close(epfd));
+}
+
+static void test(void)
+{
+    struct {
+        int flags;
+        bool made_after;
+    } ways[] = {{0, false}, {0, true}, {CLONE_VM | CLONE_VFORK, false}};
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        // Each in a process where no child was made before.
+        pid_t pid = fork_child();
+        if (pid == 0) {
+            one(ways[way].flags, ways[way].made_after);
+            exit(0);
+        }
+        child_must_pass(pid);
+    }
+}

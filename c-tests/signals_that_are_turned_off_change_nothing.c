@@ -1,0 +1,44 @@
+// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, and what a child writes
+// to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
+// Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
+#include "harness.h"
+#include <sys/ioctl.h>
+
+enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+
+static void test(void)
+{
+    int epfd = ep_new(), e = event_fd(), s[2], p[2], off = 0;
+    unix_stream(s);
+    pipe_pair(p);
+    for (int i = 0; i < 2; i++) {
+        int *fd = i ? p : s;
+        OK(ep_add(epfd, fd[0], EPOLLIN | EPOLLET));
+        put(fd[1], "x");
+        EXPECT_ONE(epfd, fd[0], EPOLLIN);
+        OK(ioctl(fd[0], FIOASYNC, &off));
+        EXPECT_NOTHING(epfd);
+        CHECK((OK(fcntl(fd[0], F_GETFL)) & O_ASYNC) == 0);
+        put(fd[1], "x");
+        EXPECT_ONE(epfd, fd[0], EPOLLIN);
+        OK(ep_del(epfd, fd[0]));
+    }
+    OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
+    bump(e, 1);
+    EXPECT_ONE(epfd, e, EPOLLIN);
+    OK(ioctl(e, FIOASYNC, &off));
+    EXPECT_NOTHING(epfd);
+    pid_t pid = fork_child();
+    if (pid == 0) {
+        CHECK_EQ(drain(e), 8);
+        sleep_ms(LATER_MS);
+        bump(e, 1);
+        _exit(0);
+    }
+    EXPECT_ONE(epfd, e, EPOLLIN);
+    child_must_pass(pid);
+    close_pair(s);
+    close_pair(p);
+    OK(close(e));
+    OK(close(epfd));
+}
