@@ -1,5 +1,5 @@
-// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, and what a child writes
-// to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
+// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, also when a child does
+// it, and what a child writes to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
 // Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
 #include "harness.h"
 #include <sys/ioctl.h>
@@ -21,6 +21,16 @@ static void test(void)
         CHECK((OK(fcntl(fd[0], F_GETFL)) & O_ASYNC) == 0);
         put(fd[1], "x");
         EXPECT_ONE(epfd, fd[0], EPOLLIN);
+        CHECK_EQ(drain(fd[0]), 2);
+        pid_t pid = fork_child();
+        if (pid == 0) {
+            OK(ioctl(fd[0], FIOASYNC, &off));
+            sleep_ms(50);
+            put(fd[1], "x");
+            _exit(0);
+        }
+        EXPECT_ONE(epfd, fd[0], EPOLLIN);
+        child_must_pass(pid);
         OK(ep_del(epfd, fd[0]));
     }
     OK(ep_add(epfd, e, EPOLLIN | EPOLLET));

@@ -123,7 +123,9 @@ pub fn heir_begins(heir: Heir) {
 /// It is made, or has failed.
 pub fn heir_made(heir: Heir) {
     MADE[heir as usize].fetch_add(1, Ordering::SeqCst);
-    UNDER_WAY[heir as usize].fetch_sub(1, Ordering::SeqCst);
+    // In a child this may have been forgotten before.
+    let _ = UNDER_WAY[heir as usize]
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
 }
 
 /// In a forked child, whose own heirs count.
