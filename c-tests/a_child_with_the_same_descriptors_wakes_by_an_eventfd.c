@@ -12,6 +12,7 @@ static int child(void *unused)
 {
     int number;
     (void)unused;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     CHECK_EQ(read(start[0], &number, sizeof number), sizeof number);
     CHECK_EQ(drain(number), 8);
     sleep_ms(LATER_MS);

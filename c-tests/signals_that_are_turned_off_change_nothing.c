@@ -1,13 +1,26 @@
-// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, also when a child does
-// it, and what a child writes to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
+// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, also when a child or
+// another program does it, and what a child writes to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
 // Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
 #include "harness.h"
 #include <sys/ioctl.h>
 
 enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
+// With the numbers of both ends.
+static void the_other_program(int own, int peer)
+{
+    int off = 0;
+    OK(ioctl(own, FIOASYNC, &off));
+    sleep_ms(50);
+    put(peer, "x");
+}
+
 static void test(void)
 {
+    if (test_argv[1]) {
+        the_other_program(atoi(test_argv[1]), atoi(test_argv[2]));
+        return;
+    }
     int epfd = ep_new(), e = event_fd(), s[2], p[2], off = 0;
     unix_stream(s);
     pipe_pair(p);
@@ -22,15 +35,21 @@ static void test(void)
         put(fd[1], "x");
         EXPECT_ONE(epfd, fd[0], EPOLLIN);
         CHECK_EQ(drain(fd[0]), 2);
-        pid_t pid = fork_child();
-        if (pid == 0) {
-            OK(ioctl(fd[0], FIOASYNC, &off));
-            sleep_ms(50);
-            put(fd[1], "x");
-            _exit(0);
+        for (int execs = 0; execs < 2; execs++) {
+            pid_t pid = fork_child();
+            if (pid == 0) {
+                char own[16], peer[16], *argv[] = {test_argv[0], own, peer, NULL};
+                sprintf(own, "%d", fd[0]);
+                sprintf(peer, "%d", fd[1]);
+                if (execs)
+                    OK(execv("/proc/self/exe", argv));
+                the_other_program(fd[0], fd[1]);
+                _exit(0);
+            }
+            EXPECT_ONE(epfd, fd[0], EPOLLIN);
+            child_must_pass(pid);
+            CHECK_EQ(drain(fd[0]), 1);
         }
-        EXPECT_ONE(epfd, fd[0], EPOLLIN);
-        child_must_pass(pid);
         OK(ep_del(epfd, fd[0]));
     }
     OK(ep_add(epfd, e, EPOLLIN | EPOLLET));

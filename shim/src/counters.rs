@@ -4,10 +4,10 @@ use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
-use crate::context;
 use crate::io::{read, with_file, write};
 use crate::real::guarded;
 use crate::table::{self, IO};
+use crate::{context, runtime};
 
 crate::interpose! {
     /// eventfd(2).
@@ -17,7 +17,7 @@ crate::interpose! {
         let fd = unsafe { real()(count, flags) };
         if fd >= 0 {
             table::born(fd, table::Kind::Eventfd, flags & libc::EFD_NONBLOCK != 0);
-            if table::has_heir_since(heirs, flags) {
+            if table::has_heir_since(heirs, flags) && !runtime::is_vfork_child() {
                 guarded((), || {
                     let Some(_guard) = context::enter() else { return };
                     table::share_eventfd(fd);

@@ -375,7 +375,7 @@ crate::interpose! {
         }
         let is_off = flags & (TRACKED | SEEN | INHERITED) != 0
             && request == libc::FIOASYNC
-            && user_memory::read_u64(arg as *const u64).is_ok_and(|value| value as u32 == 0);
+            && user_memory::read_u32(arg) == Ok(0);
         if is_off && matches!(guarded(Steer::Pass, || steer(fd, libc::F_SETFL, 0)), Steer::With(_)) {
             // For the program they are off already.
             return 0;

@@ -89,7 +89,7 @@ crate::interpose! {
         clone_begins(flags as usize);
         // SAFETY: libc's own function; no destructor in this frame.
         let made = unsafe { real()(run, stack, flags, arg, parent, tls, child) };
-        clone_made(flags as usize);
+        clone_made(flags as usize, made < 0);
         made
     }
 }
@@ -118,6 +118,15 @@ pub fn clone_begins(flags: usize) {
         table::heir_begins(Heir::Child);
     }
     note_clone(flags);
+    if shares_the_table_alone(flags) {
+        runtime::shares_table(true);
+    }
+}
+
+/// Whether a child made with these flags has this process's descriptors, and a memory of its own.
+fn shares_the_table_alone(flags: usize) -> bool {
+    let both = (libc::CLONE_FILES | libc::CLONE_VM) as usize;
+    flags & both == libc::CLONE_FILES as usize
 }
 
 /// The same, where its end is not told.
@@ -130,11 +139,15 @@ pub fn note_clone(flags: usize) {
     }
 }
 
-/// It is made, or has failed.
-pub fn clone_made(flags: usize) {
+/// It is made, or has failed; with CLONE_VFORK it has ended, or become another program.
+pub fn clone_made(flags: usize, failed: bool) {
     // Of a child with the same table of files all later eventfds are, too: its making never ends.
-    if is_heir(flags) && flags & libc::CLONE_FILES as usize == 0 {
+    let goes_on = flags & (libc::CLONE_FILES | libc::CLONE_VFORK) as usize == libc::CLONE_FILES as usize;
+    if is_heir(flags) && (failed || !goes_on) {
         table::heir_made(Heir::Child);
+    }
+    if shares_the_table_alone(flags) {
+        runtime::shares_table(false);
     }
 }
 
@@ -144,7 +157,7 @@ crate::interpose! {
         clone_begins(0);
         // SAFETY: libc's own function; no destructor in this frame.
         let child = unsafe { real()() };
-        clone_made(0);
+        clone_made(0, child < 0);
         child
     }
 }
@@ -152,7 +165,8 @@ crate::interpose! {
 macro_rules! start_programs {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*) => {
         $(crate::interpose! {
-            /// A function in which libc itself starts another program.
+            /// A function in which libc itself starts another program. Who is cancelled in there is never done: eventfds
+            /// that are made later, and not closed on exec, are watched as another's, too.
             fn $name($($arg: $type),*) -> $ret |real| {
                 table::heir_begins(Heir::Program);
                 share(table::share_kept_eventfds);

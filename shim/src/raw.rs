@@ -50,7 +50,7 @@ fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
     }
     process::clone_begins(flags);
     let made = to_kernel(nr as usize, args);
-    process::clone_made(flags);
+    process::clone_made(flags, made < 0);
     made
 }
 

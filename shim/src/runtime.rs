@@ -198,7 +198,7 @@ pub fn shares_memory() {
     SHARES_MEMORY.store(true, Ordering::SeqCst);
 }
 
-/// Whether we run in a child that shares the parent's memory, where nothing may be believed.
+/// Whether we run in a child that shares the parent's memory, or its table of descriptors, where nothing may be believed.
 #[inline]
 pub fn is_vfork_child() -> bool {
     SHARES_MEMORY.load(Ordering::Relaxed)
@@ -206,9 +206,26 @@ pub fn is_vfork_child() -> bool {
         && !fork_page::was_forked()
 }
 
+/// A child is being made that has this process's very table of descriptors.
+static SHARES_TABLE: AtomicBool = AtomicBool::new(false);
+
+/// The program is about to make such a child, or has made it. The child itself is one for ever.
+pub fn shares_table(now: bool) {
+    if WATCH.get().is_some() && PID.load(Ordering::SeqCst) == sys::getpid() {
+        SHARES_TABLE.store(now, Ordering::SeqCst);
+    }
+}
+
 /// A child made past libc's fork (`_Fork`, a raw clone) comes inside for the first time.
 fn after_raw_fork() {
     context::only_thread();
+    if SHARES_TABLE.load(Ordering::SeqCst) {
+        // What it closed and made of our descriptors would be the parent's: it counts as `is_vfork_child`, and the sets
+        // that it makes are the kernel's.
+        SHARES_MEMORY.store(true, Ordering::SeqCst);
+        INERT.store(true, Ordering::SeqCst);
+        return;
+    }
     settle_later();
 }
 

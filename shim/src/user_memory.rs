@@ -50,6 +50,19 @@ pub fn read_u64(addr: *const u64) -> Result<u64, Errno> {
     Ok(unsafe { addr.read_unaligned() })
 }
 
+/// Reads 4 aligned bytes.
+///
+/// # Errors
+/// EFAULT if they cannot be read.
+pub fn read_u32(addr: usize) -> Result<u32, Errno> {
+    let word = read_u64((addr & !7) as *const u64)?;
+    match addr & 7 {
+        0 => Ok(word as u32),
+        4 => Ok((word >> 32) as u32),
+        _ => Err(Errno::EFAULT),
+    }
+}
+
 /// The program's event buffer.
 pub struct Events {
     start: *mut EpollEvent,

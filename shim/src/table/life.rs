@@ -106,22 +106,28 @@ pub fn heirs() -> [u32; 2] {
 /// Whether an eventfd made with `flags` since there were so many heirs may be theirs, too. It is known by its number.
 pub fn has_heir_since(before: [u32; 2], flags: c_int) -> bool {
     fence(Ordering::SeqCst);
+    // In this order: who is made meanwhile is counted before he is under way no more.
+    let under_way =
+        [Heir::Child, Heir::Program].map(|heir| UNDER_WAY[heir as usize].load(Ordering::SeqCst) != 0);
     let now = heirs();
-    let may = |heir: Heir| {
-        let heir = heir as usize;
-        UNDER_WAY[heir].load(Ordering::SeqCst) != 0 || now[heir] != before[heir]
-    };
+    let may = |heir: Heir| under_way[heir as usize] || now[heir as usize] != before[heir as usize];
     may(Heir::Child) || flags & libc::EFD_CLOEXEC == 0 && may(Heir::Program)
 }
 
 /// An heir is about to be made, and what is there is shared with it.
 pub fn heir_begins(heir: Heir) {
+    if runtime::is_vfork_child() {
+        return;
+    }
     UNDER_WAY[heir as usize].fetch_add(1, Ordering::SeqCst);
     fence(Ordering::SeqCst);
 }
 
 /// It is made, or has failed.
 pub fn heir_made(heir: Heir) {
+    if runtime::is_vfork_child() {
+        return;
+    }
     MADE[heir as usize].fetch_add(1, Ordering::SeqCst);
     // In a child this may have been forgotten before.
     let _ = UNDER_WAY[heir as usize]
