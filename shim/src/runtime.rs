@@ -252,6 +252,8 @@ unsafe extern "C" fn after_fork_child() {
 
 fn settle_later() {
     PID.store(sys::getpid(), Ordering::SeqCst);
+    // Of a child that another thread of the parent was making.
+    SHARES_TABLE.store(false, Ordering::SeqCst);
     table::forked();
     chaos::forked();
     logs::forked();
