@@ -83,6 +83,14 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         NO_KEY
     }
 
+    /// Whether `measure` does anything.
+    fn is_measured(&self) -> bool {
+        false
+    }
+
+    /// The eventpoll is about to ask for the item: what comes from now on is not known to what it will `settle`.
+    fn measure(&self, _key: u32) {}
+
     /// The eventpoll asked, and this is what came of it.
     fn settle(&self, _key: u32, _settled: Settled) {}
 

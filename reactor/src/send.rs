@@ -10,8 +10,9 @@ use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
 use crate::chaos::{self, Plan};
+use crate::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::Settled;
+use crate::file::{Device, File, Settled};
 use crate::hot::{Hot, NO_PLACE};
 use crate::looked::Moment;
 use crate::mutation::is;
@@ -19,7 +20,7 @@ use crate::poll::Watcher;
 use crate::send_hot::Found;
 use crate::settle::{note_settled, Note};
 use crate::slot::EDGE_BITS;
-use crate::sync::CountedGuard;
+use crate::sync::{Arc, CountedGuard};
 use crate::sys::{self, Errno};
 use crate::trace::{self, Since};
 use crate::uapi::*;
@@ -42,6 +43,8 @@ pub(crate) struct Scratch {
     pub(crate) pollfds: Vec<pollfd>,
     /// Those of the batch have been asked.
     asked: bool,
+    /// Edge-triggered ones of which it is noted, before they are asked, how much there is to read.
+    measured: Vec<(Arc<File>, u32)>,
     pub(crate) settled: Vec<Note>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
@@ -54,6 +57,15 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// What comes to a file after this is not what its item is about to be told of.
+    fn measure(&mut self) {
+        for (file, key) in self.measured.drain(..) {
+            if let Some(device) = file.device() {
+                device.measure(key);
+            }
+        }
+    }
+
     /// Looks for news, and asks the files of the batch in the same call if all of them have a descriptor.
     fn look(&mut self, watcher: &dyn Watcher) -> bool {
         if self.batch.len() == self.pollfds.len() {
@@ -169,6 +181,7 @@ impl Eventpoll {
                 break;
             }
             drop(ready);
+            scratch.measure();
             let looked = news.take().is_some_and(|watcher| scratch.look(watcher));
             if looked {
                 ready = self.lock.lock();
@@ -343,6 +356,10 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
             scratch.pollfds.push(pollfd { fd, events, revents: 0 });
             scratch.pollfds.len() as u32 - 1
         });
+        let is_measured = item.is_edge() && item.key != NO_KEY;
+        if is_measured && item.file.device().is_some_and(Device::is_measured) {
+            scratch.measured.push((item.file.clone(), item.key));
+        }
         scratch.batch.push(Asked { id, pollfd, revents: 0 });
         at = ready.list.tx_next(id);
     }

@@ -8,8 +8,7 @@ pub use syscalls::Errno;
 use syscalls::Sysno;
 
 use crate::past_limit;
-use crate::sync::global::{AtomicU32, AtomicU64};
-use crate::sync::Ordering;
+use crate::sync::global::AtomicU32;
 
 /// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
 pub const F_SETSIG: i32 = 10;
@@ -56,6 +55,7 @@ mod enter;
 #[cfg(not(loom))]
 mod futex;
 mod numbers;
+pub mod unread;
 mod valgrind;
 
 #[cfg(loom)]
@@ -371,28 +371,6 @@ pub(crate) fn pselect(
     let [read, write, except] = [read, write, except].map(|set| set.as_mut_ptr());
     call!(pselect6, words * 64, read, write, except, ts, mask.as_ptr())
 }
-
-/// How much there is to read: bytes, or for a datagram socket the memory that what waits takes. It
-/// grows when something arrives.
-pub fn readable_amount(fd: i32) -> u64 {
-    let domain = getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
-    if matches!(domain, Ok(libc::AF_INET | libc::AF_INET6))
-        && getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) != Ok(libc::SOCK_STREAM)
-    {
-        // Linux: SO_MEMINFO, of which the first word is SK_MEMINFO_RMEM_ALLOC.
-        return getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap_or(0) as u64;
-    }
-    let mut bytes = 0i32;
-    match call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)) {
-        Ok(_) => bytes as u64,
-        // A kind of file that has no such amount, or a socket that listens.
-        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EBADF | Errno::EOPNOTSUPP) => 0,
-        // It may have grown.
-        Err(_) => NEVER_THE_SAME.fetch_add(1, Ordering::Relaxed),
-    }
-}
-
-static NEVER_THE_SAME: AtomicU64 = AtomicU64::new(1 << 32);
 
 /// Whether it is a socket that connections come to.
 pub fn is_listening(fd: i32) -> bool {

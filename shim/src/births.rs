@@ -1,7 +1,7 @@
-//! socket(2), socketpair(2), pipe(2) and timerfd_create(2): what the program makes is known from then on,
+//! socket(2), socketpair(2) and pipe(2): what the program makes is known from then on,
 //! and can be watched without asking the kernel about it.
 //!
-//! accept(2) is in `io`, eventfd(2) in `counters`.
+//! accept(2) is in `io`, eventfd(2) and timerfd_create(2) are in `counters`.
 
 use libc::c_int;
 
@@ -63,18 +63,6 @@ crate::interpose! {
         let kind = if flags & libc::O_EXCL == 0 { Kind::Pipe } else { Kind::Other };
         // SAFETY: as above.
         unsafe { both(result, fds, kind, flags & libc::O_NONBLOCK != 0) }
-    }
-}
-
-crate::interpose! {
-    /// timerfd_create(2).
-    fn timerfd_create(clock: c_int, flags: c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
-        let fd = unsafe { real()(clock, flags) };
-        if fd >= 0 {
-            born(fd, Kind::Timerfd, flags & libc::TFD_NONBLOCK != 0);
-        }
-        fd
     }
 }
 

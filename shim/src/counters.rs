@@ -6,24 +6,42 @@ use libc::c_int;
 
 use crate::io::{read, with_file, write};
 use crate::real::guarded;
-use crate::table::{self, IO};
+use crate::table::{self, Kind, IO};
 use crate::{context, runtime};
 
+/// A counter that was made with `flags`: who was being made meanwhile may have it, too.
+fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
+    if fd < 0 {
+        return;
+    }
+    table::born(fd, kind, flags & libc::O_NONBLOCK != 0);
+    if table::has_heir_since(heirs, flags) && !runtime::is_vfork_child() {
+        guarded((), || {
+            let Some(_guard) = context::enter() else { return };
+            table::share_counter(fd);
+        });
+    }
+}
+
+// Linux: EFD_NONBLOCK and TFD_NONBLOCK are O_NONBLOCK, EFD_CLOEXEC and TFD_CLOEXEC are O_CLOEXEC.
 crate::interpose! {
     /// eventfd(2).
     fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
         let heirs = table::heirs();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(count, flags) };
-        if fd >= 0 {
-            table::born(fd, table::Kind::Eventfd, flags & libc::EFD_NONBLOCK != 0);
-            if table::has_heir_since(heirs, flags) && !runtime::is_vfork_child() {
-                guarded((), || {
-                    let Some(_guard) = context::enter() else { return };
-                    table::share_eventfd(fd);
-                });
-            }
-        }
+        made(fd, Kind::Eventfd, flags, heirs);
+        fd
+    }
+}
+
+crate::interpose! {
+    /// timerfd_create(2).
+    fn timerfd_create(clock: c_int, flags: c_int) -> c_int |real| {
+        let heirs = table::heirs();
+        // SAFETY: libc's own function; no destructor in this frame.
+        let fd = unsafe { real()(clock, flags) };
+        made(fd, Kind::Timerfd, flags, heirs);
         fd
     }
 }

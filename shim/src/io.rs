@@ -10,21 +10,17 @@
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::uapi::{ENDS, EPOLLIN, EPOLLOUT, EPOLLRDHUP, READ_SIDE, WRITE_SIDE};
+use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
 use glasspoll_record::event::Op;
 use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
+pub use crate::left::Way;
+use crate::left::{self, Transfer};
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
 use crate::{births, context, hints, ring, runtime, user_memory};
-
-#[derive(Clone, Copy)]
-pub enum Way {
-    In,
-    Out,
-}
 
 /// A wakeup that we know of without a device. What became ready before it comes first.
 fn tell(file: &File, key: u32) {
@@ -48,44 +44,13 @@ fn catch_up() {
     });
 }
 
-/// The program read or wrote a descriptor of interest.
+/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2); `wanted`: how much was to be written, asked
+/// for if the call succeeded.
 #[cold]
-pub fn note(fd: c_int, way: Way, got: ssize_t) {
-    let errno = errno();
-    with_file(fd, |file| note_file(fd, file, way, got, errno));
-}
-
-fn note_file(fd: c_int, file: &File, way: Way, got: ssize_t, errno: c_int) {
-    let Some(device) = file.device_as::<KernelFile>() else { return };
-    let (bits, poll, other) = match way {
-        Way::In => (READ_SIDE, EPOLLIN, EPOLLOUT),
-        Way::Out => (WRITE_SIDE, EPOLLOUT, EPOLLIN),
-    };
-    let refused = got < 0 && errno == libc::EAGAIN;
-    if table::flags(fd) & EVENTFD != 0 {
-        if refused || got > 0 && matches!(way, Way::In) {
-            device.drained(bits);
-        }
-        if got > 0 {
-            device.tell(file, other);
-        }
-        return;
-    }
-    let now = device.look(bits);
-    // Refused, it was used up, whatever has come since.
-    if refused || now & poll == 0 {
-        // An end that it has come to is not used up, nor what it will be ready for ever because of it.
-        let lasts = if now & EPOLLRDHUP != 0 { now } else { now & ENDS };
-        device.drained(bits & !lasts);
-    } else if matches!(way, Way::In) && got > 0 {
-        device.took(got as u64);
-    }
-    if let Way::Out = way {
-        device.written();
-        if device.is_terminal() && got > 0 && now & poll != 0 {
-            device.tell(file, EPOLLOUT);
-        }
-    }
+pub fn note(fd: c_int, way: Way, got: ssize_t, how: c_int, wanted: impl FnOnce() -> size_t) {
+    let wanted = if got < 0 { 0 } else { wanted() };
+    let call = Transfer { way, got, errno: errno(), how, wanted, pending: None };
+    with_file(fd, |file| left::note(fd, file, &call));
 }
 
 extern "C" {
@@ -105,6 +70,8 @@ pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
 fn at_once(
     fd: c_int,
     way: Way,
+    how: c_int,
+    wanted: impl FnOnce(ssize_t) -> size_t,
     is_small: impl FnOnce() -> bool,
     call: impl FnOnce() -> ssize_t,
 ) -> Option<ssize_t> {
@@ -117,16 +84,19 @@ fn at_once(
         let watch = runtime::WATCH.get()?;
         let file = table::get(fd)?;
         if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
-            && !(has_room(fd, way) && is_small())
+            && !(left::has_room(fd, way) && is_small())
         {
             return None;
         }
         // SAFETY: numbers; nothing may leave this frame by force.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
         let done = watch.while_nobody_asks(|| {
+            let pending = left::pending_before(&file);
             let got = call();
             let errno = errno();
-            note_file(fd, &file, way, got, errno);
+            // The kernel has looked at what the program handed over.
+            let wanted = if got < 0 { 0 } else { wanted(got) };
+            left::note(fd, &file, &Transfer { way, got, errno, how, wanted, pending });
             (got, errno)
         });
         // SAFETY: as above.
@@ -139,14 +109,6 @@ fn at_once(
         }
         got
     })
-}
-
-/// Whether a write of 1 to a blocking eventfd will not sleep. More may not fit where 1 does; and a read might
-/// sleep in any case: what there is to read another may take first.
-fn has_room(fd: c_int, way: Way) -> bool {
-    let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
-    let is_eventfd = table::flags(fd) & EVENTFD != 0;
-    is_eventfd && matches!(way, Way::Out) && sys::ppoll(&mut now, Some(0), None) == Ok(1)
 }
 
 /// Whether a write adds no more than 1 to an eventfd.
@@ -258,7 +220,7 @@ macro_rules! write_calls {
                         let real = real();
                         // SAFETY: libc's own function, with what the program called us with.
                         let call = || unsafe { real($fd $(, $arg)*) };
-                        if let Some($put) = at_once($fd, Way::Out, || $small, call) {
+                        if let Some($put) = at_once($fd, Way::Out, 0, |$put| $wanted, || $small, call) {
                             ring::io($fd, flags, Op::Write, $put, || $wanted);
                             if flags & HINT != 0 && was_refused($put, || $wanted) {
                                 note_refused($fd);
@@ -270,7 +232,7 @@ macro_rules! write_calls {
                     let $put = unsafe { real()($fd $(, $arg)*) };
                     ring::io($fd, flags, Op::Write, $put, || if reads_a_file(stringify!($name)) { 0 } else { $wanted });
                     if flags & IO != 0 {
-                        note($fd, Way::Out, $put);
+                        note($fd, Way::Out, $put, 0, || $wanted);
                     }
                     if flags & (ROOM | HINT) != 0 && was_refused($put, || $wanted) {
                         note_refused($fd);
@@ -323,7 +285,7 @@ macro_rules! transfer {
                             unsafe { pthread_testcancel() };
                             // Looked up out here: the loader may be waiting for one of our locks.
                             let real = real();
-                            if let Some(got) = at_once($fd, Way::$way, || false, || call(real) as ssize_t) {
+                            if let Some(got) = at_once($fd, Way::$way, $how, |_| 0, || false, || call(real) as ssize_t) {
                                 break 'got got as $ret;
                             }
                         }
@@ -336,7 +298,7 @@ macro_rules! transfer {
                             note_blocked($fd);
                         }
                         if flags & IO != 0 {
-                            note($fd, Way::$way, got as ssize_t);
+                            note($fd, Way::$way, got as ssize_t, $how, || 0);
                         }
                         got
                     };

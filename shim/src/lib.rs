@@ -33,6 +33,7 @@ mod hints;
 mod io;
 mod io_uring;
 mod kicks;
+mod left;
 mod limits;
 mod lock;
 mod log_file;

@@ -55,7 +55,8 @@ crate::interpose! {
         // SAFETY: as above.
         ring::io(fd, flags, Op::Write, put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         if flags & IO != 0 {
-            note(fd, Way::Out, put);
+            // SAFETY: the kernel has just read the header and the vector.
+            note(fd, Way::Out, put, 0, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         }
         // SAFETY: as above; the header is read if the kernel could not take it all.
         if flags & (ROOM | HINT) != 0 && was_refused(put, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) }) {
@@ -86,7 +87,7 @@ crate::interpose! {
             ring::io(fd, known, Op::Read, got, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         }
         if known & IO != 0 {
-            note(fd, Way::In, got);
+            note(fd, Way::In, got, flags, || 0);
         }
         if known & HINT != 0 {
             // SAFETY: the kernel has just read the vector.
@@ -117,7 +118,10 @@ crate::interpose! {
         let known = table::flags(fd);
         ring::io(fd, known, Op::Read, got as ssize_t, || count as usize);
         if known & IO != 0 {
-            note(fd, Way::In, got as ssize_t);
+            // SAFETY: the kernel has filled as many headers as it says.
+            let bytes = |n: usize| unsafe { (*msgs.add(n)).msg_len as ssize_t };
+            let got = if got < 0 { -1 } else { (0..got as usize).map(bytes).sum() };
+            note(fd, Way::In, got, flags, || 0);
         }
         if known & HINT != 0 {
             hints::read(fd, got as ssize_t, 0, flags);
@@ -161,12 +165,12 @@ crate::interpose! {
         }
         let known = table::flags(fd);
         ring::io(fd, known, Op::Write, put as ssize_t, || count as usize);
-        if known & IO != 0 {
-            note(fd, Way::Out, put as ssize_t);
-        }
         // SAFETY: as above.
-        let refused = known & (ROOM | HINT) != 0 && unsafe { last_was_refused(msgs, count, put) };
-        if refused {
+        let refused = known & (IO | ROOM | HINT) != 0 && unsafe { last_was_refused(msgs, count, put) };
+        if known & IO != 0 {
+            note(fd, Way::Out, put as ssize_t, 0, || put as usize + usize::from(refused));
+        }
+        if refused && known & (ROOM | HINT) != 0 {
             note_refused(fd);
         }
         put

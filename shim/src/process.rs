@@ -76,7 +76,7 @@ static VFORK: Real = Real::new("vfork\0");
 /// The program is about to call vfork(2), which this is the address of. Its end is seen nowhere: what another thread
 /// makes in the moment until the child is there is not taken for the child's.
 pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
-    share(table::share_eventfds);
+    share(table::share_counters);
     runtime::shares_memory();
     VFORK.get()
 }
@@ -132,7 +132,7 @@ fn shares_the_table_alone(flags: usize) -> bool {
 /// The same, where its end is not told.
 pub fn note_clone(flags: usize) {
     if is_heir(flags) {
-        share(table::share_eventfds);
+        share(table::share_counters);
     }
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
         runtime::shares_memory();
@@ -169,7 +169,7 @@ macro_rules! start_programs {
             /// that are made later, and not closed on exec, are watched as another's, too.
             fn $name($($arg: $type),*) -> $ret |real| {
                 table::heir_begins(Heir::Program);
-                share(table::share_kept_eventfds);
+                share(table::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let result = unsafe { real()($($arg),*) };
                 table::heir_made(Heir::Program);
@@ -350,7 +350,7 @@ macro_rules! spawn {
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
                 table::heir_begins(Heir::Program);
-                share(table::share_kept_eventfds);
+                share(table::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
                 table::heir_made(Heir::Program);

@@ -240,7 +240,7 @@ unsafe extern "C" fn before_fork() {
 
 unsafe extern "C" fn after_fork_parent() {
     context::fork_done(false);
-    table::share_eventfds();
+    table::share_counters();
     context::go_outside_after_fork();
 }
 

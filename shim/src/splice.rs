@@ -16,7 +16,7 @@ crate::interpose! {
         ring::io(from, table::flags(from), Op::Read, put, || len);
         ring::io(to, table::flags(to), Op::Write, put, || len);
         // Less than asked for, or none, may also be all that there was.
-        if table::flags(to) & (ROOM | HINT) != 0 && was_refused(put, || len) && sys::readable_amount(from) != 0 {
+        if table::flags(to) & (ROOM | HINT) != 0 && was_refused(put, || len) && sys::unread::unread(from) != 0 {
             note_refused(to);
         }
         put

@@ -26,8 +26,8 @@ use inherited::enter_siblings;
 pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
 pub use life::{
-    born, has_heir_since, heir_begins, heir_made, heirs, kind_of, lost_sight, note_mode, share_eventfd,
-    share_eventfds, share_kept_eventfds, will_be_copied, Heir, Kind,
+    born, has_heir_since, heir_begins, heir_made, heirs, kind_of, lost_sight, note_mode, share_counter,
+    share_counters, share_kept_counters, will_be_copied, Heir, Kind,
 };
 use slots::Used;
 

@@ -17,6 +17,7 @@ use crate::file::{File, ItemRef, Settled};
 use crate::sync::Arc;
 use crate::sys;
 use crate::uapi::*;
+use crate::watch::kernel_file::Unread;
 use crate::watch::KernelFile;
 
 pub(super) const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
@@ -71,8 +72,13 @@ pub(super) struct Entry {
     pub(super) seen: u32,
     /// Whether a rise of `mask & !seen` must end a sleep.
     pub(super) armed: bool,
-    /// How much there was to read when `seen` was set.
+    /// How much there was to read just before the asking that set `seen`, less what was read since. Of a signalfd the
+    /// signals that were pending at some time since.
     pub(super) amount: u64,
+    /// Whether `amount` is from before the asking that is under way.
+    pub(super) measured: bool,
+    /// What the program used up since the asking began that is under way.
+    pub(super) drained: u32,
     /// Written to since it was last found writable (`Gaps`).
     pub(super) written: bool,
     /// Interest and private bits.
@@ -87,8 +93,29 @@ pub(super) struct Entry {
 
 impl Entry {
     /// How much there is to read.
-    fn readable(&self) -> u64 {
-        self.file.device_as::<KernelFile>().map_or(0, KernelFile::readable_amount)
+    fn unread(&self) -> Unread {
+        self.file.device_as::<KernelFile>().map_or(Unread::Amount(0), KernelFile::unread)
+    }
+
+    fn note_unread(&mut self) {
+        self.amount = match self.unread() {
+            Unread::Amount(amount) => amount,
+            Unread::Signals(pending) => pending,
+        };
+    }
+
+    /// Whether more has come than there was; what there is now is what there was from now on.
+    fn has_come(&mut self) -> bool {
+        match self.unread() {
+            // Less than expected: somebody read unseen, and something may have come since.
+            Unread::Amount(amount) => std::mem::replace(&mut self.amount, amount) != amount,
+            // A thread has signals of its own, which another that asks does not see.
+            Unread::Signals(pending) => {
+                let before = self.amount;
+                self.amount |= pending;
+                self.amount != before
+            }
+        }
     }
 
     fn tells_all(&self) -> bool {
@@ -138,6 +165,8 @@ impl Entry {
             seen: 0,
             armed: false,
             amount: 0,
+            measured: false,
+            drained: 0,
             written: false,
             events,
             queued: false,
@@ -160,9 +189,25 @@ impl Entry {
             Mode::Edge if !settled.queued => settled.revents & self.mask,
             _ => 0,
         };
-        if self.seen & READ_SIDE != 0 {
-            self.amount = self.readable();
+        // What was used up after the asking is new when it is seen again.
+        self.seen &= !std::mem::take(&mut self.drained);
+        if !std::mem::take(&mut self.measured) && self.seen & READ_SIDE != 0 {
+            self.note_unread();
         }
+    }
+
+    /// The file is about to be asked for a delivery.
+    pub(super) fn measure(&mut self) {
+        if self.mode == Mode::Edge {
+            self.note_unread();
+            (self.measured, self.drained) = (true, 0);
+        }
+    }
+
+    /// The program used up `bits`: seen again, they are new.
+    pub(super) fn drain(&mut self, bits: u32) {
+        self.seen &= !bits;
+        self.drained |= bits;
     }
 
     /// The program's own call made the file ready for `key`, and the item is told of it without us.
@@ -217,9 +262,7 @@ impl Entry {
         let mut fresh = found & !self.seen;
         self.seen &= found;
         if self.seen & READ_SIDE != 0 {
-            let amount = self.readable();
-            // Less than expected: somebody read unseen, and something may have come since.
-            if std::mem::replace(&mut self.amount, amount) != amount {
+            if self.has_come() {
                 fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
             }
         }

@@ -18,6 +18,7 @@ use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
 use crate::sys;
+use crate::sys::unread::{unit, unread, Unit};
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::entry::{Gaps, WRITE_BITS};
@@ -49,6 +50,15 @@ struct State {
     /// The descriptor by which it was armed, which is what `si_fd` will say; negative: it is not.
     armed_as: i32,
     items: u32,
+}
+
+/// How much there is to read from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// So much; it grows when something arrives. 0 where the file has no such amount.
+    Amount(u64),
+    /// The set of the pending signals.
+    Signals(u64),
 }
 
 /// A file of the kernel's.
@@ -106,7 +116,7 @@ impl KernelFile {
 
     /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
     pub fn of_nature(fd: i32, nature: Nature) -> Self {
-        let polled = matches!(nature, Nature::Counter | Nature::Eventfd);
+        let polled = matches!(nature, Nature::Counter | Nature::Eventfd | Nature::Timerfd);
         let ownership = if polled { Ownership::Shared } else { Ownership::Alone };
         Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
     }
@@ -203,6 +213,11 @@ impl KernelFile {
     /// The program read `amount` of what there was.
     pub fn took(&self, amount: u64) {
         self.for_entries(|poller, key| poller.took(key, amount));
+    }
+
+    /// The program read signals, and of all that were pending `left` are.
+    pub fn left_signals(&self, left: u64) {
+        self.for_entries(|poller, key| poller.left(key, left));
     }
 
     /// It is a character device: a terminal tells its own side of each write.
@@ -308,25 +323,54 @@ impl KernelFile {
         }
     }
 
-    /// How much there is to read, as far as the file can tell; it grows when something arrives.
-    pub(super) fn readable_amount(&self) -> u64 {
+    /// How much there is to read, as far as the file can tell.
+    pub(super) fn unread(&self) -> Unread {
         match self.nature() {
-            Nature::Counter | Nature::Eventfd => 0,
-            _ => sys::readable_amount(self.fd()),
+            Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
+            _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
+            _ if self.is_asked_once() => Unread::Amount(0),
+            _ => Unread::Amount(unread(self.fd())),
         }
     }
 
-    /// Whether whatever changes it is a call of the program's, which tells.
-    pub(super) fn tells_all(&self) -> bool {
-        self.known_nature() == Some(Nature::Eventfd)
+    /// Whether it is a signalfd.
+    pub fn is_signalfd(&self) -> bool {
+        self.has(SIGNALFD)
     }
 
-    /// Another process may have the eventfd from now on, and read and write it unseen.
-    pub fn share_eventfd(&self) {
-        let (own, shared) = (Nature::Eventfd as u8, Nature::Counter as u8);
-        let changed = self.nature.compare_exchange(own, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    /// The signals that are pending for the calling thread, ours left out.
+    pub fn pending_signals(&self) -> u64 {
+        self.watch().signals.pending()
+    }
+
+    /// What a read takes of what there is to read.
+    pub fn unit(&self) -> Unit {
+        match self.nature() {
+            Nature::Counter | Nature::Eventfd | Nature::Timerfd => Unit::Unknown,
+            _ => unit(self.fd()),
+        }
+    }
+
+    /// Whether every change of it that is an edge is told though nobody looks: by a call of the program's, or because
+    /// there is none while it is ready.
+    pub(super) fn tells_all(&self) -> bool {
+        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd) || self.is_asked_once()
+    }
+
+    /// Whether it is an eventfd or a timerfd that this process alone reads, writes and sets.
+    pub fn is_own_counter(&self) -> bool {
+        matches!(self.known_nature(), Some(Nature::Eventfd | Nature::Timerfd))
+    }
+
+    /// Another process may have the eventfd or timerfd from now on, and read and write it unseen.
+    pub fn share_counter(&self) {
+        let shared = Nature::Counter as u8;
+        let share = |own: Nature| {
+            self.nature.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        };
+        let changed = share(Nature::Eventfd) || share(Nature::Timerfd);
         if let Some(watch) = WATCH.get().filter(|_| changed) {
-            // Who sleeps for long is to look from time to time.
+            // A sleeping holder must look from time to time.
             watch.poller.change();
             watch.rouse();
         }
@@ -366,7 +410,7 @@ impl KernelFile {
 
     /// In a forked child: the parent goes on with its signals, this process must ask.
     pub fn forked(&self, file: &Arc<File>) {
-        self.share_eventfd();
+        self.share_counter();
         {
             let mut state = self.state.lock();
             self.polls();

@@ -19,17 +19,21 @@ pub enum Nature {
     Dgram,
     /// A file without a name: inotify, fanotify.
     Anonymous,
-    /// An eventfd that another process may have, or a timerfd: it never signals.
+    /// An eventfd or a timerfd that another process may have: it never signals.
     Counter,
     /// An eventfd of this process alone: its reads and writes are told by the program's calls.
     Eventfd,
+    /// A timerfd of this process alone: what makes a further expiry possible is told by the program's calls.
+    Timerfd,
+    /// A pidfd: ready once, and for ever.
+    Pidfd,
     /// A terminal or another device.
     Other,
 }
 
 impl Nature {
     /// By their numbers.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Nature::Pipe,
         Nature::InetStream,
         Nature::InetDgram,
@@ -38,6 +42,8 @@ impl Nature {
         Nature::Anonymous,
         Nature::Counter,
         Nature::Eventfd,
+        Nature::Timerfd,
+        Nature::Pidfd,
         Nature::Other,
     ];
 
@@ -69,7 +75,8 @@ impl Nature {
     pub(super) fn gaps(self) -> Gaps {
         let none = Gaps::default();
         match self {
-            Nature::Pipe | Nature::InetDgram | Nature::Counter | Nature::Eventfd => none,
+            Nature::Pipe | Nature::InetDgram | Nature::Counter => none,
+            Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => none,
             Nature::InetStream | Nature::Dgram => Gaps { write: true, ..none },
             Nature::Stream => Gaps { write: true, full: true, half: true, hangup: false },
             Nature::Anonymous | Nature::Other => Gaps { write: true, full: true, hangup: true, half: false },
@@ -78,7 +85,7 @@ impl Nature {
 
     /// Whether asking tells all of its levels, whoever asks.
     pub(super) fn may_be_asked(self) -> bool {
-        !matches!(self, Nature::Anonymous | Nature::Other)
+        !matches!(self, Nature::Anonymous | Nature::Pidfd | Nature::Other)
     }
 
     /// Whether that tells all of its edges, too, given what the program's reads and writes tell. Of all others
@@ -99,7 +106,9 @@ impl Nature {
             | Nature::Stream
             | Nature::Dgram
             | Nature::Counter
-            | Nature::Eventfd => Some(key),
+            | Nature::Eventfd
+            | Nature::Timerfd
+            | Nature::Pidfd => Some(key),
             // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
             Nature::Anonymous => Some(0),
             // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.

@@ -153,7 +153,17 @@ impl Poller {
 
     /// The program read or wrote until `bits` of the file were used up: seen again, they are new.
     pub(super) fn drained(&self, key: u32, bits: u32) -> bool {
-        self.change_entry(key, |entry| entry.seen &= !bits)
+        self.change_entry(key, |entry| entry.drain(bits))
+    }
+
+    /// A delivery is about to ask the file.
+    pub(super) fn measure(&self, key: u32) {
+        self.change_entry(key, Entry::measure);
+    }
+
+    /// The program read signals; these are left.
+    pub(super) fn left(&self, key: u32, signals: u64) -> bool {
+        self.change_entry(key, |entry| entry.amount = signals)
     }
 
     /// The file's items are about to be told `key`: asking must not tell it once more.

@@ -72,6 +72,12 @@ impl Signals {
         self.signal != 0 && self.fd() >= 0 && sys::pending_signals() & self.mask() != 0
     }
 
+    /// The signals that are pending for the calling thread, ours left out.
+    pub(super) fn pending(&self) -> u64 {
+        let ours = if self.signal == 0 { 0 } else { self.mask() };
+        sys::pending_signals() & !ours
+    }
+
     /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
     /// for, and the signals after it as far as they were read; `overflow` is called if the queue ran over.
     pub(super) fn drain(

@@ -10,7 +10,7 @@ use super::flags::{
     change, flags, numbers, set, unset, IDENTIFIED, INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
-use super::{duplicated, forget, lost_sight, put_another, share_eventfd, track, Held};
+use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
 use crate::runtime;
 
 /// No number above this one is inherited.
@@ -39,7 +39,7 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
 /// A number of this process was put into a message: another process may have the file from now on, and it
 /// may come back under another number.
 pub fn sent(fd: i32) {
-    share_eventfd(fd);
+    share_counter(fd);
     lost_sight(fd);
     if flags(fd) & TRACKED == 0 {
         let _ = track(fd);

@@ -47,7 +47,8 @@ impl Kind {
         (self as u32) << KIND_SHIFT
     }
 
-    pub(super) fn of(flags: u32) -> Self {
+    /// That of a number of which `flags` are known.
+    pub fn of(flags: u32) -> Self {
         Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(Kind::Other)
     }
 
@@ -75,14 +76,14 @@ impl Kind {
             Kind::UnixDgram => Some(Nature::Dgram),
             Kind::Pipe => Some(Nature::Pipe),
             Kind::Eventfd => Some(Nature::Eventfd),
-            Kind::Timerfd => Some(Nature::Counter),
+            Kind::Timerfd => Some(Nature::Timerfd),
             Kind::Unknown | Kind::Other => None,
         }
     }
 }
 
-/// This process has made an eventfd.
-static MADE_EVENTFD: AtomicBool = AtomicBool::new(false);
+/// This process has made an eventfd or a timerfd.
+static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
 /// Whose child an eventfd may come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,10 +141,10 @@ pub(super) fn forked() {
 }
 
 /// There is a child, or is about to be, that has all eventfds as well.
-pub fn share_eventfds() {
+pub fn share_counters() {
     MADE[Heir::Child as usize].fetch_add(1, Ordering::SeqCst);
-    if MADE_EVENTFD.swap(false, Ordering::SeqCst) {
-        numbers().for_each(share_eventfd);
+    if MADE_COUNTER.swap(false, Ordering::SeqCst) {
+        numbers().for_each(share_counter);
     }
 }
 
@@ -164,27 +165,32 @@ pub fn will_be_copied(fd: c_int) {
 }
 
 /// Another program is about to start that has those eventfds as well that are not closed on exec, or are copied.
-pub fn share_kept_eventfds() {
+pub fn share_kept_counters() {
     MADE[Heir::Program as usize].fetch_add(1, Ordering::SeqCst);
-    if MADE_EVENTFD.load(Ordering::SeqCst) {
+    if MADE_COUNTER.load(Ordering::SeqCst) {
         let is_kept = |fd: &c_int| {
-            flags(*fd) & EVENTFD != 0
+            is_counter(*fd)
                 && (sys::fcntl(*fd, libc::F_GETFD, 0).is_ok_and(|all| all & libc::FD_CLOEXEC == 0)
                     // Of those above nobody keeps count.
                     || copied(*fd).is_none_or(|(word, bit)| word.load(Ordering::SeqCst) & bit != 0))
         };
-        numbers().filter(is_kept).for_each(share_eventfd);
+        numbers().filter(is_kept).for_each(share_counter);
     }
 }
 
-/// Another process may have the file behind this number from now on; of no interest but for an eventfd.
-pub fn share_eventfd(fd: c_int) {
-    if flags(fd) & EVENTFD == 0 {
+fn is_counter(fd: c_int) -> bool {
+    let known = flags(fd);
+    known & EVENTFD != 0 || known & SEEN != 0 && Kind::of(known) == Kind::Timerfd
+}
+
+/// Another process may have the file behind this number from now on; of no interest but for an eventfd or a timerfd.
+pub fn share_counter(fd: c_int) {
+    if !is_counter(fd) {
         return;
     }
     lost_sight(fd);
     if let Some(device) = get(fd).as_ref().and_then(|file| file.device_as::<KernelFile>()) {
-        device.share_eventfd();
+        device.share_counter();
     }
 }
 
@@ -198,6 +204,7 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     let seen = if kind.nature().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
     let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
+    let is_counter = matches!(kind, Kind::Eventfd | Kind::Timerfd);
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
         let before = slot.load(Ordering::Acquire);
@@ -207,8 +214,8 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
             }
         } else if renew(fd, before, bits) {
             // Else another thread adds the number before the call that made it has returned.
-            if eventfd != 0 {
-                MADE_EVENTFD.store(true, Ordering::SeqCst);
+            if is_counter {
+                MADE_COUNTER.store(true, Ordering::SeqCst);
             }
             return;
         }

@@ -58,8 +58,13 @@ impl Device for KernelFile {
             trace::arm(self.fd(), event::Source::Poll);
             if self.known_nature().is_none() {
                 let asked_once = if is_regular(self.fd()) { ASKED_ONCE } else { 0 };
-                let signalfd = if is_signalfd(self.fd()) { SIGNALFD } else { 0 };
+                let name = anonymous_name(self.fd());
+                let signalfd = if name.starts_with(b"anon_inode:[signalfd]") { SIGNALFD } else { 0 };
                 self.marks.fetch_or(asked_once | signalfd, Ordering::SeqCst);
+                // Linux: `fs/pidfs.c:pidfs_dname` since 6.9, `kernel/fork.c:pidfd_create` before.
+                if name.starts_with(b"anon_inode:[pidfd]") || name.starts_with(b"pidfd:[") {
+                    self.nature.store(Nature::Pidfd as u8, Ordering::Relaxed);
+                }
             }
         }
         self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
@@ -97,6 +102,16 @@ impl Device for KernelFile {
             self.watch_by_poller(file, item, events, Some(gaps))
         } else {
             NO_KEY
+        }
+    }
+
+    fn is_measured(&self) -> bool {
+        self.is_polled()
+    }
+
+    fn measure(&self, key: u32) {
+        if !self.is_own_counter() {
+            self.watch().poller.measure(key);
         }
     }
 
@@ -183,8 +198,10 @@ fn is_regular(fd: i32) -> bool {
     sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 
-fn is_signalfd(fd: i32) -> bool {
+/// The kernel's name of a file that has no other.
+fn anonymous_name(fd: i32) -> [u8; 32] {
     let mut link = [0u8; 32];
     let path = format!("/proc/self/fd/{fd}\0");
-    sys::readlink(path.as_bytes(), &mut link).is_ok() && link.starts_with(b"anon_inode:[signalfd]")
+    let _ = sys::readlink(path.as_bytes(), &mut link);
+    link
 }

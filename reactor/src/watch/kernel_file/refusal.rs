@@ -24,7 +24,7 @@ impl KernelFile {
                 libc::O_WRONLY => EPOLLOUT,
                 _ => EPOLLINOUT_BITS,
             },
-            Nature::Counter if !sys::is_stopped_timer(fd) => EPOLLIN,
+            Nature::Counter | Nature::Timerfd if !sys::is_stopped_timer(fd) => EPOLLIN,
             _ => 0,
         }
     }
