@@ -173,7 +173,8 @@ impl Eventpoll {
                     () => {}
                 }
             }
-            waiter.looks_itself(self.depends_on_thread.load(Ordering::SeqCst));
+            let of_this = self.depends_on_thread.load(Ordering::SeqCst);
+            waiter.sleeps_on_signalfds_of(if of_this { self } else { std::ptr::null() });
             // Before the question: an interruption after it must not be forgotten.
             waiter.reset();
             signal = waiter.take_interrupt();

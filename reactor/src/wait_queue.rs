@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 
+use crate::eventpoll::Eventpoll;
 use crate::mutation::is;
 use crate::sync::{const_unless_modelled, Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use crate::sys;
@@ -70,7 +71,7 @@ pub struct Waiter {
     /// Where the number of the eventfd stands that ends the sleep in ppoll.
     kick: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
-    looks_itself: AtomicBool,
+    signalfds_of: AtomicPtr<Eventpoll>,
     sleepers: &'static Sleepers,
 }
 
@@ -81,7 +82,7 @@ impl Waiter {
             state: AtomicU32::new(AWAKE),
             kick: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
-            looks_itself: AtomicBool::new(false),
+            signalfds_of: AtomicPtr::new(std::ptr::null_mut()),
             sleepers,
         })
     }
@@ -120,14 +121,14 @@ impl Waiter {
         self.interrupted.load(Ordering::SeqCst) && self.interrupted.swap(false, Ordering::SeqCst)
     }
 
-    /// Says whether nobody else can watch for this thread.
-    pub fn looks_itself(&self, itself: bool) {
-        self.looks_itself.store(itself, Ordering::Relaxed);
+    /// Says of which set the thread must sleep on the signalfds itself; null: of none.
+    pub fn sleeps_on_signalfds_of(&self, set: *const Eventpoll) {
+        self.signalfds_of.store(set.cast_mut(), Ordering::Relaxed);
     }
 
-    /// Whether nobody else can watch for this thread, so that it must look from time to time.
-    pub fn must_look(&self) -> bool {
-        self.looks_itself.load(Ordering::Relaxed)
+    /// The set of which the thread must sleep on the signalfds itself, or null. It is of use for comparison alone.
+    pub fn signalfds_of(&self) -> *const Eventpoll {
+        self.signalfds_of.load(Ordering::Relaxed)
     }
 
     /// Whether a wakeup has come since `reset`.

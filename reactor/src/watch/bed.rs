@@ -3,7 +3,7 @@
 //! While a thread is in ppoll the kernel holds on to the files it polls: a file that is about to be
 //! closed must be taken out of the poller, and then the sleeper must have got up once (`quiesce`).
 
-use crate::sync::{AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
 use crate::sys;
 use crate::watch::Host;
 
@@ -18,6 +18,8 @@ pub(super) struct Bed {
     sleeper: AtomicUsize,
     /// How many wait for it to get up.
     quiescing: AtomicU32,
+    /// The sleeper polls what the poller has, so that it must get up when that changes.
+    pub(super) follows_poller: AtomicBool,
 }
 
 #[cfg(not(loom))]
@@ -42,6 +44,7 @@ impl Bed {
             kick: AtomicI32::new(-1),
             sleeper: AtomicUsize::new(0),
             quiescing: AtomicU32::new(0),
+            follows_poller: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +53,7 @@ impl Bed {
         self.serial.store(0, Ordering::SeqCst);
         self.sleeper.store(0, Ordering::SeqCst);
         self.quiescing.store(0, Ordering::SeqCst);
+        self.follows_poller.store(false, Ordering::SeqCst);
         self.kick.store(-1, Ordering::SeqCst);
     }
 
@@ -96,11 +100,13 @@ impl Bed {
     }
 }
 
-/// Beds of threads that sleep on their hot items while another holds the watch.
+/// Beds of threads that sleep on their hot items, or on their signalfds, while another holds the watch.
 #[derive(Debug, Default)]
 pub(super) struct Beds {
     all: Mutex<Vec<&'static Bed>>,
     idle: Mutex<Vec<&'static Bed>>,
+    /// How many sleep in one that `follows_poller`.
+    following: AtomicU32,
 }
 
 impl Beds {
@@ -123,8 +129,29 @@ impl Beds {
         bed
     }
 
+    /// The thread is about to sleep in `bed`, and must get up when the poller changes.
+    pub(super) fn follow_poller(&self, bed: &Bed) {
+        bed.follows_poller.store(true, Ordering::SeqCst);
+        self.following.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The poller has changed.
+    pub(super) fn rouse_followers(&self) {
+        if self.following.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        for bed in self.all() {
+            if bed.follows_poller.load(Ordering::SeqCst) && bed.asleep().is_some() {
+                bed.kick();
+            }
+        }
+    }
+
     /// It got up.
     pub(super) fn give_back(&self, bed: &'static Bed) {
+        if bed.follows_poller.swap(false, Ordering::SeqCst) {
+            self.following.fetch_sub(1, Ordering::SeqCst);
+        }
         self.idle.lock().push(bed);
     }
 
@@ -139,6 +166,7 @@ impl Beds {
         for bed in &all {
             bed.forget();
         }
+        self.following.store(0, Ordering::SeqCst);
         *self.idle.lock() = all;
     }
 }

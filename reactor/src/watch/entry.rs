@@ -118,6 +118,10 @@ impl Entry {
         }
     }
 
+    pub(super) fn is_signalfd(&self) -> bool {
+        self.file.device_as::<KernelFile>().is_some_and(KernelFile::is_signalfd)
+    }
+
     fn tells_all(&self) -> bool {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::tells_all)
     }

@@ -241,6 +241,7 @@ impl Watch {
                 bed.kick();
             }
         }
+        self.beds.rouse_followers();
     }
 
     /// Returns once no thread is inside a ppoll that began before the call. A file that was taken

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use libc::pollfd;
 
 use crate::epitem::NO_KEY;
+use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, Settled};
 use crate::slab::Slab;
 use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
@@ -222,6 +223,16 @@ impl Poller {
             }
         }
         look_again
+    }
+
+    /// Adds the signalfds of one set that its waiting thread must sleep on itself: the signals that were sent to that
+    /// thread show to it alone.
+    pub(super) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
+        for (_, entry) in self.set.lock().active() {
+            if entry.item.ep.as_ptr() == set && entry.is_signalfd() && entry.can_sleep() {
+                fds.push(pollfd { fd: entry.file.fd(), events: entry.wants() as i16, revents: 0 });
+            }
+        }
     }
 
     /// What a sleep found: where asking takes the news, it is kept for the delivery.

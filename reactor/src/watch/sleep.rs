@@ -1,4 +1,5 @@
-//! Sleeping: as holder of the watch in ppoll, or as follower on a futex, or in ppoll on its hot items.
+//! Sleeping: as holder of the watch in ppoll, or as follower on a futex, or in ppoll on what no other thread can watch
+//! for it: its hot items, and the signalfds of its set, which show the signals of a thread to that thread alone.
 
 use libc::pollfd;
 
@@ -102,7 +103,7 @@ impl Watch {
             return self.hold(sleep, waiter, timeout_ns, sigmask, hot);
         }
         // Whoever holds the watch looks after this thread from here on.
-        if !hot.is_empty() {
+        if !hot.is_empty() || !waiter.signalfds_of().is_null() {
             self.sleepers.come();
             drop(holder);
             self.helper.be_there(self);
@@ -151,7 +152,7 @@ impl Watch {
         self.verdict(slept.map(|ended| ended.woken))
     }
 
-    /// Sleeps on the hot items of the own set alone, while another thread holds the watch.
+    /// Sleeps on the hot items of the own set and on its signalfds alone, while another thread holds the watch.
     fn follow_in_ppoll(
         &self,
         waiter: &Arc<Waiter>,
@@ -165,11 +166,18 @@ impl Watch {
         let own = hot.len();
         let kick = bed.kick.load(Ordering::SeqCst);
         hot.push(pollin(kick));
+        let set = waiter.signalfds_of();
+        let built = self.poller.generation();
+        if !set.is_null() {
+            self.poller.own_signalfds(set, hot);
+            self.beds.follow_poller(bed);
+        }
         bed.lie_down();
         let mut slept = Ok(1);
-        let asleep = waiter.begin_ppoll(&bed.kick);
+        let is_old = !set.is_null() && self.poller.changed_since(built);
+        let asleep = !is_old && waiter.begin_ppoll(&bed.kick);
         // Without an eventfd nobody can wake it.
-        let must_look = kick < 0 || self.helper.is_broken() || waiter.must_look();
+        let must_look = kick < 0 || self.helper.is_broken();
         let capped = must_look && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         if asleep {
             self.host.leave();
@@ -184,8 +192,12 @@ impl Watch {
         if hot[own].revents != 0 {
             let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
         }
+        let signalled = hot[own + 1..].iter().any(|pollfd| pollfd.revents != 0);
         hot.truncate(own);
         self.beds.give_back(bed);
+        if signalled {
+            self.take_in();
+        }
         if capped && slept == Ok(0) {
             self.take_in();
             return Slept::Woken;
@@ -201,10 +213,8 @@ impl Watch {
         if let Some(mask) = sigmask {
             self.host.take_mask(mask);
         }
-        // With no helper nobody may be at the watch, and a signalfd shows this thread's signals to
-        // this thread alone.
-        let capped =
-            (self.helper.is_broken() || waiter.must_look()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        // With no helper nobody may be at the watch.
+        let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
         if sigmask.is_some() {
             self.host.give_mask_back();

@@ -110,9 +110,7 @@ impl Device for KernelFile {
     }
 
     fn measure(&self, key: u32) {
-        if !self.is_own_counter() {
-            self.watch().poller.measure(key);
-        }
+        self.watch().poller.measure(key);
     }
 
     fn settle(&self, key: u32, settled: Settled) {

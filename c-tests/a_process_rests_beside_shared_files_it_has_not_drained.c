@@ -1,0 +1,9 @@
+// The same for files that another process has, too, and for a signalfd.
+#include "resting.h"
+
+static bool shared(const struct kind *kind, bool inherited)
+{
+    return inherited || strcmp(kind->name, "signalfd") == 0;
+}
+
+static void test(void) { all_rest(true, shared); }
