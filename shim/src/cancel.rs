@@ -2,6 +2,9 @@
 //!
 //! A wait sleeps in a raw system call under frames that must not be left by force (`real::guarded`). So
 //! the interposed pthread_cancel ends the sleep, and the thread acts on it when those frames are gone.
+//!
+//! From 2.41 on glibc sends a signal, SIGCANCEL, to a thread that is cancelled and lets it happen, and the
+//! sleep ends with EINTR before we have marked the thread. So each EINTR asks libc.
 
 use glasspoll_reactor::sys::Errno;
 use glasspoll_reactor::timeout::Timeout;
@@ -28,11 +31,17 @@ pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(&mut Timeout) 
     let mut timeout = Timeout::new(timeout_ns);
     loop {
         let outcome = guarded(Outcome::Done(Err(Errno::EINTR)), || wait(&mut timeout));
-        if !matches!(outcome, Outcome::Done(Err(Errno::EINTR))) || !context::take_cancelled() {
+        if !matches!(outcome, Outcome::Done(Err(Errno::EINTR))) {
             return outcome;
         }
+        let marked = context::take_cancelled();
+        // Not for the marked alone: SIGCANCEL is faster. As glibc does after its own system calls
+        // (nptl/cancellation.c:__internal_syscall_cancel).
         // SAFETY: the caller's promise.
         unsafe { pthread_testcancel() };
+        if !marked {
+            return outcome;
+        }
     }
 }
 
