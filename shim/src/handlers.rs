@@ -10,7 +10,7 @@
 pub mod held;
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use glasspoll_reactor::sys;
 use libc::{c_int, c_void, sigaction as Action, siginfo_t, sigset_t, ucontext_t};
@@ -23,13 +23,12 @@ use crate::{requeue, signals};
 
 const SIGNALS: usize = 65;
 
-/// What the program set for a signal. Readable in a signal handler.
+/// What the program set for a signal. Counts as long as the kernel has our trampoline or handler for it
+/// (`told`): a child may be made without its parent's handlers. Readable in a signal handler.
 struct Slot {
     handler: AtomicUsize,
     flags: AtomicUsize,
     mask: AtomicU64,
-    /// Whether the kernel has our trampoline or handler for it, and not what stands here.
-    behind: AtomicBool,
 }
 
 static SLOTS: [Slot; SIGNALS] = [const {
@@ -37,7 +36,6 @@ static SLOTS: [Slot; SIGNALS] = [const {
         handler: AtomicUsize::new(libc::SIG_DFL),
         flags: AtomicUsize::new(0),
         mask: AtomicU64::new(0),
-        behind: AtomicBool::new(false),
     }
 }; SIGNALS];
 
@@ -60,17 +58,29 @@ pub fn zeroed() -> Action {
 /// Installs our own two handlers. With the first epoll instance.
 pub fn prepare() {
     static ONCE: OnceCell<()> = OnceCell::new();
-    if !runtime::uses_signals() {
-        return;
-    }
-    ONCE.get_or_init(|| {
-        let mut ours = zeroed();
-        ours.sa_sigaction = on_ours as *const () as usize;
-        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-        // SAFETY: valid actions.
-        unsafe { real_sigaction(runtime::signal(), &ours, std::ptr::null_mut()) };
+    ONCE.get_or_init(install);
+}
+
+/// Installs those that the kernel lacks: in a forked child that was made with CLONE_CLEAR_SIGHAND, and after an exec
+/// that failed.
+pub fn install() {
+    if runtime::uses_signals() {
+        install_ours(runtime::signal());
         cover_sigio();
-    });
+    }
+}
+
+fn install_ours(signal: c_int) {
+    let mut ours = zeroed();
+    ours.sa_sigaction = on_ours as *const () as usize;
+    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: valid actions.
+    unsafe { real_sigaction(signal, &ours, std::ptr::null_mut()) };
+}
+
+/// Whether SIGIO is to come to us also where the program does not handle it.
+fn covers_sigio() -> bool {
+    runtime::uses_signals() && runtime::WATCH.get().is_some()
 }
 
 /// Has a full signal queue told to us unless the program handles SIGIO itself.
@@ -79,21 +89,46 @@ fn cover_sigio() {
     // SAFETY: valid actions.
     unsafe { real_sigaction(libc::SIGIO, std::ptr::null(), &mut now) };
     let slot = &SLOTS[libc::SIGIO as usize];
-    if slot.behind.load(Ordering::SeqCst) {
+    if is_trampoline(&now) {
         // The program's handler is there, and the trampoline tells us as well.
-        if let Some(watch) = runtime::WATCH.get() {
-            watch.take_sigio(false);
+        take_sigio(false);
+    } else if !is_ours(&now) {
+        if is_handler(slot.handler.load(Ordering::SeqCst)) {
+            // This child was made without it.
+            take_sigio(true);
         }
-        return;
+        slot.set(&now);
+        install_ours(libc::SIGIO);
     }
-    slot.handler.store(now.sa_sigaction, Ordering::SeqCst);
-    slot.flags.store(now.sa_flags as usize, Ordering::SeqCst);
-    slot.behind.store(true, Ordering::SeqCst);
-    let mut ours = zeroed();
-    ours.sa_sigaction = on_ours as *const () as usize;
-    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-    // SAFETY: as above.
-    unsafe { real_sigaction(libc::SIGIO, &ours, std::ptr::null_mut()) };
+}
+
+fn take_sigio(take: bool) {
+    if let Some(watch) = runtime::WATCH.get() {
+        watch.take_sigio(take);
+    }
+}
+
+/// In a child that was just made with CLONE_CLEAR_SIGHAND, and has a memory of its own: what was ignored stays so,
+/// but for the kernel a SIGIO that the program ignores had a handler, ours.
+/// Linux: `kernel/signal.c:flush_signal_handlers`.
+pub fn cleared() {
+    if covers_sigio() && SLOTS[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {
+        let mut ignore = zeroed();
+        ignore.sa_sigaction = libc::SIG_IGN;
+        // SAFETY: a valid action.
+        unsafe { real_sigaction(libc::SIGIO, &ignore, std::ptr::null_mut()) };
+    }
+}
+
+/// The process is about to become another program, which is to find ignored what this one ignores. Should the exec
+/// fail, `install` takes it back.
+pub fn before_exec() {
+    let mut now = zeroed();
+    // SAFETY: a valid action.
+    unsafe { real_sigaction(libc::SIGIO, std::ptr::null(), &mut now) };
+    if is_ours(&now) {
+        cleared();
+    }
 }
 
 /// A wakeup was told by a signal handler: which one is not worth knowing, all files are asked.
@@ -138,11 +173,16 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
     let handler = slot.handler.load(Ordering::SeqCst);
     if slot.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {
         let default = zeroed();
-        slot.behind.store(false, Ordering::SeqCst);
-        // SAFETY: a valid action.
-        unsafe { real_sigaction(signal, &default, std::ptr::null_mut()) };
+        if signal == libc::SIGIO && covers_sigio() {
+            slot.set(&default);
+            install_ours(signal);
+            take_sigio(true);
+        } else {
+            // SAFETY: a valid action.
+            unsafe { real_sigaction(signal, &default, std::ptr::null_mut()) };
+        }
     }
-    if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
+    if is_handler(handler) {
         // SAFETY: the program gave a handler; one that takes the number alone ignores the rest.
         unsafe { std::mem::transmute::<usize, Handler>(handler)(signal, info, context) };
     }
@@ -165,70 +205,95 @@ impl Word for sigset_t {
     }
 }
 
-fn seen_by_program(slot: &Slot) -> Action {
-    let mut action = zeroed();
-    action.sa_sigaction = slot.handler.load(Ordering::SeqCst);
-    action.sa_flags = slot.flags.load(Ordering::SeqCst) as c_int;
-    action.sa_mask.set_word(slot.mask.load(Ordering::SeqCst));
-    action
+fn is_handler(handler: usize) -> bool {
+    handler != libc::SIG_DFL && handler != libc::SIG_IGN
+}
+
+fn is_trampoline(action: &Action) -> bool {
+    action.sa_sigaction == on_program as *const () as usize
+}
+
+fn is_ours(action: &Action) -> bool {
+    action.sa_sigaction == on_ours as *const () as usize
+}
+
+impl Slot {
+    fn get(&self) -> Action {
+        let mut action = zeroed();
+        action.sa_sigaction = self.handler.load(Ordering::SeqCst);
+        action.sa_flags = self.flags.load(Ordering::SeqCst) as c_int;
+        action.sa_mask.set_word(self.mask.load(Ordering::SeqCst));
+        action
+    }
+
+    fn set(&self, action: &Action) {
+        self.handler.store(action.sa_sigaction, Ordering::SeqCst);
+        self.flags.store(action.sa_flags as usize, Ordering::SeqCst);
+        self.mask.store(action.sa_mask.word(), Ordering::SeqCst);
+    }
+}
+
+/// What the program is told of a signal for which the kernel has `real`, and `slot` what the program set.
+fn told(real: Action, slot: Action) -> Action {
+    if is_trampoline(&real) || is_ours(&real) {
+        slot
+    } else {
+        real
+    }
 }
 
 /// sigaction(2) for the program.
 pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
-    let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
     if signals::is_ours(signal) {
         return -1;
     }
+    let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
     // SAFETY: the caller's promise on the pointers, here and below.
-    unsafe {
-        let Some(slot) =
-            known.map(|signal| &SLOTS[signal]).filter(|_| !runtime::is_inert() && !runtime::is_vfork_child())
-        else {
-            return real_sigaction(signal, new, old);
-        };
-        let before = slot.behind.load(Ordering::SeqCst).then(|| seen_by_program(slot));
-        let Some(asked) = new.as_ref().copied() else {
-            let result = real_sigaction(signal, new, old);
-            if let (0, Some(before), false) = (result, before, old.is_null()) {
-                *old = before;
-            }
-            return result;
-        };
-        let mut given = asked;
-        let handles = asked.sa_sigaction != libc::SIG_DFL && asked.sa_sigaction != libc::SIG_IGN;
-        let covered = signal == libc::SIGIO && runtime::uses_signals() && runtime::WATCH.get().is_some();
-        // In this order a handler that runs meanwhile finds either the old or the new one.
-        let kept = (
-            slot.handler.load(Ordering::SeqCst),
-            slot.flags.load(Ordering::SeqCst),
-            slot.mask.load(Ordering::SeqCst),
-        );
-        if handles || covered {
-            slot.handler.store(asked.sa_sigaction, Ordering::SeqCst);
-            slot.flags.store(asked.sa_flags as usize, Ordering::SeqCst);
-            slot.mask.store(asked.sa_mask.word(), Ordering::SeqCst);
-            given.sa_sigaction =
-                if handles { on_program as *const () as usize } else { on_ours as *const () as usize };
-            given.sa_flags = (asked.sa_flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
-            given.sa_mask.set_word(signals::with_ours(asked.sa_mask.word()));
-        }
-        let mut was = zeroed();
-        let result = real_sigaction(signal, &given, &mut was);
-        if result != 0 {
-            slot.handler.store(kept.0, Ordering::SeqCst);
-            slot.flags.store(kept.1, Ordering::SeqCst);
-            slot.mask.store(kept.2, Ordering::SeqCst);
-            return result;
-        }
-        slot.behind.store(handles || covered, Ordering::SeqCst);
-        if signal == libc::SIGIO {
-            if let Some(watch) = runtime::WATCH.get() {
-                watch.take_sigio(!handles);
-            }
-        }
-        if !old.is_null() {
-            *old = before.unwrap_or(was);
-        }
-        result
+    let Some(slot) = known.map(|signal| &SLOTS[signal]) else {
+        return unsafe { real_sigaction(signal, new, old) };
+    };
+    if signal == libc::SIGIO && runtime::WATCH.get().is_some() {
+        // A forked child must have a signalfd of its own before it changes which signals that takes.
+        drop(context::enter());
     }
+    let kept = slot.get();
+    let mut was = zeroed();
+    // SAFETY: as above.
+    let result = match unsafe { new.as_ref() } {
+        // The slots are the parent's, the kernel's table is not.
+        Some(_) if !runtime::is_inert() && !runtime::shares_the_parents_memory() => {
+            // SAFETY: as above.
+            unsafe { set_behind(slot, &kept, signal, &*new, &mut was) }
+        }
+        // SAFETY: as above.
+        _ => unsafe { real_sigaction(signal, new, &mut was) },
+    };
+    if result == 0 && !old.is_null() {
+        // SAFETY: as above.
+        unsafe { *old = told(was, kept) };
+    }
+    result
+}
+
+/// Sets what the program asks for, behind the trampoline if it is a handler.
+unsafe fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: &Action, was: &mut Action) -> c_int {
+    let asked = *asked;
+    let mut given = asked;
+    let handles = is_handler(asked.sa_sigaction);
+    if handles || signal == libc::SIGIO && covers_sigio() {
+        // In this order a handler that runs meanwhile finds either the old or the new one.
+        slot.set(&asked);
+        given.sa_sigaction =
+            if handles { on_program as *const () as usize } else { on_ours as *const () as usize };
+        given.sa_flags = (asked.sa_flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
+        given.sa_mask.set_word(signals::with_ours(asked.sa_mask.word()));
+    }
+    // SAFETY: valid actions.
+    let result = unsafe { real_sigaction(signal, &given, was) };
+    if result != 0 {
+        slot.set(kept);
+    } else if signal == libc::SIGIO {
+        take_sigio(!handles);
+    }
+    result
 }

@@ -12,6 +12,7 @@ use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spaw
 
 use crate::arch::{exec_trampoline, vfork_trampoline};
 use crate::context;
+use crate::handlers;
 use crate::real::{errno, guarded, set_errno, Real};
 use crate::ring;
 use crate::runtime;
@@ -42,6 +43,7 @@ impl Leaving {
                 watch.before_exec();
             }
         }
+        handlers::before_exec();
         let unblocked = !context::with_thread(|thread| thread.blocks_ours.get());
         if alone {
             // A signal that was held back must not stay blocked in the new program.
@@ -63,6 +65,7 @@ impl Drop for Leaving {
         if self.alone {
             context::step_in();
             if let Some(watch) = runtime::WATCH.get() {
+                handlers::install();
                 watch.exec_failed();
             }
             context::fork_done(false);

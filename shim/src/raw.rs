@@ -7,11 +7,14 @@ use syscalls::{Errno, Sysno};
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, io, io_uring, messages, poll_calls, process, ring, table, user_memory};
+use crate::{descriptors, handlers, io, io_uring, messages, poll_calls, process, ring, table, user_memory};
 use glasspoll_reactor::timeout::Timeout;
 
 /// A call with its arguments.
 type Args = [usize; 6];
+
+/// Linux: `include/uapi/linux/sched.h`. For clone3(2) alone.
+const CLONE_CLEAR_SIGHAND: usize = 1 << 32;
 
 /// Size of the kernel's signal set, in bytes.
 const SIGSET: usize = 8;
@@ -51,6 +54,9 @@ fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
     process::clone_begins(flags);
     let made = to_kernel(nr as usize, args);
     process::clone_made(flags, made < 0);
+    if made == 0 && flags & CLONE_CLEAR_SIGHAND != 0 {
+        guarded((), handlers::cleared);
+    }
     made
 }
 

@@ -201,9 +201,12 @@ pub fn shares_memory() {
 /// Whether we run in a child that shares the parent's memory, or its table of descriptors, where nothing may be believed.
 #[inline]
 pub fn is_vfork_child() -> bool {
-    SHARES_MEMORY.load(Ordering::Relaxed)
-        && PID.load(Ordering::Relaxed) != sys::getpid()
-        && !fork_page::was_forked()
+    SHARES_MEMORY.load(Ordering::Relaxed) && shares_the_parents_memory()
+}
+
+/// The same, also where the child was made past libc. Costs a system call.
+pub fn shares_the_parents_memory() -> bool {
+    PID.load(Ordering::Relaxed) != sys::getpid() && !fork_page::was_forked()
 }
 
 /// A child is being made that has this process's very table of descriptors.
@@ -273,6 +276,7 @@ fn settle_in_child() {
     }
     kicks::forked();
     complete(watch, watch.forked());
+    handlers::install();
     for fd in watch.descriptors() {
         table::protect(fd);
     }
