@@ -32,11 +32,7 @@ struct Slot {
 }
 
 static SLOTS: [Slot; SIGNALS] = [const {
-    Slot {
-        handler: AtomicUsize::new(libc::SIG_DFL),
-        flags: AtomicUsize::new(0),
-        mask: AtomicU64::new(0),
-    }
+    Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicUsize::new(0), mask: AtomicU64::new(0) }
 }; SIGNALS];
 
 static REAL: Real = Real::new("sigaction\0");

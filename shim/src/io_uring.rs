@@ -2,10 +2,12 @@
 //!
 //! The kernel would do the operation on the descriptor beneath an epoll of ours, and fail. So before
 //! io_uring_enter(2) submits, the operations on our epolls are done here, and their entries become
-//! no-ops that say what came of it. Only rings made and entered by libc's syscall(2) are seen, and not
+//! no-ops that say what came of it, or on kernels before 6.10 others that fail alike (`refusal`). Only rings made and entered by libc's syscall(2) are seen, and not
 //! those that a kernel thread reads by itself (SQPOLL).
 //!
 //! Linux: `io_uring/epoll.c:io_epoll_ctl`, `io_uring/nop.c`, `include/uapi/linux/io_uring.h`.
+
+mod refusal;
 
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +27,8 @@ const IORING_OFF_SQ_RING: i64 = 0;
 const IORING_OFF_SQES: i64 = 0x1000_0000;
 const IORING_ENTER_REGISTERED_RING: usize = 1 << 4;
 const IORING_NOP_INJECT_RESULT: u32 = 1;
+const IOSQE_IO_LINK: u8 = 1 << 2;
+const IOSQE_IO_HARDLINK: u8 = 1 << 3;
 const IORING_SETUP_SQE128: u32 = 1 << 10;
 const IORING_SETUP_NO_SQARRAY: u32 = 1 << 16;
 /// Setups that change where the entries are, or who reads them: SQPOLL, NO_MMAP, REGISTERED_FD_ONLY,
@@ -167,6 +171,8 @@ fn do_epoll_ctls(params: &Params, queue: &Mapped, entries: &Mapped, to_submit: u
     let head = queue.word(params.head).load(Ordering::Acquire);
     let tail = queue.word(params.tail).load(Ordering::Acquire);
     let count = tail.wrapping_sub(head).min(params.sq_entries).min(to_submit as u32);
+    // An entry before in the same chain has failed: the kernel will cancel the rest.
+    let mut broken = false;
     for n in 0..count {
         let mut at = head.wrapping_add(n) & (params.sq_entries - 1);
         if params.flags & IORING_SETUP_NO_SQARRAY == 0 {
@@ -174,34 +180,40 @@ fn do_epoll_ctls(params: &Params, queue: &Mapped, entries: &Mapped, to_submit: u
         }
         if at < params.sq_entries {
             // SAFETY: an entry of the ring, which is the program's own until it is submitted.
-            do_epoll_ctl(unsafe { &mut *entries.start.add(at as usize * params.stride()).cast() });
+            let sqe = unsafe { &mut *entries.start.add(at as usize * params.stride()).cast::<Sqe>() };
+            let failed = !broken && do_epoll_ctl(sqe).is_err();
+            let links = sqe.flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
+            broken = links != 0 && (broken || failed && links & IOSQE_IO_HARDLINK == 0);
         }
     }
 }
 
 /// Linux: `io_uring/epoll.c:io_epoll_ctl`.
-fn do_epoll_ctl(sqe: &mut Sqe) {
+fn do_epoll_ctl(sqe: &mut Sqe) -> Result<i32, Errno> {
     if sqe.opcode != IORING_OP_EPOLL_CTL || table::flags(sqe.fd) & table::EPOLL == 0 {
-        return;
+        return Ok(0);
     }
     let event = sqe.addr as *const epoll_event;
     let done = epoll::ctl_inside(sqe.fd, sqe.len as c_int, sqe.off as c_int, event);
-    let Outcome::Done(done) = done else { return };
-    if done == Err(Errno::EFAULT) || done.is_err() && !*CAN_INJECT {
-        // The kernel finds a bad pointer itself, and submits no further. It will refuse the others as
-        // well, though with EINVAL.
-        return;
+    let Outcome::Done(done) = done else { return Ok(0) };
+    if done == Err(Errno::EFAULT) {
+        // The kernel finds a bad pointer itself, and submits no further.
+        return done;
     }
-    *sqe = Sqe {
-        opcode: IORING_OP_NOP,
-        flags: sqe.flags,
-        user_data: sqe.user_data,
-        len: done.unwrap_or_else(|errno| -errno.into_raw()) as u32,
-        op_flags: if *CAN_INJECT { IORING_NOP_INJECT_RESULT } else { 0 },
-        ioprio: 0,
-        fd: -1,
-        off: 0,
-        addr: 0,
-        rest: [0; 3],
+    *sqe = match done {
+        Err(errno) if !*CAN_INJECT => refusal::entry(sqe, errno),
+        _ => Sqe {
+            opcode: IORING_OP_NOP,
+            flags: sqe.flags,
+            user_data: sqe.user_data,
+            len: done.unwrap_or_else(|errno| -errno.into_raw()) as u32,
+            op_flags: if *CAN_INJECT { IORING_NOP_INJECT_RESULT } else { 0 },
+            ioprio: 0,
+            fd: -1,
+            off: 0,
+            addr: 0,
+            rest: [0; 3],
+        },
     };
+    done
 }
