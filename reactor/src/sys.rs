@@ -54,6 +54,7 @@ mod enter;
 mod enter;
 #[cfg(not(loom))]
 mod futex;
+pub mod magic;
 mod numbers;
 pub mod unread;
 mod valgrind;
@@ -146,6 +147,25 @@ pub fn filesystem(fd: i32) -> Result<i64, Errno> {
     call!(fstatfs, fd, ptr::from_mut(&mut stat)).map(|_| stat.f_type as i64)
 }
 
+/// The mount that a descriptor's file was opened by, and the file's inode number. None: the kernel does not say.
+pub fn mount_of(fd: i32) -> Option<(u64, u64)> {
+    statx_mount(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+/// The same of a path.
+pub fn mount_at(path: &std::ffi::CStr) -> Option<(u64, u64)> {
+    statx_mount(libc::AT_FDCWD, path, libc::AT_NO_AUTOMOUNT)
+}
+
+fn statx_mount(dir: i32, path: &std::ffi::CStr, flags: i32) -> Option<(u64, u64)> {
+    const WANTED: u32 = libc::STATX_MNT_ID | libc::STATX_INO;
+    // SAFETY: all-zero bytes are a valid `statx`.
+    let mut stat: libc::statx = unsafe { std::mem::zeroed() };
+    let flags = flags | libc::AT_STATX_DONT_SYNC;
+    call!(statx, dir, path.as_ptr(), flags, WANTED, ptr::from_mut(&mut stat)).ok()?;
+    (stat.stx_mask & WANTED == WANTED).then_some((stat.stx_mnt_id, stat.stx_ino))
+}
+
 /// A socket option that is an int.
 pub fn getsockopt(fd: i32, level: i32, name: i32) -> Result<i32, Errno> {
     let mut value = 0i32;
@@ -156,6 +176,11 @@ pub fn getsockopt(fd: i32, level: i32, name: i32) -> Result<i32, Errno> {
 /// `read(2)`.
 pub fn read(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
     call!(read, fd, buf.as_mut_ptr(), buf.len())
+}
+
+/// `lseek(2)`.
+pub fn seek(fd: i32, offset: i64, whence: i32) -> Result<usize, Errno> {
+    call!(lseek, fd, offset, whence)
 }
 
 /// `write(2)`.
@@ -444,6 +469,14 @@ pub fn readlink_of(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
 pub fn readlink(path: &[u8], buf: &mut [u8]) -> Result<usize, Errno> {
     debug_assert_eq!(path.last(), Some(&0));
     call!(readlinkat, libc::AT_FDCWD, path.as_ptr(), buf.as_mut_ptr(), buf.len())
+}
+
+/// The path of a descriptor's file, as /proc tells it.
+pub fn path_of(fd: i32) -> Option<Vec<u8>> {
+    let mut path = vec![0; libc::PATH_MAX as usize];
+    let read = readlink(format!("/proc/self/fd/{fd}\0").as_bytes(), &mut path).ok()?;
+    path.truncate(read);
+    Some(path)
 }
 
 /// `getdents64(2)`.

@@ -2,19 +2,14 @@
 //!
 //! Linux: `file_can_poll`, by what can be seen of it from outside.
 
-use glasspoll_reactor::sys::{self, Errno};
+mod device;
+mod mounts;
+mod procfs;
 
-/// Filesystems whose regular files can be polled.
-const SYSFS_MAGIC: i64 = 0x6265_6572;
-const CGROUP_MAGIC: i64 = 0x0027_e0eb;
-const CGROUP2_MAGIC: i64 = 0x6367_7270;
-const TRACEFS_MAGIC: i64 = 0x7472_6163;
+use glasspoll_reactor::sys::{self, magic, Errno};
+
 /// What poll(2) says of a file that cannot be polled. Linux: `DEFAULT_POLLMASK`.
 const DEFAULT_POLLMASK: i16 = libc::POLLIN | libc::POLLOUT | libc::POLLRDNORM | libc::POLLWRNORM;
-/// Major number of /dev/mem and its kin.
-const MEM_MAJOR: u32 = 1;
-/// Those of them that can be polled: random, urandom, kmsg.
-const MEM_POLLABLE: [u32; 3] = [8, 9, 11];
 
 /// EBADF unless the number is open for more than its path.
 pub fn must_be_open(fd: i32) -> Result<(), Errno> {
@@ -44,11 +39,8 @@ pub fn check(fd: i32) -> Result<(), Errno> {
     };
     let pollable = match stat.st_mode & libc::S_IFMT {
         libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK => false,
-        libc::S_IFREG => regular_file_can_poll(fd),
-        libc::S_IFCHR => {
-            let (major, minor) = (libc::major(stat.st_rdev), libc::minor(stat.st_rdev));
-            major != MEM_MAJOR || MEM_POLLABLE.contains(&minor)
-        }
+        libc::S_IFREG => regular_file_can_poll(fd, stat.st_ino),
+        libc::S_IFCHR => device::can_poll(fd, stat.st_rdev),
         libc::S_IFIFO | libc::S_IFSOCK => true,
         _ => nameless_file_can_poll(fd),
     };
@@ -59,17 +51,26 @@ pub fn check(fd: i32) -> Result<(), Errno> {
     }
 }
 
-fn regular_file_can_poll(fd: i32) -> bool {
-    if !looks_unpollable(fd) {
-        return true;
+/// Asks the file itself only where its filesystem does not decide, for to ask may take news
+/// (`reactor/src/watch/kernel_file/news.rs`).
+fn regular_file_can_poll(fd: i32, inode: u64) -> bool {
+    match sys::filesystem(fd) {
+        Ok(magic::PROC) => procfs::can_poll(fd, inode),
+        // All of kernfs has a poll method (Linux: `fs/kernfs/file.c:kernfs_file_fops`), and all files of a FUSE
+        // filesystem, and all message queues.
+        Ok(magic::SYSFS | magic::CGROUP | magic::CGROUP2 | magic::RESCTRL | magic::FUSE | magic::MQUEUE) => true,
+        // The server of a FUSE filesystem has gone. Linux: `fs/fuse/dev.c:fuse_get_req`.
+        Err(Errno::ENOTCONN) => true,
+        _ => !looks_unpollable(fd),
     }
-    matches!(sys::filesystem(fd), Ok(SYSFS_MAGIC | CGROUP_MAGIC | CGROUP2_MAGIC | TRACEFS_MAGIC))
 }
 
-/// Of the files without a type (eventfd, timerfd, …), few have no poll method: fsopen's, Landlock's.
+/// Of the files without a type (eventfd, timerfd, …), few have no poll method: fsopen's, Landlock's, KVM's.
 fn nameless_file_can_poll(fd: i32) -> bool {
-    // An io_uring says the same when it has both room and results.
-    !looks_unpollable(fd) || link_of(fd).starts_with(b"anon_inode:[io_uring]")
+    // These say the same when there is something to be taken from them and room as well.
+    // Linux: `io_uring/io_uring.c:io_uring_poll`, `kernel/seccomp.c:seccomp_notify_poll`.
+    const BOTH: [&[u8]; 2] = [b"anon_inode:[io_uring]", b"anon_inode:seccomp notify"];
+    !looks_unpollable(fd) || BOTH.iter().any(|name| link_of(fd).starts_with(name))
 }
 
 /// Whether poll(2) says what it says of files without a poll method.

@@ -70,6 +70,8 @@ pub(super) struct Entry {
     pub(super) mask: u32,
     /// The bits that an edge-triggered item was told of and that have not fallen since.
     pub(super) seen: u32,
+    /// The bits that never come anew, however they rise and fall (`News`).
+    pub(super) steady: u32,
     /// Whether a rise of `mask & !seen` must end a sleep.
     pub(super) armed: bool,
     /// How much there was to read just before the asking that set `seen`, less what was read since. Of a signalfd the
@@ -167,6 +169,7 @@ impl Entry {
             listens: false,
             mask: 0,
             seen: 0,
+            steady: file.device_as::<KernelFile>().map_or(0, KernelFile::steady),
             armed: false,
             amount: 0,
             measured: false,
@@ -190,12 +193,14 @@ impl Entry {
         self.queued = settled.queued;
         self.armed = self.mask != 0 && !settled.queued;
         self.seen = match self.mode {
+            // What asking took comes anew with the next change.
+            Mode::Edge if self.steady != 0 => self.steady & self.mask,
             Mode::Edge if !settled.queued => settled.revents & self.mask,
             _ => 0,
         };
         // What was used up after the asking is new when it is seen again.
-        self.seen &= !std::mem::take(&mut self.drained);
-        if !std::mem::take(&mut self.measured) && self.seen & READ_SIDE != 0 {
+        self.seen &= !std::mem::take(&mut self.drained) | self.steady;
+        if !std::mem::take(&mut self.measured) && self.seen & !self.steady & READ_SIDE != 0 {
             self.note_unread();
         }
     }
@@ -210,7 +215,7 @@ impl Entry {
 
     /// The program used up `bits`: seen again, they are new.
     pub(super) fn drain(&mut self, bits: u32) {
-        self.seen &= !bits;
+        self.seen &= !bits | self.steady;
         self.drained |= bits;
     }
 
@@ -264,8 +269,8 @@ impl Entry {
         }
         let found = found & self.mask;
         let mut fresh = found & !self.seen;
-        self.seen &= found;
-        if self.seen & READ_SIDE != 0 {
+        self.seen &= found | self.steady;
+        if self.seen & !self.steady & READ_SIDE != 0 {
             if self.has_come() {
                 fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
             }
@@ -288,14 +293,14 @@ impl Entry {
 
     /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
     pub(super) fn can_sleep(&self) -> bool {
-        self.is_active() && self.armed && self.wants() != 0 && self.seen & (EPOLLHUP | EPOLLERR) == 0
+        self.is_active() && self.armed && self.wants() != 0 && self.seen & !self.steady & (EPOLLHUP | EPOLLERR) == 0
     }
 
     /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.
     pub(super) fn must_look_again(&self) -> bool {
         // A socket that was never connected is hung up, and may be connected yet.
-        let unconnected = self.seen & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
-        let undrained = self.seen & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
+        let unconnected = self.seen & !self.steady & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
+        let undrained = self.seen & !self.steady & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
         self.armed && (undrained && !self.tells_all() || unconnected)
     }
 }

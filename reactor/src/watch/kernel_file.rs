@@ -8,9 +8,10 @@
 //! A file is armed with its first item and stays so until its last item or descriptor goes.
 
 mod device;
+mod news;
 mod refusal;
 
-use device::NEWS;
+use news::News;
 use glasspoll_record::event;
 
 use crate::epitem::NO_KEY;
@@ -67,8 +68,10 @@ pub(super) enum Unread {
 #[derive(Debug)]
 pub struct KernelFile {
     fd: AtomicI32,
-    /// What asking found and no delivery has seen yet, where asking takes the news (`ASKED_ONCE`).
+    /// What asking found and no delivery has seen yet, of the bits that asking takes.
     news: AtomicU16,
+    /// A `News`: how it tells a change.
+    kind_of_news: AtomicU8,
     /// `SIGNALFD` and those after it.
     marks: AtomicU8,
     /// A `Nature`, or `UNKNOWN` until it is armed.
@@ -93,8 +96,8 @@ const WANTS_IO: u8 = 0x10;
 const TERMINAL: u8 = 0x20;
 /// Refused writes of the program are worth telling.
 const WANTS_REFUSALS: u8 = 0x40;
-/// To ask takes the news.
-const ASKED_ONCE: u8 = 0x80;
+/// A regular file, of /proc or the like.
+const REGULAR: u8 = 0x80;
 
 impl KernelFile {
     /// The device behind descriptor `fd`.
@@ -107,6 +110,7 @@ impl KernelFile {
         Self {
             fd: AtomicI32::new(fd),
             news: AtomicU16::new(0),
+            kind_of_news: AtomicU8::new(News::Level as u8),
             marks: AtomicU8::new(marks),
             nature: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
@@ -212,6 +216,10 @@ impl KernelFile {
 
     /// The program read `amount` of what there was.
     pub fn took(&self, amount: u64) {
+        if self.has(REGULAR) {
+            // To read an attribute takes what it said of a change. Linux: `fs/kernfs/file.c:kernfs_seq_show`.
+            self.drained(EPOLLPRI | EPOLLERR);
+        }
         self.for_entries(|poller, key| poller.took(key, amount));
     }
 
@@ -295,19 +303,34 @@ impl KernelFile {
         finish_scans(file);
     }
 
-    /// Whether to ask the file takes what it says: the files of /proc that tell a change so (mounts,
-    /// swaps, sys, pressure). Linux: `fs/proc_namespace.c:mounts_poll`.
-    fn is_asked_once(&self) -> bool {
-        self.has(ASKED_ONCE)
+    /// How it tells a change.
+    fn kind_of_news(&self) -> News {
+        News::by_number(self.kind_of_news.load(Ordering::Relaxed))
+    }
+
+    /// The bits that never come anew.
+    pub(super) fn steady(&self) -> u32 {
+        self.kind_of_news().steady()
     }
 
     /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
     /// Returns all that is ready, what was kept before included.
     pub(super) fn keep_news(&self, found: u32) -> u32 {
-        if !self.is_asked_once() {
-            return found;
+        match self.kind_of_news() {
+            News::Level => found,
+            kind => {
+                let news = (found & kind.taken()) as u16;
+                self.with_news(found, self.news.fetch_or(news, Ordering::SeqCst))
+            }
         }
-        found | u32::from(self.news.fetch_or((found & NEWS) as u16, Ordering::SeqCst))
+    }
+
+    /// What the file said, and what it said of a change before.
+    fn with_news(&self, found: u32, kept: u16) -> u32 {
+        match kept {
+            0 => found,
+            kept => found & !self.kind_of_news().absent() | u32::from(kept),
+        }
     }
 
     /// The readiness now, for one who delivers nothing.
@@ -328,7 +351,8 @@ impl KernelFile {
         match self.nature() {
             Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
             _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
-            _ if self.is_asked_once() => Unread::Amount(0),
+            // The kernel would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
+            _ if self.has(REGULAR) => Unread::Amount(0),
             _ => Unread::Amount(unread(self.fd())),
         }
     }
@@ -354,7 +378,7 @@ impl KernelFile {
     /// Whether every change of it that is an edge is told though nobody looks: by a call of the program's, or because
     /// there is none while it is ready.
     pub(super) fn tells_all(&self) -> bool {
-        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd) || self.is_asked_once()
+        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd)
     }
 
     /// Whether it is an eventfd or a timerfd that this process alone reads, writes and sets.

@@ -14,7 +14,7 @@ use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, Settled};
 use crate::slab::Slab;
-use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
+use crate::sync::{Arc, AtomicU32, AtomicU64, Count, Counted, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::entry::{Entry, Gaps};
@@ -87,6 +87,8 @@ pub(super) struct Poller {
     set: Counted<Set>,
     /// Grows with each change that a sleeping holder must know of.
     generation: AtomicU64,
+    /// Not 0: of some file, asking takes the news (`News`).
+    takes_news: AtomicU32,
 }
 
 impl Poller {
@@ -101,6 +103,9 @@ impl Poller {
         next: u32,
     ) -> u32 {
         let entry = Entry { next, ..Entry::new(file, item, events, gaps) };
+        if entry.steady != 0 {
+            self.takes_news.store(1, Ordering::SeqCst);
+        }
         self.set.lock().entries.insert(entry)
     }
 
@@ -237,7 +242,10 @@ impl Poller {
 
     /// What a sleep found: where asking takes the news, it is kept for the delivery.
     pub(super) fn keep_news(&self, fds: &[pollfd]) {
-        for pollfd in fds.iter().filter(|pollfd| pollfd.revents & (libc::POLLPRI | libc::POLLERR) != 0) {
+        if self.takes_news.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        for pollfd in fds.iter().filter(|pollfd| pollfd.revents != 0) {
             for (_, entry) in self.set.lock().active().filter(|(_, entry)| entry.file.fd() == pollfd.fd) {
                 entry.keep_news(pollfd.revents);
             }

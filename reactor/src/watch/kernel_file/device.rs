@@ -1,6 +1,7 @@
 //! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
 
-use super::{KernelFile, Source, ASKED_ONCE, HINTS, NOT_ARMED, SIGNALFD, SIGNALS};
+use super::news::{is_regular, News};
+use super::{KernelFile, Source, HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
 use crate::epitem::NO_KEY;
@@ -17,12 +18,15 @@ use crate::watch::WATCH;
 
 impl Device for KernelFile {
     fn poll(&self, mask: u32) -> u32 {
-        let kept = if self.is_asked_once() { u32::from(self.news.swap(0, Ordering::SeqCst)) } else { 0 };
-        self.ask(mask) | kept & (mask | EPOLLERR)
+        let kept = match self.kind_of_news() {
+            News::Level => 0,
+            _ => self.news.swap(0, Ordering::SeqCst),
+        };
+        self.with_news(self.ask(mask), kept) & (mask | ENDS)
     }
 
     fn pollfd(&self) -> Option<i32> {
-        (!self.is_asked_once()).then(|| self.fd())
+        (self.kind_of_news() == News::Level).then(|| self.fd())
     }
 
     fn depends_on_thread(&self) -> bool {
@@ -57,10 +61,14 @@ impl Device for KernelFile {
         if by_poll {
             trace::arm(self.fd(), event::Source::Poll);
             if self.known_nature().is_none() {
-                let asked_once = if is_regular(self.fd()) { ASKED_ONCE } else { 0 };
+                if is_regular(self.fd()) {
+                    self.kind_of_news.store(News::of(self.fd()) as u8, Ordering::Relaxed);
+                    self.marks.fetch_or(REGULAR, Ordering::SeqCst);
+                }
                 let name = anonymous_name(self.fd());
-                let signalfd = if name.starts_with(b"anon_inode:[signalfd]") { SIGNALFD } else { 0 };
-                self.marks.fetch_or(asked_once | signalfd, Ordering::SeqCst);
+                if name.starts_with(b"anon_inode:[signalfd]") {
+                    self.marks.fetch_or(SIGNALFD, Ordering::SeqCst);
+                }
                 // Linux: `fs/pidfs.c:pidfs_dname` since 6.9, `kernel/fork.c:pidfd_create` before.
                 if name.starts_with(b"anon_inode:[pidfd]") || name.starts_with(b"pidfd:[") {
                     self.nature.store(Nature::Pidfd as u8, Ordering::Relaxed);
@@ -186,14 +194,6 @@ impl Device for KernelFile {
     fn quiesce(&self) {
         self.watch().quiesce_all();
     }
-}
-
-/// What a file says of a change.
-pub(super) const NEWS: u32 = EPOLLPRI | EPOLLERR;
-
-/// A regular file that can be polled is one of /proc or the like.
-fn is_regular(fd: i32) -> bool {
-    sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 
 /// The kernel's name of a file that has no other.

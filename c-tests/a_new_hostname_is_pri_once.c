@@ -1,0 +1,96 @@
+// /proc/sys/kernel/hostname is PRI and ERR when the name has changed since it
+// was last asked. A level item reports that once, to a waiter that slept and to
+// one that came later, whether it asks for PRI or, as journald does, for nothing;
+// a thread or another process may change the name. To add the file takes the news.
+// Source: fs/proc/proc_sysctl.c, proc_sys_poll; kernel/utsname_sysctl.c.
+#include "harness.h"
+#include <sched.h>
+
+static void rename_to(const char *name)
+{
+    OK(sethostname(name, strlen(name)));
+}
+
+static void *rename_later(void *unused)
+{
+    sleep_ms(QUIET_MS);
+    rename_to("later");
+    return unused;
+}
+
+static void by_a_thread(int epfd, int fd, uint32_t mask)
+{
+    pthread_t thread;
+    OK(pthread_create(&thread, NULL, rename_later, NULL));
+    EXPECT_ONE(epfd, fd, mask);
+    EXPECT_NOTHING(epfd);
+    OK(pthread_join(thread, NULL));
+}
+
+static void by_a_process(int epfd, int fd, uint32_t mask)
+{
+    pid_t pid = fork_child();
+    if (pid == 0) {
+        rename_later(NULL);
+        _exit(0);
+    }
+    EXPECT_ONE(epfd, fd, mask);
+    EXPECT_NOTHING(epfd);
+    child_must_pass(pid);
+}
+
+static void level(int epfd, int fd, uint32_t events, uint32_t mask)
+{
+    OK(ep_mod(epfd, fd, events));
+    EXPECT_NOTHING(epfd);
+    for (int i = 0; i < 3; i++) {
+        rename_to(i % 2 ? "one" : "two");
+        EXPECT_ONE(epfd, fd, mask);
+        EXPECT_NOTHING_NOW(epfd);
+    }
+    rename_to("three");
+    rename_to("four");
+    EXPECT_ONE(epfd, fd, mask);
+    EXPECT_NOTHING(epfd);
+    by_a_thread(epfd, fd, mask);
+    by_a_process(epfd, fd, mask);
+}
+
+static void test(void)
+{
+    if (unshare(CLONE_NEWUTS) < 0)
+        SKIP("no name of our own: %s", strerrorname_np(errno));
+    int fd = OK(open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC));
+    int domain = OK(open("/proc/sys/kernel/domainname", O_RDONLY | O_CLOEXEC));
+    int epfd = ep_new();
+    rename_to("zero");
+    OK(ep_add(epfd, fd, EPOLLPRI));
+    OK(ep_add(epfd, domain, EPOLLPRI));
+    EXPECT_NOTHING(epfd);
+    level(epfd, fd, EPOLLPRI, EPOLLPRI | EPOLLERR);
+    level(epfd, fd, 0, EPOLLERR);
+    OK(setdomainname("other", 5));
+    EXPECT_ONE(epfd, domain, EPOLLPRI | EPOLLERR);
+
+    OK(ep_mod(epfd, fd, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLET));
+    EXPECT_ONE(epfd, fd, EPOLLIN | EPOLLOUT);
+    EXPECT_NOTHING(epfd);
+    for (int i = 0; i < 3; i++) {
+        rename_to(i % 2 ? "one" : "two");
+        EXPECT_ONE(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
+        EXPECT_NOTHING(epfd);
+    }
+    by_a_thread(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
+    by_a_process(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
+
+    // It can be read at any time.
+    OK(ep_mod(epfd, fd, EPOLLIN | EPOLLPRI));
+    for (int i = 0; i < 3; i++)
+        EXPECT_ONE(epfd, fd, EPOLLIN);
+    rename_to("five");
+    EXPECT_ONE(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
+    EXPECT_ONE(epfd, fd, EPOLLIN);
+    OK(close(domain));
+    OK(close(fd));
+    OK(close(epfd));
+}

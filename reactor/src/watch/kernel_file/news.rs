@@ -1,0 +1,79 @@
+//! Files that report a change to the first who asks, and to nobody after that.
+//!
+//! What else they say, they say at any time: nothing but a change is an edge. /proc/mdstat and the files of sysfs
+//! and control groups are not among them: they report a change until they are read.
+
+use crate::sys::{self, magic};
+use crate::uapi::*;
+
+/// How a file tells a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum News {
+    /// As most files: whoever asks is told.
+    Level,
+    /// PRI and ERR, and no OUT with it: a sysctl, mounts, swaps. A file of /proc without changes is one of these.
+    /// Linux: `fs/proc/proc_sysctl.c:proc_sys_poll`, `fs/proc_namespace.c:mounts_poll`, `mm/swapfile.c:swaps_poll`.
+    Change,
+    /// PRI, beside what it always says: /proc/pressure, and a control group's `*.pressure`.
+    /// Linux: `kernel/sched/psi.c:psi_trigger_poll`.
+    Pressure,
+    /// IN: /proc/bus/input/devices. Linux: `drivers/input/input.c:input_proc_devices_poll`.
+    Devices,
+}
+
+impl News {
+    const ALL: [Self; 4] = [News::Level, News::Change, News::Pressure, News::Devices];
+
+    pub(super) fn by_number(number: u8) -> Self {
+        Self::ALL[usize::from(number)]
+    }
+
+    /// How a regular file tells a change.
+    pub(super) fn of(fd: i32) -> Self {
+        let filesystem = sys::filesystem(fd);
+        if !matches!(filesystem, Ok(magic::PROC | magic::CGROUP2)) {
+            return News::Level;
+        }
+        let path = sys::path_of(fd).unwrap_or_default();
+        let folder = |name: &[u8]| path.windows(name.len()).any(|part| part == name);
+        match filesystem {
+            Ok(magic::CGROUP2) if path.ends_with(b".pressure") => News::Pressure,
+            Ok(magic::CGROUP2) => News::Level,
+            _ if path.ends_with(b"/mdstat") || path.ends_with(b"/kmsg") || folder(b"/rpc/") => News::Level,
+            _ if path.ends_with(b"/input/devices") => News::Devices,
+            _ if folder(b"/pressure/") => News::Pressure,
+            _ => News::Change,
+        }
+    }
+
+    /// The bits that asking takes.
+    pub(super) fn taken(self) -> u32 {
+        match self {
+            News::Level => 0,
+            News::Change | News::Pressure => EPOLLPRI | EPOLLERR,
+            News::Devices => EPOLLIN | EPOLLRDNORM,
+        }
+    }
+
+    /// The bits that it does not report beside a change.
+    pub(super) fn absent(self) -> u32 {
+        match self {
+            News::Change => EPOLLOUT | EPOLLWRNORM,
+            News::Level | News::Pressure | News::Devices => 0,
+        }
+    }
+
+    /// The bits that never come anew.
+    pub(super) fn steady(self) -> u32 {
+        match self {
+            News::Level => 0,
+            _ => !self.taken(),
+        }
+    }
+}
+
+/// A regular file that can be polled is one of /proc or the like.
+pub(super) fn is_regular(fd: i32) -> bool {
+    sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
