@@ -83,6 +83,23 @@ static void test(void)
     by_a_thread(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
     by_a_process(epfd, fd, EPOLLIN | EPOLLPRI | EPOLLERR);
 
+    OK(ep_mod(epfd, fd, EPOLLET));
+    EXPECT_NOTHING(epfd);
+    by_a_thread(epfd, fd, EPOLLERR);
+    by_a_process(epfd, fd, EPOLLERR);
+    OK(ep_mod(epfd, fd, EPOLLPRI | EPOLLONESHOT));
+    by_a_thread(epfd, fd, EPOLLPRI | EPOLLERR);
+
+    // A change before the file is added is taken by adding it, and by changing
+    // the item.
+    OK(ep_del(epfd, fd));
+    rename_to("six");
+    OK(ep_add(epfd, fd, EPOLLPRI));
+    EXPECT_NOTHING_NOW(epfd);
+    rename_to("seven");
+    OK(ep_mod(epfd, fd, EPOLLPRI));
+    EXPECT_NOTHING_NOW(epfd);
+
     // It can be read at any time.
     OK(ep_mod(epfd, fd, EPOLLIN | EPOLLPRI));
     for (int i = 0; i < 3; i++)

@@ -1,6 +1,7 @@
 // A bind mount of /proc, of a folder of it or of one file changes nothing about
 // what can be added: what can is always ready, the rest is EPERM. So too once
-// the mount has gone, and for a file opened in another mount namespace.
+// the mount has gone, for a file opened in another mount namespace, and where
+// there is no /proc at all.
 // Source: fs/eventpoll.c, do_epoll_ctl: file_can_poll asks the file alone.
 // Contract: 3
 #include "harness.h"
@@ -114,6 +115,39 @@ static void from_another_namespace(int epfd)
     close_pair(pair);
 }
 
+// Of this process alone there is something to see.
+static void of_a_part(int epfd)
+{
+    char path[128];
+    OK(mkdir(below("part"), 0700));
+    if (mount("none", below("part"), "proc", 0, "subset=pid,hidepid=2") == 0) {
+        snprintf(path, sizeof path, "%s/part/%d/status", dir, getpid());
+        int fd = OK(open(path, O_RDONLY | O_CLOEXEC));
+        cannot(epfd, fd);
+        OK(close(fd));
+        OK(umount(below("part")));
+    }
+    OK(rmdir(below("part")));
+}
+
+static void without_proc(int epfd)
+{
+    const char *const name[] = {"/proc/sys/kernel/hostname", "/proc/self/status",
+                                "/proc/cpuinfo", "/proc/self/net/dev"};
+    int fd[4];
+    for (int i = 0; i < 4; i++)
+        fd[i] = OK(open(name[i], O_RDONLY | O_CLOEXEC));
+    while (umount2("/proc", MNT_DETACH) == 0)
+        ;
+    for (int i = 0; i < 4; i++) {
+        if (i == 1)
+            cannot(epfd, fd[i]);
+        else
+            can(epfd, fd[i]);
+        OK(close(fd[i]));
+    }
+}
+
 static void test(void)
 {
     if (unshare(CLONE_NEWNS) < 0)
@@ -137,6 +171,8 @@ static void test(void)
     int fd = OK(open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC));
     can(epfd, fd);
     OK(close(fd));
+    of_a_part(epfd);
+    without_proc(epfd);
     OK(close(epfd));
     OK(rmdir(dir));
 }

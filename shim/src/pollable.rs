@@ -35,6 +35,10 @@ pub fn check(fd: i32) -> Result<(), Errno> {
     let stat = match sys::fstat(fd) {
         Ok(stat) => stat,
         Err(Errno::EBADF) => return Err(Errno::EBADF),
+        // The server of a FUSE filesystem has gone. Linux: `fs/fuse/dev.c:fuse_get_req`.
+        Err(Errno::ENOTCONN | Errno::ECONNABORTED) if sys::known_type(fd) == Some(libc::S_IFREG) => {
+            return Ok(())
+        }
         Err(_) => return if looks_unpollable(fd) { Err(Errno::EPERM) } else { Ok(()) },
     };
     let pollable = match stat.st_mode & libc::S_IFMT {
@@ -58,9 +62,10 @@ fn regular_file_can_poll(fd: i32, inode: u64) -> bool {
         Ok(magic::PROC) => procfs::can_poll(fd, inode),
         // All of kernfs has a poll method (Linux: `fs/kernfs/file.c:kernfs_file_fops`), and all files of a FUSE
         // filesystem, and all message queues.
-        Ok(magic::SYSFS | magic::CGROUP | magic::CGROUP2 | magic::RESCTRL | magic::FUSE | magic::MQUEUE) => true,
-        // The server of a FUSE filesystem has gone. Linux: `fs/fuse/dev.c:fuse_get_req`.
-        Err(Errno::ENOTCONN) => true,
+        Ok(magic::SYSFS | magic::CGROUP | magic::CGROUP2 | magic::RESCTRL | magic::FUSE | magic::MQUEUE) => {
+            true
+        }
+        Err(Errno::ENOTCONN | Errno::ECONNABORTED) => true,
         _ => !looks_unpollable(fd),
     }
 }

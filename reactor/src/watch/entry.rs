@@ -293,7 +293,10 @@ impl Entry {
 
     /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
     pub(super) fn can_sleep(&self) -> bool {
-        self.is_active() && self.armed && self.wants() != 0 && self.seen & !self.steady & (EPOLLHUP | EPOLLERR) == 0
+        self.is_active()
+            && self.armed
+            && self.wants() != 0
+            && self.seen & !self.steady & (EPOLLHUP | EPOLLERR) == 0
     }
 
     /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.

@@ -11,8 +11,8 @@ mod device;
 mod news;
 mod refusal;
 
-use news::News;
 use glasspoll_record::event;
+use news::News;
 
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn paths_from_the_root() {
-        for path in ["/12/status", "/12/task/13/stat", "/12/attr/current", "/12/task/13/fdinfo/0", "/12/netx"] {
+        for path in ["/12/status", "/12/task/13/stat", "/12/attr/current", "/12/task/13/fdinfo/0", "/12/netx"]
+        {
             assert!(is_of_a_process(path.as_bytes()), "{path}");
         }
         for path in [
@@ -108,7 +109,9 @@ mod tests {
         for path in ["/12/status", "/proc/12/task/13/stat", "/x/12/attr/apparmor/current", "/12/fdinfo/0"] {
             assert!(ends_as_of_a_process(path.as_bytes()), "{path}");
         }
-        for path in ["/sys/kernel/hostname", "/y", "", "/proc/sys/net/ipv4/conf/7/forwarding", "/x/apparmor/current"] {
+        for path in
+            ["/sys/kernel/hostname", "/y", "", "/proc/sys/net/ipv4/conf/7/forwarding", "/x/apparmor/current"]
+        {
             assert!(!ends_as_of_a_process(path.as_bytes()), "{path}");
         }
     }
