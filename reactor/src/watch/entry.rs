@@ -198,6 +198,10 @@ impl Entry {
             Mode::Edge if !settled.queued => settled.revents & self.mask,
             _ => 0,
         };
+        if self.mode == Mode::Edge && self.steady & settled.revents & EPOLLERR != 0 {
+            // It wakes nobody (`News::Pressure`).
+            self.armed = false;
+        }
         // What was used up after the asking is new when it is seen again.
         self.seen &= !std::mem::take(&mut self.drained) | self.steady;
         if !std::mem::take(&mut self.measured) && self.seen & !self.steady & READ_SIDE != 0 {

@@ -318,6 +318,7 @@ impl KernelFile {
     pub(super) fn keep_news(&self, found: u32) -> u32 {
         match self.kind_of_news() {
             News::Level => found,
+            kind if found & kind.steady() & EPOLLERR != 0 => found,
             kind => {
                 let news = (found & kind.taken()) as u16;
                 self.with_news(found, self.news.fetch_or(news, Ordering::SeqCst))

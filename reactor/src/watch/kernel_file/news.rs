@@ -15,7 +15,8 @@ pub(super) enum News {
     /// PRI and ERR, and no OUT with it: a sysctl, mounts, swaps. A file of /proc without changes is one of these.
     /// Linux: `fs/proc/proc_sysctl.c:proc_sys_poll`, `fs/proc_namespace.c:mounts_poll`, `mm/swapfile.c:swaps_poll`.
     Change,
-    /// PRI, beside what it always says: /proc/pressure, and a control group's `*.pressure`.
+    /// PRI, beside what it always says: /proc/pressure, and a control group's `*.pressure`. Without a trigger it says
+    /// PRI and ERR at any time, and wakes nobody.
     /// Linux: `kernel/sched/psi.c:psi_trigger_poll`.
     Pressure,
     /// IN: /proc/bus/input/devices. Linux: `drivers/input/input.c:input_proc_devices_poll`.
@@ -38,6 +39,7 @@ impl News {
         let path = sys::path_of(fd).unwrap_or_default();
         let folder = |name: &[u8]| path.windows(name.len()).any(|part| part == name);
         match filesystem {
+            Ok(magic::CGROUP2) if path.ends_with(b"/cgroup.pressure") => News::Level,
             Ok(magic::CGROUP2) if path.ends_with(b".pressure") => News::Pressure,
             Ok(magic::CGROUP2) => News::Level,
             _ if path.ends_with(b"/mdstat") || path.ends_with(b"/kmsg") || folder(b"/rpc/") => News::Level,
@@ -51,7 +53,8 @@ impl News {
     pub(super) fn taken(self) -> u32 {
         match self {
             News::Level => 0,
-            News::Change | News::Pressure => EPOLLPRI | EPOLLERR,
+            News::Change => EPOLLPRI | EPOLLERR,
+            News::Pressure => EPOLLPRI,
             News::Devices => EPOLLIN | EPOLLRDNORM,
         }
     }
