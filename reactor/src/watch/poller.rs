@@ -14,7 +14,8 @@ use crate::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, Settled};
 use crate::slab::Slab;
-use crate::sync::{Arc, AtomicU32, AtomicU64, Count, Counted, Ordering};
+use crate::sync::global::AtomicU32;
+use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::entry::{Entry, Gaps};
@@ -87,7 +88,7 @@ pub(super) struct Poller {
     set: Counted<Set>,
     /// Grows with each change that a sleeping holder must know of.
     generation: AtomicU64,
-    /// Not 0: of some file, asking takes the news (`News`).
+    /// Not 0: of some file, asking takes the news (`News`). Set before its first entry, which the lock of `set` shows.
     takes_news: AtomicU32,
 }
 
@@ -104,7 +105,7 @@ impl Poller {
     ) -> u32 {
         let entry = Entry { next, ..Entry::new(file, item, events, gaps) };
         if entry.steady != 0 {
-            self.takes_news.store(1, Ordering::SeqCst);
+            self.takes_news.store(1, Ordering::Relaxed);
         }
         self.set.lock().entries.insert(entry)
     }
@@ -242,7 +243,7 @@ impl Poller {
 
     /// What a sleep found: where asking takes the news, it is kept for the delivery.
     pub(super) fn keep_news(&self, fds: &[pollfd]) {
-        if self.takes_news.load(Ordering::SeqCst) == 0 {
+        if self.takes_news.load(Ordering::Relaxed) == 0 {
             return;
         }
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents != 0) {
