@@ -17,7 +17,7 @@ use news::News;
 use crate::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::sync::{Arc, AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
+use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::sys::unread::{unit, unread, Unit};
 use crate::trace;
@@ -69,7 +69,7 @@ pub(super) enum Unread {
 pub struct KernelFile {
     fd: AtomicI32,
     /// What asking found and no delivery has seen yet, of the bits that asking takes.
-    news: AtomicU16,
+    news: AtomicU8,
     /// A `News`: how it tells a change.
     kind_of_news: AtomicU8,
     /// `SIGNALFD` and those after it.
@@ -109,7 +109,7 @@ impl KernelFile {
         let state = State { armed_as: NOT_ARMED, items: 0 };
         Self {
             fd: AtomicI32::new(fd),
-            news: AtomicU16::new(0),
+            news: AtomicU8::new(0),
             kind_of_news: AtomicU8::new(News::Level as u8),
             marks: AtomicU8::new(marks),
             nature: AtomicU8::new(UNKNOWN),
@@ -320,14 +320,14 @@ impl KernelFile {
             News::Level => found,
             kind if found & kind.steady() & EPOLLERR != 0 => found,
             kind => {
-                let news = (found & kind.taken()) as u16;
+                let news = (found & kind.taken()) as u8;
                 self.with_news(found, self.news.fetch_or(news, Ordering::SeqCst))
             }
         }
     }
 
     /// What the file said, and what it said of a change before.
-    fn with_news(&self, found: u32, kept: u16) -> u32 {
+    fn with_news(&self, found: u32, kept: u8) -> u32 {
         match kept {
             0 => found,
             kept => found & !self.kind_of_news().absent() | u32::from(kept),

@@ -49,7 +49,7 @@ impl News {
         }
     }
 
-    /// The bits that asking takes.
+    /// The bits that asking takes. All are among the lowest eight.
     pub(super) fn taken(self) -> u32 {
         match self {
             News::Level => 0,
