@@ -186,6 +186,8 @@ static inline void all_rest(bool full, bool (*wanted)(const struct kind *kind, b
             // A signal is one of the process to which it was sent.
             pid_t child = OK(fork());
             if (child == 0) {
+                // What a forked child opens before it has a set may count as inherited.
+                OK(close(OK(epoll_create1(0))));
                 kinds[n].make();
                 pid_t heir = inherited ? OK(fork()) : 0;
                 status = 0;

@@ -1,4 +1,4 @@
-//! socket(2), socketpair(2) and pipe(2): what the program makes is known from then on,
+//! socket(2), socketpair(2), pipe(2) and inotify_init(2): what the program makes is known from then on,
 //! and can be watched without asking the kernel about it.
 //!
 //! accept(2) is in `io`, eventfd(2) and timerfd_create(2) are in `counters`.
@@ -63,6 +63,26 @@ crate::interpose! {
         let kind = if flags & libc::O_EXCL == 0 { Kind::Pipe } else { Kind::Other };
         // SAFETY: as above.
         unsafe { both(result, fds, kind, flags & libc::O_NONBLOCK != 0) }
+    }
+}
+
+crate::interpose! {
+    /// inotify_init1(2). Of a forked child it is known so that it is not its parent's.
+    fn inotify_init1(flags: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let fd = unsafe { real()(flags) };
+        if fd >= 0 {
+            born(fd, Kind::Other, flags & libc::IN_NONBLOCK != 0);
+        }
+        fd
+    }
+}
+
+crate::interpose! {
+    /// inotify_init(2).
+    fn inotify_init() -> c_int |_real| {
+        // SAFETY: no destructor in this frame.
+        unsafe { inotify_init1(0) }
     }
 }
 

@@ -350,6 +350,11 @@ pub fn on_trouble(mend: fn()) {
     GATE.fetch_or(TROUBLE, Ordering::SeqCst);
 }
 
+/// Whether this is a forked child in which nothing of ours has been used yet, so that nothing has been mended.
+pub fn is_unsettled_child() -> bool {
+    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & TROUBLE != 0
+}
+
 /// Taken outside, before the gate is closed: one thread at a time forks or execs.
 static ALONE: RawLock = RawLock::new();
 /// That thread, for which the gate is open.

@@ -54,6 +54,12 @@ fn let_range_go(first: u32, last: u32) {
         return;
     }
     guarded((), || {
+        if context::is_unsettled_child() {
+            for fd in table::known(first, last) {
+                table::put_off(fd);
+            }
+            return;
+        }
         let Some(_guard) = context::enter() else { return };
         for fd in table::known(first, last) {
             table::forget(fd);

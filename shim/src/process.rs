@@ -30,7 +30,9 @@ struct Leaving {
 
 impl Leaving {
     fn new() -> Option<Self> {
-        let alone = runtime::WATCH.get().is_some() && !runtime::is_vfork_child();
+        // In a forked child that has used nothing of what it inherited, the armed files are its parent's.
+        let alone =
+            runtime::WATCH.get().is_some() && !runtime::is_vfork_child() && !context::is_unsettled_child();
         if alone {
             ring::note(Event::Exec);
         }

@@ -82,6 +82,7 @@ pub fn watch() -> Option<&'static Watch> {
     if INERT.load(Ordering::Relaxed) {
         return None;
     }
+    table::find_inherited();
     let made = WATCH.get_or_try_init(|| {
         let signal = if uses_signals() { signal() } else { 0 };
         let watch = Watch::new(&HOST, &SLEEPERS, signal);
@@ -271,6 +272,7 @@ fn settle_later() {
 /// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
 fn settle_in_child() {
     let Some(watch) = WATCH.get() else { return };
+    table::find_inherited();
     for fd in watch.descriptors() {
         table::unprotect(fd);
     }
@@ -298,4 +300,5 @@ fn settle_in_child() {
             }
         }
     }
+    table::forget_gone();
 }

@@ -15,15 +15,15 @@ mod life;
 mod slots;
 
 pub use closing::{
-    all_made, close, close_untracked, closing, held_eventpoll, making, may_be_epoll, none_made_since,
-    replacing, Closing,
+    all_made, close, close_untracked, closing, forget_gone, held_eventpoll, making, may_be_epoll,
+    none_made_since, put_off, replacing, Closing,
 };
 use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
 };
 use inherited::enter_siblings;
-pub use inherited::{is_armed_elsewhere, mark_inherited, received, sent};
+pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
 pub use life::{
     born, has_heir_since, heir_begins, heir_made, heirs, kind_of, lost_sight, note_mode, share_counter,
@@ -40,7 +40,7 @@ use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
 use glasspoll_record::event::Event;
 
-use crate::{context, ring, runtime};
+use crate::{context, fork_page, ring, runtime};
 use closing::wait_for_close;
 
 /// Whether there has been an epoll instance.
@@ -56,7 +56,7 @@ pub fn any_epoll() -> bool {
 pub fn forked() {
     closing::forked();
     life::forked();
-    mark_inherited();
+    flags::forked();
 }
 
 /// Marks a descriptor as ours.
@@ -367,7 +367,9 @@ pub const MOST_OURS: usize = 1024;
 
 /// The first of the shim's numbers in a range, both ends included.
 pub fn first_of_ours(from: u32, to: u32) -> Option<u32> {
-    let _guard = context::enter();
+    // A forked child need not look at what it inherited for that, unless one of our locks may be held in it.
+    let is_quiet = context::is_unsettled_child() && !fork_page::was_forked();
+    let _guard = if is_quiet { None } else { context::enter() };
     let ours = runtime::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0);
     ours.filter_map(|fd| u32::try_from(fd).ok()).filter(|fd| (from..=to).contains(fd)).min()
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use super::flags::{flags, numbers, raise, set, slot, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
+use super::flags::{
+    flags, numbers, renew, set, unset, CLOSING, EPOLL, GONE, IDENTIFIED, INHERITED, OURS, TRACKED,
+};
 use super::{forget, Held};
 use crate::{context, runtime};
 
@@ -109,14 +111,14 @@ pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
 /// Closes a number of which no more is known than what it stands for, past libc: so it is done for sure.
 /// None: more is known.
 pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
-    let slot = slot(fd)?;
-    let known = slot.load(Ordering::Acquire);
+    let known = flags(fd);
     if known & (TRACKED | EPOLL | INHERITED | OURS | CLOSING) != 0 || runtime::is_vfork_child() {
         return None;
     }
     // Whoever tracks it meanwhile has changed the flags, or finds it closing.
-    slot.compare_exchange(known, CLOSING, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-    raise(fd);
+    if !renew(fd, known, CLOSING) {
+        return None;
+    }
     let closed = sys::close(fd);
     unset(fd, CLOSING);
     Some(closed)
@@ -139,10 +141,33 @@ pub fn closing(fd: i32) -> Closing {
     if runtime::is_vfork_child() {
         return Closing::Yes;
     }
+    if put_off(fd) {
+        return Closing::Yes;
+    }
     let Some(_guard) = context::enter() else { return Closing::Yes };
     if flags(fd) & OURS != 0 {
         return Closing::NotOpen;
     }
     forget(fd);
     Closing::Yes
+}
+
+/// A number is about to be closed. In a child that has used nothing of what it inherited, and may never do so, that is no
+/// reason to look at it all: true, and the number is noted.
+pub fn put_off(fd: i32) -> bool {
+    if !context::is_unsettled_child() || flags(fd) & OURS != 0 {
+        return false;
+    }
+    match flags(fd) & (TRACKED | IDENTIFIED) {
+        0 => unset(fd, !CLOSING),
+        _ => set(fd, GONE),
+    }
+    true
+}
+
+/// Forgets the numbers that were closed before this child looked at what it inherited.
+///
+/// Preconditions: what it inherited is this child's: nothing that is done to a file here concerns its parent's signals.
+pub fn forget_gone() {
+    numbers().filter(|fd| flags(*fd) & GONE != 0).for_each(forget);
 }

@@ -36,6 +36,9 @@ pub const IDENTIFIED: u32 = 1 << 16;
 /// Reads of it, and writes that are refused, leave hints (`hints`).
 pub const HINT: u32 = 1 << 17;
 
+/// A forked child has closed the number, and has not looked at what it inherited since.
+pub const GONE: u32 = 1 << 18;
+
 /// What is known of every number that the program makes; by itself it concerns no call but those that
 /// close, duplicate and steer.
 pub const LIFE: u32 = SEEN | NONBLOCK | KIND;
@@ -52,15 +55,72 @@ pub(super) fn slot(fd: i32) -> Option<&'static AtomicU32> {
     FLAGS.get(usize::try_from(fd).ok()?)
 }
 
+/// Where a number's flags were last written: the epoch of the process. What was written in an earlier one is its
+/// parent's.
+const EPOCH: u32 = 0xff << 24;
+
+/// The epoch of this process, if it is a forked child that has not yet looked which numbers it inherited; else 0. Then
+/// every number of which it has not written itself is one it inherited, and a fork costs nothing for any of them.
+static FORKED: AtomicU32 = AtomicU32::new(0);
+
+/// The last epoch there was.
+static LAST_EPOCH: AtomicU32 = AtomicU32::new(0);
+
+/// What the flags of a number mean in this process.
+#[inline]
+fn as_of(epoch: u32, written: u32) -> u32 {
+    let bits = written & !EPOCH;
+    if epoch == 0 || written & EPOCH == epoch || bits & OURS != 0 {
+        bits
+    } else {
+        // What kind of file it is stays true.
+        bits & !(SEEN | NONBLOCK) | INHERITED
+    }
+}
+
+/// This process is a forked child: all numbers are inherited.
+pub(super) fn forked() {
+    let mut epoch = LAST_EPOCH.load(Ordering::Relaxed).wrapping_add(1 << 24) & EPOCH;
+    if epoch == 0 {
+        // It was given before. What was written then is an ancestor's as well.
+        epoch = 1 << 24;
+        numbers().for_each(|fd| {
+            if let Some(slot) = slot(fd) {
+                slot.store(slot.load(Ordering::Relaxed) & !EPOCH, Ordering::Relaxed);
+            }
+        });
+    }
+    LAST_EPOCH.store(epoch, Ordering::Relaxed);
+    FORKED.store(epoch, Ordering::SeqCst);
+}
+
+/// Whether each number that was not written is taken for inherited.
+pub(super) fn takes_all_for_inherited() -> bool {
+    FORKED.load(Ordering::SeqCst) != 0
+}
+
+/// From now on the flags say which numbers are inherited: `find` has it written of those that are.
+pub(super) fn write_inherited(find: impl FnOnce()) {
+    let is_known = |fd: &i32| slot(*fd).is_some_and(|slot| slot.load(Ordering::Acquire) != 0);
+    numbers().filter(is_known).for_each(|fd| set(fd, 0));
+    find();
+    FORKED.store(0, Ordering::SeqCst);
+}
+
 /// What we know of a number.
 #[inline]
 pub fn flags(fd: i32) -> u32 {
-    slot(fd).map_or(0, |slot| slot.load(Ordering::Acquire))
+    slot(fd).map_or(0, |slot| as_of(FORKED.load(Ordering::Relaxed), slot.load(Ordering::Acquire)))
+}
+
+/// No number above this one ever had flags, but for ours.
+pub(super) fn highest() -> i32 {
+    HIGHEST.load(Ordering::Acquire)
 }
 
 /// All numbers that ever had flags.
 pub(super) fn numbers() -> impl Iterator<Item = i32> {
-    0..=HIGHEST.load(Ordering::Acquire)
+    0..=highest()
 }
 
 #[inline]
@@ -71,10 +131,7 @@ pub(super) fn raise(fd: i32) {
 }
 
 pub(super) fn set(fd: i32, bits: u32) {
-    if let Some(slot) = slot(fd) {
-        raise(fd);
-        slot.fetch_or(bits, Ordering::AcqRel);
-    }
+    change(fd, |now| Some(now | bits));
 }
 
 /// The number is ours: above those of the program, so it does not count for `numbers`.
@@ -86,21 +143,26 @@ pub(super) fn set_ours(fd: i32) {
 
 pub(super) fn unset(fd: i32, bits: u32) {
     if let Some(slot) = slot(fd) {
-        slot.fetch_and(!bits, Ordering::AcqRel);
+        write(slot, |now| Some(now & !bits));
     }
 }
 
-/// The number, of which `before` was known, stands for a new file, of which this is known.
+fn write(slot: &AtomicU32, mut change: impl FnMut(u32) -> Option<u32>) -> bool {
+    let epoch = FORKED.load(Ordering::Acquire);
+    let changed = |now| change(as_of(epoch, now)).map(|bits| bits | epoch);
+    slot.fetch_update(Ordering::AcqRel, Ordering::Acquire, changed).is_ok()
+}
+
+/// The number, of which the flags were `before`, stands for a new file, of which this is known.
 #[inline]
 pub(super) fn renew(fd: i32, before: u32, bits: u32) -> bool {
-    let Some(slot) = slot(fd) else { return false };
     raise(fd);
-    slot.compare_exchange(before, bits, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    slot(fd).is_some_and(|slot| write(slot, |now| (now == before).then_some(bits)))
 }
 
 /// Changes the flags of a number to what `change` makes of them, unless that is None.
 pub(super) fn change(fd: i32, change: impl FnMut(u32) -> Option<u32>) -> bool {
     let Some(slot) = slot(fd) else { return false };
     raise(fd);
-    slot.fetch_update(Ordering::AcqRel, Ordering::Acquire, change).is_ok()
+    write(slot, change)
 }

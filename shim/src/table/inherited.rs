@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use glasspoll_reactor::sys;
 
 use super::flags::{
-    change, flags, numbers, set, unset, IDENTIFIED, INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
+    change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, IDENTIFIED, INHERITED,
+    LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
 use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
@@ -21,7 +22,9 @@ const MOST_SIBLINGS: i32 = 1023;
 
 /// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
 pub(super) fn enter_siblings(fd: i32, identity: Identity) {
-    let top = HIGHEST_INHERITED.load(Ordering::Relaxed).min(MOST_SIBLINGS);
+    let inherited =
+        if takes_all_for_inherited() { highest() } else { HIGHEST_INHERITED.load(Ordering::Relaxed) };
+    let top = inherited.min(MOST_SIBLINGS);
     for other in (0..=top).filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
@@ -75,13 +78,30 @@ fn inherited(fd: i32) {
     HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
 }
 
-/// Marks every open number as inherited: what is open now, another process may have as well.
-pub fn mark_inherited() {
-    for fd in numbers().filter(|fd| flags(*fd) & SEEN != 0) {
+/// A number is open: it is inherited, unless this process, a forked child, has made it.
+fn mark(fd: i32) {
+    if !takes_all_for_inherited() || flags(fd) & INHERITED != 0 {
         inherited(fd);
     }
+}
+
+/// Marks every open number as inherited: what is open now, another process may have as well.
+pub fn mark_inherited() {
     if !mark_from_proc() {
         mark_by_polling();
+    }
+}
+
+/// A forked child with so many numbers is not asked which are open: the kernel makes an entry for each, and its parent
+/// takes them down.
+const MANY_NUMBERS: i32 = 256;
+
+/// In a forked child that is about to watch files: which numbers were open when it was made. A file that it has opened
+/// since by a call that is not seen (open(2) of a FIFO, say) is taken for one of them. Where there are many numbers,
+/// so it is for good, but for those that this process has closed once.
+pub fn find_inherited() {
+    if takes_all_for_inherited() && highest() < MANY_NUMBERS {
+        write_inherited(mark_inherited);
     }
 }
 
@@ -102,7 +122,7 @@ fn mark_from_proc() -> bool {
             let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
             let fd = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok());
             if let Some(fd) = fd.filter(|fd| *fd != dir && flags(*fd) & OURS == 0) {
-                inherited(fd);
+                mark(fd);
             }
             at += length.max(19);
         }
@@ -119,7 +139,7 @@ fn mark_by_polling() {
         // Where nothing can be known, all of them may be.
         let _ = sys::poll_now(&mut fds);
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
-            inherited(pollfd.fd);
+            mark(pollfd.fd);
         }
     }
 }

@@ -197,8 +197,7 @@ pub fn share_counter(fd: c_int) {
 /// The program made a descriptor. Nothing but a store in the usual case.
 #[inline]
 pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
-    let Some(slot) = slot(fd) else { return };
-    if runtime::is_inert() || runtime::is_vfork_child() {
+    if slot(fd).is_none() || runtime::is_inert() || runtime::is_vfork_child() {
         return;
     }
     let seen = if kind.nature().is_some() { SEEN } else { 0 };
@@ -207,7 +206,7 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     let is_counter = matches!(kind, Kind::Eventfd | Kind::Timerfd);
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
-        let before = slot.load(Ordering::Acquire);
+        let before = flags(fd);
         if before & (TRACKED | EPOLL | OURS) != 0 {
             if !give_up(fd) {
                 return;
