@@ -40,9 +40,10 @@ need_languages() {
         "$(/usr/bin/python3 -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])')"
 }
 
-# What the tests of the command need: a terminal, and a browser for the page of a report.
+# What the tests of the command need: a terminal, a browser for the page of a report, and another libc.
 need_command() {
-    install_missing tmux=tmux chromium=chromium redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk
+    install_missing tmux=tmux chromium=chromium redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk \
+        musl-gcc=musl-tools
 }
 
 # The packages' services stay off: a policy file says so while apt-get runs.

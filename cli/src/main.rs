@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `args` | the command line |
-//! | `run`, `program`, `preloadable`, `library` | starting a program on the library |
+//! | `run`, `program`, `preloadable`, `elf`, `library` | starting a program on the library |
 //! | `chaos` | searching for a seed with which a program fails |
 //! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
 //! | `names`, `net`, `errno`, `sys` | what /proc says, and system calls |
@@ -23,6 +23,7 @@ mod describe;
 mod doctor;
 mod door;
 mod dump;
+mod elf;
 mod errno;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use crate::args::Settings;
 use crate::library;
+use crate::preloadable;
 use crate::sys::{self, Signals};
 use crate::TROUBLE;
 
@@ -43,20 +44,32 @@ impl From<Refused> for String {
     }
 }
 
+/// The command that runs a program without it.
+pub fn bare_command(program: &[OsString]) -> Result<Command, Refused> {
+    let (name, arguments) = program.split_first().ok_or_else(|| "no program is given".to_owned())?;
+    let mut command = Command::new(name);
+    command.args(arguments);
+    Ok(command)
+}
+
 /// The command that runs a program on the library. `default_ring` is the size of the record if nobody has said one.
 pub fn command(
     program: &[OsString],
     settings: &Settings,
     default_ring: Option<&str>,
 ) -> Result<Command, Refused> {
-    let (name, arguments) = program.split_first().ok_or_else(|| "no program is given".to_owned())?;
-    let mut preload = library::find()?.into_os_string();
+    let name = program.first().ok_or_else(|| "no program is given".to_owned())?;
+    let library = library::find()?;
+    if let Some(why) = preloadable::loader_refuses(name, &library) {
+        return Err(format!("{} cannot run on it: {why}", Path::new(name).display()).into());
+    }
+    let mut preload = library.into_os_string();
     if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
         preload.push(":");
         preload.push(others);
     }
-    let mut command = Command::new(name);
-    command.args(arguments).env("LD_PRELOAD", preload);
+    let mut command = bare_command(program)?;
+    command.env("LD_PRELOAD", preload);
     let said = env::var_os("GLASSPOLL_RING").filter(|ring| ring != "off" && !ring.is_empty());
     match (&settings.ring, default_ring) {
         (Some(ring), _) => drop(command.env("GLASSPOLL_RING", ring)),

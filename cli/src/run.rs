@@ -8,6 +8,7 @@ use crate::args::Run;
 use crate::chaos;
 use crate::collect::{Collector, News, RECORDING};
 use crate::keep::Keeper;
+use crate::library;
 use crate::output::Output;
 use crate::preloadable;
 use crate::program::{self, Refused};
@@ -19,6 +20,13 @@ pub fn main(args: &Run) -> Result<ExitCode, String> {
     }
     if let Some(chaos) = args.settings.chaos.as_ref().filter(|chaos| chaos.is_any) {
         eprintln!("glasspoll: the seed is {}; for the same again: --chaos {}", chaos.spec.seed, chaos.spec);
+    }
+    if let Some(why) = preloadable::loader_refuses(&args.program[0], &library::find()?) {
+        let recorded = if args.count || args.output.is_some() { ", and nothing is recorded" } else { "" };
+        eprintln!("glasspoll: the program runs on the kernel's epoll{recorded}: {why}");
+        let refused = program::become_it(program::bare_command(&args.program)?);
+        eprintln!("glasspoll: {}", refused.what);
+        return Ok(ExitCode::from(refused.status));
     }
     let done = if args.count || args.output.is_some() { gather(args) } else { become_it(args) };
     done.or_else(|refused| {

@@ -13,7 +13,7 @@ use super::Bytes;
 use crate::args::{self, Args};
 use crate::net::{diag, Sockets};
 use crate::source::Source;
-use crate::{describe, preloadable, units};
+use crate::{describe, elf, units};
 
 /// Reads them.
 pub fn words(bytes: &[u8]) {
@@ -69,9 +69,9 @@ pub fn words(bytes: &[u8]) {
             let file =
                 unsafe { File::from_raw_fd(libc::memfd_create(c"program".as_ptr(), libc::MFD_CLOEXEC)) };
             file.write_all_at(bytes, 0).unwrap();
-            if let Some(head) = bytes.first_chunk::<64>() {
-                preloadable::has_interpreter(&file, head);
-            }
+            elf::interpreter(&file);
+            elf::glibc_needed(&file);
+            elf::glibc_version(&file);
         }
     }
 }

@@ -1,0 +1,102 @@
+//! Programs whose loader cannot use the library: musl's, and that of an older glibc. The command says so in one line.
+
+use glasspoll_tests::command::glasspoll;
+use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::run::run;
+use glasspoll_tests::{program, Output};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const PROGRAM: &str = "#include <stdio.h>\n#include <sys/epoll.h>\n\
+                       int main(void) { puts(epoll_create1(0) < 0 ? \"none\" : \"one\"); return 7; }\n";
+
+fn compile(compiler: &str, dir: &Path, options: &[&str]) {
+    fs::write(dir.join("program.c"), PROGRAM).expect("the test's own directory");
+    let mut command = clean_command(program::path(compiler));
+    command.args(["-O1", "-o", "program", "program.c"]).args(options);
+    run(command.current_dir(dir), LIMIT).success();
+}
+
+fn with(arguments: &[&str], dir: &Path) -> Output {
+    run(glasspoll().args(arguments).current_dir(dir), LIMIT)
+}
+
+fn line(output: &Output) -> &str {
+    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+    output.stderr.trim_end()
+}
+
+#[test]
+fn a_musl_program_runs_on_the_kernels_epoll_and_one_line_says_so() {
+    if !program::have(&["musl-gcc"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    compile("musl-gcc", dir.path(), &[]);
+    for options in [&["run", "--", "./program"][..], &["run", "-c", "-o", "record", "--", "./program"]] {
+        let output = with(options, dir.path());
+        assert_eq!((output.status.code(), &*output.stdout), (Some(7), "one\n"), "{output:?}");
+        let line = line(&output);
+        assert!(line.starts_with("glasspoll: the program runs on the kernel's epoll"), "{line}");
+        assert!(line.contains("its libc is musl (/") && line.contains("needs glibc 2."), "{line}");
+        assert_eq!(line.contains("nothing is recorded"), options.len() > 3, "{line}");
+    }
+    assert!(!dir.path().join("record").exists());
+}
+
+#[test]
+fn the_doctor_does_not_start_a_musl_program() {
+    if !program::have(&["musl-gcc"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    compile("musl-gcc", dir.path(), &[]);
+    let script = format!("#!{}/program\n", dir.path().display());
+    fs::write(dir.path().join("script"), script).expect("the test's own directory");
+    for name in ["./program", "script"] {
+        let path = dir.path().join(name);
+        let output = with(&["doctor", "--", path.to_str().expect("a path in UTF-8")], dir.path());
+        assert_eq!((output.status.code(), &*output.stdout), (Some(125), ""), "{output:?}");
+        assert!(line(&output).contains("cannot run on it: its libc is musl"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_program_of_an_older_glibc_is_named_with_both_versions() {
+    if !program::have(&["gcc"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let make = |arguments: &[&str]| {
+        run(clean_command(program::path("gcc")).args(arguments).current_dir(dir.path()), LIMIT).success();
+    };
+    let versions = "GLIBC_2.2.5 { global: one; };\nGLIBC_2.4 { global: two; } GLIBC_2.2.5;\n\
+                    GLIBC_2.31 { global: three; local: *; } GLIBC_2.4;\n";
+    fs::write(dir.path().join("versions"), versions).expect("the test's own directory");
+    fs::write(dir.path().join("libc.c"), "int one, two, three;\n").expect("the test's own directory");
+    make(&["-shared", "-nostdlib", "-Wl,--version-script=versions", "-o", "libc.so.6", "libc.c"]);
+    fs::write(dir.path().join("ld-linux.so.2"), "").expect("the test's own directory");
+    let loader = format!("-Wl,--dynamic-linker={}/ld-linux.so.2", dir.path().display());
+    compile("gcc", dir.path(), &[&loader]);
+    let output = with(&["doctor", "--", "./program"], dir.path());
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let line = line(&output);
+    assert!(
+        line.contains("cannot run on it: its glibc is 2.31 (") && line.contains("needs glibc 2."),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_loader_that_is_given_a_program_is_no_static_one() {
+    if !program::have(&["true", "ldd"]) {
+        return;
+    }
+    let output = run(clean_command("ldd").arg(program::path("true")), LIMIT);
+    let loader =
+        output.stdout.split_whitespace().find(|word| word.starts_with("/lib") && word.contains("/ld-"));
+    let output = with(&["run", "--", loader.expect("ldd names it"), "/bin/true"], Path::new("/"));
+    assert_eq!((output.status.code(), &*output.stderr), (Some(0), ""), "{output:?}");
+}
