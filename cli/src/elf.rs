@@ -128,7 +128,7 @@ pub mod made {
             file.extend(word.to_le_bytes());
         }
         file.extend(0u32.to_le_bytes());
-        for half in [64, 56, segments, 64, sections, 0] {
+        for half in [64, 56, segments, 64, sections, u16::from(sections > 0)] {
             file.extend(half.to_le_bytes());
         }
         file
