@@ -24,6 +24,17 @@ static long write_past_libc(int fd, const void *text, size_t size)
 #endif
 }
 
+// Whether all that was sent is acknowledged: then the window is closed, and nothing makes room any more. A delayed
+// acknowledgement may take 200 ms, and longer on a slow machine. The socket is locked for the answer, so that what an
+// acknowledgement wakes was woken. Linux: net/ipv4/tcp.c:tcp_get_info.
+static bool is_acknowledged(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    OK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+    return info.tcpi_unacked == 0;
+}
+
 static void check(uint32_t events)
 {
     static char text[65536];
@@ -33,12 +44,13 @@ static void check(uint32_t events)
     EXPECT_ONE(epfd, fd[0], EPOLLOUT);
     for (int n = 0; n < 3; n++) {
         long all = 0, some;
-        // Until there is no room for a while: what is acknowledged meanwhile makes some.
+        // Until there is no room any more: what is acknowledged meanwhile makes some.
         do {
             while ((some = write_past_libc(fd[0], text, sizeof text)) > 0)
                 all += some;
             CHECK_EQ(some, -EAGAIN);
-        } while (poll(&(struct pollfd){fd[0], POLLOUT, 0}, 1, 100) == 1);
+            UNTIL(is_acknowledged(fd[0]));
+        } while (poll(&(struct pollfd){fd[0], POLLOUT, 0}, 1, 0) == 1);
         epoll_wait(epfd, &(struct epoll_event){0}, 1, 0); // of that room
         for (int wait = 0; wait < 100; wait++) {
             if (events & EPOLLIN) {
