@@ -57,10 +57,8 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
 
 /// ld.so takes the libc from its own folder, unless it is told otherwise.
 fn libc_beside(loader: &Path) -> Option<PathBuf> {
-    let real = loader.canonicalize().ok()?;
-    let folders = [real.parent(), loader.parent()].into_iter().flatten();
-    let found = folders.map(|folder| folder.join("libc.so.6")).find(|path| path.is_file());
-    found
+    let beside = |loader: &Path| loader.with_file_name("libc.so.6");
+    [beside(&loader.canonicalize().ok()?), beside(loader)].into_iter().find(|path| path.is_file())
 }
 
 /// Whether this is a loader, which runs what it is given: `ld-linux-x86-64.so.2 PROGRAM`.

@@ -244,11 +244,13 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
         return -1;
     }
     let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
-    // SAFETY: the caller's promise on the pointers, here and below.
     let Some(slot) = known.map(|signal| &SLOTS[signal]) else {
+        // SAFETY: the caller's promise on the pointers, here and below.
         return unsafe { real_sigaction(signal, new, old) };
     };
-    if signal == libc::SIGIO && runtime::WATCH.get().is_some() {
+    // The slots may be the parent's; the kernel's table is not.
+    let is_own = !runtime::is_inert() && !runtime::shares_the_parents_memory();
+    if is_own && signal == libc::SIGIO && runtime::WATCH.get().is_some() {
         // A forked child must have a signalfd of its own before it changes which signals that takes.
         drop(context::enter());
     }
@@ -256,11 +258,7 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
     let mut was = zeroed();
     // SAFETY: as above.
     let result = match unsafe { new.as_ref() } {
-        // The slots are the parent's, the kernel's table is not.
-        Some(_) if !runtime::is_inert() && !runtime::shares_the_parents_memory() => {
-            // SAFETY: as above.
-            unsafe { set_behind(slot, &kept, signal, &*new, &mut was) }
-        }
+        Some(asked) if is_own => set_behind(slot, &kept, signal, *asked, &mut was),
         // SAFETY: as above.
         _ => unsafe { real_sigaction(signal, new, &mut was) },
     };
@@ -272,8 +270,7 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
 }
 
 /// Sets what the program asks for, behind the trampoline if it is a handler.
-unsafe fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: &Action, was: &mut Action) -> c_int {
-    let asked = *asked;
+fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mut Action) -> c_int {
     let mut given = asked;
     let handles = is_handler(asked.sa_sigaction);
     if handles || signal == libc::SIGIO && covers_sigio() {
