@@ -51,8 +51,20 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
     }
     let libc = libc_beside(&loader)?;
     let version = elf::glibc_version(&File::open(&libc).ok()?)?;
-    (version < needed)
-        .then(|| format!("its glibc is {}.{} ({}), and {needs}", version.0, version.1, libc.display()))
+    (version < needed).then(|| {
+        let name = release(&libc).unwrap_or_else(|| format!("{}.{}", version.0, version.1));
+        format!("its glibc is {name} ({}), and {needs}", libc.display())
+    })
+}
+
+/// What a glibc says of itself: its newest symbols may be older than it is.
+fn release(libc: &Path) -> Option<String> {
+    const BANNER: &[u8] = b"stable release version ";
+    let bytes = fs::read(libc).ok()?;
+    let at = bytes.windows(BANNER.len()).position(|window| window == BANNER)? + BANNER.len();
+    let digits = bytes[at..].iter().take(8).take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
+    let text: String = digits.map(|byte| char::from(*byte)).collect();
+    Some(text.trim_end_matches('.').to_owned()).filter(|text| !text.is_empty())
 }
 
 /// ld.so takes the libc from its own folder, unless it is told otherwise.
@@ -191,6 +203,10 @@ mod tests {
                 assert!(why.starts_with(&format!("its glibc is {version} (")), "{why}");
             }
         }
+        // Where it says which one it is, that is told.
+        let old = made::library(HERE, true, &["GLIBC_2.30"]);
+        folder.write("lib/libc.so.6", &[&old[..], b"stable release version 2.31.\n"].concat());
+        assert!(refusal(&glibc).unwrap().starts_with("its glibc is 2.31 ("));
     }
 
     #[test]
