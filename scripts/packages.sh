@@ -46,19 +46,48 @@ need_command() {
         musl-gcc=musl-tools
 }
 
+# apt-get ARGUMENTS..., quietly. Waits for the locks of whoever else installs, and says for whom. When apt-get fails, its
+# last lines are shown. Not by apt's own DPkg::Lock::Timeout: that leaves out the locks of `update` and of the archives.
+apt_get() {
+    local output status held="" told="" end=$((SECONDS + ${GLASSPOLL_APT_PATIENCE:-600}))
+    output=$(mktemp)
+    while :; do
+        status=0
+        as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" >"$output" 2>&1 || status=$?
+        [ $status != 0 ] && held=$(grep -m 1 -E 'Could not get lock|lock was locked by another process' "$output") && [ $SECONDS -lt $end ] || break
+        held=${held#E: }
+        [ "$held" = "$told" ] || say "apt-get $1 waits: $held"
+        told=$held
+        sleep 2
+    done
+    if [ $status != 0 ]; then
+        say "apt-get $1 failed with status $status; the last it said:" >&2
+        tail -n 15 "$output" | sed 's/^/    /' >&2
+    fi
+    rm -f "$output"
+    return $status
+}
+
 # The packages' services stay off: a policy file says so while apt-get runs.
 install_packages() {
-    local policy=/usr/sbin/policy-rc.d ours="" status=0
     command -v apt-get >/dev/null || die "please install: $*"
     say "installing with apt-get: $*"
-    if [ ! -e $policy ]; then
-        ours=yes
-        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
-        as_root chmod 755 $policy
-    fi
-    as_root apt-get update -qq || say "apt-get update failed; trying what is known"
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends "$@" >/dev/null || status=$?
-    [ -z "$ours" ] || as_root rm -f $policy
-    [ $status = 0 ] || die "apt-get could not install: $*"
+    # In a shell of its own, for the trap; one such at a time, for there is one policy file.
+    (
+        exec 9</var/lib/dpkg
+        flock -n 9 || { say "waiting for another script that installs"; flock 9; }
+        policy=/usr/sbin/policy-rc.d mark="# while the tests of glasspoll install packages"
+        # One of ours is left from a script that was killed.
+        if [ ! -e $policy ] || grep -qsF "$mark" $policy; then
+            trap 'as_root rm -f $policy' EXIT
+            printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root tee $policy >/dev/null
+            as_root chmod 755 $policy
+        fi
+        # Nothing that apt-get starts keeps the lock.
+        if [ -z "${apt_updated:-}" ]; then
+            apt_get update 9<&- || say "trying with what is known"
+        fi
+        apt_get install --no-install-recommends "$@" 9<&-
+    ) || die "apt-get could not install: $*"
+    apt_updated=yes
 }
