@@ -1,13 +1,11 @@
 //! A page as a browser shows it: headless Chromium, without a network.
 
+use crate::run::LIMIT;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::mode::clean_command;
 use crate::program;
 use crate::run::run;
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// The document after its scripts have run.
 ///

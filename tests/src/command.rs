@@ -2,6 +2,7 @@
 
 use crate::mode::{clean_command, library, target_dir};
 use crate::run::run;
+use crate::run::LIMIT;
 use crate::Output;
 use std::ffi::OsStr;
 use std::fs;
@@ -9,9 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// `nobody`.
 const NOBODY: u32 = 65_534;
 

@@ -1,14 +1,12 @@
 //! CPython's own test suites, as Debian's libpython3.x-testsuite brings them.
 
+use crate::run::LIMIT;
 use crate::run::{start, Running};
 use crate::{program, Mode};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 use tempfile::TempDir;
-
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// What became of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

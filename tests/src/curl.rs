@@ -3,10 +3,8 @@
 use crate::mode::clean_command;
 use crate::program;
 use crate::run::run;
+use crate::run::LIMIT;
 use std::fs;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Bytes to download, of which no part looks like another.
 pub fn body(length: u32) -> Vec<u8> {

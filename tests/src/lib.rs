@@ -63,5 +63,5 @@ pub mod turn;
 pub mod walk;
 
 pub use mode::{alike_in_both_modes, in_both_modes, Mode};
-pub use run::{run, Output};
+pub use run::{run, Output, LIMIT};
 pub use server::Server;

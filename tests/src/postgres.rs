@@ -3,6 +3,7 @@
 //! It refuses to run as root; then it runs as the user that its package made.
 
 use crate::mode::clean_command;
+use crate::run::LIMIT;
 use crate::run::{eventually, run, Output};
 use crate::{mode, program, seccomp, Mode, Server};
 use std::ffi::CString;
@@ -11,9 +12,7 @@ use std::os::unix::fs::{chown, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(120);
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Whether PostgreSQL and a user for it are there; says what is missing like [`program::have`].

@@ -1,13 +1,11 @@
 //! redis: how it is started, talked to and judged.
 
 use crate::mode::clean_command;
+use crate::run::LIMIT;
 use crate::run::{run, run_with_input};
 use crate::{program, Mode, Server};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const CLIENT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The programs a redis test needs.
 pub const PROGRAMS: [&str; 3] = ["redis-server", "redis-cli", "redis-benchmark"];
@@ -68,14 +66,14 @@ fn client(name: &str, server: &Server, arguments: &[&str]) -> Command {
 
 /// Asks `server` one thing; gives the answer without the final newline.
 pub fn ask(server: &Server, arguments: &[&str]) -> String {
-    let answer = run(&mut cli(server, arguments), CLIENT_LIMIT).success();
+    let answer = run(&mut cli(server, arguments), LIMIT).success();
     assert!(!answer.contains("ERR"), "{arguments:?}: {answer}");
     answer.trim_end().to_owned()
 }
 
 /// Sends many commands, one a line; gives the answers, one a line.
 pub fn ask_all(server: &Server, commands: &str) -> String {
-    run_with_input(&mut cli(server, &[]), commands, CLIENT_LIMIT).success()
+    run_with_input(&mut cli(server, &[]), commands, LIMIT).success()
 }
 
 /// Checks that a client's output tells of no trouble.

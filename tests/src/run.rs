@@ -7,6 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long anything may take that takes a moment: a limit that tells a hang, on however busy a machine.
+pub const LIMIT: Duration = Duration::from_secs(900);
+
 /// What a program left behind.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Output {

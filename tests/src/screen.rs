@@ -1,5 +1,6 @@
 //! A terminal of any size, by tmux.
 
+use crate::run::LIMIT;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,8 +9,6 @@ use std::time::{Duration, Instant};
 use crate::mode::clean_command;
 use crate::program;
 use crate::run::run;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A terminal in which a command line of the shell's runs. When that has ended, its exit status is shown.
 pub struct Screen {

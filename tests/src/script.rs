@@ -1,12 +1,10 @@
 //! Programs in a language of their own: a script that is run to its end.
 
 use crate::run::run;
+use crate::run::LIMIT;
 use crate::{in_both_modes, program};
 use std::cell::RefCell;
 use std::fs;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(90);
 
 /// Runs `text`, as the file `name`, on both epolls. It must end with status 0 and complain of
 /// nothing; what it prints, its counts among it, must be the same on both.

@@ -1,5 +1,6 @@
 //! A server from start to stop.
 
+use crate::run::LIMIT;
 use crate::run::{eventually, kill_group, wait};
 use crate::{processes, Mode};
 use std::collections::BTreeSet;
@@ -10,9 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-const START_LIMIT: Duration = Duration::from_secs(20);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A server that listens on 127.0.0.1. Killed, with its children, when dropped.
 pub struct Server {
@@ -28,11 +26,11 @@ impl Server {
     /// Starts `command` in `dir` and waits until it accepts connections on `port`.
     pub fn start(command: Command, dir: &Path, port: u16) -> Server {
         let mut server = Server::spawn(command, dir, port);
-        let end = Instant::now() + START_LIMIT;
+        let end = Instant::now() + LIMIT;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = server.child.try_wait().expect("our child");
             assert!(ended.is_none(), "server ended at start: {ended:?}");
-            assert!(Instant::now() < end, "no server after {START_LIMIT:?}");
+            assert!(Instant::now() < end, "no server after {LIMIT:?}");
             thread::sleep(Duration::from_millis(10));
         }
         server
@@ -80,10 +78,10 @@ impl Server {
         assert_eq!(held > 0, mode == Mode::Native, "{held} epolls of the kernel");
     }
 
-    /// Opens a connection whose reads and writes fail after ten seconds.
+    /// Opens a connection whose reads and writes fail some time.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
-        let limit = Some(Duration::from_secs(10));
+        let limit = Some(LIMIT);
         stream.set_read_timeout(limit).expect("a TCP socket");
         stream.set_write_timeout(limit).expect("a TCP socket");
         stream
@@ -99,7 +97,7 @@ impl Server {
 
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
-        wait(&mut self.child, STOP_LIMIT).unwrap_or_else(|| panic!("still running after {STOP_LIMIT:?}"))
+        wait(&mut self.child, LIMIT).unwrap_or_else(|| panic!("still running after {LIMIT:?}"))
     }
 
     /// Asks it to end by SIGTERM; checks that it ends, and with status 0.
@@ -117,7 +115,7 @@ impl Server {
 
     /// Checks that no process of its own outlives it.
     pub fn check_gone(&self) {
-        eventually("no process is left", STOP_LIMIT, || self.processes().is_empty());
+        eventually("no process is left", LIMIT, || self.processes().is_empty());
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::mode::{clean_command, library};
 use crate::run::eventually;
+use crate::run::LIMIT;
 use crate::{program, Mode};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 /// Every system call of epoll and io_uring, by whatever names this
 /// architecture has.
@@ -55,7 +55,7 @@ pub fn counting(mode: Mode, settings: &[&str], log: &Path, arguments: &[String])
 /// How often each call was made, from the log of [`counting`].
 pub fn counts(log: &Path) -> BTreeMap<String, u64> {
     let done = || fs::read_to_string(log).is_ok_and(|text| text.contains(" total\n"));
-    eventually("strace has written its counts", Duration::from_secs(10), done);
+    eventually("strace has written its counts", LIMIT, done);
     let text = fs::read_to_string(log).expect("strace has written it");
     // The fields: share of the time, seconds, of one call, calls, errors (may be left out), name.
     let count = |line: &str| {

@@ -1,12 +1,10 @@
 //! Programs that never call epoll do not notice that glasspoll is loaded.
 
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::strace::{self, CLONES};
 use glasspoll_tests::{program, Mode, Output};
 use std::path::Path;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn run_in(dir: &Path, mode: Mode, arguments: &[String]) -> Output {
     let mut command = mode.command(&arguments[0]);

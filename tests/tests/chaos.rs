@@ -3,6 +3,7 @@
 
 use glasspoll_tests::command::{events, glasspoll, of_kind};
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, Mode, Output};
 use serde_json::Value;
 use std::fs;
@@ -10,8 +11,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
-// A search for a program that hangs has ten of them or so, of up to five seconds each.
-const LIMIT: Duration = Duration::from_secs(300);
 const FRAGILE: &str = env!("CARGO_BIN_EXE_fragile");
 
 fn search(seeds: u32, limit: u32, program: &[&str]) -> Output {

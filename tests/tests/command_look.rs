@@ -2,15 +2,13 @@
 
 use glasspoll_tests::command::{self, events, glasspoll, glasspoll_with, of_kind};
 use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::{program, redis, Mode, Output, Server};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A script beside this test.
 fn script(name: &str) -> String {

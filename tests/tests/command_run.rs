@@ -3,6 +3,7 @@
 use glasspoll_tests::command::{self, events, glasspoll, glasspoll_with, of_kind};
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run, run_with_input, start};
 use glasspoll_tests::{nginx, program, redis, Output, Server};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +12,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A script beside this test.
 fn script(name: &str) -> String {
@@ -281,7 +279,7 @@ fn nginx_and_its_workers_are_recorded() {
     let mut command = glasspoll();
     command.args(["run", "-o"]).arg(&record).arg("--").args(nginx::arguments(dir.path()));
     let mut server = Server::start(command, dir.path(), port);
-    nginx::check_wrk(run(&mut nginx::wrk(&server, 1, true), LIMIT));
+    nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, true)));
     server.stop();
     nginx::check_log(&server, dir.path());
     let events = events(&record);

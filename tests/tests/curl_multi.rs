@@ -2,14 +2,12 @@
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{alike_in_both_modes, curl, nginx, program, seccomp, turn, Mode};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The compiler for curl_multi.c, which lies in `dir`.
 fn compiler(dir: &Path) -> Command {

@@ -1,6 +1,7 @@
 //! dbus-daemon: a private bus with many callers, a listener, and services that it starts.
 
 use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run, start};
 use glasspoll_tests::{alike_in_both_modes, program, seccomp, turn, Mode, Server};
 use std::fs;
@@ -8,9 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(30);
 const DRIVER: &str = "org.freedesktop.DBus";
 
 fn start_bus(mode: Mode, dir: &Path) -> Server {

@@ -3,6 +3,7 @@
 use glasspoll_tests::command::{glasspoll, glasspoll_with};
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::{nginx, program, redis, turn, Server};
 use serde_json::Value;
@@ -13,9 +14,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const BUGS: &str = env!("CARGO_BIN_EXE_bugs");
 
 /// The findings in a file, after a check that it has the keys that are documented.
@@ -172,7 +171,7 @@ fn nginx_under_load_has_no_error() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         check_server(&arguments, dir.path(), port, |server| {
             for keep_alive in [true, false] {
-                nginx::check_answers(&run(&mut nginx::wrk(server, 2, keep_alive), LIMIT).success());
+                nginx::check_answers(&nginx::run_wrk(&mut nginx::wrk(server, 2, keep_alive)).success());
             }
             come_and_go(server, 200);
         });
@@ -227,7 +226,7 @@ fn node_under_load_has_no_error() {
     );
     check_server(&[node.to_str().expect("UTF-8"), "-e", &script], dir.path(), port, |server| {
         for keep_alive in [true, false] {
-            nginx::check_answers(&run(&mut nginx::wrk(server, 2, keep_alive), LIMIT).success());
+            nginx::check_answers(&nginx::run_wrk(&mut nginx::wrk(server, 2, keep_alive)).success());
         }
         come_and_go(server, 200);
     });

@@ -2,6 +2,7 @@
 
 use glasspoll_tests::flow::{self, Line};
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::{program, redis, Mode, Server};
 use std::fs;
@@ -10,8 +11,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// A preloaded redis with `settings`.
 fn redis_with(settings: &[(&str, &str)], dir: &Path) -> Server {

@@ -1,7 +1,7 @@
 //! Whatever system call of the library's fails, once or for good: the program is told what it is told without.
 #![cfg(target_arch = "x86_64")]
 
-use std::time::Duration;
+use glasspoll_tests::run::LIMIT;
 
 use glasspoll_tests::faults::{run, survey, Call, Extent, Fault, Options};
 use glasspoll_tests::{turn, Mode};
@@ -44,7 +44,7 @@ fn a_signalfd_that_is_to_be_had_later_is_heard_of() {
     let signalfd = Call::new(libc::SYS_signalfd4, [u64::MAX, 0, 0, 0, 0, 0]);
     let mut command = Mode::Preloaded.command(FAULTS);
     command.args(["scenario", "latecomer"]);
-    let ran = run(command, Fault::First(2, signalfd, libc::ENOMEM), Duration::from_secs(60));
+    let ran = run(command, Fault::First(2, signalfd, libc::ENOMEM), LIMIT);
     assert!(ran.status.success() && ran.stdout == "done\n", "{ran:#?}");
     assert_eq!((ran.injected, ran.stderr.lines().count()), (2, 1), "{ran:#?}");
     assert!(!ran.stderr.contains("late"), "{ran:#?}");

@@ -1,7 +1,8 @@
 //! haproxy with four threads, each with an epoll of its own, before an nginx.
 
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::{eventually, run, start};
+use glasspoll_tests::run::LIMIT;
+use glasspoll_tests::run::{eventually, start};
 use glasspoll_tests::{
     alike_in_both_modes, curl, in_both_modes, nginx, program, seccomp, turn, Mode, Server,
 };
@@ -10,8 +11,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// What went wrong on the side of the servers, in the columns of haproxy's statistics.
 const ERRORS: [&str; 4] = ["econ", "eresp", "wretr", "wredis"];
@@ -98,7 +97,7 @@ fn haproxy_with_four_threads_passes_tcp_and_http_on() {
         for port in ports {
             let url = format!("http://127.0.0.1:{port}");
             for keep_alive in [true, false] {
-                nginx::check_wrk(run(&mut nginx::wrk_url(&format!("{url}/"), 1, keep_alive), LIMIT));
+                nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk_url(&format!("{url}/"), 1, keep_alive)));
             }
             assert_eq!(curl::get(&format!("{url}/"), &[]), nginx::PAGE);
             curl::check_downloads(&format!("{url}/file"), 30, &file, &[]);

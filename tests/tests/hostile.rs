@@ -1,16 +1,15 @@
 //! The command looks into processes that lie: to it, what another process holds, and how that calls itself, is nothing
 //! but bytes. Nobody has it wait, eat memory, or write to a terminal or a page what it did not mean to.
 
+use glasspoll_tests::run::LIMIT;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use glasspoll_tests::command::{glasspoll, path};
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::{eventually, run, start, Running};
 use glasspoll_tests::{program, Mode, Output};
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// What the command may use to look into a process, in KiB of address space.
 const MEMORY: u32 = 700_000;
 

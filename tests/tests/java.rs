@@ -1,12 +1,10 @@
 //! Java: NIO's selectors and asynchronous channels, and the server that comes with the JDK.
 
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::run;
 use glasspoll_tests::{in_both_modes, nginx, program, script, turn, Server};
 use std::fs;
 use std::io::{Read, Write};
 use std::thread;
-use std::time::Duration;
 
 /// `java FILE.java` compiles the file first, which takes a JDK.
 const PROGRAMS: [&str; 2] = ["java", "javac"];
@@ -46,7 +44,7 @@ fn java_http_server_answers_under_load() {
         let mut command = mode.command(program::path("java"));
         command.arg(file).arg(port.to_string());
         let mut server = Server::start(command, dir.path(), port);
-        nginx::check_wrk(run(&mut nginx::wrk(&server, 3, true), Duration::from_secs(30)));
+        nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 3, true)));
         thread::scope(|scope| {
             for client in 0..8u8 {
                 let server = &server;

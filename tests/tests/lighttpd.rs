@@ -1,14 +1,10 @@
 //! lighttpd: static files, and programs that it forks and talks to by pipes.
 
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::run;
 use glasspoll_tests::{curl, in_both_modes, nginx, program, seccomp, turn, Mode, Server};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Reads all its input, and says how much that was.
 const COUNT: &str = "#!/bin/sh
@@ -58,7 +54,7 @@ fn lighttpd_serves(workers: u32) {
         let (path, url) = (dir.path().join("file"), format!("http://127.0.0.1:{}", server.port));
         fs::write(&path, &file).expect("the test's own directory");
         for keep_alive in [true, false] {
-            nginx::check_wrk(run(&mut nginx::wrk(&server, 1, keep_alive), LIMIT));
+            nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, keep_alive)));
         }
         curl::check_downloads(&format!("{url}/file"), 40, &file, &[]);
         curl::check_downloads(&format!("{url}/count.cgi"), 40, b"GET 0\n", &[]);

@@ -2,10 +2,8 @@
 //! servers.
 
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, nginx, program, redis, turn, Mode};
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs redis-benchmark with these arguments besides, in both modes, so often preloaded.
 fn check_redis_benchmark(extra: &[&str], times: usize) {
@@ -49,7 +47,7 @@ fn wrk_itself_runs_with_two_threads() {
         let dir = tempfile::tempdir().expect("a directory");
         let server = nginx::start(Mode::Native, dir.path(), 1);
         let mut command = mode.command(program::path("wrk"));
-        command.args(["-t", "2", "-c", "50", "-d", "2s"]);
+        command.args(["-t", "2", "-c", "50", "-d", "4s", "--timeout", "900s"]);
         command.arg(format!("http://127.0.0.1:{}/", server.port));
         nginx::check_wrk(run(&mut command, LIMIT));
     });

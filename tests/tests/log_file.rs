@@ -1,18 +1,17 @@
 //! What GLASSPOLL_LOG_FILE may lead to, and what it may not: another user who can write to the folder can neither have
 //! his file written to, nor have the program wait, nor have it write to a file of its user's that it was not told of.
 
+use glasspoll_tests::run::LIMIT;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{symlink, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
 
 use glasspoll_tests::command::{as_ordinary_user, is_root};
 use glasspoll_tests::run::run;
 use glasspoll_tests::{program, Mode, Output};
 
 const SCRIPT: &str = include_str!("programs/epoll_once.py");
-const LIMIT: Duration = Duration::from_secs(20);
 /// `nobody`.
 const OTHER: u32 = 65_534;
 

@@ -2,13 +2,12 @@
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run, run_with_input, start};
 use glasspoll_tests::{in_both_modes, program, seccomp, turn, Server};
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const MESSAGES: usize = 10_000;
 
 fn client(name: &str, server: &Server, arguments: &[&str]) -> Command {

@@ -3,12 +3,10 @@
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{curl, in_both_modes, nginx, program, turn, Mode, Server};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn put_file(dir: &Path, file: &[u8]) {
     fs::create_dir_all(dir.join("html")).expect("the test's own directory");
@@ -55,7 +53,7 @@ fn nginx_serves_tls() {
         let url = format!("https://127.0.0.1:{port}");
         for keep_alive in [true, false] {
             let mut wrk = nginx::wrk_url(&format!("{url}/"), 1, keep_alive);
-            nginx::check_wrk(run(&mut wrk, LIMIT));
+            nginx::check_wrk(nginx::run_wrk(&mut wrk));
         }
         let authority = dir.path().join("cert.pem");
         let authority = authority.to_str().expect("UTF-8");
@@ -102,7 +100,7 @@ fn nginx_proxies_to_another_nginx() {
         let front = nginx::start_http(mode, front_dir.path(), front_port, 2, &site);
         let url = format!("http://127.0.0.1:{front_port}");
         for keep_alive in [true, false] {
-            nginx::check_wrk(run(&mut nginx::wrk(&front, 1, keep_alive), LIMIT));
+            nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&front, 1, keep_alive)));
         }
         curl::check_downloads(&format!("{url}/file"), 60, &file, &[]);
         curl::check_downloads(&format!("{url}/file"), 10, &file, &["--limit-rate", "2M"]);
@@ -134,7 +132,7 @@ fn nginx_reads_files_in_threads() {
         );
         let server = nginx::start_http(mode, dir.path(), port, 2, &site);
         for keep_alive in [true, false] {
-            nginx::check_wrk(run(&mut nginx::wrk(&server, 1, keep_alive), LIMIT));
+            nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, keep_alive)));
         }
         curl::check_downloads(&format!("http://127.0.0.1:{port}/file"), 100, &file, &[]);
         // A worker has its main thread and those of the pool.
@@ -161,7 +159,7 @@ fn four_workers_serve(listen: &str) {
         let server = nginx::start_http(mode, dir.path(), port, 4, &site);
         let before = nginx::workers(&server);
         for keep_alive in [true, false] {
-            nginx::check_wrk(run(&mut nginx::wrk(&server, 1, keep_alive), LIMIT));
+            nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, keep_alive)));
         }
         curl::check_downloads(&format!("http://127.0.0.1:{port}/file"), 60, &file, &[]);
         assert_eq!(nginx::workers(&server), before, "no worker died");

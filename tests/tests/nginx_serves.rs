@@ -1,13 +1,10 @@
 //! nginx under wrk: edge-triggered, one worker and several.
 
-use glasspoll_tests::run::run;
 use glasspoll_tests::{in_both_modes, nginx, program, turn};
 use std::fs;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn nginx_answers_every_request(workers: u32, keep_alive: bool) {
     if !program::have(&nginx::PROGRAMS) {
@@ -17,7 +14,7 @@ fn nginx_answers_every_request(workers: u32, keep_alive: bool) {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let mut server = nginx::start(mode, dir.path(), workers);
-        let output = run(&mut nginx::wrk(&server, 3, keep_alive), LIMIT);
+        let output = nginx::run_wrk(&mut nginx::wrk(&server, 3, keep_alive));
         nginx::check_wrk(output);
         assert_eq!(nginx::workers(&server).len(), workers as usize);
         server.stop();

@@ -1,14 +1,13 @@
 //! nginx told to reload and to quit while requests keep coming.
 
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, start};
 use glasspoll_tests::{in_both_modes, nginx, program, turn, Mode, Server};
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn nginx_reloads_under_load(keep_alive: bool) {
     if !program::have(&nginx::PROGRAMS) {

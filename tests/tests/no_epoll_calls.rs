@@ -4,14 +4,12 @@
 use glasspoll_tests::mode::library;
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::strace::{self, EPOLL_AND_IO_URING};
 use glasspoll_tests::{in_both_modes, nginx, program, redis, turn, Mode, Server};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// None when preloaded; some natively, which shows that they would be seen.
 fn check_calls(mode: Mode, calls: &[String]) {
@@ -56,9 +54,9 @@ fn nginx_makes_no_epoll_call() {
         let arguments = nginx::arguments(dir.path());
         let command = strace::command(mode, EPOLL_AND_IO_URING, &log, &arguments);
         let mut server = Server::start(command, dir.path(), port);
-        nginx::check_wrk(run(&mut nginx::wrk(&server, 1, true), LIMIT));
+        nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, true)));
         nginx::signal(Mode::Native, dir.path(), "reload");
-        nginx::check_wrk(run(&mut nginx::wrk(&server, 1, false), LIMIT));
+        nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, false)));
         nginx::signal(Mode::Native, dir.path(), "quit");
         server.wait();
         check_calls(mode, &strace::calls(&log));
@@ -122,8 +120,8 @@ fn nginx_runs_where_epoll_is_forbidden() {
             return;
         }
         let mut server = Server::start(command, dir.path(), port);
-        nginx::check_wrk(run(&mut nginx::wrk(&server, 2, true), LIMIT));
-        nginx::check_wrk(run(&mut nginx::wrk(&server, 1, false), LIMIT));
+        nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 2, true)));
+        nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, false)));
         server.stop();
         nginx::check_log(&server, dir.path());
     });

@@ -1,10 +1,8 @@
 //! node: libuv's loops, its thread pool, its children.
 
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::run;
 use glasspoll_tests::{in_both_modes, nginx, program, script, turn, Server};
 use std::fs;
-use std::time::Duration;
 
 fn check(name: &str, text: &str) {
     if program::have(&["node"]) {
@@ -48,7 +46,7 @@ fn node_serves_http_under_load() {
         command.arg(file).arg(port.to_string());
         let mut server = Server::start(command, dir.path(), port);
         for keep_alive in [true, false] {
-            nginx::check_wrk(run(&mut nginx::wrk(&server, 2, keep_alive), Duration::from_secs(30)));
+            nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 2, keep_alive)));
         }
         server.stop();
         assert_eq!(server.stderr(), "");

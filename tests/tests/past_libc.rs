@@ -3,6 +3,7 @@
 
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, Output};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -10,9 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(30);
 const PROGRAM: &str = include_str!("programs/past_libc.c");
 const COMPLAINT: &str = "is on the kernel's epoll: it makes system calls without libc";
 

@@ -3,11 +3,9 @@
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::postgres::{self, Cluster};
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run, start};
 use glasspoll_tests::{alike_in_both_modes, in_both_modes, turn};
-use std::time::{Duration, Instant};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What pgbench wrote in three places must agree.
 #[test]
@@ -64,7 +62,7 @@ fn backends_of_postgresql_wake_each_other() {
             eventually(kind, LIMIT, || cluster.ask(&statement) == "1");
         };
 
-        let holder = start(&mut cluster.psql("select pg_advisory_lock(1); select pg_sleep(600)"), "");
+        let holder = start(&mut cluster.psql("select pg_advisory_lock(1); select pg_sleep(7200)"), "");
         waits("PgSleep");
         let waiter = start(&mut cluster.psql("select pg_advisory_lock(1), 'locked'"), "");
         waits("advisory");
@@ -75,13 +73,11 @@ fn backends_of_postgresql_wake_each_other() {
             answers.push(format!("{:?}", (output.status.code(), output.stdout, output.stderr)));
         }
 
-        let asked = Instant::now();
-        let output = run(&mut cluster.psql("set statement_timeout = 200; select pg_sleep(600)"), LIMIT);
-        assert!(asked.elapsed() < Duration::from_secs(20));
+        let output = run(&mut cluster.psql("set statement_timeout = 200; select pg_sleep(7200)"), LIMIT);
         answers.push(output.stderr);
 
         // A backend that is killed takes the others with it, and the postmaster starts anew.
-        let sleeper = start(&mut cluster.psql("select pg_sleep(600)"), "");
+        let sleeper = start(&mut cluster.psql("select pg_sleep(7200)"), "");
         waits("PgSleep");
         let pid = cluster.ask("select pid from pg_stat_activity where wait_event = 'PgSleep'");
         let pid = pid.parse().expect("a pid");
@@ -110,7 +106,7 @@ fn all_processes_of_postgresql_end_when_the_postmaster_is_killed() {
         let dir = tempfile::tempdir().expect("a directory");
         let cluster = Cluster::new(mode, dir.path(), free_port());
         let mut server = cluster.start();
-        let sleeper = start(&mut cluster.psql("select pg_sleep(600)"), "");
+        let sleeper = start(&mut cluster.psql("select pg_sleep(7200)"), "");
         let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
         eventually("a backend sleeps", LIMIT, || cluster.ask(asleep) == "1");
         assert!(server.processes().len() > 5, "{:?}", server.processes());

@@ -2,9 +2,9 @@
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, script, turn, Server};
 use std::fs;
-use std::time::Duration;
 
 fn check(name: &str, text: &str) {
     if program::have(&["python3"]) {
@@ -54,7 +54,7 @@ fn python_asyncio_serves_many_connections_of_all_kinds() {
         let mut server = Server::start(command, dir.path(), port);
         let mut client = mode.command(&python);
         client.args(["client.py", &port.to_string(), &server.pid().to_string()]);
-        let output = run(client.current_dir(dir.path()), Duration::from_secs(90));
+        let output = run(client.current_dir(dir.path()), LIMIT);
         assert_eq!(output.stderr, "");
         assert_eq!(output.success(), "12400 answers\nok\n");
         server.stop();

@@ -1,5 +1,6 @@
 //! The record that each process keeps of its event flow: where it is, what is in it, and that nobody is hurt by it.
 
+use glasspoll_tests::run::LIMIT;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -12,8 +13,6 @@ use glasspoll_record::stream::Stream;
 use glasspoll_record::Entry;
 use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::{nginx, program, redis, turn, Mode};
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A program of this crate, preloaded.
 fn ours(name: &str) -> Command {
@@ -323,7 +322,7 @@ fn redis_and_nginx_keep_records_under_load() {
     drop(server);
     let dir = tempfile::tempdir().expect("a directory");
     let server = nginx::start(Mode::Preloaded, dir.path(), 2);
-    nginx::check_wrk(run(&mut nginx::wrk(&server, 1, true), LIMIT));
+    nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, true)));
     eventually("each worker has a record", LIMIT, || {
         let with_one = server.processes().into_iter().filter(|pid| find::open(*pid).is_ok());
         with_one.count() >= 2

@@ -1,11 +1,9 @@
 //! redis-server under redis-benchmark, and saving by fork while it serves.
 
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run, start};
 use glasspoll_tests::{in_both_modes, program, redis, turn, Server};
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// All default tests of redis-benchmark, with `clients` that send `pipeline`
 /// requests at once.
@@ -86,7 +84,7 @@ fn redis_saves_by_fork_under_load_and_the_data_survive_a_kill() {
         let server = redis::start(mode, dir.path());
         let save = || {
             redis::ask(&server, &["BGSAVE"]);
-            let limit = Duration::from_secs(30);
+            let limit = LIMIT;
             eventually("BGSAVE ends", limit, || {
                 redis::ask(&server, &["INFO", "persistence"]).contains("rdb_bgsave_in_progress:0")
             });
@@ -96,7 +94,7 @@ fn redis_saves_by_fork_under_load_and_the_data_survive_a_kill() {
 
         let arguments = ["-q", "-t", "set", "-n", "300000", "-r", "50000", "-d", "64"];
         let mut load = start(&mut redis::benchmark(&server, &arguments), "");
-        eventually("keys are there", Duration::from_secs(20), || redis::ask(&server, &["DBSIZE"]) != "0");
+        eventually("keys are there", LIMIT, || redis::ask(&server, &["DBSIZE"]) != "0");
         save();
         assert!(load.is_running(), "the load ended before the save");
         let stdout = load.finish(LIMIT).success();
@@ -109,7 +107,7 @@ fn redis_saves_by_fork_under_load_and_the_data_survive_a_kill() {
         drop(server);
 
         let mut server = redis::start(mode, dir.path());
-        eventually("the data are loaded", Duration::from_secs(20), || {
+        eventually("the data are loaded", LIMIT, || {
             redis::ask(&server, &["INFO", "persistence"]).contains("\nloading:0")
         });
         assert_eq!(redis::ask(&server, &["DBSIZE"]), size);

@@ -1,18 +1,16 @@
 //! `glasspoll report` on real records: the page in a browser, the timeline, the text; and on what is no record.
 
+use glasspoll_tests::run::LIMIT;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use glasspoll_tests::command::{glasspoll, glasspoll_with};
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
 use glasspoll_tests::{chromium, nginx, program, redis, synthetic, turn, Server};
 use serde_json::Value;
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")

@@ -2,8 +2,8 @@
 //! error, and the program runs on.
 
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, Mode};
-use std::time::Duration;
 
 const SCRIPT: &str = include_str!("programs/epoll_once.py");
 
@@ -15,7 +15,7 @@ fn check_complaint(name: &str, value: &str, allowed: &str) {
     }
     let mut command = Mode::Preloaded.command(program::path("python3"));
     command.args(["-c", SCRIPT]).env(name, value);
-    let output = run(&mut command, Duration::from_secs(20));
+    let output = run(&mut command, LIMIT);
     assert_eq!(output.stdout, "ready\n", "{output:?}");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
@@ -31,7 +31,7 @@ fn the_kernel_runs_the_script_without_a_word() {
         return;
     }
     let mut command = Mode::Native.command(program::path("python3"));
-    let output = run(command.args(["-c", SCRIPT]), Duration::from_secs(20));
+    let output = run(command.args(["-c", SCRIPT]), LIMIT);
     assert_eq!(output.stderr, "");
     assert_eq!(output.success(), "ready\n");
 }
@@ -45,7 +45,7 @@ fn good_settings_need_no_word() {
     command.args(["-c", SCRIPT]);
     command.env("GLASSPOLL_LOG", "off");
     command.env("GLASSPOLL_LOG_FORMAT", "text");
-    let output = run(&mut command, Duration::from_secs(20));
+    let output = run(&mut command, LIMIT);
     assert_eq!(output.stderr, "");
     assert_eq!(output.success(), "ready\n");
 }

@@ -3,11 +3,10 @@
 
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{turn, Output};
-use std::time::Duration;
 
 const SOAK: &str = env!("CARGO_BIN_EXE_soak");
-const LIMIT: Duration = Duration::from_secs(150);
 
 fn soak(minutes: &str, only: &str) -> Output {
     // Beside the one that is run, which is found there.

@@ -2,9 +2,9 @@
 
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, turn};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const README: &str = include_str!("../../README.md");
 
@@ -16,7 +16,7 @@ fn story(interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said
     let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(file);
     let mut command = glasspoll();
     command.args(["doctor", "--"]).arg(program::path(interpreter)).arg(script).args(seconds);
-    let output = run(&mut command, Duration::from_secs(60));
+    let output = run(&mut command, LIMIT);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.contains(class), "{output:?}");
     assert!(output.stdout.contains(said), "{output:?}");

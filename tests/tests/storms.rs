@@ -1,7 +1,7 @@
 //! What threads that write, wait, change and close at the same time may rely on holds on both epolls;
 //! and the storm that tries it is able to see when it does not.
 
-use std::time::Duration;
+use glasspoll_tests::run::LIMIT;
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::run;
@@ -14,7 +14,7 @@ const STORM: &str = env!("CARGO_BIN_EXE_storm");
 fn a_storm_breaks_no_invariant() {
     let _turn = turn::take();
     in_both_modes(|mode| {
-        let output = run(mode.command(STORM).args(["6", "1"]), Duration::from_secs(120)).success();
+        let output = run(mode.command(STORM).args(["6", "1"]), LIMIT).success();
         assert!(output.contains("all invariants held"), "{output}");
     });
 }
@@ -23,7 +23,7 @@ fn a_storm_breaks_no_invariant() {
 fn a_storm_on_polled_files_breaks_no_invariant() {
     let _turn = turn::take();
     let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
-    let output = run(command.env("GLASSPOLL_DEVICE", "poll").args(["6", "1"]), Duration::from_secs(120));
+    let output = run(command.env("GLASSPOLL_DEVICE", "poll").args(["6", "1"]), LIMIT);
     assert!(output.success().contains("all invariants held"));
 }
 
@@ -33,7 +33,7 @@ fn a_storm_on_hot_items_breaks_no_invariant() {
     let _turn = turn::take();
     for bound in ["0", "3", "512"] {
         let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
-        let output = run(command.env("GLASSPOLL_HOT", bound).args(["6", "1"]), Duration::from_secs(120));
+        let output = run(command.env("GLASSPOLL_HOT", bound).args(["6", "1"]), LIMIT);
         assert!(output.success().contains("all invariants held"), "GLASSPOLL_HOT={bound}");
     }
 }
@@ -42,7 +42,7 @@ fn a_storm_on_hot_items_breaks_no_invariant() {
 fn a_storm_with_spinning_waits_breaks_no_invariant() {
     let _turn = turn::take();
     let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
-    let output = run(command.env("GLASSPOLL_SPIN", "auto").args(["6", "1"]), Duration::from_secs(120));
+    let output = run(command.env("GLASSPOLL_SPIN", "auto").args(["6", "1"]), LIMIT);
     assert!(output.success().contains("all invariants held"));
 }
 
@@ -50,7 +50,7 @@ fn a_storm_with_spinning_waits_breaks_no_invariant() {
 fn a_storm_under_a_helper_that_always_watches_breaks_no_invariant() {
     let _turn = turn::take();
     let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
-    let output = run(command.env("GLASSPOLL_READY", "exact").args(["6", "1"]), Duration::from_secs(120));
+    let output = run(command.env("GLASSPOLL_READY", "exact").args(["6", "1"]), LIMIT);
     assert!(output.success().contains("all invariants held"));
 }
 
@@ -58,7 +58,7 @@ fn a_storm_under_a_helper_that_always_watches_breaks_no_invariant() {
 fn every_invariant_notices_when_it_is_broken() {
     let _turn = turn::take();
     for (fault, invariant) in Fault::names() {
-        let output = run(clean_command(STORM).args(["--fault", fault, "60", "1"]), Duration::from_secs(120));
+        let output = run(clean_command(STORM).args(["--fault", fault, "60", "1"]), LIMIT);
         assert_eq!(output.status.code(), Some(1), "{fault} passed: {}", output.stdout);
         let said = format!("storm: {invariant}: ");
         assert!(output.stderr.starts_with(&said), "{fault} is not {invariant}: {}", output.stderr);

@@ -4,6 +4,7 @@
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, nginx, program, redis, strace, turn, Mode, Server};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +13,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// How busy a set counts as.
 #[derive(Clone, Copy, Debug)]

@@ -1,19 +1,18 @@
 //! tokio's multi-thread runtime: every kind of source at the same time, edge-triggered.
 
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, turn, Server};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 6;
 const DATAGRAMS: usize = 200;
 const SIGNALS: usize = 50;
-const LIMIT: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Asks `line` and checks the answer.
 fn ask<S: Write, R: BufRead>(stream: &mut S, reader: &mut R, line: &str, wanted: &str) {
@@ -50,7 +49,7 @@ fn tcp_client(server: &Server, client: usize) -> usize {
 
 fn unix_stream(path: &Path) -> (UnixStream, BufReader<UnixStream>) {
     let stream = UnixStream::connect(path).expect("the server listens");
-    stream.set_read_timeout(LIMIT).expect("a socket");
+    stream.set_read_timeout(Some(LIMIT)).expect("a socket");
     let reader = BufReader::new(stream.try_clone().expect("a socket"));
     (stream, reader)
 }
@@ -65,7 +64,7 @@ fn unix_client(path: &Path, client: usize) -> usize {
 
 fn udp_client(port: u16) -> usize {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.set_read_timeout(LIMIT).expect("a socket");
+    socket.set_read_timeout(Some(LIMIT)).expect("a socket");
     socket.connect(("127.0.0.1", port)).expect("a socket");
     for n in 0..DATAGRAMS {
         let (text, mut buffer) = (format!("datagram {n}"), [0; 100]);

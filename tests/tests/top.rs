@@ -1,5 +1,6 @@
 //! `glasspoll top` in terminals of several sizes, and without one.
 
+use glasspoll_tests::run::LIMIT;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -10,8 +11,6 @@ use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::{eventually, run, start};
 use glasspoll_tests::screen::Screen;
 use glasspoll_tests::{program, redis, Mode, Server};
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn can_run() -> bool {
     program::have(&redis::PROGRAMS) && program::have(&["tmux"])

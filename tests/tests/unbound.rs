@@ -1,6 +1,7 @@
 //! unbound: a resolver with four threads, which asks a name server of the test's own.
 
 use glasspoll_tests::port::free_port;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, seccomp, Server};
 use std::collections::HashSet;
 use std::fs;
@@ -77,7 +78,7 @@ fn check(question: &[u8], reply: &[u8]) {
 fn ask(server: &Server, client: u16) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
     socket.connect(("127.0.0.1", server.port)).expect("a UDP socket");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a UDP socket");
+    socket.set_read_timeout(Some(LIMIT)).expect("a UDP socket");
     let mut reply = [0; 512];
     for name in 0..NAMES {
         let question = question(client, name);

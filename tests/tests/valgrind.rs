@@ -4,12 +4,10 @@
 use glasspoll_tests::mode::library;
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
+use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, redis, Mode, Server};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// memcheck over `arguments`; a complaint of its ends with status 99.
 fn valgrind(mode: Mode, arguments: &[String]) -> Command {

@@ -1,6 +1,6 @@
 //! Random walks over the API give the same log on the kernel and preloaded.
 
-use std::time::Duration;
+use glasspoll_tests::run::LIMIT;
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::{run, Output};
@@ -48,5 +48,5 @@ fn check(walks: u32, settings: &[&str]) {
 
 fn fuzz(walks: u32, settings: &[&str]) -> Output {
     let mut command = clean_command(env!("CARGO_BIN_EXE_walk"));
-    run(command.args(["fuzz", &walks.to_string(), "1", "400"]).args(settings), Duration::from_secs(300))
+    run(command.args(["fuzz", &walks.to_string(), "1", "400"]).args(settings), LIMIT)
 }

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |arg| arg.parse());
     let (Ok(seconds), Ok(seed)) = (number(0, 60), number(1, 1)) else { return usage() };
-    let patience = Duration::from_secs(if fault.is_some() { 2 } else { 20 });
+    let patience = Duration::from_secs(if fault.is_some() { 10 } else { 300 });
     let options = Options { length: Duration::from_secs(seconds), seed, fault, patience };
     let start = Instant::now();
     let mut said = start;

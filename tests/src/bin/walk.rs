@@ -9,10 +9,10 @@
 
 use std::io::{Read, Write};
 use std::process::{ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use glasspoll_tests::walk::{c_program, canon, generate, run, shrink, Kind, Step, Terms};
-use glasspoll_tests::{mode, Mode};
+use glasspoll_tests::{mode, Mode, LIMIT};
 
 /// After how many walks that differ the search ends.
 const ENOUGH: usize = 10;
@@ -74,6 +74,21 @@ fn run_input() -> ExitCode {
     }
 }
 
+/// Other things on the machine go on meanwhile, for longer each time.
+fn pause(retry: usize) {
+    std::thread::sleep(Duration::from_millis(retry as u64));
+}
+
+/// The number of the first line in which logs of the same walk differ; beyond all if none does.
+fn first_variation(logs: &[String]) -> usize {
+    let first: Vec<&str> = logs[0].lines().collect();
+    let differs = |log: &String| {
+        let lines: Vec<&str> = log.lines().collect();
+        (0..first.len().max(lines.len())).find(|at| first.get(*at) != lines.get(*at))
+    };
+    logs.iter().filter_map(differs).min().unwrap_or(usize::MAX)
+}
+
 /// Compares the kernel with glasspoll in one of its modes.
 struct Fuzzer {
     /// `NAME=VALUE` each.
@@ -83,12 +98,12 @@ struct Fuzzer {
 
 impl Fuzzer {
     /// The log of a walk, run in a process of its own. The watchdog is the walk's own length: it never
-    /// sleeps, so a process that is still there after 20 seconds hangs.
+    /// sleeps, so a process that is still there after minutes hangs.
     fn log_of(&self, mode: Mode, walk: &[Step]) -> String {
         let this = std::env::current_exe().expect("/proc is mounted");
         let mut command = mode.command("timeout");
         command.envs(self.settings.iter().filter_map(|setting| setting.split_once('=')));
-        command.arg("20").arg(this).arg("run");
+        command.arg(LIMIT.as_secs().to_string()).arg(this).arg("run");
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -110,35 +125,39 @@ impl Fuzzer {
         }
     }
 
-    /// The first line in which two logs differ.
+    /// The first line in which the kernel and glasspoll differ.
+    ///
+    /// Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree with itself either:
+    /// nothing counts from the line on in which its answers vary, nor an answer that it gives at times.
     fn difference(&self, walk: &[Step]) -> Option<(String, String)> {
-        let (kernel, ours) = (self.log_of(Mode::Native, walk), self.log_of(Mode::Preloaded, walk));
-        // Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree
-        // with itself either: an answer that it gives at times is not a difference.
-        if kernel == ours || (0..RETRIES).any(|_| self.log_of(Mode::Native, walk) == ours) {
-            return None;
+        let mut kernel = vec![self.log_of(Mode::Native, walk)];
+        let mut ours = vec![self.log_of(Mode::Preloaded, walk)];
+        for retry in 0..RETRIES {
+            if kernel.contains(&ours[0]) {
+                return None;
+            }
+            pause(retry);
+            kernel.push(self.log_of(Mode::Native, walk));
         }
         // What is written to a terminal arrives some time later, and how much a full TCP connection takes after
         // a read depends on when its peer acknowledges: on both sides.
         let timed = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
         if walk.iter().any(timed) {
-            let mut logs = [vec![kernel.clone()], vec![ours.clone()]];
-            for _ in 0..RETRIES {
-                logs[0].push(self.log_of(Mode::Native, walk));
-                logs[1].push(self.log_of(Mode::Preloaded, walk));
-                if logs[0].iter().any(|log| logs[1].contains(log)) {
-                    return None;
-                }
+            for retry in 0..RETRIES {
+                pause(retry);
+                kernel.push(self.log_of(Mode::Native, walk));
+                ours.push(self.log_of(Mode::Preloaded, walk));
             }
         }
-        let mut lines = kernel.lines().zip(ours.lines());
-        let differs = lines.find(|(kernel, ours)| kernel != ours);
-        Some(
-            differs.map_or(
-                ("the end".into(), ours.lines().last().unwrap_or("nothing").into()),
-                |(kernel, ours)| (kernel.to_owned(), ours.to_owned()),
-            ),
-        )
+        if ours.iter().any(|log| kernel.contains(log)) {
+            return None;
+        }
+        let certain = first_variation(&kernel).min(first_variation(&ours));
+        let (kernel, ours): (Vec<&str>, Vec<&str>) = (kernel[0].lines().collect(), ours[0].lines().collect());
+        let at =
+            (0..certain.min(kernel.len().max(ours.len()))).find(|at| kernel.get(*at) != ours.get(*at))?;
+        let line = |log: &[&str]| (*log.get(at).unwrap_or(&"the end")).to_owned();
+        Some((line(&kernel), line(&ours)))
     }
 
     fn fuzz(&self, walks: u64, seed: u64, steps: usize) -> ExitCode {

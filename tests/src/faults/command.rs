@@ -1,8 +1,8 @@
 //! The command `faults` (`src/bin/faults.rs`).
 
+use crate::run::LIMIT;
 use std::env;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::{run, run_scenario, survey, Collector, Extent, Fault, Options, Survey, SCENARIOS};
 use crate::Mode;
@@ -77,7 +77,7 @@ fn one(arguments: &[String]) -> ExitCode {
         command.envs(arguments[3..].iter().filter_map(|setting| setting.split_once('=')));
         command
     };
-    let limit = Duration::from_secs(20);
+    let limit = LIMIT;
     let mut done = run(command(), Fault::None, limit);
     if let Some(number) = number {
         let call = done.calls[number];

@@ -1,12 +1,12 @@
 //! All runs of a scenario, and what each must come to.
 
+use crate::run::LIMIT;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use super::scenario::REFUSED;
 use super::tracer::{run, Fault, Run};
@@ -36,9 +36,6 @@ pub struct Options {
     /// How many at a time.
     pub threads: usize,
 }
-
-/// How long a run may take: some wait three seconds for what never comes.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// What was found.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use super::phase::{Event, Phase};
 use super::proc::signal as proc_signal;
 use super::subject::Subject;
 use crate::mode::{clean_command, Mode};
+use crate::run::LIMIT;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,8 +15,6 @@ use std::process::Stdio;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 impl Subject {
     /// Does to it what the phase says, each in its time.

@@ -2,12 +2,12 @@
 
 use super::asker::{page, PAGES};
 use crate::port::free_port;
+use crate::run::LIMIT;
 use crate::{nginx, program, redis, Mode, Server};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// What a planted server does wrong where the library is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,7 +184,7 @@ fn start_nginx(mode: Mode, dir: &Path, port: u16) -> Server {
     let mut server = Server::spawn(nginx::command(mode, dir), dir, port);
     let status = server.wait();
     assert!(status.success(), "nginx: {status}: {}", server.stderr());
-    crate::run::eventually("nginx is there", Duration::from_secs(20), || master(dir).is_some());
+    crate::run::eventually("nginx is there", LIMIT, || master(dir).is_some());
     server
 }
 

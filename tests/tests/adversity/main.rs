@@ -2,6 +2,7 @@
 //! what is the user's, a tracer, a processor that others have. Programs are told what they are told without.
 #![cfg(target_arch = "x86_64")]
 
+use glasspoll_tests::run::LIMIT;
 mod machine;
 
 use std::fs;
@@ -18,7 +19,6 @@ use glasspoll_tests::run::{run, wait, Output};
 use glasspoll_tests::{in_both_modes, program, turn, Mode};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
-const LIMIT: Duration = Duration::from_secs(60);
 /// Those that bring about nothing by themselves.
 const SCENARIOS: [&str; 7] = ["loop", "nested", "threads", "pollers", "fork", "exec", "signals"];
 

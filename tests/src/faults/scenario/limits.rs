@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libc::{EPOLLET, EPOLLIN};
 
-use super::os::{drain, eventfd, give_up, must, pipe, try_add, write, Epoll, Fd, LOST, WRONG};
+use super::os::{drain, eventfd, give_up, must, pipe, try_add, write, Epoll, Fd, LOST, PATIENCE, WRONG};
 
 fn limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) {
     let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
@@ -114,7 +114,7 @@ pub fn memory() {
     for round in 0..3 {
         told.fill(false);
         write(&event, 8);
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + PATIENCE;
         let mut left = added;
         while left > 0 && Instant::now() < end {
             for (data, _) in ep.wait(1000) {
@@ -204,7 +204,7 @@ pub fn herd() {
     thread::sleep(Duration::from_millis(200));
     for woken in 1..=100 {
         write(event, 8);
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + PATIENCE;
         while done.load(Ordering::SeqCst) < woken {
             if Instant::now() > end {
                 give_up(LOST, &format!("event {woken} woke nobody"));

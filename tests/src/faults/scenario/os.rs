@@ -14,7 +14,7 @@ pub const WRONG: i32 = 3;
 /// Of one that was not told something in time.
 pub const LOST: i32 = 4;
 /// How long is waited for what must come. A helper that is not to be had makes it late by milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Ends the program.
 pub fn give_up(status: i32, what: &str) -> ! {
