@@ -1,5 +1,6 @@
 // A process forks just as a thread of it ends that used a large set last, and closed it: the child makes and uses a set
 // of its own. All on one CPU, where the thread runs while nobody else does, so that it is stopped anywhere.
+// Alone: its thread of the lowest priority would not run beside others.
 // Source: fork(2). Contract: 36
 #include "harness.h"
 #include <sched.h>
@@ -42,7 +43,7 @@ static void test(void)
         OK(nanosleep(&(struct timespec){0, 1000 + turn * 7919 % SPREAD_NS}, NULL));
         pid_t pid = fork_child();
         if (pid == 0) {
-            alarm(5);
+            alarm(WAIT_MS / 1000);
             int own = ep_new();
             bump(file[0], 1);
             OK(ep_add(own, file[0], EPOLLIN));

@@ -155,7 +155,8 @@ static void test(void)
         CHECK_EQ(pthread_create(&thread[i], NULL, works, (void *)i), 0);
     OK(timer_settime(timer, 0, &often, NULL));
     int64_t end = now_ns() + (seconds ? atoi(seconds) : 2) * 1000000000LL;
-    while (now_ns() < end) { // the watchdog: both go on
+    // The watchdog: both go on. However little of the CPU there is, enough happens.
+    while (now_ns() < end || handled <= 100 || rounds[0] <= 10 || rounds[1] <= 10) {
         long before[] = {rounds[0], rounds[1]};
         UNTIL(rounds[0] > before[0] && rounds[1] > before[1]);
         sleep_ms(50);
@@ -165,7 +166,6 @@ static void test(void)
     for (int i = 0; i < THREADS; i++)
         CHECK_EQ(pthread_join(thread[i], NULL), 0);
     OK(timer_delete(timer));
-    CHECK(handled > 100 && rounds[0] > 10 && rounds[1] > 10);
     if (seconds)
         printf("%ld signals, %ld rounds\n", (long)handled, rounds[0] + rounds[1]);
     close_pair(churn);

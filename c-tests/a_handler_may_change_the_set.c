@@ -42,7 +42,7 @@ static void test(void)
     OK(sigaction(SIGALRM, &action, NULL));
     OK(setitimer(ITIMER_REAL, &fast, NULL));
     int64_t end = now_ns() + 1000000000;
-    for (int i = 0; now_ns() < end; i++) {
+    for (int i = 0; now_ns() < end || handled <= 10; i++) {
         OK(ep_add(epfd, e, EPOLLIN));
         int n = epoll_wait(epfd, ev, 8, i % 2);
         CHECK(n >= 0 || errno == EINTR);
@@ -53,7 +53,6 @@ static void test(void)
             ;
     }
     OK(setitimer(ITIMER_REAL, &off, NULL));
-    CHECK(handled > 10);
     drain(shared[0]);
     while (epoll_wait(epfd, ev, 8, 0) > 0)
         ;

@@ -38,7 +38,7 @@ static void test(void)
         OK(pthread_create(&sender, NULL, send_later, NULL));
         struct signalfd_siginfo info;
         struct epoll_event ev;
-        CHECK_EQ(epoll_wait(epfd, &ev, 1, 2000), 1);
+        CHECK_EQ(epoll_wait(epfd, &ev, 1, WAIT_MS), 1);
         CHECK_EVENT(ev, fd, EPOLLIN);
         CHECK_EQ(read(fd, &info, sizeof info), sizeof info);
         CHECK_EQ(info.ssi_signo, SIGUSR1);

@@ -24,7 +24,7 @@ static void test(void)
             OK(sigaction(SIGUSR1, &action, rounds ? NULL : &old));
             memset(&w, 0, sizeof w);
             w.epfd = epfd;
-            w.timeout = limited ? 20000 : -1;
+            w.timeout = limited ? WAIT_MS : -1;
             CHECK_EQ(pthread_create(&w.thread, NULL, waiter_main, &w), 0);
             UNTIL(w.tid != 0);
             until_asleep(w.tid);

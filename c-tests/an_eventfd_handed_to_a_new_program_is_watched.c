@@ -98,7 +98,7 @@ static void (*const ways[])(void) = {
 static void the_new_program(int e, int start)
 {
     char byte;
-    alarm(20); // should nobody tell it to go on
+    alarm(WAIT_MS / 1000); // should nobody tell it to go on
     CHECK_EQ(read(start, &byte, 1), 1);
     CHECK_EQ(drain(e), 8);
     sleep_ms(LATER_MS);

@@ -39,7 +39,7 @@ static void the_program(int tell, int ask)
 {
     char byte;
     int last = last_eventfd();
-    alarm(20); // should nobody tell it to go on
+    alarm(WAIT_MS / 1000); // should nobody tell it to go on
     CHECK_EQ(write(tell, &last, sizeof last), sizeof last);
     if (last == -1)
         return;

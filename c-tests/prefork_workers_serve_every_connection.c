@@ -12,7 +12,7 @@ static void work(int listener, int exclusive, int quit)
     OK(ep_add(epfd, listener, EPOLLIN | (exclusive ? EPOLLEXCLUSIVE : 0)));
     OK(ep_add(epfd, quit, EPOLLIN));
     for (;;) {
-        int n = wait_events(epfd, ev, 4, 4 * WAIT_MS);
+        int n = wait_events(epfd, ev, 4, WAIT_MS);
         CHECK(n > 0);
         for (int i = 0; i < n; i++) {
             if ((int)ev[i].data.u64 == quit)

@@ -8,15 +8,19 @@ static void test(void)
     long nanoseconds[] = {1, 999, 50000, 300000, 1500000, 20000000};
     struct epoll_event ev[1];
     int epfd = ep_new();
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
+        int64_t shortest = INT64_MAX;
         for (int trial = 0; trial < 20; trial++) {
             struct timespec ts = {0, nanoseconds[i]};
             int64_t start = now_ns();
             CHECK_EQ(epoll_pwait2(epfd, ev, 1, &ts, NULL), 0);
             int64_t waited = now_ns() - start;
             CHECK(waited >= nanoseconds[i]);
-            CHECK(waited < 5000000000);
+            shortest = waited < shortest ? waited : shortest;
             CHECK(ts.tv_sec == 0 && ts.tv_nsec == nanoseconds[i]);
         }
+        // An upper bound of time, to tell a wrong unit: on a busy machine one of twenty keeps to it.
+        CHECK(shortest < 5000000000);
+    }
     OK(close(epfd));
 }

@@ -34,7 +34,7 @@ static void test(void)
     OK(sigaction(SIGUSR1, &action, NULL));
     OK(timer_create(CLOCK_MONOTONIC, &notify, &timer));
     OK(timer_settime(timer, 0, &often, NULL));
-    for (end = now_ns() + 1000000000; now_ns() < end; calls++) {
+    for (end = now_ns() + 1000000000; now_ns() < end || handled == 0; calls++) {
         fd_set set;
         struct timeval now = {0, 0}, soon = {0, 200};
         FD_ZERO(&set);
@@ -44,8 +44,6 @@ static void test(void)
     }
     OK(timer_settime(timer, 0, &never, NULL));
     OK(timer_delete(timer));
-    CHECK(calls > 0);
-    CHECK(handled > 0);
     EXPECT_NOTHING_NOW(epfd);
     bump(file, 1);
     EXPECT_ONE(epfd, file, EPOLLIN);

@@ -33,7 +33,7 @@ static void traffic_files(void)
 
 static void test(void)
 {
-    struct timespec soon = {0, 50000000}, long_time = {10, 0};
+    struct timespec soon = {0, 50000000}, long_time = {WAIT_MS / 1000, 0};
     siginfo_t info;
     pthread_t thread;
     sigset_t all;

@@ -12,7 +12,7 @@ static void test(void)
     if (pid == 0) {
         int own = ep_new();
         OK(ep_add(own, e, EPOLLIN));
-        CHECK_ERR(epoll_wait(own, ev, 1, 20000), EINTR);
+        CHECK_ERR(epoll_wait(own, ev, 1, WAIT_MS), EINTR);
         CHECK_EQ(epoll_wait(own, ev, 1, 0), 0);
         _exit(0);
     }

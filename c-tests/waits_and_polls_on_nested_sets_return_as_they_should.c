@@ -74,12 +74,13 @@ static void one(uint32_t inner_flag, uint32_t outer_flag, const int count[PLACES
                  "pollers %d: %d of place %d returned, expected %d",
                  inner_flag ? "ET" : "LT", outer_flag ? "ET" : "LT", count[0],
                  count[1], count[2], count[3], came[place], place, expected[place]);
-    // An edge for each that is left.
+    // An edge for each that is left, with ever more time to take it.
     for (int i = 0; i < total; i++)
-        for (int tries = 0; !threads[i].done; tries++) {
-            CHECK(tries < 2000);
+        for (int ms = 1; !threads[i].done; ms *= 2) {
+            CHECK(ms < WAIT_MS);
             put(s[1], "x");
-            sleep_ms(1);
+            for (int slept = 0; slept < ms && !threads[i].done; slept++)
+                sleep_ms(1);
         }
     for (int i = 0; i < total; i++)
         CHECK_EQ(pthread_join(threads[i].thread, NULL), 0);
