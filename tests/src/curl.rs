@@ -15,7 +15,7 @@ pub fn body(length: u32) -> Vec<u8> {
 pub fn check_downloads(url: &str, count: usize, wanted: &[u8], options: &[&str]) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = clean_command(program::path("curl"));
-    command.args(["--silent", "--show-error", "--fail", "--max-time", "50"]);
+    command.args(["--silent", "--show-error", "--fail", "--max-time", "600"]);
     command.args(["--no-progress-meter", "--parallel", "--parallel-max", "10"]).args(options);
     // The part after # is curl's counter, and is never sent.
     command.arg("--output").arg(dir.path().join("#1")).arg(format!("{url}#[1-{count}]"));
@@ -31,6 +31,6 @@ pub fn check_downloads(url: &str, count: usize, wanted: &[u8], options: &[&str])
 /// What `url` gives, with further `options` for curl.
 pub fn get(url: &str, options: &[&str]) -> String {
     let mut command = clean_command(program::path("curl"));
-    command.args(["--silent", "--show-error", "--fail", "--max-time", "50"]).args(options).arg(url);
+    command.args(["--silent", "--show-error", "--fail", "--max-time", "600"]).args(options).arg(url);
     run(&mut command, LIMIT).success()
 }

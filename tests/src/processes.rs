@@ -37,3 +37,13 @@ pub fn kernel_epolls(pid: u32) -> usize {
     let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     links.filter(|link| link.to_str() == Some(KERNEL_EPOLL)).count()
 }
+
+/// Whether `pid` has a handler for `signal`, and does not block it.
+pub fn takes(pid: u32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let has = |field: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(field)).map(str::trim);
+        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).map(|mask| mask >> (signal - 1) & 1 == 1)
+    };
+    has("SigCgt:") == Some(true) && has("SigBlk:") == Some(false)
+}

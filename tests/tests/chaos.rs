@@ -23,7 +23,8 @@ fn search(seeds: u32, limit: u32, program: &[&str]) -> Output {
 /// A bug is found within 300 seeds, few injections are left, one of them of that kind, and the command that is
 /// printed makes the program fail again.
 fn check_found(bug: &str, kinds: &[&str]) {
-    let found = search(300, 5, &[FRAGILE, bug]);
+    // What hangs is ended some times; no other run is to count as one that hangs, on however busy a machine.
+    let found = search(300, if bug == "hanging" { 5 } else { 300 }, &[FRAGILE, bug]);
     assert_eq!(found.status.code(), Some(1), "{found:?}");
     let lines: Vec<&str> = found.stderr.lines().collect();
     assert!(lines.iter().any(|line| line.starts_with("glasspoll: seed ")), "{found:?}");
@@ -40,7 +41,7 @@ fn check_found(bug: &str, kinds: &[&str]) {
 }
 
 fn check_unharmed(bug: &str) {
-    let searched = search(20, 30, &[FRAGILE, bug, "--mended"]);
+    let searched = search(20, 300, &[FRAGILE, bug, "--mended"]);
     assert_eq!(searched.status.code(), Some(0), "{searched:?}");
     assert!(searched.stderr.contains("it never failed: seeds 1 to 20"), "{searched:?}");
 }
@@ -272,7 +273,7 @@ fn what_a_run_leaves_behind_is_ended() {
     let pids = dir.path().join("pids");
     // A server that is left at a port would make the next run fail.
     let script = format!("{FRAGILE} order --mended; sleep 1000 & echo $! >> {}", pids.display());
-    let searched = search(3, 20, &["sh", "-c", &script]);
+    let searched = search(3, 300, &["sh", "-c", &script]);
     assert_eq!(searched.status.code(), Some(0), "{searched:?}");
     let pids = fs::read_to_string(pids).expect("the script writes it");
     assert_eq!(pids.lines().count(), 4);
@@ -314,10 +315,10 @@ fn the_record_of_a_failure_that_does_not_come_again_is_kept() {
 
 #[test]
 fn what_fails_without_chaos_is_no_find() {
-    let output = search(5, 5, &["/bin/false"]);
+    let output = search(5, 300, &["/bin/false"]);
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(output.stderr.contains("without chaos, too"), "{output:?}");
-    let output = search(5, 5, &["/bin/true"]);
+    let output = search(5, 300, &["/bin/true"]);
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(output.stderr.contains("nothing to inject"), "{output:?}");
 }

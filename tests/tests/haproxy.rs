@@ -4,7 +4,7 @@ use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, start};
 use glasspoll_tests::{
-    alike_in_both_modes, curl, in_both_modes, nginx, program, seccomp, turn, Mode, Server,
+    alike_in_both_modes, curl, in_both_modes, nginx, processes, program, seccomp, turn, Mode, Server,
 };
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -26,9 +26,9 @@ fn configure(dir: &Path, tcp: u16, http: u16, back: u16) {
     nbthread 4
     maxconn 1000
 defaults
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
+    timeout connect 600s
+    timeout client 600s
+    timeout server 600s
 frontend tcp
     mode tcp
     bind 127.0.0.1:{tcp}
@@ -150,6 +150,8 @@ fn haproxys_master_reloads_without_failing_a_request() {
         let load = start(&mut nginx::wrk_url(&url, 3, false), "");
         for _ in 0..2 {
             thread::sleep(Duration::from_millis(700));
+            // Its listener is there before it has begun to take signals, at each start anew.
+            eventually("the master takes SIGUSR2", LIMIT, || processes::takes(server.pid(), libc::SIGUSR2));
             let old = nginx::workers(&server);
             server.signal(libc::SIGUSR2);
             eventually("the old worker ends, a new one serves", LIMIT, || {

@@ -15,7 +15,7 @@ fn redis_passes_its_benchmark(clients: &str, pipeline: &str) {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let mut server = redis::start(mode, dir.path());
-        let arguments = ["-q", "-n", "20000", "-c", clients, "-P", pipeline];
+        let arguments = ["-q", "-n", "8000", "-c", clients, "-P", pipeline];
         let output = run(&mut redis::benchmark(&server, &arguments), LIMIT);
         assert_eq!(output.stderr, "", "redis-benchmark's stderr");
         let stdout = output.success();

@@ -115,7 +115,7 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
 
 /// How often it is counted until a sum keeps to its budget: into how many waits the requests of many connections
 /// fall, and so how many calls they cost, is up to the machine's other work. A call too many is there each time.
-const TRIES: usize = 3;
+const TRIES: usize = 10;
 
 /// Counts in both modes the calls of `few` and of `many` rounds; prints the difference for each of
 /// the `in_a_round` requests, and holds the preloaded sum against `budget`.

@@ -204,11 +204,11 @@ public class Channels {
         for (int n = 0; n < CONNECTIONS; n++) {
             clients.add(callers.submit(() -> {
                 try (var client = AsynchronousSocketChannel.open(group)) {
-                    client.connect(server.getLocalAddress()).get(10, TimeUnit.SECONDS);
+                    client.connect(server.getLocalAddress()).get(600, TimeUnit.SECONDS);
                     for (int turn = 0; turn < TURNS; turn++) {
-                        client.write(ByteBuffer.allocate(4).putInt(turn).flip()).get(10, TimeUnit.SECONDS);
+                        client.write(ByteBuffer.allocate(4).putInt(turn).flip()).get(600, TimeUnit.SECONDS);
                         var buffer = ByteBuffer.allocate(4);
-                        check(client.read(buffer).get(10, TimeUnit.SECONDS) == 4, "a whole answer");
+                        check(client.read(buffer).get(600, TimeUnit.SECONDS) == 4, "a whole answer");
                         check(buffer.flip().getInt() == turn, "the right one");
                         answers.incrementAndGet();
                     }
@@ -218,9 +218,9 @@ public class Channels {
         }
         for (var client : clients) client.get();
         callers.shutdown();
-        check(ends.await(10, TimeUnit.SECONDS), "the server sees the ends");
+        check(ends.await(600, TimeUnit.SECONDS), "the server sees the ends");
         group.shutdownNow();
-        check(group.awaitTermination(10, TimeUnit.SECONDS), "the group ends");
+        check(group.awaitTermination(600, TimeUnit.SECONDS), "the group ends");
         return answers.get();
     }
 

@@ -61,7 +61,7 @@ async def main():
     tcp = (ask(asyncio.open_connection("127.0.0.1", port, limit=2**20), n) for n in range(CONNECTIONS))
     unix = (ask(asyncio.open_unix_connection("socket", limit=2**20), n) for n in range(CONNECTIONS))
     udp = (datagrams(n) for n in range(20))
-    answers = await asyncio.wait_for(asyncio.gather(*tcp, *unix, *udp, signals()), 60)
+    answers = await asyncio.wait_for(asyncio.gather(*tcp, *unix, *udp, signals()), 600)
     print(sum(answers), "answers")
 
 

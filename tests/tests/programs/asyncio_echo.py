@@ -56,5 +56,5 @@ async def main():
     assert await asyncio.to_thread(lambda: time.sleep(0.1) or 7) == 7
 
 
-asyncio.run(asyncio.wait_for(main(), 50))
+asyncio.run(asyncio.wait_for(main(), 600))
 print("ok")

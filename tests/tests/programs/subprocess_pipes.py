@@ -23,7 +23,7 @@ def check_set():
 
 
 def run(*arguments, **options):
-    options.setdefault("timeout", 30)
+    options.setdefault("timeout", 600)
     return subprocess.run(arguments, capture_output=True, **options)
 
 
@@ -59,7 +59,7 @@ os.close(r)
 for _ in range(40):
     os.write(w, b"z" * 10_000)
 os.close(w)
-print(child.communicate(timeout=30)[0], child.returncode)
+print(child.communicate(timeout=600)[0], child.returncode)
 check_set()
 
 # A child whose pipe is in the parent's set: output, then the end.
