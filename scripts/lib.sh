@@ -13,11 +13,12 @@ die() {
     exit 1
 }
 
-# Builds the library, unless GLASSPOLL_LIB names one that is built already.
+# Builds the library and the command, unless GLASSPOLL_LIB names a library that is built already. Not the programs of
+# the tests, whose optimizing takes minutes.
 build_library() {
     if [ -z "${GLASSPOLL_LIB:-}" ]; then
         command -v cargo >/dev/null || die "cargo is missing: install Rust, https://rustup.rs"
-        (cd "$root" && cargo build --release)
+        (cd "$root" && cargo build --release -p glasspoll -p glasspoll-cli)
     fi
     [ -e "$library" ] || die "there is no $library"
 }

@@ -41,8 +41,10 @@ start_server() {
     [ "$epoll" = kernel ] || preload=("LD_PRELOAD=$library")
     (PATH=$PATH:/usr/sbin on_cpu 0 "$@" env "${preload[@]}" "${command[@]}") >"$work/output" 2>&1 </dev/null &
     server=$!
-    for ((tries = 0; tries < 200; tries++)); do
+    # Minutes, for the machine may be busy; not once it has ended.
+    for ((tries = 0; tries < 6000; tries++)); do
         ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+        kill -0 "$server" 2>/dev/null || break
         sleep 0.05
     done
     cat "$work/output" >&2
