@@ -330,7 +330,7 @@ fn op_of(name: &str) -> Op {
 
 /// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
 fn is_socket_call(name: &str) -> bool {
-    !matches!(name, "read" | "readv")
+    !matches!(name, "read" | "readv" | "preadv2" | "preadv64v2")
 }
 
 // How much was asked for, and the flags of recv(2).
@@ -338,6 +338,10 @@ transfer! { In:
     fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t, count, 0;
     // SAFETY: the kernel has just read the vector.
     fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    // SAFETY: as above.
+    fn preadv2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    // SAFETY: as above.
+    fn preadv64v2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
     fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t, len, flags;
     fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t, len, flags;
     fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int, 0, 0, |new| births::accepted(fd, 0, new);

@@ -11,6 +11,7 @@
 //! | eventfd | read | nothing; if only this process has it, asked: a semaphore keeps some, and writes tell |
 //! | stream, pipe, inotify | read | what there was, less what was read |
 //! | listening TCP socket | accept | one connection less |
+//! | message queue | a message received or sent | nothing: each of these is a wakeup of both sides |
 //! | signalfd | read | if the pending signals are fewer by those that were read: the rest; else nothing |
 //! | any other: datagrams, packets, listening unix sockets, shared semaphores | read | not known; taken for nothing, so what is left is reported once more |
 //! | any | write that was cut short | no room |
@@ -86,6 +87,9 @@ pub fn note(fd: c_int, file: &File, call: &Transfer) {
         if call.got > 0 || call.is_refused() || call.errno == libc::ECANCELED {
             device.drained(READ_SIDE);
         }
+    } else if device.is_message_queue() && call.got >= 0 {
+        // Linux: `ipc/mqueue.c:do_mq_timedsend`, `do_mq_timedreceive` wake for both sides.
+        device.drained(READ_SIDE | WRITE_SIDE);
     } else {
         other(file, device, call);
     }

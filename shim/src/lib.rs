@@ -40,6 +40,7 @@ mod log_file;
 mod logs;
 mod messages;
 mod moving;
+mod mqueue;
 mod options;
 mod own_stack;
 mod poll_calls;

@@ -7,7 +7,10 @@ use syscalls::{Errno, Sysno};
 use crate::epoll::{self, Outcome};
 use crate::io::{pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::real::{guarded, set_errno};
-use crate::{descriptors, handlers, io, io_uring, messages, poll_calls, process, ring, table, user_memory};
+use crate::{
+    descriptors, handlers, io, io_uring, messages, mqueue, poll_calls, process, ring, splice, table,
+    user_memory,
+};
 use glasspoll_reactor::timeout::Timeout;
 
 /// A call with its arguments.
@@ -171,7 +174,14 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_read => uncancelled(|| unsafe { io::read(fd, b as *mut c_void, c) as c_long }),
         // SAFETY: as above.
         libc::SYS_write => uncancelled(|| unsafe { io::write(fd, b as *const c_void, c) as c_long }),
-        libc::SYS_writev | libc::SYS_sendto | libc::SYS_readv | libc::SYS_recvfrom | libc::SYS_shutdown
+        libc::SYS_writev
+        | libc::SYS_sendto
+        | libc::SYS_readv
+        | libc::SYS_recvfrom
+        | libc::SYS_shutdown
+        | libc::SYS_preadv2
+        | libc::SYS_pwritev2
+        | libc::SYS_vmsplice
             if table::flags(fd) & !table::LIFE == 0 =>
         {
             to_kernel(nr as usize, args)
@@ -191,6 +201,35 @@ pub unsafe extern "C-unwind" fn syscall(
         }),
         // SAFETY: as above.
         libc::SYS_readv => uncancelled(|| unsafe { io::readv(fd, b as *const iovec, c as c_int) as c_long }),
+        libc::SYS_preadv2 => uncancelled(|| {
+            // SAFETY: as above. The upper half of the offset is of use on 32 bits alone.
+            unsafe { io::preadv2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
+        }),
+        libc::SYS_pwritev2 => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { io::pwritev2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
+        }),
+        libc::SYS_splice => uncancelled(|| {
+            let (from, to) = (b as *mut libc::loff_t, d as *mut libc::loff_t);
+            // SAFETY: as above.
+            unsafe { splice::splice(fd, from, c as c_int, to, e, f as u32) as c_long }
+        }),
+        // SAFETY: as above.
+        libc::SYS_tee => uncancelled(|| unsafe { splice::tee(fd, b as c_int, c, d as u32) as c_long }),
+        libc::SYS_vmsplice => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { splice::vmsplice(fd, b as *const iovec, c, d as u32) as c_long }
+        }),
+        libc::SYS_mq_timedreceive => uncancelled(|| {
+            let (message, until) = (b as *mut libc::c_char, e as *const libc::timespec);
+            // SAFETY: as above.
+            unsafe { mqueue::mq_timedreceive(fd, message, c, d as *mut u32, until) as c_long }
+        }),
+        libc::SYS_mq_timedsend => uncancelled(|| {
+            let (message, until) = (b as *const libc::c_char, e as *const libc::timespec);
+            // SAFETY: as above.
+            unsafe { c_long::from(mqueue::mq_timedsend(fd, message, c, d as u32, until)) }
+        }),
         libc::SYS_recvfrom => uncancelled(|| {
             let (address, length) = (e as *mut libc::sockaddr, f as *mut libc::socklen_t);
             // SAFETY: as above.

@@ -72,3 +72,11 @@ fn waiting_connections(fd: i32) -> Option<u64> {
         .filter(|_| asked.is_ok() && len as usize == UNACKED + 4 && info[0] == TCP_LISTEN)?;
     Some(u64::from(u32::from_ne_bytes(*count)))
 }
+
+/// How many messages are in a message queue; None if it is none. Linux: `ipc/mqueue.c:do_mq_getsetattr`.
+pub fn queued_messages(fd: i32) -> Option<u64> {
+    const CURRENT: usize = 3;
+    let mut attributes = [0usize; 8];
+    call!(mq_getsetattr, fd, 0, attributes.as_mut_ptr()).ok()?;
+    Some(attributes[CURRENT] as u64)
+}

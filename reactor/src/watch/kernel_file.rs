@@ -19,7 +19,7 @@ use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
 use crate::sys;
-use crate::sys::unread::{unit, unread, Unit};
+use crate::sys::unread::{queued_messages, unit, unread, Unit};
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::entry::{Gaps, WRITE_BITS};
@@ -352,8 +352,8 @@ impl KernelFile {
         match self.nature() {
             Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
             _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
-            // The kernel would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
-            _ if self.has(REGULAR) => Unread::Amount(0),
+            // FIONREAD would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
+            _ if self.has(REGULAR) => Unread::Amount(queued_messages(self.fd()).unwrap_or(0)),
             _ => Unread::Amount(unread(self.fd())),
         }
     }
@@ -366,6 +366,11 @@ impl KernelFile {
     /// The signals that are pending for the calling thread, ours left out.
     pub fn pending_signals(&self) -> u64 {
         self.watch().signals.pending()
+    }
+
+    /// Whether it is a message queue.
+    pub fn is_message_queue(&self) -> bool {
+        self.has(REGULAR) && queued_messages(self.fd()).is_some()
     }
 
     /// What a read takes of what there is to read.
