@@ -274,10 +274,8 @@ impl Entry {
         let found = found & self.mask;
         let mut fresh = found & !self.seen;
         self.seen &= found | self.steady;
-        if self.seen & !self.steady & READ_SIDE != 0 {
-            if self.has_come() {
-                fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
-            }
+        if self.seen & !self.steady & READ_SIDE != 0 && self.has_come() {
+            fresh |= self.seen & (EPOLLIN | EPOLLRDNORM);
         }
         if fresh != 0 {
             self.armed = false;

@@ -39,6 +39,9 @@ pub const HINT: u32 = 1 << 17;
 /// A forked child has closed the number, and has not looked at what it inherited since.
 pub const GONE: u32 = 1 << 18;
 
+/// An inherited number that was asked which file it stands for.
+pub const ASKED: u32 = 1 << 19;
+
 /// What is known of every number that the program makes; by itself it concerns no call but those that
 /// close, duplicate and steer.
 pub const LIFE: u32 = SEEN | NONBLOCK | KIND;

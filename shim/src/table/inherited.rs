@@ -4,11 +4,13 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use dashmap::DashMap;
 use glasspoll_reactor::sys;
+use once_cell::sync::Lazy;
 
 use super::flags::{
-    change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, IDENTIFIED, INHERITED,
-    LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
+    change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, ASKED, IDENTIFIED,
+    INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
 use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
@@ -20,12 +22,23 @@ static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 /// The highest number that is looked at for another number of an inherited file.
 const MOST_SIBLINGS: i32 = 1023;
 
-/// Enters the other numbers that an inherited file came with, as stdin and stdout often do.
+/// The inherited numbers that were asked what they stand for (`ASKED`). They may have been closed since.
+static NUMBERS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+
+/// Enters the other numbers that an inherited file came with, as stdin and stdout often do. Each number is asked once.
 pub(super) fn enter_siblings(fd: i32, identity: Identity) {
     let inherited =
         if takes_all_for_inherited() { highest() } else { HIGHEST_INHERITED.load(Ordering::Relaxed) };
-    let top = inherited.min(MOST_SIBLINGS);
-    for other in (0..=top).filter(|other| *other != fd) {
+    for other in 0..=inherited.min(MOST_SIBLINGS) {
+        if other != fd && flags(other) & (INHERITED | TRACKED | OURS | ASKED) == INHERITED {
+            set(other, ASKED);
+            if let Ok(identity) = identity::ask(other) {
+                NUMBERS_OF.entry(identity).or_default().push(other);
+            }
+        }
+    }
+    let others = NUMBERS_OF.get(&identity).map(|numbers| numbers.clone()).unwrap_or_default();
+    for other in others.into_iter().filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
         }
