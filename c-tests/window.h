@@ -1,0 +1,294 @@
+// Has something happen while a thread is at the door of any of its system
+// calls, those that a preloaded library makes for it included: between two of
+// them whatever the other threads and processes do may have happened.
+//
+// The thread's calls are stopped by seccomp(2) and told to the first thread,
+// which lets each go on. At the call of number `at` it first has a third
+// thread do `arrive`. With that number counted up from 0, each gap between two
+// calls is tried, and the last try finds the thread asleep.
+#ifndef WINDOW_H
+#define WINDOW_H
+
+#include "harness.h"
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+enum {
+    ARRIVAL_MS = 10, // how long a call is held up for it; it may need a lock
+    ASLEEP_MS = 5,   // no call for so long: the thread sleeps
+};
+
+static struct {
+    int listener;
+    _Atomic pid_t tid;       // of the thread that is stopped
+    _Atomic int count, at;   // its calls so far; the one to hold up
+    _Atomic bool counts;     // its calls are of interest
+    _Atomic bool sleeps;     // it may be in a call that ends by `arrive` alone
+    _Atomic int asked, done; // arrivals
+    _Atomic int call;        // the system call that was held up; -1: asleep
+    _Atomic bool over;
+    void (*arrive)(void);
+} window;
+
+// A system call that nobody sees.
+static inline long unseen(long nr, long a, long b, long c, long d, long e,
+                          long f)
+{
+#ifdef __x86_64__
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e,
+                      r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
+                       "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    register long x8 __asm__("x8") = nr, x0 __asm__("x0") = a,
+                  x1 __asm__("x1") = b, x2 __asm__("x2") = c,
+                  x3 __asm__("x3") = d, x4 __asm__("x4") = e,
+                  x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory");
+    return x0;
+#endif
+}
+
+static void *window_arrivals(void *unused)
+{
+    (void)unused;
+    while (!window.over) {
+        if (window.done < window.asked) {
+            window.arrive();
+            window.done++;
+        }
+        unseen(SYS_futex, (long)&window.asked, FUTEX_WAIT, window.done,
+               (long)&(struct timespec){.tv_nsec = 50000000}, 0, 0);
+    }
+    return NULL;
+}
+
+// Asks for an arrival, and waits for it a while: it may need a lock that the
+// stopped thread has.
+static void window_arrive(int call)
+{
+    int64_t end = now_ns() + ARRIVAL_MS * 1000000LL;
+    int before = window.asked;
+    window.call = call;
+    window.asked = before + 1;
+    unseen(SYS_futex, (long)&window.asked, FUTEX_WAKE, 1, 0, 0, 0);
+    while (window.done == before && now_ns() < end)
+        sched_yield();
+}
+
+// Lets the thread's calls go on until the test is over.
+static void window_supervise(void)
+{
+    while (!window.over) {
+        struct pollfd p = {window.listener, POLLIN, 0};
+        if (poll(&p, 1, ASLEEP_MS) == 0) {
+            if (window.sleeps && window.asked == 0)
+                window_arrive(-1);
+            continue;
+        }
+        struct seccomp_notif call = {0};
+        if (ioctl(window.listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+            continue;
+        bool counts = window.counts && call.pid == (uint32_t)window.tid;
+        if (counts && window.asked == 0 && window.count++ == window.at)
+            window_arrive(call.data.nr);
+        struct seccomp_notif_resp go_on = {
+            .id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+        ioctl(window.listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on);
+    }
+}
+
+// Reads and writes, and what a library may ask for.
+static const int window_calls[] = {
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
+    SYS_ppoll,    SYS_epoll_pwait, SYS_epoll_pwait2, SYS_epoll_ctl,
+    SYS_read,     SYS_readv,       SYS_preadv2,      SYS_recvfrom,
+    SYS_recvmsg,  SYS_recvmmsg,    SYS_accept,       SYS_accept4,
+    SYS_write,    SYS_writev,      SYS_pwritev2,     SYS_sendto,
+    SYS_sendmsg,  SYS_sendmmsg,    SYS_sendfile,     SYS_splice,
+    SYS_ioctl,    SYS_fcntl,       SYS_getsockopt,   SYS_fstat,
+    SYS_newfstatat,
+    SYS_mq_timedreceive, SYS_mq_timedsend, SYS_vmsplice,
+};
+
+// From now on the calls of this thread are stopped, and those of the threads
+// that it makes.
+static void window_begin(void)
+{
+    enum { COUNT = sizeof window_calls / sizeof *window_calls };
+    struct sock_filter code[COUNT + 3];
+    code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                           offsetof(struct seccomp_data, nr));
+    for (int i = 0; i < COUNT; i++)
+        code[i + 1] = (struct sock_filter)BPF_JUMP(
+            BPF_JMP | BPF_JEQ | BPF_K, window_calls[i], COUNT - i, 0);
+    code[COUNT + 1] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    code[COUNT + 2] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    struct sock_fprog program = {COUNT + 3, code};
+    OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    window.tid = gettid();
+    long listener =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    if (listener < 0)
+        SKIP("no seccomp listener: %s", strerrorname_np(errno));
+    window.listener = listener;
+}
+
+// From here on the call of number `at` is held up.
+static void window_open(int at, void (*arrive)(void))
+{
+    window.arrive = arrive;
+    window.count = window.asked = window.done = 0;
+    window.at = at;
+    window.call = -1;
+    window.counts = true;
+}
+
+// Whether it has arrived.
+static bool window_close(void)
+{
+    window.counts = window.sleeps = false;
+    if (window.asked)
+        UNTIL(window.done == window.asked);
+    return window.asked;
+}
+
+static void *window_main(void *work)
+{
+    window_begin();
+    ((void (*)(void))work)();
+    window.over = true;
+    return NULL;
+}
+
+// Runs `work` as the thread whose calls are held up.
+static void window_run(void (*work)(void))
+{
+    const char *ready = getenv("GLASSPOLL_READY");
+    if (preloaded() && ready && strcmp(ready, "exact") == 0)
+        SKIP("a helper that looks all the time may tell an arrival twice that meets it");
+    pthread_t worker, arrivals;
+    window.listener = -1;
+    CHECK_EQ(pthread_create(&arrivals, NULL, window_arrivals, NULL), 0);
+    CHECK_EQ(pthread_create(&worker, NULL, window_main, work), 0);
+    UNTIL(window.listener >= 0);
+    window_supervise();
+    CHECK_EQ(pthread_join(worker, NULL), 0);
+    CHECK_EQ(pthread_join(arrivals, NULL), 0);
+    OK(close(window.listener));
+}
+
+// Whose the file is.
+enum share { ALONE, CHILD, RECEIVED, SHARES };
+static const char *const share_names[] = {"alone", "a child has it too",
+                                          "made by another process"};
+
+static enum share share;
+static int in, out; // the two ends, or one descriptor twice
+static pid_t holder;
+
+// What the library sees where the file is this process's alone, and does not
+// see where another process may do it.
+static inline long elsewhere(long nr, long a, long b, long c, long d)
+{
+    return share == ALONE ? syscall(nr, a, b, c, d, 0, 0)
+                          : unseen(nr, a, b, c, d, 0, 0);
+}
+
+static inline short polls(int fd, short events, long ns)
+{
+    struct pollfd p = {fd, events, 0};
+    struct timespec limit = {0, ns};
+    unseen(SYS_ppoll, (long)&p, 1, (long)&limit, 0, 8, 0);
+    return p.revents & events;
+}
+
+static inline void hand_over(int line, int fds[2])
+{
+    char control[CMSG_SPACE(2 * sizeof(int))] = {0}, byte = 0;
+    struct iovec iov = {&byte, 1};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof control};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(2 * sizeof(int));
+    memcpy(CMSG_DATA(head), fds, 2 * sizeof(int));
+    CHECK_EQ(sendmsg(line, &msg, 0), 1);
+}
+
+static inline void take_over(int line, int fds[2])
+{
+    char control[CMSG_SPACE(2 * sizeof(int))], byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof control};
+    CHECK_EQ(recvmsg(line, &msg, 0), 1);
+    CHECK(!(msg.msg_flags & MSG_CTRUNC));
+    memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), 2 * sizeof(int));
+}
+
+// Has `make` make the file, and another process have it as `share` says.
+static inline void share_file(void (*make)(int fds[2]))
+{
+    int fds[2], line[2];
+    holder = 0;
+    if (share == RECEIVED) {
+        OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line));
+        holder = fork_child();
+        if (holder == 0) {
+            make(fds);
+            hand_over(line[1], fds);
+            for (;;)
+                pause();
+        }
+        take_over(line[0], fds);
+        close_pair(line);
+    } else {
+        make(fds);
+    }
+    if (share == CHILD) {
+        holder = fork_child();
+        while (holder == 0)
+            pause();
+    }
+    in = fds[0];
+    out = fds[1];
+}
+
+static inline void unshare_file(void)
+{
+    OK(close(in));
+    if (out != in)
+        OK(close(out));
+    if (holder > 0) {
+        OK(kill(holder, SIGKILL));
+        OK(waitpid(holder, NULL, 0));
+    }
+}
+
+#endif
