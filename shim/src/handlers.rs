@@ -105,7 +105,7 @@ fn take_sigio(take: bool) {
 }
 
 /// In a child that was just made with CLONE_CLEAR_SIGHAND, and has a memory of its own: what was ignored stays so,
-/// but for the kernel a SIGIO that the program ignores had a handler, ours.
+/// except a SIGIO that the program ignores: for the kernel it had a handler, ours.
 /// Linux: `kernel/signal.c:flush_signal_handlers`.
 pub fn cleared() {
     if covers_sigio() && SLOTS[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {

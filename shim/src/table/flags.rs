@@ -116,7 +116,7 @@ pub fn flags(fd: i32) -> u32 {
     slot(fd).map_or(0, |slot| as_of(FORKED.load(Ordering::Relaxed), slot.load(Ordering::Acquire)))
 }
 
-/// No number above this one ever had flags, but for ours.
+/// The highest number that ever had flags; our own numbers do not count.
 pub(super) fn highest() -> i32 {
     HIGHEST.load(Ordering::Acquire)
 }

@@ -111,7 +111,7 @@ const MANY_NUMBERS: i32 = 256;
 
 /// In a forked child that is about to watch files: which numbers were open when it was made. A file that it has opened
 /// since by a call that is not seen (open(2) of a FIFO, say) is taken for one of them. Where there are many numbers,
-/// so it is for good, but for those that this process has closed once.
+/// it stays so, except for numbers that this process has closed once.
 pub fn find_inherited() {
     if takes_all_for_inherited() && highest() < MANY_NUMBERS {
         write_inherited(mark_inherited);

@@ -183,7 +183,7 @@ fn is_counter(fd: c_int) -> bool {
     known & EVENTFD != 0 || known & SEEN != 0 && Kind::of(known) == Kind::Timerfd
 }
 
-/// Another process may have the file behind this number from now on; of no interest but for an eventfd or a timerfd.
+/// Another process may have the file behind this number from now on. Only an eventfd or a timerfd changes by that.
 pub fn share_counter(fd: c_int) {
     if !is_counter(fd) {
         return;
