@@ -67,7 +67,7 @@ pub use crate::model::kernel::futex::{futex_wait, futex_wake, relax};
 pub use futex::{futex_wait, futex_wake, relax};
 
 pub(crate) use numbers::alias;
-pub use numbers::{descriptor_limits, move_high, with_raised_limit, LIMIT};
+pub use numbers::{descriptor_limits, duplicate_high, move_high, stay_above, with_raised_limit, GAP, LIMIT};
 pub use valgrind::on_valgrind;
 
 /// Closes a descriptor of ours.

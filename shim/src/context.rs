@@ -20,7 +20,7 @@ mod forking;
 mod own;
 mod waiting;
 
-pub use forking::{fork_begins, fork_done, go_outside_after_fork, only_thread, step_in, step_out};
+pub use forking::{fork_begins, fork_done, go_outside_after_fork, mend_fork, step_in, step_out};
 pub use waiting::{
     cancel, is_cancelled, is_waiting, outer_waiter, take_cancelled, waiter, Part, ProgramHost, Waiting,
 };
@@ -127,6 +127,7 @@ struct Threads {
 // lives until its thread took it off the list.
 unsafe impl Sync for Threads {}
 
+#[link_section = "glasspoll_fork"]
 static THREADS: Threads =
     Threads { lock: RawLock::new(), list: UnsafeCell::new(Vec::new()), leaving: AtomicUsize::new(0) };
 
@@ -152,7 +153,9 @@ const TROUBLE: u32 = 2;
 /// Somebody is mending it.
 const MENDING: u32 = 4;
 
+#[link_section = "glasspoll_fork"]
 static GATE: AtomicU32 = AtomicU32::new(QUIET);
+#[link_section = "glasspoll_fork"]
 static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Threads asleep on a futex.
@@ -176,19 +179,46 @@ impl Drop for Guard {
     }
 }
 
+/// What a thread that goes inside wants of what this process, a forked child, inherited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    /// Sets and files that are this process's own.
+    Settled,
+    /// Nothing: it stays an early child.
+    AsIs,
+}
+
 /// Goes inside. None: this thread is inside already, and the call is our own.
 pub fn enter() -> Option<Guard> {
+    enter_for(Wants::Settled)
+}
+
+/// The same for a call that changes numbers alone. An early child stays one.
+pub fn enter_as_is() -> Option<Guard> {
+    enter_for(Wants::AsIs)
+}
+
+/// The same for a call that tells something of a file. An early child need not know: it asks all files when it is
+/// settled. None then, too.
+pub fn enter_if_settled() -> Option<Guard> {
+    if is_early_child() {
+        return None;
+    }
+    enter()
+}
+
+fn enter_for(wants: Wants) -> Option<Guard> {
     with_thread(|thread| {
         if thread.inside.load(Ordering::Relaxed) != 0 {
             return None;
         }
         let errno = real::errno();
-        go_inside(thread);
+        go_inside(thread, wants);
         Some(Guard { errno })
     })
 }
 
-fn go_inside(thread: &Thread) {
+fn go_inside(thread: &Thread, wants: Wants) {
     if fork_page::was_forked() {
         thread.inside.store(1, Ordering::SeqCst);
         fork_page::mend();
@@ -201,6 +231,9 @@ fn go_inside(thread: &Thread) {
         }
         let gate = GATE.load(Ordering::SeqCst);
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
+            return;
+        }
+        if gate == TROUBLE && wants == Wants::AsIs {
             return;
         }
         if gate == TROUBLE {
@@ -306,14 +339,14 @@ fn register(thread: &Thread) {
 }
 
 fn unregister() {
-    let guard = enter();
+    let guard = enter_as_is();
     with_thread(|thread| {
         let (left, waiter) = THREADS.with(|list| {
             let leaving = THREADS.leaving.load(Ordering::Relaxed) + 1;
             THREADS.leaving.store(leaving, Ordering::Relaxed);
             (list.len().saturating_sub(leaving), thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst))
         });
-        if let Some(watch) = runtime::WATCH.get() {
+        if let Some(watch) = runtime::WATCH.get().filter(|_| !is_early_child()) {
             // The one that is left may be the helper.
             if left <= 1 {
                 runtime::retire_helper(watch);
@@ -339,7 +372,7 @@ fn unregister() {
 /// Puts the thread on the list of those that fork and pthread_cancel look at.
 pub fn be_known() {
     if with_thread(|thread| !thread.registered.get()) {
-        drop(enter());
+        drop(enter_as_is());
         let_signals_in();
     }
 }
@@ -350,14 +383,27 @@ pub fn on_trouble(mend: fn()) {
     GATE.fetch_or(TROUBLE, Ordering::SeqCst);
 }
 
-/// Whether this is a forked child in which nothing of ours has been used yet, so that nothing has been mended.
-pub fn is_unsettled_child() -> bool {
+/// Whether this is an early child: forked, and not settled, for no call has needed the sets that it inherited.
+pub fn is_early_child() -> bool {
     fork_page::was_forked() || GATE.load(Ordering::SeqCst) & TROUBLE != 0
 }
 
+/// Returns once no thread is settling this child.
+pub fn wait_for_settling() {
+    loop {
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate & MENDING == 0 {
+            return;
+        }
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
 /// Taken outside, before the gate is closed: one thread at a time forks or execs.
+#[link_section = "glasspoll_fork"]
 static ALONE: RawLock = RawLock::new();
 /// That thread, for which the gate is open.
+#[link_section = "glasspoll_fork"]
 static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 
 fn blocks(mask: Option<u64>, signal: i32) -> bool {

@@ -17,7 +17,7 @@ fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
     table::born(fd, kind, flags & libc::O_NONBLOCK != 0);
     if table::has_heir_since(heirs, flags) && !runtime::is_vfork_child() {
         guarded((), || {
-            let Some(_guard) = context::enter() else { return };
+            let Some(_guard) = context::enter_as_is() else { return };
             table::share_counter(fd);
         });
     }

@@ -54,13 +54,7 @@ fn let_range_go(first: u32, last: u32) {
         return;
     }
     guarded((), || {
-        if context::is_unsettled_child() {
-            for fd in table::known(first, last) {
-                table::put_off(fd);
-            }
-            return;
-        }
-        let Some(_guard) = context::enter() else { return };
+        let Some(_guard) = context::enter_as_is() else { return };
         for fd in table::known(first, last) {
             table::forget(fd);
         }
@@ -159,16 +153,15 @@ crate::interpose! {
 
 /// `new` is a number for the file of `old` from now on.
 fn note_duplicate(old: c_int, new: c_int) {
-    if new < 0 || runtime::is_inert() {
+    if new < 0 || runtime::is_inert() || runtime::is_vfork_child() {
         return;
     }
     let errno = crate::real::errno();
     guarded((), || {
-        if !runtime::is_vfork_child() {
-            let Some(_guard) = context::enter() else { return };
-            table::duplicated(old, new);
-        }
+        let Some(_guard) = context::enter_as_is() else { return };
+        table::duplicated(old, new);
     });
+    moving::keep_clear_of(new);
     set_errno(Errno::new(errno));
 }
 
@@ -245,7 +238,7 @@ enum Steer {
 /// Keeps what arming changed in a file's state out of the program's sight. If the program sets up
 /// signals on the file itself, the file is left to it and polled.
 fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
-    let Some(_guard) = context::enter() else { return Steer::Pass };
+    let Some(_guard) = context::enter_as_is() else { return Steer::Pass };
     if table::flags(fd) & INHERITED != 0 {
         return steer_inherited(fd, cmd, arg);
     }
@@ -279,7 +272,7 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
 fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
     if cmd == libc::F_SETFL && result == 0 {
         guarded((), || {
-            let Some(_guard) = context::enter() else { return };
+            let Some(_guard) = context::enter_as_is() else { return };
             table::note_blocking(fd);
         });
     }
@@ -324,6 +317,7 @@ macro_rules! fcntl {
                     return -1;
                 }
                 if cmd == libc::F_DUPFD || cmd == libc::F_DUPFD_CLOEXEC {
+                    moving::keep_clear_from(arg);
                     // SAFETY: libc's own function; no destructor in this frame.
                     let new = unsafe { real()(fd, cmd, arg) };
                     note_duplicate(fd, new);

@@ -1,44 +1,61 @@
-//! Forks that libc does not know of (`_Fork`, a raw clone): noticed by a page that the kernel empties in
-//! every forked child, at the cost of a load.
+//! Tells a forked child that it is one, by a page that the kernel empties in it, at the cost of a load: so a fork need
+//! not do anything in the child, and one that libc does not know of (`_Fork`, a raw clone) is noticed as well.
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use glasspoll_reactor::sys;
 
-/// A page that the kernel empties in every forked child; its first word is 1 here.
+/// A forked child that nobody has put in order.
+const FORKED: u32 = 0;
+/// A process in order.
+const IN_ORDER: u32 = 1;
+/// A forked child that a thread puts in order just now.
+const MENDING: u32 = 2;
+
+/// A page that the kernel empties in every forked child; its first word is one of the above.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 static MEND_FORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Has `mend` called, inside, by a child that was forked past libc. Linux 4.14: `MADV_WIPEONFORK`.
+/// Has `mend` called, inside, by a forked child. Linux 4.14: `MADV_WIPEONFORK`.
 pub fn watch_for_forks(mend: fn()) {
     MEND_FORK.store(mend as *mut (), Ordering::SeqCst);
     if let Some(page) = sys::page_wiped_on_fork() {
-        page.store(1, Ordering::SeqCst);
+        page.store(IN_ORDER, Ordering::SeqCst);
         PAGE.store(std::ptr::from_ref(page).cast_mut(), Ordering::SeqCst);
     }
 }
 
+#[inline]
 fn page() -> Option<&'static AtomicU32> {
     // SAFETY: `watch_for_forks` stores a mapping that stays.
     unsafe { PAGE.load(Ordering::Relaxed).as_ref() }
 }
 
-/// Whether this is a forked child that has not been put in order yet.
-pub fn was_forked() -> bool {
-    page().is_some_and(|page| page.load(Ordering::Relaxed) == 0)
+/// Whether there is such a page. Where the kernel has none, the handlers of libc's fork call `mend`.
+pub fn is_there() -> bool {
+    page().is_some()
 }
 
-/// This process has been put in order.
-pub fn renew() {
-    if let Some(page) = page() {
-        page.store(1, Ordering::SeqCst);
+/// Whether this is a forked child that is not in order yet.
+#[inline]
+pub fn was_forked() -> bool {
+    page().is_some_and(|page| page.load(Ordering::Acquire) != IN_ORDER)
+}
+
+/// Puts a forked child in order. Returns once it is, by this thread or another.
+#[cold]
+pub fn mend() {
+    let Some(page) = page() else { return call_mend() };
+    if page.compare_exchange(FORKED, MENDING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        call_mend();
+        page.store(IN_ORDER, Ordering::SeqCst);
+    }
+    while page.load(Ordering::SeqCst) == MENDING {
+        sys::yield_now();
     }
 }
 
-/// Puts a child that was forked past libc in order.
-#[cold]
-pub fn mend() {
-    renew();
+fn call_mend() {
     let mend = MEND_FORK.load(Ordering::SeqCst);
     if !mend.is_null() {
         // SAFETY: only `watch_for_forks` stores here, and it stores a `fn()`.

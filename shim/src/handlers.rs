@@ -104,6 +104,20 @@ fn take_sigio(take: bool) {
     }
 }
 
+/// The program has changed whether it handles SIGIO itself.
+fn change_sigio(take: bool) {
+    let Some(watch) = runtime::WATCH.get() else { return };
+    if context::is_early_child() {
+        // The signalfd is the parent's. This child's own will be made so.
+        watch.will_take_sigio(take);
+        if context::is_early_child() {
+            return;
+        }
+    }
+    context::wait_for_settling();
+    watch.take_sigio(take);
+}
+
 /// In a child that was just made with CLONE_CLEAR_SIGHAND, and has a memory of its own: what was ignored stays so,
 /// except a SIGIO that the program ignores: for the kernel it had a handler, ours.
 /// Linux: `kernel/signal.c:flush_signal_handlers`.
@@ -250,10 +264,6 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
     };
     // The slots may be the parent's; the kernel's table is not.
     let is_own = !runtime::is_inert() && !runtime::shares_the_parents_memory();
-    if is_own && signal == libc::SIGIO && runtime::WATCH.get().is_some() {
-        // A forked child must have a signalfd of its own before it changes which signals that takes.
-        drop(context::enter());
-    }
     let kept = slot.get();
     let mut was = zeroed();
     // SAFETY: as above.
@@ -286,7 +296,7 @@ fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mu
     if result != 0 {
         slot.set(kept);
     } else if signal == libc::SIGIO {
-        take_sigio(!handles);
+        change_sigio(!handles);
     }
     result
 }

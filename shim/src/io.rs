@@ -37,7 +37,7 @@ fn catch_up() {
         if runtime::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter() else { return };
+        let Some(_guard) = context::enter_if_settled() else { return };
         if let Some(watch) = runtime::WATCH.get() {
             watch.take_in_signals();
         }
@@ -80,7 +80,7 @@ fn at_once(
     }
     let mut before = 0;
     let done = guarded(None, || {
-        let _guard = context::enter()?;
+        let _guard = context::enter_if_settled()?;
         let watch = runtime::WATCH.get()?;
         let file = table::get(fd)?;
         if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
@@ -190,7 +190,7 @@ pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
         if runtime::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter() else { return };
+        let Some(_guard) = context::enter_if_settled() else { return };
         if let Some(file) = table::get(fd) {
             work(&file);
         }

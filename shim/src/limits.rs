@@ -7,20 +7,23 @@ use glasspoll_reactor::sys;
 use libc::{c_int, c_uint, pid_t, rlimit, uid_t};
 
 use crate::real::{guarded, set_errno};
-use crate::{context, runtime};
+use crate::{context, moving, runtime};
 
-/// Calls libc while the limit is the program's own.
-fn undisturbed(call: impl FnOnce() -> c_int) -> c_int {
+/// Calls libc while the limit is the program's own. `changes`: that may change it.
+fn undisturbed(changes: bool, call: impl FnOnce() -> c_int) -> c_int {
     if runtime::is_vfork_child() {
         return call();
     }
-    let _guard = context::enter();
-    let _limit = sys::LIMIT.lock();
+    let guard = context::enter_as_is();
+    let limit = sys::LIMIT.lock();
     let result = call();
     // The guard puts back what was before.
     let errno = crate::real::errno();
-    drop(_limit);
-    drop(_guard);
+    drop(limit);
+    if result == 0 && changes {
+        moving::limit_changed();
+    }
+    drop(guard);
     set_errno(sys::Errno::new(errno));
     result
 }
@@ -31,7 +34,8 @@ macro_rules! limit {
             /// getrlimit(2), setrlimit(2) or prlimit(2).
             fn $name($($arg: $type),*) -> c_int |real| {
                 // SAFETY: libc's own function; it neither blocks nor is it a cancellation point.
-                guarded(-1, || undisturbed(|| unsafe { real()($($arg),*) }))
+                let changes = !stringify!($name).starts_with("get");
+                guarded(-1, || undisturbed(changes, || unsafe { real()($($arg),*) }))
             }
         })*
     };
@@ -55,7 +59,7 @@ fn user_changed(result: c_int) {
         if runtime::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter() else { return };
+        let Some(_guard) = context::enter_if_settled() else { return };
         if let Some(watch) = runtime::WATCH.get() {
             watch.own_anew();
         }

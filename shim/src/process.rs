@@ -32,7 +32,7 @@ impl Leaving {
     fn new() -> Option<Self> {
         // In a forked child that has used nothing of what it inherited, the armed files are its parent's.
         let alone =
-            runtime::WATCH.get().is_some() && !runtime::is_vfork_child() && !context::is_unsettled_child();
+            runtime::WATCH.get().is_some() && !runtime::is_vfork_child() && !context::is_early_child();
         if alone {
             ring::note(Event::Exec);
         }
@@ -70,7 +70,7 @@ impl Drop for Leaving {
                 handlers::install();
                 watch.exec_failed();
             }
-            context::fork_done(false);
+            context::fork_done();
             context::go_outside_after_fork();
         }
     }
@@ -106,7 +106,7 @@ fn share(which: fn()) {
         return;
     }
     guarded((), || {
-        let Some(_guard) = context::enter() else { return };
+        let Some(_guard) = context::enter_as_is() else { return };
         which();
     });
 }

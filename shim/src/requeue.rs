@@ -113,6 +113,9 @@ pub unsafe fn give_back(signal: c_int, info: *mut siginfo_t) {
 
 /// In a forked child, to which no signal of the parent passes.
 pub fn forked() {
+    if KEPT.load(Ordering::SeqCst) == 0 {
+        return;
+    }
     for place in &PLACES {
         place.thread.store(FREE, Ordering::SeqCst);
     }

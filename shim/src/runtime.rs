@@ -25,6 +25,7 @@ static SIGNAL: AtomicI32 = AtomicI32::new(64);
 const SIGNAL_ON_VALGRIND: i32 = 63;
 
 static OPTIONS: OnceCell<Options> = OnceCell::new();
+#[link_section = "glasspoll_fork"]
 static PID: AtomicI32 = AtomicI32::new(0);
 /// We do nothing in this process: every call goes to libc.
 static INERT: AtomicBool = AtomicBool::new(false);
@@ -54,7 +55,7 @@ pub fn start() {
             SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
         }
         real::be_brief();
-        fork_page::watch_for_forks(after_raw_fork);
+        fork_page::watch_for_forks(mend_fork);
         let options = Options::read();
         table::mark_inherited();
         signals::block(options.signals);
@@ -211,6 +212,7 @@ pub fn shares_the_parents_memory() -> bool {
 }
 
 /// A child is being made that has this process's very table of descriptors.
+#[link_section = "glasspoll_fork"]
 static SHARES_TABLE: AtomicBool = AtomicBool::new(false);
 
 /// The program is about to make such a child, or has made it. The child itself is one for ever.
@@ -220,9 +222,9 @@ pub fn shares_table(now: bool) {
     }
 }
 
-/// A child made past libc's fork (`_Fork`, a raw clone) comes inside for the first time.
-fn after_raw_fork() {
-    context::only_thread();
+/// A forked child comes inside for the first time.
+fn mend_fork() {
+    context::mend_fork();
     if SHARES_TABLE.load(Ordering::SeqCst) {
         // What it closed and made of our descriptors would be the parent's: it counts as `is_vfork_child`, and the sets
         // that it makes are the kernel's.
@@ -230,31 +232,34 @@ fn after_raw_fork() {
         INERT.store(true, Ordering::SeqCst);
         return;
     }
-    settle_later();
+    begin_as_early_child();
 }
 
 unsafe extern "C" fn before_fork() {
     context::fork_begins();
     chaos::forks();
-    if let Some(watch) = WATCH.get() {
+    if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
         // A pending signal does not pass to the child: what it tells must be on the ready lists.
         watch.take_in();
     }
 }
 
 unsafe extern "C" fn after_fork_parent() {
-    context::fork_done(false);
+    context::fork_done();
     table::share_counters();
     context::go_outside_after_fork();
 }
 
 unsafe extern "C" fn after_fork_child() {
-    context::fork_done(true);
-    settle_later();
     context::go_outside_after_fork();
+    if !fork_page::is_there() {
+        let outside = context::enter_as_is();
+        fork_page::mend();
+        drop(outside);
+    }
 }
 
-fn settle_later() {
+fn begin_as_early_child() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     // Of a child that another thread of the parent was making.
     SHARES_TABLE.store(false, Ordering::SeqCst);
@@ -265,12 +270,12 @@ fn settle_later() {
     ring::forked();
     if WATCH.get().is_some() {
         // Most children exec or exit: the rest waits until this one uses what it inherited.
-        context::on_trouble(settle_in_child);
+        context::on_trouble(settle);
     }
 }
 
 /// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
-fn settle_in_child() {
+fn settle() {
     let Some(watch) = WATCH.get() else { return };
     table::find_inherited();
     for fd in watch.descriptors() {
@@ -285,7 +290,8 @@ fn settle_in_child() {
     ring::leave_parents();
     let exact = begin_to_look(watch);
     begin_record(exact, true);
-    let files = table::files();
+    let mut files = table::files();
+    files.extend(table::put_by());
     // All sets first, and each once: until then their items have places in the parent's record.
     let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
     sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());
@@ -300,5 +306,5 @@ fn settle_in_child() {
             }
         }
     }
-    table::forget_gone();
+    table::end_put_by();
 }

@@ -7,6 +7,7 @@
 //! Locks: a slot's or a map's shard is taken for a look-up only; no lock of the reactor is taken under them.
 
 mod closing;
+mod early;
 mod flags;
 mod identity;
 mod inherited;
@@ -15,9 +16,10 @@ mod life;
 mod slots;
 
 pub use closing::{
-    all_made, close, close_untracked, closing, forget_gone, held_eventpoll, making, may_be_epoll,
-    none_made_since, put_off, replacing, Closing,
+    all_made, close, close_untracked, closing, held_eventpoll, making, may_be_epoll, none_made_since,
+    replacing, Closing,
 };
+pub use early::{all as put_by, end_all as end_put_by};
 use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
@@ -40,7 +42,7 @@ use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
 use glasspoll_record::event::Event;
 
-use crate::{context, fork_page, ring, runtime};
+use crate::{context, moving, ring, runtime};
 use closing::wait_for_close;
 
 /// Whether there has been an epoll instance.
@@ -62,6 +64,7 @@ pub fn forked() {
 /// Marks a descriptor as ours.
 pub fn protect(fd: i32) {
     set_ours(fd);
+    moving::is_at(fd);
 }
 
 /// It is ours no longer.
@@ -213,9 +216,11 @@ fn is_eventfd(fd: i32) -> bool {
 
 /// Looks whether reads on the number can sleep.
 pub fn note_blocking(fd: i32) {
-    let socket = sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK);
+    let Some(file) = get(fd) else { return };
+    if !sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK) {
+        return;
+    }
     let nonblocking = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK != 0);
-    let Some(file) = get(fd).filter(|_| socket) else { return };
     for fd in numbers_of(fd, &file) {
         if nonblocking {
             unset(fd, BLOCKING);
@@ -256,6 +261,9 @@ pub fn duplicated(old: i32, new: i32) {
     if flags(new) & TRACKED != 0 {
         // It was closed behind our back.
         forget(new);
+    }
+    if early::duplicated(old, new) {
+        return;
     }
     if track(old).is_err() {
         return;
@@ -313,7 +321,14 @@ impl Held {
 
 /// The number no longer stands for its file.
 pub fn forget(fd: i32) {
-    if get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
+    let is_early = early::is_early();
+    if is_early && flags(fd) & TRACKED == 0 {
+        // Nothing is known of it but that it was there.
+        identity::forget(fd);
+        unset(fd, !(OURS | CLOSING));
+        return;
+    }
+    if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
         // Outer sets are told of what became ready before it goes.
         if let Some(watch) = runtime::WATCH.get() {
             watch.take_in();
@@ -325,7 +340,15 @@ pub fn forget(fd: i32) {
         many = flags(fd) & MANY != 0;
         unset(fd, !(OURS | CLOSING));
     });
-    let Some(file) = file else { return };
+    match file {
+        Some(file) if is_early => early::put_by(fd, file),
+        Some(file) => end(fd, file, many),
+        None => {}
+    }
+}
+
+/// A number that was a use of a file is that no more. `many`: the file may have others.
+fn end(fd: i32, file: Used, many: bool) {
     let Some(file) = file.end() else {
         ring::note(Event::Close { fd, lives_as: -1, errno: 0 });
         return;
@@ -367,9 +390,7 @@ pub const MOST_OURS: usize = 1024;
 
 /// The first of the shim's numbers in a range, both ends included.
 pub fn first_of_ours(from: u32, to: u32) -> Option<u32> {
-    // A forked child need not look at what it inherited for that, unless one of our locks may be held in it.
-    let is_quiet = context::is_unsettled_child() && !fork_page::was_forked();
-    let _guard = if is_quiet { None } else { context::enter() };
+    let _guard = context::enter_as_is();
     let ours = runtime::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0);
     ours.filter_map(|fd| u32::try_from(fd).ok()).filter(|fd| (from..=to).contains(fd)).min()
 }

@@ -72,11 +72,16 @@ pub(crate) fn forget(epoll: u32) {
 
 /// The process is about to fork.
 pub fn forks() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    if is_on() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// In a forked child: from here on its own schedule.
 pub fn forked() {
+    if !is_on() {
+        return;
+    }
     let which = FORKS.swap(0, Ordering::Relaxed);
     PROCESS.store(mix(PROCESS.load(Ordering::Relaxed) ^ which), Ordering::Relaxed);
 }

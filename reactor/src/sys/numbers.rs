@@ -4,16 +4,34 @@ use super::{args_of, close, fcntl, syscall, Sysno};
 use crate::sync::global::AtomicU32;
 use crate::sync::{static_lock, Ordering};
 
+/// How many numbers are kept free between the program's and ours.
+pub const GAP: u32 = 64;
+
+/// The lowest number for a descriptor of ours, where the limit is no lower. Not near the limit, if that is high: a
+/// process has a table of all numbers up to its highest, of which each fork makes a copy.
+static FLOOR: AtomicU32 = AtomicU32::new(1024 - GAP);
+
+/// Descriptors of ours are to be well above this number of the program's from now on. The lowest number for them.
+pub fn stay_above(fd: i32) -> i32 {
+    let least = (fd.unsigned_abs() + GAP).saturating_mul(2).min(i32::MAX as u32);
+    FLOOR.fetch_max(least, Ordering::Relaxed).max(least) as i32
+}
+
+/// Another number for a descriptor of ours, out of the way of the program's numbers, close-on-exec.
+pub fn duplicate_high(fd: i32) -> Option<i32> {
+    let top = soft_limit();
+    let last = top.saturating_sub(GAP as usize);
+    // Just above the program's limit, which is raised now, if that makes no large table.
+    let first = if top <= 2048 { last } else { last.min(FLOOR.load(Ordering::Relaxed) as usize) };
+    [first, top / 2].into_iter().find_map(|floor| fcntl(fd, libc::F_DUPFD_CLOEXEC, floor).ok())
+}
+
 /// Moves a descriptor of ours out of the way of the program's numbers, close-on-exec.
 pub fn move_high(fd: i32) -> i32 {
-    let top = soft_limit();
-    for floor in [top.saturating_sub(64), top / 2] {
-        if let Ok(high) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor) {
-            let _ = close(fd);
-            return high;
-        }
-    }
-    fd
+    duplicate_high(fd).map_or(fd, |high| {
+        let _ = close(fd);
+        high
+    })
 }
 
 static_lock! {
@@ -33,7 +51,7 @@ fn soft_limit() -> usize {
 }
 
 /// Runs `work` with the limit of descriptors raised, as far as the hard limit lets it: what is opened
-/// meanwhile by `move_high` lies above all the numbers that the program can get.
+/// meanwhile by `move_high` lies above all the numbers that the program can get, if these are few.
 pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
     let _limit = LIMIT.lock();
     let Some(limits) = descriptor_limits() else { return work() };
@@ -54,7 +72,7 @@ pub(crate) fn alias(fd: i32, is_fit: impl Fn(i32) -> bool) -> Option<i32> {
     /// Where to look first.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     with_raised_limit(|| {
-        let top = soft_limit() as u32;
+        let top = (soft_limit() as u32).min(FLOOR.load(Ordering::Relaxed).saturating_mul(4));
         let mut floor = NEXT.load(Ordering::Relaxed).clamp(top / 2, top.saturating_sub(1));
         for _ in 0..256 {
             let Ok(alias) = fcntl(fd, libc::F_DUPFD_CLOEXEC, floor as usize) else {

@@ -231,6 +231,11 @@ impl Watch {
         self.signals.take_sigio(take);
     }
 
+    /// The same for a signalfd that will be opened.
+    pub fn will_take_sigio(&self, take: bool) {
+        self.signals.will_take_sigio(take);
+    }
+
     /// Ends the sleep of whoever holds the watch, so that it looks at things anew.
     fn rouse(&self) {
         if is("a_change_rouses_nobody") {

@@ -55,8 +55,12 @@ impl Signals {
         Ok(())
     }
 
-    pub(super) fn take_sigio(&self, take: bool) {
+    pub(super) fn will_take_sigio(&self, take: bool) {
         self.with_sigio.store(take, Ordering::SeqCst);
+    }
+
+    pub(super) fn take_sigio(&self, take: bool) {
+        self.will_take_sigio(take);
         if self.fd() >= 0 {
             let _ = sys::signalfd(self.fd(), self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
         }

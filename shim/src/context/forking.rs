@@ -1,21 +1,27 @@
 //! fork and exec: one thread goes on, and all others are kept outside.
+//!
+//! A forked child writes nothing at first: each page that it writes is one that the kernel copies. The first call of
+//! its that concerns us finds by `fork_page` that it is a child, and opens what the fork left closed (`mend_fork`).
 
 use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::sys;
 
 use super::{
-    go_inside, go_outside, let_signals_in, with_thread, Thread, ALONE, ALONE_IS, FORKING, GATE, THREADS,
+    enter_as_is, go_inside, go_outside, let_signals_in, with_thread, Thread, Wants, ALONE, ALONE_IS, FORKING,
+    GATE, THREADS,
 };
+
 use crate::fork_page;
 
 /// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
 ///
 /// Preconditions: the thread is outside.
 pub fn fork_begins() {
+    be_in_order();
     ALONE.acquire();
     with_thread(|thread| {
-        go_inside(thread);
+        go_inside(thread, Wants::AsIs);
         ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
     });
     GATE.fetch_or(FORKING, Ordering::SeqCst);
@@ -37,29 +43,51 @@ pub fn fork_begins() {
     }
 }
 
-/// In a forked child: this thread is the only one.
-pub fn only_thread() {
-    with_thread(|me| {
-        THREADS.with(|list| {
-            list.retain(|other| std::ptr::eq(*other, me));
-            THREADS.leaving.store(0, Ordering::Relaxed);
-        });
-    });
+/// Has a forked child be put in order before one of the locks is taken that the fork left held.
+pub(super) fn be_in_order() {
+    if fork_page::was_forked() {
+        drop(enter_as_is());
+    }
 }
 
-/// In the parent, and in the child, where this thread is the only one left.
-pub fn fork_done(child: bool) {
-    if child {
-        // SAFETY: we hold the lock.
-        let list = unsafe { &mut *THREADS.list.get() };
-        with_thread(|me| list.retain(|other| std::ptr::eq(*other, me)));
-    }
-    fork_page::renew();
+/// Opens the gate for the other threads.
+pub fn fork_done() {
+    // SAFETY: we hold the lock.
+    let is_only_thread = unsafe { &*THREADS.list.get() }.len() <= 1;
     ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);
-    sys::futex_wake(&GATE, i32::MAX);
+    if !is_only_thread {
+        sys::futex_wake(&GATE, i32::MAX);
+    }
     ALONE.release();
+}
+
+/// In a forked child, by the first thread that goes inside: of the threads of the parent, the one that has forked is
+/// the only one here.
+///
+/// By libc's fork, it has come outside since, and holds what `fork_begins` took. By any other way (`_Fork`, a raw
+/// clone) it is the calling thread, unless it made another thread first; then that one alone is known.
+pub fn mend_fork() {
+    let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
+    // SAFETY: a thread of the parent's, of which the memory is here, whether the thread is or not.
+    let is_libcs = unsafe { alone.as_ref() }.is_some_and(|alone| {
+        with_thread(|me| std::ptr::eq(me, alone)) || alone.inside.load(Ordering::SeqCst) == 0
+    });
+    let is_here = |thread: &*const Thread| {
+        with_thread(|me| std::ptr::eq(*thread, me)) || is_libcs && std::ptr::eq(*thread, alone)
+    };
+    let only_those_here = |list: &mut Vec<*const Thread>| {
+        list.retain(is_here);
+        THREADS.leaving.store(0, Ordering::Relaxed);
+    };
+    if alone.is_null() {
+        THREADS.with(only_those_here);
+    } else {
+        // SAFETY: the lock is held since before the fork: by this process, or by a thread that is not here.
+        only_those_here(unsafe { &mut *THREADS.list.get() });
+        fork_done();
+    }
 }
 
 /// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
@@ -70,11 +98,17 @@ pub fn step_out() {
 
 /// The exec has failed.
 pub fn step_in() {
-    with_thread(go_inside);
+    with_thread(|thread| go_inside(thread, Wants::AsIs));
 }
 
 /// Ends what `enter` began in the fork handler before.
+#[inline]
 pub fn go_outside_after_fork() {
-    with_thread(go_outside);
-    let_signals_in();
+    let is_held_back = with_thread(|thread| {
+        go_outside(thread);
+        thread.held_back.load(Ordering::SeqCst) != 0
+    });
+    if is_held_back {
+        let_signals_in();
+    }
 }

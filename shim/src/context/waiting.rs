@@ -9,7 +9,8 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::wait_queue::Waiter;
 use glasspoll_reactor::watch::{Host, KernelFile, Told};
 
-use super::{blocks, go_inside, go_outside, with_thread, ALL_SIGNALS, SLEEPERS, THREADS};
+use super::forking::be_in_order;
+use super::{blocks, go_inside, go_outside, with_thread, Wants, ALL_SIGNALS, SLEEPERS, THREADS};
 
 /// A thread's part in waiting.
 pub enum Part {
@@ -115,6 +116,7 @@ pub fn take_cancelled() -> bool {
 
 /// Ends the wait of `pthread`, which is to be cancelled.
 pub fn cancel(pthread: u64) {
+    be_in_order();
     THREADS.with(|list| {
         for thread in list.iter() {
             // SAFETY: a thread on the list is alive.
@@ -156,7 +158,7 @@ impl Host for ProgramHost {
     }
 
     fn enter(&self) {
-        with_thread(go_inside);
+        with_thread(|thread| go_inside(thread, Wants::Settled));
     }
 
     fn wants_io(&self, device: &KernelFile) {

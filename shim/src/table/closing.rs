@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use super::flags::{
-    flags, numbers, renew, set, unset, CLOSING, EPOLL, GONE, IDENTIFIED, INHERITED, OURS, TRACKED,
-};
+use super::flags::{flags, numbers, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
 use super::{forget, Held};
 use crate::{context, runtime};
 
@@ -70,6 +68,7 @@ pub fn held_eventpoll(fd: i32) -> Option<Held> {
 }
 
 /// How many epoll instances have a number and are not in the table yet.
+#[link_section = "glasspoll_fork"]
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 /// How many were begun.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
@@ -141,33 +140,10 @@ pub fn closing(fd: i32) -> Closing {
     if runtime::is_vfork_child() {
         return Closing::Yes;
     }
-    if put_off(fd) {
-        return Closing::Yes;
-    }
-    let Some(_guard) = context::enter() else { return Closing::Yes };
+    let Some(_guard) = context::enter_as_is() else { return Closing::Yes };
     if flags(fd) & OURS != 0 {
         return Closing::NotOpen;
     }
     forget(fd);
     Closing::Yes
-}
-
-/// A number is about to be closed. In a child that has used nothing of what it inherited, and may never do so, that is no
-/// reason to look at it all: true, and the number is noted.
-pub fn put_off(fd: i32) -> bool {
-    if !context::is_unsettled_child() || flags(fd) & OURS != 0 {
-        return false;
-    }
-    match flags(fd) & (TRACKED | IDENTIFIED) {
-        0 => unset(fd, !CLOSING),
-        _ => set(fd, GONE),
-    }
-    true
-}
-
-/// Forgets the numbers that were closed before this child looked at what it inherited.
-///
-/// Preconditions: what it inherited is this child's: nothing that is done to a file here concerns its parent's signals.
-pub fn forget_gone() {
-    numbers().filter(|fd| flags(*fd) & GONE != 0).for_each(forget);
 }

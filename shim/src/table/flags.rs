@@ -36,11 +36,8 @@ pub const IDENTIFIED: u32 = 1 << 16;
 /// Reads of it, and writes that are refused, leave hints (`hints`).
 pub const HINT: u32 = 1 << 17;
 
-/// A forked child has closed the number, and has not looked at what it inherited since.
-pub const GONE: u32 = 1 << 18;
-
 /// An inherited number that was asked which file it stands for.
-pub const ASKED: u32 = 1 << 19;
+pub const ASKED: u32 = 1 << 18;
 
 /// What is known of every number that the program makes; by itself it concerns no call but those that
 /// close, duplicate and steer.
@@ -64,9 +61,11 @@ const EPOCH: u32 = 0xff << 24;
 
 /// The epoch of this process, if it is a forked child that has not yet looked which numbers it inherited; else 0. Then
 /// every number of which it has not written itself is one it inherited, and a fork costs nothing for any of them.
+#[link_section = "glasspoll_fork"]
 static FORKED: AtomicU32 = AtomicU32::new(0);
 
 /// The last epoch there was.
+#[link_section = "glasspoll_fork"]
 static LAST_EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// What the flags of a number mean in this process.

@@ -12,7 +12,7 @@ use super::flags::{
 };
 use super::{forget, get, identity, note_blocking};
 use crate::real::guarded;
-use crate::{context, runtime};
+use crate::{context, fork_page, moving, runtime};
 
 /// A kind of file that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ impl Kind {
 }
 
 /// This process has made an eventfd or a timerfd.
+#[link_section = "glasspoll_fork"]
 static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
 /// Whose child an eventfd may come to.
@@ -95,8 +96,10 @@ pub enum Heir {
 }
 
 /// How many of each are being made just now: an eventfd that is made meanwhile may be theirs, too.
+#[link_section = "glasspoll_fork"]
 static UNDER_WAY: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 /// Counts those that were made: an eventfd that was made while one was may be its, too.
+#[link_section = "glasspoll_fork"]
 static MADE: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// How many heirs there were.
@@ -189,6 +192,10 @@ pub fn share_counter(fd: c_int) {
         return;
     }
     lost_sight(fd);
+    if context::is_early_child() {
+        // Once settled, this process counts all its files as shared.
+        return;
+    }
     if let Some(device) = get(fd).as_ref().and_then(|file| file.device_as::<KernelFile>()) {
         device.share_counter();
     }
@@ -199,6 +206,10 @@ pub fn share_counter(fd: c_int) {
 pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     if slot(fd).is_none() || runtime::is_inert() || runtime::is_vfork_child() {
         return;
+    }
+    if fork_page::was_forked() {
+        // What is written now is this child's own.
+        guarded((), || drop(context::enter_as_is()));
     }
     let seen = if kind.nature().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
@@ -216,6 +227,7 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
+            moving::keep_clear_of(fd);
             return;
         }
     }
@@ -226,7 +238,7 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
 #[cold]
 fn give_up(fd: c_int) -> bool {
     guarded(false, || {
-        let Some(_guard) = context::enter() else { return false };
+        let Some(_guard) = context::enter_as_is() else { return false };
         let is_new = identity::get(fd).is_some_and(|known| identity::ask(fd) == Ok(known));
         if is_new || flags(fd) & OURS != 0 {
             return false;
@@ -265,7 +277,7 @@ pub fn note_mode(fd: c_int, nonblocking: bool) {
     // Looked at after that: who tracks it meanwhile has found the new mode, or is found here.
     if changed && flags(fd) & TRACKED != 0 {
         guarded((), || {
-            let Some(_guard) = context::enter() else { return };
+            let Some(_guard) = context::enter_as_is() else { return };
             note_blocking(fd);
         });
     }
