@@ -33,9 +33,10 @@ macro_rules! limit {
         $(crate::interpose! {
             /// getrlimit(2), setrlimit(2) or prlimit(2).
             fn $name($($arg: $type),*) -> c_int |real| {
-                // SAFETY: libc's own function; it neither blocks nor is it a cancellation point.
                 let changes = !stringify!($name).starts_with("get");
-                guarded(-1, || undisturbed(changes, || unsafe { real()($($arg),*) }))
+                // SAFETY: libc's own function; it neither blocks nor is it a cancellation point.
+                let call = || unsafe { real()($($arg),*) };
+                guarded(-1, || undisturbed(changes, call))
             }
         })*
     };
