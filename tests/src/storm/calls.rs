@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use libc::{c_int, epoll_event, pollfd};
 
+use super::signals;
+
 /// The errno of the last call.
 pub fn errno() -> c_int {
     Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
 /// A number, or the errno as a negative one.
-fn checked(result: isize) -> isize {
+pub fn checked(result: isize) -> isize {
     if result < 0 {
         -errno() as isize
     } else {
@@ -72,7 +74,7 @@ pub fn epoll_wait(call: Call, epfd: c_int, events: &mut [epoll_event], timeout: 
         match call {
             Call::Wait => libc::epoll_wait(epfd, at, most, timeout),
             Call::Pwait => {
-                let mut mask: libc::sigset_t = std::mem::zeroed();
+                let mut mask = signals::all();
                 libc::sigaddset(&mut mask, libc::SIGUSR2);
                 libc::epoll_pwait(epfd, at, most, timeout, &mask)
             }
@@ -133,9 +135,9 @@ pub fn shutdown_write(fd: c_int) {
     unsafe { libc::shutdown(fd, libc::SHUT_WR) };
 }
 
-pub fn eventfd(count: u32) -> c_int {
+pub fn eventfd(count: u32, flags: c_int) -> c_int {
     // SAFETY: numbers.
-    unsafe { libc::eventfd(count, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) }
+    unsafe { libc::eventfd(count, flags | libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) }
 }
 
 pub fn timerfd() -> c_int {
@@ -144,13 +146,39 @@ pub fn timerfd() -> c_int {
     unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }
 }
 
-/// Has a timer expire once.
-pub fn set_timer(fd: c_int, after: Duration) -> isize {
-    let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let value = libc::timespec { tv_sec: 0, tv_nsec: i64::from(after.subsec_nanos()) };
-    let time = libc::itimerspec { it_interval: none, it_value: value };
+/// Has a timer expire, and then again with a period that is not zero.
+pub fn set_timer(fd: c_int, after: Duration, period: Duration) -> isize {
+    let spec = |time: Duration| libc::timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
+    let time = libc::itimerspec { it_interval: spec(period), it_value: spec(after) };
     // SAFETY: the time lives.
     checked(unsafe { libc::timerfd_settime(fd, 0, &time, ptr::null_mut()) } as isize)
+}
+
+/// An inotify, and a file without a name that it watches.
+pub fn inotify() -> [c_int; 2] {
+    // SAFETY: numbers, and names that live.
+    unsafe {
+        let pair = [
+            libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC),
+            libc::memfd_create(c"storm".as_ptr(), libc::MFD_CLOEXEC),
+        ];
+        if let Ok(path) = std::ffi::CString::new(format!("/proc/self/fd/{}", pair[1])) {
+            libc::inotify_add_watch(pair[0], path.as_ptr(), libc::IN_MODIFY | libc::IN_ATTRIB);
+        }
+        pair
+    }
+}
+
+/// Changes a file, or its mode.
+pub fn change(fd: c_int, mode: bool) -> isize {
+    // SAFETY: a byte that lives, and numbers.
+    checked(unsafe {
+        if mode {
+            libc::fchmod(fd, 0o600) as isize + 1
+        } else {
+            libc::pwrite(fd, c"x".as_ptr().cast(), 1, 0)
+        }
+    })
 }
 
 pub fn pipe() -> [c_int; 2] {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use libc::{c_int, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD};
 
+use super::broker::broker;
 use super::calls::{self, Child};
 use super::cookies::{Target, EDGE, EXCLUSIVE, IN, ONESHOT};
 use super::fault::Fault;
-use super::files::{self, File};
+use super::files::{Kind, Nature};
 use super::threads::Deed;
 use super::waiting::Me;
 use super::world::{alone, lock, shared, Epoll, Item, Pair};
@@ -148,16 +149,16 @@ impl Me<'_> {
     }
 
     /// Arms a oneshot item again, if it is still the one that was reported.
-    pub fn rearm(&mut self, slot: usize, set: usize, cookie: usize) {
+    /// False: it is not, or the era has had enough of them.
+    pub fn rearm(&mut self, slot: usize, set: usize, cookie: usize) -> bool {
         let world = self.world;
         let mut item = lock(&world.slots[slot].items[set]);
         let epoll = shared(&world.sets[set].epoll);
-        let Some(item) = item.as_mut().filter(|item| item.cookie == cookie && item.life == epoll.life) else {
-            return;
-        };
-        if let Some(cookie) = world.cookies.get(cookie) {
-            self.modify(&epoll, item, cookie.target, cookie.mask);
-        }
+        let item = item.as_mut().filter(|item| item.cookie == cookie && item.life == epoll.life);
+        let Some(item) = item.filter(|_| world.cookies.has_room()) else { return false };
+        let Some(cookie) = world.cookies.get(cookie) else { return false };
+        self.modify(&epoll, item, cookie.target, cookie.mask);
+        true
     }
 
     /// Has the writing end of a full file told when there is room.
@@ -182,7 +183,7 @@ impl Me<'_> {
         };
         let mut item = lock(&world.slots[slot].items[set]);
         let epoll = shared(&world.sets[set].epoll);
-        let exclusive = world.file(pair.file).exclusive;
+        let exclusive = world.file(pair.file).nature.exclusive;
         let mask = self.mask(exclusive);
         let target = Target::Reader { slot, file: pair.file };
         match item.as_mut().filter(|item| item.life == epoll.life) {
@@ -202,6 +203,16 @@ impl Me<'_> {
         }
     }
 
+    fn nature(&mut self, slot: usize) -> Nature {
+        let plan = &self.world.plan;
+        let kind = self.random.pick(&plan.kinds);
+        let shared = kind != Kind::Signalfd && self.random.chance(plan.shared);
+        let pulse = kind == Kind::Ticker || self.random.chance(plan.pulse);
+        let period = Duration::from_micros(self.random.pick(&[20, 50, 100, 300, 1000, 5000]));
+        let flow = kind.ends() && !shared && !pulse && self.random.chance(plan.flow);
+        Nature { kind, slot, flow, exclusive: self.random.chance(plan.exclusive), pulse, shared, period }
+    }
+
     /// Fills an empty slot, and adds the file to a set or two; others may do so at the same time.
     pub fn make_file(&mut self, slot: usize) {
         let world = self.world;
@@ -210,23 +221,24 @@ impl Me<'_> {
             if pair.is_some() {
                 return;
             }
-            let kind = self.random.pick(&world.plan.kinds);
-            let flow = kind.ends() && self.random.chance(world.plan.flow);
-            let exclusive = self.random.chance(world.plan.exclusive);
+            let nature = self.nature(slot);
+            let (kind, flow) = (nature.kind, nature.flow);
+            let Some(file) = world.new_file(nature) else { return };
             self.status.now(Deed::Make, 0);
             let made = {
                 let _numbers = shared(&world.numbers);
-                files::make(kind)
+                if nature.shared {
+                    broker().make(file, nature)
+                } else {
+                    kind.make(slot)
+                }
             };
             self.status.now(Deed::Nothing, 0);
             let Some([reader, writer]) = made else { return };
-            let Some(file) = world.new_file(File::new(kind, flow, exclusive)) else {
-                calls::close(reader);
-                if writer != reader {
-                    calls::close(writer);
-                }
-                return;
-            };
+            if kind == Kind::Ticker {
+                world.file(file).start(reader);
+            }
+            self.set_anew(reader, file);
             world.slots[slot].current.store(file + 1, SeqCst);
             *pair = Some(Pair { file, kind, reader, writer, orphans: Vec::new() });
             if flow {
@@ -249,7 +261,8 @@ impl Me<'_> {
         let mut pair = alone(&world.slots[slot].pair);
         let Some(pair) = pair.as_mut().filter(|pair| pair.writer >= 0 && pair.kind.ends()) else { return };
         let file = world.file(pair.file);
-        if file.flow {
+        // The end is not there as long as another process has it, too.
+        if file.nature.flow || file.nature.pulse || file.nature.shared {
             return;
         }
         file.ended.store(true, SeqCst);
@@ -330,6 +343,10 @@ impl Me<'_> {
             }
         }
         self.status.now(Deed::Close, pair.reader);
+        // The last copies are ours: with them the file goes.
+        if world.file(pair.file).nature.shared {
+            broker().close(pair.file);
+        }
         calls::close(pair.reader);
         if pair.writer >= 0 && pair.writer != pair.reader {
             calls::close(pair.writer);

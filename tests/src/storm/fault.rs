@@ -21,6 +21,8 @@ pub enum Fault {
     Bits,
     /// An event is of an item whose file has nothing to say.
     Idle,
+    /// Of the files that become ready anew whenever they were drained, nothing is reported.
+    Deaf,
     /// A wait without end ends with nothing.
     Empty,
     /// An ADD that was done is said to have failed.
@@ -28,7 +30,7 @@ pub enum Fault {
 }
 
 /// All of them, with their names and the invariant that must notice.
-pub const FAULTS: [(Fault, &str, &str); 10] = [
+pub const FAULTS: [(Fault, &str, &str); 11] = [
     (Fault::Drop, "drop", "lost"),
     (Fault::Oversleep, "oversleep", "lost"),
     (Fault::Again, "again", "edge"),
@@ -37,6 +39,7 @@ pub const FAULTS: [(Fault, &str, &str); 10] = [
     (Fault::Foreign, "foreign", "foreign"),
     (Fault::Bits, "bits", "bits"),
     (Fault::Idle, "idle", "idle"),
+    (Fault::Deaf, "deaf", "deaf"),
     (Fault::Empty, "empty", "answer"),
     (Fault::Answer, "answer", "answer"),
 ];

@@ -25,6 +25,8 @@
 //! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
 //! each invariant notices.
 
+mod account;
+mod broker;
 mod calls;
 mod changes;
 mod cookies;
@@ -32,9 +34,14 @@ mod era;
 mod fault;
 mod files;
 mod handling;
+mod kind;
 mod lull;
+mod passing;
 mod plan;
+mod pulse;
+mod reads;
 mod sets;
+mod signals;
 mod threads;
 mod waiting;
 mod world;
@@ -82,6 +89,8 @@ pub struct Summary {
 /// Runs a storm. Does not return if an invariant is violated: says which on stderr and exits with 1.
 pub fn storm(options: Options, mut progress: impl FnMut(&Summary)) -> Summary {
     calls::handle_signals();
+    signals::block();
+    broker::broker();
     let mut summary = Summary::default();
     let start = Instant::now();
     while start.elapsed() < options.length {

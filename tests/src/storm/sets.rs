@@ -51,7 +51,7 @@ impl Me<'_> {
 
     fn new_epoll(&mut self, set: usize, life: u32) -> Epoll {
         let fd = calls::epoll_create();
-        let epoll = Epoll { life, fd, twin: calls::dup(fd), nudge: calls::eventfd(0) };
+        let epoll = Epoll { life, fd, twin: calls::dup(fd), nudge: calls::eventfd(0, 0) };
         if epoll.fd < 0 || epoll.twin < 0 || epoll.nudge < 0 {
             self.world.fail("answer", &format!("no epoll: {epoll:?}"));
         }
@@ -82,7 +82,7 @@ impl Me<'_> {
         let numbers = if buried {
             let stone = {
                 let _numbers = shared(&world.numbers);
-                calls::eventfd(1)
+                calls::eventfd(1, 0)
             };
             calls::dup2(stone, epoll.fd);
             calls::dup2(stone, epoll.twin);

@@ -14,6 +14,8 @@ use super::world::{shared, World};
 use crate::random::Random;
 
 const MOST: usize = 32;
+/// Enough for each file of a set to have had its turn.
+const ROUNDS: usize = 200;
 
 /// A thread of an era.
 pub struct Me<'a> {
@@ -88,7 +90,8 @@ impl Me<'_> {
             _ => world.fail("answer", &format!("{call:?} on fd {fd} gives errno {}: {wait:?}", -got)),
         }
         world.counts.events.fetch_add(got as u64, SeqCst);
-        Some(events[..got as usize].iter().map(|event| world.judge(&wait, *event)).collect())
+        let events = events[..got as usize].iter().filter(|event| !self.is_silenced(event.u64));
+        Some(events.map(|event| world.judge(&wait, *event)).collect())
     }
 
     fn poll(&mut self, sets: &[usize]) {
@@ -128,9 +131,10 @@ impl Me<'_> {
         }
     }
 
-    /// Takes what a set has to report now: all of it, or once.
-    pub fn serve(&mut self, set: usize, all: bool, depth: usize) {
-        loop {
+    /// Takes what a set has to report now: all of it, or once. False: there may be more, as there always
+    /// is with pulses.
+    pub fn serve(&mut self, set: usize, all: bool, depth: usize) -> bool {
+        for _ in 0..ROUNDS {
             match self.wait(set, 0) {
                 Some(events) if !events.is_empty() => {
                     self.handle(&events, depth);
@@ -138,17 +142,26 @@ impl Me<'_> {
                     let nudged =
                         |at: &usize| self.world.cookies.get(*at).is_some_and(|c| c.target == Target::Nudge);
                     if events.iter().any(nudged) {
-                        return;
+                        return true;
                     }
                 }
                 // Interrupted.
                 None if self.world.plan.interrupts() => {}
-                _ => return,
+                _ => return true,
             }
             if !all && !self.world.pace.is_lull() {
-                return;
+                return true;
             }
         }
+        false
+    }
+
+    fn is_silenced(&self, data: u64) -> bool {
+        let world = self.world;
+        let is_pulse =
+            |target| matches!(target, Target::Reader { file, .. } if world.file(file).nature.pulse);
+        world.options.fault == Some(Fault::Deaf)
+            && world.cookies.get(data as u32 as usize).is_some_and(|cookie| is_pulse(cookie.target))
     }
 
     fn meddle(&mut self, wait: &Wait, events: &mut [epoll_event], got: &mut isize, timeout: c_int) {
@@ -210,6 +223,9 @@ impl Me<'_> {
                 let idle = |c: &super::cookies::Cookie| {
                     let Target::Reader { file, .. } = c.target else { return false };
                     let file = world.file(file);
+                    if file.nature.pulse {
+                        return false;
+                    }
                     let empty = file.begun.load(SeqCst) == file.read.load(SeqCst) && !file.ended.load(SeqCst);
                     let same = (c.set, c.life) == (wait.set, wait.life);
                     same && empty && alive(c.dead.load(SeqCst)) && c.is_armed()
