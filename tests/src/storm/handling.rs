@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::cookies::{Target, EDGE, EXCLUSIVE, ONESHOT};
-use super::files::{File, Read};
+use super::files::File;
+use super::reading::Read;
 use super::threads::Deed;
 use super::waiting::Me;
 use super::world::{lock, shared, Pair};

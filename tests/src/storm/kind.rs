@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libc::c_int;
 
-use super::{calls, signals};
+use super::{calls, descriptors, signals};
 use crate::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Kind {
     /// come, a timer's when it expires.
     pub fn late(self, unread: u64) -> u64 {
         match self {
-            Kind::Tcp | Kind::Udp | Kind::Signalfd => unread + 2,
+            Kind::Tcp | Kind::Udp => unread + 2,
             Kind::Timerfd | Kind::Ticker => 1,
             _ => 0,
         }
@@ -81,15 +81,15 @@ impl Kind {
     /// A new file: the end to read and the end to write. None: the system has no more.
     pub fn make(self, slot: usize) -> Option<[c_int; 2]> {
         let pair = match self {
-            Kind::Pipe => calls::pipe(),
-            Kind::Unix => calls::unix_streams(),
-            Kind::Tcp => calls::inet(true),
-            Kind::Udp => calls::inet(false),
-            Kind::Eventfd => [calls::eventfd(0, 0); 2],
-            Kind::Semaphore => [calls::eventfd(0, libc::EFD_SEMAPHORE); 2],
-            Kind::Timerfd | Kind::Ticker => [calls::timerfd(); 2],
+            Kind::Pipe => descriptors::pipe(),
+            Kind::Unix => descriptors::unix_streams(),
+            Kind::Tcp => descriptors::inet(true),
+            Kind::Udp => descriptors::inet(false),
+            Kind::Eventfd => [descriptors::eventfd(0, 0); 2],
+            Kind::Semaphore => [descriptors::eventfd(0, libc::EFD_SEMAPHORE); 2],
+            Kind::Timerfd | Kind::Ticker => [descriptors::timerfd(); 2],
             Kind::Signalfd => [signals::signalfd(slot); 2],
-            Kind::Inotify => calls::inotify(),
+            Kind::Inotify => descriptors::inotify(),
         };
         if pair.contains(&-1) {
             pair.into_iter().filter(|fd| *fd >= 0).for_each(|fd| {
@@ -117,14 +117,14 @@ impl Kind {
             Kind::Timerfd => {
                 let most = random.pick(&[30, 3000]);
                 let after = Duration::from_micros(1 + random.below(most) as u64);
-                match calls::set_timer(fd, after, Duration::ZERO) {
+                match descriptors::set_timer(fd, after, Duration::ZERO) {
                     0 => 1,
                     errno => errno,
                 }
             }
             Kind::Ticker => 0,
             Kind::Signalfd => signals::send(slot, tag),
-            Kind::Inotify => one(calls::change(fd, random.chance(50))),
+            Kind::Inotify => one(descriptors::change(fd, random.chance(50))),
             _ => calls::write(fd, &[tag; 65536][..self.amount(flow)]),
         }
     }
