@@ -104,7 +104,7 @@ impl World {
         let woken = match target {
             Target::Reader { file, .. } => {
                 let file = self.file(file);
-                file.ops_done.load(SeqCst).saturating_sub(file.nature.kind.late(self.plan.unread))
+                file.ops_done.load(SeqCst).saturating_sub(file.late(self.plan.unread))
             }
             _ => 0,
         };

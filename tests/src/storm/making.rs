@@ -17,7 +17,9 @@ impl Me<'_> {
     fn nature(&mut self, slot: usize) -> Nature {
         let plan = &self.world.plan;
         let kind = self.random.pick(&plan.kinds);
-        let shared = kind != Kind::Signalfd && self.random.chance(plan.shared);
+        // A signalfd is of its process; and closing an inotify takes the kernel so long that the broker would do nothing
+        // else.
+        let shared = !matches!(kind, Kind::Signalfd | Kind::Inotify) && self.random.chance(plan.shared);
         let pulse = kind == Kind::Ticker || self.random.chance(plan.pulse);
         let period = Duration::from_micros(self.random.pick(&[20, 50, 100, 300, 1000, 5000]));
         let flow = kind.ends() && !shared && !pulse && self.random.chance(plan.flow);

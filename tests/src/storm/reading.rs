@@ -21,11 +21,25 @@ pub enum Read {
 }
 
 impl File {
-    /// Whether what a read has left may be reported once more: listed limits, too.
-    fn is_told_again(&self, full: bool) -> bool {
+    /// Whether the library learns of it by asking.
+    fn is_asked(&self) -> bool {
+        self.nature.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some()
+    }
+
+    /// How many wakeups may still come of what is done.
+    pub fn late(&self, unread: u64) -> u64 {
+        let kind = self.nature.kind;
+        let told_again = if matches!(kind, Kind::Pipe | Kind::Unix) && self.is_asked() { 2 } else { 0 };
+        kind.late(unread) + told_again
+    }
+
+    /// Whether what a read has left may be reported once more. Of what comes one by one to a file that is asked that is a
+    /// listed limit, and of a busy TCP connection; of a stream that is asked it is so if another thread delivers just then.
+    fn is_told_again(&self, left: bool) -> bool {
         match self.nature.kind {
-            Kind::Udp => self.nature.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some(),
-            Kind::Tcp => full,
+            Kind::Udp => self.is_asked(),
+            Kind::Tcp => left,
+            Kind::Pipe | Kind::Unix => left && self.is_asked(),
             _ => false,
         }
     }
