@@ -45,6 +45,11 @@ pub const FAULTS: [(Fault, &str, &str); 11] = [
 ];
 
 impl Fault {
+    /// Whether something that stays ready is not reported.
+    pub fn loses(self) -> bool {
+        matches!(self, Fault::Drop | Fault::Oversleep)
+    }
+
     /// The names, and the invariant that must notice each.
     pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
         FAULTS.iter().map(|(_, name, invariant)| (*name, *invariant))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::broker::broker;
 use super::calls;
 use super::cookies::{Target, EDGE, ONESHOT};
+use super::fault::Fault;
 use super::files::{Kind, Nature};
 use super::threads::Deed;
 use super::waiting::Me;
@@ -16,11 +17,16 @@ const OUT: u32 = libc::EPOLLOUT as u32;
 impl Me<'_> {
     fn nature(&mut self, slot: usize) -> Nature {
         let plan = &self.world.plan;
-        let kind = self.random.pick(&plan.kinds);
+        let mut kind = self.random.pick(&plan.kinds);
+        // What is lost is called deaf of a pulse.
+        let pulses = !self.world.options.fault.is_some_and(Fault::loses);
+        if kind == Kind::Ticker && !pulses {
+            kind = Kind::Timerfd;
+        }
         // A signalfd is of its process; and closing an inotify takes the kernel so long that the broker would do nothing
         // else.
         let shared = !matches!(kind, Kind::Signalfd | Kind::Inotify) && self.random.chance(plan.shared);
-        let pulse = kind == Kind::Ticker || self.random.chance(plan.pulse);
+        let pulse = kind == Kind::Ticker || pulses && self.random.chance(plan.pulse);
         let period = Duration::from_micros(self.random.pick(&[20, 50, 100, 300, 1000, 5000]));
         let flow = kind.ends() && !shared && !pulse && self.random.chance(plan.flow);
         // All signalfds of a process are in one wait queue: a wakeup of one may go to another's exclusive item.
