@@ -29,9 +29,9 @@
 //!
 //! The storms, walks and models that there were before did not find that an edge-triggered periodic timer lost its edge
 //! when it expired between a read and the library's asking what was left. Their readers went on until a read was refused,
-//! which says that nothing is left whatever comes after; their timers expired once, when a writer had set them; and the
-//! models took a read and what it leaves for one step. A lull, too, could only see what stays ready while nobody does
-//! anything, and never a file that goes on by itself.
+//! which says that nothing is left whatever comes after; their timers expired once, when somebody had set them; and no
+//! model has a read with an asking after it. A lull, too, could only see what stays ready while nobody does anything, and
+//! never a file that goes on by itself.
 //!
 //! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
 //! each invariant notices.
