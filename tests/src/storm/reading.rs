@@ -28,18 +28,15 @@ impl File {
 
     /// How many wakeups may still come of what is done.
     pub fn late(&self, unread: u64) -> u64 {
-        let kind = self.nature.kind;
-        let told_again = if matches!(kind, Kind::Pipe | Kind::Unix) && self.is_asked() { 2 } else { 0 };
-        kind.late(unread) + told_again
+        self.nature.kind.late(unread)
     }
 
     /// Whether what a read has left may be reported once more. Of what comes one by one to a file that is asked that is a
-    /// listed limit, and of a busy TCP connection; of a stream that is asked it is so if another thread delivers just then.
+    /// listed limit, and of a busy TCP connection.
     fn is_told_again(&self, left: bool) -> bool {
         match self.nature.kind {
             Kind::Udp => self.is_asked(),
             Kind::Tcp => left,
-            Kind::Pipe | Kind::Unix => left && self.is_asked(),
             _ => false,
         }
     }
