@@ -237,6 +237,9 @@ fn mend_fork() {
 }
 
 unsafe extern "C" fn before_fork() {
+    if WATCH.get().is_some() {
+        real::look_up_for_children();
+    }
     context::fork_begins();
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {

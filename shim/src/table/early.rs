@@ -13,6 +13,7 @@ use super::flags::{change, flags, CLOSING, INHERITED, KIND, OURS, SEEN, TRACKED}
 use super::slots::Used;
 use crate::{context, runtime};
 
+#[link_section = "glasspoll_fork"]
 static PUT_BY: Mutex<Vec<(i32, Used)>> = Mutex::new(Vec::new());
 
 /// Whether this process is an early child.
