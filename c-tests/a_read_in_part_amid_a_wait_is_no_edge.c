@@ -27,7 +27,15 @@ static void make(int fds[2])
         tcp_pair(fds);
 }
 
-static bool try(int at)
+// By recvmsg(2) where it is a socket.
+static long take(bool by_message, char *buf, size_t size)
+{
+    struct iovec iov = {buf, size};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    return by_message ? recvmsg(in, &msg, 0) : read(in, buf, size);
+}
+
+static bool try(bool by_message, int at)
 {
     char buf[64] = "";
     share_file(make);
@@ -38,14 +46,14 @@ static bool try(int at)
     told = 0;
     OK(ep_mod(epfd, in, EPOLLIN | EPOLLET));
     window_open(at, look);
-    CHECK_EQ(read(in, buf, 5), 5);
+    CHECK_EQ(take(by_message, buf, 5), 5);
     bool looked = window_close();
     // Longer than it takes until a file is looked at.
     count(30);
     count(30);
     if (told != 1)
-        FAIL("kind %d, %s, call %d of the read: %d reports, expected 1", kind,
-             share_names[share], at, told);
+        FAIL("kind %d, %s, call %d of %s: %d reports, expected 1", kind,
+             share_names[share], at, by_message ? "recvmsg" : "read", told);
     // What comes now is an edge.
     CHECK_EQ(write(out, buf, 1), 1);
     EXPECT_ONE(epfd, in, EPOLLIN);
@@ -58,8 +66,9 @@ static void work(void)
 {
     for (kind = 0; kind < 3; kind++)
         for (share = 0; share < SHARES; share++)
-            for (int at = 0; at < 30 && try(at); at++)
-                continue;
+            for (int by_message = 0; by_message <= (kind > 0); by_message++)
+                for (int at = 0; at < 30 && try(by_message, at); at++)
+                    continue;
 }
 
 static void test(void) { window_run(work); }

@@ -76,6 +76,7 @@ impl Drop for Leaving {
     }
 }
 
+#[used]
 #[link_section = "glasspoll_real"]
 static VFORK: Real = Real::new("vfork\0");
 

@@ -23,6 +23,7 @@ macro_rules! interpose {
         #[no_mangle]
         pub unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $ret)? {
             type Function = unsafe extern "C-unwind" fn($($type),*) $(-> $ret)?;
+            #[used]
             #[link_section = "glasspoll_real"]
             static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
             // SAFETY: the symbol of that name has this type.
@@ -47,6 +48,7 @@ macro_rules! hook {
 
         impl $name {
             fn get(&self) -> unsafe extern "C-unwind" fn($($type),*) -> $ret {
+                #[used]
                 #[link_section = "glasspoll_real"]
                 static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
                 // SAFETY: the symbol of that name has this type.
