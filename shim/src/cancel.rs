@@ -6,8 +6,8 @@
 //! From 2.41 on glibc sends a signal, SIGCANCEL, to a thread that is cancelled and lets it happen, and the
 //! sleep ends with EINTR before we have marked the thread. So each EINTR asks libc.
 
+use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::sys::Errno;
-use glasspoll_reactor::timeout::Timeout;
 use libc::{c_int, pthread_t};
 
 use crate::context;

@@ -31,9 +31,9 @@ use std::sync::atomic::{
 };
 use std::sync::Arc;
 
+use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 
 use libc::c_int;
 use once_cell::sync::OnceCell;

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use glasspoll_reactor::chaos;
+use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
-use glasspoll_reactor::timeout::Timeout;
 use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 

@@ -11,7 +11,7 @@ use crate::{
     descriptors, handlers, io, io_uring, messages, mqueue, poll_calls, process, ring, splice, table,
     user_memory,
 };
-use glasspoll_reactor::timeout::Timeout;
+use glasspoll_reactor::eventpoll::timeout::Timeout;
 
 /// A call with its arguments.
 type Args = [usize; 6];

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use glasspoll_reactor::chaos;
 use glasspoll_reactor::hot;
-use glasspoll_reactor::looked;
-use glasspoll_reactor::spin;
+use glasspoll_reactor::hot::spin;
 use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::trace::ready_time;
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
 use once_cell::sync::OnceCell;
@@ -157,7 +157,7 @@ fn begin_to_look(watch: &'static Watch) -> bool {
         watch.call_helper();
     }
     let exact = asked && !watch.lacks_helper();
-    looked::all_the_time(exact);
+    ready_time::all_the_time(exact);
     exact
 }
 

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use glasspoll_reactor::eventpoll::wait_queue::Waiter;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::wait_queue::Waiter;
 use glasspoll_reactor::watch::{Host, KernelFile, Told};
 
 use super::forking::be_in_order;

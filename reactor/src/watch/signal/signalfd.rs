@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 
 /// The process's signalfd.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     /// The real-time signal; 0: none, every file is polled.
     signal: i32,
     fd: AtomicI32,
@@ -25,29 +25,29 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn new(signal: i32) -> Self {
+    pub(crate) fn new(signal: i32) -> Self {
         Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
     }
 
     /// Whether no file signals.
-    pub(super) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.signal == 0
     }
 
     /// Whether there is a signalfd, or none is wanted.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.signal == 0 || self.fd() >= 0
     }
 
-    pub(super) fn number(&self) -> &AtomicI32 {
+    pub(crate) fn number(&self) -> &AtomicI32 {
         &self.fd
     }
 
-    pub(super) fn fd(&self) -> i32 {
+    pub(crate) fn fd(&self) -> i32 {
         self.fd.load(Ordering::SeqCst)
     }
 
-    pub(super) fn open(&self) -> Result<(), Errno> {
+    pub(crate) fn open(&self) -> Result<(), Errno> {
         if !self.is_open() {
             let fd = sys::signalfd(-1, self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)?;
             self.fd.store(sys::move_high(fd), Ordering::SeqCst);
@@ -55,11 +55,11 @@ impl Signals {
         Ok(())
     }
 
-    pub(super) fn will_take_sigio(&self, take: bool) {
+    pub(crate) fn will_take_sigio(&self, take: bool) {
         self.with_sigio.store(take, Ordering::SeqCst);
     }
 
-    pub(super) fn take_sigio(&self, take: bool) {
+    pub(crate) fn take_sigio(&self, take: bool) {
         self.will_take_sigio(take);
         if self.fd() >= 0 {
             let _ = sys::signalfd(self.fd(), self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
@@ -72,19 +72,19 @@ impl Signals {
     }
 
     /// Whether any are queued.
-    pub(super) fn are_pending(&self) -> bool {
+    pub(crate) fn are_pending(&self) -> bool {
         self.signal != 0 && self.fd() >= 0 && sys::pending_signals() & self.mask() != 0
     }
 
     /// The signals that are pending for the calling thread, ours left out.
-    pub(super) fn pending(&self) -> u64 {
+    pub(crate) fn pending(&self) -> u64 {
         let ours = if self.signal == 0 { 0 } else { self.mask() };
         sys::pending_signals() & !ours
     }
 
     /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
     /// for, and the signals after it as far as they were read; `overflow` is called if the queue ran over.
-    pub(super) fn drain(
+    pub(crate) fn drain(
         &self,
         buf: &mut Vec<u8>,
         mut told: impl FnMut(i32, u32, &Later<'_>),
@@ -113,7 +113,7 @@ impl Signals {
     }
 
     /// Asks the kernel to signal this file's wakeups to process `pid`. False: it does not support it.
-    pub(super) fn arm(&self, fd: i32, pid: i32) -> bool {
+    pub(crate) fn arm(&self, fd: i32, pid: i32) -> bool {
         // The ioctl succeeds on files that never signal; the flag sticks only on those that do. Until it
         // has an owner the file signals nobody.
         if self.signal == 0 || self.fd() < 0 || sys::set_async(fd, true).is_err() {
@@ -133,7 +133,7 @@ impl Signals {
     }
 
     /// Ends it.
-    pub(super) fn disarm(&self, fd: i32) {
+    pub(crate) fn disarm(&self, fd: i32) {
         let _ = sys::set_async(fd, false);
         let _ = sys::set_owner(fd, 0);
         let _ = sys::fcntl(fd, sys::F_SETSIG, 0);
@@ -146,11 +146,11 @@ fn record(info: &[u8; INFO]) -> libc::signalfd_siginfo {
 }
 
 /// Signals that were read and are not told yet.
-pub(super) struct Later<'a>(&'a [u8]);
+pub(crate) struct Later<'a>(&'a [u8]);
 
 impl Later<'_> {
     /// How many of them say that a file may be readable, or at its end.
-    pub(super) fn readable(&self, fd: i32) -> usize {
+    pub(crate) fn readable(&self, fd: i32) -> usize {
         let (infos, _) = self.0.as_chunks::<INFO>();
         let of_file = infos.iter().map(record).filter(|info| info.ssi_fd == fd);
         of_file.map(|info| hint(info.ssi_band)).filter(|key| *key == 0 || key & READ_SIDE != 0).count()

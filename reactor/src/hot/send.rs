@@ -3,14 +3,14 @@
 use glasspoll_record::event::Source;
 use glasspoll_record::writer::{is_on, ticks};
 
+use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::NO_PLACE;
-use crate::item_heat::FOR_EVER;
-use crate::looked::Moment;
-use crate::send::EventSink;
-use crate::slot::EDGE_BITS;
+use crate::hot::list::NO_PLACE;
+use crate::hot::slot::EDGE_BITS;
+use crate::hot::state::FOR_EVER;
 use crate::sys;
 use crate::trace;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 /// A hot item that is ready.

@@ -8,13 +8,14 @@
 //! A file is armed with its first item and stays so until its last item or descriptor goes.
 
 mod device;
+pub(super) mod kind;
 mod news;
 mod refusal;
 
 use glasspoll_record::event;
 use news::News;
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};
 use crate::file::{Device, File, ItemRef, Settled};
 use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
@@ -22,9 +23,9 @@ use crate::sys;
 use crate::sys::unread::{queued_messages, unit, unread, Unit};
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::entry::{Gaps, WRITE_BITS};
-use crate::watch::nature::Nature;
-use crate::watch::poller::Poller;
+use crate::watch::kernel_file::kind::Nature;
+use crate::watch::poll::entry::{Gaps, WRITE_BITS};
+use crate::watch::poll::poller::Poller;
 use crate::watch::{Watch, WATCH};
 
 /// Who else has the open file description.

@@ -1,6 +1,6 @@
 //! Whether an item is hot, in four bytes: the place in the hot list, or what is to be known while it is cold.
 
-use crate::hot::NO_PLACE;
+use crate::hot::list::NO_PLACE;
 
 /// Set while the item is cold; the rest is then a wait's number, or 0 for "was never delivered".
 const COLD: u32 = 1 << 31;

@@ -1,10 +1,10 @@
 //! Devices are told what came of asking their files: some keep something for an item (`Epitem::key`) from
 //! when they are asked to watch it, others only once their wakeups leave something out.
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, ItemRef, Settled};
-use crate::hot::NO_PLACE;
+use crate::hot::list::NO_PLACE;
 use crate::sync::Arc;
 
 /// What is to be told of an item once `ep.lock` is dropped.

@@ -9,7 +9,7 @@
 use glasspoll_record::items::{New, Place};
 
 use crate::file::File;
-use crate::item_heat::ItemHeat;
+use crate::hot::state::ItemHeat;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
@@ -31,7 +31,7 @@ pub struct Epitem {
     pub data: u64,
     /// What its device keeps for it, or `NO_KEY`.
     pub key: u32,
-    /// The next item of the set with the same number, or `rbr::NIL`. Protected by `ep.mtx`.
+    /// The next item of the set with the same number, or `item_tree::NIL`. Protected by `ep.mtx`.
     pub next: u32,
     /// While it has no place in the hot list it is attached to its device.
     pub(crate) heat: ItemHeat,

@@ -7,7 +7,6 @@ use std::ptr;
 pub use syscalls::Errno;
 use syscalls::Sysno;
 
-use crate::past_limit;
 use crate::sync::global::AtomicU32;
 
 /// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
@@ -50,12 +49,13 @@ fn args_of(given: &[usize]) -> [usize; 6] {
 #[cfg(not(any(loom, miri)))]
 mod enter;
 #[cfg(miri)]
-#[path = "sys/interpreted.rs"]
+#[path = "interpreted.rs"]
 mod enter;
+mod fd_numbers;
 #[cfg(not(loom))]
 mod futex;
 pub mod magic;
-mod numbers;
+mod over_limit;
 pub mod unread;
 mod valgrind;
 
@@ -66,8 +66,10 @@ pub use crate::model::kernel::futex::{futex_wait, futex_wake, relax};
 #[cfg(not(loom))]
 pub use futex::{futex_wait, futex_wake, relax};
 
-pub(crate) use numbers::alias;
-pub use numbers::{descriptor_limits, duplicate_high, move_high, stay_above, with_raised_limit, GAP, LIMIT};
+pub(crate) use fd_numbers::alias;
+pub use fd_numbers::{
+    descriptor_limits, duplicate_high, move_high, stay_above, with_raised_limit, GAP, LIMIT,
+};
 pub use valgrind::on_valgrind;
 
 /// Closes a descriptor of ours.
@@ -230,7 +232,7 @@ pub fn ppoll(
     let ask = || call!(ppoll, first, count, ts, mask, 8);
     match ask() {
         Err(errno) if !matches!(errno, Errno::EINTR | Errno::EFAULT) => {
-            past_limit::ppoll(fds, timeout_ns, sigmask)
+            over_limit::ppoll(fds, timeout_ns, sigmask)
         }
         other => other,
     }
@@ -242,7 +244,7 @@ pub fn poll_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
         match ask_now(fds) {
             Ok(ready) => return Ok(ready),
             Err(Errno::EINTR) => {}
-            Err(_) => match past_limit::ppoll(fds, Some(0), None) {
+            Err(_) => match over_limit::ppoll(fds, Some(0), None) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             },

@@ -1,6 +1,7 @@
 //! A hot item's place in the list, and what is known of the item there.
 
-use crate::looked::Moment;
+use crate::hot::PROOFS;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 /// What reads and writes of the program told of a file since it was last asked.
@@ -13,7 +14,7 @@ pub struct Hints {
 /// A hot item's place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    /// The item, or `hot::GONE`.
+    /// The item, or `list::GONE`.
     pub(crate) id: u32,
     /// When it got its place, for the record, in ticks.
     pub(crate) placed: u64,
@@ -39,9 +40,6 @@ pub(crate) struct Slot {
 
 /// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
 pub(crate) const EDGE_BITS: u32 = EPOLLRDHUP | EPOLLPRI;
-
-/// So many times an item must have been drained to be trusted.
-const PROOFS: u8 = 2;
 
 impl Slot {
     /// A new one.

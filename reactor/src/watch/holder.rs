@@ -1,16 +1,34 @@
-//! Sleeping: as holder of the watch in ppoll, or as follower on a futex, or in ppoll on what no other thread can watch
+//! Who holds the watch, and how the others sleep.
+//!
+//! | holder | becomes | when |
+//! |---|---|---|
+//! | nobody | a thread | it is about to sleep |
+//! | a thread | nobody | it wakes and no other sleeps |
+//! | a thread | the helper | it wakes and others still sleep |
+//! | the helper | nobody | it wakes and finds nobody asleep |
+//! | the helper | a thread | the thread is about to sleep and nobody else does |
+//!
+//! A thread sleeps as holder of the watch in ppoll, or as follower on a futex, or in ppoll on what no other thread can watch
 //! for it: its hot items, and the signalfds of its set, which show the signals of a thread to that thread alone.
 
 use libc::pollfd;
 
-use crate::looked::Sleep;
+use crate::eventpoll::wait::Slept;
+use crate::eventpoll::wait_queue::Waiter;
 use crate::mutation::is;
-use crate::poll::Slept;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
-use crate::wait_queue::Waiter;
-use crate::watch::bed::Bed;
-use crate::watch::{Holder, Watch};
+use crate::trace::ready_time::Sleep;
+use crate::watch::park::Bed;
+use crate::watch::Watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Nobody,
+    /// A thread, for the sleep of this number.
+    Thread(u64),
+    Helper,
+}
 
 /// How late a wakeup may be where nobody can watch for a thread.
 const LATE_NS: u64 = 5_000_000;

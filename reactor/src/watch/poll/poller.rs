@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use libc::pollfd;
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, Settled};
 use crate::slab::Slab;
@@ -18,17 +18,17 @@ use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
-use crate::watch::entry::{Entry, Gaps};
+use crate::watch::poll::entry::{Entry, Gaps};
 
 /// How often an undrained file with an edge-triggered item is looked at.
 const LOOK_AGAIN_NS: u64 = 10_000_000;
 
 /// A wakeup found by asking.
 #[derive(Debug)]
-pub(super) struct Fired {
-    pub(super) fd: i32,
-    pub(super) item: ItemRef,
-    pub(super) key: u32,
+pub(crate) struct Fired {
+    pub(crate) fd: i32,
+    pub(crate) item: ItemRef,
+    pub(crate) key: u32,
     /// Which file it is, for comparison.
     file: usize,
     exclusive: bool,
@@ -84,7 +84,7 @@ impl Set {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Poller {
+pub(crate) struct Poller {
     set: Counted<Set>,
     /// Grows with each change that a sleeping holder must know of.
     generation: AtomicU64,
@@ -95,7 +95,7 @@ pub(super) struct Poller {
 impl Poller {
     /// `gaps`: the file tells by signals all but this; None: it is told by asking alone. `next`: the
     /// file's first entry until now.
-    pub(super) fn attach(
+    pub(crate) fn attach(
         &self,
         file: &Arc<File>,
         item: &ItemRef,
@@ -111,7 +111,7 @@ impl Poller {
     }
 
     /// The entry of the same file that follows.
-    pub(super) fn next(&self, key: u32) -> u32 {
+    pub(crate) fn next(&self, key: u32) -> u32 {
         self.set.lock().entries.get(key).map_or(NO_KEY, |entry| entry.next)
     }
 
@@ -124,12 +124,12 @@ impl Poller {
     }
 
     /// Returns whether a sleeping holder must be roused, here and below.
-    pub(super) fn settle(&self, key: u32, settled: Settled) -> bool {
+    pub(crate) fn settle(&self, key: u32, settled: Settled) -> bool {
         self.change_entry(key, |entry| entry.settle(settled))
     }
 
     /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
-    pub(super) fn detach(&self, first: u32, key: u32) -> u32 {
+    pub(crate) fn detach(&self, first: u32, key: u32) -> u32 {
         let mut set = self.set.lock();
         let mut left = first;
         if let Some(entry) = set.entries.get_mut(key) {
@@ -153,68 +153,68 @@ impl Poller {
         left
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.set.lock() = Set::default();
         self.change();
     }
 
     /// The program read or wrote until `bits` of the file were used up: seen again, they are new.
-    pub(super) fn drained(&self, key: u32, bits: u32) -> bool {
+    pub(crate) fn drained(&self, key: u32, bits: u32) -> bool {
         self.change_entry(key, |entry| entry.drain(bits))
     }
 
     /// A delivery is about to ask the file.
-    pub(super) fn measure(&self, key: u32) {
+    pub(crate) fn measure(&self, key: u32) {
         self.change_entry(key, Entry::measure);
     }
 
     /// The program read signals; these are left.
-    pub(super) fn left(&self, key: u32, signals: u64) -> bool {
+    pub(crate) fn left(&self, key: u32, signals: u64) -> bool {
         self.change_entry(key, |entry| entry.amount = signals)
     }
 
     /// The file's items are about to be told `key`: asking must not tell it once more.
-    pub(super) fn told(&self, key: u32, events: u32) -> bool {
+    pub(crate) fn told(&self, key: u32, events: u32) -> bool {
         self.change_entry(key, |entry| entry.told(events))
     }
 
     /// The program read some of what there was.
-    pub(super) fn took(&self, key: u32, amount: u64) -> bool {
+    pub(crate) fn took(&self, key: u32, amount: u64) -> bool {
         self.change_entry(key, |entry| entry.amount = entry.amount.saturating_sub(amount))
     }
 
     /// The program wrote to the file: it may be full now.
-    pub(super) fn written(&self, key: u32) -> bool {
+    pub(crate) fn written(&self, key: u32) -> bool {
         self.change_entry(key, |entry| entry.written |= entry.gaps.full)
     }
 
     /// A write of the program was refused.
-    pub(super) fn refused(&self, key: u32) -> bool {
+    pub(crate) fn refused(&self, key: u32) -> bool {
         self.change_entry(key, Entry::refused)
     }
 
     /// Whether any file is looked at.
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.set.count() != 0
     }
 
     /// To be taken before what is to be slept on is put together.
-    pub(super) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
     /// What is slept on is no longer right.
-    pub(super) fn change(&self) {
+    pub(crate) fn change(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn changed_since(&self, generation: u64) -> bool {
+    pub(crate) fn changed_since(&self, generation: u64) -> bool {
         self.generation.load(Ordering::SeqCst) != generation
     }
 
     /// Adds what must be slept on; returns after how many nanoseconds at the most it must be looked
     /// at again.
-    pub(super) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
+    pub(crate) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
         if !self.is_active() {
             return None;
         }
@@ -233,7 +233,7 @@ impl Poller {
 
     /// Adds the signalfds of one set that its waiting thread must sleep on itself: the signals that were sent to that
     /// thread show to it alone.
-    pub(super) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
+    pub(crate) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
         for (_, entry) in self.set.lock().active() {
             if entry.item.ep.as_ptr() == set && entry.is_signalfd() && entry.can_sleep() {
                 fds.push(pollfd { fd: entry.file.fd(), events: entry.wants() as i16, revents: 0 });
@@ -242,7 +242,7 @@ impl Poller {
     }
 
     /// What a sleep found: where asking takes the news, it is kept for the delivery.
-    pub(super) fn keep_news(&self, fds: &[pollfd]) {
+    pub(crate) fn keep_news(&self, fds: &[pollfd]) {
         if self.takes_news.load(Ordering::Relaxed) == 0 {
             return;
         }
@@ -254,7 +254,7 @@ impl Poller {
     }
 
     /// Asks all files that are not on the ready list, without sleeping.
-    pub(super) fn ask(&self, fired: &mut Vec<Fired>) {
+    pub(crate) fn ask(&self, fired: &mut Vec<Fired>) {
         if !self.is_active() {
             return;
         }

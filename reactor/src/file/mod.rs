@@ -7,13 +7,13 @@
 use std::any::Any;
 use std::fmt;
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::Eventpoll;
+use crate::hot::slot::Hints;
 use crate::mutation::is;
-use crate::slot::Hints;
 use crate::sync::{Arc, AtomicI32, AtomicU32, Count, Counted, Ordering, Weak};
 use crate::uapi::{ENDS, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP};
-use crate::wait_queue::Waiter;
 use crate::watch::KernelFile;
 
 /// One registration as its device knows it.

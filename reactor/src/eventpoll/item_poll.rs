@@ -2,10 +2,10 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_item_poll`, `__ep_eventpoll_poll`.
 
+use crate::eventpoll::rearm::note_settled;
 use crate::eventpoll::Eventpoll;
 use crate::file::{Device, File, Kind, Settled};
-use crate::looked::Moment;
-use crate::settle::note_settled;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {

@@ -17,7 +17,7 @@ struct Files {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Armed {
+pub(crate) struct Armed {
     files: Mutex<Files>,
 }
 
@@ -53,12 +53,12 @@ impl Files {
 }
 
 impl Armed {
-    pub(super) fn get(&self, fd: i32) -> Option<Arc<File>> {
+    pub(crate) fn get(&self, fd: i32) -> Option<Arc<File>> {
         self.files.lock().get(fd).cloned()
     }
 
     /// The signals of a number are this file's from now on. False: they are another's, and remain so.
-    pub(super) fn claim(&self, fd: i32, file: &Arc<File>) -> bool {
+    pub(crate) fn claim(&self, fd: i32, file: &Arc<File>) -> bool {
         let mut files = self.files.lock();
         match files.get(fd) {
             Some(other) if !is("a_claim_takes_from_another") => Arc::ptr_eq(other, file),
@@ -70,7 +70,7 @@ impl Armed {
     }
 
     /// They are no longer, if they still were.
-    pub(super) fn remove_if(&self, fd: i32, is_it: impl FnOnce(&File) -> bool) {
+    pub(crate) fn remove_if(&self, fd: i32, is_it: impl FnOnce(&File) -> bool) {
         let mut files = self.files.lock();
         let is_its = files.get(fd).is_some_and(|file| is_it(file));
         let was = if is_its { files.take(fd) } else { None };
@@ -78,12 +78,12 @@ impl Armed {
         drop(was);
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<File>> {
+    pub(crate) fn all(&self) -> Vec<Arc<File>> {
         let files = self.files.lock();
         files.near.iter().flatten().chain(files.far.values()).cloned().collect()
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let all = std::mem::take(&mut *self.files.lock());
         drop(all);
     }

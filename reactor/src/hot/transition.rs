@@ -3,27 +3,19 @@
 use glasspoll_record::event::Source;
 use libc::pollfd;
 
-use crate::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_KEY};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
-use crate::hot::{NO_PLACE, QUIET_ROUNDS};
-use crate::item_heat::{ItemHeat, FOR_EVER};
-use crate::looked::Moment;
+use crate::hot::list::NO_PLACE;
+use crate::hot::slot::{Hints, Slot};
+use crate::hot::state::{ItemHeat, FOR_EVER};
+use crate::hot::{MOST_AT_ONCE, ONCE_ROUNDS, QUIET_ROUNDS, ROOM_ROUNDS, TRUSTED};
 use crate::mutation::is;
-use crate::slot::{Hints, Slot};
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// How many quiet items go cold in one wait.
-const MOST_AT_ONCE: usize = 64;
-/// How often it is looked whether there is still room to write, in waits.
-const ROOM_ROUNDS: u32 = 64;
-
-/// How long an item stays cold that was not drained when it should have been, but so often before.
-const ONCE_ROUNDS: u32 = 32;
-const TRUSTED: u8 = 8;
 
 /// Takes its place from an item, if it is hot. Returns what the place knew.
 pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {

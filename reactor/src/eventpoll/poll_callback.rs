@@ -4,12 +4,12 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_poll_callback`.
 
+use crate::eventpoll::ready_list::Queued;
 use crate::eventpoll::{Eventpoll, Ready};
-use crate::looked::Moment;
 use crate::mutation::is;
-use crate::ready_list::Queued;
 use crate::sys;
 use crate::trace;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {

@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_item_on_no_list_takes_little() {
-        assert_eq!(size_of::<Option<Node<crate::epitem::Epitem>>>(), 56);
+        assert_eq!(size_of::<Option<Node<crate::eventpoll::epitem::Epitem>>>(), 56);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!
 //! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
 use crate::file::{File, ItemRef, Settled};
 use crate::sync::Arc;
 use crate::sys;
@@ -20,10 +20,10 @@ use crate::uapi::*;
 use crate::watch::kernel_file::Unread;
 use crate::watch::KernelFile;
 
-pub(super) const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+pub(crate) const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Level,
     Edge,
     Gaps,
@@ -31,66 +31,66 @@ pub(super) enum Mode {
 
 /// What a file's signals leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gaps {
+pub(crate) struct Gaps {
     /// The room to write, once there was none.
-    pub(super) write: bool,
+    pub(crate) write: bool,
     /// That there is none, where no write was refused: looked at after each write.
-    pub(super) full: bool,
+    pub(crate) full: bool,
     /// Hang-ups and errors.
-    pub(super) hangup: bool,
+    pub(crate) hangup: bool,
     /// A hang-up that comes after the peer's half of it.
-    pub(super) half: bool,
+    pub(crate) half: bool,
 }
 
 impl Gaps {
-    pub(super) fn any(self) -> bool {
+    pub(crate) fn any(self) -> bool {
         self.write || self.hangup || self.half
     }
 
     /// Whether nothing need be kept for an item until there is no room.
-    pub(super) fn only_write(self) -> bool {
+    pub(crate) fn only_write(self) -> bool {
         self == Self { write: true, ..Self::default() }
     }
 
     /// Whether they can concern an item with this interest.
-    pub(super) fn concern(self, events: u32) -> bool {
+    pub(crate) fn concern(self, events: u32) -> bool {
         self.hangup || self.half || self.write && events & WRITE_BITS != 0
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) file: Arc<File>,
-    pub(super) item: ItemRef,
-    pub(super) mode: Mode,
-    pub(super) gaps: Gaps,
+pub(crate) struct Entry {
+    pub(crate) file: Arc<File>,
+    pub(crate) item: ItemRef,
+    pub(crate) mode: Mode,
+    pub(crate) gaps: Gaps,
     /// A listening socket: there will be no room to write as long as it is one, and its end is signalled.
-    pub(super) listens: bool,
+    pub(crate) listens: bool,
     /// The bits to ask for.
-    pub(super) mask: u32,
+    pub(crate) mask: u32,
     /// The bits that an edge-triggered item was told of and that have not fallen since.
-    pub(super) seen: u32,
+    pub(crate) seen: u32,
     /// The bits that never come anew, however they rise and fall (`News`).
-    pub(super) steady: u32,
+    pub(crate) steady: u32,
     /// Whether a rise of `mask & !seen` must end a sleep.
-    pub(super) armed: bool,
+    pub(crate) armed: bool,
     /// How much there was to read just before the asking that set `seen`, less what was read since. Of a signalfd the
     /// signals that were pending at some time since.
-    pub(super) amount: u64,
+    pub(crate) amount: u64,
     /// Whether `amount` is from before the asking that is under way.
-    pub(super) measured: bool,
+    pub(crate) measured: bool,
     /// What the program used up since the asking began that is under way.
-    pub(super) drained: u32,
+    pub(crate) drained: u32,
     /// Written to since it was last found writable (`Gaps`).
-    pub(super) written: bool,
+    pub(crate) written: bool,
     /// Interest and private bits.
-    pub(super) events: u32,
+    pub(crate) events: u32,
     /// On the ready list: what is seen now is looked at by the delivery.
-    pub(super) queued: bool,
+    pub(crate) queued: bool,
     /// Its place in the list of entries that are looked at, if it is there.
-    pub(super) place: Option<u32>,
+    pub(crate) place: Option<u32>,
     /// The file's next entry, or `NO_KEY`.
-    pub(super) next: u32,
+    pub(crate) next: u32,
 }
 
 impl Entry {
@@ -120,7 +120,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn is_signalfd(&self) -> bool {
+    pub(crate) fn is_signalfd(&self) -> bool {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::is_signalfd)
     }
 
@@ -128,7 +128,7 @@ impl Entry {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::tells_all)
     }
 
-    pub(super) fn wants(&self) -> u32 {
+    pub(crate) fn wants(&self) -> u32 {
         self.mask & !self.seen
     }
 
@@ -155,7 +155,7 @@ impl Entry {
         write | hangup
     }
 
-    pub(super) fn new(file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> Self {
+    pub(crate) fn new(file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> Self {
         let mode = match gaps {
             Some(_) => Mode::Gaps,
             None if events & EPOLLET != 0 => Mode::Edge,
@@ -183,7 +183,7 @@ impl Entry {
     }
 
     /// The eventpoll has asked, and this is what came of it.
-    pub(super) fn settle(&mut self, settled: Settled) {
+    pub(crate) fn settle(&mut self, settled: Settled) {
         self.events = settled.events;
         self.written = false;
         if self.mode != Mode::Gaps {
@@ -210,7 +210,7 @@ impl Entry {
     }
 
     /// The file is about to be asked for a delivery.
-    pub(super) fn measure(&mut self) {
+    pub(crate) fn measure(&mut self) {
         if self.mode == Mode::Edge {
             self.note_unread();
             (self.measured, self.drained) = (true, 0);
@@ -218,13 +218,13 @@ impl Entry {
     }
 
     /// The program used up `bits`: seen again, they are new.
-    pub(super) fn drain(&mut self, bits: u32) {
+    pub(crate) fn drain(&mut self, bits: u32) {
         self.seen &= !bits | self.steady;
         self.drained |= bits;
     }
 
     /// The program's own call made the file ready for `key`, and the item is told of it without us.
-    pub(super) fn told(&mut self, key: u32) {
+    pub(crate) fn told(&mut self, key: u32) {
         if self.mode != Mode::Gaps && self.mask & key != 0 {
             self.armed = false;
             self.queued = true;
@@ -232,13 +232,13 @@ impl Entry {
     }
 
     /// The file was asked by one who delivers nothing.
-    pub(super) fn keep_news(&self, revents: i16) -> u32 {
+    pub(crate) fn keep_news(&self, revents: i16) -> u32 {
         let found = revents as u16 as u32;
         self.file.device_as::<KernelFile>().map_or(found, |device| device.keep_news(found))
     }
 
     /// A write was refused: the room that comes back is new, and no signal need tell of it.
-    pub(super) fn refused(&mut self) {
+    pub(crate) fn refused(&mut self) {
         if self.mode == Mode::Gaps && self.gaps.write && !self.queued && self.events & !EP_PRIVATE_BITS != 0 {
             self.mask |= self.events & WRITE_BITS;
             self.armed = self.mask != 0;
@@ -246,17 +246,17 @@ impl Entry {
     }
 
     /// What to ask for, when all is looked at.
-    pub(super) fn asks(&self) -> u32 {
+    pub(crate) fn asks(&self) -> u32 {
         self.mask | if self.written { self.events & WRITE_BITS } else { 0 }
     }
 
     /// Whether it is of interest at all now.
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         (self.armed || self.written) && !self.queued
     }
 
     /// The file was asked, and said `found`. Returns what is new of it, which queues the item.
-    pub(super) fn found(&mut self, found: u32) -> u32 {
+    pub(crate) fn found(&mut self, found: u32) -> u32 {
         if std::mem::take(&mut self.written) && !self.queued && found & (WRITE_BITS | EPOLLNVAL) == 0 {
             // Full, with no write refused: no signal will tell of room.
             self.mask |= self.events & WRITE_BITS;
@@ -285,7 +285,7 @@ impl Entry {
     }
 
     /// The key of a wakeup for what is new: as the kernel's `sk_state_change`, an end has none.
-    pub(super) fn key_of(&self, fresh: u32) -> u32 {
+    pub(crate) fn key_of(&self, fresh: u32) -> u32 {
         if fresh & EPOLLRDHUP != 0 {
             0
         } else {
@@ -294,7 +294,7 @@ impl Entry {
     }
 
     /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
-    pub(super) fn can_sleep(&self) -> bool {
+    pub(crate) fn can_sleep(&self) -> bool {
         self.is_active()
             && self.armed
             && self.wants() != 0
@@ -302,7 +302,7 @@ impl Entry {
     }
 
     /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.
-    pub(super) fn must_look_again(&self) -> bool {
+    pub(crate) fn must_look_again(&self) -> bool {
         // A socket that was never connected is hung up, and may be connected yet.
         let unconnected = self.seen & !self.steady & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
         let undrained = self.seen & !self.steady & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;

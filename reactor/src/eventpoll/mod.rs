@@ -1,30 +1,50 @@
-//! `Eventpoll`: one epoll instance, its making and its end. Changes of it: `ctl`. Waits for it: `poll`.
+//! `Eventpoll`: one epoll instance, its making and its end. A reader of `fs/eventpoll.c` is at home here.
+//!
+//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers, `poll_callback` is what a wakeup does.
+//! `epitem` is one registration, `item_tree` finds it, `ready_list` has those that may be ready, `wait_queue` the
+//! threads that wait. `item_poll` asks a file, `rearm` tells its device what came of it. `loop_check` and
+//! `max_user_watches` say no.
 //!
 //! Locks: `mtx` (outer before nested), then a file's `WaitHead`, then `lock`. `lock` is never held
 //! over a system call that can block.
 //!
+//! Keeps true: after `Device::detach` and `WaitHead::remove_item` return, no callback runs for that item.
+//!
 //! Linux: `fs/eventpoll.c:struct eventpoll`, `eventpoll_release_file`, `ep_clear_and_put`.
+
+mod ctl;
+pub mod epitem;
+mod item_poll;
+pub(crate) mod item_tree;
+mod loop_check;
+pub mod max_user_watches;
+mod poll_callback;
+pub mod ready_list;
+pub(crate) mod rearm;
+pub mod send_events;
+pub mod timeout;
+pub mod wait;
+pub mod wait_queue;
 
 use std::collections::HashMap;
 
 use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos;
-use crate::epitem::Epitem;
+use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::item_tree::Rbr;
+use crate::eventpoll::ready_list::ReadyList;
+use crate::eventpoll::send_events::Scratch;
+use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
 use crate::file::{Device, File, Kind};
-use crate::hot::Hot;
-use crate::item_heat::ItemHeat;
+use crate::hot::list::Hot;
+use crate::hot::spin::Spin;
+use crate::hot::state::ItemHeat;
 use crate::mutation::is;
-use crate::rbr::Rbr;
-use crate::ready_list::ReadyList;
-use crate::send::Scratch;
-use crate::spin::Spin;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
 use crate::trace::{self, About};
 use crate::uapi::*;
-use crate::wait_queue::{WaitQueue, Waiter};
-use crate::watches;
 
 /// What `ep.mtx` protects.
 #[derive(Debug, Default)]
@@ -231,7 +251,7 @@ impl Eventpoll {
 impl Drop for Eventpoll {
     fn drop(&mut self) {
         chaos::forget(self.id);
-        watches::give_back(self.lock.lock().list.len());
+        max_user_watches::give_back(self.lock.lock().list.len());
     }
 }
 

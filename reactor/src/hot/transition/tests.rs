@@ -1,11 +1,11 @@
 //! Items warm up and cool down where a set is busy: on a device and a watcher without a kernel.
 
 use super::*;
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::wait::{Slept, Watcher};
+use crate::eventpoll::wait_queue::Waiter;
 use crate::file::{Device, Kind};
-use crate::poll::{Slept, Watcher};
-use crate::send::EventSink;
 use crate::sync::AtomicU32;
-use crate::wait_queue::Waiter;
 
 /// Counts who attaches and detaches.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ fn busy_set() -> (Arc<Eventpoll>, Counting, Arc<File>) {
     let file = File::new(4, Kind::Device(Box::new(device.clone())));
     ep.ctl(EPOLL_CTL_ADD, &file, 4, EpollEvent { events: EPOLLIN, data: 0 }).unwrap();
     let mut tree = ep.mtx.lock();
-    (0..2).for_each(|_| ep.count(&mut tree, crate::pace::BUSY_UNITS));
+    (0..2).for_each(|_| ep.count(&mut tree, crate::hot::BUSY_UNITS));
     drop(tree);
     (ep, device, file)
 }

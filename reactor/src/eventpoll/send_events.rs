@@ -10,18 +10,18 @@ use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
 use crate::chaos::{self, Plan};
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::rearm::{note_settled, Note};
+use crate::eventpoll::wait::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, Settled};
-use crate::hot::{Hot, NO_PLACE};
-use crate::looked::Moment;
+use crate::hot::list::{Hot, NO_PLACE};
+use crate::hot::send::Found;
+use crate::hot::slot::EDGE_BITS;
 use crate::mutation::is;
-use crate::poll::Watcher;
-use crate::send_hot::Found;
-use crate::settle::{note_settled, Note};
-use crate::slot::EDGE_BITS;
 use crate::sync::{Arc, CountedGuard};
 use crate::sys::{self, Errno};
+use crate::trace::ready_time::Moment;
 use crate::trace::{self, Since};
 use crate::uapi::*;
 

@@ -2,21 +2,21 @@
 //!
 //! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
 
-use crate::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::item_tree::NIL;
+use crate::eventpoll::loop_check;
+use crate::eventpoll::max_user_watches;
 use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, Settled};
-use crate::heat::take_place;
-use crate::hot::NO_PLACE;
-use crate::looked::Moment;
-use crate::loop_check;
+use crate::hot::list::NO_PLACE;
+use crate::hot::transition::take_place;
 use crate::mutation::is;
-use crate::rbr::NIL;
 use crate::sync::global::AtomicU64;
 use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::Errno;
 use crate::trace;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-use crate::watches;
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -140,7 +140,7 @@ impl Eventpoll {
         event: EpollEvent,
         known_as: &mut u64,
     ) -> Result<u32, Errno> {
-        watches::take()?;
+        max_user_watches::take()?;
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         *known_as = serial;
         let events = event.events | EPOLLERR | EPOLLHUP;
@@ -298,7 +298,7 @@ impl Eventpoll {
                 }
             }
         }
-        watches::give_back(1);
+        max_user_watches::give_back(1);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::sys;
 use crate::uapi::*;
-use crate::watch::entry::Gaps;
+use crate::watch::poll::entry::Gaps;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Nature {
 
 impl Nature {
     /// By their numbers.
-    pub(super) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Nature::Pipe,
         Nature::InetStream,
         Nature::InetDgram,
@@ -47,7 +47,7 @@ impl Nature {
         Nature::Other,
     ];
 
-    pub(super) fn of(fd: i32) -> Self {
+    pub(crate) fn of(fd: i32) -> Self {
         let Ok(stat) = sys::fstat(fd) else { return Nature::Other };
         match stat.st_mode & libc::S_IFMT {
             libc::S_IFIFO => Nature::Pipe,
@@ -72,7 +72,7 @@ impl Nature {
     /// none (Linux: `SOCKWQ_ASYNC_NOSPACE`, which a write that succeeds clears). A unix stream does not
     /// even note what poll(2) says, and if its peer shuts down one half and then the other, it signals the
     /// first alone. A terminal signals room rarely and a hang-up never.
-    pub(super) fn gaps(self) -> Gaps {
+    pub(crate) fn gaps(self) -> Gaps {
         let none = Gaps::default();
         match self {
             Nature::Pipe | Nature::InetDgram | Nature::Counter => none,
@@ -84,19 +84,19 @@ impl Nature {
     }
 
     /// Whether asking tells all of its levels, whoever asks.
-    pub(super) fn may_be_asked(self) -> bool {
+    pub(crate) fn may_be_asked(self) -> bool {
         !matches!(self, Nature::Anonymous | Nature::Pidfd | Nature::Other)
     }
 
     /// Whether that tells all of its edges, too, given what the program's reads and writes tell. Of all others
     /// nobody counts what has come, so after a read that was not seen (splice, stdio, another process) as many
     /// bytes as before would be taken for what was left.
-    pub(super) fn rises(self) -> bool {
+    pub(crate) fn rises(self) -> bool {
         self == Nature::InetStream
     }
 
     /// The key of the wakeup that a signal stands for; None: it stands for none.
-    pub(super) fn key_of_signal(self, key: u32) -> Option<u32> {
+    pub(crate) fn key_of_signal(self, key: u32) -> Option<u32> {
         match self {
             // Announced; when it is there, it is told as readable.
             // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
@@ -118,12 +118,12 @@ impl Nature {
 
     /// How many more signals come with the one that tells the end of the file.
     /// Linux: `net/ipv4/tcp_input.c:tcp_data_queue` calls `tcp_fin`, then `tcp_data_ready`.
-    pub(super) fn signals_after_end(self) -> usize {
+    pub(crate) fn signals_after_end(self) -> usize {
         usize::from(self == Nature::InetStream)
     }
 
     /// Whether data can come though the file has hung up: a UDP socket that was shut down hears on.
-    pub(super) fn hears_after_hangup(self) -> bool {
+    pub(crate) fn hears_after_hangup(self) -> bool {
         self == Nature::InetDgram
     }
 }

@@ -1,10 +1,7 @@
 //! How busy a set is.
 
+use crate::hot::{BUSY_NS, BUSY_UNITS};
 use crate::sys;
-
-/// A set is busy with so many units of work, calls and events, in `BUSY_NS`.
-pub(crate) const BUSY_UNITS: u32 = 2000;
-const BUSY_NS: u64 = 100_000_000;
 
 /// How busy a set is.
 #[derive(Debug, Default)]

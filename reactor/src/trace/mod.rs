@@ -2,7 +2,10 @@
 //! `glasspoll::flow`.
 //!
 //! Names and fields are stable: they are what a person filters and a program parses. With no
-//! subscriber each event costs one load and a branch that is predicted; so does a record where there is none.
+//! subscriber each event costs one load and a branch that is predicted; so does a record where there is none. `ready_time` is when what is
+//! found became ready. No lock is taken.
+
+pub mod ready_time;
 
 use glasspoll_record::event::{self, Event, Injection, Known, Source};
 use glasspoll_record::writer::{is_on, record, record_at, ticks};

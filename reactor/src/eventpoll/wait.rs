@@ -1,22 +1,22 @@
-//! Waiting: the `ep_poll` loop. Delivery: `send`.
+//! Waiting: the `ep_poll` loop. Delivery: `send_events`.
 //!
 //! Linux: `fs/eventpoll.c:ep_poll`.
 
 use libc::pollfd;
 
 use crate::chaos::{self, Waits};
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::timeout::Timeout;
+use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::{Eventpoll, Tree};
+use crate::hot::spin::Spin;
+use crate::hot::state::ItemHeat;
 use crate::hot::QUIET_NS;
-use crate::item_heat::ItemHeat;
-use crate::looked::Sleep;
 use crate::mutation::is;
-use crate::send::EventSink;
-use crate::spin::Spin;
 use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::{self, Errno};
-use crate::timeout::Timeout;
+use crate::trace::ready_time::Sleep;
 use crate::trace::{self, Entered};
-use crate::wait_queue::Waiter;
 
 /// How a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,34 +1,15 @@
-//! Hot items: those that the waiting thread asks itself, all in one ppoll, while they are busy.
+//! The list of a set's hot items, as ppoll is given it, and the slot of each.
 //!
-//! A *cold* item is attached to its device, which tells each wakeup by a signal; it costs nothing while
-//! nothing happens. A *hot* item is not attached at all: it is a place in the list that the thread
-//! hands to ppoll when it waits for this set. Signals are exact and dear, asking is cheap where most of
-//! the list is ready; so a set has hot items only while it is busy (`Pace`), as a network driver polls
-//! under load and takes interrupts else.
-//!
-//! | from | to | when | system calls |
-//! |---|---|---|---|
-//! | new | hot | ADD to a busy set | 0 |
-//! | new | cold | any other ADD | arm, ask |
-//! | cold | hot | told twice within `QUIET_ROUNDS` waits; or MOD; in a busy set | disarm |
-//! | hot | leaving | nothing for `QUIET_ROUNDS` waits | arm |
-//! | leaving | cold | asked once more with the rest | 0 |
-//! | hot | cold | no event for `QUIET_NS`; the set gets a second waiter, is watched itself, or its file a second item; an edge-triggered item was not drained | arm, ask |
-//! | hot | gone | DEL, close | 0 |
-//!
-//! A hot edge-triggered item reports the rise of a level. That is an edge only if the level is known to
-//! have fallen since the last one: by a read or write of the program that said so (`Hints`). One that is
-//! not known to be drained goes cold, where each wakeup counts.
-//!
-//! Protected by `ep.mtx`, but for the list itself while a thread sleeps on it.
+//! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
 
 use libc::pollfd;
 
-use crate::looked::Moment;
-use crate::pace::Pace;
-use crate::slot::Slot;
+use crate::hot::load::Pace;
+use crate::hot::slot::Slot;
+use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
 use crate::sync::global::{AtomicBool, AtomicUsize};
 use crate::sync::Ordering;
+use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 /// "Has no place in the list."
@@ -36,18 +17,6 @@ pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 /// The item of this place is gone, or cold.
 const GONE: u32 = u32::MAX;
-
-/// After how many waits without news an item goes cold. An asking costs a sixth of a signal.
-pub(crate) const QUIET_ROUNDS: u32 = 12;
-
-/// How often those are looked for, in waits.
-const SWEEP_ROUNDS: u32 = 8;
-
-/// After how long a sleep without any event all items go cold.
-pub(crate) const QUIET_NS: u64 = 10_000_000;
-
-/// How long a set that turned out not to fit for hot items has none, in waits.
-const REST_ROUNDS: u32 = 4096;
 
 /// How many items of a set may be hot.
 static BOUND: AtomicUsize = AtomicUsize::new(512);
@@ -296,8 +265,8 @@ impl Hot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::BUSY_UNITS;
-    use crate::slot::EDGE_BITS;
+    use crate::hot::slot::EDGE_BITS;
+    use crate::hot::BUSY_UNITS;
 
     #[test]
     fn a_place_that_goes_is_filled_by_the_last_one() {
