@@ -80,7 +80,7 @@ macro_rules! vfork_trampoline {
                 "call {before}",
                 "add rsp, 8",
                 "jmp rax",
-                before = sym $crate::interpose::exec_spawn::before_vfork,
+                before = sym $crate::interpose::fork_clone::before_vfork,
             )
         }
     };
@@ -102,7 +102,7 @@ macro_rules! vfork_trampoline {
                 "mov x16, x0",
                 "ldp x29, x30, [sp], #16",
                 "br x16",
-                before = sym $crate::interpose::exec_spawn::before_vfork,
+                before = sym $crate::interpose::fork_clone::before_vfork,
             )
         }
     };

@@ -11,6 +11,7 @@ pub mod drain_hints;
 mod early;
 mod entries;
 mod flags;
+mod heirs;
 mod identity;
 mod inherited;
 mod last_set;
@@ -27,13 +28,14 @@ use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
 };
+pub use heirs::{
+    has_heir_since, heir_begins, heir_made, heirs, share_counter, share_counters, share_kept_counters,
+    will_be_copied, Heir,
+};
 use inherited::enter_siblings;
 pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
 pub use last_set::{forget_set, with_set};
-pub use provenance::{
-    born, has_heir_since, heir_begins, heir_made, heirs, kind_of, lost_sight, note_mode, share_counter,
-    share_counters, share_kept_counters, will_be_copied, Heir, Kind,
-};
+pub use provenance::{born, kind_of, lost_sight, note_mode, Kind};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -60,7 +62,7 @@ pub fn any_epoll() -> bool {
 /// In a forked child.
 pub fn forked() {
     closing::forked();
-    provenance::forked();
+    heirs::forked();
     flags::forked();
 }
 

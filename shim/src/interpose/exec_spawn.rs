@@ -1,6 +1,6 @@
-//! fork, exec and spawn.
+//! exec and spawn.
 //!
-//! Fork itself is in `process::start`. Before exec the files that would go on to signal the new program are
+//! Before exec the files that would go on to signal the new program are
 //! disarmed and our signal is unblocked; should the exec fail, all is taken back.
 //! A child that shares the parent's memory (vfork, posix_spawn) changes its own mask alone.
 
@@ -10,10 +10,11 @@ use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_record::event::Event;
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
-use crate::arch::{exec_trampoline, vfork_trampoline};
+use crate::arch::exec_trampoline;
 use crate::fdtable::{self, Heir};
+use crate::interpose::fork_clone::share;
 use crate::interpose::sigmask::ours;
-use crate::interpose::{errno, guarded, set_errno, Real};
+use crate::interpose::{errno, guarded, set_errno};
 use crate::process::{self, record};
 use crate::thread::context;
 use crate::thread::signal::trampoline;
@@ -75,97 +76,6 @@ impl Drop for Leaving {
     }
 }
 
-static VFORK: Real = Real::new("vfork\0");
-
-/// The program is about to call vfork(2), which this is the address of. Its end is seen nowhere: what another thread
-/// makes in the moment until the child is there is not taken for the child's.
-pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
-    share(fdtable::share_counters);
-    process::shares_memory();
-    VFORK.get()
-}
-
-vfork_trampoline!();
-
-crate::interpose! {
-    /// clone(2). Variadic in C; what is not given is not looked at.
-    fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
-        clone_begins(flags as usize);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let made = unsafe { real()(run, stack, flags, arg, parent, tls, child) };
-        clone_made(flags as usize, made < 0);
-        made
-    }
-}
-
-/// Has eventfds be watched as files are that another process has, too.
-fn share(which: fn()) {
-    // Not only once there is a set: a later one may watch what a child has by now.
-    if process::is_vfork_child() {
-        return;
-    }
-    guarded((), || {
-        let Some(_guard) = context::enter_as_is() else { return };
-        which();
-    });
-}
-
-/// Whether a child made with these flags reads and writes unseen what this process has.
-fn is_heir(flags: usize) -> bool {
-    flags & (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
-        != (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
-}
-
-/// A child is about to be made with these flags.
-pub fn clone_begins(flags: usize) {
-    if is_heir(flags) {
-        fdtable::heir_begins(Heir::Child);
-    }
-    note_clone(flags);
-    if shares_the_table_alone(flags) {
-        process::shares_table(true);
-    }
-}
-
-/// Whether a child made with these flags has this process's descriptors, and a memory of its own.
-fn shares_the_table_alone(flags: usize) -> bool {
-    let both = (libc::CLONE_FILES | libc::CLONE_VM) as usize;
-    flags & both == libc::CLONE_FILES as usize
-}
-
-/// The same, where its end is not told.
-pub fn note_clone(flags: usize) {
-    if is_heir(flags) {
-        share(fdtable::share_counters);
-    }
-    if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
-        process::shares_memory();
-    }
-}
-
-/// It is made, or has failed; with CLONE_VFORK it has ended, or become another program.
-pub fn clone_made(flags: usize, failed: bool) {
-    // Of a child with the same table of files all later eventfds are, too: its making never ends.
-    let goes_on = flags & (libc::CLONE_FILES | libc::CLONE_VFORK) as usize == libc::CLONE_FILES as usize;
-    if is_heir(flags) && (failed || !goes_on) {
-        fdtable::heir_made(Heir::Child);
-    }
-    if shares_the_table_alone(flags) {
-        process::shares_table(false);
-    }
-}
-
-crate::interpose! {
-    /// _Fork(3): fork without its handlers.
-    fn _Fork() -> pid_t |real| {
-        clone_begins(0);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let child = unsafe { real()() };
-        clone_made(0, child < 0);
-        child
-    }
-}
-
 macro_rules! start_programs {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*) => {
         $(crate::interpose! {
@@ -187,40 +97,6 @@ start_programs! {
     fn system(command: *const c_char) -> c_int;
     fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE;
     fn wordexp(words: *const c_char, into: *mut libc::c_void, flags: c_int) -> c_int;
-}
-
-crate::interpose! {
-    /// fork(2): the record has the child's id, for which the handlers of fork are too early.
-    fn fork() -> pid_t |real| {
-        // SAFETY: libc's own function; no destructor in this frame.
-        let child = unsafe { real()() };
-        if child > 0 {
-            record::note(Event::Fork { child });
-        }
-        child
-    }
-}
-
-/// Whether with these arguments of prctl(2) the thread can read the processor's counter no more, as every record does.
-/// Linux: `kernel/seccomp.c:seccomp_set_mode_strict`, `arch/x86/kernel/process.c:set_tsc_mode`.
-pub fn forbids_the_counter(option: usize, argument: usize) -> bool {
-    const PR_SET_TSC: usize = 26;
-    const PR_TSC_SIGSEGV: usize = 2;
-    let strict = (libc::PR_SET_SECCOMP as usize, libc::SECCOMP_MODE_STRICT as usize);
-    [strict, (PR_SET_TSC, PR_TSC_SIGSEGV)].contains(&(option, argument)) && !process::is_vfork_child()
-}
-
-crate::interpose! {
-    /// prctl(2). Variadic in C; what is not given is not looked at.
-    fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int |real| {
-        let forbids = forbids_the_counter(option as usize, a);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let done = unsafe { real()(option, a, b, c, d) };
-        if forbids && done == 0 {
-            record::end();
-        }
-        done
-    }
 }
 
 type Strings = *const *const c_char;

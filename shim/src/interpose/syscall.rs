@@ -8,7 +8,8 @@ use crate::fdtable;
 use crate::interpose::epoll::{self, Outcome};
 use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::interpose::{
-    close_dup, exec_spawn, guarded, io_uring, messages, mqueue, poll_select, set_errno, splice,
+    close_dup, fcntl_ioctl, fork_clone, guarded, io_uring, messages, mqueue, poll_select, prctl, set_errno,
+    splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;
@@ -51,14 +52,14 @@ fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
     if flags & libc::CLONE_VM as usize != 0 {
         // The child comes by here as well, and on the same stack: nothing is done after.
         match flags & libc::CLONE_FILES as usize {
-            0 => exec_spawn::note_clone(flags),
-            _ => exec_spawn::clone_begins(flags),
+            0 => fork_clone::note_clone(flags),
+            _ => fork_clone::clone_begins(flags),
         }
         return to_kernel(nr as usize, args);
     }
-    exec_spawn::clone_begins(flags);
+    fork_clone::clone_begins(flags);
     let made = to_kernel(nr as usize, args);
-    exec_spawn::clone_made(flags, made < 0);
+    fork_clone::clone_made(flags, made < 0);
     if made == 0 && flags & CLONE_CLEAR_SIGHAND != 0 {
         guarded((), trampoline::cleared);
     }
@@ -146,19 +147,17 @@ pub unsafe extern "C-unwind" fn syscall(
         // SAFETY: as the functions of those names, here and below.
         libc::SYS_close => uncancelled(|| c_long::from(unsafe { close_dup::close(fd) })),
         // SAFETY: as above.
-        libc::SYS_fcntl => uncancelled(|| c_long::from(unsafe { close_dup::fcntl(fd, b as c_int, c) })),
+        libc::SYS_fcntl => uncancelled(|| c_long::from(unsafe { fcntl_ioctl::fcntl(fd, b as c_int, c) })),
         // SAFETY: as above.
-        libc::SYS_ioctl => c_long::from(unsafe { close_dup::ioctl(fd, b as libc::c_ulong, c) }),
+        libc::SYS_ioctl => c_long::from(unsafe { fcntl_ioctl::ioctl(fd, b as libc::c_ulong, c) }),
         libc::SYS_close_range => {
             // SAFETY: as above.
             c_long::from(unsafe { close_dup::close_range(a as u32, b as u32, c as c_int) })
         }
         // SAFETY: as above.
-        libc::SYS_prctl => c_long::from(unsafe { exec_spawn::prctl(fd, b, c, d, e) }),
+        libc::SYS_prctl => c_long::from(unsafe { prctl::prctl(fd, b, c, d, e) }),
         // SECCOMP_SET_MODE_STRICT is 0.
-        libc::SYS_seccomp
-            if exec_spawn::forbids_the_counter(libc::PR_SET_SECCOMP as usize, a.wrapping_add(1)) =>
-        {
+        libc::SYS_seccomp if prctl::forbids_the_counter(libc::PR_SET_SECCOMP as usize, a.wrapping_add(1)) => {
             let done = to_kernel(nr as usize, args);
             if done == 0 {
                 record::end();

@@ -1,11 +1,10 @@
-//! Start-up, the process's one watch, and fork.
+//! Start-up and the process's one watch.
 //!
 //! At start-up: options, logs, our signal blocked, the fork handlers, a look at what is open. The
 //! watch itself (descriptors, signal handlers) is made with the first epoll instance, so a program
 //! that never makes one keeps its descriptors, threads and signal handlers as they were.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::Arc;
 
 use glasspoll_reactor::chaos;
 use glasspoll_reactor::hot;
@@ -18,22 +17,23 @@ use once_cell::sync::OnceCell;
 
 use crate::fdtable;
 use crate::interpose::{self, sigmask};
+use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
 use crate::process::options::{complain, Options};
 use crate::process::reserved_fds::kicks;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
 use crate::thread::fork_page;
-use crate::thread::signal::{requeue, trampoline};
+use crate::thread::signal::trampoline;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(64);
 /// valgrind keeps 64 for itself.
 const SIGNAL_ON_VALGRIND: i32 = 63;
 
-static OPTIONS: OnceCell<Options> = OnceCell::new();
+pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
 #[link_section = "glasspoll_fork"]
-static PID: AtomicI32 = AtomicI32::new(0);
+pub(super) static PID: AtomicI32 = AtomicI32::new(0);
 /// We do nothing in this process: every call goes to libc.
-static INERT: AtomicBool = AtomicBool::new(false);
+pub(super) static INERT: AtomicBool = AtomicBool::new(false);
 
 static HOST: ProgramHost = ProgramHost;
 
@@ -130,7 +130,7 @@ fn is_passing(errno: Errno) -> bool {
 }
 
 /// Says once, and not again in children, what the watch has to do without.
-fn complete(watch: &Watch, result: Result<(), Errno>) {
+pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if let Err(errno) = result {
         if !SAID.swap(true, Ordering::Relaxed) {
@@ -147,14 +147,14 @@ static STARTED: OnceCell<()> = OnceCell::new();
 static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
 
 /// Begins the record that goes with a watch.
-fn begin_record(exact: bool, forked: bool) {
+pub(super) fn begin_record(exact: bool, forked: bool) {
     if let Some(options) = OPTIONS.get() {
         record::start(options, exact, forked);
     }
 }
 
 /// Has somebody look all the time, if that is asked for. False: it is not, or there is no thread to be had.
-fn begin_to_look(watch: &'static Watch) -> bool {
+pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
     let asked = OPTIONS.get().is_some_and(|options| options.exact);
     if asked {
         watch.guest(true);
@@ -195,121 +195,4 @@ pub fn descriptors() -> Vec<i32> {
     all.extend(record::descriptors());
     all.extend(kicks::descriptors());
     all
-}
-
-/// There was, or may be, a child that shares this process's memory.
-static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
-
-/// The program is about to make such a child.
-pub fn shares_memory() {
-    SHARES_MEMORY.store(true, Ordering::SeqCst);
-}
-
-/// Whether we run in a child that shares the parent's memory, or its table of descriptors, where nothing may be believed.
-#[inline]
-pub fn is_vfork_child() -> bool {
-    SHARES_MEMORY.load(Ordering::Relaxed) && shares_the_parents_memory()
-}
-
-/// The same, also where the child was made past libc. Costs a system call.
-pub fn shares_the_parents_memory() -> bool {
-    PID.load(Ordering::Relaxed) != sys::getpid() && !fork_page::was_forked()
-}
-
-/// A child is being made that has this process's very table of descriptors.
-#[link_section = "glasspoll_fork"]
-static SHARES_TABLE: AtomicBool = AtomicBool::new(false);
-
-/// The program is about to make such a child, or has made it. The child itself is one for ever.
-pub fn shares_table(now: bool) {
-    if WATCH.get().is_some() && PID.load(Ordering::SeqCst) == sys::getpid() {
-        SHARES_TABLE.store(now, Ordering::SeqCst);
-    }
-}
-
-/// A forked child comes inside for the first time.
-fn mend_fork() {
-    context::mend_fork();
-    if SHARES_TABLE.load(Ordering::SeqCst) {
-        // What it closed and made of our descriptors would be the parent's: it counts as `is_vfork_child`, and the sets
-        // that it makes are the kernel's.
-        SHARES_MEMORY.store(true, Ordering::SeqCst);
-        INERT.store(true, Ordering::SeqCst);
-        return;
-    }
-    begin_as_early_child();
-}
-
-unsafe extern "C" fn before_fork() {
-    context::fork_begins();
-    chaos::forks();
-    if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
-        // A pending signal does not pass to the child: what it tells must be on the ready lists.
-        watch.take_in();
-    }
-}
-
-unsafe extern "C" fn after_fork_parent() {
-    context::fork_done();
-    fdtable::share_counters();
-    context::go_outside_after_fork();
-}
-
-unsafe extern "C" fn after_fork_child() {
-    context::go_outside_after_fork();
-    if !fork_page::is_there() {
-        let outside = context::enter_as_is();
-        fork_page::mend();
-        drop(outside);
-    }
-}
-
-fn begin_as_early_child() {
-    PID.store(sys::getpid(), Ordering::SeqCst);
-    // Of a child that another thread of the parent was making.
-    SHARES_TABLE.store(false, Ordering::SeqCst);
-    fdtable::forked();
-    chaos::forked();
-    logs::forked();
-    requeue::forked();
-    record::forked();
-    if WATCH.get().is_some() {
-        // Most children exec or exit: the rest waits until this one uses what it inherited.
-        context::on_trouble(settle);
-    }
-}
-
-/// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
-fn settle() {
-    let Some(watch) = WATCH.get() else { return };
-    fdtable::find_inherited();
-    for fd in watch.descriptors() {
-        fdtable::unprotect(fd);
-    }
-    kicks::forked();
-    complete(watch, watch.forked());
-    trampoline::install();
-    for fd in watch.descriptors() {
-        fdtable::protect(fd);
-    }
-    record::leave_parents();
-    let exact = begin_to_look(watch);
-    begin_record(exact, true);
-    let mut files = fdtable::files();
-    files.extend(fdtable::put_by());
-    // All sets first, and each once: until then their items have places in the parent's record.
-    let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
-    sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());
-    sets.dedup_by(|one, other| Arc::ptr_eq(one, other));
-    for ep in sets {
-        ep.forked();
-    }
-    for (fd, file) in files {
-        if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
-            if file.fd() == fd {
-                device.forked(&file);
-            }
-        }
-    }
-    fdtable::end_put_by();
 }
