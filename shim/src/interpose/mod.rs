@@ -6,8 +6,8 @@
 //! unwind that reaches a catch. Those are defined with `interpose!`: the frame has no destructor, and
 //! calls libc outside of any catch.
 //!
-//! Keeps true: a call that does not concern us costs a load or two, and goes to libc as it came. Locks: none are held
-//! while libc is called, except where a file says so.
+//! Keeps true: a call that does not concern us costs a load or two, and goes to libc as it came. Work of ours is
+//! `guarded`, inside `thread::context`; no lock is taken outside of that.
 
 mod busy_poll;
 mod close_dup;

@@ -200,10 +200,10 @@ pub unsafe extern "C-unwind" fn syscall(
             // SAFETY: as above.
             unsafe { messages::sendmsg(fd, b as *const libc::msghdr, c as c_int) as c_long }
         }),
-        // SAFETY: as above.
-        libc::SYS_readv => {
-            uncancelled(|| unsafe { read_write::readv(fd, b as *const iovec, c as c_int) as c_long })
-        }
+        libc::SYS_readv => uncancelled(|| {
+            // SAFETY: as above.
+            unsafe { read_write::readv(fd, b as *const iovec, c as c_int) as c_long }
+        }),
         libc::SYS_preadv2 => uncancelled(|| {
             // SAFETY: as above. The upper half of the offset is of use on 32 bits alone.
             unsafe { read_write::preadv2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }

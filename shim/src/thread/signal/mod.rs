@@ -2,7 +2,7 @@
 //!
 //! `trampoline` stands before the handlers. `requeue` queues a signal to its thread anew, `held` keeps it on valgrind.
 //!
-//! Safe in a signal handler: no locks, no allocation.
+//! `requeue` and `held` are used in signal handlers: they take no lock and no memory.
 
 pub mod held;
 pub mod requeue;
