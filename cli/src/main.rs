@@ -1,51 +1,45 @@
 //! `glasspoll`: run programs on an epoll you can see through, and look into them.
 //!
-//! | module | holds |
+//! # The flow
+//! ```text
+//! args ──► commands ──► program: started on the library ──► collect: its records ──► replay ──► report, top, summary
+//!                 └───► collect: a running process, a file ─┘                           └──► doctor
+//! ```
+//!
+//! # The map
+//! | folder | what it is |
 //! |---|---|
-//! | `args` | the command line |
-//! | `run`, `program`, `preloadable`, `elf`, `library` | starting a program on the library |
+//! | `commands` | the subcommands |
+//! | `program` | starting a program on the library |
 //! | `chaos` | searching for a seed with which a program fails |
-//! | `collect`, `door`, `keep`, `output` | gathering the records of its processes, and keeping them in a file |
-//! | `names`, `net`, `errno`, `sys` | what /proc says, and system calls |
-//! | `ls`, `describe` | what is in the sets of running processes |
-//! | `take`, `dump`, `snapshot`, `source` | `record` and `dump`: the ring of a running process |
-//! | `analysis`, `summary`, `report`, `top` | what the events add up to, and showing it |
+//! | `collect` | gathering the records of its processes, and keeping them in a file |
+//! | `procfs` | what /proc says |
+//! | `replay` | what the events add up to |
+//! | `report`, `top`, `summary` | showing it |
 //! | `doctor` | findings |
-//! | `units`, `text` | numbers as people read them |
-//! | `shell`, `manual` | completions and the man page |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
+//!
+//! `args` is the command line, `manual` what help says beyond it; `output` a file that is put in place at the end,
+//! `units` and `text` are numbers as people read them, `sys` and `errno` system calls.
 
-mod analysis;
 mod args;
 mod chaos;
 mod collect;
-mod describe;
+mod commands;
 mod doctor;
-mod door;
-mod dump;
-mod elf;
 mod errno;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod keep;
-mod library;
-mod ls;
 mod manual;
-mod names;
-mod net;
 mod output;
-mod preloadable;
+mod procfs;
 mod program;
+mod replay;
 mod report;
-mod run;
 #[cfg(test)]
 mod script;
-mod shell;
-mod snapshot;
-mod source;
 mod summary;
 mod sys;
-mod take;
 mod text;
 mod top;
 mod units;
@@ -54,6 +48,7 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use clap::Parser;
+use commands::{dump, ls, record, run, shell};
 
 /// The exit status of trouble that is ours, as of `timeout` and `env`.
 pub const TROUBLE: u8 = 125;
@@ -66,10 +61,10 @@ fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Ls(args) => ls::main(&args),
         Command::Top(args) => top::main(&args),
-        Command::Record(args) => take::record(&args),
+        Command::Record(args) => record::record(&args),
         Command::Dump(args) => dump::main(&args),
         Command::Report(args) => report::main(&args),
-        Command::Doctor(args) => doctor::main(&args),
+        Command::Doctor(args) => commands::doctor::main(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     };

@@ -1,6 +1,6 @@
 //! Numbers as people read them, and text of the record's that does no harm to a terminal.
 
-use crate::analysis::Latency;
+use crate::replay::Latency;
 
 /// A time: `850 ns`, `12.3 µs`, `1.20 ms`, `3.40 s`.
 pub fn duration(ns: u64) -> String {

@@ -2,12 +2,14 @@
 //!
 //! # The flow
 //! ```text
-//! epoll_ctl ADD ──► Eventpoll::ctl ──► Epitem in the item tree (rbr)
-//!                                  └─► Device::attach, Device::poll      (asked)
-//! device ready ──► File::wake ──► Eventpoll::poll_callback ──► rdllist / ovflist   (told)
-//!                                                          └─► one Waiter woken
-//! epoll_wait ──► Eventpoll::wait ──► Watcher::pump ──► send_events: ask again, deliver
-//!                              └──► Watcher::sleep
+//! epoll_ctl ADD ──► eventpoll::ctl ──► Epitem in the item tree
+//!                                  └─► Device::attach, Device::poll                (asked)
+//!
+//! device ready ──► watch::drain ──► File::wake ──► poll_callback ──► rdllist / ovflist   (told)
+//!                                                              └───► one Waiter woken
+//!
+//! epoll_wait ──► eventpoll::wait ──► Watcher::look ──► send_events: ask again, deliver
+//!                               └──► Watcher::sleep ──► watch::holder
 //! ```
 //! One way only: application → eventpoll → watch. What comes back is the wakeup callback.
 //!
@@ -23,45 +25,32 @@
 //! The wakeup path takes 3 and 4, never 2. After `Device::detach` and `WaitHead::remove_item` return,
 //! no callback runs for that item.
 //!
-//! # Modules
-//! `uapi` the constants; `eventpoll`, `epitem`, `ready_list`, `poll_callback`, `poll`, `ctl`, `send`, `item_poll`, `settle`, `wait_queue`,
-//! `loop_check`, `watches` the parts of `fs/eventpoll.c`; `hot`, `slot`, `heat`, `item_heat`, `pace`, `send_hot` the items that a wait asks itself;
-//! `chaos` what waits must put up with; `timeout` how long it may take, `spin` looking before a sleep; `file` the wait queue heads; `watch` the
-//! devices; `trace` the stations of the flow, `looked` since when what is found may be ready; `sys` the system calls (`sys::numbers`: descriptors out of the way), `past_limit` one of them; `sync` the
-//! locks; `slab` and `rbr` hold the items.
+//! # The map
+//! | folder | what it is |
+//! |---|---|
+//! | `eventpoll` | `fs/eventpoll.c`: an instance, its items, its ready list, its waiters |
+//! | `hot` | busy items, which the thread that waits asks itself |
+//! | `file` | our `struct file`: its wait queue head, its device |
+//! | `watch` | how the kernel's files tell us that they are ready: by signals, by poll |
+//! | `trace` | the stations of the flow, and when what is found became ready |
+//! | `sys` | the system calls |
+//! | `sync` | locks and atomics |
+//! | `chaos` | what waits must put up with |
+//! | `model` | the reactor under a model checker |
+//!
+//! `uapi` has the constants and `epoll_event`; `slab` holds items and the poller's entries.
 
 use glasspoll_record::mutation;
 
 pub mod chaos;
-mod ctl;
-pub mod epitem;
 pub mod eventpoll;
 pub mod file;
-mod heat;
 pub mod hot;
-mod item_heat;
-mod item_poll;
-pub mod looked;
-mod loop_check;
 #[cfg(loom)]
 mod model;
-mod pace;
-mod past_limit;
-pub mod poll;
-mod poll_callback;
-mod rbr;
-pub mod ready_list;
-pub mod send;
-mod send_hot;
-mod settle;
 pub mod slab;
-pub mod slot;
-pub mod spin;
 pub mod sync;
 pub mod sys;
-pub mod timeout;
 pub mod trace;
 pub mod uapi;
-pub mod wait_queue;
 pub mod watch;
-pub mod watches;

@@ -1,7 +1,7 @@
 //! What depends on the architecture: getting at the arguments of a variadic function.
 //!
 //! The functions of the exec family that take a list are variadic, which Rust cannot define. Each is a
-//! trampoline: put the argument registers into memory, and call `process::exec_list` with where they
+//! trampoline: put the argument registers into memory, and call `exec_spawn::exec_list` with where they
 //! are and where the arguments on the stack begin. vfork returns twice, so it must leave no frame behind.
 
 /// How many arguments come in registers.
@@ -10,7 +10,7 @@ pub(crate) const ARGUMENT_REGISTERS: usize = 6;
 #[cfg(target_arch = "aarch64")]
 pub(crate) const ARGUMENT_REGISTERS: usize = 8;
 
-/// Defines `$name` as such a trampoline; `$which` is its number in `process::exec_list`.
+/// Defines `$name` as such a trampoline; `$which` is its number in `exec_spawn::exec_list`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! exec_trampoline {
     ($name:ident, $which:literal) => {
@@ -31,7 +31,7 @@ macro_rules! exec_trampoline {
                 "add rsp, 56",
                 "ret",
                 which = const $which,
-                list = sym $crate::process::exec_list,
+                list = sym $crate::interpose::exec_spawn::exec_list,
             )
         }
     };
@@ -58,7 +58,7 @@ macro_rules! exec_trampoline {
                 "ldp x29, x30, [sp], #80",
                 "ret",
                 which = const $which,
-                list = sym $crate::process::exec_list,
+                list = sym $crate::interpose::exec_spawn::exec_list,
             )
         }
     };
@@ -80,7 +80,7 @@ macro_rules! vfork_trampoline {
                 "call {before}",
                 "add rsp, 8",
                 "jmp rax",
-                before = sym $crate::process::before_vfork,
+                before = sym $crate::interpose::fork_clone::before_vfork,
             )
         }
     };
@@ -102,7 +102,7 @@ macro_rules! vfork_trampoline {
                 "mov x16, x0",
                 "ldp x29, x30, [sp], #16",
                 "br x16",
-                before = sym $crate::process::before_vfork,
+                before = sym $crate::interpose::fork_clone::before_vfork,
             )
         }
     };

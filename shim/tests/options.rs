@@ -2,7 +2,7 @@
 
 #[path = "../../tests/fuzz/targets/options_body.rs"]
 mod body;
-#[path = "../src/options/parse.rs"]
+#[path = "../src/process/options/parse.rs"]
 #[allow(dead_code, missing_docs)]
 mod parse;
 

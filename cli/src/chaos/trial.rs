@@ -15,8 +15,8 @@ use glasspoll_record::{Entry, Process};
 
 use crate::args::Settings;
 use crate::chaos::Ended;
+use crate::collect::spool::Keeper;
 use crate::collect::{apply, Collector, News, RECORDING};
-use crate::keep::Keeper;
 use crate::output::Output;
 use crate::sys;
 use crate::units::duration;

@@ -12,10 +12,10 @@ use glasspoll_record::process::Entry;
 use glasspoll_record::stream::Stream;
 
 use super::News;
-use crate::describe::Files;
-use crate::door::Handed;
-use crate::keep::Keeper;
-use crate::names;
+use crate::collect::listener::Handed;
+use crate::collect::spool::Keeper;
+use crate::procfs::describe::Files;
+use crate::procfs::names;
 use crate::sys;
 
 /// Between two looks at names and files.

@@ -8,7 +8,8 @@ use glasspoll_record::layout::{self, block};
 use glasspoll_record::{file, Recording};
 
 use super::Bytes;
-use crate::{doctor, dump, report, summary};
+use crate::commands::dump;
+use crate::{doctor, report, summary};
 
 /// Reads it, examines it and writes all that can be made of it.
 pub fn file(bytes: &[u8]) {
@@ -25,7 +26,7 @@ pub fn file(bytes: &[u8]) {
 
 /// All that the command makes of a record.
 pub fn all_of(recording: &Recording) {
-    let seen = doctor::file(recording);
+    let seen = crate::commands::doctor::file(recording);
     let out = &mut io::sink();
     doctor::print::text(&seen, out).unwrap();
     doctor::print::json(&seen, out).unwrap();

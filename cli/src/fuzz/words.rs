@@ -11,9 +11,11 @@ use glasspoll_record::chaos::Spec;
 
 use super::Bytes;
 use crate::args::{self, Args};
-use crate::net::{diag, Sockets};
-use crate::source::Source;
-use crate::{describe, elf, units};
+use crate::collect::source::Source;
+use crate::procfs::describe;
+use crate::procfs::net::{diag, Sockets};
+use crate::program::elf;
+use crate::units;
 
 /// Reads them.
 pub fn words(bytes: &[u8]) {

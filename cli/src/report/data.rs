@@ -7,8 +7,8 @@ use glasspoll_record::{Process, Recording};
 use serde::Serialize;
 
 use super::track::{base64, Numbers, Track};
-use crate::analysis::{Analysis, End, Histogram, Item, Key, Latency, Loop};
 use crate::doctor::Finding;
+use crate::replay::{Analysis, End, Histogram, Item, Key, Latency, Loop};
 
 /// How many items are told of, those of all processes together, and of how many the histogram; but of a process
 /// at least so many.

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use glasspoll_record::event::Mask;
 use glasspoll_record::{Process, Recording};
 
-use crate::analysis::{Analysis, Item};
 use crate::doctor::{self, Finding};
+use crate::replay::{Analysis, Item};
 use crate::summary;
 use crate::units::{bytes, clean, count, duration, longest, quantile};
 

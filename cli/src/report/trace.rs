@@ -11,8 +11,8 @@ use glasspoll_record::event::{Known, Mask};
 use glasspoll_record::{Event as Station, Process, Recording};
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Did, Key, Span};
 use crate::doctor;
+use crate::replay::{Analysis, Did, Key, Span};
 
 /// How long a slice for a moment is at most, in nanoseconds: else it could not be seen.
 const MOMENT: u64 = 1000;

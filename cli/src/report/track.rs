@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use crate::analysis::{Did, Key, Span};
+use crate::replay::{Did, Key, Span};
 
 /// Items by the order in which they are heard of, counted from 1.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use glasspoll_record::layout;
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::Entry;
 
-use crate::analysis::{Analysis, Key, Latency, Loop};
+use crate::replay::{Analysis, Key, Latency, Loop};
 
 /// How many intervals are remembered.
 const HISTORY: usize = 200;

@@ -20,9 +20,9 @@ use glasspoll_record::{Entry, Event};
 use super::model::Model;
 use crate::args::Top;
 use crate::collect::{Collector, News, RECORDING};
-use crate::describe::Files;
 use crate::doctor::Doctor;
-use crate::names;
+use crate::procfs::describe::Files;
+use crate::procfs::names;
 use crate::program::ENDING;
 use crate::sys::{self, Signals};
 

@@ -3,8 +3,8 @@
 use glasspoll_record::event::Mask;
 
 use super::model::Model;
-use crate::analysis::{Key, Loop, State, ALWAYS};
 use crate::doctor::Severity;
+use crate::replay::{Key, Loop, State, ALWAYS};
 use crate::units::{clean, duration};
 
 /// By what items are sorted.

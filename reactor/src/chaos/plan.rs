@@ -4,7 +4,7 @@ use glasspoll_record::chaos::{Name, Spec};
 use glasspoll_record::event::Injection;
 
 use crate::chaos::{mix, PROCESS, SETS, SPEC};
-use crate::send::EventSink;
+use crate::eventpoll::send_events::EventSink;
 use crate::sync::Ordering;
 use crate::trace::{self, About};
 use crate::uapi::EpollEvent;

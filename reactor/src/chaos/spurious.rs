@@ -4,10 +4,10 @@ use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 
 use crate::chaos::plan::Stirred;
+use crate::eventpoll::rearm::note_settled;
+use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::Eventpoll;
 use crate::file::{Device, File, Settled};
-use crate::send::EventSink;
-use crate::settle::note_settled;
 use crate::sync::Arc;
 use crate::trace::{self, Since};
 use crate::uapi::*;

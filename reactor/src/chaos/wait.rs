@@ -4,13 +4,13 @@ use glasspoll_record::event::Injection;
 
 use crate::chaos::plan::Stirred;
 use crate::chaos::Plan;
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::timeout::Timeout;
+use crate::eventpoll::wait::{Slept, Watcher};
+use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::Eventpoll;
-use crate::poll::{Slept, Watcher};
-use crate::send::EventSink;
 use crate::sync::Arc;
 use crate::sys::{self, Errno};
-use crate::timeout::Timeout;
-use crate::wait_queue::Waiter;
 
 /// Who waits, and how.
 pub(crate) struct Waits<'a> {

@@ -2,9 +2,9 @@
 
 use super::world::Count;
 use super::{kernel, model, spawn};
+use crate::eventpoll::wait_queue::Waiter;
 use crate::sync::{AtomicI32, Ordering};
 use crate::sys;
-use crate::wait_queue::Waiter;
 
 model!(
     a_wakeup_ends_a_sleep_in_ppoll_whenever_it_comes,

@@ -1,14 +1,14 @@
 //! What is around the reactor in a model: devices and sets without a kernel, and a process with a watch.
 
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::timeout::Timeout;
+use crate::eventpoll::wait::{Slept, Watcher};
+use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::eventpoll::Eventpoll;
 use crate::file::{Device, File, Kind};
-use crate::poll::{Slept, Watcher};
-use crate::send::EventSink;
 use crate::sync::{Arc, AtomicU32, Ordering};
 use crate::sys::Errno;
-use crate::timeout::Timeout;
 use crate::uapi::*;
-use crate::wait_queue::{Sleepers, Waiter};
 
 /// A count of sleepers that lives for one execution.
 pub(super) struct Count(*mut Sleepers);

@@ -2,8 +2,8 @@
 //!
 //! | valgrind | so there |
 //! |---|---|
-//! | keeps signal 64 for itself: one that arrives in a system call has that call's result lost | the shim's signal is another (`runtime::signal`) |
-//! | puts back the mask from before a handler, whatever the handler left in its context | signals are held back in memory (`handlers::held`) |
+//! | keeps signal 64 for itself: one that arrives in a system call has that call's result lost | the shim's signal is another (`process::signal`) |
+//! | puts back the mask from before a handler, whatever the handler left in its context | signals are held back in memory (`signal::held`) |
 //! | complains of what a system call is only to look at | memory is looked at by another call (`can_read_8`) |
 //!
 //! The question is one of valgrind's "client requests": a sequence of instructions that does nothing on a processor.

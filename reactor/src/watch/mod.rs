@@ -1,54 +1,46 @@
 //! The devices: how the kernel's files tell us that they became ready, without the kernel's epoll.
 //!
 //! Two sources. A file that this process alone holds and that supports O_ASYNC tells each wakeup by a
-//! real-time signal, read through a signalfd (`sigio`). Every other file is asked by ppoll, and slept
-//! on in ppoll (`poller`).
+//! real-time signal, read through a signalfd (`signal`). Every other file is asked by ppoll, and slept
+//! on in ppoll (`poll`). `kernel_file` decides which.
 //!
-//! # Who holds the watch
-//! Wakeups are brought in by `pump`, which every waiting thread calls before it looks at the ready
-//! list; so a program with one event loop watches for itself. While threads sleep, one of them sleeps
-//! in ppoll on the signalfd and on the files that are polled, and holds the *watch*; the others sleep
-//! on a futex.
-//!
-//! | holder | becomes | when |
-//! |---|---|---|
-//! | nobody | a thread | it is about to sleep |
-//! | a thread | nobody | it wakes and no other sleeps |
-//! | a thread | the helper | it wakes and others still sleep |
-//! | the helper | nobody | it wakes and finds nobody asleep |
-//! | the helper | a thread | the thread is about to sleep and nobody else does |
+//! Every waiting thread takes wakeups in (`drain`) before it looks at the ready list; so a program with
+//! one event loop watches for itself. While threads sleep, one of them sleeps in ppoll on the signalfd
+//! and on the files that are polled, and holds the *watch* (`holder`); the others sleep on a futex. `park`
+//! is what a thread sleeps in, `helper` the thread that holds the watch when no other can.
 //!
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is on
-//! its way to `pump`.
+//! its way to `take_in`.
+//!
+//! Locks: the pump, then a file's `WaitHead`, then the poller's set and the armed files: the third level.
+//! `holder` is short, and no callback runs under it.
 
-mod armed;
-mod bed;
-mod entry;
+mod drain;
 mod helper;
+mod holder;
 mod kernel_file;
-mod nature;
-mod poller;
-mod sigio;
-mod sleep;
+mod park;
+mod poll;
+mod signal;
 
+pub use kernel_file::kind::Nature;
 pub use kernel_file::{KernelFile, Ownership};
-pub use nature::Nature;
 
-use glasspoll_record::event::Source;
 use libc::pollfd;
 
-use crate::looked;
+use crate::eventpoll::wait::{Slept, Watcher};
+use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::mutation::is;
-use crate::poll::{Slept, Watcher};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};
-use crate::uapi::READ_SIDE;
-use crate::wait_queue::{Sleepers, Waiter};
-use armed::Armed;
-use bed::{Bed, Beds};
+use crate::trace::ready_time;
+use drain::Pump;
 use helper::Helper;
-use poller::Poller;
-use sigio::Signals;
+use holder::Holder;
+use park::{Bed, Beds};
+use poll::poller::Poller;
+use signal::armed::Armed;
+use signal::signalfd::Signals;
 
 /// What the process around us must know of a sleeping thread.
 pub trait Host: Send + Sync {
@@ -84,23 +76,8 @@ pub struct Told {
     pub again: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    Nobody,
-    /// A thread, for the sleep of this number.
-    Thread(u64),
-    Helper,
-}
-
 /// The process's watch, once there is an epoll instance.
 pub static WATCH: OnceCell<Watch> = OnceCell::new();
-
-/// Room for what is taken in, kept for its size.
-#[derive(Default)]
-struct Pump {
-    signals: Vec<u8>,
-    fired: Vec<poller::Fired>,
-}
 
 /// The watch over all devices of this process.
 pub struct Watch {
@@ -362,63 +339,6 @@ impl Watch {
     }
 }
 
-impl Watch {
-    /// Tells the items of all that has happened to their files until now.
-    pub fn take_in(&self) {
-        let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
-        self.poller.ask(&mut pump.fired);
-        for fired in pump.fired.drain(..) {
-            crate::trace::wakeup(fired.fd, Source::Poll, fired.key);
-            if let Some(ep) = fired.item.ep.upgrade() {
-                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
-            }
-        }
-        looked::looked();
-    }
-
-    /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
-    /// answer could tell the same one first.
-    pub fn take_in_signals(&self) {
-        let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
-    }
-
-    /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
-    /// between the two would tell it a second time.
-    pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
-        let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
-        call()
-    }
-
-    fn take_in_told(&self, pump: &mut Pump) {
-        self.signals.drain(
-            &mut pump.signals,
-            |fd, key, later| {
-                let Some(file) = self.armed.get(fd) else { return };
-                let Some(device) = file.device_as::<KernelFile>() else { return };
-                if let Some(key) = device.nature().key_of_signal(key) {
-                    crate::trace::wakeup(file.fd(), Source::Signal, key);
-                    // An end that the file has come to is told by the last of them.
-                    let last = device.nature().signals_after_end();
-                    file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
-                }
-            },
-            || self.overflow.store(true, Ordering::SeqCst),
-        );
-        if self.has_overflowed()
-            && self.overflow.swap(false, Ordering::SeqCst)
-            && !is("an_overflow_is_forgotten")
-        {
-            for file in self.armed.all() {
-                crate::trace::wakeup(file.fd(), Source::Overflow, 0);
-                file.wake(0);
-            }
-        }
-    }
-}
-
 impl Watcher for &'static Watch {
     fn look(&self, hot: &mut Vec<pollfd>) {
         if hot.is_empty() {
@@ -429,7 +349,7 @@ impl Watcher for &'static Watch {
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
         let asked = sys::poll_now(hot);
-        sleep::forget_unless(asked.is_ok(), hot);
+        holder::forget_unless(asked.is_ok(), hot);
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
         if told || asks {
@@ -437,7 +357,7 @@ impl Watcher for &'static Watch {
         } else {
             // Who takes in now may have read what came before.
             drop(self.pump.lock());
-            looked::looked();
+            ready_time::looked();
         }
     }
 

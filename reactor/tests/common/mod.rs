@@ -4,14 +4,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::eventpoll::send_events::EventSink;
+use glasspoll_reactor::eventpoll::timeout::Timeout;
+use glasspoll_reactor::eventpoll::wait::{Slept, Watcher};
+use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{Device, File, Kind};
-use glasspoll_reactor::poll::{Slept, Watcher};
-use glasspoll_reactor::send::EventSink;
 use glasspoll_reactor::sys::Errno;
-use glasspoll_reactor::timeout::Timeout;
 use glasspoll_reactor::uapi::*;
-use glasspoll_reactor::wait_queue::{Sleepers, Waiter};
 
 pub static SLEEPERS: Sleepers = Sleepers::new();
 

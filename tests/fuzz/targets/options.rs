@@ -3,7 +3,7 @@
 
 #[path = "options_body.rs"]
 mod body;
-#[path = "../../../shim/src/options/parse.rs"]
+#[path = "../../../shim/src/process/options/parse.rs"]
 mod parse;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::options(bytes));

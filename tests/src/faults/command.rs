@@ -1,4 +1,4 @@
-//! The command `faults` (`src/bin/faults.rs`).
+//! The command `faults` (`tools/faults.rs`).
 
 use crate::run::LIMIT;
 use std::env;

@@ -4,16 +4,16 @@ use super::news::{is_regular, News};
 use super::{KernelFile, Source, HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
-use crate::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_KEY;
 use crate::file::{Device, File, ItemRef, Settled};
+use crate::hot::slot::Hints;
 use crate::mutation::is;
-use crate::slot::Hints;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::entry::{Gaps, WRITE_BITS};
-use crate::watch::nature::Nature;
+use crate::watch::kernel_file::kind::Nature;
+use crate::watch::poll::entry::{Gaps, WRITE_BITS};
 use crate::watch::WATCH;
 
 impl Device for KernelFile {

@@ -3,7 +3,7 @@
 use super::KernelFile;
 use crate::sys;
 use crate::uapi::*;
-use crate::watch::nature::Nature;
+use crate::watch::kernel_file::kind::Nature;
 
 impl KernelFile {
     /// EPOLLIN and EPOLLOUT, as far as the program must expect that at any time: the file does not block, can be read or

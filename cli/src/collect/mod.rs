@@ -1,0 +1,326 @@
+//! Gathers the records of a program and its children while they run: a program started here hands in its rings at
+//! our `Door` (`listener`). What is new comes as `News`; with a `Keeper` (`spool`) all of it goes to a file as well.
+//! `snapshot` is the ring of a process that was not started here, `source` which of both is meant.
+//!
+//! ```ignore
+//! let mut collector = Collector::start(&args.program, &args.settings, RECORDING)?;
+//! let status = loop {
+//!     collector.wait();
+//!     let status = collector.status(); // before the look, so that the last look sees all
+//!     for news in collector.poll() { .. }
+//!     if let Some(status) = status { break status }
+//! };
+//! for news in collector.finish() { .. }
+//! ```
+
+mod listener;
+mod news;
+mod ring;
+pub mod snapshot;
+pub mod source;
+pub mod spool;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use glasspoll_record::clock;
+use glasspoll_record::file::Named;
+use glasspoll_record::ring::{parse_items, Header, Item};
+
+use crate::args::Settings;
+use crate::collect::listener::{Door, Handed};
+use crate::collect::spool::Keeper;
+use crate::program::{self, Program, Refused};
+use crate::sys;
+pub use news::{apply, Ended, News};
+use ring::Ring;
+
+/// The size of a ring that is emptied all the time: two million events.
+pub const RECORDING: &str = "64M";
+
+/// Between two looks, while much happens and while nothing does.
+const SHORTEST: Duration = Duration::from_millis(5);
+const USUAL: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// A program that runs, and the rings of it and its children.
+pub struct Collector {
+    program: Program,
+    exit: Option<OwnedFd>,
+    /// What the program is called, for the case that it has ended before we looked.
+    called: [String; 2],
+    door: Door,
+    rings: Vec<Ring>,
+    count: u32,
+    pause: Duration,
+    keeper: Option<Keeper>,
+}
+
+impl Collector {
+    /// Starts `program`. `default_ring` is the size of each ring if nobody has said one.
+    pub fn start(program: &[OsString], settings: &Settings, default_ring: &str) -> Result<Self, Refused> {
+        Self::start_and_keep(program, settings, default_ring, None)
+    }
+
+    /// As `start`; it reads nothing, and what it prints goes to a file: the terminal is in use.
+    pub fn start_aside(
+        program: &[OsString],
+        settings: &Settings,
+        default_ring: &str,
+        output: &File,
+    ) -> Result<Self, Refused> {
+        let mut command = program::command(program, settings, Some(default_ring))?;
+        let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
+        command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
+        Self::start_command(command, program, None)
+    }
+
+    /// As `start_aside`, in a process group of its own, with rings that large unless the settings say
+    /// how large, and not the last one to be started; all goes to a file as well.
+    pub fn start_apart(
+        program: &[OsString],
+        settings: &Settings,
+        ring: &str,
+        output: &File,
+        keeper: Option<Keeper>,
+    ) -> Result<Self, Refused> {
+        let mut command = program::command(program, settings, None)?;
+        command.env("GLASSPOLL_RING", settings.ring.as_deref().unwrap_or(ring));
+        if settings.chaos.is_none() {
+            command.env_remove(program::CHAOS);
+        }
+        let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
+        command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).process_group(0);
+        let mut collector = Self::start_command(command, program, keeper)?;
+        collector.program.be_one_of_many();
+        Ok(collector)
+    }
+
+    /// As `start`; all goes to a file as well.
+    pub fn start_and_keep(
+        program: &[OsString],
+        settings: &Settings,
+        default_ring: &str,
+        keeper: Option<Keeper>,
+    ) -> Result<Self, Refused> {
+        let command = program::command(program, settings, Some(default_ring))?;
+        Self::start_command(command, program, keeper)
+    }
+
+    fn start_command(
+        mut command: Command,
+        program: &[OsString],
+        keeper: Option<Keeper>,
+    ) -> Result<Self, Refused> {
+        let door = Door::open()?;
+        command.env(listener::VARIABLE, door.path());
+        let called = called(program);
+        let program = Program::start(command)?;
+        Ok(Self {
+            exit: sys::pidfd(program.pid()).ok(),
+            program,
+            called,
+            door,
+            rings: Vec::new(),
+            count: 0,
+            pause: SHORTEST,
+            keeper,
+        })
+    }
+
+    /// How many rings there were.
+    pub fn rings(&self) -> u32 {
+        self.count
+    }
+
+    /// How the program has ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.program.status()
+    }
+
+    /// The items of a ring as they are now, if its process runs.
+    pub fn items(&self, ring: u32) -> Option<Vec<Item>> {
+        let ring = self.rings.iter().find(|other| other.number == ring)?;
+        ring.stream.live().read_items().ok().map(|(_, items)| items)
+    }
+
+    /// Whether somebody wants us to end, or the program in our stead.
+    pub fn is_to_end(&self) -> bool {
+        self.program.is_to_end()
+    }
+
+    /// Ends the program: asks it to, and does not ask again after that time.
+    pub fn end_program(&mut self, patience: Duration) {
+        let end = Instant::now() + patience;
+        for (signal, until) in [(libc::SIGTERM, end), (libc::SIGKILL, end + patience)] {
+            if self.status().is_some() {
+                return;
+            }
+            sys::kill(self.program.pid(), signal);
+            while self.status().is_none() && Instant::now() < until {
+                let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+                sys::wait_readable(&exit, SHORTEST);
+            }
+        }
+    }
+
+    /// Ends all of a program's process group (`start_apart`): asks the program to end, and does not ask again after that
+    /// time, nor the others.
+    pub fn end_group(&mut self, patience: Duration) {
+        let group = self.program.pid();
+        if self.status().is_none() {
+            sys::kill_group(group, libc::SIGTERM);
+            let until = Instant::now() + patience;
+            while self.status().is_none() && Instant::now() < until {
+                self.wait_for_exit();
+            }
+        }
+        // As long as one of the group is there nobody else gets its number, and not soon after.
+        sys::kill_group(group, libc::SIGKILL);
+        while self.status().is_none() {
+            self.wait_for_exit();
+        }
+        // What it has left ends a moment later, and is waited for by init, which may not do that.
+        let until = Instant::now() + patience;
+        while sys::has_group(group) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn wait_for_exit(&self) {
+        let exit: Vec<_> = self.exit.iter().map(AsFd::as_fd).collect();
+        sys::wait_readable(&exit, SHORTEST);
+    }
+
+    /// Waits until it is time for another look.
+    pub fn wait(&mut self) {
+        self.wait_at_most(LONGEST);
+    }
+
+    /// The same, and not longer than that. Signals that come for the program meanwhile are passed on.
+    pub fn wait_at_most(&mut self, limit: Duration) {
+        let mut fds = vec![self.program.signals().fd().as_fd(), self.door.socket().as_fd()];
+        fds.extend(
+            self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd),
+        );
+        sys::wait_readable(&fds, self.pause.min(limit));
+        self.program.pass_signals_on();
+    }
+
+    /// What is new in all rings.
+    pub fn poll(&mut self) -> Vec<News> {
+        self.program.pass_signals_on();
+        let mut news = Vec::new();
+        for handed in self.door.take() {
+            // A process that has a new ring was another program before.
+            if let Some(at) = self.rings.iter().position(|ring| ring.pid == handed.pid) {
+                let ring = self.rings.remove(at);
+                self.end(ring, Some(None), &mut news);
+            }
+            self.begin(handed, &mut news);
+        }
+        let (mut fullest, mut at) = (0.0f64, 0);
+        while let Some(ring) = self.rings.get_mut(at) {
+            // First whether it has ended: then nothing comes after this look.
+            let is_over = ring.is_over();
+            fullest = fullest.max(ring.look(is_over, &mut news, self.keeper.as_mut()));
+            if is_over {
+                let ring = self.rings.remove(at);
+                let status = (ring.pid == self.program.pid()).then(|| self.program.status()).flatten();
+                self.end(ring, Some(status.map(ExitStatusExt::into_raw)), &mut news);
+            } else {
+                at += 1;
+            }
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(&news);
+        }
+        self.pause = next_pause(self.pause, fullest);
+        news
+    }
+
+    /// Leaves: what there is of the processes that go on is taken. Says what was wrong with the file, if one is kept.
+    pub fn finish(mut self) -> (Vec<News>, Option<String>) {
+        let mut news = self.poll();
+        let mut last = Vec::new();
+        for ring in std::mem::take(&mut self.rings) {
+            self.end(ring, None, &mut last);
+        }
+        let trouble = self.keeper.take().and_then(|mut keeper| {
+            keeper.keep(&last);
+            keeper.trouble()
+        });
+        news.append(&mut last);
+        (news, trouble)
+    }
+
+    fn begin(&mut self, handed: Handed, news: &mut Vec<News>) {
+        let number = self.count;
+        self.count += 1;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.begin(number, &handed.live);
+        }
+        let pid = handed.pid;
+        news.push(News::Began { ring: number, pid, header: Box::new(handed.live.header().clone()) });
+        if pid == self.program.pid() {
+            let ns = clock::now_ns();
+            for (named, text) in [Named::Comm, Named::Command].into_iter().zip(self.called.clone()) {
+                news.push(News::Name { ring: number, named, ns, text });
+            }
+        }
+        self.rings.push(Ring::new(number, handed));
+    }
+
+    fn end(&mut self, mut ring: Ring, status: Option<Option<i32>>, news: &mut Vec<News>) {
+        ring.look(true, news, self.keeper.as_mut());
+        let live = ring.stream.live();
+        let at = live.now();
+        let page = live.page();
+        let header = page.as_ref().ok().and_then(|page| Header::parse(page).ok());
+        let header = header.unwrap_or_else(|| live.header().clone());
+        let entries = live.items(&header).unwrap_or_default();
+        if let (Some(keeper), Ok(page)) = (&mut self.keeper, &page) {
+            keeper.items(ring.number, at, page, &entries);
+        }
+        let items = parse_items(&header, at, &entries);
+        let ended = Ended { ring: ring.number, at, status, header, items, torn: ring.stream.torn };
+        news.push(News::Ended(Box::new(ended)));
+    }
+}
+
+/// How a program is called before it could be asked: as `comm`, and as a command line.
+fn called(program: &[OsString]) -> [String; 2] {
+    let words: Vec<_> = program.iter().map(|word| word.to_string_lossy()).collect();
+    let name = words.first().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+    [name.chars().take(15).collect(), words.join(" ")]
+}
+
+/// How long to wait, if this part of a ring was written to during the last pause. A ring must not run over, and
+/// nobody is to be woken for nothing.
+fn next_pause(pause: Duration, part: f64) -> Duration {
+    let next = match part {
+        0.0 => pause * 2,
+        _ if part > 1.0 / 8.0 => pause / 2,
+        _ => (pause * 2).min(USUAL),
+    };
+    next.clamp(SHORTEST, LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_short_while_a_ring_fills_and_long_while_nothing_happens() {
+        assert_eq!(next_pause(USUAL, 0.0), USUAL * 2);
+        assert_eq!(next_pause(LONGEST, 0.0), LONGEST);
+        assert_eq!(next_pause(LONGEST, 0.01), USUAL);
+        assert_eq!(next_pause(USUAL, 0.5), USUAL / 2);
+        assert_eq!(next_pause(SHORTEST, 1.0), SHORTEST);
+    }
+}

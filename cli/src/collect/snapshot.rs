@@ -1,0 +1,109 @@
+//! A running process's ring, as it is at a moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use glasspoll_record::clock::{self, Moment};
+use glasspoll_record::event::Event;
+use glasspoll_record::file::{Named, Writer};
+use glasspoll_record::find::{self, Missing};
+use glasspoll_record::process::Process;
+use glasspoll_record::ring::{parse_items, Block, Header, Page};
+
+use crate::procfs::describe::Files;
+use crate::procfs::names;
+
+/// All that there is, as bytes for a file and as a `Process`.
+pub struct Snapshot {
+    /// What they add up to.
+    pub process: Process,
+    page: Page,
+    blocks: Vec<Block>,
+    items: Vec<u8>,
+    names: Vec<(Named, u64, String)>,
+}
+
+impl Snapshot {
+    /// Takes one.
+    pub fn of(pid: u32) -> Result<Self, Missing> {
+        let broken = |error: io::Error| Missing::Broken(error.to_string());
+        let mut live = find::open(pid)?;
+        let mut blocks = Vec::new();
+        let drained = live.drain(true, |block| blocks.push(*block)).map_err(broken)?;
+        let page = live.page().map_err(broken)?;
+        let header = Header::parse(&page).map_err(Missing::Broken)?;
+        let items = live.items(&header).map_err(broken)?;
+        let now = live.now();
+        let mut process = Process::new(header);
+        process.taken = now;
+        process.lost_blocks = drained.lost;
+        blocks.iter().for_each(|block| process.add_block(block));
+        process.finish();
+        (process.items, process.items_ns) = (parse_items(&process.header, now, &items), now.ns);
+        let mut snapshot = Self { process, page, blocks, items, names: Vec::new() };
+        snapshot.name(pid);
+        Ok(snapshot)
+    }
+
+    /// Looks at what everything is called.
+    fn name(&mut self, pid: u32) {
+        let now = clock::now_ns();
+        let mut all: Vec<(Named, u64, String)> = Vec::new();
+        all.extend(names::comm(pid).map(|text| (Named::Comm, now, text)));
+        all.extend(names::command(pid).map(|text| (Named::Command, now, text)));
+        all.extend(names::threads(pid).into_iter().map(|(tid, text)| (Named::Thread(tid), now, text)));
+        let sets = sets(&self.process);
+        let closed = closed(&self.process);
+        let mut files = Files::of(pid, sets.clone());
+        let items = self.process.items.iter().map(|item| item.fd);
+        for fd in items.chain(sets).collect::<BTreeSet<i32>>() {
+            if let Some(text) = files.describe(fd) {
+                // What had the number before is another file.
+                all.extend(closed.get(&fd).map(|ns| (Named::File(fd), ns.saturating_add(1), String::new())));
+                all.push((Named::File(fd), clock::now_ns(), text));
+            }
+        }
+        for (named, ns, text) in &all {
+            self.process.name(*named, *ns, text.clone());
+        }
+        self.names = all;
+    }
+
+    /// Writes it to a file that has no other.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        let mut writer = Writer::new(out)?;
+        let process = &self.process;
+        writer.note("glasspoll", env!("CARGO_PKG_VERSION"))?;
+        writer.note("command", &process.command)?;
+        writer.ring(0, &self.page)?;
+        for block in &self.blocks {
+            writer.block(0, block)?;
+        }
+        if process.lost_blocks != 0 {
+            writer.lost(0, process.lost_blocks)?;
+        }
+        for (named, ns, text) in &self.names {
+            writer.name(0, *named, *ns, text)?;
+        }
+        let Moment { ticks, ns } = process.taken;
+        writer.items(0, Moment { ticks, ns }, &self.page, &self.items)?;
+        writer.moment(0, process.taken)?;
+        writer.flush()
+    }
+}
+
+/// The descriptors of its sets.
+pub fn sets(process: &Process) -> BTreeSet<i32> {
+    process.items.iter().filter(|item| item.is_set).map(|item| item.fd).collect()
+}
+
+/// When each number was closed last.
+fn closed(process: &Process) -> BTreeMap<i32, u64> {
+    let mut closed = BTreeMap::new();
+    for entry in &process.events {
+        if let Event::Close { fd, errno: 0, .. } | Event::Dup { new: fd, .. } = entry.event {
+            closed.insert(fd, entry.ns);
+        }
+    }
+    closed
+}

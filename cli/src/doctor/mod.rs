@@ -1,0 +1,162 @@
+//! Findings: the bugs of event loops that show in the flow of their events.
+//!
+//! Each of the 17 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
+//! order, with bounded memory. The same rules run on a file (`examine`) and on a process that runs (`Doctor`).
+//!
+//! A rule stays silent where what it sees may be meant so. A finding is an *error* only if it is surely a bug and had
+//! consequences; thresholds are constants that say why.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `rules` | a rule for each class, or a few close ones |
+//! | `finding`, `print` | a finding and the classes, and what is said |
+//!
+//! What is known of a process at a moment is `replay::world`; the command is `commands::doctor`.
+
+mod finding;
+pub mod print;
+mod rules;
+#[cfg(test)]
+mod script;
+
+use glasspoll_record::ring::{Header, Item};
+use glasspoll_record::{Entry, Recording};
+
+pub use finding::{Finding, Severity};
+use rules::forks::Forks;
+use rules::waiters::Waiters;
+use rules::Rule;
+
+use crate::replay::world::World;
+
+/// A process under examination.
+#[derive(Debug)]
+struct Patient {
+    world: World,
+    /// Its parent.
+    ppid: u32,
+    rules: Vec<Box<dyn Rule>>,
+}
+
+/// Examines processes while their events come.
+#[derive(Debug, Default)]
+pub struct Doctor {
+    patients: Vec<Patient>,
+    forks: Forks,
+    waiters: Waiters,
+}
+
+impl Doctor {
+    /// One who has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes on a process: one for each ring. Returns the place by which it is called from here on.
+    pub fn process(&mut self, header: &Header) -> usize {
+        // All times that are told are since the first of them began.
+        let zero_ns = self.patients.first().map_or(header.begin.ns, |first| first.world.begin_ns);
+        let world = World::new(header.pid, header.begin.ns, zero_ns);
+        self.patients.push(Patient { world, ppid: header.ppid, rules: rules::all() });
+        self.patients.len() - 1
+    }
+
+    /// Tells of the table of items, for those whose ADD is in no record. Best before the events.
+    pub fn items(&mut self, place: usize, items: &[Item]) {
+        if let Some(patient) = self.patients.get_mut(place) {
+            patient.world.learn(items);
+        }
+    }
+
+    /// Tells of the next event. Those of all processes are to come in the order of time, more or less.
+    pub fn event(&mut self, place: usize, entry: &Entry) {
+        self.forks.event(place, entry);
+        self.waiters.event(&self.patients, place, entry);
+        let Some(patient) = self.patients.get_mut(place) else { return };
+        for rule in &mut patient.rules {
+            rule.event(&patient.world, entry);
+        }
+        patient.world.take(entry);
+    }
+
+    /// Events were lost here: what follows may hang together with what was not seen.
+    pub fn gap(&mut self, place: usize) {
+        let Some(patient) = self.patients.get_mut(place) else { return };
+        for rule in &mut patient.rules {
+            rule.gap();
+        }
+        patient.world.gap();
+        self.waiters.gap(place);
+    }
+
+    /// The process has ended: what did not happen later says nothing.
+    pub fn ended(&mut self, place: usize, ns: u64) {
+        if let Some(patient) = self.patients.get_mut(place) {
+            patient.world.ended_ns = Some(ns);
+        }
+    }
+
+    /// What is found up to now, the worst first.
+    pub fn findings(&self, now_ns: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for patient in &self.patients {
+            let until = patient.world.until(now_ns);
+            for rule in &patient.rules {
+                rule.findings(&patient.world, until, &mut findings);
+            }
+        }
+        self.forks.findings(&self.patients, &mut findings);
+        self.waiters.findings(&self.patients, &mut findings);
+        findings.sort_by(|a, b| {
+            let key = |finding: &Finding| (finding.class, finding.first_ns, finding.pid);
+            b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b)))
+        });
+        findings
+    }
+}
+
+/// Examines a whole record, all of its processes together.
+pub fn examine(recording: &Recording) -> Vec<Finding> {
+    let mut doctor = Doctor::new();
+    let mut now_ns = 0;
+    for process in &recording.processes {
+        let place = doctor.process(&process.header);
+        doctor.items(place, &process.items);
+        if let Some((ns, _)) = process.ended {
+            doctor.ended(place, ns);
+        }
+        let last = process.events.last().map_or(0, |entry| entry.ns);
+        now_ns = now_ns.max(last).max(process.taken.ns);
+    }
+    let mut at = vec![0; recording.processes.len()];
+    let mut gaps = at.clone();
+    loop {
+        let next = recording.processes.iter().zip(&at).enumerate();
+        let next = next.filter_map(|(place, (process, at))| Some((process.events.get(*at)?, place)));
+        let Some((entry, place)) = next.min_by_key(|(entry, _)| entry.ns) else { break };
+        let all = &recording.processes[place].gaps;
+        if all.get(gaps[place]).is_some_and(|gap| *gap <= entry.ns) {
+            doctor.gap(place);
+            gaps[place] = all.partition_point(|gap| *gap <= entry.ns);
+        }
+        doctor.event(place, entry);
+        at[place] += 1;
+    }
+    let mut findings = doctor.findings(now_ns);
+    name_files(&mut findings, |pid, fd, ns| {
+        let process = recording.processes.iter().find(|process| process.pid() == pid)?;
+        process.file_at(fd, ns).map(str::to_owned)
+    });
+    findings
+}
+
+/// Adds to each finding what its descriptors were, by process, number and moment, as far as it is known.
+pub fn name_files(findings: &mut [Finding], file_at: impl Fn(u32, i32, u64) -> Option<String>) {
+    for finding in findings {
+        for fd in &finding.fds {
+            if let Some(text) = file_at(finding.pid, *fd, finding.first_ns) {
+                finding.evidence.push(format!("fd {fd} is {text}"));
+            }
+        }
+    }
+}

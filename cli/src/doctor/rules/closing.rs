@@ -1,0 +1,251 @@
+//! Class 17: a descriptor is closed that was closed before: by then the number may be another's.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::Event;
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{Finding, Severity};
+use crate::replay::world::World;
+use crate::text::span;
+use crate::units::times;
+
+/// Whoever closes so many numbers in a row, one after the other, cleans up, and does not know which are open.
+const SWEEP: u32 = 4;
+/// The most threads whose last close is remembered.
+const THREADS: usize = 1 << 12;
+/// The most numbers of which the close is remembered.
+const NUMBERS: usize = 1 << 16;
+
+/// A number closed under its owner.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    ns: u64,
+    by: u32,
+    owner: u32,
+}
+
+/// The last close of a thread.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    fd: i32,
+    in_row: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum How {
+    /// It was no descriptor.
+    Bad,
+    /// It was another thread's.
+    Anothers,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Closing {
+    last: HashMap<u32, Last>,
+    /// Who closed each number last, the time before the present owner's.
+    closers: HashMap<i32, u32>,
+    taken: HashMap<i32, Taken>,
+    /// Closes that were in vain, until it is clear that they are no sweep.
+    waiting: HashMap<u32, (i32, u64)>,
+    found: Kept<(i32, How)>,
+    /// Of each: how long after the first close, or before the owner noticed.
+    about: HashMap<(i32, How), (u64, u32)>,
+}
+
+impl Closing {
+    fn in_row(&mut self, tid: u32, fd: i32) -> u32 {
+        if self.last.len() >= THREADS && !self.last.contains_key(&tid) {
+            self.last.clear();
+        }
+        let last = self.last.entry(tid).or_default();
+        last.in_row = if fd == last.fd + 1 || fd == last.fd - 1 { last.in_row + 1 } else { 1 };
+        last.fd = fd;
+        last.in_row
+    }
+
+    fn count(&mut self, key: (i32, How), entry_ns: u64, tids: [u32; 2], after: u64) {
+        if let Some(tally) = self.found.entry(key) {
+            tally.add(entry_ns, key.0, tids[0]);
+            tally.with_tid(tids[1]);
+            self.about.insert(key, (after, tids[1]));
+        }
+    }
+
+    /// A close in vain turned out to be no part of a sweep.
+    fn settle(&mut self, world: &World, tid: u32) {
+        let Some((fd, ns)) = self.waiting.remove(&tid) else { return };
+        if let Some(closed) = world.number(fd).and_then(|number| number.closed) {
+            self.count((fd, How::Bad), ns, [tid, closed.tid], ns.saturating_sub(closed.ns));
+        }
+    }
+
+    fn failed(&mut self, world: &World, entry: &Entry, fd: i32) {
+        if self.in_row(entry.tid, fd) > 1 {
+            self.waiting.remove(&entry.tid);
+            return;
+        }
+        self.settle(world, entry.tid);
+        let number = world.number(fd);
+        if number.is_some_and(|number| number.closed.is_some() && number.is_open == Some(false)) {
+            self.waiting.insert(entry.tid, (fd, entry.ns));
+        }
+    }
+
+    fn closed(&mut self, world: &World, entry: &Entry, fd: i32) {
+        let in_row = self.in_row(entry.tid, fd);
+        self.settle(world, entry.tid);
+        let Some(number) = world.number(fd) else { return };
+        let is_anothers = number.owner != 0 && number.owner != entry.tid;
+        // It has closed an earlier file of that number, and never had this one.
+        if is_anothers && self.closers.get(&fd) == Some(&entry.tid) && in_row < SWEEP {
+            self.taken.insert(fd, Taken { ns: entry.ns, by: entry.tid, owner: number.owner });
+        } else {
+            self.taken.remove(&fd);
+        }
+        if self.closers.len() < NUMBERS || self.closers.contains_key(&fd) {
+            self.closers.insert(fd, entry.tid);
+        }
+    }
+
+    /// The owner finds its number bad.
+    fn bad(&mut self, entry: &Entry, fd: i32) {
+        let Some(taken) = self.taken.get(&fd).copied() else { return };
+        if taken.owner == entry.tid {
+            self.taken.remove(&fd);
+            self.count(
+                (fd, How::Anothers),
+                taken.ns,
+                [taken.by, taken.owner],
+                entry.ns.saturating_sub(taken.ns),
+            );
+        }
+    }
+}
+
+impl Rule for Closing {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::Close { fd, errno, .. } if i32::from(errno) == libc::EBADF => {
+                // A number that is none, such as -1, stands for "closed already".
+                if fd >= 0 {
+                    self.failed(world, entry, fd);
+                }
+            }
+            Event::Close { fd, errno: 0, .. } => self.closed(world, entry, fd),
+            Event::Io { fd, errno, .. } | Event::Ctl { fd, errno, .. }
+                if i32::from(errno) == libc::EBADF && !self.taken.is_empty() =>
+            {
+                self.bad(entry, fd);
+            }
+            _ => {
+                if !self.waiting.is_empty() {
+                    self.settle(world, entry.tid);
+                }
+                // Used by another than its owner, they share it, and share its close too.
+                if let Event::Io { fd, .. } = entry.event {
+                    let is_shared = world.number(fd).is_some_and(|number| number.owner != entry.tid);
+                    if is_shared && self.closers.get(&fd) == Some(&entry.tid) {
+                        self.closers.remove(&fd);
+                    }
+                }
+            }
+        }
+    }
+
+    fn gap(&mut self) {
+        self.last.clear();
+        self.waiting.clear();
+        self.closers.clear();
+        self.taken.clear();
+    }
+
+    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
+        for (key @ (fd, how), tally) in self.found.iter() {
+            let (after, other) = self.about.get(key).copied().unwrap_or_default();
+            let by = tally.tids.iter().copied().find(|tid| *tid != other).unwrap_or(other);
+            let times = times(tally.count);
+            let finding = match how {
+                How::Bad => {
+                    let title = format!("fd {fd} closed again {} after it was closed (EBADF)", span(after));
+                    Finding::new(17, Severity::Warning, world.pid, title, tally)
+                        .because(format!("{times}; the last time first by thread {other}"))
+                        .unknown("whether another file's descriptor was hit at other times")
+                }
+                How::Anothers => {
+                    let title =
+                        format!("close of fd {fd} by thread {by}: it had been reused by thread {other}");
+                    Finding::new(17, Severity::Error, world.pid, title, tally).because(format!(
+                        "{times}; thread {by} had closed an earlier file of that number; thread {other} found it bad {} later",
+                        span(after)
+                    ))
+                }
+            };
+            out.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, EBADF, IN};
+
+    #[test]
+    fn a_second_close_in_vain_is_found() {
+        let mut script = Script::new();
+        script.add(8, IN).close(8).ms(5).close_fails(8).enter(64, -1);
+        assert_eq!(script.found(), [(17, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [8]);
+    }
+
+    #[test]
+    fn a_close_of_what_is_another_threads_by_now_is_found() {
+        let mut script = Script::new();
+        script.tid = 2;
+        script.add(8, IN).close(8);
+        script.tid = 1;
+        script.accept(30, 8).add(8, IN).read(8, 10, 10);
+        script.tid = 2;
+        script.close(8);
+        script.tid = 1;
+        script.write(8, EBADF);
+        let findings = script.findings();
+        assert_eq!(script.found(), [(17, Severity::Error)]);
+        assert_eq!(findings[0].tids, [1, 2]);
+        assert!(findings[0].title.starts_with("close of fd 8 by thread 2"), "{}", findings[0].title);
+    }
+
+    #[test]
+    fn a_sweep_over_all_numbers_is_fine() {
+        let mut script = Script::new();
+        script.add(8, IN).close(8).add(10, IN).close(10);
+        for fd in 3..20 {
+            script.close_fails(fd);
+        }
+        script.close_fails(-1).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_close_of_a_number_that_is_not_known_is_fine() {
+        let mut script = Script::new();
+        script.close_fails(40).close_fails(-1).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_descriptor_that_goes_from_thread_to_thread_is_fine() {
+        let mut script = Script::new();
+        for _ in 0..3 {
+            script.tid = 1;
+            script.accept(30, 8).add(8, IN);
+            script.tid = 2;
+            script.read(8, 10, 10).close(8);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+}

@@ -1,0 +1,198 @@
+//! epoll_ctl(2) that is refused: for an earlier file of the same number (class 6), for a regular file (class 13).
+//!
+//! Event libraries try one operation and take the other where it is refused: MOD, then ADD; ADD, then MOD. What is put
+//! right before the thread's next wait is no finding. A DEL of a number that is closed does no harm; one that meets
+//! another file's number nearly did.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::{Ctl, Event};
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{Finding, Severity};
+use crate::replay::world::World;
+use crate::units::times;
+
+/// The most refusals that may yet be put right.
+const PENDING: usize = 1 << 12;
+
+const ENOENT: i32 = libc::ENOENT;
+const EBADF: i32 = libc::EBADF;
+const EEXIST: i32 = libc::EEXIST;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Refused {
+    fd: i32,
+    /// 1 ADD, 2 DEL, 3 MOD.
+    op: u8,
+    errno: i32,
+}
+
+/// Looks for both.
+#[derive(Debug, Default)]
+pub struct CtlRace {
+    /// By thread and number, since when.
+    pending: HashMap<(u32, i32), (Refused, u64)>,
+    races: Kept<Refused>,
+    regular: Kept<i32>,
+}
+
+impl CtlRace {
+    fn refused(&mut self, world: &World, entry: &Entry, refused: Refused, data: u64) {
+        let ended_by_close = world.number(refused.fd).and_then(|number| number.closed);
+        let by_close = ended_by_close.is_some_and(|closed| closed.was_item);
+        let is_race = match (Ctl::of(refused.op), refused.errno) {
+            (Some(Ctl::Mod), ENOENT | EBADF) | (Some(Ctl::Del), ENOENT) => by_close,
+            // Added again by who owns it already, it is merely in vain.
+            (Some(Ctl::Add), EEXIST) => {
+                world.items_of(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
+            }
+            _ => false,
+        };
+        if is_race && self.pending.len() < PENDING {
+            self.pending.insert((entry.tid, refused.fd), (refused, entry.ns));
+        }
+    }
+
+    /// The thread waits again, and has left it so.
+    fn settle(&mut self, tid: u32) {
+        let mut left = Vec::new();
+        self.pending.retain(|(thread, _), refused| {
+            if *thread == tid {
+                left.push(*refused);
+            }
+            *thread != tid
+        });
+        for (refused, ns) in left {
+            if let Some(tally) = self.races.entry(refused) {
+                tally.add(ns, refused.fd, tid);
+            }
+        }
+    }
+}
+
+impl Rule for CtlRace {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::Ctl { op: Some(Ctl::Add), fd, errno, .. } if i32::from(errno) == libc::EPERM => {
+                if let Some(tally) = self.regular.entry(fd) {
+                    tally.add(entry.ns, fd, entry.tid);
+                }
+            }
+            Event::Ctl { op: Some(op), fd, data, errno, .. } if errno != 0 => {
+                let refused = Refused { fd, op: op as u8, errno: errno.into() };
+                self.refused(world, entry, refused, data);
+            }
+            Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => {
+                self.pending.remove(&(entry.tid, fd));
+            }
+            Event::WaitEnter { .. } if !self.pending.is_empty() => self.settle(entry.tid),
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        self.pending.clear();
+    }
+
+    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
+        for (Refused { fd, op, errno }, tally) in self.races.iter() {
+            let name = Ctl::of(*op).map_or("?", Ctl::name);
+            let times = times(tally.count);
+            let (what, error) = match *errno {
+                EEXIST => ("registered with other data, by another owner", "EEXIST"),
+                EBADF => ("closed since it was registered", "EBADF"),
+                _ => ("registered for an earlier file of that number", "ENOENT"),
+            };
+            let mut finding =
+                Finding::new(6, Severity::Warning, world.pid, format!("{name} fd {fd}: {what}"), tally)
+                    .because(format!("refused with {error} {times}, and not put right before the next wait"));
+            if let Some(closed) = world.number(*fd).and_then(|number| number.closed) {
+                let at = world.at(closed.ns);
+                finding =
+                    finding.because(format!("fd {fd} was last closed at {at} by thread {}", closed.tid));
+            }
+            out.push(finding);
+        }
+        for (fd, tally) in self.regular.iter() {
+            let title = format!("fd {fd} is a regular file or a directory: epoll refuses it (EPERM)");
+            let times = times(tally.count);
+            out.push(
+                Finding::new(13, Severity::Warning, world.pid, title, tally)
+                    .because(format!("ADD was refused {times}"))
+                    .unknown("whether the program reads it in another way then"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, IN};
+
+    #[test]
+    fn a_mod_of_a_number_that_is_another_files_now_is_found() {
+        let mut script = Script::new();
+        script.add(12, IN).close(12).ctl(Ctl::Mod, 12, IN, ENOENT);
+        assert_eq!(script.found(), []);
+        script.enter(64, -1);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [12]);
+    }
+
+    #[test]
+    fn a_mod_that_is_followed_by_an_add_is_fine() {
+        let mut script = Script::new();
+        script.add(12, IN).close(12).ctl(Ctl::Mod, 12, IN, ENOENT).add(12, IN).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_del_after_the_close_is_fine_unless_the_number_has_gone_on() {
+        let mut script = Script::new();
+        script.add(12, IN).close(12).ctl(Ctl::Del, 12, 0, EBADF).enter(64, -1);
+        assert_eq!(script.found(), []);
+        script.ctl(Ctl::Del, 12, 0, ENOENT).enter(64, -1);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_del_of_what_was_deleted_before_is_fine() {
+        let mut script = Script::new();
+        script.add(12, IN).del(12).ctl(Ctl::Del, 12, 0, ENOENT).enter(64, -1);
+        script.add(13, IN).del(13).event(Event::Close { fd: 13, lives_as: -1, errno: 0 });
+        script.ctl(Ctl::Del, 13, 0, ENOENT).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn an_add_of_anothers_number_is_found_and_of_ones_own_is_fine() {
+        let mut script = Script::new();
+        script.add(12, IN).ctl(Ctl::Add, 12, IN, EEXIST).enter(64, -1);
+        assert_eq!(script.found(), []);
+        let exists = |data| Event::Ctl {
+            epoll: 1,
+            op: Some(Ctl::Add),
+            fd: 12,
+            events: IN,
+            data,
+            errno: EEXIST as u16,
+            item: 0,
+        };
+        // The way of event libraries.
+        script.event(exists(77)).modify(12, IN).enter(64, -1);
+        assert_eq!(script.found(), []);
+        script.event(exists(78)).enter(64, -1);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_regular_file_is_found() {
+        let mut script = Script::new();
+        script.ctl(Ctl::Add, 0, IN, libc::EPERM);
+        assert_eq!(script.found(), [(13, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [0]);
+    }
+}

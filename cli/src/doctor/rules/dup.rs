@@ -1,0 +1,166 @@
+//! Class 1: a descriptor is closed, and the item it was added by goes on reporting, because another descriptor of the
+//! same file is open.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::{Ctl, Event, Op};
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{rate, Finding, Severity, Tally};
+use crate::replay::world::World;
+use crate::units::count;
+
+/// An event that was under way when the number was closed, or two, do no harm.
+const FEW: u64 = 3;
+/// From here on the loop is kept busy by it.
+const MANY: u64 = 100;
+/// The most items that are watched for it.
+const ORPHANS: usize = 1 << 14;
+
+#[derive(Debug)]
+struct Orphan {
+    fd: i32,
+    /// A number that its file lives as.
+    lives_as: i32,
+    tally: Tally,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Dup {
+    orphans: HashMap<u32, Orphan>,
+    found: Kept<(i32, i32)>,
+}
+
+impl Dup {
+    fn end(&mut self, item: u32) {
+        if let Some(orphan) = self.orphans.remove(&item) {
+            if orphan.tally.count >= FEW {
+                self.found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally);
+            }
+        }
+    }
+}
+
+impl Rule for Dup {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::Close { fd, lives_as, errno: 0 } if lives_as >= 0 => {
+                // Only the first close of an item's own number makes it an orphan: later its number may be anything's.
+                let file = world.number(fd).map(|number| number.file);
+                for (serial, item) in world.items_of(fd).filter(|(_, item)| Some(item.file) == file) {
+                    if self.orphans.len() < ORPHANS && item.events.is_none_or(|events| events != 0) {
+                        let new = Orphan { fd, lives_as, tally: Tally::new() };
+                        self.orphans.entry(serial).or_insert(new);
+                    }
+                }
+                for orphan in self.orphans.values_mut().filter(|orphan| orphan.lives_as == fd) {
+                    orphan.lives_as = lives_as;
+                }
+            }
+            Event::Deliver { item, .. } if !self.orphans.is_empty() => {
+                if let Some(orphan) = self.orphans.get_mut(&item) {
+                    orphan.tally.add(entry.ns, orphan.fd, entry.tid);
+                    orphan.tally.with_fd(orphan.lives_as);
+                }
+            }
+            // The program serves the file by its other number: it means to have these events.
+            Event::Io { fd, op: Op::Read | Op::Write | Op::Accept, result, .. }
+                if result >= 0 && !self.orphans.is_empty() =>
+            {
+                let Some(file) = world.number(fd).map(|number| number.file) else { return };
+                let is_served = |item: &u32| world.items.get(item).is_some_and(|item| item.file == file);
+                let served: Vec<u32> = self.orphans.keys().copied().filter(|item| is_served(item)).collect();
+                served.into_iter().for_each(|item| self.end(item));
+            }
+            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => self.end(item),
+            Event::Release { .. } if !self.orphans.is_empty() => {
+                let all: Vec<u32> = self.orphans.keys().copied().collect();
+                let is_gone = |item: &u32| !world.items.contains_key(item);
+                all.into_iter().filter(is_gone).for_each(|item| self.end(item));
+            }
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        let all: Vec<u32> = self.orphans.keys().copied().collect();
+        all.into_iter().for_each(|item| self.end(item));
+    }
+
+    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
+        let mut found = self.found.clone();
+        for orphan in self.orphans.values().filter(|orphan| orphan.tally.count >= FEW) {
+            found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally.clone());
+        }
+        for ((fd, lives_as), tally) in found.iter() {
+            let severity = if tally.count >= MANY { Severity::Error } else { Severity::Warning };
+            let events = count(tally.count);
+            let title = format!(
+                "fd {fd} closed; its file lives as fd {lives_as}; {events} events since{}",
+                rate(tally)
+            );
+            out.push(
+                Finding::new(1, severity, world.pid, title, tally)
+                    .because(format!("the item of fd {fd} was never taken out of its set, and nothing was read or written by fd {lives_as} meanwhile"))
+                    .unknown("whether another process holds the file too"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, IN};
+
+    fn closed_while_a_dup_lives(script: &mut Script) {
+        script.add(7, IN).event(Event::Dup { old: 7, new: 9 });
+        script.event(Event::Close { fd: 7, lives_as: 9, errno: 0 });
+    }
+
+    #[test]
+    fn an_item_whose_number_is_closed_and_that_goes_on_is_found() {
+        let mut script = Script::new();
+        closed_while_a_dup_lives(&mut script);
+        for _ in 0..99 {
+            script.ms(20).wait(&[(7, IN)]);
+        }
+        assert_eq!(script.found(), [(1, Severity::Warning)]);
+        script.wait(&[(7, IN)]);
+        assert_eq!(script.found(), [(1, Severity::Error)]);
+        assert_eq!(script.findings()[0].fds, [7, 9]);
+    }
+
+    #[test]
+    fn two_events_that_were_under_way_are_fine() {
+        let mut script = Script::new();
+        closed_while_a_dup_lives(&mut script);
+        script.wait(&[(7, IN)]).wait(&[(7, IN)]);
+        script.event(Event::Release { fd: 9, items: 1 });
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_file_that_is_served_by_its_other_number_is_fine() {
+        let mut script = Script::new();
+        closed_while_a_dup_lives(&mut script);
+        for _ in 0..200 {
+            script.ms(1).wait(&[(7, IN)]).read(9, 100, 10);
+        }
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_close_after_a_del_is_fine() {
+        let mut script = Script::new();
+        script.add(7, IN).event(Event::Dup { old: 7, new: 9 });
+        script.del(7).event(Event::Close { fd: 7, lives_as: 9, errno: 0 });
+        script.event(Event::Dup { old: 9, new: 7 }).add(7, IN);
+        for _ in 0..200 {
+            script.ms(1).wait(&[(7, IN)]).read(7, 100, 10);
+        }
+        assert_eq!(script.found(), []);
+    }
+}

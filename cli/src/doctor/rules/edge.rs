@@ -1,0 +1,290 @@
+//! Class 2: an edge-triggered item was told of, was not read to the end, and no further edge is due.
+//!
+//! The record has how much was read, not how much was there. A read that got all it asked for may have left more. A
+//! program that reads without being told keeps in mind itself what may be there: then nothing of its set is judged.
+
+use std::collections::{BTreeSet, HashMap};
+
+use glasspoll_record::event::{Ctl, Event, Op};
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::World;
+use crate::text::span;
+use crate::units::{count, times};
+
+const IN: u32 = libc::EPOLLIN as u32;
+
+/// How long the loop waits without the item: a program that wants what is left looks sooner.
+const IDLE_NS: u64 = 1_000_000_000;
+/// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
+const BUFFER: u64 = 64;
+/// The most items that are followed.
+const ITEMS: usize = 1 << 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// There was an edge, and nothing was read since.
+    Told,
+    /// The last read got so much, all it asked for. Or a connection was accepted.
+    Full(u64),
+    /// All was read.
+    Drained,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    state: State,
+    /// When it came to that.
+    ns: u64,
+    tid: u32,
+    /// How long the set had been waited on by then.
+    waited: u64,
+    /// It was read from at some time.
+    was_read: bool,
+    is_listener: bool,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Edges {
+    edges: HashMap<u32, Edge>,
+    /// Sets whose programs read without being told.
+    minded: BTreeSet<u32>,
+    found: Kept<(i32, u32)>,
+}
+
+fn waited(world: &World, epoll: u32, ns: u64) -> u64 {
+    world.sets.get(&epoll).map_or(0, |set| set.waited(ns))
+}
+
+impl Edges {
+    /// How long the loop has waited since the item was left undrained.
+    fn left(&self, world: &World, item: u32, ns: u64) -> Option<(Edge, u64)> {
+        let edge = *self.edges.get(&item)?;
+        let known = world.items.get(&item)?;
+        let is_left = match edge.state {
+            State::Told => edge.was_read,
+            State::Full(_) => true,
+            State::Drained => false,
+        };
+        let idle = waited(world, known.epoll, ns).saturating_sub(edge.waited);
+        (is_left && idle >= IDLE_NS && !self.minded.contains(&known.epoll)).then_some((edge, idle))
+    }
+
+    /// Counts it if it was left undrained until now.
+    fn judge(&mut self, world: &World, item: u32, ns: u64) {
+        let Some((edge, _)) = self.left(world, item, ns) else { return };
+        let Some(known) = world.items.get(&item) else { return };
+        if let Some(tally) = self.found.entry((known.fd, known.epoll)) {
+            tally.add(edge.ns, known.fd, edge.tid);
+            tally.last_ns = ns;
+        }
+    }
+
+    fn deliver(&mut self, world: &World, entry: &Entry, item: u32, epoll: u32) {
+        self.judge(world, item, entry.ns);
+        if self.edges.len() >= ITEMS && !self.edges.contains_key(&item) {
+            return;
+        }
+        let known = self.edges.get(&item);
+        let edge = Edge {
+            state: State::Told,
+            ns: entry.ns,
+            tid: entry.tid,
+            waited: waited(world, epoll, entry.ns),
+            was_read: known.is_some_and(|edge| edge.was_read),
+            is_listener: known.is_some_and(|edge| edge.is_listener),
+        };
+        self.edges.insert(item, edge);
+    }
+
+    fn read(&mut self, world: &World, entry: &Entry, fd: i32, op: Op, result: i64, asked: u64) {
+        for (serial, item) in world.items_of(fd).filter(|(_, item)| item.is_edge()) {
+            let came_back = self.left(world, serial, entry.ns).is_some();
+            let Some(edge) = self.edges.get_mut(&serial) else { continue };
+            let thread =
+                world.thread(entry.tid).filter(|thread| thread.serves() && thread.epoll == item.epoll);
+            let is_told = thread.is_none_or(|thread| thread.batch.iter().any(|event| event.item == serial));
+            if came_back || edge.state == State::Drained && !is_told {
+                self.minded.insert(item.epoll);
+                continue;
+            }
+            edge.state = match op {
+                Op::Accept if result >= 0 => State::Full(0),
+                Op::Read if result > 0 && result as u64 == asked && asked >= BUFFER => State::Full(asked),
+                _ => State::Drained,
+            };
+            edge.was_read = true;
+            edge.is_listener = op == Op::Accept;
+            (edge.ns, edge.tid, edge.waited) = (entry.ns, entry.tid, waited(world, item.epoll, entry.ns));
+        }
+    }
+}
+
+impl Rule for Edges {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::Deliver { epoll, item, events, .. }
+                if events & IN != 0
+                    && world.items.get(&item).is_some_and(|item| item.is_edge() && !item.is_oneshot()) =>
+            {
+                self.deliver(world, entry, item, epoll);
+            }
+            Event::Io { fd, op: op @ (Op::Read | Op::Accept), result, asked, .. }
+                if !self.edges.is_empty() =>
+            {
+                self.read(world, entry, fd, op, result, asked);
+            }
+            // A MOD looks again.
+            Event::Ctl { op: Some(Ctl::Mod), errno: 0, item, .. } => {
+                self.edges.remove(&item);
+            }
+            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => {
+                self.judge(world, item, entry.ns);
+                self.edges.remove(&item);
+            }
+            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } if !self.edges.is_empty() => {
+                for (item, _) in world.items_of(fd) {
+                    self.judge(world, item, entry.ns);
+                    self.edges.remove(&item);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        self.edges.clear();
+    }
+
+    fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
+        let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
+        for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
+            let times = times(tally.count);
+            let what = format!(
+                "left undrained {times}, for a second of waiting or more, until a further edge or its close"
+            );
+            found.push((*fd, *epoll, tally.clone(), what, false));
+        }
+        for item in self.edges.keys() {
+            let Some((edge, idle)) = self.left(world, *item, until_ns) else { continue };
+            let Some(known) = world.items.get(item) else { continue };
+            if found.len() >= 64 || found.iter().any(|(fd, ..)| *fd == known.fd) {
+                continue;
+            }
+            let mut tally = Tally::new();
+            tally.add(edge.ns, known.fd, edge.tid);
+            tally.last_ns = until_ns;
+            let idle = span(idle);
+            let what = match edge.state {
+                State::Full(0) => {
+                    format!("one connection was accepted, then the loop waited {idle} without it")
+                }
+                State::Full(read) => {
+                    format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", count(read))
+                }
+                _ => format!("nothing was read after the last edge, and the loop waited {idle} without it"),
+            };
+            found.push((known.fd, known.epoll, tally, what, edge.is_listener));
+        }
+        for (fd, epoll, tally, what, is_listener) in found {
+            let title =
+                format!("fd {fd}: not {} to EAGAIN; {what}", if is_listener { "accepted" } else { "read" });
+            let set = world.set_name(epoll);
+            let from = world.at(tally.first_ns);
+            out.push(
+                Finding::new(2, Severity::Warning, world.pid, title, &tally)
+                    .because(format!("edge-triggered in {set}; left at {from}; no read, no MOD and no close after it"))
+                    .unknown("how much is left: the record has how much was read, not how much was there, and a read that got all it asked for may have got the last of it"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, EAGAIN, ET, IN};
+
+    fn told(script: &mut Script) -> &mut Script {
+        script.add(8, IN | ET).wait(&[(8, IN)])
+    }
+
+    #[test]
+    fn a_read_that_got_all_it_asked_for_before_a_long_wait_is_found() {
+        let mut script = Script::new();
+        told(&mut script).read(8, 128, 128).enter(64, -1).ms(500);
+        assert_eq!(script.found(), []);
+        script.ms(600);
+        assert_eq!(script.found(), [(2, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [8]);
+        // A further edge shows it as well.
+        script.give(&[(8, IN)]).read(8, 128, 20).enter(64, -1).ms(2000);
+        assert_eq!(script.found(), [(2, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_listener_that_accepts_one_for_an_edge_is_found() {
+        let mut script = Script::new();
+        told(&mut script).accept(8, 20).enter(64, -1).ms(1500);
+        assert_eq!(script.found(), [(2, Severity::Warning)]);
+    }
+
+    #[test]
+    fn what_was_read_to_the_end_is_fine() {
+        for last in [EAGAIN, 0, 100] {
+            let mut script = Script::new();
+            told(&mut script).read(8, 128, 128).read(8, 128, last).enter(64, -1).ms(5000);
+            assert_eq!(script.found(), [], "{last}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_read_is_fine() {
+        // A waker's eventfd.
+        let mut script = Script::new();
+        told(&mut script).enter(64, -1).ms(5000);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_counter_that_was_read_whole_is_fine() {
+        let mut script = Script::new();
+        told(&mut script).read(8, 8, 8).enter(64, -1).ms(5000);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_program_that_comes_back_by_itself_is_fine() {
+        let mut script = Script::new();
+        told(&mut script).read(8, 128, 128).enter(64, 2000).ms(2000).give(&[]);
+        // Its timer ran out, and it reads on.
+        script.read(8, 128, 128).enter(64, -1).ms(5000);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_loop_that_does_not_wait_is_fine() {
+        let mut script = Script::new();
+        told(&mut script).read(8, 128, 128).ms(5000);
+        assert_eq!(script.findings().iter().filter(|finding| finding.class == 2).count(), 0);
+    }
+
+    #[test]
+    fn a_level_triggered_item_is_fine() {
+        let mut script = Script::new();
+        script.add(8, IN).wait(&[(8, IN)]).read(8, 128, 128).enter(64, -1).ms(5000);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn what_came_before_a_gap_is_not_judged() {
+        let mut script = Script::new();
+        told(&mut script).read(8, 128, 128).enter(64, -1);
+        script.gap();
+        script.ms(5000);
+        assert_eq!(script.found(), []);
+    }
+}

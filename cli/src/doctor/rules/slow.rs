@@ -1,0 +1,358 @@
+//! Class 16: a thread takes long over what a wait gave, and nobody waits on the set meanwhile.
+//!
+//! The time between the return of a wait and the next wait on the set is serving. Reads and writes in it say which
+//! descriptor was being served in the longest stretch. What the thread waits on other sets does not count.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::{Event, Op};
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::World;
+use crate::text::span;
+use crate::units::{count, times};
+
+/// A person notices such a delay. Below it a loaded machine may well be to blame.
+const SLOW_NS: u64 = 100_000_000;
+/// So often it is the program, however slow the machine is.
+const OFTEN: u64 = 3;
+/// Once is enough, if it is so long.
+const VERY_SLOW_NS: u64 = 500_000_000;
+/// So long it is told even if nobody is known to have waited.
+const HANG_NS: u64 = 1_000_000_000;
+/// A wait that gives something in less than this time found it ready.
+const AT_ONCE_NS: u64 = 100_000;
+/// A thread that has waited so often has a loop, and is expected back.
+const LOOP: u64 = 3;
+/// The most sets.
+const SETS: usize = 1 << 10;
+
+#[derive(Debug)]
+struct Serving {
+    since: u64,
+    tid: u32,
+    /// The first of the batch; -1: none, it timed out.
+    fd: i32,
+    /// How many events.
+    n: i32,
+    /// When something was last read or written, and which.
+    last: (u64, i32),
+    /// The longest stretch without, and whose it was.
+    longest: (u64, i32),
+    /// Waited on other sets.
+    elsewhere: u64,
+    /// Something of the set became ready.
+    ready: u64,
+}
+
+impl Serving {
+    fn stretch(&self, ns: u64) -> (u64, i32) {
+        let stretch = ns.saturating_sub(self.last.0);
+        self.longest.max((stretch, self.last.1))
+    }
+
+    fn took(&self, ns: u64) -> u64 {
+        ns.saturating_sub(self.since).saturating_sub(self.elsewhere)
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    took: u64,
+    stretch: (u64, i32),
+    since: u64,
+    tid: u32,
+    n: i32,
+    ready: u64,
+}
+
+#[derive(Debug, Default)]
+struct Worst {
+    took: u64,
+    n: i32,
+    ready: u64,
+}
+
+#[derive(Debug, Default)]
+struct Loop {
+    waits: u64,
+    serving: Option<Serving>,
+    /// Served, and waits again: whether something was ready shows in what it is given.
+    ended: Option<Ended>,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Slow {
+    loops: HashMap<u32, Loop>,
+    /// By set and descriptor: those that let others wait.
+    found: Kept<(u32, i32)>,
+    worst: HashMap<(u32, i32), Worst>,
+}
+
+impl Slow {
+    fn begin(&mut self, world: &World, entry: &Entry, epoll: u32, n: i32, waited_ns: u64) {
+        let Some(known) = self.loops.get_mut(&epoll) else { return };
+        let ended = known.ended.take();
+        let thread = world.thread(entry.tid);
+        let is_alone = world.sets.get(&epoll).is_some_and(|set| set.waiting == 1);
+        // A look that finds nothing starts nothing: the program may do so now and then, and live elsewhere.
+        let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
+        if is_alone && n >= 0 && !is_look {
+            let fd =
+                thread.and_then(|thread| thread.batch.first()).filter(|_| n > 0).map_or(-1, |event| event.fd);
+            let (since, tid) = (entry.ns, entry.tid);
+            let last = (since, fd);
+            known.serving =
+                Some(Serving { since, tid, fd, n, last, longest: (0, fd), elsewhere: 0, ready: 0 });
+        }
+        if let Some(mut ended) = ended {
+            if n > 0 && waited_ns < AT_ONCE_NS {
+                ended.ready = ended.ready.max(n as u64);
+            }
+            self.count(epoll, ended);
+        }
+    }
+
+    fn count(&mut self, epoll: u32, ended: Ended) {
+        // Where nobody else wanted anything, only a very long time is worth telling.
+        if ended.ready == 0 && ended.took < HANG_NS {
+            return;
+        }
+        let key = (epoll, ended.stretch.1);
+        let Some(tally) = self.found.entry(key) else { return };
+        tally.add(ended.since, ended.stretch.1, ended.tid);
+        let worst = self.worst.entry(key).or_default();
+        if ended.took > worst.took {
+            *worst = Worst { took: ended.took, n: ended.n, ready: ended.ready };
+        }
+    }
+}
+
+impl Rule for Slow {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::WaitEnter { epoll, .. } => {
+                if self.loops.len() >= SETS && !self.loops.contains_key(&epoll) {
+                    return;
+                }
+                let known = self.loops.entry(epoll).or_default();
+                known.waits += 1;
+                if let Some(serving) =
+                    known.serving.take().filter(|serving| serving.took(entry.ns) >= SLOW_NS)
+                {
+                    known.ended = Some(Ended {
+                        took: serving.took(entry.ns),
+                        stretch: serving.stretch(entry.ns),
+                        since: serving.since,
+                        tid: serving.tid,
+                        n: serving.n,
+                        ready: serving.ready,
+                    });
+                }
+            }
+            Event::WaitReturn { epoll, n, waited_ns } => {
+                for (other, known) in &mut self.loops {
+                    let of_thread = |serving: &&mut Serving| serving.tid == entry.tid && *other != epoll;
+                    if let Some(serving) = known.serving.as_mut().filter(of_thread) {
+                        serving.elsewhere = serving.elsewhere.saturating_add(waited_ns);
+                    }
+                }
+                self.begin(world, entry, epoll, n, waited_ns);
+            }
+            Event::Io { fd, op, .. } => {
+                let Some(thread) = world.thread(entry.tid).filter(|thread| thread.serves()) else { return };
+                let serving = self.loops.get_mut(&thread.epoll).and_then(|known| known.serving.as_mut());
+                if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
+                    serving.longest = serving.stretch(entry.ns);
+                    let served = match op {
+                        // It is over when it returns; what follows may be the new connection's.
+                        Op::Accept => serving.fd,
+                        // For whoever is being served: an answer passed on, another thread woken.
+                        Op::Write if thread.batch.iter().all(|event| event.fd != fd) => serving.last.1,
+                        _ => fd,
+                    };
+                    serving.last = (entry.ns, served);
+                }
+            }
+            Event::Ready { epoll, .. } => {
+                if let Some(serving) = self.loops.get_mut(&epoll).and_then(|known| known.serving.as_mut()) {
+                    serving.ready += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        self.loops.clear();
+    }
+
+    fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
+        for (key @ (epoll, fd), tally) in self.found.iter() {
+            let Some(worst) = self.worst.get(key) else { continue };
+            if tally.count < OFTEN && worst.took < VERY_SLOW_NS {
+                continue;
+            }
+            // A single descriptor that keeps its own process busy is nobody's trouble.
+            let severity = if worst.ready > 0 { Severity::Warning } else { Severity::Note };
+            let who = name(*fd);
+            let took = span(worst.took);
+            let title = format!("{who}: {took} between delivery and the next wait");
+            let set = world.set_name(*epoll);
+            let times = times(tally.count);
+            let mut finding = Finding::new(16, severity, world.pid, title, tally)
+                .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
+                .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)))
+                .unknown("whether the thread worked, slept, or had no processor");
+            if worst.ready > 0 {
+                finding = finding.because(format!("{} ready by then", were(worst.ready)));
+            }
+            out.push(finding);
+        }
+        for (epoll, known) in &self.loops {
+            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.sets.contains_key(epoll);
+            let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
+            let took = serving.took(until_ns);
+            let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());
+            if took < HANG_NS || waits {
+                continue;
+            }
+            let (_, fd) = serving.stretch(until_ns);
+            let mut tally = Tally::new();
+            tally.add(serving.since, fd, serving.tid);
+            tally.last_ns = until_ns;
+            let title = format!("{}: not back in a wait for {} since delivery", name(fd), span(took));
+            let severity = if serving.ready > 0 { Severity::Warning } else { Severity::Note };
+            let (set, ready) = (world.set_name(*epoll), count(serving.ready));
+            out.push(
+                Finding::new(16, severity, world.pid, title, &tally)
+                    .because(format!(
+                        "thread {} serves {set}; {ready} events became ready meanwhile",
+                        serving.tid
+                    ))
+                    .unknown("whether the thread has left its loop, or has ended"),
+            );
+        }
+    }
+}
+
+fn events(number: u64) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} event{s}", count(number))
+}
+
+fn were(number: u64) -> String {
+    let verb = if number == 1 { "was" } else { "were" };
+    format!("{} {verb}", events(number))
+}
+
+fn name(fd: i32) -> String {
+    if fd < 0 {
+        "a timer, or what follows a timeout".into()
+    } else {
+        format!("fd {fd}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, IN};
+
+    #[test]
+    fn a_callback_that_lets_others_wait_is_found() {
+        let mut script = Script::new();
+        script.add(9, IN).add(10, IN).add(11, IN);
+        for _ in 0..3 {
+            script.wait(&[(10, IN), (9, IN)]).read(10, 10, 5).read(9, 10, 5);
+            script.ms(200).ready(11).ms(140).wait(&[(11, IN)]);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), [(16, Severity::Warning)]);
+        let finding = &script.findings()[0];
+        assert_eq!(finding.fds, [9]);
+        assert!(finding.title.starts_with("fd 9: 340 ms"), "{}", finding.title);
+    }
+
+    #[test]
+    fn waking_another_thread_is_done_for_who_is_served() {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN).add(17, IN);
+        script.wait(&[(11, IN), (9, IN)]).read(11, 10, 5).read(9, 10, 5).write(17, 8);
+        script.ready(11).ms(540).write(9, 5).wait(&[(11, IN)]).enter(64, -1);
+        assert_eq!(script.findings()[0].fds, [9]);
+    }
+
+    #[test]
+    fn a_callback_of_half_a_second_is_found_at_once() {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN).wait(&[(9, IN)]).ready(11).ms(540).wait(&[(11, IN)]).enter(64, -1);
+        assert_eq!(script.found(), [(16, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_callback_of_a_tenth_of_a_second_now_and_then_is_fine() {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN);
+        for _ in 0..2 {
+            script.wait(&[(9, IN)]).ready(11).ms(110);
+        }
+        script.wait(&[(11, IN)]).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn long_work_for_the_only_one_that_asks_is_fine() {
+        let mut script = Script::new();
+        script.add(9, IN);
+        for _ in 0..5 {
+            script.enter(64, -1).ms(5).event(Event::WaitReturn { epoll: 1, n: 0, waited_ns: 5_000_000 });
+            script.ms(800);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_set_that_other_threads_wait_on_is_fine() {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN);
+        for _ in 0..5 {
+            script.tid = 1;
+            script.wait(&[(9, IN)]);
+            script.tid = 2;
+            script.enter(64, -1).ms(500).ready(11).give(&[(11, IN)]);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_loop_that_has_not_come_back_is_found_while_the_process_lives() {
+        let mut script = Script::new();
+        script
+            .add(9, IN)
+            .wait(&[(9, IN)])
+            .wait(&[(9, IN)])
+            .wait(&[(9, IN)])
+            .read(9, 10, 10)
+            .ready(9)
+            .ms(5000);
+        assert_eq!(script.found(), [(16, Severity::Warning)]);
+        script.end();
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_program_that_looks_in_now_and_then_is_fine() {
+        let mut script = Script::new();
+        script.add(9, IN);
+        for _ in 0..10 {
+            script.enter(64, 0).give(&[]).ms(1500);
+        }
+        assert_eq!(script.found(), []);
+    }
+}

@@ -1,0 +1,167 @@
+//! Class 11: the time to the next timer is cut to whole milliseconds, so the loop spins through the last one.
+//!
+//! It shows as a run of waits with timeout 0 that find nothing, with no work between them, that takes a millisecond
+//! or so. A loop that polls on purpose has no end to its runs; one that has work to do between looks does it there.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::{Ctl, Event};
+use glasspoll_record::Entry;
+
+use super::Rule;
+use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::World;
+use crate::text::span;
+use crate::units::count;
+
+/// How many waits with timeout 0 in a row: a loop may look a few times before it lies down.
+const RUN: u64 = 20;
+/// How many such runs: once is chance.
+const RUNS: u64 = 3;
+/// A run is shorter than the millisecond that was cut off, and so much that a loaded machine may add.
+const LONGEST_NS: u64 = 3_000_000;
+/// Between two such waits a loop without work takes less.
+const PAUSE_NS: u64 = 200_000;
+/// The most threads.
+const THREADS: usize = 1 << 10;
+
+#[derive(Debug, Default)]
+struct Run {
+    count: u64,
+    first_ns: u64,
+    last_ns: u64,
+    epoll: u32,
+}
+
+/// Looks for it.
+#[derive(Debug, Default)]
+pub struct Truncated {
+    runs: HashMap<u32, Run>,
+    /// By set.
+    found: HashMap<u32, (Tally, u64, u64)>,
+}
+
+impl Truncated {
+    /// The run is over; `by_timer`: the program found its timer due, and did not just stop.
+    fn end(&mut self, tid: u32) {
+        let Some(run) = self.runs.remove(&tid) else { return };
+        let lasted = run.last_ns.saturating_sub(run.first_ns);
+        if run.count < RUN || lasted > LONGEST_NS || self.found.len() >= THREADS {
+            return;
+        }
+        let (tally, waits, most) = self.found.entry(run.epoll).or_default();
+        tally.add(run.first_ns, -1, tid);
+        tally.last_ns = run.last_ns;
+        *waits += run.count;
+        *most = run.count.max(*most);
+    }
+}
+
+impl Rule for Truncated {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        match entry.event {
+            Event::WaitReturn { epoll, n: 0, .. } => {
+                let timeout = world.thread(entry.tid).map(|thread| thread.timeout_ns);
+                if timeout != Some(0) {
+                    self.end(entry.tid);
+                } else if self.runs.len() < THREADS || self.runs.contains_key(&entry.tid) {
+                    let run = self.runs.entry(entry.tid).or_default();
+                    if run.count == 0 {
+                        (run.first_ns, run.epoll) = (entry.ns, epoll);
+                    }
+                    run.count += 1;
+                    run.last_ns = entry.ns;
+                }
+            }
+            Event::WaitReturn { .. } => self.end(entry.tid),
+            Event::WaitEnter { timeout_ns, .. } => {
+                let paused = |run: &Run| entry.ns.saturating_sub(run.last_ns) > PAUSE_NS;
+                if timeout_ns != 0 || self.runs.get(&entry.tid).is_some_and(paused) {
+                    self.end(entry.tid);
+                }
+            }
+            // The loop has work, and only looks between two pieces of it.
+            Event::Io { .. } | Event::Ctl { op: Some(Ctl::Add | Ctl::Mod), .. } => {
+                self.runs.remove(&entry.tid);
+            }
+            _ => {}
+        }
+    }
+
+    fn gap(&mut self) {
+        self.runs.clear();
+    }
+
+    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
+        for (epoll, (tally, waits, most)) in &self.found {
+            if tally.count < RUNS {
+                continue;
+            }
+            let set = world.set_name(*epoll);
+            let each = count(waits / tally.count.max(1));
+            let title =
+                format!("{set}: {each} waits with timeout 0 before a timer, {} times", count(tally.count));
+            let mut finding = Finding::new(11, Severity::Warning, world.pid, title, tally)
+                .because(format!("{} waits found nothing, up to {} in a row", count(*waits), count(*most)))
+                .because(format!(
+                    "each run took at most {}, with no reads, writes or changes in it",
+                    span(LONGEST_NS)
+                ))
+                .unknown("what the timer is: timers that a loop keeps itself are not recorded");
+            finding.fds.extend(world.sets.get(epoll).and_then(|set| set.epfd));
+            out.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, IN};
+
+    fn runs(script: &mut Script, runs: usize, length: usize) {
+        for _ in 0..runs {
+            script.enter(64, 5).ms(5).give(&[]);
+            for _ in 0..length {
+                script.enter(64, 0).give(&[]);
+            }
+        }
+        script.enter(64, 5);
+    }
+
+    #[test]
+    fn runs_before_a_timer_are_found() {
+        let mut script = Script::new();
+        runs(&mut script, 3, 300);
+        assert_eq!(script.found(), [(11, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [3]);
+    }
+
+    #[test]
+    fn a_few_looks_before_a_wait_are_fine() {
+        let mut script = Script::new();
+        runs(&mut script, 100, 10);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_loop_that_polls_on_purpose_is_fine() {
+        let mut script = Script::new();
+        runs(&mut script, 3, 10_000);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_loop_that_works_between_its_looks_is_fine() {
+        let mut script = Script::new();
+        script.add(8, IN);
+        for _ in 0..10 {
+            script.enter(64, 5).ms(5).give(&[]);
+            for _ in 0..300 {
+                script.enter(64, 0).give(&[]).write(8, 10);
+            }
+        }
+        script.enter(64, 5);
+        assert_eq!(script.found(), []);
+    }
+}

@@ -1,0 +1,340 @@
+//! Many threads or processes that wait for one file: all are woken for what one takes (class 9), or one does the work
+//! of all (class 10).
+//!
+//! A listener that processes share is known by their parent and its number, which forking leaves the same.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use glasspoll_record::event::{Ctl, Event, Op};
+use glasspoll_record::Entry;
+
+use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::doctor::Patient;
+use crate::text::span;
+use crate::units::{count, percent};
+
+const IN: u32 = libc::EPOLLIN as u32;
+const EXCLUSIVE: u32 = 1 << 28;
+
+/// So many wakeups in vain are worth a word.
+const VAIN: u64 = 100;
+/// Woken in vain for each that was of use: two workers meet by chance, and so do a few more under load.
+const VAIN_EACH: u64 = 2;
+/// So many connections, or events, show how they are spread.
+const ACCEPTED: u64 = 100;
+const EVENTS: u64 = 1000;
+/// Less than this part of an equal share is none.
+const SHARE: u64 = 10;
+/// From this utilisation on the busiest could use help.
+const BUSY: f64 = 0.5;
+/// And below this part of it another one has time.
+const IDLE: f64 = 0.25;
+/// A batch of so many events on average could be shared.
+const BATCH: u64 = 2;
+/// The most files and waiters that are followed.
+const FILES: usize = 1 << 10;
+const WAITERS: usize = 1 << 12;
+
+/// Who waits: the process's place and the thread.
+type Who = (usize, u32);
+
+#[derive(Debug, Default)]
+struct Waiter {
+    waiting_ns: u64,
+    serving_ns: u64,
+    /// When the last wait began or ended.
+    last: Option<(u64, bool)>,
+    /// The set that it waits on.
+    epoll: u32,
+    /// Numbers that its last wait has told of, and that it has not read or accepted from yet.
+    told: BTreeSet<i32>,
+}
+
+impl Waiter {
+    fn utilisation(&self) -> f64 {
+        self.serving_ns as f64 / self.serving_ns.saturating_add(self.waiting_ns).max(1) as f64
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    useful: u64,
+    in_vain: u64,
+    events: u64,
+    waits: u64,
+}
+
+#[derive(Debug, Default)]
+struct Contested {
+    shares: BTreeMap<Who, Share>,
+    vain: Tally,
+    useful: Tally,
+    exclusive: bool,
+    /// Sets that have it, with their processes.
+    sets: BTreeSet<(usize, u32)>,
+}
+
+impl Contested {
+    /// The part of one of them, unless there are too many.
+    fn share(&mut self, who: Who) -> Option<&mut Share> {
+        if self.shares.len() >= WAITERS && !self.shares.contains_key(&who) {
+            return None;
+        }
+        Some(self.shares.entry(who).or_default())
+    }
+}
+
+/// A file that is waited for: the process, or its parent where it is a listener, and the number.
+type Key = (u32, i32);
+
+/// Workers have one parent; a process alone is its own group.
+fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
+    let Patient { world, ppid, .. } = patients.get(place)?;
+    let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).nth(1).is_some();
+    Some((if has_siblings { *ppid } else { world.pid }, fd))
+}
+
+/// Looks for both, over all processes.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    waiters: HashMap<Who, Waiter>,
+    listeners: BTreeMap<Key, Contested>,
+    /// Files that were read in vain.
+    files: BTreeMap<(usize, i32), Contested>,
+    /// Sets on which several threads have waited at once.
+    pools: BTreeMap<(usize, u32), Contested>,
+}
+
+impl Waiters {
+    /// Sees an event of the process at `place`. All processes are `patients`.
+    pub fn event(&mut self, patients: &[Patient], place: usize, entry: &Entry) {
+        let who = (place, entry.tid);
+        match entry.event {
+            Event::WaitEnter { epoll, .. } => self.enter(patients, who, epoll, entry.ns),
+            Event::WaitReturn { epoll, n, .. } => self.back(who, epoll, n, entry),
+            Event::Deliver { fd, events, .. } if events & IN != 0 => {
+                if let Some(waiter) = self.waiters.get_mut(&who) {
+                    waiter.told.insert(fd);
+                }
+            }
+            Event::Io { fd, op: Op::Accept, result, errno, .. } => {
+                let is_vain = i32::from(errno) == libc::EAGAIN;
+                let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
+                if is_vain && is_told || result >= 0 {
+                    self.accept(patients, who, fd, is_vain, entry);
+                }
+            }
+            // Whoever comes later watches it too.
+            Event::Ctl { epoll, op: Some(Ctl::Add), fd, events, errno: 0, .. } => {
+                if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
+                {
+                    listener.sets.insert((place, epoll));
+                    listener.exclusive |= events & EXCLUSIVE != 0;
+                }
+            }
+            Event::Io { fd, op: Op::Read, errno, .. } => {
+                let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
+                if is_told {
+                    self.read(who, fd, i32::from(errno) == libc::EAGAIN, entry);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Events of the process were lost.
+    pub fn gap(&mut self, place: usize) {
+        self.waiters.retain(|(other, _), _| *other != place);
+    }
+
+    fn enter(&mut self, patients: &[Patient], who: Who, epoll: u32, ns: u64) {
+        if self.waiters.len() >= WAITERS && !self.waiters.contains_key(&who) {
+            return;
+        }
+        let waiter = self.waiters.entry(who).or_default();
+        if let Some((since, false)) = waiter.last.replace((ns, true)) {
+            waiter.serving_ns = waiter.serving_ns.saturating_add(ns.saturating_sub(since));
+        }
+        waiter.epoll = epoll;
+        waiter.told.clear();
+        let set = patients.get(who.0).and_then(|patient| patient.world.sets.get(&epoll));
+        if set.is_some_and(|set| set.waiting > 0) && self.pools.len() < FILES {
+            self.pools.entry((who.0, epoll)).or_default();
+        }
+    }
+
+    fn back(&mut self, who: Who, epoll: u32, n: i32, entry: &Entry) {
+        let Some(waiter) = self.waiters.get_mut(&who) else { return };
+        if let Some((since, true)) = waiter.last.replace((entry.ns, false)) {
+            waiter.waiting_ns = waiter.waiting_ns.saturating_add(entry.ns.saturating_sub(since));
+        }
+        if let Some(pool) = self.pools.get_mut(&(who.0, epoll)) {
+            let share = pool.shares.entry(who).or_default();
+            if n > 0 {
+                share.events += n as u64;
+                share.waits += 1;
+                pool.useful.add(entry.ns, -1, entry.tid);
+            }
+        }
+    }
+
+    fn accept(&mut self, patients: &[Patient], who: Who, fd: i32, is_vain: bool, entry: &Entry) {
+        let Some(key) = key(patients, who.0, fd) else { return };
+        if self.listeners.len() >= FILES && !self.listeners.contains_key(&key) {
+            return;
+        }
+        let listener = self.listeners.entry(key).or_default();
+        // Who else watches it, is looked at now and then.
+        if (listener.vain.count + listener.useful.count).is_multiple_of(64) {
+            for (place, Patient { world, .. }) in patients.iter().enumerate() {
+                if self::key(patients, place, fd) == Some(key) {
+                    for (_, item) in world.items_of(fd) {
+                        listener.exclusive |= item.events.is_some_and(|events| events & EXCLUSIVE != 0);
+                        listener.sets.insert((place, item.epoll));
+                    }
+                }
+            }
+        }
+        let Some(share) = listener.share(who) else { return };
+        if is_vain {
+            share.in_vain += 1;
+            listener.vain.add(entry.ns, fd, entry.tid);
+        } else {
+            share.useful += 1;
+            listener.useful.add(entry.ns, fd, entry.tid);
+        }
+    }
+
+    fn read(&mut self, who: Who, fd: i32, is_vain: bool, entry: &Entry) {
+        let key = (who.0, fd);
+        if !is_vain && !self.files.contains_key(&key) || self.files.len() >= FILES {
+            return;
+        }
+        let file = self.files.entry(key).or_default();
+        let Some(share) = file.share(who) else { return };
+        if is_vain {
+            share.in_vain += 1;
+            file.vain.add(entry.ns, fd, entry.tid);
+        } else {
+            share.useful += 1;
+            file.useful.add(entry.ns, fd, entry.tid);
+        }
+    }
+
+    /// What is found.
+    pub fn findings(&self, patients: &[Patient], out: &mut Vec<Finding>) {
+        for ((_, fd), contested) in &self.listeners {
+            self.herd(patients, *fd, contested, "connection accepted", out);
+            self.listener(patients, *fd, contested, out);
+        }
+        for ((_, fd), contested) in &self.files {
+            self.herd(patients, *fd, contested, "read", out);
+        }
+        for ((place, epoll), pool) in &self.pools {
+            self.pool(patients, *place, *epoll, pool, out);
+        }
+    }
+
+    fn herd(&self, patients: &[Patient], fd: i32, contested: &Contested, what: &str, out: &mut Vec<Finding>) {
+        let woken: Vec<&Who> =
+            contested.shares.iter().filter(|(_, share)| share.in_vain > 0).map(|(who, _)| who).collect();
+        let (vain, useful) = (contested.vain.count, contested.useful.count);
+        let processes: BTreeSet<usize> = woken.iter().map(|who| who.0).collect();
+        // Among processes, glasspoll does not honour EPOLLEXCLUSIVE: that herd is its own.
+        let is_ours = contested.exclusive && processes.len() > 1;
+        if vain < VAIN || woken.len() < 2 || vain < useful.saturating_mul(VAIN_EACH) || is_ours {
+            return;
+        }
+        let Some(Patient { world, .. }) = processes.first().and_then(|place| patients.get(*place)) else {
+            return;
+        };
+        let each = (vain + useful) as f64 / useful.max(1) as f64;
+        let title = format!("fd {fd}: {each:.0} woken for each {what}");
+        let who = if processes.len() > 1 {
+            format!("{} processes", processes.len())
+        } else {
+            format!("{} threads", woken.len())
+        };
+        out.push(Finding::new(9, Severity::Warning, world.pid, title, &contested.vain).because(format!(
+            "{who} were told of it; {} found nothing (EAGAIN), {} were of use, in {}",
+            count(vain),
+            count(useful),
+            span(contested.vain.lasted())
+        )));
+    }
+
+    /// The waiters of a listener: those who watch it, whether they ever accept or not.
+    fn listener(&self, patients: &[Patient], fd: i32, contested: &Contested, out: &mut Vec<Finding>) {
+        if contested.useful.count < ACCEPTED {
+            return;
+        }
+        let watches = |(who, waiter): &(&Who, &Waiter)| contested.sets.contains(&(who.0, waiter.epoll));
+        let all = self.waiters.iter().filter(watches);
+        let shares: Vec<(Who, u64)> =
+            all.map(|(who, _)| (*who, contested.shares.get(who).map_or(0, |share| share.useful))).collect();
+        self.imbalance(
+            patients,
+            &format!("listener fd {fd}"),
+            "connections",
+            &shares,
+            &contested.useful,
+            out,
+        );
+    }
+
+    /// The threads that wait on one set at once.
+    fn pool(&self, patients: &[Patient], place: usize, epoll: u32, pool: &Contested, out: &mut Vec<Finding>) {
+        let total: u64 = pool.shares.values().map(|share| share.events).sum();
+        let most = pool.shares.values().max_by_key(|share| share.events).copied().unwrap_or_default();
+        if total < EVENTS || most.events < most.waits.saturating_mul(BATCH) {
+            return;
+        }
+        let Some(Patient { world, .. }) = patients.get(place) else { return };
+        let shares: Vec<(Who, u64)> = pool.shares.iter().map(|(who, share)| (*who, share.events)).collect();
+        self.imbalance(patients, &world.set_name(epoll), "events", &shares, &pool.useful, out);
+    }
+
+    fn imbalance(
+        &self,
+        patients: &[Patient],
+        what: &str,
+        of: &str,
+        shares: &[(Who, u64)],
+        tally: &Tally,
+        out: &mut Vec<Finding>,
+    ) {
+        let total: u64 = shares.iter().map(|(_, share)| share).sum();
+        let most = shares.iter().max_by_key(|(_, share)| *share);
+        let least = shares.iter().min_by_key(|(_, share)| *share);
+        let (Some((most, top)), Some((least, low))) = (most, least) else { return };
+        let used = |who: &Who| self.waiters.get(who).map_or(0.0, Waiter::utilisation);
+        let (busiest, idlest) = (used(most), used(least));
+        let is_even = low.saturating_mul(shares.len() as u64).saturating_mul(SHARE) > total;
+        // Where the busiest has time left, one may well do it all.
+        if shares.len() < 2 || is_even || busiest < BUSY || idlest > busiest * IDLE {
+            return;
+        }
+        let Some(Patient { world, .. }) = patients.get(most.0) else { return };
+        let part = |share: &u64| percent(*share as f64 / total.max(1) as f64);
+        let title = format!(
+            "{what}: thread {} has {} of the {of}, thread {} {}",
+            most.1,
+            part(top),
+            least.1,
+            part(low)
+        );
+        let mut tally = tally.clone();
+        tally.tids = [most.1, least.1].into();
+        out.push(Finding::new(10, Severity::Warning, world.pid, title, &tally).because(format!(
+            "{} of {} {of} among {} waiters; the busiest serves {} of the time, the idlest {}",
+            count(*top),
+            count(total),
+            shares.len(),
+            percent(busiest),
+            percent(idlest)
+        )));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! Adding, changing and removing items.
+//!
+//! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
+
+use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::item_tree::NIL;
+use crate::eventpoll::loop_check;
+use crate::eventpoll::max_user_watches;
+use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
+use crate::file::{File, ItemRef, Settled};
+use crate::hot::list::NO_PLACE;
+use crate::hot::transition::take_place;
+use crate::mutation::is;
+use crate::sync::global::AtomicU64;
+use crate::sync::{Arc, CountedGuard, Ordering};
+use crate::sys::Errno;
+use crate::trace;
+use crate::trace::ready_time::Moment;
+use crate::uapi::*;
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+impl Eventpoll {
+    /// The part of epoll_ctl(2) that comes after the descriptors are looked up and the target was
+    /// found to be pollable.
+    ///
+    /// # Errors
+    /// EINVAL, ELOOP, EEXIST, ENOENT, ENOSPC, as in epoll_ctl(2) and in the kernel's order.
+    pub fn ctl(
+        self: &Arc<Self>,
+        op: i32,
+        target: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+    ) -> Result<(), Errno> {
+        let mut item = 0;
+        let result = self.do_ctl(op, target, fd, event, &mut item);
+        trace::ctl(self.about(item), op, fd, event, result);
+        result
+    }
+
+    /// Notes a call that was refused before it came here.
+    pub fn refuse(&self, op: i32, fd: i32, event: EpollEvent, errno: Errno) {
+        trace::ctl(self.about(0), op, fd, event, Err(errno));
+    }
+
+    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose number is `fd` and whose
+    /// file `is_it`. None: there is none. As `ctl`, but nobody need hold the file: the item does.
+    ///
+    /// # Errors
+    /// EINVAL, as in epoll_ctl(2).
+    pub fn change(
+        self: &Arc<Self>,
+        op: i32,
+        fd: i32,
+        is_it: impl Fn(&Arc<File>) -> bool,
+        event: EpollEvent,
+    ) -> Option<Result<(), Errno>> {
+        let mut tree = self.mtx.lock();
+        self.count(&mut tree, 1);
+        let ready = self.lock.lock();
+        let item = find(&tree, &ready, is_it, fd)?;
+        let serial = ready.list.get(item).map_or(0, |item| item.serial);
+        let result = if op == EPOLL_CTL_MOD {
+            self.modify(tree, ready, item, event)
+        } else {
+            self.remove(&mut tree, ready, item);
+            drop(tree);
+            Ok(())
+        };
+        trace::ctl(self.about(serial), op, fd, event, result);
+        Some(result)
+    }
+
+    /// Linux: `fs/eventpoll.c:do_epoll_ctl`.
+    fn do_ctl(
+        self: &Arc<Self>,
+        op: i32,
+        target: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+        serial: &mut u64,
+    ) -> Result<(), Errno> {
+        let nested = target.eventpoll();
+        if nested.is_some_and(|inner| Arc::ptr_eq(inner, self)) {
+            return Err(Errno::EINVAL);
+        }
+        if op != EPOLL_CTL_DEL && event.events & EPOLLEXCLUSIVE != 0 {
+            let events = event.events;
+            let refused = op == EPOLL_CTL_MOD
+                || op == EPOLL_CTL_ADD && (nested.is_some() || events & !EPOLLEXCLUSIVE_OK_BITS != 0);
+            if refused {
+                return Err(Errno::EINVAL);
+            }
+        }
+        let check = op == EPOLL_CTL_ADD && (nested.is_some() || !self.poll_wait.is_empty());
+        let check = check.then(loop_check::begin);
+        if let (Some(check), Some(inner)) = (&check, nested) {
+            check.refuse_loops(self, inner)?;
+        }
+        if op == EPOLL_CTL_ADD {
+            cool_file(target);
+        }
+        let mut tree = self.mtx.lock();
+        if tree.dead {
+            return Err(Errno::EBADF);
+        }
+        self.count(&mut tree, 1);
+        let ready = self.lock.lock();
+        let found = find(&tree, &ready, |file| Arc::ptr_eq(file, target), fd);
+        *serial = found.and_then(|id| ready.list.get(id)).map_or(0, |item| item.serial);
+        match (op, found) {
+            (EPOLL_CTL_ADD, None) => {
+                let item = self.insert(&mut tree, ready, target, fd, event, serial)?;
+                if check.is_some_and(|check| check.too_many_paths(target)) {
+                    self.remove(&mut tree, self.lock.lock(), item);
+                    return Err(Errno::EINVAL);
+                }
+                self.first_poll(tree, item);
+                Ok(())
+            }
+            (EPOLL_CTL_ADD, Some(_)) => Err(Errno::EEXIST),
+            (EPOLL_CTL_MOD, Some(item)) => self.modify(tree, ready, item, event),
+            (EPOLL_CTL_DEL, Some(item)) => {
+                self.remove(&mut tree, ready, item);
+                Ok(())
+            }
+            (EPOLL_CTL_MOD | EPOLL_CTL_DEL, None) => Err(Errno::ENOENT),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_insert`, up to the first poll.
+    fn insert(
+        self: &Arc<Self>,
+        tree: &mut Tree,
+        mut ready: CountedGuard<'_, Ready>,
+        file: &Arc<File>,
+        fd: i32,
+        event: EpollEvent,
+        known_as: &mut u64,
+    ) -> Result<u32, Errno> {
+        max_user_watches::take()?;
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        *known_as = serial;
+        let events = event.events | EPOLLERR | EPOLLHUP;
+        let next = tree.rbr.first(fd);
+        let mut item = Epitem::new(file.clone(), fd, serial, events, event.data, next);
+        item.show(self.id());
+        let exclusive = item.is_exclusive();
+        let id = ready.list.insert(item);
+        drop(ready);
+        tree.rbr.set_first(fd, id);
+        let item = || ItemRef { ep: self.this.clone(), id, serial, exclusive };
+        file.wait_head().add_item(item());
+        if let Some(inner) = file.eventpoll() {
+            // It is watched now, and tells each wakeup.
+            inner.cool_down();
+        }
+        if self.may_be_hot(tree, file, events) {
+            self.add_hot(tree, id, 0);
+        } else if let Some(device) = file.device() {
+            let key = device.attach(file, &item(), events);
+            if device.depends_on_thread() {
+                self.depends_on_thread.store(true, Ordering::SeqCst);
+            }
+            if key != NO_KEY {
+                self.rewatch(id, key);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Asks the file of a new or changed item, and queues the item if it is ready.
+    /// Linux: the second half of `fs/eventpoll.c:ep_insert` and of `ep_modify`.
+    fn first_poll(&self, tree: CountedGuard<'_, Tree>, id: u32) {
+        if is("armed_and_not_asked") {
+            return;
+        }
+        let (file, events, key) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id) else { return };
+            if item.place() != NO_PLACE {
+                // The next wait asks it.
+                return;
+            }
+            (item.file.clone(), item.events, item.key)
+        };
+        if let (Some(device), true) = (file.device(), self.is_busy()) {
+            // A wakeup from before is one with what is found now, not another edge. In a set that is not busy the
+            // caller has seen to that.
+            device.catch_up();
+        }
+        let found = self.item_poll(&file, events, 1);
+        file.note_ends(found);
+        let revents = found & events;
+        let mut waiter = None;
+        let mut pwake = false;
+        let queued = {
+            let mut ready = self.lock.lock();
+            if revents != 0 && !ready.list.is_linked(id) {
+                ready.list.add_tail(id);
+                self.note_ready(&mut ready, id, Moment::now());
+                waiter = ready.wq.pop().filter(|_| !is("a_changed_item_wakes_nobody"));
+                pwake = !self.poll_wait.is_empty();
+            }
+            ready.list.is_linked(id)
+        };
+        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        drop(tree);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        if pwake {
+            self.safewake();
+        }
+    }
+
+    /// An item that its device keeps nothing for has another interest.
+    fn concern(&self, id: u32) {
+        let (file, serial, events) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.key == NO_KEY) else { return };
+            (item.file.clone(), item.serial, item.events)
+        };
+        let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
+        if let Some(device) = file.device() {
+            let key = device.concern(&file, &item, events);
+            if key != NO_KEY {
+                self.rewatch(id, key);
+            }
+        }
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_modify`.
+    fn modify(
+        self: &Arc<Self>,
+        mut tree: CountedGuard<'_, Tree>,
+        mut ready: CountedGuard<'_, Ready>,
+        id: u32,
+        event: EpollEvent,
+    ) -> Result<(), Errno> {
+        let events = event.events | EPOLLERR | EPOLLHUP;
+        let item = ready.list.get_mut(id).ok_or(Errno::ENOENT)?;
+        if item.is_exclusive() {
+            return Err(Errno::EINVAL);
+        }
+        let before = std::mem::replace(&mut item.events, events);
+        item.data = event.data;
+        item.shown.interest(events);
+        let place = item.place();
+        let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
+        if let (Some(device), true) = (device, events & EPOLLET != 0) {
+            device.wants_hints();
+        }
+        let may_stay = device.is_some();
+        drop(ready);
+        if place == NO_PLACE {
+            let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
+            if !is_hot && events & !before != 0 {
+                self.concern(id);
+            }
+        } else {
+            let leaving = tree.hot.slot(place).is_some_and(|slot| slot.leaving);
+            tree.hot.change(place, |slot| (slot.events, slot.seen) = (events, 0));
+            if may_stay && !leaving && tree.hot.sleepers == 0 {
+                // The next wait asks it.
+                return Ok(());
+            }
+            self.cool(&mut tree, id);
+        }
+        self.first_poll(tree, id);
+        Ok(())
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_remove`.
+    pub(crate) fn remove(&self, tree: &mut Tree, mut ready: CountedGuard<'_, Ready>, id: u32) {
+        let slot = take_place(tree, &mut ready, id);
+        erase(tree, &mut ready, id);
+        let item = ready.list.remove(id);
+        item.shown.remove();
+        drop(ready);
+        // Who finds it there still finds it gone here.
+        item.file.wait_head().remove_item(item.serial);
+        if let Some(device) = item.file.device() {
+            if slot.is_none_or(|slot| slot.leaving) {
+                device.detach(item.key);
+            }
+            if tree.hot.is_stale() {
+                // It may have been hot until it was changed, and be slept on yet, or be about to: who has the
+                // list came first, and does not lie down once it is woken.
+                let sleeper = self.lock.lock().wq.last();
+                if let Some(sleeper) = sleeper {
+                    sleeper.wake();
+                }
+                if !is("a_removal_does_not_quiesce") {
+                    device.quiesce();
+                }
+            }
+        }
+        max_user_watches::give_back(1);
+    }
+}
+
+/// Linux: `fs/eventpoll.c:ep_find`.
+fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
+    let mut id = tree.rbr.first(fd);
+    if id == NIL {
+        return None;
+    }
+    while let Some(item) = ready.list.get(id) {
+        if is_it(&item.file) {
+            return Some(id);
+        }
+        id = item.next;
+    }
+    None
+}
+
+/// Takes an item out of the tree.
+fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
+    let Some(item) = ready.list.get(id) else { return };
+    let (fd, next) = (item.fd, item.next);
+    let mut before = tree.rbr.first(fd);
+    if before == id {
+        return tree.rbr.set_first(fd, next);
+    }
+    while let Some(item) = ready.list.get_mut(before) {
+        if item.next == id {
+            item.next = next;
+            return;
+        }
+        before = item.next;
+    }
+}

@@ -1,0 +1,73 @@
+//! `Epitem`, one registration: the (file, fd) key, the interest, and what a wakeup left on it.
+//!
+//! The item lives in the slab of its eventpoll (`epi_cache`) and is found through the item tree
+//! (`eventpoll.rbr`). All fields are protected by `ep.lock`; `events` and `data` change under
+//! `ep.mtx` as well.
+//!
+//! Linux: `fs/eventpoll.c:struct epitem`, `struct epoll_filefd`.
+
+use glasspoll_record::items::{New, Place};
+
+use crate::file::File;
+use crate::hot::state::ItemHeat;
+use crate::sync::Arc;
+use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
+
+/// The id of "no watcher entry".
+pub const NO_KEY: u32 = u32::MAX;
+
+/// One registration of a file under a number.
+#[derive(Debug)]
+pub struct Epitem {
+    /// The file; its last close removes the item.
+    pub file: Arc<File>,
+    /// The number at the time of EPOLL_CTL_ADD.
+    pub fd: i32,
+    /// Tells this item from an earlier one with the same slab id.
+    pub serial: u64,
+    /// Interest and private bits. Without any poll bit the item is disarmed (EPOLLONESHOT).
+    pub events: u32,
+    /// The caller's 64 bits.
+    pub data: u64,
+    /// What its device keeps for it, or `NO_KEY`.
+    pub key: u32,
+    /// The next item of the set with the same number, or `item_tree::NIL`. Protected by `ep.mtx`.
+    pub next: u32,
+    /// While it has no place in the hot list it is attached to its device.
+    pub(crate) heat: ItemHeat,
+    /// Its entry in the process's record.
+    pub(crate) shown: Place,
+}
+
+impl Epitem {
+    /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
+    pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
+        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW, shown: Place::NONE }
+    }
+
+    /// Enters it in the process's record, as one of a set.
+    pub(crate) fn show(&mut self, epoll: u32) {
+        let serial = self.serial as u32;
+        self.shown = Place::new(New { epoll, fd: self.fd, serial, interest: self.events, is_set: false });
+    }
+
+    /// Its place among the hot items, or `NO_PLACE`.
+    pub(crate) fn place(&self) -> u32 {
+        self.heat.place()
+    }
+
+    /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.
+    pub fn is_disarmed(&self) -> bool {
+        self.events & !EP_PRIVATE_BITS == 0
+    }
+
+    /// Whether edges are reported.
+    pub fn is_edge(&self) -> bool {
+        self.events & EPOLLET != 0
+    }
+
+    /// Whether one of several eventpolls is enough to wake.
+    pub fn is_exclusive(&self) -> bool {
+        self.events & EPOLLEXCLUSIVE != 0
+    }
+}

@@ -1,0 +1,133 @@
+//! The wakeup callback: a file became ready, and its items go to the ready list.
+//!
+//! Takes `ep.lock` alone, never `ep.mtx`; waiters are woken after it is dropped.
+//!
+//! Linux: `fs/eventpoll.c:ep_poll_callback`.
+
+use crate::eventpoll::ready_list::Queued;
+use crate::eventpoll::{Eventpoll, Ready};
+use crate::mutation::is;
+use crate::sys;
+use crate::trace;
+use crate::trace::ready_time::Moment;
+use crate::uapi::*;
+
+impl Eventpoll {
+    /// Queues the item and wakes one waiter. `key` is what became ready, 0 if unknown. `has_new_end`
+    /// says whether the file has come to an end, asked only if that decides.
+    ///
+    /// Returns whether the wakeup was of use, which for EPOLLEXCLUSIVE items ends the walk.
+    pub fn poll_callback(
+        &self,
+        id: u32,
+        serial: u64,
+        key: u32,
+        has_new_end: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        let mut key = key;
+        let mut ready = self.lock.lock();
+        let is_it = |found: u64| found == serial || is("a_callback_trusts_the_number");
+        let Some(item) = ready.list.get(id).filter(|item| is_it(item.serial)) else { return false };
+        let (mut events, exclusive) = (item.events, item.is_exclusive());
+        if item.is_disarmed() || key != 0 && key & events == 0 {
+            return !exclusive;
+        }
+        if key & !ENDS != 0 && key & events & !ENDS == 0 {
+            // The key was widened by what "readable" may mean, and only that concerns the item.
+            drop(ready);
+            if !has_new_end() {
+                return !exclusive;
+            }
+            key = 0;
+            ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
+            events = item.events;
+        }
+        match ready.list.queue(id) {
+            Queued::Already => {
+                if let Some(item) = ready.list.get(id) {
+                    let moment = Moment::found();
+                    item.shown.woken(moment.ticks, moment.exactly);
+                }
+            }
+            Queued::Ready => self.note_ready(&mut ready, id, Moment::found()),
+            Queued::Overflow => {
+                if let Some(item) = ready.list.get(id) {
+                    let moment = Moment::found();
+                    if ready.list.is_linked(id) {
+                        // Its delivery is under way, or about to be.
+                        item.shown.woken(moment.ticks, moment.exactly);
+                    } else {
+                        item.shown.queued(moment.ticks, moment.exactly);
+                    }
+                    trace::ready(self.about(item.serial), item.fd, true);
+                }
+            }
+        }
+        let waiter = ready.wq.pop();
+        let anybody = waiter.is_some() || is("an_exclusive_wakeup_is_used_by_nobody");
+        let used = !exclusive || anybody && wakes_exclusive(key, events);
+        let pwake = !self.poll_wait.is_empty();
+        drop(ready);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        if pwake {
+            self.safewake();
+        }
+        used
+    }
+
+    /// Notes in the record and in the log that an item went to `rdllist`, which became ready at that moment.
+    pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32, moment: Moment) {
+        if trace::enabled() {
+            ready.since.insert(id, sys::now());
+        }
+        if let Some(item) = ready.list.get(id) {
+            item.shown.queued(moment.ticks, moment.exactly);
+            trace::ready(self.about(item.serial), item.fd, false);
+        }
+    }
+}
+
+/// Whether an EPOLLEXCLUSIVE item can use a wakeup with this key.
+fn wakes_exclusive(key: u32, events: u32) -> bool {
+    match key & EPOLLINOUT_BITS {
+        EPOLLIN => events & EPOLLIN != 0,
+        EPOLLOUT => events & EPOLLOUT != 0,
+        0 => true,
+        // The kernel's devices never say both; ours may, when they cannot tell.
+        _ => events & EPOLLINOUT_BITS != 0,
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::file::{Device, File, Kind};
+
+    #[derive(Debug)]
+    struct Quiet;
+
+    impl Device for Quiet {
+        fn poll(&self, _mask: u32) -> u32 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_wakeup_that_does_not_concern_an_item_queues_it_not() {
+        let (ep, file) = (Eventpoll::new(3), File::new(4, Kind::Device(Box::new(Quiet))));
+        let set = |op, events| ep.ctl(op, &file, 4, EpollEvent { events, data: 0 }).unwrap();
+        set(EPOLL_CTL_ADD, EPOLLIN);
+        file.wake(EPOLLOUT);
+        assert!(!ep.events_available(), "it did not ask for that");
+        // As a delivery leaves it.
+        ep.lock.lock().list.for_each(|item| item.events = EPOLLONESHOT);
+        [0, EPOLLIN, EPOLLHUP].into_iter().for_each(|key| file.wake(key));
+        assert!(!ep.events_available(), "it is disarmed");
+        set(EPOLL_CTL_MOD, EPOLLIN | EPOLLONESHOT);
+        file.wake(0);
+        assert!(ep.events_available(), "it may be what it asked for");
+    }
+}

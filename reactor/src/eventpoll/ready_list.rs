@@ -1,0 +1,389 @@
+//! The ready list (`rdllist`), the list of a scan under way (`txlist`) and the overflow list
+//! (`ovflist`), over the slab of items (`epi_cache`). Pure: no lock, no system call.
+//!
+//! Keeps true: an item is on `rdllist` or `txlist` or neither, never twice; `ovflist` is in use only
+//! between `start_scan` and `done_scan`; what arrived there keeps its order.
+//!
+//! Protected by: `ep.lock`. Linux: `fs/eventpoll.c:ep_start_scan`, `ep_done_scan`.
+
+use crate::mutation::is;
+use crate::slab::Slab;
+
+/// Where a wakeup left an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// Put at the tail of `rdllist`.
+    Ready,
+    /// Put on `ovflist`, for a scan is under way.
+    Overflow,
+    /// It was on a list before.
+    Already,
+}
+
+/// No item. Numbers of items have 30 bits.
+const NIL: u32 = (1 << 30) - 1;
+const NEITHER: u8 = 2;
+
+/// How an item hangs on the lists, in eight bytes.
+#[derive(Clone, Copy, Debug)]
+struct Links {
+    /// The item before, and in the two bits above which of the two lists it hangs on, or `NEITHER`.
+    prev: u32,
+    /// The item that follows, and in the highest bit whether it is on `ovflist`.
+    next: u32,
+}
+
+impl Links {
+    const OVERFLOW: u32 = 1 << 31;
+    const NONE: Self = Self { prev: NIL | (NEITHER as u32) << 30, next: NIL };
+
+    fn prev(self) -> u32 {
+        self.prev & NIL
+    }
+
+    fn next(self) -> u32 {
+        self.next & NIL
+    }
+
+    fn on(self) -> u8 {
+        (self.prev >> 30) as u8
+    }
+
+    fn in_ovflist(self) -> bool {
+        self.next & Self::OVERFLOW != 0
+    }
+
+    fn set_prev(&mut self, prev: u32) {
+        self.prev = self.prev & !NIL | prev;
+    }
+
+    fn set_next(&mut self, next: u32) {
+        self.next = self.next & !NIL | next;
+    }
+
+    fn hang(&mut self, prev: u32, next: u32, on: u8) {
+        self.prev = prev | u32::from(on) << 30;
+        self.set_next(next);
+    }
+
+    fn set_in_ovflist(&mut self, is_in: bool) {
+        self.next = self.next & !Self::OVERFLOW | if is_in { Self::OVERFLOW } else { 0 };
+    }
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    links: Links,
+    item: T,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+const EMPTY: List = List { head: NIL, tail: NIL };
+
+/// Items and the lists they hang on.
+#[derive(Debug)]
+pub struct ReadyList<T> {
+    nodes: Slab<Node<T>>,
+    /// `lists[rdllist]` is the ready list, the other one the list of the scan: starting and ending
+    /// a scan swaps their names and costs nothing for each item that waits.
+    lists: [List; 2],
+    rdllist: u8,
+    ovflist: Vec<u32>,
+    scanning: bool,
+}
+
+impl<T> Default for ReadyList<T> {
+    fn default() -> Self {
+        Self { nodes: Slab::default(), lists: [EMPTY; 2], rdllist: 0, ovflist: Vec::new(), scanning: false }
+    }
+}
+
+impl<T> ReadyList<T> {
+    /// Takes an item in, on no list.
+    pub fn insert(&mut self, item: T) -> u32 {
+        self.nodes.insert(Node { links: Links::NONE, item })
+    }
+
+    /// Takes an item off its lists and out.
+    ///
+    /// Preconditions: no scan is under way (both run under `ep.mtx`).
+    pub fn remove(&mut self, id: u32) -> T {
+        self.unlink(id);
+        if self.links(id).in_ovflist() {
+            self.ovflist.retain(|other| *other != id);
+        }
+        self.nodes.remove(id).item
+    }
+
+    /// The item, if the id is in use.
+    pub fn get(&self, id: u32) -> Option<&T> {
+        self.nodes.get(id).map(|node| &node.item)
+    }
+
+    /// The item to change, if the id is in use.
+    pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.nodes.get_mut(id).map(|node| &mut node.item)
+    }
+
+    /// All items.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.nodes.iter().map(|(id, node)| (id, &node.item))
+    }
+
+    /// Does something with each item.
+    pub fn for_each(&mut self, mut work: impl FnMut(&mut T)) {
+        self.nodes.iter_mut().for_each(|node| work(&mut node.item));
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no item at all.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Whether something may be ready. Linux: `fs/eventpoll.c:ep_events_available`.
+    pub fn events_available(&self) -> bool {
+        self.list(self.rdllist).head != NIL || self.scanning
+    }
+
+    /// How many items `rdllist` holds, `most` at the most.
+    pub fn count_ready(&self, most: usize) -> usize {
+        let mut count = 0;
+        let mut at = self.list(self.rdllist).head;
+        while at != NIL && count < most {
+            count += 1;
+            at = self.links(at).next();
+        }
+        count
+    }
+
+    /// Whether `rdllist` holds anything.
+    pub fn any_ready(&self) -> bool {
+        self.list(self.rdllist).head != NIL
+    }
+
+    /// Whether the item hangs on `rdllist` or `txlist`. Linux: `fs/eventpoll.c:ep_is_linked`.
+    pub fn is_linked(&self, id: u32) -> bool {
+        self.links(id).on() != NEITHER
+    }
+
+    /// Whether a wakeup came for the item since the scan began.
+    pub fn is_in_ovflist(&self, id: u32) -> bool {
+        self.links(id).in_ovflist()
+    }
+
+    /// A wakeup came for the item.
+    pub fn queue(&mut self, id: u32) -> Queued {
+        if self.scanning && !is("a_scan_is_not_seen") {
+            if self.links(id).in_ovflist() {
+                return Queued::Already;
+            }
+            self.nodes[id].links.set_in_ovflist(true);
+            if !is("ovflist_forgets") {
+                self.ovflist.push(id);
+            }
+            return Queued::Overflow;
+        }
+        if self.is_linked(id) {
+            return Queued::Already;
+        }
+        self.add_tail(id);
+        Queued::Ready
+    }
+
+    /// Puts an item that is on no list at the tail of `rdllist`, scan or not.
+    pub fn add_tail(&mut self, id: u32) {
+        debug_assert!(!self.is_linked(id));
+        self.push_back(self.rdllist, id);
+    }
+
+    /// Moves the whole ready list aside and sends wakeups to the overflow list meanwhile.
+    pub fn start_scan(&mut self) {
+        debug_assert!(!self.scanning);
+        self.scanning = true;
+        self.rdllist ^= 1;
+    }
+
+    /// The first item of the scan.
+    pub fn tx_first(&self) -> Option<u32> {
+        let head = self.list(self.txlist()).head;
+        (head != NIL).then_some(head)
+    }
+
+    /// The item of the scan that follows this one.
+    pub fn tx_next(&self, id: u32) -> Option<u32> {
+        let next = self.links(id).next();
+        (next != NIL).then_some(next)
+    }
+
+    /// Puts an item back to the front of the scan.
+    pub fn tx_push_front(&mut self, id: u32) {
+        self.push_front(self.txlist(), id);
+    }
+
+    /// Whether wakeups have come since the scan began.
+    pub fn is_overtaken(&self) -> bool {
+        !self.ovflist.is_empty()
+    }
+
+    /// Ends the scan: what the scan left goes first, then what arrived meanwhile, in its order,
+    /// then what the scan put back.
+    pub fn done_scan(&mut self) {
+        let kept = self.ovflist.last().copied().filter(|_| is("ovflist_keeps_what_it_gave"));
+        while let Some(id) = self.ovflist.pop() {
+            self.nodes[id].links.set_in_ovflist(false);
+            if !self.is_linked(id) {
+                self.push_front(self.rdllist, id);
+            }
+        }
+        self.scanning = false;
+        let txlist = self.txlist();
+        loop {
+            let id = self.list(self.rdllist).head;
+            if id == NIL {
+                break;
+            }
+            self.unlink(id);
+            self.push_back(txlist, id);
+        }
+        self.rdllist = txlist;
+        self.ovflist.extend(kept);
+    }
+
+    /// Takes an item off `rdllist` or `txlist`. Linux: `list_del_init(&epi->rdllink)`.
+    pub fn unlink(&mut self, id: u32) {
+        let links = self.links(id);
+        let (prev, next, on) = (links.prev(), links.next(), links.on());
+        if on == NEITHER {
+            return;
+        }
+        match prev {
+            NIL => self.lists[on as usize].head = next,
+            _ => self.nodes[prev].links.set_next(next),
+        }
+        match next {
+            NIL => self.lists[on as usize].tail = prev,
+            _ => self.nodes[next].links.set_prev(prev),
+        }
+        self.nodes[id].links.hang(NIL, NIL, NEITHER);
+    }
+
+    fn links(&self, id: u32) -> Links {
+        self.nodes[id].links
+    }
+
+    fn list(&self, list: u8) -> List {
+        self.lists[list as usize]
+    }
+
+    fn txlist(&self) -> u8 {
+        self.rdllist ^ 1
+    }
+
+    fn push_back(&mut self, list: u8, id: u32) {
+        let tail = self.list(list).tail;
+        self.nodes[id].links.hang(tail, NIL, list);
+        match tail {
+            NIL => self.lists[list as usize].head = id,
+            tail => self.nodes[tail].links.set_next(id),
+        }
+        self.lists[list as usize].tail = id;
+    }
+
+    fn push_front(&mut self, list: u8, id: u32) {
+        let head = self.list(list).head;
+        self.nodes[id].links.hang(NIL, head, list);
+        match head {
+            NIL => self.lists[list as usize].tail = id,
+            head => self.nodes[head].links.set_prev(id),
+        }
+        self.lists[list as usize].head = id;
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn ready(list: &mut ReadyList<u8>) -> Vec<u32> {
+        let mut order = Vec::new();
+        list.start_scan();
+        let mut at = list.tx_first();
+        while let Some(id) = at {
+            order.push(id);
+            at = list.tx_next(id);
+        }
+        list.done_scan();
+        order
+    }
+
+    #[test]
+    fn an_item_on_no_list_takes_little() {
+        assert_eq!(size_of::<Option<Node<crate::eventpoll::epitem::Epitem>>>(), 56);
+    }
+
+    #[test]
+    fn wakeups_queue_in_order_and_once() {
+        let mut list = ReadyList::default();
+        let ids: Vec<u32> = (0..3).map(|n| list.insert(n)).collect();
+        assert_eq!(list.queue(ids[2]), Queued::Ready);
+        assert_eq!(list.queue(ids[0]), Queued::Ready);
+        assert_eq!(list.queue(ids[2]), Queued::Already);
+        assert_eq!([0, 1, 2, 8].map(|most| list.count_ready(most)), [0, 1, 2, 2]);
+        assert_eq!(ready(&mut list), [ids[2], ids[0]]);
+    }
+
+    #[test]
+    fn what_arrives_in_a_scan_goes_between_the_rest_and_what_is_put_back() {
+        let mut list = ReadyList::default();
+        let ids: Vec<u32> = (0..5).map(|n| list.insert(n)).collect();
+        for id in &ids[..3] {
+            list.queue(*id);
+        }
+        list.start_scan();
+        list.unlink(ids[0]);
+        assert_eq!(list.queue(ids[4]), Queued::Overflow);
+        assert_eq!(list.queue(ids[3]), Queued::Overflow);
+        assert_eq!(list.queue(ids[4]), Queued::Already);
+        assert_eq!(list.queue(ids[1]), Queued::Overflow);
+        list.add_tail(ids[0]);
+        list.done_scan();
+        assert_eq!(ready(&mut list), [ids[1], ids[2], ids[4], ids[3], ids[0]]);
+    }
+
+    #[test]
+    fn an_item_woken_while_it_is_delivered_is_queued_once_more() {
+        let mut list = ReadyList::default();
+        let id = list.insert(0);
+        list.queue(id);
+        list.start_scan();
+        list.unlink(id);
+        assert_eq!(list.queue(id), Queued::Overflow);
+        list.done_scan();
+        assert_eq!(ready(&mut list), [id]);
+    }
+
+    #[test]
+    fn removal_takes_an_item_off_its_list() {
+        let mut list = ReadyList::default();
+        let ids: Vec<u32> = (0..3).map(|n| list.insert(n)).collect();
+        for id in &ids {
+            list.queue(*id);
+        }
+        assert_eq!(list.remove(ids[1]), 1);
+        assert_eq!(ready(&mut list), [ids[0], ids[2]]);
+        list.remove(ids[0]);
+        list.remove(ids[2]);
+        assert!(!list.events_available());
+        assert!(list.is_empty());
+    }
+}

@@ -1,0 +1,65 @@
+//! Devices are told what came of asking their files: some keep something for an item (`Epitem::key`) from
+//! when they are asked to watch it, others only once their wakeups leave something out.
+
+use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::{Eventpoll, Ready, Tree};
+use crate::file::{Device, File, ItemRef, Settled};
+use crate::hot::list::NO_PLACE;
+use crate::sync::Arc;
+
+/// What is to be told of an item once `ep.lock` is dropped.
+#[derive(Debug)]
+pub(crate) struct Note {
+    file: Arc<File>,
+    id: u32,
+    key: u32,
+    settled: Settled,
+}
+
+/// Notes it, if the device wants to know.
+pub(crate) fn note_settled(notes: &mut Vec<Note>, ready: &Ready, id: u32, settled: Settled) {
+    let Some(item) = ready.list.get(id) else { return };
+    if item.key != NO_KEY || item.file.device().is_some_and(|device| device.lacks(settled)) {
+        notes.push(Note { file: item.file.clone(), id, key: item.key, settled });
+    }
+}
+
+impl Eventpoll {
+    /// Tells what was noted.
+    pub(crate) fn settle_all(&self, tree: &mut Tree) {
+        let mut notes = std::mem::take(&mut tree.scratch.settled);
+        for note in notes.drain(..) {
+            self.settle(&note.file, note.id, note.key, note.settled);
+        }
+        tree.scratch.settled = notes;
+    }
+
+    /// Tells the device of an item what came of asking.
+    ///
+    /// Preconditions: `ep.mtx` is held, `ep.lock` is not.
+    pub(crate) fn settle(&self, file: &Arc<File>, id: u32, key: u32, settled: Settled) {
+        let Some(device) = file.device() else { return };
+        let key = match key {
+            NO_KEY if device.lacks(settled) => self.fill_gap(file, device, id, settled.events),
+            key => key,
+        };
+        if key != NO_KEY {
+            device.settle(key, settled);
+        }
+    }
+
+    /// From now on the device looks for what its wakeups leave out.
+    fn fill_gap(&self, file: &Arc<File>, device: &dyn Device, id: u32, events: u32) -> u32 {
+        let item = {
+            let ready = self.lock.lock();
+            let item = ready.list.get(id).filter(|item| item.key == NO_KEY && item.place() == NO_PLACE);
+            let Some(item) = item else { return NO_KEY };
+            ItemRef { ep: self.this.clone(), id, serial: item.serial, exclusive: item.is_exclusive() }
+        };
+        let key = device.fill_gap(file, &item, events);
+        if key != NO_KEY {
+            self.rewatch(id, key);
+        }
+        key
+    }
+}

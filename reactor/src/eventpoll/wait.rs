@@ -1,0 +1,296 @@
+//! Waiting: the `ep_poll` loop. Delivery: `send_events`.
+//!
+//! Linux: `fs/eventpoll.c:ep_poll`.
+
+use libc::pollfd;
+
+use crate::chaos::{self, Waits};
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::timeout::Timeout;
+use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::{Eventpoll, Tree};
+use crate::hot::spin::Spin;
+use crate::hot::state::ItemHeat;
+use crate::hot::QUIET_NS;
+use crate::mutation::is;
+use crate::sync::{Arc, CountedGuard, Ordering};
+use crate::sys::{self, Errno};
+use crate::trace::ready_time::Sleep;
+use crate::trace::{self, Entered};
+
+/// How a sleep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slept {
+    /// By a wakeup, or because a device may have something to say.
+    Woken,
+    /// The time is over.
+    TimedOut,
+    /// A signal handler of the program ran.
+    Signal,
+}
+
+/// Who brings in the wakeups while a thread waits.
+pub trait Watcher {
+    /// Tells the items of all that has happened to their files until now, and asks `files` as poll(2) would.
+    fn look(&self, files: &mut Vec<pollfd>);
+
+    /// Whether nothing has happened to any file that the items were not told of. May say no for no reason.
+    fn has_no_news(&self) -> bool;
+
+    /// Sleeps until `waiter` is woken, a file of `hot` is ready or a device had something to say, which
+    /// it has told by then. Files are added to `hot` for the time of the sleep.
+    fn sleep(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept;
+}
+
+impl Eventpoll {
+    /// Waits for events and stores up to `maxevents` of them. `sigmask` is in force while asleep.
+    ///
+    /// # Errors
+    /// EINTR if a signal handler ran; EFAULT if the first event could not be stored.
+    pub fn wait(
+        &self,
+        watcher: &dyn Watcher,
+        waiter: &Arc<Waiter>,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        timeout: &mut Timeout,
+        sigmask: Option<u64>,
+    ) -> Result<usize, Errno> {
+        let entered = trace::wait_enter(self.about(0), maxevents, timeout.ns());
+        let result = if chaos::is_on() {
+            self.chaotic_poll(&Waits { watcher, waiter, maxevents, sigmask }, sink, timeout)
+        } else {
+            self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask)
+        };
+        self.note_return(result, entered);
+        result
+    }
+
+    /// As `wait` with a time-out of 0: stores what is ready now.
+    ///
+    /// # Errors
+    /// EFAULT if the first event could not be stored.
+    pub fn wait_now(
+        &self,
+        watcher: &dyn Watcher,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+    ) -> Result<usize, Errno> {
+        if self.has_nothing(watcher) {
+            trace::waited_for_nothing(self.about(0), maxevents);
+            return Ok(0);
+        }
+        let entered = trace::wait_enter(self.about(0), maxevents, Some(0));
+        let result = {
+            let mut tree = self.begin_wait();
+            self.prepare_round(&mut tree);
+            self.look_and_send(&mut tree, watcher, sink, maxevents)
+        };
+        self.found_nothing.store(result == Ok(0), Ordering::Relaxed);
+        self.note_return(result, entered);
+        result
+    }
+
+    fn note_return(&self, result: Result<usize, Errno>, entered: Entered) {
+        let now = trace::wait_return(self.about(0), result, entered);
+        if now != 0 {
+            self.shown.waited(now);
+        }
+    }
+
+    /// Whether nothing is ready, as far as that can be told without taking anything in; asked only where
+    /// that is likely.
+    fn has_nothing(&self, watcher: &dyn Watcher) -> bool {
+        let nothing = || self.mtx.count() == 0 && !self.events_available();
+        if !self.found_nothing.load(Ordering::Relaxed) || !nothing() {
+            return false;
+        }
+        // What was taken in meanwhile is on the list by now.
+        let nothing = watcher.has_no_news() && nothing();
+        self.found_nothing.store(nothing, Ordering::Relaxed);
+        nothing
+    }
+
+    /// The set is this thread's to ask.
+    fn begin_wait(&self) -> CountedGuard<'_, Tree> {
+        let mut tree = self.mtx.lock();
+        if tree.hot.taken && !is("a_second_waiter_cools_nothing") {
+            // Another thread sleeps on them: of two waiters one is to be woken, and that is told.
+            self.cool_all(&mut tree);
+            tree.hot.rest();
+        }
+        tree
+    }
+
+    /// Linux: `fs/eventpoll.c:ep_poll`.
+    pub(crate) fn ep_poll(
+        &self,
+        watcher: &dyn Watcher,
+        waiter: &Arc<Waiter>,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        timeout: &mut Timeout,
+        sigmask: Option<u64>,
+    ) -> Result<usize, Errno> {
+        let mut timed_out = timeout.is_zero();
+        let mut signal = false;
+        // Whether a sleep has just asked everything, and it was one.
+        let (mut asked, mut slept_well) = (false, false);
+        loop {
+            if timed_out && !timeout.is_zero() && is("who_times_out_does_not_look") {
+                return Ok(0);
+            }
+            if signal && is("who_is_interrupted_does_not_look") {
+                return Err(Errno::EINTR);
+            }
+            let mut tree = self.begin_wait();
+            if !asked {
+                self.prepare_round(&mut tree);
+            }
+            if asked || timed_out || signal || self.events_available() {
+                let sent = if asked {
+                    self.send(&mut tree, sink, maxevents, slept_well)?
+                } else {
+                    self.look_and_send(&mut tree, watcher, sink, maxevents)?
+                };
+                match () {
+                    () if sent != 0 => return Ok(sent),
+                    () if chaos::is_on() && sink.plan().is_some_and(|plan| plan.is_to_pause()) => {
+                        drop(tree);
+                        chaos::pause(&Waits { watcher, waiter, maxevents, sigmask }, sink);
+                        (asked, slept_well) = (false, false);
+                        continue;
+                    }
+                    () if timed_out => return Ok(0),
+                    () if signal => return Err(Errno::EINTR),
+                    () if std::mem::take(&mut asked) => self.prepare_round(&mut tree),
+                    () => {}
+                }
+            }
+            let of_this = self.depends_on_thread.load(Ordering::SeqCst);
+            waiter.sleeps_on_signalfds_of(if of_this { self } else { std::ptr::null() });
+            // Before the question: an interruption after it must not be forgotten.
+            waiter.reset();
+            signal = waiter.take_interrupt();
+            if signal {
+                // What happened before it comes first.
+                continue;
+            }
+            let began = if Spin::is_on() { sys::now() } else { 0 };
+            if began != 0 {
+                let spin = tree.spin.length();
+                let until = began + timeout.left().map_or(spin, |left| spin.min(left));
+                drop(tree);
+                asked = self.look_until(until, watcher, waiter);
+                tree = self.mtx.lock();
+                if asked {
+                    slept_well = false;
+                    tree.spin.waited(sys::now().saturating_sub(began));
+                    drop(tree);
+                    continue;
+                }
+            }
+            {
+                let mut ready = self.lock.lock();
+                if ready.list.events_available() && !is("a_waiter_lies_down_without_a_look") {
+                    continue;
+                }
+                ready.wq.push(waiter.clone());
+            }
+            let mut hot = tree.hot.lend();
+            let mut lent = !hot.is_empty();
+            drop(tree);
+            let mut quiet = false;
+            let slept = loop {
+                let left = timeout.left();
+                if left == Some(0) {
+                    break Slept::TimedOut;
+                }
+                let capped = !hot.is_empty() && left.is_none_or(|left| left > QUIET_NS);
+                let most = if capped { Some(QUIET_NS) } else { left };
+                let sleep = Sleep::begins();
+                let slept = watcher.sleep(waiter, most, sigmask, &mut hot);
+                slept_well = sleep.was_real(hot.len());
+                quiet = capped && slept == Slept::TimedOut;
+                let found = hot.iter().any(|pollfd| pollfd.revents != 0);
+                if quiet || found || slept != Slept::Woken || waiter.is_woken() {
+                    break slept;
+                }
+                if lent {
+                    hot = self.tidy(hot);
+                    lent = !hot.is_empty();
+                }
+            };
+            self.dequeue(waiter);
+            if began != 0 {
+                self.mtx.lock().spin.waited(sys::now().saturating_sub(began));
+            }
+            self.take_back(hot, lent, quiet);
+            match slept {
+                _ if quiet => {}
+                Slept::TimedOut => timed_out = true,
+                Slept::Signal => signal = true,
+                Slept::Woken => asked = true,
+            }
+        }
+    }
+
+    /// Looks again and again. Whether something was found, or somebody wants the thread to look up.
+    fn look_until(&self, until: u64, watcher: &dyn Watcher, waiter: &Waiter) -> bool {
+        let mut last = sys::now();
+        while last < until {
+            let mut tree = self.mtx.lock();
+            if tree.hot.taken || waiter.is_woken() {
+                return false;
+            }
+            tree.hot.asks();
+            watcher.look(&mut tree.hot.fds);
+            let found = tree.hot.fds.iter().any(|pollfd| pollfd.revents != 0);
+            if found || self.events_available() {
+                return true;
+            }
+            let now = sys::now();
+            tree.spin.looked_after(now.saturating_sub(last));
+            last = now;
+        }
+        false
+    }
+
+    /// Takes those that are hot no more out of the list of a sleep that goes on: to sleep on a file keeps it
+    /// open.
+    fn tidy(&self, hot: Vec<pollfd>) -> Vec<pollfd> {
+        let mut tree = self.mtx.lock();
+        if !tree.hot.is_stale() {
+            return hot;
+        }
+        let mut ready = self.lock.lock();
+        tree.hot.tidy(hot, |id, place| {
+            if let Some(item) = ready.list.get_mut(id) {
+                item.heat = ItemHeat::hot(place);
+            }
+        })
+    }
+
+    /// A sleep on the hot items has ended.
+    fn take_back(&self, hot: Vec<pollfd>, lent: bool, quiet: bool) {
+        let mut tree = self.mtx.lock();
+        let mut ready = self.lock.lock();
+        tree.hot.give_back(hot, lent, |id, place| {
+            if let Some(item) = ready.list.get_mut(id) {
+                item.heat = ItemHeat::hot(place);
+            }
+        });
+        drop(ready);
+        if quiet {
+            self.cool_all(&mut tree);
+            tree.hot.calm_down();
+            self.count(&mut tree, 0);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The wait queue head of a file: the items that watch it, and the threads that poll it.
+//!
+//! Locks: `entries`, in the third level. Linux: `include/linux/wait.h:struct wait_queue_head`.
+
+use crate::eventpoll::wait_queue::Waiter;
+use crate::file::ItemRef;
+use crate::mutation::is;
+use crate::sync::{Arc, Count, Counted};
+use crate::uapi::EPOLLIN;
+
+/// Who waits for a file.
+#[derive(Debug)]
+enum Entry {
+    /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
+    Item(ItemRef),
+    /// A thread in poll(2) or select(2) on an epoll descriptor.
+    Poller(Arc<Waiter>),
+}
+
+impl Entry {
+    fn waiter(&self) -> Option<Arc<Waiter>> {
+        match self {
+            Entry::Item(_) => None,
+            Entry::Poller(waiter) => Some(waiter.clone()),
+        }
+    }
+}
+
+/// Nearly every file has one entry at the most, which is kept in place.
+#[derive(Debug, Default)]
+enum Entries {
+    #[default]
+    None,
+    One(Entry),
+    /// In a box, so that the one in place is all that takes room.
+    #[allow(clippy::box_collection)]
+    Many(Box<Vec<Entry>>),
+}
+
+impl Count for Entries {
+    fn count(&self) -> u32 {
+        self.all().len() as u32
+    }
+}
+
+impl Entries {
+    fn all(&self) -> &[Entry] {
+        match self {
+            Entries::None => &[],
+            Entries::One(entry) => std::slice::from_ref(entry),
+            Entries::Many(entries) => entries,
+        }
+    }
+
+    fn insert(&mut self, first: bool, entry: Entry) {
+        *self = match std::mem::take(self) {
+            Entries::None => Entries::One(entry),
+            Entries::One(other) => {
+                Entries::Many(Box::new(if first { vec![entry, other] } else { vec![other, entry] }))
+            }
+            Entries::Many(mut entries) => {
+                let at = if first { 0 } else { entries.len() };
+                entries.insert(at, entry);
+                Entries::Many(entries)
+            }
+        };
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        let left = match std::mem::take(self) {
+            Entries::One(entry) if keep(&entry) => Entries::One(entry),
+            Entries::Many(mut entries) => {
+                entries.retain(keep);
+                match entries.len() {
+                    0 => Entries::None,
+                    1 => entries.pop().map_or(Entries::None, Entries::One),
+                    _ => Entries::Many(entries),
+                }
+            }
+            Entries::None | Entries::One(_) => Entries::None,
+        };
+        *self = left;
+    }
+}
+
+/// A wait queue head. Items that are not exclusive come first, the newest before the others.
+///
+/// Linux: `wait_queue_head_t`; the entries are the slab `pwq_cache`.
+#[derive(Debug, Default)]
+pub struct WaitHead {
+    /// Counts them.
+    entries: Counted<Entries>,
+}
+
+impl WaitHead {
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.entries.count() as usize
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entries)) {
+        change(&mut self.entries.lock());
+    }
+
+    /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.
+    pub fn add_item(&self, item: ItemRef) {
+        self.change(|entries| entries.insert(!item.exclusive, Entry::Item(item)));
+    }
+
+    /// After the return no wakeup reaches the item. Linux: `remove_wait_queue`.
+    pub fn remove_item(&self, serial: u64) {
+        self.change(|entries| {
+            entries.retain(|entry| !matches!(entry, Entry::Item(item) if item.serial == serial));
+        });
+    }
+
+    /// A thread wants to be woken at each wakeup.
+    pub fn add_poller(&self, waiter: Arc<Waiter>) {
+        self.change(|entries| entries.insert(true, Entry::Poller(waiter)));
+    }
+
+    /// The thread has left.
+    pub fn remove_poller(&self, waiter: &Arc<Waiter>) {
+        self.change(|entries| {
+            entries.retain(|entry| !matches!(entry, Entry::Poller(other) if Arc::ptr_eq(other, waiter)));
+        });
+    }
+
+    /// Forgets the threads: only for a forked child, where they do not exist.
+    pub fn clear_pollers(&self) {
+        self.change(|entries| entries.retain(|entry| matches!(entry, Entry::Item(_))));
+    }
+
+    /// The items that wait here. Linux: `file->f_ep`, `ep->refs`.
+    pub fn items(&self) -> Vec<ItemRef> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let entries = self.entries.lock();
+        let items = entries.all().iter().filter_map(|entry| match entry {
+            Entry::Item(item) => Some(item.clone()),
+            Entry::Poller(_) => None,
+        });
+        items.collect()
+    }
+
+    /// Tells everybody, and of the exclusive ones until the first that could use it.
+    /// Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
+    pub fn wake(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+        if self.is_empty() {
+            return;
+        }
+        if is("the_head_is_left_unlocked") {
+            return self.wake_unlocked(key, has_new_end);
+        }
+        if is("the_head_is_left_unlocked_to_pollers") {
+            let waiters: Vec<_> = self.entries.lock().all().iter().filter_map(Entry::waiter).collect();
+            return waiters.iter().for_each(|waiter| waiter.wake());
+        }
+        let entries = self.entries.lock();
+        for entry in entries.all() {
+            match entry {
+                Entry::Item(item) => {
+                    let Some(ep) = item.ep.upgrade() else { continue };
+                    let used = ep.poll_callback(item.id, item.serial, key, has_new_end);
+                    if item.exclusive && used {
+                        break;
+                    }
+                }
+                Entry::Poller(waiter) if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
+                Entry::Poller(_) => {}
+            }
+        }
+    }
+
+    /// A mutation.
+    fn wake_unlocked(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+        for item in self.items() {
+            let Some(ep) = item.ep.upgrade() else { continue };
+            ep.poll_callback(item.id, item.serial, key, has_new_end);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The list of a set's hot items, as ppoll is given it, and the slot of each.
+//!
+//! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
+
+use libc::pollfd;
+
+use crate::hot::load::Pace;
+use crate::hot::slot::Slot;
+use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
+use crate::sync::global::{AtomicBool, AtomicUsize};
+use crate::sync::Ordering;
+use crate::trace::ready_time::Moment;
+use crate::uapi::*;
+
+/// "Has no place in the list."
+pub(crate) const NO_PLACE: u32 = u32::MAX;
+
+/// The item of this place is gone, or cold.
+const GONE: u32 = u32::MAX;
+
+/// How many items of a set may be hot.
+static BOUND: AtomicUsize = AtomicUsize::new(512);
+/// Every set counts as busy.
+static ALWAYS: AtomicBool = AtomicBool::new(false);
+
+/// Sets how many items of a set may be hot at most, and whether every set counts as busy.
+pub fn configure(bound: usize, always: bool) {
+    BOUND.store(bound, Ordering::Relaxed);
+    ALWAYS.store(always, Ordering::Relaxed);
+}
+
+/// The hot items of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Hot {
+    /// What ppoll is given; empty while a thread sleeps on it.
+    pub(crate) fds: Vec<pollfd>,
+    /// One for each of `fds`.
+    slots: Vec<Slot>,
+    /// Edge-triggered items that were reported, for which it is to be found out whether they were drained.
+    pub(crate) owed: Vec<u32>,
+    /// Counts waits.
+    pub(crate) round: u32,
+    /// Where the next delivery begins.
+    pub(crate) next: usize,
+    /// Threads asleep in a wait for the set.
+    pub(crate) sleepers: u32,
+    /// One of them has the list.
+    pub(crate) taken: bool,
+    rests_until: Option<u32>,
+    /// When they were asked before.
+    pub(crate) looked: Moment,
+    /// Counts refusals, and how many there had been when the list was asked last.
+    refusals: u64,
+    asked: u64,
+    pace: Pace,
+}
+
+// SAFETY: `pollfd` is plain numbers.
+unsafe impl Send for Hot {}
+
+impl Hot {
+    /// Work was done on the set.
+    pub(crate) fn count(&mut self, units: u32) {
+        self.pace.count(units);
+    }
+
+    /// A wait begins another round.
+    pub(crate) fn begin_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        if self.rests_until == Some(self.round) {
+            self.rests_until = None;
+        }
+    }
+
+    /// The set is not fit for hot items now.
+    pub(crate) fn rest(&mut self) {
+        self.rests_until = Some(self.round.wrapping_add(REST_ROUNDS));
+    }
+
+    /// Nothing has happened for long.
+    pub(crate) fn calm_down(&mut self) {
+        self.pace = Pace::default();
+    }
+
+    /// Where no item may be hot no set is busy either: the order of events is kept at any pace.
+    pub(crate) fn is_busy(&self) -> bool {
+        BOUND.load(Ordering::Relaxed) != 0 && (self.pace.busy || ALWAYS.load(Ordering::Relaxed))
+    }
+
+    /// Whether an item may become hot.
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_busy()
+            && self.sleepers == 0
+            && self.rests_until.is_none()
+            && self.slots.len() < BOUND.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn slot(&self, place: u32) -> Option<&Slot> {
+        self.slots.get(place as usize)
+    }
+
+    /// A new place, of which the first asking asks for all.
+    pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
+        self.slots.push(Slot::new(id, self.round, events));
+        self.fds.push(pollfd { fd, events: 0, revents: 0 });
+        let place = self.slots.len() as u32 - 1;
+        self.place_again(place);
+        place
+    }
+
+    /// Changes a slot.
+    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.slots.get_mut(place as usize) {
+            change(slot);
+            self.place_again(place);
+        }
+    }
+
+    /// The list is about to be asked.
+    pub(crate) fn asks(&mut self) {
+        self.asked = self.refusals;
+    }
+
+    /// A write to the file of an edge-triggered item was refused.
+    pub(crate) fn refused(&mut self, place: u32) {
+        self.refusals += 1;
+        let refusals = self.refusals;
+        self.change(place, |slot| {
+            slot.seen &= !(WRITE_SIDE & !ENDS);
+            slot.refused = refusals;
+        });
+    }
+
+    /// An item was reported, with `revents` ready of its file.
+    pub(crate) fn reported(&mut self, place: u32, events: u32, revents: u32, intake: Option<u64>) {
+        let round = self.round;
+        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        slot.last = round;
+        let edge = slot.events & EPOLLET != 0;
+        if !edge && events == slot.events {
+            return;
+        }
+        slot.events = events;
+        slot.seen = if edge { revents & POLL_BITS } else { 0 };
+        if slot.refused > self.asked {
+            // By another thread, after the asking.
+            slot.seen &= !(WRITE_SIDE & !ENDS);
+        }
+        if edge {
+            (slot.owed, slot.intake) = (true, intake);
+            self.owed.push(slot.id);
+        }
+        self.place_again(place);
+    }
+
+    /// Has the next asking ask for what the slot asks for now.
+    fn place_again(&mut self, place: u32) {
+        let Some(pollfd) = self.fds.get_mut(place as usize) else { return };
+        let slot = &self.slots[place as usize];
+        pollfd.events = slot.asks() as i16;
+        if slot.is_mute() != (pollfd.fd < 0) {
+            pollfd.fd = !pollfd.fd;
+        }
+        pollfd.revents = 0;
+    }
+
+    /// Takes a place out. Returns the item that has the place now.
+    pub(crate) fn remove(&mut self, place: u32) -> Option<u32> {
+        if self.taken {
+            // The list is in use; it is put in order when it comes back.
+            self.slots[place as usize].id = GONE;
+            return None;
+        }
+        self.slots.swap_remove(place as usize);
+        self.fds.swap_remove(place as usize);
+        self.slots.get(place as usize).map(|moved| moved.id)
+    }
+
+    /// A thread is about to sleep: the list, for the first of them.
+    pub(crate) fn lend(&mut self) -> Vec<pollfd> {
+        self.sleepers += 1;
+        if self.taken || self.slots.is_empty() {
+            return Vec::new();
+        }
+        self.taken = true;
+        self.asks();
+        std::mem::take(&mut self.fds)
+    }
+
+    /// It has slept. `lent` is whether it got the list, which is given back. Calls `moved` with each item
+    /// that has another place now.
+    pub(crate) fn give_back(&mut self, fds: Vec<pollfd>, lent: bool, moved: impl FnMut(u32, u32)) {
+        self.sleepers = self.sleepers.saturating_sub(1);
+        if lent {
+            self.put_back(fds, moved);
+        }
+    }
+
+    /// Whether the list is lent and has places of items that are not hot any more, or gone.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.taken && self.slots.iter().any(|slot| slot.id == GONE)
+    }
+
+    /// The list without what is hot no more, for a sleep that goes on.
+    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Vec<pollfd> {
+        self.put_back(fds, moved);
+        self.taken = !self.slots.is_empty();
+        std::mem::take(&mut self.fds)
+    }
+
+    fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
+        self.taken = false;
+        self.fds = fds;
+        let mut place = 0;
+        while place < self.slots.len() {
+            if self.slots[place].id != GONE {
+                place += 1;
+                continue;
+            }
+            self.slots.swap_remove(place);
+            self.fds.swap_remove(place);
+            if let Some(slot) = self.slots.get(place).filter(|slot| slot.id != GONE) {
+                moved(slot.id, place as u32);
+            }
+        }
+    }
+
+    /// All items that have a place.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.slots.iter().map(|slot| slot.id).filter(|id| *id != GONE).collect()
+    }
+
+    /// Whether it is time to look for items that are quiet.
+    pub(crate) fn is_time_to_sweep(&self) -> bool {
+        self.round.is_multiple_of(SWEEP_ROUNDS) && !self.slots.is_empty()
+    }
+
+    /// The items that have had no news for long.
+    pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
+        let quiet = |slot: &&Slot| {
+            !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
+        };
+        self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
+    }
+
+    /// The items that are attached again and were asked once more.
+    pub(crate) fn leaving(&self) -> Vec<u32> {
+        self.slots.iter().filter(|slot| slot.leaving && slot.id != GONE).map(|slot| slot.id).collect()
+    }
+
+    /// In a forked child the thread that had the list is not there.
+    pub(crate) fn forked(&mut self) {
+        *self = Self { pace: std::mem::take(&mut self.pace), ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hot::slot::EDGE_BITS;
+    use crate::hot::BUSY_UNITS;
+
+    #[test]
+    fn a_place_that_goes_is_filled_by_the_last_one() {
+        let mut hot = Hot::default();
+        for id in 0..3 {
+            assert_eq!(hot.add(id, 10 + id as i32, EPOLLIN), id);
+        }
+        assert_eq!(hot.remove(0), Some(2));
+        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
+        assert_eq!(hot.remove(1), None);
+        assert_eq!(hot.ids(), [2]);
+    }
+
+    #[test]
+    fn what_goes_while_the_list_is_slept_on_is_taken_out_afterwards() {
+        let mut hot = Hot::default();
+        for id in 0..4 {
+            hot.add(id, 10 + id as i32, EPOLLIN);
+        }
+        let fds = hot.lend();
+        hot.remove(0);
+        hot.remove(3);
+        let mut places = Vec::new();
+        hot.give_back(fds, true, |id, place| places.push((id, place)));
+        assert_eq!(hot.ids(), [2, 1]);
+        assert_eq!(places, [(2, 0)]);
+        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
+    }
+
+    #[test]
+    fn only_those_that_are_attached_again_and_still_there_are_leaving() {
+        let mut hot = Hot::default();
+        for id in 0..3 {
+            hot.add(id, 10 + id as i32, EPOLLIN);
+        }
+        (1..3).for_each(|place| hot.change(place, |slot| slot.leaving = true));
+        let _fds = hot.lend();
+        hot.remove(1);
+        assert_eq!(hot.leaving(), [2]);
+    }
+
+    #[test]
+    fn a_silenced_item_is_asked_for_nothing() {
+        let mut hot = Hot::default();
+        hot.add(0, 10, EPOLLIN | EPOLLONESHOT);
+        hot.change(0, |slot| slot.events &= EP_PRIVATE_BITS);
+        assert!(hot.fds[0].fd < 0);
+        hot.change(0, |slot| slot.events = EPOLLOUT);
+        assert_eq!((hot.fds[0].fd, hot.fds[0].events), (10, EPOLLOUT as i16));
+    }
+
+    #[test]
+    fn an_edge_that_was_told_is_not_asked_for_until_it_has_fallen() {
+        let mut hot = Hot::default();
+        hot.add(0, 10, EPOLLIN | EPOLLOUT | EPOLLET);
+        hot.reported(0, EPOLLIN | EPOLLOUT | EPOLLET, EPOLLIN | EPOLLOUT, None);
+        assert_eq!(hot.fds[0].events as u32, EDGE_BITS);
+        hot.change(0, |slot| slot.seen &= !EPOLLIN);
+        assert_eq!(hot.fds[0].events as u32, EPOLLIN | EDGE_BITS);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri's clock is too fast for a set to be busy")]
+    fn a_set_is_busy_by_the_second_thousand() {
+        let mut hot = Hot::default();
+        (0..BUSY_UNITS - 1).for_each(|_| hot.count(1));
+        assert!(!hot.has_room());
+        (0..=BUSY_UNITS).for_each(|_| hot.count(1));
+        assert!(hot.has_room());
+        hot.calm_down();
+        assert!(!hot.has_room());
+    }
+}

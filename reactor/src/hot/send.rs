@@ -1,0 +1,200 @@
+//! Hot items that are ready are delivered, or queued where not all fit.
+
+use glasspoll_record::event::Source;
+use glasspoll_record::writer::{is_on, ticks};
+
+use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::{Eventpoll, Tree};
+use crate::hot::list::NO_PLACE;
+use crate::hot::slot::EDGE_BITS;
+use crate::hot::state::FOR_EVER;
+use crate::sys;
+use crate::trace;
+use crate::trace::ready_time::Moment;
+use crate::uapi::*;
+
+/// A hot item that is ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    place: u32,
+    /// Its place among those that are asked a second time, for all that is ready.
+    again: Option<u32>,
+    revents: u32,
+}
+
+impl Eventpoll {
+    /// Queues the hot items that the last asking found ready.
+    pub(crate) fn queue_hot(&self, tree: &mut Tree, moment: Moment) {
+        let Tree { hot, .. } = tree;
+        let mut ready = self.lock.lock();
+        for (place, pollfd) in hot.fds.iter().enumerate() {
+            let slot = hot.slot(place as u32).filter(|slot| !slot.leaving && pollfd.fd >= 0);
+            if let Some(slot) = slot.filter(|_| pollfd.revents & !libc::POLLNVAL != 0) {
+                if !ready.list.is_linked(slot.id) {
+                    ready.list.add_tail(slot.id);
+                    if let Some(item) = ready.list.get(slot.id) {
+                        item.shown.queued(moment.ticks, moment.exactly);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands over what the last asking of the list found. True: a store failed.
+    pub(crate) fn send_hot(
+        &self,
+        tree: &mut Tree,
+        sink: &mut dyn EventSink,
+        maxevents: usize,
+        sent: &mut usize,
+        moment: Moment,
+    ) -> bool {
+        let mut found = std::mem::take(&mut tree.scratch.found);
+        self.gather_hot(tree, maxevents - *sent, &mut found);
+        let fault = self.deliver_hot(tree, &found, sink, sent, moment);
+        tree.scratch.found = found;
+        tree.scratch.found.clear();
+        for id in std::mem::take(&mut tree.scratch.leaving) {
+            self.finish_leaving(tree, id);
+        }
+        fault
+    }
+
+    /// Those that were asked once more in a delivery of what is queued alone.
+    pub(crate) fn finish_leaving_all(&self, tree: &mut Tree) {
+        for id in tree.hot.leaving() {
+            self.finish_leaving(tree, id);
+        }
+    }
+
+    /// Has those go cold of which nobody could tell later whether more has come since they were reported.
+    /// Called before the wait returns, so that nothing the program could see falls between.
+    pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
+        for id in std::mem::take(&mut tree.scratch.unsure) {
+            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
+            tree.hot.change(place, |slot| slot.owed = false);
+            self.cool(tree, id);
+        }
+    }
+
+    /// Notes which places are ready, and asks edge-triggered ones for all that is ready.
+    fn gather_hot(&self, tree: &mut Tree, most: usize, found: &mut Vec<Found>) {
+        let Tree { hot, scratch, .. } = tree;
+        scratch.pollfds.clear();
+        let len = hot.fds.len();
+        let mut place = if hot.next < len { hot.next } else { 0 };
+        hot.next = 0;
+        let mut edges = false;
+        let mut events = 0;
+        for _ in 0..len {
+            let pollfd = hot.fds[place];
+            let slot = hot.slot(place as u32).copied();
+            let here = place;
+            place = if place + 1 == len { 0 } else { place + 1 };
+            let Some(slot) = slot else { continue };
+            if slot.leaving {
+                scratch.leaving.push(slot.id);
+                continue;
+            }
+            if pollfd.revents == 0 || pollfd.fd < 0 {
+                continue;
+            }
+            if pollfd.revents & libc::POLLNVAL != 0 {
+                // Closed behind our back: nothing more will be told of it.
+                hot.change(here as u32, |slot| slot.events &= EP_PRIVATE_BITS);
+                continue;
+            }
+            let revents = pollfd.revents as u16 as u32;
+            // Not so an edge-triggered item that is only to be looked at.
+            let is_event = revents & slot.events & POLL_BITS != 0;
+            if is_event && events == most {
+                hot.next = here;
+                break;
+            }
+            events += usize::from(is_event);
+            edges |= slot.events & EPOLLET != 0;
+            let again = (slot.seen != 0).then(|| {
+                let events = ((slot.events | EDGE_BITS) & POLL_BITS) as i16;
+                scratch.pollfds.push(libc::pollfd { fd: pollfd.fd, events, revents: 0 });
+                scratch.pollfds.len() as u32 - 1
+            });
+            found.push(Found { place: here as u32, again, revents });
+        }
+        if edges {
+            // What was drained before this asking does not count for what it finds.
+            let ready = self.lock.lock();
+            for found in found.iter() {
+                let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
+                if let Some(item) = item.filter(|item| item.is_edge()) {
+                    let _ = item.file.device().map(|device| device.take_hints(item.fd));
+                }
+            }
+        }
+        if scratch.pollfds.is_empty() {
+            return;
+        }
+        let asked = sys::poll_now(&mut scratch.pollfds).is_ok();
+        for found in found.iter_mut() {
+            if let (Some(again), true) = (found.again, asked) {
+                found.revents = scratch.pollfds[again as usize].revents as u16 as u32;
+            }
+        }
+    }
+
+    fn deliver_hot(
+        &self,
+        tree: &mut Tree,
+        found: &[Found],
+        sink: &mut dyn EventSink,
+        sent: &mut usize,
+        moment: Moment,
+    ) -> bool {
+        let Tree { hot, scratch, .. } = tree;
+        let now = if is_on() { ticks() } else { 0 };
+        let mut ready = self.lock.lock();
+        for found in found {
+            let Some(slot) = hot.slot(found.place).copied() else { continue };
+            let Some(item) = ready.list.get_mut(slot.id) else { continue };
+            if found.revents & ENDS != 0 {
+                item.file.note_ends(found.revents);
+            }
+            if item.is_edge() && found.revents & EPOLLPRI != 0 {
+                hot.change(found.place, |slot| slot.rest = FOR_EVER);
+                scratch.unsure.push(slot.id);
+            }
+            let revents = found.revents & item.events;
+            if revents == 0 {
+                continue;
+            }
+            let event = EpollEvent { events: revents, data: item.data };
+            if !sink.put(*sent, event) {
+                return true;
+            }
+            *sent += 1;
+            item.shown.delivered(now);
+            let since = moment.not_before(slot.placed).since(now);
+            trace::deliver(self.about(item.serial), item.fd, *sent - 1, event, now, since);
+            if trace::enabled() {
+                trace::log_wakeup(item.fd, Source::Hot, revents);
+                trace::log_delivery(self.fd(), item.fd, event, sys::now());
+            }
+            if item.events & EPOLLONESHOT != 0 {
+                item.events &= EP_PRIVATE_BITS;
+                item.shown.interest(item.events);
+            }
+            let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
+            let unsure = slot.is_unproven() || found.revents & ENDS != 0;
+            let device = item.file.device().filter(|_| edge && unsure);
+            let intake = device.and_then(|device| device.intake());
+            if device.is_some() && intake.is_none() {
+                // If it is not drained, nobody could tell what came on top.
+                hot.change(found.place, |slot| slot.rest = FOR_EVER);
+                scratch.unsure.push(slot.id);
+            }
+            hot.reported(found.place, item.events, found.revents, intake);
+            // It may have been told as well.
+            ready.list.unlink(slot.id);
+        }
+        false
+    }
+}

@@ -1,0 +1,335 @@
+//! Items become hot and cold. What that means: `hot`.
+
+use glasspoll_record::event::Source;
+use libc::pollfd;
+
+use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::{Eventpoll, Ready, Tree};
+use crate::file::{File, ItemRef, Settled};
+use crate::hot::list::NO_PLACE;
+use crate::hot::slot::{Hints, Slot};
+use crate::hot::state::{ItemHeat, FOR_EVER};
+use crate::hot::{MOST_AT_ONCE, ONCE_ROUNDS, QUIET_ROUNDS, ROOM_ROUNDS, TRUSTED};
+use crate::mutation::is;
+use crate::sync::{Arc, Ordering};
+use crate::sys;
+use crate::trace;
+use crate::trace::ready_time::Moment;
+use crate::uapi::*;
+
+/// Takes its place from an item, if it is hot. Returns what the place knew.
+pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {
+    let item = ready.list.get_mut(id)?;
+    let place = item.place();
+    let slot = *tree.hot.slot(place)?;
+    item.shown.hot(false);
+    item.heat = if slot.rest == 0 { ItemHeat::NEW } else { ItemHeat::resting(tree.hot.round, slot.rest) };
+    if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
+        moved.heat = ItemHeat::hot(place);
+    }
+    Some(slot)
+}
+
+impl Eventpoll {
+    /// Whether an item of the file may be hot now.
+    pub(crate) fn may_be_hot(&self, tree: &Tree, file: &File, events: u32) -> bool {
+        tree.hot.has_room()
+            && events & EPOLLEXCLUSIVE == 0
+            && !self.is_watched()
+            && !self.depends_on_thread.load(Ordering::Relaxed)
+            && file.wait_head().len() == 1
+            && file.device().is_some_and(|device| device.can_be_hot(events))
+    }
+
+    /// A new item, or one that was just detached, gets a place.
+    pub(crate) fn add_hot(&self, tree: &mut Tree, id: u32, seen: u32) {
+        let mut ready = self.lock.lock();
+        let Some(item) = ready.list.get_mut(id) else { return };
+        let place = tree.hot.add(id, item.file.fd(), item.events);
+        (item.heat, item.key) = (ItemHeat::hot(place), NO_KEY);
+        item.shown.hot(true);
+        if let (Some(device), true) = (item.file.device(), item.is_edge()) {
+            device.wants_hints();
+        }
+        if seen != 0 {
+            let device = item.file.device();
+            let _ = device.map(|device| device.take_hints(item.fd));
+            let intake = device.and_then(|device| device.intake());
+            tree.hot.reported(place, item.events, seen, intake);
+        }
+        trace::arm(item.fd, Source::Hot);
+    }
+
+    /// A cold item becomes hot, if it may.
+    pub(crate) fn heat(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
+        let (file, events, key) = {
+            let ready = self.lock.lock();
+            let Some(item) = ready.list.get(id).filter(|item| item.place() == NO_PLACE) else { return false };
+            // Under a number that was closed, reads of another file would leave their hints.
+            if item.heat.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
+                return false;
+            }
+            (item.file.clone(), item.events, item.key)
+        };
+        let Some(device) = file.device().filter(|_| self.may_be_hot(tree, &file, events)) else {
+            return false;
+        };
+        if seen & READ_SIDE & !ENDS != 0 && device.intake().is_none() {
+            return false;
+        }
+        device.detach(key);
+        self.add_hot(tree, id, seen);
+        true
+    }
+
+    /// A hot item loses its place. Returns what the place knew.
+    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<Slot> {
+        take_place(tree, &mut self.lock.lock(), id)
+    }
+
+    fn attach(&self, id: u32) -> Option<(Arc<File>, u32, u32)> {
+        let (file, events, serial) = {
+            let ready = self.lock.lock();
+            let item = ready.list.get(id)?;
+            (item.file.clone(), item.events, item.serial)
+        };
+        let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
+        let key = file.device()?.attach(&file, &item, events);
+        if let Some(item) = self.lock.lock().list.get_mut(id) {
+            item.key = key;
+        }
+        Some((file, events, key))
+    }
+
+    /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
+    pub(crate) fn cool(&self, tree: &mut Tree, id: u32) {
+        let hints = self.hints(id);
+        let Some(mut slot) = self.leave_hot(tree, id) else { return };
+        let attached = if slot.leaving {
+            let ready = self.lock.lock();
+            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.key))
+        } else {
+            self.attach(id)
+        };
+        let Some((file, events, key)) = attached else { return };
+        let Some(device) = file.device() else { return };
+        let owed = slot.owed && events & EPOLLET != 0;
+        if owed && slot.learn(hints).is_none() {
+            let intake = slot.intake.and_then(|_| device.intake());
+            // Past an end that was told it is always readable, and something may come all the same: after
+            // shutdown of its own reading side.
+            let is_known = slot.seen & ENDS == 0 || intake.is_some();
+            if is_known && slot.has_more(intake) && !is("intake_is_not_compared") {
+                slot.seen &= !(READ_SIDE & !ENDS);
+            }
+        }
+        let found = match is("cooled_and_not_asked") {
+            true => 0,
+            false => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+        };
+        file.note_ends(found);
+        let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
+        // It has come to an end, or is there again: connected, say. An error that was taken is no change.
+        let has_changed = found & ENDS & !seen != 0 || seen & !found & EPOLLHUP != 0;
+        let fresh = found & events & if has_changed { POLL_BITS } else { !seen };
+        let mut waiter = None;
+        let queued = {
+            let mut ready = self.lock.lock();
+            if fresh != 0 && !ready.list.is_linked(id) {
+                ready.list.add_tail(id);
+                self.note_ready(&mut ready, id, tree.hot.looked);
+                waiter = ready.wq.pop();
+            }
+            ready.list.is_linked(id)
+        };
+        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
+    /// All hot items go cold.
+    pub(crate) fn cool_all(&self, tree: &mut Tree) {
+        let ids = tree.hot.ids();
+        for id in &ids {
+            self.cool(tree, *id);
+        }
+        tree.hot.owed.clear();
+        if tree.hot.taken {
+            // Who sleeps on them is to sleep without them.
+            let file = ids.first().and_then(|id| Some(self.lock.lock().list.get(*id)?.file.clone()));
+            if let Some(device) = file.as_ref().and_then(|file| file.device()) {
+                device.quiesce();
+            }
+        }
+    }
+
+    /// The set is to tell each wakeup as it comes: somebody is about to watch it from outside.
+    pub fn cool_down(&self) {
+        let mut tree = self.mtx.lock();
+        self.cool_all(&mut tree);
+    }
+
+    /// An item of the set goes cold, if it is hot.
+    pub(crate) fn cool_item(&self, id: u32, serial: u64) {
+        let mut tree = self.mtx.lock();
+        let is_hot = |item: &Epitem| item.serial == serial && item.place() != NO_PLACE;
+        if self.lock.lock().list.get(id).is_some_and(is_hot) {
+            self.cool(&mut tree, id);
+        }
+    }
+
+    /// Before the list is asked: what was reported edge-triggered is asked for again if it was used up,
+    /// and what is quiet begins to leave.
+    pub(crate) fn prepare_round(&self, tree: &mut Tree) {
+        tree.hot.begin_round();
+        if tree.hot.taken {
+            return;
+        }
+        if !tree.hot.owed.is_empty() {
+            self.learn_all(tree);
+        }
+        if tree.hot.is_time_to_sweep() {
+            for id in tree.hot.quiet(MOST_AT_ONCE) {
+                self.begin_to_leave(tree, id);
+            }
+        }
+        if tree.hot.round.is_multiple_of(ROOM_ROUNDS) {
+            self.look_for_room(tree);
+        }
+    }
+
+    /// What the program's reads and writes told of an item.
+    fn hints(&self, id: u32) -> Hints {
+        let ready = self.lock.lock();
+        let item = ready.list.get(id);
+        item.and_then(|item| item.file.device().map(|device| device.take_hints(item.fd))).unwrap_or_default()
+    }
+
+    /// A write of the program was refused: the room that comes back is an edge.
+    pub(crate) fn refused(&self, id: u32, serial: u64) {
+        let mut tree = self.mtx.lock();
+        let (place, file, events, key, queued) = {
+            let ready = self.lock.lock();
+            let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
+            let Some(item) = item else { return };
+            (item.place(), item.file.clone(), item.events, item.key, ready.list.is_linked(id))
+        };
+        if place == NO_PLACE {
+            if key == NO_KEY {
+                self.settle(&file, id, key, Settled { events, revents: 0, queued });
+            }
+            return;
+        }
+        tree.hot.refused(place);
+        if tree.hot.taken {
+            // Who sleeps does not ask for that.
+            self.cool(&mut tree, id);
+        }
+    }
+
+    /// Finds out which items that were reported edge-triggered were used up.
+    fn learn_all(&self, tree: &mut Tree) {
+        let mut owed = std::mem::take(&mut tree.hot.owed);
+        let ready = self.lock.lock();
+        let mut left = 0;
+        for at in 0..owed.len() {
+            let Some(item) = ready.list.get(owed[at]) else { continue };
+            let place = item.place();
+            let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { continue };
+            if !slot.has_ended() {
+                let hints = item.file.device().map(|device| device.take_hints(item.fd)).unwrap_or_default();
+                if slot.learn(hints).is_some() {
+                    tree.hot.change(place, |now| *now = slot);
+                    continue;
+                }
+            }
+            owed[left] = owed[at];
+            left += 1;
+        }
+        drop(ready);
+        for id in &owed[..left] {
+            self.not_drained(tree, *id);
+        }
+        owed.clear();
+        tree.hot.owed = owed;
+    }
+
+    /// It was reported edge-triggered and not used up, so it goes cold: what comes on top of what is left
+    /// only a signal tells.
+    fn not_drained(&self, tree: &mut Tree, id: u32) {
+        let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
+        let Some(slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
+        if slot.seen & ENDS == 0 {
+            let rest = if slot.proofs() < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
+            tree.hot.change(place, |slot| slot.rest = rest);
+        }
+        self.cool(tree, id);
+    }
+
+    pub(crate) fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
+        let Some(place) = self.lock.lock().list.get(id).map(|item| item.place()) else { return };
+        self.attach(id);
+        tree.hot.change(place, |slot| slot.leaving = true);
+    }
+
+    /// It is asked once more by itself: the sleep that was to ask it with the others may have ended before it
+    /// began, and what came before it was attached is told by nobody.
+    pub(crate) fn finish_leaving(&self, tree: &mut Tree, id: u32) {
+        self.cool(tree, id);
+    }
+
+    /// Room to write that went without a word: by a write that nobody saw.
+    fn look_for_room(&self, tree: &mut Tree) {
+        let edges = |slot: &Slot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
+        let places: Vec<u32> = (0..tree.hot.len() as u32)
+            .filter(|place| tree.hot.slot(*place).is_some_and(edges) && tree.hot.fds[*place as usize].fd >= 0)
+            .collect();
+        if places.is_empty() {
+            return;
+        }
+        let ask =
+            |place: &u32| pollfd { fd: tree.hot.fds[*place as usize].fd, events: libc::POLLOUT, revents: 0 };
+        let mut fds: Vec<pollfd> = places.iter().map(ask).collect();
+        let _ = sys::poll_now(&mut fds);
+        for (place, pollfd) in places.into_iter().zip(fds) {
+            if pollfd.revents == 0 {
+                tree.hot.change(place, |slot| slot.seen &= !(WRITE_SIDE & !ENDS));
+            }
+        }
+    }
+
+    /// A cold item was delivered: if that happened not long ago as well, it becomes hot.
+    pub(crate) fn warm_up(&self, tree: &mut Tree, id: u32, revents: u32) {
+        let round = tree.hot.round;
+        let edge = {
+            let mut ready = self.lock.lock();
+            let Some(item) = ready.list.get_mut(id).filter(|item| item.place() == NO_PLACE) else { return };
+            if item.heat.rests(round) {
+                return;
+            }
+            let before = std::mem::replace(&mut item.heat, ItemHeat::delivered(round));
+            if let (Some(device), true) = (item.file.device(), item.is_edge()) {
+                device.wants_hints();
+            }
+            if !before.is_recent(round, QUIET_ROUNDS) {
+                return;
+            }
+            if item.is_edge() && revents & EPOLLPRI != 0 {
+                // It would go cold at once.
+                return;
+            }
+            item.is_edge()
+        };
+        if self.heat(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
+            let mut ready = self.lock.lock();
+            ready.list.unlink(id);
+            if let Some(item) = ready.list.get(id) {
+                item.shown.unqueued(Moment::now().ticks);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,75 @@
+//! Taking wakeups in: signals are read, files are asked, and the items are told.
+
+use glasspoll_record::event::Source;
+
+use crate::mutation::is;
+use crate::sync::Ordering;
+use crate::trace;
+use crate::trace::ready_time;
+use crate::uapi::READ_SIDE;
+use crate::watch::poll::poller;
+use crate::watch::{KernelFile, Watch};
+
+/// Room for what is taken in, kept for its size.
+#[derive(Default)]
+pub(super) struct Pump {
+    signals: Vec<u8>,
+    fired: Vec<poller::Fired>,
+}
+
+impl Watch {
+    /// Tells the items of all that has happened to their files until now.
+    pub fn take_in(&self) {
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
+        self.poller.ask(&mut pump.fired);
+        for fired in pump.fired.drain(..) {
+            trace::wakeup(fired.fd, Source::Poll, fired.key);
+            if let Some(ep) = fired.item.ep.upgrade() {
+                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
+            }
+        }
+        ready_time::looked();
+    }
+
+    /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
+    /// answer could tell the same one first.
+    pub fn take_in_signals(&self) {
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
+    }
+
+    /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
+    /// between the two would tell it a second time.
+    pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
+        let mut pump = self.pump.lock();
+        self.take_in_told(&mut pump);
+        call()
+    }
+
+    fn take_in_told(&self, pump: &mut Pump) {
+        self.signals.drain(
+            &mut pump.signals,
+            |fd, key, later| {
+                let Some(file) = self.armed.get(fd) else { return };
+                let Some(device) = file.device_as::<KernelFile>() else { return };
+                if let Some(key) = device.nature().key_of_signal(key) {
+                    trace::wakeup(file.fd(), Source::Signal, key);
+                    // An end that the file has come to is told by the last of them.
+                    let last = device.nature().signals_after_end();
+                    file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
+                }
+            },
+            || self.overflow.store(true, Ordering::SeqCst),
+        );
+        if self.has_overflowed()
+            && self.overflow.swap(false, Ordering::SeqCst)
+            && !is("an_overflow_is_forgotten")
+        {
+            for file in self.armed.all() {
+                trace::wakeup(file.fd(), Source::Overflow, 0);
+                file.wake(0);
+            }
+        }
+    }
+}

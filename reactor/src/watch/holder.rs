@@ -1,0 +1,276 @@
+//! Who holds the watch, and how the others sleep.
+//!
+//! | holder | becomes | when |
+//! |---|---|---|
+//! | nobody | a thread | it is about to sleep |
+//! | a thread | nobody | it wakes and no other sleeps |
+//! | a thread | the helper | it wakes and others still sleep |
+//! | the helper | nobody | it wakes and finds nobody asleep |
+//! | the helper | a thread | the thread is about to sleep and nobody else does |
+//!
+//! A thread sleeps as holder of the watch in ppoll, or as follower on a futex, or in ppoll on what no other thread can watch
+//! for it: its hot items, and the signalfds of its set, which show the signals of a thread to that thread alone.
+
+use libc::pollfd;
+
+use crate::eventpoll::wait::Slept;
+use crate::eventpoll::wait_queue::Waiter;
+use crate::mutation::is;
+use crate::sync::{Arc, Ordering};
+use crate::sys::{self, Errno};
+use crate::trace::ready_time::Sleep;
+use crate::watch::park::Bed;
+use crate::watch::Watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Nobody,
+    /// A thread, for the sleep of this number.
+    Thread(u64),
+    Helper,
+}
+
+/// How late a wakeup may be where nobody can watch for a thread.
+const LATE_NS: u64 = 5_000_000;
+/// How often a thread must find itself alone before it takes the watch from the helper.
+const ALONE: u32 = if cfg!(loom) { 0 } else { 32 };
+
+/// How a sleep in ppoll ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// A file or a kick ended it, not the time.
+    woken: bool,
+    /// A device has something to say, or may have.
+    pub(super) news: bool,
+}
+
+impl Watch {
+    /// Sleeps in ppoll on all devices and on `hot`, in one of the two beds, if `lie_down` still agrees then.
+    pub(super) fn sleep_in(
+        &self,
+        bed: &Bed,
+        lie_down: impl FnOnce() -> bool,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Result<Ended, Errno> {
+        let built = self.poller.generation();
+        let kick = bed.kick.load(Ordering::SeqCst);
+        let own = hot.len();
+        hot.push(pollin(kick));
+        let look_again = self.poller.sleep_set(hot);
+        // The last one: a file that is found ready was signalled by then.
+        hot.push(pollin(self.signals.fd()));
+        let look_again =
+            if kick < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
+        let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
+        bed.lie_down();
+        // From here on `quiesce` waits for us; what it took out before, we see as a change.
+        let mut slept = Ok(1);
+        let is_old = self.poller.changed_since(built) && !is("a_sleeper_lies_down_on_an_old_list");
+        let asleep = !is_old && !self.has_overflowed() && lie_down();
+        if asleep {
+            self.host.leave();
+            let sleep = Sleep::begins();
+            slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
+            sleep.ends(hot.len());
+        }
+        forget_unless(asleep && slept.is_ok(), hot);
+        bed.get_up();
+        if asleep {
+            self.host.enter();
+        }
+        if hot[own].revents != 0 {
+            // By its number now: the program may have taken the old one meanwhile.
+            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+        }
+        let polled = &hot[own + 1..];
+        self.poller.keep_news(polled);
+        let news = !asleep || look_again.is_some() || polled.iter().any(|pollfd| pollfd.revents != 0);
+        hot.truncate(own);
+        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news })
+    }
+
+    /// Sleeps until `waiter` is woken or a device may have something to say.
+    pub(super) fn lie_down(
+        &'static self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept {
+        let mut holder = self.holder.lock();
+        let alone = !self.sleepers.any() && !self.helper.has_guests();
+        let times = if alone { self.alone.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        if !alone {
+            self.alone.store(0, Ordering::Relaxed);
+        }
+        let free = match *holder {
+            Holder::Nobody => true,
+            // Loops that sleep by turns would hand the watch to and fro.
+            Holder::Helper => alone && times >= ALONE || self.helper.is_broken(),
+            Holder::Thread(_) => false,
+        };
+        if free {
+            let sleep = Holder::Thread(self.sleeps.fetch_add(1, Ordering::Relaxed));
+            let stolen = std::mem::replace(&mut *holder, sleep) == Holder::Helper;
+            drop(holder);
+            if stolen {
+                self.helper_bed.kick();
+            }
+            return self.hold(sleep, waiter, timeout_ns, sigmask, hot);
+        }
+        // Whoever holds the watch looks after this thread from here on.
+        if !hot.is_empty() || !waiter.signalfds_of().is_null() {
+            self.sleepers.come();
+            drop(holder);
+            self.helper.be_there(self);
+            let slept = self.follow_in_ppoll(waiter, timeout_ns, sigmask, hot);
+            self.sleepers.go();
+            return slept;
+        }
+        let asleep = waiter.begin_futex();
+        drop(holder);
+        if !asleep {
+            return Slept::Woken;
+        }
+        self.helper.be_there(self);
+        self.follow(waiter, timeout_ns, sigmask)
+    }
+
+    /// The watch goes from a thread to the helper if others sleep, else to nobody.
+    fn hand_over(&'static self, mine: impl FnOnce(Holder) -> bool) {
+        let mut holder = self.holder.lock();
+        if !mine(*holder) {
+            return;
+        }
+        let others = (self.sleepers.any() || self.helper.has_guests()) && !is("the_watch_goes_to_nobody");
+        *holder = if others { Holder::Helper } else { Holder::Nobody };
+        drop(holder);
+        if others {
+            self.helper.call(self);
+        }
+    }
+
+    fn hold(
+        &'static self,
+        sleep: Holder,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept {
+        let bed = &self.thread_bed;
+        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask, hot);
+        waiter.end_ppoll();
+        self.hand_over(|holder| holder == sleep);
+        if slept.is_ok_and(|ended| ended.news) {
+            self.take_in();
+        }
+        self.verdict(slept.map(|ended| ended.woken))
+    }
+
+    /// Sleeps on the hot items of the own set and on its signalfds alone, while another thread holds the watch.
+    fn follow_in_ppoll(
+        &self,
+        waiter: &Arc<Waiter>,
+        timeout_ns: Option<u64>,
+        sigmask: Option<u64>,
+        hot: &mut Vec<pollfd>,
+    ) -> Slept {
+        // What came before is told, and ends the sleep.
+        self.take_in();
+        let bed = self.beds.take(self.host);
+        let own = hot.len();
+        let kick = bed.kick.load(Ordering::SeqCst);
+        hot.push(pollin(kick));
+        let set = waiter.signalfds_of();
+        let built = self.poller.generation();
+        if !set.is_null() {
+            self.poller.own_signalfds(set, hot);
+            self.beds.follow_poller(bed);
+        }
+        bed.lie_down();
+        let mut slept = Ok(1);
+        let is_old = !set.is_null() && self.poller.changed_since(built);
+        let asleep = !is_old && waiter.begin_ppoll(&bed.kick);
+        // Without an eventfd nobody can wake it.
+        let must_look = kick < 0 || self.helper.is_broken();
+        let capped = must_look && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        if asleep {
+            self.host.leave();
+            slept = sys::ppoll(hot, if capped { Some(LATE_NS) } else { timeout_ns }, sigmask);
+        }
+        forget_unless(asleep && slept.is_ok(), hot);
+        bed.get_up();
+        if asleep {
+            self.host.enter();
+        }
+        waiter.end_ppoll();
+        if hot[own].revents != 0 {
+            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+        }
+        let signalled = hot[own + 1..].iter().any(|pollfd| pollfd.revents != 0);
+        hot.truncate(own);
+        self.beds.give_back(bed);
+        if signalled {
+            self.take_in();
+        }
+        if capped && slept == Ok(0) {
+            self.take_in();
+            return Slept::Woken;
+        }
+        self.verdict(slept.map(|ready| ready != 0))
+    }
+
+    fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
+        // What came before is told, and ends the sleep.
+        self.take_in();
+        // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
+        self.host.leave();
+        if let Some(mask) = sigmask {
+            self.host.take_mask(mask);
+        }
+        // With no helper nobody may be at the watch.
+        let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+        let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
+        if sigmask.is_some() {
+            self.host.give_mask_back();
+        }
+        self.host.enter();
+        let woken = waiter.end_futex();
+        if !woken && !self.sleepers.any() && self.helper_bed.asleep().is_some() {
+            // Nobody depends on the helper any more.
+            self.helper_bed.kick();
+        }
+        if !woken {
+            self.take_in();
+        }
+        match slept {
+            _ if woken => Slept::Woken,
+            Err(Errno::ETIMEDOUT) if !capped => Slept::TimedOut,
+            Err(Errno::EINTR) => self.verdict(Err(Errno::EINTR)),
+            _ => Slept::Woken,
+        }
+    }
+
+    fn verdict(&self, slept: Result<bool, Errno>) -> Slept {
+        match slept {
+            Ok(true) => Slept::Woken,
+            Ok(false) => Slept::TimedOut,
+            Err(Errno::EINTR) if !self.host.was_our_signal() => Slept::Signal,
+            Err(_) => Slept::Woken,
+        }
+    }
+}
+
+/// What is in the list is from an earlier asking, unless it was asked.
+pub(super) fn forget_unless(asked: bool, fds: &mut [pollfd]) {
+    if !asked {
+        fds.iter_mut().for_each(|pollfd| pollfd.revents = 0);
+    }
+}
+
+fn pollin(fd: i32) -> pollfd {
+    pollfd { fd, events: libc::POLLIN, revents: 0 }
+}

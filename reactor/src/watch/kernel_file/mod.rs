@@ -1,0 +1,526 @@
+//! A file of the kernel's as a `Device`: which source tells its wakeups, and arming it.
+//!
+//! | source | for | told by |
+//! |---|---|---|
+//! | `Signal` | files of this process alone that keep O_ASYNC | signals; a poller entry for what signals leave out (`Gaps`) |
+//! | `Poll` | everything else | the poller |
+//!
+//! A file is armed with its first item and stays so until its last item or descriptor goes.
+
+mod device;
+pub(super) mod kind;
+mod news;
+mod refusal;
+
+use glasspoll_record::event;
+use news::News;
+
+use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::{cool_file, finish_scans};
+use crate::file::{Device, File, ItemRef, Settled};
+use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
+use crate::sys;
+use crate::sys::unread::{queued_messages, unit, unread, Unit};
+use crate::trace;
+use crate::uapi::*;
+use crate::watch::kernel_file::kind::Nature;
+use crate::watch::poll::entry::{Gaps, WRITE_BITS};
+use crate::watch::poll::poller::Poller;
+use crate::watch::{Watch, WATCH};
+
+/// Who else has the open file description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// This process alone: it may set the owner of its signals.
+    Alone,
+    /// Inherited or received: another process may use its signals, or lose them by ours.
+    Shared,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Unknown,
+    Signal,
+    Poll,
+}
+
+const NOT_ARMED: i32 = -1;
+const UNKNOWN: u8 = u8::MAX;
+
+#[derive(Debug)]
+struct State {
+    /// The descriptor by which it was armed, which is what `si_fd` will say; negative: it is not.
+    armed_as: i32,
+    items: u32,
+}
+
+/// How much there is to read from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// So much; it grows when something arrives. 0 where the file has no such amount.
+    Amount(u64),
+    /// The set of the pending signals.
+    Signals(u64),
+}
+
+/// A file of the kernel's.
+///
+/// Locks: `state`, then the pump, then `keys`. Who takes wakeups in may need `keys`, never `state`.
+#[derive(Debug)]
+pub struct KernelFile {
+    fd: AtomicI32,
+    /// What asking found and no delivery has seen yet, of the bits that asking takes.
+    news: AtomicU8,
+    /// A `News`: how it tells a change.
+    kind_of_news: AtomicU8,
+    /// `SIGNALFD` and those after it.
+    marks: AtomicU8,
+    /// A `Nature`, or `UNKNOWN` until it is armed.
+    nature: AtomicU8,
+    state: Mutex<State>,
+    /// The first of its entries with the poller. Held while one of them is changed, so that the key is
+    /// still its.
+    keys: Mutex<u32>,
+}
+
+/// It is a signalfd.
+const SIGNALFD: u8 = 1;
+/// Reads and refused writes of the program are to leave hints.
+const HINTS: u8 = 2;
+/// Its source is `Poll`; changed under the lock of `state`.
+const POLLED: u8 = 4;
+/// Its source is or was `Signal`; likewise.
+const SIGNALS: u8 = 8;
+/// Reads and writes of the program are worth telling.
+const WANTS_IO: u8 = 0x10;
+/// A write is a wakeup for room.
+const TERMINAL: u8 = 0x20;
+/// Refused writes of the program are worth telling.
+const WANTS_REFUSALS: u8 = 0x40;
+/// A regular file, of /proc or the like.
+const REGULAR: u8 = 0x80;
+
+impl KernelFile {
+    /// The device behind descriptor `fd`.
+    pub fn new(fd: i32, ownership: Ownership) -> Self {
+        let marks = match ownership {
+            Ownership::Alone => 0,
+            Ownership::Shared => POLLED,
+        };
+        let state = State { armed_as: NOT_ARMED, items: 0 };
+        Self {
+            fd: AtomicI32::new(fd),
+            news: AtomicU8::new(0),
+            kind_of_news: AtomicU8::new(News::Level as u8),
+            marks: AtomicU8::new(marks),
+            nature: AtomicU8::new(UNKNOWN),
+            state: Mutex::new(state),
+            keys: Mutex::new(NO_KEY),
+        }
+    }
+
+    /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
+    pub fn of_nature(fd: i32, nature: Nature) -> Self {
+        let polled = matches!(nature, Nature::Counter | Nature::Eventfd | Nature::Timerfd);
+        let ownership = if polled { Ownership::Shared } else { Ownership::Alone };
+        Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
+    }
+
+    fn fd(&self) -> i32 {
+        self.fd.load(Ordering::Acquire)
+    }
+
+    /// Preconditions: the watch has been made, as it is before anything is attached.
+    fn watch(&self) -> &'static Watch {
+        WATCH.wait()
+    }
+
+    fn has(&self, mark: u8) -> bool {
+        self.marks.load(Ordering::SeqCst) & mark != 0
+    }
+
+    /// From now on it is told by the poller. The caller holds the lock of `state`.
+    fn polls(&self) {
+        self.marks.fetch_or(POLLED, Ordering::SeqCst);
+    }
+
+    /// Who tells of it; it changes under the lock of `state`.
+    fn source(&self) -> Source {
+        match self.marks.load(Ordering::SeqCst) {
+            marks if marks & POLLED != 0 => Source::Poll,
+            marks if marks & SIGNALS != 0 => Source::Signal,
+            _ => Source::Unknown,
+        }
+    }
+
+    /// Whether its source is `Poll`.
+    fn is_polled(&self) -> bool {
+        self.has(POLLED)
+    }
+
+    /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
+    pub fn is_armed(&self) -> bool {
+        self.state.lock().armed_as != NOT_ARMED
+    }
+
+    /// What kind of file it is, once it was armed.
+    pub(super) fn nature(&self) -> Nature {
+        self.known_nature().unwrap_or(Nature::Other)
+    }
+
+    /// What its signals leave out; nothing unless it has signals.
+    fn gaps(&self) -> Gaps {
+        match self.source() {
+            Source::Signal => self.nature().gaps(),
+            Source::Poll | Source::Unknown => Gaps::default(),
+        }
+    }
+
+    fn known_nature(&self) -> Option<Nature> {
+        Nature::ALL.get(usize::from(self.nature.load(Ordering::Relaxed))).copied()
+    }
+
+    /// Finds out what kind of file it is, if it is one that can be armed.
+    fn look_for_nature(&self) -> Nature {
+        self.known_nature().unwrap_or_else(|| {
+            let nature = Nature::of(self.fd());
+            self.nature.store(nature as u8, Ordering::Relaxed);
+            nature
+        })
+    }
+
+    /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
+    pub fn wants_io(&self) -> bool {
+        self.has(WANTS_IO)
+    }
+
+    /// Whether refused writes of the program are worth telling (`refused`).
+    pub fn wants_refusals(&self) -> bool {
+        self.has(WANTS_REFUSALS)
+    }
+
+    /// Whether reads and refused writes of the program are to leave hints.
+    pub fn wants_hints(&self) -> bool {
+        self.has(HINTS)
+    }
+
+    /// The program used up `bits`.
+    pub fn drained(&self, bits: u32) {
+        self.for_entries(|poller, key| poller.drained(key, bits));
+    }
+
+    /// The program's own call is a wakeup of the file: tells its items.
+    pub fn tell(&self, file: &File, key: u32) {
+        self.for_entries(|poller, entry| poller.told(entry, key));
+        file.wake(key);
+    }
+
+    /// The program read `amount` of what there was.
+    pub fn took(&self, amount: u64) {
+        if self.has(REGULAR) {
+            // To read an attribute takes what it said of a change. Linux: `fs/kernfs/file.c:kernfs_seq_show`.
+            self.drained(EPOLLPRI | EPOLLERR);
+        }
+        self.for_entries(|poller, key| poller.took(key, amount));
+    }
+
+    /// The program read signals, and of all that were pending `left` are.
+    pub fn left_signals(&self, left: u64) {
+        self.for_entries(|poller, key| poller.left(key, left));
+    }
+
+    /// It is a character device: a terminal tells its own side of each write.
+    /// Linux: `drivers/tty/tty_io.c:iterate_tty_write`.
+    pub fn look_for_terminal(&self) {
+        if sys::is_terminal(self.fd()) {
+            self.marks.fetch_or(TERMINAL, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether a write is a wakeup for room.
+    pub fn is_terminal(&self) -> bool {
+        self.has(TERMINAL)
+    }
+
+    /// The program wrote: the file may be full now.
+    pub fn written(&self) {
+        self.for_entries(|poller, key| poller.written(key));
+    }
+
+    /// A write of the program was refused: it is full.
+    pub fn refused(&self, file: &File) {
+        self.for_entries(|poller, key| poller.refused(key));
+        for item in file.wait_head().items() {
+            if let Some(ep) = item.ep.upgrade() {
+                ep.refused(item.id, item.serial);
+            }
+        }
+    }
+
+    fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
+        let Some(watch) = WATCH.get() else { return };
+        let mut rouse = false;
+        let first = self.keys.lock();
+        let mut key = *first;
+        while key != NO_KEY {
+            rouse |= change(&watch.poller, key);
+            key = watch.poller.next(key);
+        }
+        drop(first);
+        if rouse {
+            watch.rouse();
+        }
+    }
+
+    fn note_io(&self, gaps: Gaps, events: u32) {
+        let edges = events & EPOLLET != 0 && self.is_polled();
+        let room = events & EPOLLET != 0 && events & WRITE_BITS != 0;
+        if edges || room && gaps.full {
+            self.want(WANTS_IO);
+        }
+        if room && gaps.write && !gaps.full {
+            self.want(WANTS_REFUSALS);
+        }
+    }
+
+    fn want(&self, what: u8) {
+        if self.marks.fetch_or(what, Ordering::SeqCst) & what == 0 {
+            self.watch().host.wants_io(self);
+        }
+    }
+
+    /// The file is to be reached by `fd`, for the descriptor it was reached by is about to be closed.
+    /// After the return nobody asks the old number, which may soon stand for another file. Its signals
+    /// go on to tell the old number, until another file is armed by that.
+    ///
+    /// Preconditions: no lock of the reactor is held.
+    pub fn moved(&self, file: &Arc<File>, fd: i32) {
+        file.set_fd(fd);
+        self.fd.store(fd, Ordering::Release);
+        if let Some(watch) = WATCH.get() {
+            watch.number_went();
+        }
+        cool_file(file);
+        finish_scans(file);
+    }
+
+    /// How it tells a change.
+    fn kind_of_news(&self) -> News {
+        News::by_number(self.kind_of_news.load(Ordering::Relaxed))
+    }
+
+    /// The bits that never come anew.
+    pub(super) fn steady(&self) -> u32 {
+        self.kind_of_news().steady()
+    }
+
+    /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
+    /// Returns all that is ready, what was kept before included.
+    pub(super) fn keep_news(&self, found: u32) -> u32 {
+        match self.kind_of_news() {
+            News::Level => found,
+            kind if found & kind.steady() & EPOLLERR != 0 => found,
+            kind => {
+                let news = (found & kind.taken()) as u8;
+                self.with_news(found, self.news.fetch_or(news, Ordering::SeqCst))
+            }
+        }
+    }
+
+    /// What the file said, and what it said of a change before.
+    fn with_news(&self, found: u32, kept: u8) -> u32 {
+        match kept {
+            0 => found,
+            kept => found & !self.kind_of_news().absent() | u32::from(kept),
+        }
+    }
+
+    /// The readiness now, for one who delivers nothing.
+    pub fn look(&self, mask: u32) -> u32 {
+        self.keep_news(self.ask(mask))
+    }
+
+    fn ask(&self, mask: u32) -> u32 {
+        let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
+        match sys::poll_now(&mut fds) {
+            Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
+            Err(_) => 0,
+        }
+    }
+
+    /// How much there is to read, as far as the file can tell.
+    pub(super) fn unread(&self) -> Unread {
+        match self.nature() {
+            Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
+            _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
+            // FIONREAD would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
+            _ if self.has(REGULAR) => Unread::Amount(queued_messages(self.fd()).unwrap_or(0)),
+            _ => Unread::Amount(unread(self.fd())),
+        }
+    }
+
+    /// Whether it is a signalfd.
+    pub fn is_signalfd(&self) -> bool {
+        self.has(SIGNALFD)
+    }
+
+    /// The signals that are pending for the calling thread, ours left out.
+    pub fn pending_signals(&self) -> u64 {
+        self.watch().signals.pending()
+    }
+
+    /// Whether it is a message queue.
+    pub fn is_message_queue(&self) -> bool {
+        self.has(REGULAR) && queued_messages(self.fd()).is_some()
+    }
+
+    /// What a read takes of what there is to read.
+    pub fn unit(&self) -> Unit {
+        match self.nature() {
+            Nature::Counter | Nature::Eventfd | Nature::Timerfd => Unit::Unknown,
+            _ => unit(self.fd()),
+        }
+    }
+
+    /// Whether every change of it that is an edge is told though nobody looks: by a call of the program's, or because
+    /// there is none while it is ready.
+    pub(super) fn tells_all(&self) -> bool {
+        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd)
+    }
+
+    /// Whether it is an eventfd or a timerfd that this process alone reads, writes and sets.
+    pub fn is_own_counter(&self) -> bool {
+        matches!(self.known_nature(), Some(Nature::Eventfd | Nature::Timerfd))
+    }
+
+    /// Another process may have the eventfd or timerfd from now on, and read and write it unseen.
+    pub fn share_counter(&self) {
+        let shared = Nature::Counter as u8;
+        let share = |own: Nature| {
+            self.nature.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        };
+        let changed = share(Nature::Eventfd) || share(Nature::Timerfd);
+        if let Some(watch) = WATCH.get().filter(|_| changed) {
+            // A sleeping holder must look from time to time.
+            watch.poller.change();
+            watch.rouse();
+        }
+    }
+
+    /// Another process got the file, or the program uses its signals itself: no signals from now on.
+    pub fn share(&self, file: &Arc<File>) {
+        cool_file(file);
+        let was = {
+            let mut state = self.state.lock();
+            self.polls();
+            std::mem::replace(&mut state.armed_as, NOT_ARMED)
+        };
+        if was != NOT_ARMED {
+            self.watch().signals.disarm(self.fd());
+            self.forget_armed(was);
+        }
+        self.rewatch(file);
+    }
+
+    /// Its signals were turned off for an exec, which failed. They tell the number by which they are turned on, and
+    /// that need not be the one they told before.
+    pub(super) fn arm_again(&self, file: &Arc<File>) {
+        let mut state = self.state.lock();
+        let before = state.armed_as;
+        if before == NOT_ARMED {
+            return;
+        }
+        if before == self.fd() {
+            let _ = sys::set_async(before, true);
+            return;
+        }
+        self.forget_armed(before);
+        state.armed_as = NOT_ARMED;
+        self.arm(&mut state, file);
+    }
+
+    /// In a forked child: the parent goes on with its signals, this process must ask.
+    pub fn forked(&self, file: &Arc<File>) {
+        self.share_counter();
+        {
+            let mut state = self.state.lock();
+            self.polls();
+            state.armed_as = NOT_ARMED;
+            // All of them, those that were hot as well.
+            state.items = file.wait_head().items().len() as _;
+        }
+        // They were the parent's; by now they may be those of other files.
+        *self.keys.lock() = NO_KEY;
+        self.rewatch(file);
+    }
+
+    /// Gives every item a poller entry and has it looked at.
+    fn rewatch(&self, file: &Arc<File>) {
+        {
+            let mut first = self.keys.lock();
+            while *first != NO_KEY {
+                *first = self.watch().poller.detach(*first, *first);
+            }
+        }
+        for item in file.wait_head().items() {
+            let Some(ep) = item.ep.upgrade() else { continue };
+            let Some(events) = ep.interest(item.id, item.serial) else { continue };
+            let key = self.watch_by_poller(file, &item, events, None);
+            ep.rewatch(item.id, key);
+            if events & !EP_PRIVATE_BITS != 0 {
+                self.settle(key, Settled { events, revents: 0, queued: false });
+            }
+            if events & EPOLLET != 0 {
+                self.want(WANTS_IO);
+            }
+        }
+    }
+
+    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
+        let mut first = self.keys.lock();
+        *first = self.watch().poller.attach(file, item, events, gaps, *first);
+        *first
+    }
+
+    /// Arms the file by its number, or by another where that is what the signals of another file tell, which lost
+    /// the number and lives on under a new one: armed anew, that one would miss what comes meanwhile.
+    fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
+        let fd = self.fd();
+        if fd < 0 {
+            // Its last number went while a call holds it.
+            return false;
+        }
+        let watch = self.watch();
+        // Known before the first signal can come.
+        let claim = |number| watch.armed.claim(number, file);
+        let alias = if claim(fd) { None } else { sys::alias(fd, claim) };
+        let Some(number) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
+        let armed = watch.signals.arm(number, watch.pid.load(Ordering::Relaxed));
+        if let Some(alias) = alias {
+            // The signals go on to tell it.
+            let _ = sys::close(alias);
+        }
+        if !armed {
+            self.forget_armed(number);
+            return false;
+        }
+        state.armed_as = number;
+        trace::arm(fd, event::Source::Signal);
+        true
+    }
+
+    /// The signals of a number are this file's no longer.
+    fn forget_armed(&self, fd: i32) {
+        let is_this = |file: &File| file.device_as::<Self>().is_some_and(|device| std::ptr::eq(device, self));
+        self.watch().armed.remove_if(fd, is_this);
+    }
+
+    fn disarm(&self, state: &mut State) {
+        let fd = std::mem::replace(&mut state.armed_as, NOT_ARMED);
+        if fd != NOT_ARMED {
+            self.watch().signals.disarm(self.fd());
+            self.forget_armed(fd);
+            trace::disarm(fd, event::Source::Signal);
+        }
+    }
+}

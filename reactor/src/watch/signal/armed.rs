@@ -1,0 +1,116 @@
+//! The file that a signal's `si_fd` stands for, by number: a look-up is an indexed load.
+//!
+//! A number far beyond all others, as an alias is (`KernelFile::arm`), takes no room for those below it.
+//!
+//! Locks: `files`, for a look-up alone, at the end of the third level.
+
+use std::collections::BTreeMap;
+
+use crate::file::File;
+use crate::mutation::is;
+use crate::sync::{Arc, Mutex};
+
+#[derive(Debug, Default)]
+struct Files {
+    near: Vec<Option<Arc<File>>>,
+    far: BTreeMap<i32, Arc<File>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Armed {
+    files: Mutex<Files>,
+}
+
+fn index(fd: i32) -> usize {
+    usize::try_from(fd).unwrap_or(usize::MAX)
+}
+
+impl Files {
+    fn get(&self, fd: i32) -> Option<&Arc<File>> {
+        match self.near.get(index(fd)) {
+            Some(Some(file)) => Some(file),
+            _ if self.far.is_empty() => None,
+            _ => self.far.get(&fd),
+        }
+    }
+
+    fn take(&mut self, fd: i32) -> Option<Arc<File>> {
+        let near = self.near.get_mut(index(fd)).and_then(Option::take);
+        near.or_else(|| self.far.remove(&fd))
+    }
+
+    fn insert(&mut self, fd: i32, file: Arc<File>) {
+        let at = index(fd);
+        if at >= self.near.len() {
+            if at > 4 * self.near.len() + 4096 {
+                self.far.insert(fd, file);
+                return;
+            }
+            self.near.resize(at + 1, None);
+        }
+        self.near[at] = Some(file);
+    }
+}
+
+impl Armed {
+    pub(crate) fn get(&self, fd: i32) -> Option<Arc<File>> {
+        self.files.lock().get(fd).cloned()
+    }
+
+    /// The signals of a number are this file's from now on. False: they are another's, and remain so.
+    pub(crate) fn claim(&self, fd: i32, file: &Arc<File>) -> bool {
+        let mut files = self.files.lock();
+        match files.get(fd) {
+            Some(other) if !is("a_claim_takes_from_another") => Arc::ptr_eq(other, file),
+            _ => {
+                files.insert(fd, file.clone());
+                true
+            }
+        }
+    }
+
+    /// They are no longer, if they still were.
+    pub(crate) fn remove_if(&self, fd: i32, is_it: impl FnOnce(&File) -> bool) {
+        let mut files = self.files.lock();
+        let is_its = files.get(fd).is_some_and(|file| is_it(file));
+        let was = if is_its { files.take(fd) } else { None };
+        drop(files);
+        drop(was);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<File>> {
+        let files = self.files.lock();
+        files.near.iter().flatten().chain(files.far.values()).cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *self.files.lock());
+        drop(all);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::Kind;
+    use crate::watch::{KernelFile, Ownership};
+
+    #[test]
+    fn a_number_far_away_takes_no_room() {
+        let armed = Armed::default();
+        let files = [3, 900_000, 5].map(|fd| {
+            let file = File::new(fd, Kind::Kernel(KernelFile::new(fd, Ownership::Alone)));
+            assert!(armed.claim(fd, &file));
+            file
+        });
+        assert!(armed.files.lock().near.len() < 10);
+        for file in &files {
+            assert!(armed.get(file.fd()).is_some_and(|found| Arc::ptr_eq(&found, file)));
+        }
+        assert_eq!(armed.all().len(), 3);
+        armed.remove_if(900_000, |_| false);
+        assert!(armed.get(900_000).is_some());
+        armed.remove_if(900_000, |_| true);
+        assert!(armed.get(900_000).is_none() && armed.get(4).is_none() && armed.get(-1).is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! Wakeups by real-time signal: `F_SETOWN_EX`, `F_SETSIG`, O_ASYNC, read through a signalfd.
+//!
+//! The kernel sends one signal for each wakeup of the file, not coalesced, to the whole process; all
+//! threads block it. `si_band` is a hint: "readable" can mean a hang-up too.
+//!
+//! When the queue of real-time signals is full the kernel sends one plain SIGIO instead, and
+//! everything must be asked.
+//!
+//! Linux: `fs/fcntl.c:send_sigio_to_task`.
+
+use crate::sync::{AtomicBool, AtomicI32, Ordering};
+use crate::sys::{self, Errno};
+use crate::uapi::{EPOLLERR, READ_SIDE, URGENT, WRITE_SIDE};
+
+const INFO: usize = std::mem::size_of::<libc::signalfd_siginfo>();
+const BATCH: usize = 64;
+
+/// The process's signalfd.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    /// The real-time signal; 0: none, every file is polled.
+    signal: i32,
+    fd: AtomicI32,
+    with_sigio: AtomicBool,
+}
+
+impl Signals {
+    pub(crate) fn new(signal: i32) -> Self {
+        Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
+    }
+
+    /// Whether no file signals.
+    pub(crate) fn is_off(&self) -> bool {
+        self.signal == 0
+    }
+
+    /// Whether there is a signalfd, or none is wanted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.signal == 0 || self.fd() >= 0
+    }
+
+    pub(crate) fn number(&self) -> &AtomicI32 {
+        &self.fd
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.fd.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn open(&self) -> Result<(), Errno> {
+        if !self.is_open() {
+            let fd = sys::signalfd(-1, self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)?;
+            self.fd.store(sys::move_high(fd), Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn will_take_sigio(&self, take: bool) {
+        self.with_sigio.store(take, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take_sigio(&self, take: bool) {
+        self.will_take_sigio(take);
+        if self.fd() >= 0 {
+            let _ = sys::signalfd(self.fd(), self.mask(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
+        }
+    }
+
+    fn mask(&self) -> u64 {
+        let sigio = self.with_sigio.load(Ordering::SeqCst);
+        1 << (self.signal - 1) | u64::from(sigio) << (libc::SIGIO - 1)
+    }
+
+    /// Whether any are queued.
+    pub(crate) fn are_pending(&self) -> bool {
+        self.signal != 0 && self.fd() >= 0 && sys::pending_signals() & self.mask() != 0
+    }
+
+    /// The signals that are pending for the calling thread, ours left out.
+    pub(crate) fn pending(&self) -> u64 {
+        let ours = if self.signal == 0 { 0 } else { self.mask() };
+        sys::pending_signals() & !ours
+    }
+
+    /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
+    /// for, and the signals after it as far as they were read; `overflow` is called if the queue ran over.
+    pub(crate) fn drain(
+        &self,
+        buf: &mut Vec<u8>,
+        mut told: impl FnMut(i32, u32, &Later<'_>),
+        mut overflow: impl FnMut(),
+    ) {
+        if self.signal == 0 || self.fd() < 0 {
+            return;
+        }
+        buf.resize(INFO * BATCH, 0);
+        loop {
+            let read = sys::read(self.fd(), buf).unwrap_or(0);
+            let mut rest = &buf[..read];
+            while let Some((info, later)) = rest.split_first_chunk::<INFO>() {
+                rest = later;
+                let info = record(info);
+                if info.ssi_signo as i32 == self.signal {
+                    told(info.ssi_fd, hint(info.ssi_band), &Later(later));
+                } else {
+                    overflow();
+                }
+            }
+            if read < buf.len() {
+                return;
+            }
+        }
+    }
+
+    /// Asks the kernel to signal this file's wakeups to process `pid`. False: it does not support it.
+    pub(crate) fn arm(&self, fd: i32, pid: i32) -> bool {
+        // The ioctl succeeds on files that never signal; the flag sticks only on those that do. Until it
+        // has an owner the file signals nobody.
+        if self.signal == 0 || self.fd() < 0 || sys::set_async(fd, true).is_err() {
+            return false;
+        }
+        let armed = match sys::fcntl(fd, libc::F_GETFL, 0) {
+            Ok(flags) if flags & libc::O_ASYNC == 0 => return false,
+            Ok(_) => {
+                sys::fcntl(fd, sys::F_SETSIG, self.signal as usize).is_ok() && sys::set_owner(fd, pid).is_ok()
+            }
+            Err(_) => false,
+        };
+        if !armed {
+            self.disarm(fd);
+        }
+        armed
+    }
+
+    /// Ends it.
+    pub(crate) fn disarm(&self, fd: i32) {
+        let _ = sys::set_async(fd, false);
+        let _ = sys::set_owner(fd, 0);
+        let _ = sys::fcntl(fd, sys::F_SETSIG, 0);
+    }
+}
+
+fn record(info: &[u8; INFO]) -> libc::signalfd_siginfo {
+    // SAFETY: the kernel wrote a whole record; it is plain numbers, read unaligned.
+    unsafe { std::ptr::read_unaligned(info.as_ptr().cast()) }
+}
+
+/// Signals that were read and are not told yet.
+pub(crate) struct Later<'a>(&'a [u8]);
+
+impl Later<'_> {
+    /// How many of them say that a file may be readable, or at its end.
+    pub(crate) fn readable(&self, fd: i32) -> usize {
+        let (infos, _) = self.0.as_chunks::<INFO>();
+        let of_file = infos.iter().map(record).filter(|info| info.ssi_fd == fd);
+        of_file.map(|info| hint(info.ssi_band)).filter(|key| *key == 0 || key & READ_SIDE != 0).count()
+    }
+}
+
+/// What a band can mean for the items of a file, as a wakeup's key; 0 is "anything".
+/// Linux: `fs/fcntl.c:band_table`.
+fn hint(band: u32) -> u32 {
+    let has = |bit: i16| band & bit as u32 != 0;
+    match () {
+        () if has(libc::POLLHUP) => 0,
+        () if has(libc::POLLERR) => EPOLLERR,
+        () if has(libc::POLLIN) => READ_SIDE,
+        () if has(libc::POLLPRI) => URGENT,
+        () if has(libc::POLLOUT) => WRITE_SIDE,
+        () => 0,
+    }
+}

@@ -1,0 +1,50 @@
+//! What the program's reads tell of a file whose readiness is asked for, not told (`reactor::hot`).
+//!
+//! Costs a store where there is something to tell, and nothing on other descriptors. Nothing depends on
+//! a hint that is missing but speed.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use glasspoll_reactor::watch::Told;
+use libc::{c_int, size_t, ssize_t};
+
+use crate::fdtable;
+use crate::interpose::errno;
+
+/// A read got less than it asked for.
+const SHORT: u8 = 1;
+/// A read got EAGAIN.
+const AGAIN: u8 = 2;
+
+static TOLD: [AtomicU8; fdtable::NUMBERS] = [const { AtomicU8::new(0) }; fdtable::NUMBERS];
+
+fn tell(fd: c_int, bit: u8) {
+    if let Some(told) = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd)) {
+        told.fetch_or(bit, Ordering::AcqRel);
+    }
+}
+
+/// What was told since the last time.
+pub fn take(fd: c_int) -> Told {
+    let told = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd));
+    let Some(told) = told.filter(|told| told.load(Ordering::Acquire) != 0) else {
+        return Told::default();
+    };
+    let told = told.swap(0, Ordering::AcqRel);
+    let [short, again] = [SHORT, AGAIN].map(|bit| told & bit != 0);
+    Told { short, again }
+}
+
+/// A read, with `flags` as recv(2) takes them, of up to `wanted` bytes.
+#[inline]
+pub fn read(fd: c_int, got: ssize_t, wanted: size_t, flags: c_int) {
+    if flags & (libc::MSG_PEEK | libc::MSG_OOB | libc::MSG_ERRQUEUE) != 0 {
+        return;
+    }
+    // Nothing is the end, which stays.
+    if got > 0 && (got as size_t) < wanted {
+        tell(fd, SHORT);
+    } else if got < 0 && errno() == libc::EAGAIN {
+        tell(fd, AGAIN);
+    }
+}

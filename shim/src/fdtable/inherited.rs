@@ -1,0 +1,158 @@
+//! Files that this process did not make: inherited, or come with a message.
+//!
+//! Another process may have them too, and one of them may have several numbers that no dup told of.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use dashmap::DashMap;
+use glasspoll_reactor::sys;
+use once_cell::sync::Lazy;
+
+use super::flags::{
+    change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, ASKED, IDENTIFIED,
+    INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
+};
+use super::identity::{self, Identity};
+use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
+use crate::process;
+
+/// No number above this one is inherited.
+static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
+
+/// The highest number that is looked at for another number of an inherited file.
+const MOST_SIBLINGS: i32 = 1023;
+
+/// The inherited numbers that were asked what they stand for (`ASKED`). They may have been closed since.
+static NUMBERS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+
+/// Enters the other numbers that an inherited file came with, as stdin and stdout often do. Each number is asked once.
+pub(super) fn enter_siblings(fd: i32, identity: Identity) {
+    let inherited =
+        if takes_all_for_inherited() { highest() } else { HIGHEST_INHERITED.load(Ordering::Relaxed) };
+    for other in 0..=inherited.min(MOST_SIBLINGS) {
+        if other != fd && flags(other) & (INHERITED | TRACKED | OURS | ASKED) == INHERITED {
+            set(other, ASKED);
+            if let Ok(identity) = identity::ask(other) {
+                NUMBERS_OF.entry(identity).or_default().push(other);
+            }
+        }
+    }
+    let others = NUMBERS_OF.get(&identity).map(|numbers| numbers.clone()).unwrap_or_default();
+    for other in others.into_iter().filter(|other| *other != fd) {
+        if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
+            continue;
+        }
+        if identity::ask(other) == Ok(identity) && sys::is_same_file(fd, other) {
+            set(fd, MANY);
+            let Some(Held(file)) = Held::get(fd) else { return };
+            if put_another(other, file, flags(fd) & !IDENTIFIED) {
+                identity::note(other, identity);
+            }
+        }
+    }
+}
+
+/// A number of this process was put into a message: another process may have the file from now on, and it
+/// may come back under another number.
+pub fn sent(fd: i32) {
+    share_counter(fd);
+    lost_sight(fd);
+    if flags(fd) & TRACKED == 0 {
+        let _ = track(fd);
+    }
+}
+
+/// A number came with a message, from another process or from this one.
+pub fn received(fd: i32) {
+    if flags(fd) & TRACKED != 0 {
+        // It was closed behind our back.
+        forget(fd);
+    }
+    let alike = identity::ask(fd).map(identity::alike).unwrap_or_default();
+    match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
+        Some(other) => duplicated(other, fd),
+        None => {
+            unset(fd, LIFE);
+            inherited(fd);
+        }
+    }
+}
+
+/// Whether the file behind an inherited number signals another process, by our signal.
+pub fn is_armed_elsewhere(fd: i32) -> bool {
+    let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
+    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(process::signal())
+}
+
+/// Another process has the file behind `fd`: it is to be polled.
+fn inherited(fd: i32) {
+    // What kind of file it is stays true.
+    change(fd, |now| Some(now & !(SEEN | NONBLOCK) | INHERITED));
+    HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
+}
+
+/// A number is open: it is inherited, unless this process, a forked child, has made it.
+fn mark(fd: i32) {
+    if !takes_all_for_inherited() || flags(fd) & INHERITED != 0 {
+        inherited(fd);
+    }
+}
+
+/// Marks every open number as inherited: what is open now, another process may have as well.
+pub fn mark_inherited() {
+    if !mark_from_proc() {
+        mark_by_polling();
+    }
+}
+
+/// A forked child with so many numbers is not asked which are open: the kernel makes an entry for each, and its parent
+/// takes them down.
+const MANY_NUMBERS: i32 = 256;
+
+/// In a forked child that is about to watch files: which numbers were open when it was made. A file that it has opened
+/// since by a call that is not seen (open(2) of a FIFO, say) is taken for one of them. Where there are many numbers,
+/// it stays so, except for numbers that this process has closed once.
+pub fn find_inherited() {
+    if takes_all_for_inherited() && highest() < MANY_NUMBERS {
+        write_inherited(mark_inherited);
+    }
+}
+
+fn mark_from_proc() -> bool {
+    let Ok(dir) = sys::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY, 0) else { return false };
+    let mut buf = [0u8; 4096];
+    let is_whole = loop {
+        let read = match sys::getdents(dir, &mut buf) {
+            Ok(0) => break true,
+            Ok(read) => read,
+            Err(_) => break false,
+        };
+        let mut at = 0;
+        // Linux: `struct linux_dirent64`: the record's length at 16, the name at 19.
+        while at + 19 < read {
+            let length = u16::from_ne_bytes([buf[at + 16], buf[at + 17]]) as usize;
+            let name = &buf[at + 19..at + length];
+            let name = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
+            let fd = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok());
+            if let Some(fd) = fd.filter(|fd| *fd != dir && flags(*fd) & OURS == 0) {
+                mark(fd);
+            }
+            at += length.max(19);
+        }
+    };
+    let _ = sys::close(dir);
+    is_whole
+}
+
+/// Without /proc: ppoll says of each number whether it is open.
+fn mark_by_polling() {
+    for start in (0..4096).step_by(512) {
+        let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+        let mut fds: Vec<_> = (start..start + 512).map(number).collect();
+        // Where nothing can be known, all of them may be.
+        let _ = sys::poll_now(&mut fds);
+        for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
+            mark(pollfd.fd);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The epoll instance that a thread used last: found again by one comparison, and counted by nobody.
+//!
+//! The thread keeps it in memory, so that an address stands for it alone. It does not keep it open: when
+//! its last descriptor is closed meanwhile, the instance refuses what would be added.
+
+use std::sync::Arc;
+
+use glasspoll_reactor::eventpoll::Eventpoll;
+use glasspoll_reactor::file::File;
+
+use super::entries;
+use super::flags::{flags, CLOSING, EPOLL};
+use crate::thread::context::{with_thread, Thread};
+
+/// Does something with the epoll instance behind a number. None: it is none, or is being closed.
+///
+/// Preconditions: the thread is inside.
+pub fn with_set<T>(epfd: i32, work: impl FnOnce(&Arc<Eventpoll>) -> T) -> Option<T> {
+    if flags(epfd) & (EPOLL | CLOSING) != EPOLL {
+        return None;
+    }
+    with_thread(|thread| {
+        let kept = take(thread).filter(|file| entries::is(epfd, file));
+        let file = kept.or_else(|| entries::get(epfd))?;
+        let done = file.eventpoll().map(work);
+        forget_set(thread);
+        thread.set.set(Arc::into_raw(file));
+        done
+    })
+}
+
+fn take(thread: &Thread) -> Option<Arc<File>> {
+    let kept = thread.set.replace(std::ptr::null());
+    // SAFETY: what `with_set` has put there, with its count.
+    (!kept.is_null()).then(|| unsafe { Arc::from_raw(kept) })
+}
+
+/// The thread ends.
+pub fn forget_set(thread: &Thread) {
+    drop(take(thread));
+}

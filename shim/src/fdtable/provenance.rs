@@ -1,0 +1,167 @@
+//! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
+//! program changed of its state since.
+
+use std::sync::atomic::Ordering;
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::watch::Nature;
+use libc::c_int;
+
+use super::flags::{
+    change, flags, renew, set, slot, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
+};
+use super::heirs::MADE_COUNTER;
+use super::{forget, identity, note_blocking};
+use crate::interpose::guarded;
+use crate::process::{self, reserved_fds};
+use crate::thread::{context, fork_page};
+
+/// A kind of file that a call makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    Unknown,
+    InetStream,
+    InetDgram,
+    UnixStream,
+    UnixDgram,
+    Pipe,
+    Eventfd,
+    Timerfd,
+    /// Known to be none of those.
+    Other,
+}
+
+impl Kind {
+    const ALL: [Kind; 9] = [
+        Kind::Unknown,
+        Kind::InetStream,
+        Kind::InetDgram,
+        Kind::UnixStream,
+        Kind::UnixDgram,
+        Kind::Pipe,
+        Kind::Eventfd,
+        Kind::Timerfd,
+        Kind::Other,
+    ];
+
+    fn bits(self) -> u32 {
+        (self as u32) << KIND_SHIFT
+    }
+
+    /// That of a number of which `flags` are known.
+    pub fn of(flags: u32) -> Self {
+        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(Kind::Other)
+    }
+
+    /// That of a socket.
+    pub fn of_socket(domain: c_int, kind: c_int) -> Self {
+        match (domain, kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)) {
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => Kind::InetStream,
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => Kind::InetDgram,
+            (libc::AF_UNIX, libc::SOCK_STREAM) => Kind::UnixStream,
+            (libc::AF_UNIX, libc::SOCK_DGRAM) => Kind::UnixDgram,
+            _ => Kind::Other,
+        }
+    }
+
+    pub(super) fn is_socket(self) -> bool {
+        self.nature().is_some() && !matches!(self, Kind::Pipe | Kind::Eventfd | Kind::Timerfd)
+    }
+
+    /// As its device has it; None where it must be asked.
+    pub(super) fn nature(self) -> Option<Nature> {
+        match self {
+            Kind::InetStream => Some(Nature::InetStream),
+            Kind::InetDgram => Some(Nature::InetDgram),
+            Kind::UnixStream => Some(Nature::Stream),
+            Kind::UnixDgram => Some(Nature::Dgram),
+            Kind::Pipe => Some(Nature::Pipe),
+            Kind::Eventfd => Some(Nature::Eventfd),
+            Kind::Timerfd => Some(Nature::Timerfd),
+            Kind::Unknown | Kind::Other => None,
+        }
+    }
+}
+
+/// The program made a descriptor. Nothing but a store in the usual case.
+#[inline]
+pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
+    if slot(fd).is_none() || process::is_inert() || process::is_vfork_child() {
+        return;
+    }
+    if fork_page::was_forked() {
+        // What is written now is this child's own.
+        guarded((), || drop(context::enter_as_is()));
+    }
+    let seen = if kind.nature().is_some() { SEEN } else { 0 };
+    let nonblock = if nonblocking { NONBLOCK } else { 0 };
+    let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
+    let is_counter = matches!(kind, Kind::Eventfd | Kind::Timerfd);
+    let bits = seen | nonblock | eventfd | kind.bits();
+    loop {
+        let before = flags(fd);
+        if before & (TRACKED | EPOLL | OURS) != 0 {
+            if !give_up(fd) {
+                return;
+            }
+        } else if renew(fd, before, bits) {
+            // Else another thread adds the number before the call that made it has returned.
+            if is_counter {
+                MADE_COUNTER.store(true, Ordering::SeqCst);
+            }
+            reserved_fds::keep_clear_of(fd);
+            return;
+        }
+    }
+}
+
+/// Forgets what was known of a number that was closed behind our back. False: it is ours, or another
+/// thread was so fast as to track the new file already.
+#[cold]
+fn give_up(fd: c_int) -> bool {
+    guarded(false, || {
+        let Some(_guard) = context::enter_as_is() else { return false };
+        let is_new = identity::get(fd).is_some_and(|known| identity::ask(fd) == Ok(known));
+        if is_new || flags(fd) & OURS != 0 {
+            return false;
+        }
+        forget(fd);
+        true
+    })
+}
+
+/// The kind of a listening socket, and so of what it accepts. Asked once where it is not known.
+pub fn kind_of(fd: c_int) -> Kind {
+    match Kind::of(flags(fd)) {
+        Kind::Unknown => {
+            let option = |name| sys::getsockopt(fd, libc::SOL_SOCKET, name).unwrap_or(-1);
+            let kind = Kind::of_socket(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
+            set(fd, kind.bits());
+            kind
+        }
+        kind => kind,
+    }
+}
+
+/// Whether the number can be trusted no more: it is asked again when it is next added.
+pub fn lost_sight(fd: c_int) {
+    if flags(fd) & SEEN != 0 {
+        change(fd, |now| Some(now & !(SEEN | NONBLOCK)));
+    }
+}
+
+/// The program changed the mode of a number whose life is seen.
+pub fn note_mode(fd: c_int, nonblocking: bool) {
+    let changed = change(fd, |now| {
+        let mode = if nonblocking { NONBLOCK } else { 0 };
+        (now & SEEN != 0).then_some(now & !NONBLOCK | mode)
+    });
+    // Looked at after that: who tracks it meanwhile has found the new mode, or is found here.
+    if changed && flags(fd) & TRACKED != 0 {
+        guarded((), || {
+            let Some(_guard) = context::enter_as_is() else { return };
+            note_blocking(fd);
+        });
+    }
+}

@@ -1,0 +1,223 @@
+//! Closing and duplicating descriptors: close, dup and the stdio functions that close.
+//!
+//! A number leaves the table before libc closes it: after that, another thread may have got the same
+//! number anew.
+
+use glasspoll_reactor::sys;
+use libc::{c_char, c_int, c_uint, FILE};
+use syscalls::Errno;
+
+use crate::fdtable::{self, Closing, OURS};
+use crate::interpose::{answer, guarded, set_errno};
+use crate::process::{self, record, reserved_fds};
+use crate::thread::context;
+
+extern "C-unwind" {
+    fn pthread_testcancel();
+}
+
+/// Takes a number out of the table. False: the program must be told that it is not open.
+fn let_go(fd: c_int) -> bool {
+    fdtable::flags(fd) == 0 || guarded(Closing::Yes, || fdtable::closing(fd)) == Closing::Yes
+}
+
+crate::interpose! {
+    /// close(2).
+    fn close(fd: c_int) -> c_int |real| {
+        if fdtable::flags(fd) == 0 {
+            // SAFETY: libc's own function; no destructor in this frame.
+            return record::closed(fd, unsafe { real()(fd) });
+        }
+        // SAFETY: no destructor in this frame.
+        unsafe { pthread_testcancel() };
+        if let Some(closed) = fdtable::close_untracked(fd) {
+            return record::closed(fd, answer(closed.map(|()| 0)));
+        }
+        record::closed(fd, answer(guarded(Err(Errno::EIO), || fdtable::close(fd).map(|()| 0))))
+    }
+}
+
+crate::interpose! {
+    /// mq_close(3): close(2) by another name.
+    fn mq_close(queue: c_int) -> c_int |real| {
+        if fdtable::flags(queue) == 0 {
+            // SAFETY: as above.
+            return unsafe { real()(queue) };
+        }
+        answer(guarded(Err(Errno::EIO), || fdtable::close(queue).map(|()| 0)))
+    }
+}
+
+fn let_range_go(first: u32, last: u32) {
+    if process::is_vfork_child() {
+        return;
+    }
+    guarded((), || {
+        let Some(_guard) = context::enter_as_is() else { return };
+        for fd in fdtable::known(first, last) {
+            fdtable::forget(fd);
+        }
+    });
+}
+
+crate::interpose! {
+    /// close_range(2). Our own descriptors stay.
+    fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int |real| {
+        if flags & !(libc::CLOSE_RANGE_UNSHARE as c_int) != 0 || first > last {
+            // SAFETY: as above.
+            return unsafe { real()(first, last, flags) };
+        }
+        let_range_go(first, last);
+        let mut from = first;
+        // One after another: the program's stack may have no room for all of them.
+        while let Some(ours) = guarded(None, || fdtable::first_of_ours(from, last)) {
+            // SAFETY: as above.
+            if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
+                return -1;
+            }
+            if ours == last {
+                return 0;
+            }
+            from = ours + 1;
+        }
+        // SAFETY: as above.
+        unsafe { real()(from, last, flags) }
+    }
+}
+
+crate::interpose! {
+    /// closefrom(3).
+    fn closefrom(first: c_int) |_real| {
+        // SAFETY: as above.
+        unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
+    }
+}
+
+fn let_stream_go(stream: *mut FILE) {
+    extern "C" {
+        fn fileno(stream: *mut FILE) -> c_int;
+    }
+    if !stream.is_null() {
+        // SAFETY: the program's promise that the stream is open.
+        let_go(unsafe { fileno(stream) });
+    }
+}
+
+crate::interpose! {
+    /// fclose(3).
+    fn fclose(stream: *mut FILE) -> c_int |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(stream) }
+    }
+}
+
+crate::interpose! {
+    /// pclose(3).
+    fn pclose(stream: *mut FILE) -> c_int |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(stream) }
+    }
+}
+
+crate::interpose! {
+    /// freopen(3).
+    fn freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(path, mode, stream) }
+    }
+}
+
+crate::interpose! {
+    /// freopen(3) with large files.
+    fn freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
+        let_stream_go(stream);
+        // SAFETY: as above.
+        unsafe { real()(path, mode, stream) }
+    }
+}
+
+crate::interpose! {
+    /// daemon(3): puts /dev/null over 0, 1 and 2.
+    fn daemon(nochdir: c_int, noclose: c_int) -> c_int |real| {
+        if noclose == 0 {
+            let_range_go(0, 2);
+        }
+        // SAFETY: as above.
+        unsafe { real()(nochdir, noclose) }
+    }
+}
+
+/// `new` is a number for the file of `old` from now on.
+pub(super) fn note_duplicate(old: c_int, new: c_int) {
+    if new < 0 || process::is_inert() || process::is_vfork_child() {
+        return;
+    }
+    let errno = crate::interpose::errno();
+    guarded((), || {
+        let Some(_guard) = context::enter_as_is() else { return };
+        fdtable::duplicated(old, new);
+    });
+    reserved_fds::keep_clear_of(new);
+    set_errno(Errno::new(errno));
+}
+
+/// Before a duplicate is put over `new`: the file there loses a number. Errno: refuse.
+fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
+    if fdtable::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0) == Err(Errno::EBADF) {
+        return Err(Errno::EBADF);
+    }
+    if fdtable::flags(new) & OURS != 0 && !process::is_vfork_child() {
+        reserved_fds::make_way(new);
+    }
+    let_go(new);
+    Ok(())
+}
+
+crate::hook! {
+    unsafe fn dup(old: c_int) -> c_int => hooked_dup {
+        if fdtable::flags(old) & OURS != 0 {
+            set_errno(Errno::EBADF);
+            return -1;
+        }
+        let new = crate::real_call!(dup(old));
+        note_duplicate(old, new);
+        new
+    }
+}
+
+crate::hook! {
+    unsafe fn dup2(old: c_int, new: c_int) -> c_int => hooked_dup2 {
+        if old == new {
+            return crate::real_call!(dup2(old, new));
+        }
+        fdtable::replacing(new, || {
+            if let Err(errno) = make_room(old, new) {
+                set_errno(errno);
+                return -1;
+            }
+            let new = crate::real_call!(dup2(old, new));
+            note_duplicate(old, new);
+            new
+        })
+    }
+}
+
+crate::hook! {
+    unsafe fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int => hooked_dup3 {
+        if old == new || flags & !libc::O_CLOEXEC != 0 {
+            return crate::real_call!(dup3(old, new, flags));
+        }
+        fdtable::replacing(new, || {
+            if let Err(errno) = make_room(old, new) {
+                set_errno(errno);
+                return -1;
+            }
+            let new = crate::real_call!(dup3(old, new, flags));
+            note_duplicate(old, new);
+            new
+        })
+    }
+}

@@ -1,0 +1,370 @@
+//! epoll_create(2), epoll_ctl(2), epoll_wait(2) and their kin.
+//!
+//! The checks stand in the kernel's order. Linux: `fs/eventpoll.c:do_epoll_create`,
+//! `SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_wait`.
+
+use std::sync::Arc;
+
+use glasspoll_reactor::chaos;
+use glasspoll_reactor::eventpoll::timeout::Timeout;
+use glasspoll_reactor::eventpoll::Eventpoll;
+use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
+use glasspoll_reactor::uapi::*;
+use libc::{c_int, epoll_event, sigset_t, timespec};
+
+use crate::fdtable::{self, pollable, Held};
+use crate::interpose::{answer, guarded, pthread_cancel, sigmask};
+use crate::memory::alloc;
+use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
+use crate::process;
+use crate::thread::context::{self, Waiting};
+
+/// How a call ends that may have to go to the kernel's epoll after all.
+pub enum Outcome {
+    Done(Result<i32, Errno>),
+    /// Not ours: an epoll instance of the kernel's, or we do not run in this process.
+    Kernel,
+}
+
+/// Linux: `fs/eventpoll.c:do_epoll_create`.
+pub fn create(flags: c_int) -> Outcome {
+    process::start();
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    if flags & !libc::EPOLL_CLOEXEC != 0 {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    if process::is_inert() {
+        return Outcome::Kernel;
+    }
+    if !alloc::has_room() {
+        return Outcome::Done(Err(Errno::ENOMEM));
+    }
+    fdtable::making(|| {
+        // The program's number first: it gets the last one there is.
+        let fd = match pollable::make_number(flags) {
+            Ok(fd) => fd,
+            Err(errno) => return Outcome::Done(Err(errno)),
+        };
+        if process::watch().is_none() {
+            let _ = sys::close(fd);
+            return Outcome::Kernel;
+        }
+        fdtable::insert_eventpoll(fd);
+        pollable::mark_as_set(fd);
+        Outcome::Done(Ok(fd))
+    })
+}
+
+/// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
+pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    ctl_inside(epfd, op, fd, event)
+}
+
+/// As `ctl`, for a thread that is inside already.
+pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
+    let event = match op {
+        EPOLL_CTL_DEL => Ok(EpollEvent::default()),
+        _ => read_event(event),
+    };
+    Outcome::Done(event.and_then(|event| checked_ctl(epfd, op, fd, event))).or_kernel(epfd)
+}
+
+fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
+    if let Some(done) = settled_ctl(epfd, op, fd, event) {
+        return done.map(|()| 0);
+    }
+    if fdtable::flags(epfd) & fdtable::OURS != 0 || fdtable::flags(fd) & fdtable::OURS != 0 {
+        return Err(Errno::EBADF);
+    }
+    let set = set_behind(epfd)?;
+    let ep = set.as_ref().and_then(|set| set.0.eventpoll());
+    match target_of(ep, op, fd) {
+        Ok((ep, Held(target))) => {
+            take_in(ep, op);
+            ep.ctl(op, &target, fd, event)?;
+            Ok(0)
+        }
+        Err(errno) => {
+            if let Some(ep) = ep {
+                ep.refuse(op, fd, event, errno);
+            }
+            Err(errno)
+        }
+    }
+}
+
+/// The file that an epoll_ctl is about. Held: a close meanwhile takes the item out once it is in.
+fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
+    if op == EPOLL_CTL_ADD && !alloc::has_room() {
+        return Err(Errno::ENOMEM);
+    }
+    let known = fdtable::is_seen(fd) || op != EPOLL_CTL_ADD && fdtable::is_watched(fd);
+    if !known {
+        pollable::check(fd)?;
+    }
+    let ep = ep.ok_or(Errno::EINVAL)?;
+    if !known || fdtable::flags(fd) & fdtable::TRACKED == 0 {
+        fdtable::track(fd)?;
+    }
+    Ok((ep, Held::get(fd).ok_or(Errno::EBADF)?))
+}
+
+/// The epoll instance behind a number; None: it is open, and none.
+fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
+    if let Some(set) = fdtable::held_eventpoll(epfd) {
+        return Ok(Some(set));
+    }
+    loop {
+        let moment = fdtable::all_made();
+        let set = fdtable::held_eventpoll(epfd);
+        if set.is_some() {
+            return Ok(set);
+        }
+        pollable::must_be_open(epfd)?;
+        // One that is made between the two would be taken for the eventfd beneath it.
+        if fdtable::none_made_since(moment) {
+            return Ok(None);
+        }
+    }
+}
+
+/// The same for a number of which all is known. None: it is not so simple.
+fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
+    if !fdtable::is_settled(fd) {
+        return None;
+    }
+    let by_number = match op {
+        EPOLL_CTL_ADD if !alloc::has_room() => return None,
+        EPOLL_CTL_ADD => false,
+        EPOLL_CTL_MOD => event.events & EPOLLEXCLUSIVE == 0,
+        EPOLL_CTL_DEL => true,
+        _ => return None,
+    };
+    fdtable::with_set(epfd, |ep| {
+        if by_number {
+            take_in(ep, op);
+            return ep.change(op, fd, |file| fdtable::is_behind(fd, file), event);
+        }
+        let Held(target) = &Held::get(fd)?;
+        take_in(ep, op);
+        Some(ep.ctl(op, target, fd, event))
+    })?
+}
+
+/// What became ready before is told before the set changes.
+fn take_in(ep: &Eventpoll, op: c_int) {
+    match process::WATCH.get() {
+        // An outer set is told of what became ready before it goes.
+        Some(watch) if ep.is_watched() => watch.take_in(),
+        // What became ready before comes before this one on the ready list. All that are polled are not
+        // asked here: adding many of them would take the square of their number.
+        Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.take_in_signals(),
+        _ => {}
+    }
+}
+
+impl Outcome {
+    /// An EINVAL may mean that `epfd` is an epoll instance of the kernel's.
+    fn or_kernel(self, epfd: c_int) -> Self {
+        match self {
+            Outcome::Done(Err(Errno::EINVAL)) if fdtable::flags(epfd) & fdtable::EPOLL == 0 => {
+                if pollable::is_kernel_epoll(epfd) {
+                    return Outcome::Kernel;
+                }
+                if pollable::is_set_of_another(epfd) {
+                    tracing::warn!(target: "glasspoll", epfd, "an epoll descriptor from before exec or of another process is no set here");
+                }
+                self
+            }
+            other => other,
+        }
+    }
+}
+
+/// A wait as all the calls ask for it; `sigmask` may be null.
+///
+/// Linux: `fs/eventpoll.c:do_epoll_wait`, `do_epoll_pwait`.
+pub fn wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: &mut Timeout,
+    sigmask: *const u64,
+) -> Outcome {
+    let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    if timeout.is_zero() && sigmask.is_null() && !chaos::is_on() {
+        if let Some(done) = wait_now(epfd, events, maxevents) {
+            return Outcome::Done(done);
+        }
+    }
+    Outcome::Done(checked_wait(epfd, events, maxevents, timeout, sigmask)).or_kernel(epfd)
+}
+
+/// A wait that does not sleep, and that nothing can end. None: it is not so simple.
+fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
+    let watch = process::WATCH.get().filter(|_| !context::is_waiting())?;
+    fdtable::with_set(epfd, |ep| {
+        check_events(events, maxevents)?;
+        ep.wait_now(&watch, &mut Events::new(events), maxevents as usize).map(|sent| sent as i32)
+    })
+}
+
+/// Where the events go, and how many.
+fn check_events(events: *mut epoll_event, maxevents: c_int) -> Result<(), Errno> {
+    if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
+        return Err(Errno::EINVAL);
+    }
+    if !access_ok(events as usize, maxevents as usize * size_of::<EpollEvent>()) {
+        return Err(Errno::EFAULT);
+    }
+    Ok(())
+}
+
+fn checked_wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: &mut Timeout,
+    sigmask: *const u64,
+) -> Result<i32, Errno> {
+    let sigmask = if sigmask.is_null() { None } else { Some(sigmask::with_ours(read_u64(sigmask)?)) };
+    let set = set_behind(epfd)?;
+    check_events(events, maxevents)?;
+    let held = set.ok_or(Errno::EINVAL)?;
+    let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
+    // There is a set, so there is a watch.
+    let watch = process::WATCH.get().ok_or(Errno::ENOMEM)?;
+    if let Some(outer) = context::outer_waiter() {
+        // Woken already; if it was left for good, it must not be woken in somebody's place.
+        ep.dequeue(&outer);
+    }
+    let waiter = context::waiter();
+    // Left over from an earlier wait; from the next line on another thread may interrupt this one.
+    waiter.take_interrupt();
+    let waiting = Waiting::new(&waiter, sigmask);
+    if context::is_cancelled() {
+        // It came before it could end this wait.
+        return Err(Errno::EINTR);
+    }
+    let mut sink = Events::new(events);
+    let sent = ep.wait(&watch, &waiter, &mut sink, maxevents as usize, timeout, sigmask);
+    if sent == Err(Errno::EINTR) {
+        waiting.interrupted();
+    }
+    sent.map(|sent| sent as i32)
+}
+
+fn milliseconds(timeout: c_int) -> Option<u64> {
+    u64::try_from(timeout).ok().map(|ms| ms * 1_000_000)
+}
+
+crate::hook! {
+    unsafe fn epoll_create(size: c_int) -> c_int => hooked_create {
+        if size <= 0 {
+            return answer(Err(Errno::EINVAL));
+        }
+        match create(0) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_create(size)),
+        }
+    }
+}
+
+crate::hook! {
+    unsafe fn epoll_create1(flags: c_int) -> c_int => hooked_create1 {
+        match create(flags) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_create1(flags)),
+        }
+    }
+}
+
+crate::hook! {
+    unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => hooked_ctl {
+        match ctl(epfd, op, fd, event) {
+            Outcome::Done(result) => answer(result),
+            Outcome::Kernel => crate::real_call!(epoll_ctl(epfd, op, fd, event)),
+        }
+    }
+}
+
+/// What a wait comes to in the program's terms.
+enum Answer {
+    Value(c_int),
+    Kernel,
+}
+
+/// Waits, as a cancellation point.
+///
+/// # Safety
+/// May unwind by force: this frame and its callers' have no destructors.
+unsafe fn cancellable(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout_ns: Option<u64>,
+    sigmask: *const u64,
+) -> Answer {
+    // SAFETY: the caller's promise.
+    match unsafe {
+        pthread_cancel::point(timeout_ns, &mut |timeout| wait(epfd, events, maxevents, timeout, sigmask))
+    } {
+        Outcome::Done(result) => Answer::Value(answer(result)),
+        Outcome::Kernel => Answer::Kernel,
+    }
+}
+
+crate::interpose! {
+    /// epoll_wait(2).
+    fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int |real| {
+        // SAFETY: no destructor in this frame; libc's own function.
+        match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), std::ptr::null()) } {
+            Answer::Value(value) => value,
+            // SAFETY: as above.
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
+        }
+    }
+}
+
+crate::interpose! {
+    /// epoll_pwait(2).
+    fn epoll_pwait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t) -> c_int |real| {
+        // SAFETY: as above.
+        match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), sigmask.cast()) } {
+            Answer::Value(value) => value,
+            // SAFETY: as above.
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+        }
+    }
+}
+
+crate::interpose! {
+    /// epoll_pwait2(2).
+    fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: *const timespec, sigmask: *const sigset_t) -> c_int |real| {
+        let timeout_ns = match guarded(Err(Errno::EFAULT), || nanoseconds(timeout)) {
+            Ok(ns) => ns,
+            Err(errno) => return answer(Err(errno)),
+        };
+        // SAFETY: as above.
+        match unsafe { cancellable(epfd, events, maxevents, timeout_ns, sigmask.cast()) } {
+            Answer::Value(value) => value,
+            // SAFETY: as above.
+            Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
+        }
+    }
+}
+
+/// Linux: `get_timespec64`, `poll_select_set_timeout`.
+pub fn nanoseconds(timeout: *const timespec) -> Result<Option<u64>, Errno> {
+    if timeout.is_null() {
+        return Ok(None);
+    }
+    let sec = read_u64(timeout.cast())? as i64;
+    let nsec = read_u64(timeout.cast::<u64>().wrapping_add(1))?;
+    let sec = u64::try_from(sec).map_err(|_| Errno::EINVAL)?;
+    if nsec >= NSEC_PER_SEC {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Some(sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec)))
+}

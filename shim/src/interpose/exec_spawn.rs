@@ -1,0 +1,258 @@
+//! exec and spawn.
+//!
+//! Before exec the files that would go on to signal the new program are
+//! disarmed and our signal is unblocked; should the exec fail, all is taken back.
+//! A child that shares the parent's memory (vfork, posix_spawn) changes its own mask alone.
+
+use std::mem::MaybeUninit;
+
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_record::event::Event;
+use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
+
+use crate::arch::exec_trampoline;
+use crate::fdtable::{self, Heir};
+use crate::interpose::fork_clone::share;
+use crate::interpose::sigmask::ours;
+use crate::interpose::{errno, guarded, set_errno};
+use crate::process::{self, record};
+use crate::thread::context;
+use crate::thread::signal::trampoline;
+
+/// A process about to become another program: no armed file may signal that one, and our signal must
+/// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
+/// Dropped, it takes all back: the exec has failed.
+struct Leaving {
+    /// False in a child that shares the parent's memory, which changes its own mask alone.
+    alone: bool,
+    unblocked: bool,
+}
+
+impl Leaving {
+    fn new() -> Option<Self> {
+        // In a forked child that has used nothing of what it inherited, the armed files are its parent's.
+        let alone =
+            process::WATCH.get().is_some() && !process::is_vfork_child() && !context::is_early_child();
+        if alone {
+            record::note(Event::Exec);
+        }
+        if !process::uses_signals() {
+            return None;
+        }
+        if alone {
+            context::fork_begins();
+            if let Some(watch) = process::WATCH.get() {
+                watch.before_exec();
+            }
+        }
+        trampoline::before_exec();
+        let unblocked = !context::with_thread(|thread| thread.blocks_ours.get());
+        if alone {
+            // A signal that was held back must not stay blocked in the new program.
+            context::step_out();
+        }
+        Some(Self { alone, unblocked })
+    }
+
+    /// The mask of the new program, and back. Not covered: whoever is would put back another mask.
+    fn change_mask(&self, how: c_int) {
+        if self.unblocked {
+            sys::sigprocmask(how, ours());
+        }
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.alone {
+            context::step_in();
+            if let Some(watch) = process::WATCH.get() {
+                trampoline::install();
+                watch.exec_failed();
+            }
+            context::fork_done();
+            context::go_outside_after_fork();
+        }
+    }
+}
+
+macro_rules! start_programs {
+    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*) => {
+        $(crate::interpose! {
+            /// A function in which libc itself starts another program. Who is cancelled in there is never done: eventfds
+            /// that are made later, and not closed on exec, are watched as another's, too.
+            fn $name($($arg: $type),*) -> $ret |real| {
+                fdtable::heir_begins(Heir::Program);
+                share(fdtable::share_kept_counters);
+                // SAFETY: libc's own function; no destructor in this frame.
+                let result = unsafe { real()($($arg),*) };
+                fdtable::heir_made(Heir::Program);
+                result
+            }
+        })*
+    };
+}
+
+start_programs! {
+    fn system(command: *const c_char) -> c_int;
+    fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE;
+    fn wordexp(words: *const c_char, into: *mut libc::c_void, flags: c_int) -> c_int;
+}
+
+type Strings = *const *const c_char;
+
+macro_rules! exec {
+    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+        $(crate::interpose! {
+            /// execve(2) or one of its kin.
+            fn $name($($arg: $type),*) -> c_int |real| {
+                let leaving = guarded(None, Leaving::new);
+                leaving.iter().for_each(|leaving| leaving.change_mask(libc::SIG_UNBLOCK));
+                // SAFETY: libc's own function.
+                let result = unsafe { real()($($arg),*) };
+                let errno = errno();
+                leaving.iter().for_each(|leaving| leaving.change_mask(libc::SIG_BLOCK));
+                guarded((), || drop(leaving));
+                set_errno(Errno::new(errno));
+                result
+            }
+        })*
+    };
+}
+
+exec! {
+    fn execve(path: *const c_char, argv: Strings, envp: Strings);
+    fn execv(path: *const c_char, argv: Strings);
+    fn execvp(file: *const c_char, argv: Strings);
+    fn execvpe(file: *const c_char, argv: Strings, envp: Strings);
+    fn fexecve(fd: c_int, argv: Strings, envp: Strings);
+    fn execveat(dir: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int);
+}
+
+/// The functions that take a list, by the number their trampolines give.
+const EXECLP: usize = 1;
+const EXECLE: usize = 2;
+
+/// The arguments of a variadic call: those in registers, then those on the stack, up to a null.
+pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stack: Strings) -> c_int {
+    const IN_REGISTERS: usize = crate::arch::ARGUMENT_REGISTERS;
+    // SAFETY: the trampoline's saved registers and its caller's stack; the list ends with a null.
+    let at = |n: usize| unsafe {
+        if n < IN_REGISTERS {
+            *registers.add(n)
+        } else {
+            *stack.add(n - IN_REGISTERS)
+        }
+    };
+    let count = (1..).find(|n| at(*n).is_null()).unwrap_or(1);
+    let environment = if which == EXECLE { at(count + 1).cast() } else { std::ptr::null() };
+    match count {
+        0..64 => exec_copy::<64>(which, at, count, environment),
+        64..512 => exec_copy::<512>(which, at, count, environment),
+        512..4096 => exec_copy::<4096>(which, at, count, environment),
+        _ => {
+            set_errno(Errno::E2BIG);
+            -1
+        }
+    }
+}
+
+/// As glibc does, the list is put together where it needs no allocator, and takes the stack that it needs.
+#[inline(never)]
+fn exec_copy<const ROOM: usize>(
+    which: usize,
+    at: impl Fn(usize) -> *const c_char,
+    count: usize,
+    environment: Strings,
+) -> c_int {
+    let mut argv = [std::ptr::null(); ROOM];
+    for n in 1..count {
+        argv[n - 1] = at(n);
+    }
+    // SAFETY: as execve(2) and its kin; the list ends with a null.
+    unsafe {
+        match which {
+            EXECLP => execvp(at(0), argv.as_ptr()),
+            EXECLE => execve(at(0), argv.as_ptr(), environment),
+            _ => execv(at(0), argv.as_ptr()),
+        }
+    }
+}
+
+exec_trampoline!(execl, 0);
+exec_trampoline!(execlp, 1);
+exec_trampoline!(execle, 2);
+
+/// Attributes for a spawned program in which our signal is not blocked.
+unsafe fn clean_attributes(
+    given: *const posix_spawnattr_t,
+    room: &mut MaybeUninit<posix_spawnattr_t>,
+) -> *const posix_spawnattr_t {
+    if !process::uses_signals() || context::with_thread(|thread| thread.blocks_ours.get()) {
+        return given;
+    }
+    let attributes = room.as_mut_ptr();
+    // SAFETY: `given` is the program's, by the contract of posix_spawn; a copy of it holds no
+    // resource and needs no destruction.
+    unsafe {
+        if given.is_null() {
+            libc::posix_spawnattr_init(attributes);
+        } else {
+            std::ptr::copy_nonoverlapping(given, attributes, 1);
+        }
+        let mut flags: c_short = 0;
+        libc::posix_spawnattr_getflags(attributes, &mut flags);
+        let mut mask = MaybeUninit::<sigset_t>::zeroed();
+        if flags & libc::POSIX_SPAWN_SETSIGMASK as c_short != 0 {
+            libc::posix_spawnattr_getsigmask(attributes, mask.as_mut_ptr());
+        } else {
+            *mask.as_mut_ptr().cast::<u64>() = sys::sigmask() & !ours();
+        }
+        libc::posix_spawnattr_setsigmask(attributes, mask.as_ptr());
+        libc::posix_spawnattr_setflags(attributes, flags | libc::POSIX_SPAWN_SETSIGMASK as c_short);
+    }
+    attributes
+}
+
+macro_rules! spawn {
+    ($name:ident) => {
+        crate::interpose! {
+            /// posix_spawn(3) or its kin.
+            fn $name(
+                pid: *mut pid_t,
+                path: *const c_char,
+                actions: *const posix_spawn_file_actions_t,
+                attributes: *const posix_spawnattr_t,
+                argv: *const *mut c_char,
+                envp: *const *mut c_char
+            ) -> c_int |real| {
+                let mut room = MaybeUninit::uninit();
+                // SAFETY: the program's attributes, by the contract of the call.
+                let attributes = unsafe { clean_attributes(attributes, &mut room) };
+                fdtable::heir_begins(Heir::Program);
+                share(fdtable::share_kept_counters);
+                // SAFETY: libc's own function; no destructor in this frame.
+                let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
+                fdtable::heir_made(Heir::Program);
+                failed
+            }
+        }
+    };
+}
+
+spawn!(posix_spawn);
+spawn!(posix_spawnp);
+// Not so pidfd_spawn, of glibc 2.39: who asks whether libc has it would find ours where it has not.
+
+crate::interpose! {
+    /// posix_spawn_file_actions_adddup2(3): the new program gets a copy of what may be closed on exec.
+    fn posix_spawn_file_actions_adddup2(
+        actions: *mut posix_spawn_file_actions_t,
+        fd: c_int,
+        copy: c_int
+    ) -> c_int |real| {
+        fdtable::will_be_copied(fd);
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(actions, fd, copy) }
+    }
+}

@@ -1,0 +1,198 @@
+//! fcntl(2) and ioctl(2): steering descriptors.
+//!
+//! What arming changed of a file is not the program's to see.
+
+use glasspoll_reactor::sys;
+use glasspoll_reactor::watch::KernelFile;
+use libc::{c_int, c_ulong};
+use syscalls::Errno;
+
+use crate::fdtable::{self, EPOLL, INHERITED, OURS, SEEN, TRACKED};
+use crate::interpose::close_dup::note_duplicate;
+use crate::interpose::{answer, busy_poll, guarded, set_errno};
+use crate::memory::user_memory;
+use crate::process::reserved_fds;
+use crate::thread::context;
+
+/// What fcntl(2) on a tracked descriptor is to do.
+enum Steer {
+    /// As asked.
+    Pass,
+    /// As asked, with another argument.
+    With(usize),
+    /// Nothing, and this is the answer.
+    Answer(c_int),
+    /// As asked, and O_ASYNC hidden in the answer.
+    HideAsync,
+}
+
+/// Keeps what arming changed in a file's state out of the program's sight. If the program sets up
+/// signals on the file itself, the file is left to it and polled.
+fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
+    let Some(_guard) = context::enter_as_is() else { return Steer::Pass };
+    if fdtable::flags(fd) & INHERITED != 0 {
+        return steer_inherited(fd, cmd, arg);
+    }
+    let Some(file) = fdtable::get(fd) else { return Steer::Pass };
+    let Some(device) = file.device_as::<KernelFile>() else { return Steer::Pass };
+    let asynchronous = libc::O_ASYNC as usize;
+    let for_the_program = match cmd {
+        libc::F_SETFL => arg & asynchronous != 0,
+        libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX => true,
+        _ => false,
+    };
+    if !device.is_armed() {
+        if for_the_program {
+            device.share(&file);
+        }
+        return steer_inherited(fd, cmd, arg);
+    }
+    match cmd {
+        libc::F_GETFL => Steer::HideAsync,
+        libc::F_SETFL if arg & asynchronous == 0 => Steer::With(arg | asynchronous),
+        libc::F_GETOWN | sys::F_GETSIG => Steer::Answer(0),
+        libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX | sys::F_GETOWN_EX => {
+            device.share(&file);
+            Steer::Pass
+        }
+        _ => Steer::Pass,
+    }
+}
+
+/// After F_SETFL on a tracked descriptor: reads on it may sleep now, or no longer.
+fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
+    if cmd == libc::F_SETFL && result == 0 {
+        guarded((), || {
+            let Some(_guard) = context::enter_as_is() else { return };
+            fdtable::note_blocking(fd);
+        });
+    }
+    result
+}
+
+/// After a call that steers a number whose life is seen.
+fn note_seen(fd: c_int, cmd: c_int, arg: usize) {
+    let asynchronous = libc::O_ASYNC as usize;
+    match cmd {
+        libc::F_SETFL if arg & asynchronous == 0 => {
+            fdtable::note_mode(fd, arg & libc::O_NONBLOCK as usize != 0)
+        }
+        // The program takes signals from it.
+        libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX => fdtable::lost_sight(fd),
+        _ => {}
+    }
+}
+
+/// An inherited file may be armed by the process it comes from: its O_ASYNC is not ours to clear, and
+/// not the program's to see.
+fn steer_inherited(fd: c_int, cmd: c_int, arg: usize) -> Steer {
+    let asynchronous = libc::O_ASYNC as usize;
+    match cmd {
+        libc::F_GETFL if fdtable::is_armed_elsewhere(fd) => Steer::HideAsync,
+        libc::F_GETOWN | sys::F_GETSIG if fdtable::is_armed_elsewhere(fd) => Steer::Answer(0),
+        libc::F_SETFL if arg & asynchronous == 0 && fdtable::is_armed_elsewhere(fd) => {
+            Steer::With(arg | asynchronous)
+        }
+        _ => Steer::Pass,
+    }
+}
+
+macro_rules! fcntl {
+    ($name:ident) => {
+        $crate::interpose! {
+            /// fcntl(2). Variadic in C; the third argument is passed in the same register.
+            fn $name(fd: c_int, cmd: c_int, arg: usize) -> c_int |real| {
+                let flags = fdtable::flags(fd);
+                if flags & OURS != 0 {
+                    set_errno(Errno::EBADF);
+                    return -1;
+                }
+                if cmd == libc::F_DUPFD || cmd == libc::F_DUPFD_CLOEXEC {
+                    reserved_fds::keep_clear_from(arg);
+                    // SAFETY: libc's own function; no destructor in this frame.
+                    let new = unsafe { real()(fd, cmd, arg) };
+                    note_duplicate(fd, new);
+                    return new;
+                }
+                if flags & EPOLL != 0 && cmd == sys::F_GETSIG {
+                    return 0;
+                }
+                if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
+                    // SAFETY: as above.
+                    let result = unsafe { real()(fd, cmd, arg) };
+                    if flags & SEEN != 0 && result == 0 {
+                        note_seen(fd, cmd, arg);
+                    }
+                    return result;
+                }
+                match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
+                    Steer::Answer(answer) => answer,
+                    // SAFETY: as above.
+                    Steer::Pass => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
+                    // SAFETY: as above.
+                    Steer::With(arg) => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
+                    Steer::HideAsync => {
+                        // SAFETY: as above.
+                        let flags = unsafe { real()(fd, cmd, arg) };
+                        if flags < 0 { flags } else { flags & !libc::O_ASYNC }
+                    }
+                }
+            }
+        }
+    };
+}
+
+fcntl!(fcntl);
+fcntl!(fcntl64);
+
+/// The owner of a file's signals by ioctl. Linux: `<asm-generic/sockios.h>`.
+const FIOSETOWN: c_ulong = 0x8901;
+const SIOCSPGRP: c_ulong = 0x8902;
+const FIOGETOWN: c_ulong = 0x8903;
+const SIOCGPGRP: c_ulong = 0x8904;
+
+crate::interpose! {
+    /// ioctl(2). Variadic in C; the third argument is passed in the same register.
+    fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> c_int |real| {
+        let flags = fdtable::flags(fd);
+        if flags & EPOLL != 0 {
+            return match guarded(Err(Errno::ENOTTY), || busy_poll::ioctl(fd, request, arg)) {
+                Ok(answer) => answer,
+                Err(errno) => {
+                    set_errno(errno);
+                    -1
+                }
+            };
+        }
+        let is_off = flags & (TRACKED | SEEN | INHERITED) != 0
+            && request == libc::FIOASYNC
+            && user_memory::read_u32(arg) == Ok(0);
+        if is_off && matches!(guarded(Steer::Pass, || steer(fd, libc::F_SETFL, 0)), Steer::With(_)) {
+            // For the program they are off already.
+            return 0;
+        }
+        if flags & TRACKED != 0 && !is_off && matches!(request, libc::FIOASYNC | FIOSETOWN | SIOCSPGRP) {
+            // The program wants the signals itself.
+            guarded(Steer::Pass, || steer(fd, libc::F_SETOWN, 0));
+        }
+        if flags & TRACKED != 0 && matches!(request, FIOGETOWN | SIOCGPGRP) {
+            if let Steer::Answer(owner) = guarded(Steer::Pass, || steer(fd, libc::F_GETOWN, 0)) {
+                return answer(guarded(Err(Errno::EFAULT), || user_memory::write_u32(arg, owner as u32).map(|()| 0)));
+            }
+        }
+        // SAFETY: as above.
+        let result = unsafe { real()(fd, request, arg) };
+        if flags & TRACKED != 0 && request == libc::FIONBIO {
+            return note_mode(fd, libc::F_SETFL, result);
+        }
+        if flags & SEEN != 0 && result == 0 {
+            match request {
+                // SAFETY: the kernel has just read it.
+                libc::FIONBIO => fdtable::note_mode(fd, unsafe { (arg as *const c_int).read_unaligned() } != 0),
+                libc::FIOASYNC | FIOSETOWN | SIOCSPGRP if !is_off => fdtable::lost_sight(fd),
+                _ => {}
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,90 @@
+//! What a process is allowed: RLIMIT_NOFILE and the user it belongs to.
+//!
+//! Our own descriptors are made with the limit raised for a moment: the program neither sees that nor
+//! has its own change undone by the end of it. Files armed under another user would signal no more.
+
+use glasspoll_reactor::sys;
+use libc::{c_int, c_uint, pid_t, rlimit, uid_t};
+
+use crate::interpose::{guarded, set_errno};
+use crate::process::{self, reserved_fds};
+use crate::thread::context;
+
+/// Calls libc while the limit is the program's own. `changes`: that may change it.
+fn undisturbed(changes: bool, call: impl FnOnce() -> c_int) -> c_int {
+    if process::is_vfork_child() {
+        return call();
+    }
+    let guard = context::enter_as_is();
+    let limit = sys::LIMIT.lock();
+    let result = call();
+    // The guard puts back what was before.
+    let errno = crate::interpose::errno();
+    drop(limit);
+    if result == 0 && changes {
+        reserved_fds::limit_changed();
+    }
+    drop(guard);
+    set_errno(sys::Errno::new(errno));
+    result
+}
+
+macro_rules! limit {
+    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+        $(crate::interpose! {
+            /// getrlimit(2), setrlimit(2) or prlimit(2).
+            fn $name($($arg: $type),*) -> c_int |real| {
+                let changes = !stringify!($name).starts_with("get");
+                // SAFETY: libc's own function; it neither blocks nor is it a cancellation point.
+                let call = || unsafe { real()($($arg),*) };
+                guarded(-1, || undisturbed(changes, call))
+            }
+        })*
+    };
+}
+
+limit! {
+    fn getrlimit(resource: c_uint, limit: *mut rlimit);
+    fn getrlimit64(resource: c_uint, limit: *mut rlimit);
+    fn setrlimit(resource: c_uint, limit: *const rlimit);
+    fn setrlimit64(resource: c_uint, limit: *const rlimit);
+    fn prlimit(pid: pid_t, resource: c_uint, new: *const rlimit, old: *mut rlimit);
+    fn prlimit64(pid: pid_t, resource: c_uint, new: *const rlimit, old: *mut rlimit);
+}
+
+/// After a change of user.
+fn user_changed(result: c_int) {
+    if result != 0 {
+        return;
+    }
+    guarded((), || {
+        if process::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter_if_settled() else { return };
+        if let Some(watch) = process::WATCH.get() {
+            watch.own_anew();
+        }
+    });
+}
+
+macro_rules! user {
+    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+        $(crate::interpose! {
+            /// setuid(2) or one of its kin.
+            fn $name($($arg: $type),*) -> c_int |real| {
+                // SAFETY: libc's own function; no destructor in this frame.
+                let result = unsafe { real()($($arg),*) };
+                user_changed(result);
+                result
+            }
+        })*
+    };
+}
+
+user! {
+    fn setuid(user: uid_t);
+    fn seteuid(user: uid_t);
+    fn setreuid(real_user: uid_t, user: uid_t);
+    fn setresuid(real_user: uid_t, user: uid_t, saved: uid_t);
+}

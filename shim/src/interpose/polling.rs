@@ -1,0 +1,179 @@
+//! poll(2) and select(2) with an epoll descriptor of ours among the descriptors.
+//!
+//! The thread hangs its waiter on the wait queue of each epoll instance, as poll(2) hangs itself on
+//! `ep->poll_wait` in the kernel, and sleeps on the other descriptors and on an eventfd by which the
+//! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
+
+use std::sync::atomic::Ordering;
+
+use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::watch::{Host, Watch};
+use libc::pollfd;
+
+use crate::fdtable::{self, Held};
+use crate::process;
+use crate::process::reserved_fds::kicks::{self, Kick};
+use crate::thread::context::{self, Part, ProgramHost, Waiting};
+
+/// An epoll descriptor in the list, held: closed meanwhile, the instance goes on until the call is over.
+struct Set {
+    at: usize,
+    held: Held,
+}
+
+impl Set {
+    fn file(&self) -> &File {
+        &self.held.0
+    }
+}
+
+/// A thread's stay on the wait queues, ended when it is dropped.
+struct Stay {
+    watch: &'static Watch,
+    waiter: Part,
+    kick: Kick,
+    sets: Vec<Set>,
+}
+
+impl Stay {
+    fn new(watch: &'static Watch, sets: Vec<Set>) -> Self {
+        let kick = kicks::take();
+        let waiter = context::waiter();
+        for set in &sets {
+            set.file().wait_head().add_poller(waiter.clone());
+            if let Some(ep) = set.file().eventpoll() {
+                // From here on it tells each wakeup.
+                ep.cool_down();
+            }
+        }
+        watch.guest(true);
+        Self { watch, waiter, kick, sets }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.watch.guest(false);
+        for set in &self.sets {
+            set.file().wait_head().remove_poller(&self.waiter);
+        }
+        kicks::give_back(self.kick);
+    }
+}
+
+/// Whether an epoll descriptor of ours may be among them.
+pub fn concerns_us(fds: &[pollfd]) -> bool {
+    fds.iter().any(|pollfd| fdtable::may_be_epoll(pollfd.fd))
+}
+
+/// poll(2) with epoll descriptors among `fds`.
+///
+/// # Errors
+/// As poll(2).
+pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
+    let _guard = context::enter();
+    let watch = process::watch().ok_or(Errno::ENOMEM)?;
+    let set =
+        |(at, pollfd): (usize, &pollfd)| fdtable::held_eventpoll(pollfd.fd).map(|held| Set { at, held });
+    let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
+    let stay = Stay::new(watch, sets);
+    let waiter = &stay.waiter;
+    waiter.take_interrupt();
+    let waiting = Waiting::new(waiter, sigmask);
+    if context::is_cancelled() {
+        return Err(Errno::EINTR);
+    }
+    let deadline = timeout_ns.filter(|ns| *ns != 0).map(|ns| sys::now().saturating_add(ns));
+    let mut timed_out = timeout_ns == Some(0);
+    let mut signal = false;
+    loop {
+        watch.take_in();
+        // Before the question: a wakeup or an interruption after it must not be forgotten.
+        waiter.reset();
+        signal |= waiter.take_interrupt();
+        let mut ready = ask(&stay, fds);
+        let done = ready > 0 || timed_out || signal;
+        let left = deadline.map(|deadline| deadline.saturating_sub(sys::now()));
+        if !done {
+            watch.call_helper();
+        }
+        let sleep = if done { Some(0) } else { left };
+        // A pending signal that the mask lets in ends the call, though the time is over.
+        match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
+            Ok(others) => ready += others,
+            Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
+            Err(Errno::EINTR) => signal = true,
+            Err(errno) => return Err(errno),
+        }
+        signal |= waiter.take_interrupt();
+        if ready > 0 {
+            return Ok(ready);
+        }
+        if signal && done {
+            waiting.interrupted();
+            return Err(Errno::EINTR);
+        }
+        if timed_out {
+            return Ok(0);
+        }
+        timed_out |= left == Some(0) || deadline.is_some_and(|deadline| sys::now() >= deadline);
+    }
+}
+
+/// Asks the epoll instances; fills in their `revents`.
+fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
+    let mut ready = 0;
+    for set in &stay.sets {
+        let found = set.file().eventpoll().map_or(0, |ep| ep.poll(0)) as i16;
+        let found = found & (fds[set.at].events | libc::POLLERR | libc::POLLHUP);
+        fds[set.at].revents = found;
+        ready += i32::from(found != 0);
+    }
+    ready
+}
+
+/// How late a wakeup may be where there was no number for the eventfd, or no thread to watch.
+const LATE_NS: u64 = 5_000_000;
+
+/// Sleeps on the other descriptors and on the stay's eventfd; fills in the `revents` of the others.
+fn sleep_on(
+    stay: &Stay,
+    fds: &mut [pollfd],
+    timeout_ns: Option<u64>,
+    sigmask: Option<u64>,
+) -> Result<i32, Errno> {
+    let mut all: Vec<pollfd> = fds.iter().map(|pollfd| pollfd_of(pollfd.fd, pollfd.events)).collect();
+    for set in &stay.sets {
+        all[set.at].fd = -1;
+    }
+    let kick = stay.kick.load(Ordering::SeqCst);
+    all.push(pollfd_of(kick, libc::POLLIN));
+    let capped = (kick < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+    let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
+    // Woken since the question: nothing to sleep for.
+    let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };
+    ProgramHost.leave();
+    let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
+    ProgramHost.enter();
+    stay.waiter.end_ppoll();
+    let woken = all.pop().is_some_and(|own| own.revents != 0);
+    if woken {
+        // By its number now: the program may have taken the old one meanwhile.
+        let _ = sys::read(stay.kick.load(Ordering::SeqCst), &mut [0; 8]);
+    }
+    slept?;
+    let mut ready = 0;
+    for (pollfd, found) in fds.iter_mut().zip(&all).filter(|(_, found)| found.fd >= 0) {
+        pollfd.revents = found.revents;
+        ready += i32::from(found.revents != 0);
+    }
+    for pollfd in fds.iter_mut().filter(|pollfd| pollfd.fd < 0) {
+        pollfd.revents = 0;
+    }
+    Ok(ready)
+}
+
+fn pollfd_of(fd: i32, events: i16) -> pollfd {
+    pollfd { fd, events, revents: 0 }
+}

@@ -1,0 +1,386 @@
+//! Reads and writes of the program, where they tell us something.
+//!
+//! - An epoll descriptor can be neither read nor written: EINVAL, though it is an eventfd beneath.
+//! - Files that are polled for an edge-triggered item: a read or write that used up what there was
+//!   makes the next readiness a new edge. Reads and writes of an eventfd are wakeups of it.
+//! - A read that sleeps on a watched socket keeps the kernel from signalling what ends the sleep.
+//! - A refused write of an edge-triggered TCP socket: there is no room, whatever the kernel forgets.
+//!
+//! Any other descriptor costs one load.
+
+use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys;
+use glasspoll_reactor::uapi::READ_SIDE;
+use glasspoll_reactor::watch::KernelFile;
+use glasspoll_record::event::Op;
+use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
+use syscalls::Errno;
+
+use crate::fdtable::{self, drain_hints, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
+pub use crate::interpose::left::Way;
+use crate::interpose::left::{self, Transfer};
+use crate::interpose::{errno, guarded, set_errno, socket_pipe};
+use crate::memory::user_memory;
+use crate::process::{self, record};
+use crate::thread::context;
+
+/// A wakeup that we know of without a device. What became ready before it comes first.
+fn tell(file: &File, key: u32) {
+    if let Some(watch) = process::WATCH.get() {
+        watch.take_in_signals();
+    }
+    file.wake(key);
+}
+
+/// Takes in what became ready before a call that is itself a wakeup.
+#[cold]
+fn catch_up() {
+    guarded((), || {
+        if process::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter_if_settled() else { return };
+        if let Some(watch) = process::WATCH.get() {
+            watch.take_in_signals();
+        }
+    });
+}
+
+/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2); `wanted`: how much was to be written, asked
+/// for if the call succeeded.
+#[cold]
+pub fn note(fd: c_int, way: Way, got: ssize_t, how: c_int, wanted: impl FnOnce() -> size_t) {
+    let wanted = if got < 0 { 0 } else { wanted() };
+    let call = Transfer { way, got, errno: errno(), how, wanted, pending: None };
+    with_file(fd, |file| left::note(fd, file, &call));
+}
+
+extern "C" {
+    pub fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+extern "C-unwind" {
+    pub fn pthread_testcancel();
+}
+
+pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+/// A read or write of a descriptor of interest that will not sleep: the call and what it tells are one,
+/// for who asked between the two would take what is used up for new, or tell it a second time.
+/// None: it might sleep. `is_small`: it adds no more than 1 to an eventfd.
+#[cold]
+pub fn at_once(
+    fd: c_int,
+    way: Way,
+    how: c_int,
+    wanted: impl FnOnce(ssize_t) -> size_t,
+    is_small: impl FnOnce() -> bool,
+    call: impl FnOnce() -> ssize_t,
+) -> Option<ssize_t> {
+    if process::is_vfork_child() {
+        return None;
+    }
+    let mut before = 0;
+    let done = guarded(None, || {
+        let _guard = context::enter_if_settled()?;
+        let watch = process::WATCH.get()?;
+        let file = fdtable::get(fd)?;
+        if how & libc::MSG_DONTWAIT == 0
+            && sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
+            && !(left::has_room(fd, way) && is_small())
+        {
+            return None;
+        }
+        // SAFETY: numbers; nothing may leave this frame by force.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
+        let done = watch.while_nobody_asks(|| {
+            let pending = left::pending_before(&file);
+            let got = call();
+            let errno = errno();
+            // The kernel has looked at what the program handed over.
+            let wanted = if got < 0 { 0 } else { wanted(got) };
+            left::note(fd, &file, &Transfer { way, got, errno, how, wanted, pending });
+            (got, errno)
+        });
+        // SAFETY: as above.
+        unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+        Some(done)
+    });
+    done.map(|(got, errno)| {
+        if got < 0 {
+            set_errno(Errno::new(errno));
+        }
+        got
+    })
+}
+
+/// Whether a write adds no more than 1 to an eventfd.
+fn adds_one(buf: *const c_void, count: size_t) -> bool {
+    count >= 8 && user_memory::read_u64(buf.cast()).is_ok_and(|value| value <= 1)
+}
+
+/// Whether a read that is about to begin will sleep.
+#[cold]
+pub fn would_block(fd: c_int, way: Way) -> bool {
+    let Way::In = way else { return false };
+    let mut now = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
+    sys::ppoll(&mut now, Some(0), None) == Ok(0)
+}
+
+/// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
+#[cold]
+pub fn note_blocked(fd: c_int) {
+    with_file(fd, |file| tell(file, READ_SIDE));
+}
+
+/// Whether a write did not take all of what was to be written, for want of room.
+#[inline]
+pub fn was_refused(put: ssize_t, wanted: impl FnOnce() -> size_t) -> bool {
+    if put < 0 {
+        errno() == libc::EAGAIN
+    } else {
+        (put as size_t) < wanted()
+    }
+}
+
+/// How much a sendfile of `count` that came to `put` was to write: no more than the file has.
+///
+/// # Safety
+/// The program's own pointer, that the kernel has just written to.
+unsafe fn to_the_end(file: c_int, offset: *const off_t, count: size_t, put: ssize_t) -> size_t {
+    if put as size_t == count {
+        return count;
+    }
+    let Ok(stat) = sys::fstat(file) else { return count };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return count;
+    }
+    // SAFETY: the caller's promise; lseek takes numbers.
+    let at = unsafe { offset.as_ref().copied().unwrap_or_else(|| libc::lseek(file, 0, libc::SEEK_CUR)) };
+    if at >= stat.st_size {
+        put as size_t
+    } else {
+        count
+    }
+}
+
+/// How much a vector holds.
+///
+/// # Safety
+/// The program's own, that the kernel has just read.
+pub unsafe fn length(iov: *const iovec, count: c_int) -> size_t {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the caller's promise.
+    (0..count).map(|n| unsafe { (*iov.add(n)).iov_len }).sum()
+}
+
+/// A write was refused: the room that comes back is an edge, though the next write may make the kernel
+/// forget to signal it.
+#[cold]
+pub fn note_refused(fd: c_int) {
+    let errno = errno();
+    with_file(fd, |file| {
+        if let Some(device) = file.device_as::<KernelFile>() {
+            device.refused(file);
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
+/// Does something inside with the file behind a number, if it is tracked.
+pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
+    guarded((), || {
+        if process::is_vfork_child() {
+            return;
+        }
+        let Some(_guard) = context::enter_if_settled() else { return };
+        if let Some(file) = fdtable::get(fd) {
+            work(&file);
+        }
+    });
+}
+
+/// What it reads may be on a slow disk, for which no other thread is to wait.
+fn reads_a_file(name: &str) -> bool {
+    name.starts_with("sendfile")
+}
+
+macro_rules! write_calls {
+    ($(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $epoll:tt, $small:expr, |$put:ident| $wanted:expr;)*) => {
+        $(
+            $crate::interpose! {
+                /// Passed on to libc, and noted where it is of interest.
+                fn $name($fd: c_int $(, $arg: $type)*) -> ssize_t |real| {
+                    let flags = fdtable::flags($fd);
+                    if flags & EPOLL != 0 && $epoll {
+                        set_errno(Errno::EINVAL);
+                        return -1;
+                    }
+                    if flags & IO != 0 && !reads_a_file(stringify!($name)) {
+                        // SAFETY: no destructor in this frame.
+                        unsafe { pthread_testcancel() };
+                        // Looked up out here: the loader may be waiting for one of our locks.
+                        let real = real();
+                        // SAFETY: libc's own function, with what the program called us with.
+                        let call = || unsafe { real($fd $(, $arg)*) };
+                        if let Some($put) = at_once($fd, Way::Out, 0, |$put| $wanted, || $small, call) {
+                            record::io($fd, flags, Op::Write, $put, || $wanted);
+                            if flags & HINT != 0 && was_refused($put, || $wanted) {
+                                note_refused($fd);
+                            }
+                            return $put;
+                        }
+                    }
+                    // SAFETY: libc's own function; no destructor in this frame.
+                    let $put = unsafe { real()($fd $(, $arg)*) };
+                    record::io($fd, flags, Op::Write, $put, || if reads_a_file(stringify!($name)) { 0 } else { $wanted });
+                    if flags & IO != 0 {
+                        note($fd, Way::Out, $put, 0, || $wanted);
+                    }
+                    if flags & (ROOM | HINT) != 0 && was_refused($put, || $wanted) {
+                        note_refused($fd);
+                    }
+                    $put
+                }
+            }
+        )*
+    };
+}
+
+// `true`: on an epoll descriptor it is EINVAL. A socket call is ENOTSOCK, as on the eventfd beneath. Then
+// whether it adds no more than 1 to an eventfd, and how much it was to write.
+write_calls! {
+    fn write(fd, buf: *const c_void, count: size_t) true, adds_one(buf, count), |_put| count;
+    // SAFETY: the kernel has just read the vector.
+    fn writev(fd, iov: *const iovec, count: c_int) true, false, |_put| unsafe { length(iov, count) };
+    // SAFETY: as above.
+    fn pwritev2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) true, false, |_put| unsafe { length(iov, count) };
+    // SAFETY: as above.
+    fn pwritev64v2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) true, false, |_put| unsafe { length(iov, count) };
+    fn send(fd, buf: *const c_void, len: size_t, flags: c_int) false, false, |_put| len;
+    fn sendto(fd, buf: *const c_void, len: size_t, flags: c_int, addr: *const sockaddr, addrlen: socklen_t) false, false, |_put| len;
+    // SAFETY: the kernel has just written the offset.
+    fn sendfile(out, file: c_int, offset: *mut off_t, count: size_t) true, false, |put| unsafe { to_the_end(file, offset, count, put) };
+    // SAFETY: as above.
+    fn sendfile64(out, file: c_int, offset: *mut off_t, count: size_t) true, false, |put| unsafe { to_the_end(file, offset, count, put) };
+}
+
+macro_rules! transfer {
+    ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty, $wanted:expr, $how:expr $(, |$got:ident| $then:expr)?;)*) => {
+        $(
+            $crate::interpose! {
+                /// Passed on to libc, and noted where it is of interest.
+                fn $name($fd: c_int $(, $arg: $type)*) -> $ret |real| {
+                    let flags = fdtable::flags($fd);
+                    // SAFETY: libc's own function, with what the program called us with; no destructor in
+                    // this frame.
+                    let call = |real: Function| unsafe { real($fd $(, $arg)*) };
+                    let got = 'got: {
+                        if flags & (EPOLL | IO | BLOCKING) == 0 {
+                            break 'got call(real());
+                        }
+                        if flags & EPOLL != 0 && !is_socket_call(stringify!($name)) {
+                            set_errno(Errno::EINVAL);
+                            break 'got -1;
+                        }
+                        if flags & IO != 0 {
+                            // SAFETY: no destructor in this frame.
+                            unsafe { pthread_testcancel() };
+                            // Looked up out here: the loader may be waiting for one of our locks.
+                            let real = real();
+                            if let Some(got) = at_once($fd, Way::$way, $how, |_| 0, || false, || call(real) as ssize_t) {
+                                break 'got got as $ret;
+                            }
+                        }
+                        if flags & (EVENTFD | IO) == EVENTFD | IO {
+                            catch_up();
+                        }
+                        let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
+                        let got = call(real());
+                        if blocks {
+                            note_blocked($fd);
+                        }
+                        if flags & IO != 0 {
+                            note($fd, Way::$way, got as ssize_t, $how, || 0);
+                        }
+                        got
+                    };
+                    if $how & (libc::MSG_PEEK | libc::MSG_ERRQUEUE) == 0 {
+                        record::io($fd, flags, op_of(stringify!($name)), got as ssize_t, || $wanted);
+                    }
+                    if flags & HINT != 0 {
+                        drain_hints::read($fd, got as ssize_t, $wanted, $how);
+                    }
+                    $(
+                        let $got = got;
+                        $then;
+                    )?
+                    got
+                }
+            }
+        )*
+    };
+}
+
+/// What a call is in the record.
+fn op_of(name: &str) -> Op {
+    if name.starts_with("accept") {
+        Op::Accept
+    } else {
+        Op::Read
+    }
+}
+
+/// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
+fn is_socket_call(name: &str) -> bool {
+    !matches!(name, "read" | "readv" | "preadv2" | "preadv64v2")
+}
+
+// How much was asked for, and the flags of recv(2).
+transfer! { In:
+    fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t, count, 0;
+    // SAFETY: the kernel has just read the vector.
+    fn readv(fd, iov: *const iovec, count: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    // SAFETY: as above.
+    fn preadv2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    // SAFETY: as above.
+    fn preadv64v2(fd, iov: *const iovec, count: c_int, offset: off_t, flags: c_int) -> ssize_t, unsafe { length(iov, count) }, 0;
+    fn recv(fd, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t, len, flags;
+    fn recvfrom(fd, buf: *mut c_void, len: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t, len, flags;
+    fn accept(fd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int, 0, 0, |new| socket_pipe::accepted(fd, 0, new);
+    fn accept4(fd, addr: *mut sockaddr, addrlen: *mut socklen_t, flags: c_int) -> c_int, 0, 0, |new| socket_pipe::accepted(fd, flags, new);
+    fn __read_chk(fd, buf: *mut c_void, count: size_t, buflen: size_t) -> ssize_t, count, 0;
+    fn __recv_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int) -> ssize_t, len, flags;
+    fn __recvfrom_chk(fd, buf: *mut c_void, len: size_t, buflen: size_t, flags: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> ssize_t, len, flags;
+}
+
+crate::interpose! {
+    /// connect(2). Noted for the record alone.
+    fn connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let done = unsafe { real()(fd, addr, addrlen) };
+        record::io(fd, fdtable::flags(fd), Op::Connect, done as ssize_t, || 0);
+        done
+    }
+}
+
+crate::interpose! {
+    /// shutdown(2). The socket's own side is woken by it, without a signal.
+    fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
+        let tracked = fdtable::flags(fd) & TRACKED != 0;
+        // A unix socket wakes its own side first, any other its peer.
+        let first = tracked && sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
+        if first {
+            catch_up();
+        }
+        // SAFETY: libc's own function; no destructor in this frame.
+        let done = unsafe { real()(fd, how) };
+        record::io(fd, fdtable::flags(fd), Op::Shutdown, done as ssize_t, || how as usize);
+        // A socket that is not connected refuses, and is woken all the same.
+        let woken = done == 0 || errno() == libc::ENOTCONN;
+        if woken && tracked {
+            with_file(fd, |file| if first { file.wake(0) } else { tell(file, 0) });
+        }
+        done
+    }
+}

@@ -1,0 +1,227 @@
+//! Our signal stays blocked and out of sight, whatever the program does with its masks.
+//!
+//! Wakeups are a process-directed real-time signal (`process::signal`) that every thread blocks and
+//! only our signalfd reads. The functions that could unblock or take it are interposed, the way glibc
+//! keeps its two internal signals: SIGRTMAX is one less than the kernel's.
+
+use std::mem::MaybeUninit;
+
+use glasspoll_reactor::sys;
+use libc::{c_int, sigset_t};
+use syscalls::Errno;
+
+use crate::interpose::set_errno;
+use crate::process;
+use crate::thread::context;
+
+/// Our signal as a mask.
+pub fn ours() -> u64 {
+    1 << (process::signal() - 1)
+}
+
+/// A mask with our signal blocked.
+pub fn with_ours(mask: u64) -> u64 {
+    if process::uses_signals() {
+        mask | ours()
+    } else {
+        mask
+    }
+}
+
+/// Blocks our signal in the first thread; all others inherit it.
+pub fn block(signals: bool) {
+    if signals {
+        let before = sys::sigprocmask(libc::SIG_BLOCK, ours());
+        context::with_thread(|thread| thread.blocks_ours.set(before & ours() != 0));
+    }
+}
+
+/// A copy of a set with the first word changed; null stays null.
+pub struct Masked(Option<MaybeUninit<sigset_t>>);
+
+impl Masked {
+    /// With our signal in it: for masks that are put in force.
+    pub fn new(set: *const sigset_t) -> Self {
+        Self::change(set, with_ours)
+    }
+
+    /// Without it: for sets of signals to be taken.
+    pub fn without(set: *const sigset_t) -> Self {
+        Self::change(set, |word| if process::uses_signals() { word & !ours() } else { word })
+    }
+
+    fn change(set: *const sigset_t, change: impl FnOnce(u64) -> u64) -> Self {
+        if set.is_null() {
+            return Self(None);
+        }
+        let mut copy = MaybeUninit::<sigset_t>::uninit();
+        // SAFETY: the program's set, by the contract of the call; the first word holds signals 1 to 64.
+        unsafe {
+            std::ptr::copy_nonoverlapping(set, copy.as_mut_ptr(), 1);
+            let word = copy.as_mut_ptr().cast::<u64>();
+            *word = change(*word);
+        }
+        Self(Some(copy))
+    }
+
+    /// For libc.
+    pub fn as_ptr(&self) -> *const sigset_t {
+        self.0.as_ref().map_or(std::ptr::null(), MaybeUninit::as_ptr)
+    }
+}
+
+/// sigprocmask(2) and pthread_sigmask(3): 0 or an errno.
+unsafe fn change_mask(
+    how: c_int,
+    set: *const sigset_t,
+    old: *mut sigset_t,
+    real: impl FnOnce(*const sigset_t) -> c_int,
+) -> c_int {
+    if !process::uses_signals() {
+        return real(set);
+    }
+    // SAFETY: the program's set, by the contract of the call.
+    let asks_for_ours = !set.is_null() && unsafe { *set.cast::<u64>() } & ours() != 0;
+    let masked = if how == libc::SIG_UNBLOCK { Masked::without(set) } else { Masked::new(set) };
+    let result = real(masked.as_ptr());
+    if result != 0 {
+        return result;
+    }
+    context::with_thread(|thread| {
+        let believed = thread.blocks_ours.get();
+        if !old.is_null() {
+            // SAFETY: libc has just filled it in.
+            unsafe {
+                let word = old.cast::<u64>();
+                *word = if believed { *word | ours() } else { *word & !ours() };
+            }
+        }
+        if !set.is_null() {
+            let now = match how {
+                libc::SIG_BLOCK => believed || asks_for_ours,
+                libc::SIG_UNBLOCK => believed && !asks_for_ours,
+                _ => asks_for_ours,
+            };
+            thread.blocks_ours.set(now);
+        }
+    });
+    result
+}
+
+crate::interpose! {
+    /// sigprocmask(2).
+    fn sigprocmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int |real| {
+        // SAFETY: the program's pointers, by the contract of the call.
+        unsafe { change_mask(how, set, old, |set| real()(how, set, old)) }
+    }
+}
+
+crate::interpose! {
+    /// pthread_sigmask(3).
+    fn pthread_sigmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int |real| {
+        // SAFETY: the program's pointers, by the contract of the call.
+        unsafe { change_mask(how, set, old, |set| real()(how, set, old)) }
+    }
+}
+
+crate::hook! {
+    unsafe fn sigpending(set: *mut sigset_t) -> c_int => hooked_sigpending {
+        let result = crate::real_call!(sigpending(set));
+        if result == 0 && process::uses_signals() {
+            // SAFETY: libc has just filled it in.
+            unsafe { *set.cast::<u64>() &= !ours() };
+        }
+        result
+    }
+}
+
+/// The program takes signals of this set itself. If SIGIO is among them we no longer read it.
+fn leave_sigio(set: *const sigset_t) {
+    // SAFETY: the program's set, by the contract of the call.
+    if !set.is_null() && unsafe { *set.cast::<u64>() } >> (libc::SIGIO - 1) & 1 != 0 {
+        if let Some(watch) = process::WATCH.get() {
+            watch.take_sigio(false);
+        }
+    }
+}
+
+/// It took `signal`. A SIGIO may have been the kernel's word that the queue of signals is full.
+fn taken(signal: c_int) {
+    if signal == libc::SIGIO {
+        if let Some(watch) = process::WATCH.get() {
+            watch.overflowed();
+        }
+    }
+}
+
+crate::hook! {
+    unsafe fn signalfd(fd: c_int, set: *const sigset_t, flags: c_int) -> c_int => hooked_signalfd {
+        leave_sigio(set);
+        let set = Masked::without(set);
+        crate::real_call!(signalfd(fd, set.as_ptr(), flags))
+    }
+}
+
+redhook::hook! {
+    unsafe fn __libc_current_sigrtmax() -> c_int => hooked_sigrtmax {
+        let real = crate::real_call!(__libc_current_sigrtmax());
+        if process::uses_signals() { real.min(process::signal() - 1) } else { real }
+    }
+}
+
+crate::interpose! {
+    /// sigsuspend(2).
+    fn sigsuspend(set: *const sigset_t) -> c_int |real| {
+        let set = Masked::new(set);
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(set.as_ptr()) }
+    }
+}
+
+crate::interpose! {
+    /// sigwait(3).
+    fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int |real| {
+        leave_sigio(set);
+        let set = Masked::without(set);
+        // SAFETY: as above.
+        let got = unsafe { real()(set.as_ptr(), signal) };
+        if got == 0 {
+            // SAFETY: libc has just stored the signal there.
+            taken(unsafe { *signal });
+        }
+        got
+    }
+}
+
+crate::interpose! {
+    /// sigwaitinfo(2).
+    fn sigwaitinfo(set: *const sigset_t, info: *mut libc::siginfo_t) -> c_int |real| {
+        leave_sigio(set);
+        let set = Masked::without(set);
+        // SAFETY: as above.
+        let got = unsafe { real()(set.as_ptr(), info) };
+        taken(got);
+        got
+    }
+}
+
+crate::interpose! {
+    /// sigtimedwait(2).
+    fn sigtimedwait(set: *const sigset_t, info: *mut libc::siginfo_t, timeout: *const libc::timespec) -> c_int |real| {
+        leave_sigio(set);
+        let set = Masked::without(set);
+        // SAFETY: as above.
+        let got = unsafe { real()(set.as_ptr(), info, timeout) };
+        taken(got);
+        got
+    }
+}
+
+/// Refuses our signal to the program, as glibc refuses its own.
+pub fn is_ours(signal: c_int) -> bool {
+    let ours = signal == process::signal() && process::uses_signals();
+    if ours {
+        set_errno(Errno::EINVAL);
+    }
+    ours
+}

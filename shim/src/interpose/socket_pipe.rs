@@ -1,0 +1,95 @@
+//! socket(2), socketpair(2), pipe(2) and inotify_init(2): what the program makes is known from then on,
+//! and can be watched without asking the kernel about it.
+//!
+//! accept(2) is in `read_write`, eventfd(2) and timerfd_create(2) are in `eventfd_timerfd`.
+
+use libc::c_int;
+
+use crate::fdtable::{born, kind_of, Kind};
+
+crate::interpose! {
+    /// socket(2).
+    fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int |real| {
+        // SAFETY: libc\'s own function; no destructor in this frame.
+        let fd = unsafe { real()(domain, kind, protocol) };
+        if fd >= 0 {
+            born(fd, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
+        }
+        fd
+    }
+}
+
+/// Both ends of a pair.
+///
+/// # Safety
+/// On success the kernel has just stored them.
+unsafe fn both(result: c_int, fds: *const c_int, kind: Kind, nonblocking: bool) -> c_int {
+    if result == 0 {
+        // SAFETY: the caller's promise.
+        let fds = unsafe { [fds.read_unaligned(), fds.add(1).read_unaligned()] };
+        for fd in fds {
+            born(fd, kind, nonblocking);
+        }
+    }
+    result
+}
+
+crate::interpose! {
+    /// socketpair(2).
+    fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut c_int) -> c_int |real| {
+        // SAFETY: libc\'s own function; no destructor in this frame.
+        let result = unsafe { real()(domain, kind, protocol, fds) };
+        // SAFETY: what the call has stored.
+        unsafe { both(result, fds, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0) }
+    }
+}
+
+crate::interpose! {
+    /// pipe(2).
+    fn pipe(fds: *mut c_int) -> c_int |real| {
+        // SAFETY: libc\'s own function; no destructor in this frame.
+        let result = unsafe { real()(fds) };
+        // SAFETY: as above.
+        unsafe { both(result, fds, Kind::Pipe, false) }
+    }
+}
+
+crate::interpose! {
+    /// pipe2(2).
+    fn pipe2(fds: *mut c_int, flags: c_int) -> c_int |real| {
+        // SAFETY: libc\'s own function; no destructor in this frame.
+        let result = unsafe { real()(fds, flags) };
+        // Linux: `O_NOTIFICATION_PIPE` is O_EXCL, and makes another kind of pipe.
+        let kind = if flags & libc::O_EXCL == 0 { Kind::Pipe } else { Kind::Other };
+        // SAFETY: as above.
+        unsafe { both(result, fds, kind, flags & libc::O_NONBLOCK != 0) }
+    }
+}
+
+crate::interpose! {
+    /// inotify_init1(2). Of a forked child it is known so that it is not its parent's.
+    fn inotify_init1(flags: c_int) -> c_int |real| {
+        // SAFETY: libc's own function; no destructor in this frame.
+        let fd = unsafe { real()(flags) };
+        if fd >= 0 {
+            born(fd, Kind::Other, flags & libc::IN_NONBLOCK != 0);
+        }
+        fd
+    }
+}
+
+crate::interpose! {
+    /// inotify_init(2).
+    fn inotify_init() -> c_int |_real| {
+        // SAFETY: no destructor in this frame.
+        unsafe { inotify_init1(0) }
+    }
+}
+
+/// accept(2) has returned.
+#[inline]
+pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
+    if fd >= 0 {
+        born(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
+    }
+}

@@ -1,0 +1,70 @@
+//! A private allocator: the shim runs inside other people's malloc, fork and signal handlers, and must
+//! not depend on their allocator being re-entrant.
+//!
+//! Doug Lea's malloc over anonymous mappings, behind one lock. The lock is only ever taken inside
+//! `context`, so no signal handler of the program runs and no fork happens while it is held.
+//!
+//! Rust ends the process when there is no memory. So some is set aside (`spare`), which serves what cannot be refused:
+//! waits, wakeups, closes. What would make the heap grow for good asks first whether there is enough (`has_room`), and
+//! is refused with ENOMEM, as the kernel does.
+//!
+//! With the feature `libc-heap` there is none of it.
+
+#![cfg_attr(feature = "libc-heap", allow(dead_code))]
+
+mod spare;
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::UnsafeCell;
+
+use dlmalloc::Dlmalloc;
+
+use crate::memory::lock::RawLock;
+pub use spare::has_room;
+use spare::Memory;
+
+struct Private {
+    lock: RawLock,
+    heap: UnsafeCell<Dlmalloc<Memory>>,
+}
+
+// SAFETY: `heap` is touched by the holder of `lock` alone.
+unsafe impl Sync for Private {}
+
+impl Private {
+    fn with<T>(&self, work: impl FnOnce(&mut Dlmalloc<Memory>) -> T) -> T {
+        self.lock.acquire();
+        // SAFETY: we hold the lock, and `work` does not come back here.
+        let result = work(unsafe { &mut *self.heap.get() });
+        self.lock.release();
+        result
+    }
+}
+
+// SAFETY: dlmalloc keeps the contract of an allocator; the lock serialises it.
+unsafe impl GlobalAlloc for Private {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise on `layout`.
+        self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise that `ptr` came from here with `layout`.
+        self.with(|heap| unsafe { heap.free(ptr, layout.size(), layout.align()) })
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        self.with(|heap| unsafe { heap.realloc(ptr, layout.size(), layout.align(), size) })
+    }
+}
+
+#[cfg(not(feature = "libc-heap"))]
+#[global_allocator]
+static HEAP: Private =
+    Private { lock: RawLock::new(), heap: UnsafeCell::new(Dlmalloc::new_with_allocator(Memory)) };

@@ -1,0 +1,150 @@
+//! Where the heap gets its memory from, and what is set aside for when there is no more.
+//!
+//! | from | when |
+//! |---|---|
+//! | mmap | always, if it can be had |
+//! | the spare mapping | else; `has_room` makes it with the first set, and anew when it was used |
+//! | `FIRST` | else: before there is a spare mapping |
+
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dlmalloc::Allocator;
+use glasspoll_reactor::sys;
+
+use crate::memory::lock::RawLock;
+
+/// How much is set aside at least.
+const LEAST: usize = 256 << 10;
+/// And at most. Between the two it is as much as the heap has taken: a list that grows takes twice what it was.
+const MOST: usize = 16 << 20;
+const FIRST_BYTES: usize = 128 << 10;
+const PAGE: usize = 4096;
+
+#[repr(C, align(4096))]
+struct First(UnsafeCell<[u8; FIRST_BYTES]>);
+
+// SAFETY: each part is handed out once, under the heap's lock.
+unsafe impl Sync for First {}
+
+static FIRST: First = First(UnsafeCell::new([0; FIRST_BYTES]));
+static FIRST_USED: AtomicUsize = AtomicUsize::new(0);
+
+/// The spare mapping: where it begins and how long it is.
+struct Spare {
+    lock: RawLock,
+    start: AtomicUsize,
+    len: AtomicUsize,
+}
+
+static SPARE: Spare = Spare { lock: RawLock::new(), start: AtomicUsize::new(0), len: AtomicUsize::new(0) };
+/// What the heap has from the system.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Spare {
+    /// Cuts a piece off.
+    fn take(&self, size: usize) -> *mut u8 {
+        self.lock.acquire();
+        let (start, len) = (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed));
+        let enough = size <= len;
+        if enough {
+            self.start.store(start + size, Ordering::Relaxed);
+            self.len.store(len - size, Ordering::Relaxed);
+        }
+        self.lock.release();
+        if enough {
+            ptr::with_exposed_provenance_mut(start)
+        } else {
+            ptr::null_mut()
+        }
+    }
+
+    /// Makes it `wanted` long. What there was goes back to the system.
+    fn renew(&self, wanted: usize) -> bool {
+        let Ok(fresh) = sys::map(wanted) else { return false };
+        self.lock.acquire();
+        let old = (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed));
+        self.start.store(fresh, Ordering::Relaxed);
+        self.len.store(wanted, Ordering::Relaxed);
+        self.lock.release();
+        if old.1 > 0 {
+            sys::unmap(old.0, old.1);
+        }
+        true
+    }
+}
+
+/// Whether the heap may grow by an item, a set or the like: there is enough set aside, or it can be had.
+#[inline]
+pub fn has_room() -> bool {
+    let wanted = TAKEN.load(Ordering::Relaxed).clamp(LEAST, MOST);
+    SPARE.len.load(Ordering::Relaxed) >= wanted / 2 || renew(wanted)
+}
+
+#[cold]
+fn renew(wanted: usize) -> bool {
+    SPARE.renew(wanted.next_multiple_of(PAGE))
+}
+
+/// The system, as dlmalloc asks it.
+pub struct Memory;
+
+// SAFETY: what is handed out is mapped, nobody else's, and stays until it is given back.
+unsafe impl Allocator for Memory {
+    fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        let mapped = match sys::map(size) {
+            Ok(start) => ptr::with_exposed_provenance_mut(start),
+            Err(_) => SPARE.take(size.next_multiple_of(PAGE)),
+        };
+        if !mapped.is_null() {
+            TAKEN.fetch_add(size, Ordering::Relaxed);
+            return (mapped, size, 0);
+        }
+        // Under the heap's lock, as all of this.
+        let used = FIRST_USED.load(Ordering::Relaxed);
+        if size > FIRST_BYTES - used {
+            return (ptr::null_mut(), 0, 0);
+        }
+        FIRST_USED.store(used + size.next_multiple_of(PAGE), Ordering::Relaxed);
+        (FIRST.0.get().cast::<u8>().wrapping_add(used), size, 0)
+    }
+
+    fn remap(&self, start: *mut u8, old: usize, new: usize, can_move: bool) -> *mut u8 {
+        match sys::remap(start.expose_provenance(), old, new, can_move) {
+            Ok(start) => {
+                TAKEN.fetch_add(new.wrapping_sub(old), Ordering::Relaxed);
+                ptr::with_exposed_provenance_mut(start)
+            }
+            Err(_) => ptr::null_mut(),
+        }
+    }
+
+    fn free_part(&self, start: *mut u8, old: usize, new: usize) -> bool {
+        let first = FIRST.0.get().addr();
+        if (first..first + FIRST_BYTES).contains(&start.addr()) {
+            return false;
+        }
+        let freed = sys::unmap(start.addr() + new, old - new);
+        if freed {
+            TAKEN.fetch_sub(old - new, Ordering::Relaxed);
+        }
+        freed
+    }
+
+    fn free(&self, start: *mut u8, size: usize) -> bool {
+        self.free_part(start, size, 0)
+    }
+
+    fn can_release_part(&self, _flags: u32) -> bool {
+        true
+    }
+
+    fn allocates_zeros(&self) -> bool {
+        true
+    }
+
+    fn page_size(&self) -> usize {
+        PAGE
+    }
+}

@@ -1,0 +1,164 @@
+//! This process's record of the event flow: made with its first epoll instance, anew in each forked child, and handed
+//! to the `glasspoll` command if that has started us. Layout and writing: `glasspoll_record`.
+
+mod collect;
+mod memory;
+
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_record::event::{Event, Op};
+use glasspoll_record::writer::{self, Owner, Shape};
+use libc::{c_int, ssize_t};
+
+use crate::fdtable::{self, TRACKED};
+use crate::interpose::errno;
+use crate::process::options::{complain, Options};
+use crate::process::{self, logs};
+use crate::thread::fork_page;
+
+/// The memfd; -1: there is none.
+static FILE: AtomicI32 = AtomicI32::new(-1);
+/// In a forked child: the memory of its parent's record. A frame that the fork interrupted may still write there.
+static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// The bytes of this process's record, or its parent's.
+static SIZE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many items have room where memory is scarce.
+const FEW: u32 = 1 << 12;
+
+/// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
+pub fn start(options: &Options, exact: bool, forked: bool) {
+    let Some(bytes) = options.ring else { return };
+    if writer::is_on() {
+        return;
+    }
+    let mut shape = Shape::new(bytes);
+    let whole = memory::is_promised();
+    if whole {
+        shape.capacity = FEW;
+    }
+    let made = sys::with_raised_limit(|| {
+        // A chain of forks does not pile up the records of all that came before.
+        let over = |shape: Shape| {
+            let parents = PARENTS.load(Ordering::Relaxed);
+            Some(parents).filter(|at| !at.is_null() && SIZE.load(Ordering::Relaxed) == shape.size())
+        };
+        let made = memory::make(shape.size(), over(shape), whole).or_else(|_| {
+            // Address space or file sizes are limited.
+            shape.capacity = FEW;
+            memory::make(shape.size(), over(shape), whole)
+        });
+        made.map(|made| memory::Made { fd: sys::move_high(made.fd), ..made })
+    });
+    match made {
+        Ok(made) => {
+            let owner = Owner { pid: sys::getpid() as u32, ppid: memory::parent() as u32, exact, forked };
+            // SAFETY: fresh memory of that size, which stays.
+            unsafe { writer::start(made.at, shape, owner) };
+            SIZE.store(shape.size(), Ordering::Relaxed);
+            fdtable::protect(made.fd);
+            FILE.store(made.fd, Ordering::Release);
+            if let Some(path) = &options.collect {
+                match collect::hand_over(path, made.fd) {
+                    // The program that was run has ended, and this is a child of its that goes on.
+                    Ok(()) | Err(Errno::ENOENT | Errno::ECONNREFUSED) => {}
+                    Err(errno) => complain(&format!(
+                        "the record of process {} does not reach its collector ({errno})",
+                        owner.pid
+                    )),
+                }
+            }
+        }
+        Err(errno) if options.collect.is_some() => {
+            complain(&format!("no record ({errno}); the program goes on without"));
+        }
+        Err(errno) => tracing::info!(target: "glasspoll", %errno, "no record"),
+    }
+}
+
+/// In a forked child: the record is the parent's. Nothing is written until `start` has made the child's own.
+pub fn forked() {
+    let parents = writer::stop();
+    if !parents.is_null() {
+        PARENTS.store(parents, Ordering::Relaxed);
+    }
+}
+
+/// Nothing is recorded any more: there is a thread that may not look at the clock.
+pub fn end() {
+    writer::stop();
+}
+
+/// The child lets go of its parent's record.
+pub fn leave_parents() {
+    let fd = FILE.swap(-1, Ordering::AcqRel);
+    if fd >= 0 {
+        fdtable::unprotect(fd);
+        let _ = sys::close(fd);
+    }
+}
+
+/// Its descriptor got another number.
+pub fn moved(from: i32, to: i32) {
+    let _ = FILE.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+}
+
+/// Its descriptor.
+pub fn own_descriptor() -> Option<i32> {
+    Some(FILE.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+}
+
+/// The program has read from, written to, or the like, a number of which `flags` were known. `asked` says how much
+/// was to be transferred.
+#[inline]
+pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -> usize) {
+    if !writer::is_on() {
+        return;
+    }
+    if result < 0 {
+        failed(fd, flags, op);
+    } else if flags & TRACKED != 0 && !fork_page::was_forked() {
+        writer::record(Event::Io { fd, op, result: result as i64, asked: asked() as u64, errno: 0 });
+    }
+}
+
+#[cold]
+fn failed(fd: c_int, flags: u32, op: Op) {
+    let errno = errno();
+    // A child that shares this memory closes and tries numbers of its own.
+    let is_ours = || errno != libc::EBADF || !process::is_vfork_child();
+    if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() && is_ours() {
+        writer::record(Event::Io { fd, op, result: -1, asked: 0, errno: errno as u16 });
+    }
+}
+
+/// A close has ended. Of numbers that are tracked the table tells before it.
+#[inline]
+pub fn closed(fd: c_int, result: c_int) -> c_int {
+    if result < 0 {
+        close_failed(fd);
+    }
+    result
+}
+
+#[cold]
+fn close_failed(fd: c_int) {
+    let errno = errno();
+    if errno == libc::EBADF && !fork_page::was_forked() && !process::is_vfork_child() {
+        writer::record(Event::Close { fd, lives_as: -1, errno: errno as u16 });
+    }
+}
+
+/// What becomes known of the program besides: that it forks, and that it becomes another one.
+pub fn note(event: Event) {
+    if !fork_page::was_forked() {
+        writer::record(event);
+    }
+}
+
+/// All descriptors of logs and record.
+pub fn descriptors() -> impl Iterator<Item = i32> {
+    logs::own_descriptor().into_iter().chain(own_descriptor())
+}

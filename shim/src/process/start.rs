@@ -1,0 +1,198 @@
+//! Start-up and the process's one watch.
+//!
+//! At start-up: options, logs, our signal blocked, the fork handlers, a look at what is open. The
+//! watch itself (descriptors, signal handlers) is made with the first epoll instance, so a program
+//! that never makes one keeps its descriptors, threads and signal handlers as they were.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use glasspoll_reactor::chaos;
+use glasspoll_reactor::hot;
+use glasspoll_reactor::hot::spin;
+use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_reactor::trace::ready_time;
+use glasspoll_reactor::watch::Watch;
+pub use glasspoll_reactor::watch::WATCH;
+use once_cell::sync::OnceCell;
+
+use crate::fdtable;
+use crate::interpose::{self, sigmask};
+use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
+use crate::process::options::{complain, Options};
+use crate::process::reserved_fds::kicks;
+use crate::process::{logs, record};
+use crate::thread::context::{self, ProgramHost, SLEEPERS};
+use crate::thread::fork_page;
+use crate::thread::signal::trampoline;
+
+static SIGNAL: AtomicI32 = AtomicI32::new(64);
+/// valgrind keeps 64 for itself.
+const SIGNAL_ON_VALGRIND: i32 = 63;
+
+pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
+#[link_section = "glasspoll_fork"]
+pub(super) static PID: AtomicI32 = AtomicI32::new(0);
+/// We do nothing in this process: every call goes to libc.
+pub(super) static INERT: AtomicBool = AtomicBool::new(false);
+
+static HOST: ProgramHost = ProgramHost;
+
+#[ctor::ctor(unsafe)]
+fn start_up() {
+    start();
+    context::let_signals_in();
+}
+
+/// Does what start-up does, once; hooks that run before our constructor call it too.
+pub fn start() {
+    if OPTIONS.get().is_some() || INERT.load(Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: getauxval has no preconditions.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        INERT.store(true, Ordering::Relaxed);
+        return;
+    }
+    let Some(_guard) = context::enter() else { return };
+    OPTIONS.get_or_init(|| {
+        PID.store(sys::getpid(), Ordering::SeqCst);
+        if sys::on_valgrind() {
+            SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
+        }
+        interpose::be_brief();
+        fork_page::watch_for_forks(mend_fork);
+        let options = Options::read();
+        fdtable::mark_inherited();
+        sigmask::block(options.signals);
+        if options.spin_ns != Some(0) {
+            spin::configure(options.spin_ns);
+        }
+        if options.exact {
+            // An item that only its waiting thread asks is not watched while that is busy.
+            hot::configure(0, true);
+        } else if let Some(bound) = options.hot {
+            hot::configure(bound, true);
+        }
+        if let Some(spec) = &options.chaos {
+            chaos::start(spec.clone());
+        }
+        logs::start(&options);
+        // SAFETY: the handlers are functions of this library, which is never unloaded.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
+        options
+    });
+}
+
+/// The watch, made if need be. None: not to be had, and the kernel's epoll answers instead.
+pub fn watch() -> Option<&'static Watch> {
+    if INERT.load(Ordering::Relaxed) {
+        return None;
+    }
+    fdtable::find_inherited();
+    let made = WATCH.get_or_try_init(|| {
+        let signal = if uses_signals() { signal() } else { 0 };
+        let watch = Watch::new(&HOST, &SLEEPERS, signal);
+        match watch.complete() {
+            // For good, and nobody depends on us yet.
+            Err(errno) if !watch.can_rouse() && !is_passing(errno) => {
+                for fd in watch.descriptors() {
+                    let _ = sys::close(fd);
+                }
+                Err(errno)
+            }
+            _ => Ok(watch),
+        }
+    });
+    match made {
+        Ok(watch) => {
+            complete(watch, watch.complete());
+            for fd in watch.descriptors() {
+                fdtable::protect(fd);
+            }
+            trampoline::prepare();
+            STARTED.get_or_init(|| {
+                let exact = begin_to_look(watch);
+                begin_record(exact, false);
+            });
+            Some(watch)
+        }
+        Err(errno) => {
+            INERT.store(true, Ordering::Relaxed);
+            complain(&format!("cannot start ({errno}); this process goes on with the kernel's epoll"));
+            None
+        }
+    }
+}
+
+/// Whether what was refused may be had later.
+fn is_passing(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENODEV)
+}
+
+/// Says once, and not again in children, what the watch has to do without.
+pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if let Err(errno) = result {
+        if !SAID.swap(true, Ordering::Relaxed) {
+            // With an eventfd it is the signalfd alone that is missing.
+            let late = if watch.can_rouse() { "" } else { ", and wakeups come up to 5 ms late" };
+            complain(&format!("no descriptors of its own are to be had ({errno}): files are polled{late}"));
+        }
+    }
+}
+
+static STARTED: OnceCell<()> = OnceCell::new();
+
+/// Whether the helper is its own guest, which it is to be once: threads may end, and others begin, more than once.
+static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
+
+/// Begins the record that goes with a watch.
+pub(super) fn begin_record(exact: bool, forked: bool) {
+    if let Some(options) = OPTIONS.get() {
+        record::start(options, exact, forked);
+    }
+}
+
+/// Has somebody look all the time, if that is asked for. False: it is not, or there is no thread to be had.
+pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
+    let asked = OPTIONS.get().is_some_and(|options| options.exact);
+    if asked {
+        watch.guest(true);
+        LOOKS_ALL_THE_TIME.store(true, Ordering::SeqCst);
+        watch.call_helper();
+    }
+    let exact = asked && !watch.lacks_helper();
+    ready_time::all_the_time(exact);
+    exact
+}
+
+/// The program's threads have all ended: the helper is to go as soon as nobody needs it.
+pub fn retire_helper(watch: &Watch) {
+    if LOOKS_ALL_THE_TIME.swap(false, Ordering::SeqCst) {
+        watch.guest(false);
+    }
+    watch.retire_helper();
+}
+
+/// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
+pub fn signal() -> i32 {
+    SIGNAL.load(Ordering::Relaxed)
+}
+
+/// Whether wakeups come by signal in this process.
+pub fn uses_signals() -> bool {
+    OPTIONS.get().is_some_and(|options| options.signals)
+}
+
+/// Whether this process runs without us.
+pub fn is_inert() -> bool {
+    INERT.load(Ordering::Relaxed)
+}
+
+/// The descriptors that are ours.
+pub fn descriptors() -> Vec<i32> {
+    let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
+    all.extend(record::descriptors());
+    all.extend(kicks::descriptors());
+    all
+}

@@ -1,0 +1,114 @@
+//! fork and exec: one thread goes on, and all others are kept outside.
+//!
+//! A forked child writes nothing at first: each page that it writes is one that the kernel copies. The first call of
+//! its that concerns us finds by `fork_page` that it is a child, and opens what the fork left closed (`mend_fork`).
+
+use std::sync::atomic::Ordering;
+
+use glasspoll_reactor::sys;
+
+use super::{
+    enter_as_is, go_inside, go_outside, let_signals_in, with_thread, Thread, Wants, ALONE, ALONE_IS, FORKING,
+    GATE, THREADS,
+};
+
+use crate::thread::fork_page;
+
+/// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
+///
+/// Preconditions: the thread is outside.
+pub fn fork_begins() {
+    be_in_order();
+    ALONE.acquire();
+    with_thread(|thread| {
+        go_inside(thread, Wants::AsIs);
+        ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
+    });
+    GATE.fetch_or(FORKING, Ordering::SeqCst);
+    loop {
+        // Held over the fork, so that no thread comes or goes meanwhile; let go between two looks, for
+        // a thread that is inside may need it.
+        THREADS.lock.acquire();
+        // SAFETY: we hold the lock.
+        let list = unsafe { &*THREADS.list.get() };
+        // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
+        let inside = |other: &&*const Thread| unsafe { &***other }.inside.load(Ordering::SeqCst) != 0;
+        let busy =
+            with_thread(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
+        if !busy {
+            return;
+        }
+        THREADS.lock.release();
+        let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
+    }
+}
+
+/// Has a forked child be put in order before one of the locks is taken that the fork left held.
+pub(super) fn be_in_order() {
+    if fork_page::was_forked() {
+        drop(enter_as_is());
+    }
+}
+
+/// Opens the gate for the other threads.
+pub fn fork_done() {
+    // SAFETY: we hold the lock.
+    let is_only_thread = unsafe { &*THREADS.list.get() }.len() <= 1;
+    ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
+    THREADS.lock.release();
+    GATE.fetch_and(!FORKING, Ordering::SeqCst);
+    if !is_only_thread {
+        sys::futex_wake(&GATE, i32::MAX);
+    }
+    ALONE.release();
+}
+
+/// In a forked child, by the first thread that goes inside: of the threads of the parent, the one that has forked is
+/// the only one here.
+///
+/// By libc's fork, it has come outside since, and holds what `fork_begins` took. By any other way (`_Fork`, a raw
+/// clone) it is the calling thread, unless it made another thread first; then that one alone is known.
+pub fn mend_fork() {
+    let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
+    // SAFETY: a thread of the parent's, of which the memory is here, whether the thread is or not.
+    let is_libcs = unsafe { alone.as_ref() }.is_some_and(|alone| {
+        with_thread(|me| std::ptr::eq(me, alone)) || alone.inside.load(Ordering::SeqCst) == 0
+    });
+    let is_here = |thread: &*const Thread| {
+        with_thread(|me| std::ptr::eq(*thread, me)) || is_libcs && std::ptr::eq(*thread, alone)
+    };
+    let only_those_here = |list: &mut Vec<*const Thread>| {
+        list.retain(is_here);
+        THREADS.leaving.store(0, Ordering::Relaxed);
+    };
+    if alone.is_null() {
+        THREADS.with(only_those_here);
+    } else {
+        // SAFETY: the lock is held since before the fork: by this process, or by a thread that is not here.
+        only_those_here(unsafe { &mut *THREADS.list.get() });
+        fork_done();
+    }
+}
+
+/// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
+/// let in before it, and one that comes now runs its handler.
+pub fn step_out() {
+    with_thread(go_outside);
+}
+
+/// The exec has failed.
+pub fn step_in() {
+    with_thread(|thread| go_inside(thread, Wants::AsIs));
+}
+
+/// Ends what `enter` began in the fork handler before.
+#[inline]
+pub fn go_outside_after_fork() {
+    let is_held_back = with_thread(|thread| {
+        go_outside(thread);
+        thread.held_back.load(Ordering::SeqCst) != 0
+    });
+    if is_held_back {
+        let_signals_in();
+    }
+}

@@ -1,0 +1,438 @@
+//! Inside or outside: the one place that decides how our critical sections live with the program's
+//! signal handlers and with fork.
+//!
+//! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps. It is
+//! *covered* as long as there are frames of ours on its stack that must not be left by force
+//! (`interpose::guarded`), so also while it sleeps in a wait.
+//!
+//! - **Signal handlers** of the program are installed behind a trampoline (`signal::trampoline`). If it finds the
+//!   interrupted thread inside or covered, it queues the signal anew to the thread, has all signals
+//!   blocked on return, ends the wait that the thread may be in, and the thread unblocks them when it is
+//!   covered no longer. So a handler never runs on top of us: it may call whatever it likes, stay long,
+//!   and leave by siglongjmp or pthread_exit. As in the kernel, it runs when the wait is over.
+//! - **fork** waits until no other thread is inside; so in the child no lock of ours is held.
+//! - **Our own calls** that come back through an interposed name find the thread inside and go straight
+//!   to libc (`enter` gives None).
+//!
+//! Costs two stores and two loads, of which one store, on the way in, is a full fence.
+
+mod forking;
+mod waiting;
+
+pub use forking::{fork_begins, fork_done, go_outside_after_fork, mend_fork, step_in, step_out};
+pub use waiting::{
+    cancel, is_cancelled, is_waiting, outer_waiter, take_cancelled, waiter, Part, ProgramHost, Waiting,
+};
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{
+    compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
+use std::sync::Arc;
+
+use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
+use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys;
+
+use libc::c_int;
+use once_cell::sync::OnceCell;
+
+use crate::interpose::{self, sigmask};
+use crate::memory::lock::RawLock;
+use crate::thread::own_stack::OwnStack;
+use crate::thread::signal::held;
+use crate::thread::{fork_page, tls};
+use crate::{fdtable, process};
+
+/// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
+pub struct Thread {
+    inside: AtomicU32,
+    registered: Cell<bool>,
+    /// The thread sleeps, or is about to, in a wait of its own.
+    waiting: AtomicPtr<Waiter>,
+    /// Depth of frames that must not be left by force.
+    covered: AtomicU32,
+    /// A signal is held back until the thread is covered no longer: which one, and the mask then.
+    held_back: AtomicI32,
+    outer_mask: AtomicU64,
+    /// The mask of the wait that the thread is in, and of one that was ended by a signal.
+    wait_mask: Cell<Option<u64>>,
+    ended_mask: Cell<Option<u64>>,
+    /// The thread's own mask while that of the wait is in its place.
+    own_mask: Cell<Option<u64>>,
+    /// A signal of ours ran its handler here.
+    our_signal: AtomicBool,
+    waiter: AtomicPtr<Waiter>,
+    pthread: Cell<u64>,
+    /// pthread_cancel was called for it while it waited.
+    cancelled: AtomicBool,
+    /// Whether the program believes that our signal is blocked in this thread.
+    pub blocks_ours: Cell<bool>,
+    /// The epoll instance that the thread used last, with a count of its `Arc`.
+    pub set: Cell<*const File>,
+    /// What is known of the thread's stack.
+    pub stack: Cell<OwnStack>,
+}
+
+thread_local! {
+    pub(crate) static THREAD: Thread = const {
+        Thread {
+            inside: AtomicU32::new(0),
+            registered: Cell::new(false),
+            waiting: AtomicPtr::new(std::ptr::null_mut()),
+            covered: AtomicU32::new(0),
+            held_back: AtomicI32::new(0),
+            outer_mask: AtomicU64::new(0),
+            wait_mask: Cell::new(None),
+            ended_mask: Cell::new(None),
+            own_mask: Cell::new(None),
+            our_signal: AtomicBool::new(false),
+            waiter: AtomicPtr::new(std::ptr::null_mut()),
+            pthread: Cell::new(0),
+            cancelled: AtomicBool::new(false),
+            blocks_ours: Cell::new(false),
+            set: Cell::new(std::ptr::null()),
+            stack: Cell::new(OwnStack::UNKNOWN),
+        }
+    };
+}
+
+/// Has `unregister` run when a thread ends. A pthread key and no destructor of the language: those run
+/// before the keys', in which the program may call us for the first time.
+static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
+
+/// How many rounds of key destructors we let pass before the thread is taken off the list.
+/// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
+const ROUNDS: usize = 3;
+
+unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
+    match (round as usize, EXIT.get()) {
+        (round @ 1..ROUNDS, Some(key)) => {
+            // SAFETY: a key of ours.
+            unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(round + 1)) };
+        }
+        _ => unregister(),
+    }
+}
+
+/// Every thread that ever was inside, until it has ended.
+struct Threads {
+    lock: RawLock,
+    list: UnsafeCell<Vec<*const Thread>>,
+    /// How many of them are on their last way out. Changed with `lock` held.
+    leaving: AtomicUsize,
+}
+
+// SAFETY: the list is touched by the holder of `lock` alone; a `Thread` is atomics to others, and
+// lives until its thread took it off the list.
+unsafe impl Sync for Threads {}
+
+#[link_section = "glasspoll_fork"]
+static THREADS: Threads =
+    Threads { lock: RawLock::new(), list: UnsafeCell::new(Vec::new()), leaving: AtomicUsize::new(0) };
+
+impl Threads {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<*const Thread>) -> T) -> T {
+        self.lock.acquire();
+        // SAFETY: we hold the lock, and `work` does not come back here.
+        let result = work(unsafe { &mut *self.list.get() });
+        self.lock.release();
+        result
+    }
+}
+
+/// All signals but the two that glibc itself needs to reach every thread.
+pub const ALL_SIGNALS: u64 = !(0b11 << 31);
+
+/// Nothing out of the ordinary: `enter` goes straight in.
+const QUIET: u32 = 0;
+/// A fork waits for all threads to be outside.
+const FORKING: u32 = 1;
+/// Something must be mended before anybody goes inside (`on_trouble`).
+const TROUBLE: u32 = 2;
+/// Somebody is mending it.
+const MENDING: u32 = 4;
+
+#[link_section = "glasspoll_fork"]
+static GATE: AtomicU32 = AtomicU32::new(QUIET);
+#[link_section = "glasspoll_fork"]
+static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Threads asleep on a futex.
+pub static SLEEPERS: Sleepers = Sleepers::new();
+
+/// Runs `work` with what the calling thread keeps for us.
+pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
+    // SAFETY: it lives as long as the thread.
+    work(unsafe { &*tls::this() })
+}
+
+/// The thread is inside until this is dropped; `errno` is then what it was before.
+pub struct Guard {
+    errno: i32,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        with_thread(go_outside);
+        interpose::set_errno(sys::Errno::new(self.errno));
+    }
+}
+
+/// What a thread that goes inside wants of what this process, a forked child, inherited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    /// Sets and files that are this process's own.
+    Settled,
+    /// Nothing: it stays an early child.
+    AsIs,
+}
+
+/// Goes inside. None: this thread is inside already, and the call is our own.
+pub fn enter() -> Option<Guard> {
+    enter_for(Wants::Settled)
+}
+
+/// The same for a call that changes numbers alone. An early child stays one.
+pub fn enter_as_is() -> Option<Guard> {
+    enter_for(Wants::AsIs)
+}
+
+/// The same for a call that tells something of a file. An early child need not know: it asks all files when it is
+/// settled. None then, too.
+pub fn enter_if_settled() -> Option<Guard> {
+    if is_early_child() {
+        return None;
+    }
+    enter()
+}
+
+fn enter_for(wants: Wants) -> Option<Guard> {
+    with_thread(|thread| {
+        if thread.inside.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        let errno = interpose::errno();
+        go_inside(thread, wants);
+        Some(Guard { errno })
+    })
+}
+
+fn go_inside(thread: &Thread, wants: Wants) {
+    if fork_page::was_forked() {
+        thread.inside.store(1, Ordering::SeqCst);
+        fork_page::mend();
+        thread.inside.store(0, Ordering::SeqCst);
+    }
+    loop {
+        thread.inside.store(1, Ordering::SeqCst);
+        if !thread.registered.get() {
+            register(thread);
+        }
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
+            return;
+        }
+        if gate == TROUBLE && wants == Wants::AsIs {
+            return;
+        }
+        if gate == TROUBLE {
+            if GATE.compare_exchange(gate, MENDING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                let mend = TROUBLES.load(Ordering::SeqCst);
+                if !mend.is_null() {
+                    // SAFETY: only `on_trouble` stores here, and it stores a `fn()`.
+                    unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
+                }
+                GATE.fetch_and(!MENDING, Ordering::SeqCst);
+                sys::futex_wake(&GATE, i32::MAX);
+                return;
+            }
+            continue;
+        }
+        go_outside(thread);
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
+fn go_outside(thread: &Thread) {
+    thread.inside.store(0, Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
+}
+
+extern "C-unwind" {
+    fn pthread_setcanceltype(new: c_int, old: *mut c_int) -> c_int;
+}
+
+const PTHREAD_CANCEL_DEFERRED: c_int = 0;
+
+/// From here to `uncover` the thread's stack must not be left by force: no handler runs, and
+/// cancellation waits. Returns what `uncover` is to be given.
+pub fn cover() -> c_int {
+    let mut before = PTHREAD_CANCEL_DEFERRED;
+    // SAFETY: a valid pointer.
+    unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut before) };
+    with_thread(|thread| {
+        let depth = thread.covered.load(Ordering::Relaxed);
+        thread.covered.store(depth + 1, Ordering::Relaxed);
+        // Looked at by handlers in this thread alone.
+        compiler_fence(Ordering::SeqCst);
+    });
+    before
+}
+
+/// Ends a `cover`. The handlers that were held back run in here, and may leave by force.
+pub fn uncover(before: c_int) {
+    let held_back = with_thread(|thread| {
+        let depth = thread.covered.load(Ordering::Relaxed) - 1;
+        thread.covered.store(depth, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
+    });
+    if held_back {
+        // By a pointer that the compiler cannot see through: it would find that no call in there
+        // unwinds, and put this one among those of which a catch takes care.
+        std::hint::black_box(let_signals_in as fn())();
+    }
+    if before != PTHREAD_CANCEL_DEFERRED {
+        // SAFETY: null is allowed. Cancels the thread if it is to be.
+        unsafe { pthread_setcanceltype(before, std::ptr::null_mut()) };
+    }
+}
+
+/// Has the handlers run that were held back, unless this thread goes on being inside or covered.
+#[cold]
+pub fn let_signals_in() {
+    let masks = with_thread(|thread| {
+        if thread.inside.load(Ordering::SeqCst) != 0
+            || thread.covered.load(Ordering::SeqCst) != 0
+            || thread.held_back.swap(0, Ordering::SeqCst) == 0
+        {
+            return None;
+        }
+        Some((thread.ended_mask.take(), thread.outer_mask.load(Ordering::SeqCst)))
+    });
+    let Some((ended, outer)) = masks else { return };
+    if sys::on_valgrind() {
+        sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
+        held::give_back();
+    }
+    if let Some(mask) = ended {
+        // What ended a wait with a mask of its own is handled under that mask.
+        sys::sigprocmask(libc::SIG_SETMASK, mask);
+    }
+    sys::sigprocmask(libc::SIG_SETMASK, sigmask::with_ours(outer));
+}
+
+fn register(thread: &Thread) {
+    thread.registered.set(true);
+    // SAFETY: pthread_self has no preconditions.
+    thread.pthread.set(unsafe { libc::pthread_self() } as u64);
+    THREADS.with(|list| list.push(thread));
+    let key = EXIT.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `on_exit` is never unloaded.
+        unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        key
+    });
+    // SAFETY: a key of ours.
+    unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
+}
+
+fn unregister() {
+    let guard = enter_as_is();
+    with_thread(|thread| {
+        let (left, waiter) = THREADS.with(|list| {
+            let leaving = THREADS.leaving.load(Ordering::Relaxed) + 1;
+            THREADS.leaving.store(leaving, Ordering::Relaxed);
+            (list.len().saturating_sub(leaving), thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst))
+        });
+        if let Some(watch) = process::WATCH.get().filter(|_| !is_early_child()) {
+            // The one that is left may be the helper.
+            if left <= 1 {
+                process::retire_helper(watch);
+            } else {
+                watch.thread_ends();
+            }
+        }
+        fdtable::forget_set(thread);
+        if !waiter.is_null() {
+            // SAFETY: `waiter` stores what `Arc::into_raw` gave.
+            drop(unsafe { Arc::from_raw(waiter) });
+        }
+        // Last, for all that is above takes locks: a fork waits for those on the list alone.
+        THREADS.with(|list| {
+            list.retain(|other| !std::ptr::eq(*other, thread));
+            THREADS.leaving.store(THREADS.leaving.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        });
+    });
+    drop(guard);
+    let_signals_in();
+}
+
+/// Puts the thread on the list of those that fork and pthread_cancel look at.
+pub fn be_known() {
+    if with_thread(|thread| !thread.registered.get()) {
+        drop(enter_as_is());
+        let_signals_in();
+    }
+}
+
+/// Has `mend` called by the next thread that goes inside, inside. Safe anywhere.
+pub fn on_trouble(mend: fn()) {
+    TROUBLES.store(mend as *mut (), Ordering::SeqCst);
+    GATE.fetch_or(TROUBLE, Ordering::SeqCst);
+}
+
+/// Whether this is an early child: forked, and not settled, for no call has needed the sets that it inherited.
+pub fn is_early_child() -> bool {
+    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & TROUBLE != 0
+}
+
+/// Returns once no thread is settling this child.
+pub fn wait_for_settling() {
+    loop {
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate & MENDING == 0 {
+            return;
+        }
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
+/// Taken outside, before the gate is closed: one thread at a time forks or execs.
+#[link_section = "glasspoll_fork"]
+static ALONE: RawLock = RawLock::new();
+/// That thread, for which the gate is open.
+#[link_section = "glasspoll_fork"]
+static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
+
+fn blocks(mask: Option<u64>, signal: i32) -> bool {
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
+}
+
+/// A signal of the program arrived in this thread, which ran with `mask`. In a signal handler.
+/// True: it is to be held back, and the caller has all signals blocked when it returns.
+pub fn holds_back(signal: i32, mask: u64) -> bool {
+    with_thread(|thread| {
+        if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        // Of signals that arrive at once the kernel lays the frames on each other, and the last one's
+        // trampoline runs first, with those before it blocked: the first one's knows the thread's mask.
+        let again = thread.held_back.swap(signal, Ordering::SeqCst) != 0;
+        if !again || mask != ALL_SIGNALS {
+            thread.outer_mask.store(thread.own_mask.get().unwrap_or(mask), Ordering::SeqCst);
+        }
+        let waiter = thread.waiting.load(Ordering::SeqCst);
+        if !waiter.is_null() && !blocks(thread.wait_mask.get(), signal) {
+            // SAFETY: `Waiting` lives, and with it the waiter.
+            unsafe { &*waiter }.interrupt();
+        }
+        true
+    })
+}
+
+/// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
+pub fn our_signal() {
+    with_thread(|thread| thread.our_signal.store(true, Ordering::SeqCst));
+}

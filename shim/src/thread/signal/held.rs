@@ -1,0 +1,80 @@
+//! Signals that are held back on valgrind.
+//!
+//! Elsewhere a signal that comes at the wrong time is queued anew, and its thread left with all signals blocked by what
+//! the handler writes into its context. valgrind puts back the mask from before the handler, so the signal would come
+//! again at once, for ever. There it is kept here until the thread lets signals in. Of the first 31 signals one of a
+//! kind is kept, as the kernel does.
+//!
+//! Used in signal handlers: no lock, no memory taken. No page of it is touched elsewhere.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+
+use glasspoll_reactor::sys;
+
+use crate::thread::signal::requeue;
+
+const FREE: i32 = 0;
+const TAKEN: i32 = -1;
+/// Linux: `SIGRTMIN`. Signals from here on are queued, however many of a kind.
+const FIRST_QUEUED: i32 = 32;
+/// A `siginfo_t`.
+const INFO: usize = 128;
+
+#[repr(C, align(8))]
+struct Info([u8; INFO]);
+
+struct Slot {
+    /// The thread; `FREE`; `TAKEN` while it is filled in.
+    tid: AtomicI32,
+    signal: AtomicI32,
+    order: AtomicU64,
+    info: UnsafeCell<Info>,
+}
+
+// SAFETY: `info` is touched by the thread alone that took the slot.
+unsafe impl Sync for Slot {}
+
+static SLOTS: [Slot; 256] = [const {
+    Slot {
+        tid: AtomicI32::new(FREE),
+        signal: AtomicI32::new(0),
+        order: AtomicU64::new(0),
+        info: UnsafeCell::new(Info([0; INFO])),
+    }
+}; 256];
+static ORDER: AtomicU64 = AtomicU64::new(0);
+
+fn own(tid: i32) -> impl Iterator<Item = &'static Slot> {
+    SLOTS.iter().filter(move |slot| slot.tid.load(Ordering::SeqCst) == tid)
+}
+
+/// Keeps a signal of this thread. False: there is no room.
+///
+/// # Safety
+/// `info` points to a `siginfo_t`.
+pub unsafe fn keep(signal: i32, info: *const u8) -> bool {
+    let tid = sys::gettid();
+    if signal < FIRST_QUEUED && own(tid).any(|slot| slot.signal.load(Ordering::SeqCst) == signal) {
+        return true;
+    }
+    let take =
+        |slot: &&Slot| slot.tid.compare_exchange(FREE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    let Some(slot) = SLOTS.iter().find(take) else { return false };
+    // SAFETY: the slot is ours; the caller's promise on `info`.
+    unsafe { std::ptr::copy_nonoverlapping(info, slot.info.get().cast(), INFO) };
+    slot.signal.store(signal, Ordering::SeqCst);
+    slot.order.store(ORDER.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+    slot.tid.store(tid, Ordering::SeqCst);
+    true
+}
+
+/// Queues all that is kept for this thread, which blocks them, in the order in which it came.
+pub fn give_back() {
+    let tid = sys::gettid();
+    while let Some(slot) = own(tid).min_by_key(|slot| slot.order.load(Ordering::SeqCst)) {
+        // SAFETY: a `siginfo_t` that was kept; the slot is ours until it is free.
+        unsafe { requeue::queue(slot.signal.load(Ordering::SeqCst), slot.info.get().cast()) };
+        slot.tid.store(FREE, Ordering::SeqCst);
+    }
+}

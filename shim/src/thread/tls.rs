@@ -1,0 +1,79 @@
+//! Where a thread finds what it keeps for us.
+//!
+//! Rust asks the loader, by a call, where a thread-local of a shared library is. A word at a fixed distance
+//! from the thread pointer costs two loads: there stands where the thread-local is, once it was asked.
+
+use std::arch::{asm, global_asm};
+use std::ptr;
+
+use super::context::{Thread, THREAD};
+
+global_asm!(
+    ".pushsection .tbss.glasspoll_thread,\"awT\",%nobits",
+    ".balign 8",
+    ".hidden glasspoll_thread",
+    ".globl glasspoll_thread",
+    ".type glasspoll_thread, %object",
+    ".size glasspoll_thread, 8",
+    "glasspoll_thread:",
+    ".zero 8",
+    ".popsection",
+);
+
+/// The address of the calling thread's word.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn word() -> *mut *const Thread {
+    let at: *mut *const Thread;
+    // SAFETY: reads the thread pointer and the loader's table of distances.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr fs:[0]",
+            "add {at}, qword ptr [rip + glasspoll_thread@GOTTPOFF]",
+            at = out(reg) at,
+            options(nostack, pure, readonly),
+        );
+    }
+    at
+}
+
+/// The address of the calling thread's word.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+fn word() -> *mut *const Thread {
+    let at: *mut *const Thread;
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "mrs {at}, tpidr_el0",
+            "adrp {offset}, :gottprel:glasspoll_thread",
+            "ldr {offset}, [{offset}, :gottprel_lo12:glasspoll_thread]",
+            "add {at}, {at}, {offset}",
+            at = out(reg) at,
+            offset = out(reg) _,
+            options(nostack, pure, readonly),
+        );
+    }
+    at
+}
+
+/// What the calling thread keeps for us.
+#[inline]
+pub(crate) fn this() -> *const Thread {
+    // SAFETY: a word of this thread's own.
+    let known = unsafe { word().read() };
+    if known.is_null() {
+        find()
+    } else {
+        known
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn find() -> *const Thread {
+    let found = THREAD.with(ptr::from_ref);
+    // SAFETY: as above. A thread-local without a destructor stays where it is as long as the thread lives.
+    unsafe { word().write(found) };
+    found
+}
