@@ -9,7 +9,7 @@ fn the_contract_names_each_c_test_and_no_other() {
     let (contract, tests) = (read("docs/contract.md"), c_tests());
     let rows: Vec<&str> = contract.lines().filter(|line| line.starts_with("| ")).collect();
     let named: BTreeSet<&str> =
-        rows.iter().filter_map(|row| row.rsplit('|').nth(1)).flat_map(|cell| quoted(cell)).collect();
+        rows.iter().filter_map(|row| row.rsplit('|').nth(1)).flat_map(quoted).collect();
     let unknown: Vec<_> = named.iter().filter(|by| !tests.iter().any(|test| is_named(test, by))).collect();
     assert!(unknown.is_empty(), "docs/contract.md names tests that do not exist: {unknown:#?}");
     let missing: Vec<_> = tests.iter().filter(|test| !named.iter().any(|by| is_named(test, by))).collect();
