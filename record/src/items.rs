@@ -49,6 +49,7 @@ pub const FINE_NS: u32 = 10;
 /// How much coarser the time of the last delivery is, in bits.
 pub const COARSER: u32 = 14;
 
+#[link_section = "glasspoll_fork"]
 static ENTRIES: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static HEADER: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// When the ring was made, in ticks, and the unit.

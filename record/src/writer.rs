@@ -16,6 +16,7 @@ use crate::mutation::is;
 use crate::sync::{fence, thread, word32, word64};
 
 /// The memory of this process's ring; null: there is none.
+#[link_section = "glasspoll_fork"]
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// How many ticks a microsecond has, about.
 static SPEED: AtomicU32 = AtomicU32::new(1000);

@@ -3,9 +3,10 @@
 use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
+use syscalls::Errno;
 
-use crate::io::{read, with_file, write};
-use crate::real::guarded;
+use crate::io::{read, write};
+use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, Kind, IO};
 use crate::{context, runtime};
 
@@ -46,18 +47,37 @@ crate::interpose! {
     }
 }
 
+/// Sets a timer that a set watches. What had expired before is forgotten: the next time is an edge. The call and its
+/// telling are one, for an expiry that is reported in between would be forgotten, and reported twice.
+/// None: it was not called, and need not be told.
+fn set_watched(fd: c_int, set: impl FnOnce() -> c_int) -> Option<c_int> {
+    if runtime::is_vfork_child() {
+        return None;
+    }
+    let (done, errno) = guarded(None, || {
+        let _guard = context::enter_if_settled()?;
+        let watch = runtime::WATCH.get()?;
+        let file = table::get(fd)?;
+        watch.while_nobody_asks(|| {
+            let done = set();
+            let errno = errno();
+            if let Some(device) = file.device_as::<KernelFile>().filter(|_| done == 0) {
+                device.drained(READ_SIDE);
+            }
+            Some((done, errno))
+        })
+    })?;
+    if done < 0 {
+        set_errno(Errno::new(errno));
+    }
+    Some(done)
+}
+
 crate::hook! {
     unsafe fn timerfd_settime(fd: c_int, flags: c_int, new: *const libc::itimerspec, old: *mut libc::itimerspec) -> c_int => hooked_settime {
-        let set = crate::real_call!(timerfd_settime(fd, flags, new, old));
-        if set == 0 && table::flags(fd) & IO != 0 {
-            // What had expired before is forgotten: the next time is an edge.
-            with_file(fd, |file| {
-                if let Some(device) = file.device_as::<KernelFile>() {
-                    device.drained(READ_SIDE);
-                }
-            });
-        }
-        set
+        let set = || crate::real_call!(timerfd_settime(fd, flags, new, old));
+        let done = if table::flags(fd) & IO == 0 { None } else { set_watched(fd, set) };
+        done.unwrap_or_else(set)
     }
 }
 

@@ -35,6 +35,8 @@ static SLOTS: [Slot; SIGNALS] = [const {
     Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicUsize::new(0), mask: AtomicU64::new(0) }
 }; SIGNALS];
 
+#[used]
+#[link_section = "glasspoll_real"]
 static REAL: Real = Real::new("sigaction\0");
 
 type Handler = extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);

@@ -58,7 +58,7 @@ extern "C" {
 }
 
 extern "C-unwind" {
-    fn pthread_testcancel();
+    pub fn pthread_testcancel();
 }
 
 pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
@@ -67,7 +67,7 @@ pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
 /// for who asked between the two would take what is used up for new, or tell it a second time.
 /// None: it might sleep. `is_small`: it adds no more than 1 to an eventfd.
 #[cold]
-fn at_once(
+pub fn at_once(
     fd: c_int,
     way: Way,
     how: c_int,
@@ -83,7 +83,8 @@ fn at_once(
         let _guard = context::enter_if_settled()?;
         let watch = runtime::WATCH.get()?;
         let file = table::get(fd)?;
-        if sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
+        if how & libc::MSG_DONTWAIT == 0
+            && sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
             && !(left::has_room(fd, way) && is_small())
         {
             return None;

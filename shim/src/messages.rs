@@ -6,7 +6,9 @@ use glasspoll_record::event::Op;
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
 use syscalls::Errno;
 
-use crate::io::{length, note, note_blocked, note_refused, was_refused, would_block, Way};
+use crate::io::{
+    at_once, length, note, note_blocked, note_refused, pthread_testcancel, was_refused, would_block, Way,
+};
 use crate::real::{errno, guarded, set_errno};
 use crate::table::{self, BLOCKING, HINT, IO, ROOM};
 use crate::{context, hints, ring, runtime};
@@ -69,9 +71,22 @@ crate::interpose! {
 crate::interpose! {
     /// recvmsg(2).
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
-        let blocks = table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let got = unsafe { real()(fd, msg, flags) };
+        // SAFETY: libc's own function, with what the program called us with; no destructor in this frame.
+        let call = |real: Function| unsafe { real(fd, msg, flags) };
+        let told = if table::flags(fd) & IO == 0 {
+            None
+        } else {
+            // SAFETY: as above.
+            unsafe { pthread_testcancel() };
+            // Looked up out here: the loader may be waiting for one of our locks.
+            let real = real();
+            at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
+        };
+        let blocks = told.is_none() && table::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        let got = match told {
+            Some(got) => got,
+            None => call(real()),
+        };
         // SAFETY: on success the kernel has filled the header.
         unsafe {
             if got >= 0 && (*msg).msg_controllen > 0 {
@@ -86,7 +101,7 @@ crate::interpose! {
             // SAFETY: the kernel has just read the vector.
             ring::io(fd, known, Op::Read, got, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         }
-        if known & IO != 0 {
+        if known & IO != 0 && told.is_none() {
             note(fd, Way::In, got, flags, || 0);
         }
         if known & HINT != 0 {

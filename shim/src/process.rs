@@ -76,6 +76,8 @@ impl Drop for Leaving {
     }
 }
 
+#[used]
+#[link_section = "glasspoll_real"]
 static VFORK: Real = Real::new("vfork\0");
 
 /// The program is about to call vfork(2), which this is the address of. Its end is seen nowhere: what another thread

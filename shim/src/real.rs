@@ -23,6 +23,8 @@ macro_rules! interpose {
         #[no_mangle]
         pub unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $ret)? {
             type Function = unsafe extern "C-unwind" fn($($type),*) $(-> $ret)?;
+            #[used]
+            #[link_section = "glasspoll_real"]
             static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
             // SAFETY: the symbol of that name has this type.
             let $real = || unsafe { std::mem::transmute::<*const u8, Function>(REAL.get()) };
@@ -46,6 +48,8 @@ macro_rules! hook {
 
         impl $name {
             fn get(&self) -> unsafe extern "C-unwind" fn($($type),*) -> $ret {
+                #[used]
+                #[link_section = "glasspoll_real"]
                 static REAL: $crate::real::Real = $crate::real::Real::new(concat!(stringify!($name), "\0"));
                 // SAFETY: the symbol of that name has this type.
                 unsafe { std::mem::transmute::<*const u8, unsafe extern "C-unwind" fn($($type),*) -> $ret>(REAL.get()) }
@@ -100,6 +104,49 @@ impl Real {
         self.address.store(found.cast_mut(), std::sync::atomic::Ordering::Relaxed);
         found
     }
+}
+
+/// What a child calls between fork(2) and exec(2), if not less.
+const OF_CHILDREN: &[&str] = &[
+    "close",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "fcntl64",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "pthread_sigmask",
+    "sigprocmask",
+    "read",
+    "write",
+    "getrlimit",
+    "setrlimit",
+    "prctl",
+    "close_range",
+    "sigaction",
+];
+
+/// Looks up what children call. Looked up by each child, it would cost it a page fault for each page of the loader's
+/// tables: the parent does it once.
+pub fn look_up_for_children() {
+    static DONE: std::sync::Once = std::sync::Once::new();
+    extern "C" {
+        // The linker's: where the section of that name begins and ends.
+        static __start_glasspoll_real: u8;
+        static __stop_glasspoll_real: u8;
+    }
+    DONE.call_once(|| {
+        let [start, stop] = [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real]
+            .map(<*const u8>::cast::<Real>);
+        // SAFETY: in the section there are statics of this type alone.
+        let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
+        for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
+            real.get();
+        }
+    });
 }
 
 /// Runs work of ours, covered: no handler of the program runs meanwhile, and cancellation waits. A

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::chaos;
+use glasspoll_reactor::file::File;
 use glasspoll_reactor::hot;
 use glasspoll_reactor::looked;
 use glasspoll_reactor::spin;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
+use glasspoll_reactor::watch::{KernelFile, Watch};
 use once_cell::sync::OnceCell;
 
 use crate::context::{self, ProgramHost, SLEEPERS};
@@ -236,6 +237,9 @@ fn mend_fork() {
 }
 
 unsafe extern "C" fn before_fork() {
+    if WATCH.get().is_some() {
+        real::look_up_for_children();
+    }
     context::fork_begins();
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
@@ -290,8 +294,15 @@ fn settle() {
     ring::leave_parents();
     let exact = begin_to_look(watch);
     begin_record(exact, true);
+    let put_by = table::take_put_by();
     let mut files = table::files();
-    files.extend(table::put_by());
+    files.extend(put_by.files());
+    settle_files(&files);
+    put_by.end();
+}
+
+/// Makes files that were inherited this child's own.
+pub fn settle_files(files: &[(i32, Arc<File>)]) {
     // All sets first, and each once: until then their items have places in the parent's record.
     let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
     sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());
@@ -300,11 +311,10 @@ fn settle() {
         ep.forked();
     }
     for (fd, file) in files {
-        if let Some(device) = file.device_as::<glasspoll_reactor::watch::KernelFile>() {
-            if file.fd() == fd {
-                device.forked(&file);
+        if let Some(device) = file.device_as::<KernelFile>() {
+            if file.fd() == *fd {
+                device.forked(file);
             }
         }
     }
-    table::end_put_by();
 }

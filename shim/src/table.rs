@@ -19,7 +19,7 @@ pub use closing::{
     all_made, close, close_untracked, closing, held_eventpoll, making, may_be_epoll, none_made_since,
     replacing, Closing,
 };
-pub use early::{all as put_by, end_all as end_put_by};
+pub use early::take_all as take_put_by;
 use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
@@ -327,6 +327,10 @@ pub fn forget(fd: i32) {
         identity::forget(fd);
         unset(fd, !(OURS | CLOSING));
         return;
+    }
+    if !is_early {
+        // Another thread may be settling this child. Until it has, what is done to a file may be done to its parent's.
+        context::wait_for_settling();
     }
     if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
         // Outer sets are told of what became ready before it goes.

@@ -19,6 +19,19 @@ fn a_storm_breaks_no_invariant() {
     });
 }
 
+/// Its first eras have fast timers, files of another process and reads of every kind: there a read that was told by asking
+/// later what it had left lost edges for good.
+#[test]
+fn a_storm_of_files_that_become_ready_amid_a_read_breaks_no_invariant() {
+    let _turn = turn::take();
+    in_both_modes(|mode| {
+        for seed in ["1002", "3002"] {
+            let output = run(mode.command(STORM).args(["6", seed]), LIMIT).success();
+            assert!(output.contains("all invariants held"), "{output}");
+        }
+    });
+}
+
 #[test]
 fn a_storm_on_polled_files_breaks_no_invariant() {
     let _turn = turn::take();

@@ -11,8 +11,9 @@ use glasspoll_reactor::sync::Mutex;
 
 use super::flags::{change, flags, CLOSING, INHERITED, KIND, OURS, SEEN, TRACKED};
 use super::slots::Used;
-use crate::context;
+use crate::{context, runtime};
 
+#[link_section = "glasspoll_fork"]
 static PUT_BY: Mutex<Vec<(i32, Used)>> = Mutex::new(Vec::new());
 
 /// Whether this process is an early child.
@@ -24,24 +25,35 @@ pub(super) fn is_early() -> bool {
 pub(super) fn put_by(fd: i32, file: Used) {
     PUT_BY.lock().push((fd, file));
     if !is_early() {
-        // Another thread settles this child meanwhile, and may have passed this file.
+        // Another thread has begun to settle this child, and may have passed this file.
         context::wait_for_settling();
-        end_all();
+        let late = take_all();
+        runtime::settle_files(&late.files());
+        late.end();
     }
 }
 
-/// The files that were put by, by the numbers that they had.
-pub fn all() -> Vec<(i32, Arc<File>)> {
-    PUT_BY.lock().iter().map(|(fd, file)| (*fd, Arc::clone(file))).collect()
+/// Uses of files that were put by.
+pub struct PutBy(Vec<(i32, Used)>);
+
+/// All uses that were put by.
+pub fn take_all() -> PutBy {
+    PutBy(std::mem::take(&mut *PUT_BY.lock()))
 }
 
-/// Ends the uses that were put by.
-///
-/// Preconditions: the files are this process's own: nothing that is done to them concerns its parent's signals.
-pub fn end_all() {
-    let all = std::mem::take(&mut *PUT_BY.lock());
-    for (fd, file) in all {
-        super::end(fd, file, true);
+impl PutBy {
+    /// The files, by the numbers that they had.
+    pub fn files(&self) -> Vec<(i32, Arc<File>)> {
+        self.0.iter().map(|(fd, file)| (*fd, Arc::clone(file))).collect()
+    }
+
+    /// Ends the uses.
+    ///
+    /// Preconditions: the files are settled: nothing that is done to them concerns the parent's signals.
+    pub fn end(self) {
+        for (fd, file) in self.0 {
+            super::end(fd, file, true);
+        }
     }
 }
 

@@ -49,6 +49,7 @@ pub const NUMBERS: usize = 1 << 20;
 static FLAGS: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
 
 /// No number above this one ever had flags, but for ours.
+#[link_section = "glasspoll_fork"]
 static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
 pub(super) fn slot(fd: i32) -> Option<&'static AtomicU32> {

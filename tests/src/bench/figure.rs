@@ -11,6 +11,8 @@ pub enum Judge {
     RateShown,
     /// Less is better: glasspoll's is at most this share of the kernel's.
     Latency(f64),
+    /// Less is better, and shown for its own sake.
+    LatencyShown,
     /// Less is better: glasspoll is at least so many times as fast.
     Speed(f64),
     /// Less is better: glasspoll adds this at most.
@@ -54,7 +56,7 @@ impl Judge {
     /// The number that is held against the bar.
     pub fn ratio(self, kernel: f64, glasspoll: f64) -> f64 {
         match self {
-            Judge::Rate(_) | Judge::RateShown | Judge::Latency(_) => glasspoll / kernel,
+            Judge::Rate(_) | Judge::RateShown | Judge::Latency(_) | Judge::LatencyShown => glasspoll / kernel,
             Judge::Speed(_) => kernel / glasspoll,
             Judge::Added(_) => glasspoll - kernel,
             Judge::AtMost(_) => glasspoll,
@@ -65,7 +67,7 @@ impl Judge {
     pub fn speed(self, kernel: f64, glasspoll: f64) -> Option<f64> {
         match self {
             Judge::Rate(_) | Judge::RateShown => Some(glasspoll / kernel),
-            Judge::Latency(_) | Judge::Speed(_) => Some(kernel / glasspoll),
+            Judge::Latency(_) | Judge::LatencyShown | Judge::Speed(_) => Some(kernel / glasspoll),
             Judge::Added(_) | Judge::AtMost(_) => None,
         }
     }
@@ -75,14 +77,14 @@ impl Judge {
         match self {
             Judge::Rate(bar) | Judge::Speed(bar) => Some(bar),
             Judge::Latency(bar) => Some(1.0 / bar),
-            Judge::RateShown | Judge::Added(_) | Judge::AtMost(_) => None,
+            Judge::RateShown | Judge::LatencyShown | Judge::Added(_) | Judge::AtMost(_) => None,
         }
     }
 
     /// Whether `ratio` is as it should be.
     pub fn verdict(self, ratio: f64) -> Verdict {
         let (met, nearly) = match self {
-            Judge::RateShown => return Verdict::NoBar,
+            Judge::RateShown | Judge::LatencyShown => return Verdict::NoBar,
             Judge::Rate(bar) | Judge::Speed(bar) => (ratio >= bar, ratio >= bar * (1.0 - NOISE)),
             Judge::Latency(bar) => (ratio <= bar, ratio <= bar * (1.0 + NOISE)),
             Judge::Added(bar) | Judge::AtMost(bar) => (ratio <= bar, false),
@@ -98,7 +100,7 @@ impl Judge {
     pub fn bar(self, unit: &str) -> String {
         match self {
             Judge::Rate(bar) => format!("≥ {bar:.2}"),
-            Judge::RateShown => "–".to_owned(),
+            Judge::RateShown | Judge::LatencyShown => "–".to_owned(),
             Judge::Latency(bar) => format!("≤ {bar:.2} (less is better)"),
             Judge::Speed(bar) => format!("≥ {bar} times as fast"),
             Judge::Added(bar) => format!("≤ {bar} {unit} more"),

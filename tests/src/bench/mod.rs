@@ -11,13 +11,14 @@
 //! | [`quiet`] | waiting until nobody else uses the machine |
 //! | [`machine`] | on what it was measured |
 //! | [`system`] | CPUs, descriptors, the time and memory of others |
-//! | [`echo`], [`load`], [`calls`] | the programs: a server, a load generator, single calls |
+//! | [`echo`], [`load`], [`calls`], [`forks`] | the programs: a server, a load generator, single calls, children |
 //! | [`net`] | connections |
 
 pub mod calls;
 pub mod chart;
 pub mod echo;
 pub mod figure;
+pub mod forks;
 pub mod load;
 pub mod machine;
 pub mod net;

@@ -57,6 +57,8 @@ pub enum Work {
     Memcached,
     /// Single calls, by these names.
     Calls(&'static [&'static str]),
+    /// Children of this kind, with each of these numbers of sockets in a set.
+    Forks(&'static str, &'static [usize]),
     /// Memory of the echo server for each of so many descriptors.
     Memory(usize),
     /// Time from start to end of a short program.
@@ -172,6 +174,22 @@ const fn echo(
     }
 }
 
+/// CPU time for each child, with so many sockets in a set.
+const fn fork(name: &'static str, what: &'static str, kind: &'static str, figures: &'static [Figure]) -> Row {
+    Row { name, what, programs: &[], figures, work: Work::Forks(kind, &[1, 300, 10_000]), sides: EPOLLS }
+}
+
+const CHILDREN: &[Figure] = &[
+    figure("1 socket", "µs", Judge::Latency(1.2)),
+    figure("300 sockets", "µs", Judge::Latency(1.2)),
+    figure("10,000 sockets", "µs", Judge::Latency(1.2)),
+];
+const CHILDREN_SHOWN: &[Figure] = &[
+    figure("1 socket", "µs", Judge::LatencyShown),
+    figure("300 sockets", "µs", Judge::LatencyShown),
+    figure("10,000 sockets", "µs", Judge::LatencyShown),
+];
+
 const FEW: Pattern = Pattern::Closed { count: 50, active: 50 };
 const THOUSAND: Pattern = Pattern::Closed { count: 1000, active: 100 };
 const MANY: Pattern = Pattern::Closed { count: 9000, active: 100 };
@@ -273,6 +291,12 @@ pub const ROWS: &[Row] = &[
         work: Work::Calls(&["wait-idle", "wait-one"]),
         sides: EPOLLS,
     },
+    fork("fork-exit", "CPU time of fork and `_exit` with", "exit", CHILDREN),
+    fork("fork-exec", "CPU time of fork and exec with", "exec", CHILDREN),
+    fork("fork-redirect", "CPU time of fork, redirections and exec with", "redirect", CHILDREN),
+    fork("fork-vfork", "CPU time of vfork and exec with", "vfork", CHILDREN),
+    fork("fork-spawn", "CPU time of `posix_spawn` with", "spawn", CHILDREN),
+    fork("fork-use", "CPU time of fork and `epoll_wait(0)` in the child with", "use", CHILDREN_SHOWN),
     echo("churn", "20,000 connections: accept, ADD, one request, close", AS_FAST, LT, Pattern::Churn(20_000)),
     echo("upload-lt", "bulk upload to a slow reader, LT", UPLOAD, LT, Pattern::Upload),
     echo("upload-et", "bulk upload to a slow reader, ET", UPLOAD, ET, Pattern::Upload),

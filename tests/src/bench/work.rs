@@ -82,6 +82,7 @@ impl Bench<'_> {
                 self.load(command, port, "memcached", Pattern::Closed { count: 50, active: 50 }, row)
             }
             Work::Calls(kinds) => self.calls(kinds),
+            Work::Forks(kind, sockets) => self.forks(kind, sockets),
             Work::Memory(count) => self.memory(count),
             Work::StartUp => self.start_up(),
             // Nothing like it is to be had of the kernel's epoll.
@@ -237,6 +238,15 @@ impl Bench<'_> {
             stdout.trim().parse().unwrap_or_else(|_| panic!("no number: {stdout}"))
         };
         Sample::of(kinds.iter().map(one).collect())
+    }
+
+    fn forks(&self, kind: &str, sockets: &[usize]) -> Sample {
+        let one = |sockets: &usize| {
+            let mut command = self.command(program_of_ours("forks"));
+            let stdout = run(command.arg(kind).arg(sockets.to_string()), LIMIT).success();
+            stdout.trim().parse().unwrap_or_else(|_| panic!("no number: {stdout}"))
+        };
+        Sample::of(sockets.iter().map(one).collect())
     }
 
     /// Bytes by which the server grows for each connection that has asked once and is idle now.

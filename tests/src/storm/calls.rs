@@ -2,9 +2,10 @@
 
 use std::io::Error;
 use std::ptr;
-use std::time::Duration;
 
 use libc::{c_int, epoll_event, pollfd};
+
+use super::signals;
 
 /// The errno of the last call.
 pub fn errno() -> c_int {
@@ -12,7 +13,7 @@ pub fn errno() -> c_int {
 }
 
 /// A number, or the errno as a negative one.
-fn checked(result: isize) -> isize {
+pub fn checked(result: isize) -> isize {
     if result < 0 {
         -errno() as isize
     } else {
@@ -72,7 +73,7 @@ pub fn epoll_wait(call: Call, epfd: c_int, events: &mut [epoll_event], timeout: 
         match call {
             Call::Wait => libc::epoll_wait(epfd, at, most, timeout),
             Call::Pwait => {
-                let mut mask: libc::sigset_t = std::mem::zeroed();
+                let mut mask = signals::all();
                 libc::sigaddset(&mut mask, libc::SIGUSR2);
                 libc::epoll_pwait(epfd, at, most, timeout, &mask)
             }
@@ -131,125 +132,4 @@ pub fn dup2(fd: c_int, onto: c_int) -> c_int {
 pub fn shutdown_write(fd: c_int) {
     // SAFETY: a number.
     unsafe { libc::shutdown(fd, libc::SHUT_WR) };
-}
-
-pub fn eventfd(count: u32) -> c_int {
-    // SAFETY: numbers.
-    unsafe { libc::eventfd(count, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) }
-}
-
-pub fn timerfd() -> c_int {
-    let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
-    // SAFETY: numbers.
-    unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }
-}
-
-/// Has a timer expire once.
-pub fn set_timer(fd: c_int, after: Duration) -> isize {
-    let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let value = libc::timespec { tv_sec: 0, tv_nsec: i64::from(after.subsec_nanos()) };
-    let time = libc::itimerspec { it_interval: none, it_value: value };
-    // SAFETY: the time lives.
-    checked(unsafe { libc::timerfd_settime(fd, 0, &time, ptr::null_mut()) } as isize)
-}
-
-pub fn pipe() -> [c_int; 2] {
-    let mut pair = [-1; 2];
-    // SAFETY: room for two numbers.
-    unsafe { libc::pipe2(pair.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) };
-    pair
-}
-
-pub fn unix_streams() -> [c_int; 2] {
-    let mut pair = [-1; 2];
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: room for two numbers.
-    unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) };
-    pair
-}
-
-/// Two sockets connected over loopback; the first was accepted. A closed connection leaves nothing
-/// behind (TIME_WAIT), for there are many.
-pub fn inet(stream: bool) -> [c_int; 2] {
-    let kind = libc::SOCK_CLOEXEC | if stream { libc::SOCK_STREAM } else { libc::SOCK_DGRAM };
-    let mut len = size_of::<libc::sockaddr_in>() as u32;
-    // SAFETY: addresses and options of the length that is told.
-    unsafe {
-        let mut addr: libc::sockaddr_in = std::mem::zeroed();
-        addr.sin_family = libc::AF_INET as u16;
-        addr.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
-        let at = |addr: &mut libc::sockaddr_in| ptr::from_mut(addr).cast::<libc::sockaddr>();
-        let a = libc::socket(libc::AF_INET, kind, 0);
-        libc::bind(a, at(&mut addr), len);
-        libc::getsockname(a, at(&mut addr), &mut len);
-        let b = libc::socket(libc::AF_INET, kind, 0);
-        let mut pair = [a, b];
-        if stream {
-            libc::listen(a, 1);
-            if libc::connect(b, at(&mut addr), len) == 0 {
-                pair[0] = libc::accept4(a, ptr::null_mut(), ptr::null_mut(), libc::SOCK_CLOEXEC);
-            } else {
-                pair[0] = -1;
-            }
-            libc::close(a);
-            let (one, linger) = (1, libc::linger { l_onoff: 1, l_linger: 0 });
-            for fd in pair {
-                libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, ptr::from_ref(&one).cast(), 4);
-                libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, ptr::from_ref(&linger).cast(), 8);
-            }
-        } else {
-            libc::connect(b, at(&mut addr), len);
-            libc::getsockname(b, at(&mut addr), &mut len);
-            libc::connect(a, at(&mut addr), len);
-        }
-        for fd in pair {
-            libc::fcntl(fd, libc::F_SETFL, libc::fcntl(fd, libc::F_GETFL) | libc::O_NONBLOCK);
-        }
-        pair
-    }
-}
-
-/// How a child is made and ends.
-#[derive(Clone, Copy, Debug)]
-pub enum Child {
-    Exits,
-    Closes,
-    Execs,
-    Spawned,
-}
-
-/// A child from begin to end. True: it ended well.
-pub fn child(way: Child) -> bool {
-    let path = c"/bin/true".as_ptr();
-    let argv = [path.cast_mut(), ptr::null_mut()];
-    let mut status = -1;
-    // SAFETY: after fork the child only makes calls that are safe there; the strings and lists live.
-    unsafe {
-        extern "C" {
-            static environ: *const *mut libc::c_char;
-        }
-        let mut pid = 0;
-        if let Child::Spawned = way {
-            if libc::posix_spawn(&mut pid, path, ptr::null(), ptr::null(), argv.as_ptr(), environ) != 0 {
-                return false;
-            }
-        } else {
-            pid = libc::fork();
-        }
-        if pid == 0 {
-            match way {
-                Child::Execs => {
-                    libc::execve(path, argv.as_ptr().cast(), environ.cast());
-                    libc::_exit(9);
-                }
-                Child::Closes => (3..64).for_each(|fd| {
-                    libc::close(fd);
-                }),
-                _ => {}
-            }
-            libc::_exit(0);
-        }
-        while libc::waitpid(pid, &mut status, 0) < 0 && errno() == libc::EINTR {}
-    }
-    status == 0
 }

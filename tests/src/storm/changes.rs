@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use libc::{c_int, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD};
 
-use super::calls::{self, Child};
+use super::calls;
+use super::children::{self, Child};
 use super::cookies::{Target, EDGE, EXCLUSIVE, IN, ONESHOT};
 use super::fault::Fault;
-use super::files::{self, File};
 use super::threads::Deed;
 use super::waiting::Me;
-use super::world::{alone, lock, shared, Epoll, Item, Pair};
-
-const OUT: u32 = libc::EPOLLOUT as u32;
+use super::world::{alone, lock, shared, Epoll, Item};
 
 impl Me<'_> {
     fn rest(&mut self) {
@@ -62,7 +60,7 @@ impl Me<'_> {
             let way = self.random.pick(&[Child::Exits, Child::Closes, Child::Execs, Child::Spawned]);
             let _closes_wait = alone(&self.world.children);
             self.status.now(Deed::Fork, 0);
-            let well = calls::child(way);
+            let well = children::child(way);
             self.status.now(Deed::Nothing, 0);
             self.world.counts.forks.fetch_add(1, SeqCst);
             if !well {
@@ -148,16 +146,16 @@ impl Me<'_> {
     }
 
     /// Arms a oneshot item again, if it is still the one that was reported.
-    pub fn rearm(&mut self, slot: usize, set: usize, cookie: usize) {
+    /// False: it is not, or the era has had enough of them.
+    pub fn rearm(&mut self, slot: usize, set: usize, cookie: usize) -> bool {
         let world = self.world;
         let mut item = lock(&world.slots[slot].items[set]);
         let epoll = shared(&world.sets[set].epoll);
-        let Some(item) = item.as_mut().filter(|item| item.cookie == cookie && item.life == epoll.life) else {
-            return;
-        };
-        if let Some(cookie) = world.cookies.get(cookie) {
-            self.modify(&epoll, item, cookie.target, cookie.mask);
-        }
+        let item = item.as_mut().filter(|item| item.cookie == cookie && item.life == epoll.life);
+        let Some(item) = item.filter(|_| world.cookies.has_room()) else { return false };
+        let Some(cookie) = world.cookies.get(cookie) else { return false };
+        self.modify(&epoll, item, cookie.target, cookie.mask);
+        true
     }
 
     /// Has the writing end of a full file told when there is room.
@@ -173,7 +171,7 @@ impl Me<'_> {
     }
 
     /// ADD, MOD or DEL of a slot's file in a set.
-    fn change_item(&mut self, slot: usize, set: usize) {
+    pub fn change_item(&mut self, slot: usize, set: usize) {
         let world = self.world;
         let pair = shared(&world.slots[slot].pair);
         let Some(pair) = pair.as_ref() else {
@@ -182,7 +180,7 @@ impl Me<'_> {
         };
         let mut item = lock(&world.slots[slot].items[set]);
         let epoll = shared(&world.sets[set].epoll);
-        let exclusive = world.file(pair.file).exclusive;
+        let exclusive = world.file(pair.file).nature.exclusive;
         let mask = self.mask(exclusive);
         let target = Target::Reader { slot, file: pair.file };
         match item.as_mut().filter(|item| item.life == epoll.life) {
@@ -200,147 +198,5 @@ impl Me<'_> {
                 }
             }
         }
-    }
-
-    /// Fills an empty slot, and adds the file to a set or two; others may do so at the same time.
-    pub fn make_file(&mut self, slot: usize) {
-        let world = self.world;
-        {
-            let mut pair = alone(&world.slots[slot].pair);
-            if pair.is_some() {
-                return;
-            }
-            let kind = self.random.pick(&world.plan.kinds);
-            let flow = kind.ends() && self.random.chance(world.plan.flow);
-            let exclusive = self.random.chance(world.plan.exclusive);
-            self.status.now(Deed::Make, 0);
-            let made = {
-                let _numbers = shared(&world.numbers);
-                files::make(kind)
-            };
-            self.status.now(Deed::Nothing, 0);
-            let Some([reader, writer]) = made else { return };
-            let Some(file) = world.new_file(File::new(kind, flow, exclusive)) else {
-                calls::close(reader);
-                if writer != reader {
-                    calls::close(writer);
-                }
-                return;
-            };
-            world.slots[slot].current.store(file + 1, SeqCst);
-            *pair = Some(Pair { file, kind, reader, writer, orphans: Vec::new() });
-            if flow {
-                let set = self.random.below(world.sets.len());
-                let epoll = shared(&world.sets[set].epoll);
-                let mask = OUT | self.random.pick(&[EDGE, EDGE, ONESHOT]);
-                let item = self.add(&epoll, set, writer, Target::Writer { slot, file }, mask);
-                *lock(&world.slots[slot].out) = Some(item);
-            }
-        }
-        for _ in 0..1 + self.random.below(2) {
-            let set = self.random.below(world.sets.len());
-            self.change_item(slot, set);
-        }
-    }
-
-    /// Closes the writing end.
-    fn end_file(&mut self, slot: usize) {
-        let world = self.world;
-        let mut pair = alone(&world.slots[slot].pair);
-        let Some(pair) = pair.as_mut().filter(|pair| pair.writer >= 0 && pair.kind.ends()) else { return };
-        let file = world.file(pair.file);
-        if file.flow {
-            return;
-        }
-        file.ended.store(true, SeqCst);
-        if self.random.chance(50) {
-            calls::shutdown_write(pair.writer);
-            if self.random.chance(50) {
-                return;
-            }
-        }
-        self.status.now(Deed::Close, pair.writer);
-        calls::close(pair.writer);
-        self.status.now(Deed::Nothing, pair.writer);
-        pair.writer = -1;
-    }
-
-    /// The reading end goes on under another number; its items stay under the old one.
-    fn swap_number(&mut self, slot: usize) {
-        let world = self.world;
-        let mut pair = alone(&world.slots[slot].pair);
-        let Some(pair) = pair.as_mut().filter(|pair| pair.orphans.len() < 4) else { return };
-        let old = pair.reader;
-        self.status.now(Deed::Dup, old);
-        let new = {
-            let _numbers = shared(&world.numbers);
-            calls::dup(old)
-        };
-        if new < 0 {
-            return self.status.now(Deed::Nothing, old);
-        }
-        pair.orphans.extend(world.slots[slot].items.iter().filter_map(|item| lock(item).take()));
-        self.status.now(Deed::Close, old);
-        calls::close(old);
-        self.status.now(Deed::Nothing, old);
-        pair.reader = new;
-        // The number may be one that it had before: what was added by it can be reached again.
-        pair.orphans.retain(|item| {
-            let back = item.fd == new;
-            if back {
-                *lock(&world.slots[slot].items[item.set]) = Some(*item);
-            }
-            !back
-        });
-        if pair.kind.is_single() {
-            pair.writer = new;
-        }
-    }
-
-    /// Closes a slot's file, if it is still this one: the items go with it, or before.
-    pub fn close_file(&mut self, slot: usize, number: Option<usize>) {
-        let world = self.world;
-        let place = &world.slots[slot];
-        let mut pair = alone(&place.pair);
-        if pair.as_ref().is_none_or(|pair| number.is_some_and(|number| number != pair.file)) {
-            return;
-        }
-        // A child's copies keep the file, and an orphan has no number to delete it by.
-        let has_orphans = pair.as_ref().is_some_and(|pair| !pair.orphans.is_empty());
-        let childless = match has_orphans {
-            true => Some(shared(&world.children)),
-            false => world.children.try_read().ok(),
-        };
-        let Some(pair) = pair.take() else { return };
-        place.current.store(0, SeqCst);
-        let mut items = pair.orphans;
-        let leave = usize::from(childless.is_some() && self.random.chance(70));
-        let all = childless.is_some() && self.random.chance(30);
-        for item in place.items.iter().chain([&place.out]).filter_map(|item| lock(item).take()) {
-            items.push(item);
-        }
-        let mut left = Vec::new();
-        for item in items {
-            let epoll = shared(&world.sets[item.set].epoll);
-            let number = item.fd == pair.reader || item.fd == pair.writer;
-            if item.life != epoll.life || !number || all || left.len() < leave {
-                left.push(item);
-            } else {
-                self.delete(&epoll, &item);
-            }
-        }
-        self.status.now(Deed::Close, pair.reader);
-        calls::close(pair.reader);
-        if pair.writer >= 0 && pair.writer != pair.reader {
-            calls::close(pair.writer);
-        }
-        self.status.now(Deed::Nothing, pair.reader);
-        world.counts.closes.fetch_add(1, SeqCst);
-        if let [item] = left[..] {
-            return world.bury(item.cookie);
-        }
-        // A wait on one set that asks the file right now keeps it alive for the other sets that long.
-        let now = world.start.elapsed().as_millis();
-        lock(&world.closed).extend(left.iter().map(|item| (now, item.cookie)));
     }
 }

@@ -104,7 +104,7 @@ impl World {
         let woken = match target {
             Target::Reader { file, .. } => {
                 let file = self.file(file);
-                file.ops_done.load(SeqCst).saturating_sub(file.kind.late(self.plan.unread))
+                file.ops_done.load(SeqCst).saturating_sub(file.late(self.plan.unread))
             }
             _ => 0,
         };
@@ -148,15 +148,16 @@ impl World {
         }
         if let Target::Reader { file: number, .. } = cookie.target {
             let file = self.file(number);
+            file.told.fetch_add(1, SeqCst);
             let ended = file.ended.load(SeqCst);
             let read = wait.read.iter().find(|(file, _)| *file == number).map_or(0, |(_, read)| *read);
-            if !ended && (events & ENDS != 0 || file.begun.load(SeqCst) <= read) {
+            if !ended && (events & ENDS != 0 || file.come() <= read) {
                 wrong("idle", "there was nothing to report all the time");
             }
             // Its end is a shutdown and a close, each with a wakeup for data and one for the state.
             let ends = if file.ended.load(SeqCst) { 4 } else { 0 };
             let woken = file.ops_begun.load(SeqCst) - cookie.woken + ends;
-            if cookie.mask & EDGE != 0 && !file.flow && before + 1 > woken + 1 {
+            if cookie.mask & EDGE != 0 && file.has_counted_edges() && before + 1 > woken + 1 {
                 wrong("edge", "the item was reported oftener than its file was woken");
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
+use super::broker::broker;
 use super::calls;
 use super::plan::Plan;
 use super::threads::{Deed, Status};
@@ -15,7 +16,7 @@ use crate::random::Random;
 pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
     let mut random = Random(seed);
     let plan = Plan::draw(&mut random);
-    let waiters = plan.roles.len();
+    let (waiters, pulses) = (plan.roles.len(), usize::from(plan.pulse > 0));
     let names = plan.roles.iter().map(|role| format!("{role:?}"));
     let helpers = |count, name: &'static str| std::iter::repeat_n(name.to_owned(), count);
     let names = names
@@ -23,9 +24,11 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
         .chain(helpers(plan.changers, "changer"))
         .chain(helpers(plan.children.into(), "parent"))
         .chain(helpers(plan.signals.into(), "interrupter"))
+        .chain(helpers(pulses, "pulse"))
         .chain(["main".to_owned()]);
     let names: Vec<String> = names.collect();
-    let workers = names.len() - waiters - 1;
+    // Those who do not rest in a lull: who waits, who pulses, and who says that it is one.
+    let workers = names.len() - waiters - pulses - 1;
     let statuses = names.iter().map(|name| Status::new(name.clone())).collect();
     let world = &World::new(seed, plan, *options, statuses, workers);
     let me = |at: usize, salt: u64| Me {
@@ -49,6 +52,7 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
                     _ if at < waiters => me.wait_all_the_time(&me.world.plan.roles[at]),
                     "writer" => me.write_all_the_time(),
                     "changer" => me.change_all_the_time(),
+                    "pulse" => me.pulse_all_the_time(),
                     "parent" => me.fork_all_the_time(),
                     _ => me.interrupt_all_the_time(),
                 }
@@ -103,6 +107,9 @@ fn close_all(world: &World) {
     }
     for slot in &world.slots {
         let Some(pair) = alone(&slot.pair).take() else { continue };
+        if world.file(pair.file).nature.shared {
+            broker().close(pair.file);
+        }
         calls::close(pair.reader);
         if pair.writer >= 0 && pair.writer != pair.reader {
             calls::close(pair.writer);

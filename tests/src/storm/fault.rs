@@ -21,6 +21,8 @@ pub enum Fault {
     Bits,
     /// An event is of an item whose file has nothing to say.
     Idle,
+    /// Of the files that become ready anew whenever they were drained, nothing is reported.
+    Deaf,
     /// A wait without end ends with nothing.
     Empty,
     /// An ADD that was done is said to have failed.
@@ -28,7 +30,7 @@ pub enum Fault {
 }
 
 /// All of them, with their names and the invariant that must notice.
-pub const FAULTS: [(Fault, &str, &str); 10] = [
+pub const FAULTS: [(Fault, &str, &str); 11] = [
     (Fault::Drop, "drop", "lost"),
     (Fault::Oversleep, "oversleep", "lost"),
     (Fault::Again, "again", "edge"),
@@ -37,11 +39,17 @@ pub const FAULTS: [(Fault, &str, &str); 10] = [
     (Fault::Foreign, "foreign", "foreign"),
     (Fault::Bits, "bits", "bits"),
     (Fault::Idle, "idle", "idle"),
+    (Fault::Deaf, "deaf", "deaf"),
     (Fault::Empty, "empty", "answer"),
     (Fault::Answer, "answer", "answer"),
 ];
 
 impl Fault {
+    /// Whether something that stays ready is not reported.
+    pub fn loses(self) -> bool {
+        matches!(self, Fault::Drop | Fault::Oversleep)
+    }
+
     /// The names, and the invariant that must notice each.
     pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
         FAULTS.iter().map(|(_, name, invariant)| (*name, *invariant))

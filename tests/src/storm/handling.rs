@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::cookies::{Target, EDGE, ONESHOT};
-use super::files::Read;
+use super::cookies::{Target, EDGE, EXCLUSIVE, ONESHOT};
+use super::files::File;
+use super::reading::Read;
 use super::threads::Deed;
 use super::waiting::Me;
-use super::world::{lock, shared};
+use super::world::{lock, shared, Pair};
 
 impl Me<'_> {
     /// Handles events by their cookies.
@@ -38,17 +39,22 @@ impl Me<'_> {
         let ended = {
             let pair = shared(&world.slots[slot].pair);
             let Some(pair) = pair.as_ref().filter(|pair| pair.file == number) else { return };
-            let drain = mask & EDGE != 0 || lull || self.random.chance(50);
-            let ended = if drain {
-                self.drain(pair.reader, number)
-            } else if self.random.chance(70) {
-                let most = 1 + self.random.below(100);
-                self.read(pair.reader, number, most) == Read::End
-            } else {
+            let mut again = mask & ONESHOT != 0 && (lull || self.random.chance(80));
+            let ended = if mask & EDGE == 0 && !lull && self.random.chance(20) {
                 false
+            } else if self.random.chance(world.plan.partial) && mask & EXCLUSIVE == 0 {
+                let most = 1 + self.random.below(100);
+                let ended = self.read(pair.reader, number, most) == Read::End;
+                // What is left has it reported again by a MOD, or at once where the level counts.
+                let left = !ended && mask & EDGE != 0;
+                let told = left && self.rearm(slot, set, at);
+                again &= !told;
+                ended || left && !told && self.drain(pair.reader, number)
+            } else {
+                self.drain(pair.reader, number)
             };
             // What a oneshot item is not re-armed for now, a changer may do later.
-            if mask & ONESHOT != 0 && (lull || self.random.chance(80)) {
+            if again {
                 self.rearm(slot, set, at);
             }
             ended
@@ -61,11 +67,14 @@ impl Me<'_> {
         }
     }
 
-    /// Reads until nothing is left. True: it has come to its end.
+    /// Reads until nothing is left: until a read is refused, or has got all there was. True: it has come to
+    /// its end.
     pub fn drain(&mut self, fd: libc::c_int, number: usize) -> bool {
+        let once = self.random.chance(self.world.plan.once);
         loop {
             match self.read(fd, number, 65536) {
-                Read::Some => {}
+                Read::All if once => return false,
+                Read::Some | Read::All => {}
                 Read::Nothing => return false,
                 Read::End => return true,
             }
@@ -74,8 +83,11 @@ impl Me<'_> {
 
     pub fn read(&mut self, fd: libc::c_int, number: usize, most: usize) -> Read {
         self.status.now(Deed::Read, fd);
-        let got = self.world.file(number).read(fd, number as u8, most);
+        let got = self.world.file(number).read(fd, number as u8, most, &mut self.random);
         self.status.now(Deed::Nothing, fd);
+        if matches!(got, Ok(Read::Some | Read::All)) {
+            self.set_anew(fd, number);
+        }
         got.unwrap_or_else(|why| {
             self.world.fail("answer", &format!("fd {fd}, {:?}: {why}", self.world.file(number)))
         })
@@ -87,34 +99,43 @@ impl Me<'_> {
         let Ok(pair) = world.slots[slot].pair.try_read() else { return };
         let Some(pair) = pair.as_ref().filter(|pair| pair.writer >= 0) else { return };
         let file = world.file(pair.file);
-        let often = if file.flow { 4 } else { 1 + self.random.below(world.plan.unread as usize) };
+        let flow = file.nature.flow;
+        let often = if flow { 4 } else { 1 + self.random.below(world.plan.unread as usize) };
         for _ in 0..often {
-            if file.flow && file.blocked.load(SeqCst) || !file.flow && file.unread() >= world.plan.unread {
+            if flow && file.blocked.load(SeqCst) || !flow && file.unread() >= world.plan.unread {
                 return;
             }
             // Before the write: if it is refused and there is room at once, the event clears it.
-            file.blocked.store(file.flow, SeqCst);
-            self.status.now(Deed::Write, pair.writer);
-            let put = file.write(pair.writer, pair.file as u8, &mut self.random);
-            self.status.now(Deed::Nothing, pair.writer);
-            world.counts.writes.fetch_add(1, SeqCst);
-            match put {
-                Ok(true) => file.blocked.store(false, SeqCst),
-                Ok(false) if file.flow => return self.rearm_writer(slot),
-                Ok(false) => return,
-                Err(errno) => {
-                    world.fail("answer", &format!("write to fd {} gives {errno}: {file:?}", pair.writer))
+            file.blocked.store(flow, SeqCst);
+            if !self.put(pair, file) {
+                if flow {
+                    self.rearm_writer(slot);
                 }
+                return;
             }
+            file.blocked.store(false, SeqCst);
         }
+    }
+
+    /// Writes once; false: it was refused.
+    pub fn put(&mut self, pair: &Pair, file: &File) -> bool {
+        self.status.now(Deed::Write, pair.writer);
+        let put = file.write(pair.writer, pair.file as u8, &mut self.random);
+        self.status.now(Deed::Nothing, pair.writer);
+        self.world.counts.writes.fetch_add(1, SeqCst);
+        put.unwrap_or_else(|errno| {
+            self.world.fail("answer", &format!("write to fd {} gives {errno}: {file:?}", pair.writer))
+        })
     }
 
     fn handle_set(&mut self, at: usize, (outer, mask): (usize, u32), inner: usize, life: u32, depth: usize) {
         let all = mask & EDGE != 0 || self.random.chance(50);
-        self.serve(inner, all, depth + 1);
-        if mask & ONESHOT != 0 {
+        let done = self.serve(inner, all, depth + 1);
+        // What is left has it reported again by a MOD.
+        if mask & ONESHOT != 0 || mask & EDGE != 0 && !done {
             let mut link = lock(self.world.link(outer, inner));
-            if link.is_some_and(|(item, of)| item.cookie == at && of == life) {
+            let same = link.is_some_and(|(item, of)| item.cookie == at && of == life);
+            if same && self.world.cookies.has_room() {
                 self.modify_link(&mut link, outer, inner);
             }
         }

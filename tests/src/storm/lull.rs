@@ -21,16 +21,20 @@ impl World {
             self.fail("stuck", "a thread does not come back");
         }
         let start = Instant::now();
+        let before = self.told();
         loop {
-            let left = self.unreported();
-            if left.is_empty() {
+            let (left, deaf) = (self.unreported(), self.deaf(&before));
+            if left.is_empty() && deaf.is_empty() {
                 break;
             }
             if let Some(thread) = self.threads.iter().find(|thread| thread.is_stuck(self.options.patience)) {
                 self.fail("stuck", &thread.words());
             }
             if start.elapsed() > self.options.patience {
-                self.fail("lost", &left.join("\n  "));
+                match left.is_empty() {
+                    true => self.fail("deaf", &deaf.join("\n  ")),
+                    false => self.fail("lost", &left.join("\n  ")),
+                }
             }
             std::thread::sleep(Duration::from_micros(500));
         }
@@ -45,7 +49,7 @@ impl World {
     }
 
     /// The sets that somebody waits on, or on a set that they are in.
-    fn served(&self) -> Vec<bool> {
+    pub fn served(&self) -> Vec<bool> {
         let count = self.sets.len();
         let mut served = vec![false; count];
         for role in &self.plan.roles {
@@ -69,7 +73,7 @@ impl World {
     }
 
     /// Whether an item is in its set and may be reported.
-    fn is_watching(&self, item: &Item) -> bool {
+    pub fn is_watching(&self, item: &Item) -> bool {
         item.life == shared(&self.sets[item.set].epoll).life
             && self.cookies.get(item.cookie).is_some_and(|cookie| cookie.is_armed())
     }
@@ -80,7 +84,10 @@ impl World {
         let mut left = Vec::new();
         for slot in &self.slots {
             let pair = shared(&slot.pair);
-            let Some(pair) = pair.as_ref() else { continue };
+            // A pulse is never used up for long.
+            let Some(pair) = pair.as_ref().filter(|pair| !self.file(pair.file).nature.pulse) else {
+                continue;
+            };
             let mut look = |item: Option<Item>, fd, asked: u32| {
                 let Some(item) = item.filter(|item| served[item.set] && self.is_watching(item)) else {
                     return;

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | lost | what is ready and asked for is reported: a lull ends with everything used up |
 //! | edge | an edge-triggered item is reported no oftener than its file was woken, and once for each ADD and MOD |
+//! | deaf | a file that becomes ready again whenever it was drained is reported again and again, in lulls, too |
 //! | oneshot | an EPOLLONESHOT item is reported once for each ADD and MOD |
 //! | stale | a wait that began after DEL, MOD or the last close returned reports nothing of what was before |
 //! | foreign | an event carries the data of an item of this very set |
@@ -22,19 +23,41 @@
 //! What a thread knows of another is ordered by a clock that all of them advance: an event of an item
 //! that was deleted at 7 is wrong in a wait that began at 8, and right in one that began at 6.
 //!
+//! Some files are *pulses*: periodic timers, timers that their reader sets anew, and files to which a thread, or another
+//! process that has them too, writes as soon as they are empty. So something comes in the very moment of a read. Reads end
+//! where one is refused, where one has got all there was, or leave something.
+//!
+//! The storms, walks and models that there were before did not find that an edge-triggered periodic timer lost its edge
+//! when it expired between a read and the library's asking what was left. Their readers went on until a read was refused,
+//! which says that nothing is left whatever comes after; their timers expired once, when somebody had set them; and no
+//! model has a read with an asking after it. A lull, too, could only see what stays ready while nobody does anything, and
+//! never a file that goes on by itself.
+//!
 //! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
 //! each invariant notices.
 
+mod account;
+mod broker;
 mod calls;
 mod changes;
+mod children;
 mod cookies;
+mod descriptors;
 mod era;
 mod fault;
 mod files;
 mod handling;
+mod kind;
+mod lies;
 mod lull;
+mod making;
+mod passing;
 mod plan;
+mod pulse;
+mod reading;
+mod reads;
 mod sets;
+mod signals;
 mod threads;
 mod waiting;
 mod world;
@@ -82,6 +105,8 @@ pub struct Summary {
 /// Runs a storm. Does not return if an invariant is violated: says which on stderr and exits with 1.
 pub fn storm(options: Options, mut progress: impl FnMut(&Summary)) -> Summary {
     calls::handle_signals();
+    signals::block();
+    broker::broker();
     let mut summary = Summary::default();
     let start = Instant::now();
     while start.elapsed() < options.length {

@@ -1,6 +1,7 @@
 //! What an era does, drawn from its seed.
 
 use super::files::Kind;
+use super::kind::KINDS;
 use crate::random::Random;
 
 /// How a thread waits.
@@ -36,6 +37,13 @@ pub struct Plan {
     pub exclusive: usize,
     /// Chance of a file that is filled and drained, with its writing end watched for EPOLLOUT.
     pub flow: usize,
+    /// Chance of a file that becomes ready anew whenever it was drained.
+    pub pulse: usize,
+    /// Chance of a file that another process has, too.
+    pub shared: usize,
+    /// Chances of a read that is the only one for its event, and of one that leaves something.
+    pub once: usize,
+    pub partial: usize,
     /// How many writes may be unread.
     pub unread: u64,
     pub closes_sets: bool,
@@ -57,11 +65,10 @@ impl Plan {
         let waiters = 1 + random.below(6);
         let roles = (0..waiters).map(|_| role(random, &levels)).collect();
         let exclusive = if random.chance(25) { 70 } else { 0 };
-        let all = [Kind::Pipe, Kind::Unix, Kind::Tcp, Kind::Udp, Kind::Eventfd, Kind::Timerfd];
         let kinds = if random.chance(60) {
-            all.to_vec()
+            KINDS.to_vec()
         } else {
-            (0..1 + random.below(2)).map(|_| random.pick(&all)).collect()
+            (0..1 + random.below(2)).map(|_| random.pick(&KINDS)).collect()
         };
         Self {
             levels,
@@ -74,6 +81,10 @@ impl Plan {
             oneshot: random.pick(&[0, 30, 100]),
             exclusive,
             flow: random.pick(&[0, 0, 20, 60]),
+            pulse: random.pick(&[0, 20, 60]),
+            shared: random.pick(&[0, 0, 30, 100]),
+            once: random.pick(&[0, 50, 100]),
+            partial: random.pick(&[0, 0, 30]),
             unread: random.pick(&[1, 1, 1, 4]),
             // What an exclusive item took with it, no other is told of.
             closes_sets: exclusive == 0 && random.chance(40),

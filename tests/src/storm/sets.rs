@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::calls;
 use super::cookies::{Target, IN};
+use super::descriptors;
 use super::threads::Deed;
 use super::waiting::Me;
 use super::world::{alone, lock, shared, Epoll, Item};
@@ -51,7 +52,7 @@ impl Me<'_> {
 
     fn new_epoll(&mut self, set: usize, life: u32) -> Epoll {
         let fd = calls::epoll_create();
-        let epoll = Epoll { life, fd, twin: calls::dup(fd), nudge: calls::eventfd(0) };
+        let epoll = Epoll { life, fd, twin: calls::dup(fd), nudge: descriptors::eventfd(0, 0) };
         if epoll.fd < 0 || epoll.twin < 0 || epoll.nudge < 0 {
             self.world.fail("answer", &format!("no epoll: {epoll:?}"));
         }
@@ -82,7 +83,7 @@ impl Me<'_> {
         let numbers = if buried {
             let stone = {
                 let _numbers = shared(&world.numbers);
-                calls::eventfd(1)
+                descriptors::eventfd(1, 0)
             };
             calls::dup2(stone, epoll.fd);
             calls::dup2(stone, epoll.twin);

@@ -1,4 +1,4 @@
-//! Waiting on sets: the calls, the judgement of what they return, and the lies of a [`Fault`].
+//! Waiting on sets: the calls, and the judgement of what they return.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use libc::{c_int, epoll_event, pollfd, EBADF, EINTR, EINVAL};
 
 use super::calls::{self, Call};
-use super::cookies::{Target, Wait, EDGE, IN, ONESHOT};
-use super::fault::Fault;
+use super::cookies::Target;
 use super::plan::{Role, Style};
 use super::threads::{Deed, Status};
 use super::world::{shared, World};
 use crate::random::Random;
 
 const MOST: usize = 32;
+/// Enough for each file of a set to have had its turn.
+const ROUNDS: usize = 200;
 
 /// A thread of an era.
 pub struct Me<'a> {
@@ -88,7 +89,8 @@ impl Me<'_> {
             _ => world.fail("answer", &format!("{call:?} on fd {fd} gives errno {}: {wait:?}", -got)),
         }
         world.counts.events.fetch_add(got as u64, SeqCst);
-        Some(events[..got as usize].iter().map(|event| world.judge(&wait, *event)).collect())
+        let events = events[..got as usize].iter().filter(|event| !self.is_silenced(event.u64));
+        Some(events.map(|event| world.judge(&wait, *event)).collect())
     }
 
     fn poll(&mut self, sets: &[usize]) {
@@ -128,9 +130,10 @@ impl Me<'_> {
         }
     }
 
-    /// Takes what a set has to report now: all of it, or once.
-    pub fn serve(&mut self, set: usize, all: bool, depth: usize) {
-        loop {
+    /// Takes what a set has to report now: all of it, or once. False: there may be more, as there always
+    /// is with pulses.
+    pub fn serve(&mut self, set: usize, all: bool, depth: usize) -> bool {
+        for _ in 0..ROUNDS {
             match self.wait(set, 0) {
                 Some(events) if !events.is_empty() => {
                     self.handle(&events, depth);
@@ -138,88 +141,17 @@ impl Me<'_> {
                     let nudged =
                         |at: &usize| self.world.cookies.get(*at).is_some_and(|c| c.target == Target::Nudge);
                     if events.iter().any(nudged) {
-                        return;
+                        return true;
                     }
                 }
                 // Interrupted.
                 None if self.world.plan.interrupts() => {}
-                _ => return,
+                _ => return true,
             }
             if !all && !self.world.pace.is_lull() {
-                return;
+                return true;
             }
         }
-    }
-
-    fn meddle(&mut self, wait: &Wait, events: &mut [epoll_event], got: &mut isize, timeout: c_int) {
-        let Some(fault) = self.world.options.fault else { return };
-        let count = (*got).max(0) as usize;
-        let world = self.world;
-        let cookie = |at: usize| world.cookies.get(at);
-        let reported = |event: &epoll_event| cookie(event.u64 as u32 as usize);
-        let is_file = |target: Target| matches!(target, Target::Reader { .. });
-        // A record of the era that is as wanted, from a random place on.
-        let start = self.random.below(world.cookies.len());
-        let find = |wanted: &dyn Fn(&super::cookies::Cookie) -> bool| {
-            let all = (start..world.cookies.len()).take(2000);
-            all.filter(|at| cookie(*at).is_some_and(wanted)).map(|at| world.cookies.data(at)).next()
-        };
-        let first_once = events[..count].iter().position(|event| {
-            reported(event).is_some_and(|c| is_file(c.target) && c.mask & (EDGE | ONESHOT) != 0)
-        });
-        let alive = |dead: u64| dead == 0;
-        match fault {
-            Fault::Drop => {
-                if let Some(at) = first_once.filter(|_| timeout < 0 && count > 1) {
-                    events.copy_within(at + 1..count, at);
-                    *got -= 1;
-                }
-            }
-            Fault::Oversleep if timeout < 0 && count > 0 && self.random.chance(1) => {
-                self.status.now(Deed::Wait, -1);
-                while !world.pace.is_over() {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            }
-            Fault::Again | Fault::AgainOnce => {
-                let bit = if fault == Fault::Again { EDGE } else { ONESHOT };
-                let at = events[..count].iter().position(|event| {
-                    reported(event).is_some_and(|c| is_file(c.target) && c.mask & (EDGE | ONESHOT) == bit)
-                });
-                if let Some(at) = at.filter(|_| count > 0 && count < events.len()) {
-                    events[count] = events[at];
-                    *got += 1;
-                }
-            }
-            Fault::Stale if count > 0 => {
-                let gone = |c: &super::cookies::Cookie| {
-                    let dead = c.dead.load(SeqCst);
-                    dead != 0 && dead < wait.began && (c.set, c.life) == (wait.set, wait.life)
-                };
-                if let Some(data) = find(&gone) {
-                    events[0].u64 = data;
-                }
-            }
-            Fault::Foreign if count > 0 => {
-                if let Some(data) = find(&|c| c.set != wait.set && alive(c.dead.load(SeqCst))) {
-                    events[0].u64 = data;
-                }
-            }
-            Fault::Bits if count > 0 => events[0].events |= libc::EPOLLPRI as u32,
-            Fault::Idle if count > 0 => {
-                let idle = |c: &super::cookies::Cookie| {
-                    let Target::Reader { file, .. } = c.target else { return false };
-                    let file = world.file(file);
-                    let empty = file.begun.load(SeqCst) == file.read.load(SeqCst) && !file.ended.load(SeqCst);
-                    let same = (c.set, c.life) == (wait.set, wait.life);
-                    same && empty && alive(c.dead.load(SeqCst)) && c.is_armed()
-                };
-                if let Some(data) = find(&idle) {
-                    events[0] = epoll_event { events: IN, u64: data };
-                }
-            }
-            Fault::Empty if timeout < 0 => *got = 0,
-            _ => {}
-        }
+        false
     }
 }

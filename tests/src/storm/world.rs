@@ -12,15 +12,15 @@ use std::time::Instant;
 
 use libc::c_int;
 
+use super::account::{accounts, FILES};
 use super::cookies::{Cookies, Wait};
-use super::files::{File, Kind};
+use super::files::{File, Kind, Nature};
 use super::plan::Plan;
 use super::threads::{Pace, Status};
 use super::Options;
 
 /// How many files there are at a time.
 pub const SLOTS: usize = 20;
-const FILES: usize = 1 << 15;
 
 /// An item in a set, as the one who added it knows it.
 #[derive(Clone, Copy, Debug)]
@@ -169,9 +169,9 @@ impl World {
     }
 
     /// Opens the account of a new file. None: the era has had enough of them.
-    pub fn new_file(&self, file: File) -> Option<usize> {
+    pub fn new_file(&self, nature: Nature) -> Option<usize> {
         let number = self.next_file.fetch_add(1, SeqCst);
-        self.files.get(number)?.set(file).ok()?;
+        self.files.get(number)?.set(File::new(nature, &accounts()[number])).ok()?;
         Some(number)
     }
 

@@ -1,0 +1,126 @@
+//! Reading a watched file, and what that says of it.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use libc::c_int;
+
+use super::files::{File, Kind};
+use super::reads::{self, ANY, HOWS};
+use super::signals;
+use crate::random::Random;
+
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// There may be more.
+    Some,
+    /// It took what there was.
+    All,
+    Nothing,
+    End,
+}
+
+impl File {
+    /// Whether the library learns of it by asking.
+    fn is_asked(&self) -> bool {
+        self.nature.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some()
+    }
+
+    /// How many wakeups may still come of what is done.
+    pub fn late(&self, unread: u64) -> u64 {
+        self.nature.kind.late(unread)
+    }
+
+    /// Whether what a read has left may be reported once more. Of what comes one by one to a file that is asked that is a
+    /// listed limit, and of a busy TCP connection.
+    fn is_told_again(&self, left: bool) -> bool {
+        match self.nature.kind {
+            Kind::Udp => self.is_asked(),
+            Kind::Tcp => left,
+            _ => false,
+        }
+    }
+
+    /// Reads once, at most `most` bytes.
+    pub fn read(&self, fd: c_int, tag: u8, most: usize, random: &mut Random) -> Result<Read, String> {
+        let kind = self.nature.kind;
+        let set = self.ops_done.load(SeqCst);
+        let mut buf = [0; 65536];
+        let most = match kind {
+            Kind::Eventfd | Kind::Semaphore | Kind::Timerfd | Kind::Ticker => 8,
+            Kind::Udp => buf.len(),
+            Kind::Signalfd => most.clamp(size_of::<libc::signalfd_siginfo>(), 1024),
+            Kind::Inotify => most.clamp(size_of::<libc::inotify_event>(), 1024),
+            _ => most,
+        };
+        let how = random.pick(if kind.is_socket() { &HOWS } else { &HOWS[..ANY] });
+        // A read has a periodic timer run again.
+        let restarts = u64::from(kind == Kind::Ticker);
+        self.ops_begun.fetch_add(restarts, SeqCst);
+        let got = reads::read(how, fd, &mut buf[..most]);
+        if got > 0 {
+            self.ops_done.fetch_add(restarts, SeqCst);
+        } else {
+            self.ops_begun.fetch_sub(restarts, SeqCst);
+        }
+        match -got as c_int {
+            libc::EAGAIN => {
+                // Merged changes are one.
+                if kind == Kind::Inotify {
+                    self.read.fetch_max(set, SeqCst);
+                }
+                return Ok(Read::Nothing);
+            }
+            0 => return Ok(Read::End),
+            _ if got < 0 && self.ended.load(SeqCst) => return Ok(Read::End),
+            _ if got < 0 => return Err(format!("{how:?} gives errno {}", -got)),
+            _ => {}
+        }
+        let got = &buf[..got as usize];
+        self.take(got, tag, set, most).map_err(|why| format!("{how:?} gives {why}"))?;
+        let dry = match kind {
+            Kind::Eventfd | Kind::Timerfd | Kind::Ticker => true,
+            // Another event may not fit.
+            Kind::Inotify => got.len() + size_of::<libc::inotify_event>() <= most,
+            _ => kind.short_is_dry() && got.len() < most,
+        };
+        if dry && kind == Kind::Inotify {
+            self.read.fetch_max(set, SeqCst);
+        }
+        if self.is_told_again(got.len() == most) {
+            self.woke();
+        }
+        // The end that came with the last data is no further edge.
+        Ok(if dry && !self.ended.load(SeqCst) { Read::All } else { Read::Some })
+    }
+
+    /// Notes what was read. `set`: what had been done before.
+    fn take(&self, got: &[u8], tag: u8, set: u64, most: usize) -> Result<(), String> {
+        let word = || u64::from_ne_bytes(got[..8].try_into().expect("8 bytes"));
+        match self.nature.kind {
+            Kind::Semaphore if word() != 1 => return Err(format!("{} of a semaphore", word())),
+            Kind::Eventfd | Kind::Semaphore | Kind::Ticker => {
+                self.read.fetch_add(word(), SeqCst);
+            }
+            // What expired was not set before the last setting that had returned.
+            Kind::Timerfd => {
+                self.read.fetch_max(set, SeqCst);
+            }
+            Kind::Inotify => {}
+            Kind::Signalfd => {
+                let (count, are_its) = signals::are_of(got, tag);
+                self.read.fetch_add(count, SeqCst);
+                if !are_its {
+                    return Err("another file's signal".into());
+                }
+            }
+            _ => {
+                self.read.fetch_add(got.len() as u64, SeqCst);
+                if got.iter().any(|byte| *byte != tag) {
+                    return Err(format!("another file's bytes, of {most}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
