@@ -40,7 +40,7 @@ static bool comes_by_itself(void) { return false; }
 static bool has_bytes(void) { return true; }
 static bool is_readable(void) { return true; }
 // Whether the library, where it has to ask, sees nothing new before all is used
-// up. README, limits: edges on shared files.
+// up. docs/limits.md: files that are shared or have no O_ASYNC.
 static bool is_limit(bool reads) { return kind == DGRAM && !reads; }
 #define BEGIN() (void)0
 #endif

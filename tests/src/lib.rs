@@ -24,6 +24,7 @@
 //! | [`command`] | the command `glasspoll`, and what it prints |
 //! | [`synthetic`] | a record of any size, that nobody recorded |
 //! | [`flow`] | reading the event-flow log |
+//! | [`documents`] | the project's documents, and the sources they speak of |
 //! | [`turn`] | one heavy test at a time |
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
@@ -39,6 +40,7 @@ pub mod chromium;
 pub mod command;
 pub mod cpython;
 pub mod curl;
+pub mod documents;
 #[cfg(target_arch = "x86_64")]
 pub mod faults;
 pub mod flow;

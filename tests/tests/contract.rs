@@ -1,32 +1,46 @@
-//! The table of the contract in DESIGN.md names tests that there are.
+//! What the documents say of the C tests: the contract names all of them, the limits those that fail here.
 
+use glasspoll_tests::documents::{c_tests, files, is_named, quoted, read};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 #[test]
-fn every_test_that_the_contract_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let design = fs::read_to_string(root.join("DESIGN.md")).expect("DESIGN.md can be read");
-    let contract =
-        design.split("\n## ").find(|section| section.starts_with("The contract")).expect("its section");
-    let chapters = fs::read_dir(root.join("c-tests")).expect("c-tests can be read");
-    let tests: BTreeSet<String> = chapters
-        .filter_map(|chapter| fs::read_dir(chapter.ok()?.path()).ok())
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".c").map(str::to_owned))
-        .collect();
+fn the_contract_names_each_c_test_and_no_other() {
+    let (contract, tests) = (read("docs/contract.md"), c_tests());
     let rows: Vec<&str> = contract.lines().filter(|line| line.starts_with("| ")).collect();
-    let mut named = 0;
-    for cell in rows.iter().filter_map(|row| row.rsplit('|').nth(1)) {
-        for name in cell.split('`').skip(1).step_by(2) {
-            let found = match name.strip_suffix('*') {
-                Some(start) => tests.iter().any(|test| test.starts_with(start)),
-                None => tests.contains(name),
-            };
-            assert!(found, "DESIGN.md names {name}, and there is no such test");
-            named += 1;
-        }
-    }
-    assert!(rows.len() > 39 && named > 150, "{named} names in {} rows", rows.len());
+    let named: BTreeSet<&str> =
+        rows.iter().filter_map(|row| row.rsplit('|').nth(1)).flat_map(quoted).collect();
+    let unknown: Vec<_> = named.iter().filter(|by| !tests.iter().any(|test| is_named(test, by))).collect();
+    assert!(unknown.is_empty(), "docs/contract.md names tests that do not exist: {unknown:#?}");
+    let missing: Vec<_> = tests.iter().filter(|test| !named.iter().any(|by| is_named(test, by))).collect();
+    assert!(missing.is_empty(), "docs/contract.md names no row for these tests: {missing:#?}");
+    assert!(rows.len() > 39 && named.len() > 150, "{} names in {} rows", named.len(), rows.len());
+}
+
+#[test]
+fn the_limits_have_each_c_test_that_fails_here() {
+    let document = read("docs/limits.md");
+    let named: BTreeSet<&str> = quoted(&document).collect();
+    let lists = files("c-tests", "").into_iter().filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("limits")) && path.is_file()
+    });
+    let listed: BTreeSet<String> = lists
+        .flat_map(|path| {
+            fs::read_to_string(path).expect("a list").lines().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .filter_map(|line| Some(line.split_once(": ")?.0.to_owned()))
+        .collect();
+    assert!(listed.len() > 20, "the lists of c-tests have {listed:?}");
+    let missing: Vec<_> = listed.iter().filter(|test| !named.contains(test.as_str())).collect();
+    assert!(missing.is_empty(), "docs/limits.md does not name these tests: {missing:#?}");
+    // The other way round: what the limits call a test is one.
+    let tests = c_tests();
+    let in_brackets =
+        document.split('[').skip(1).filter_map(|rest| rest.split_once(']')).map(|(inner, _)| inner);
+    let unknown: Vec<&str> = in_brackets
+        .flat_map(quoted)
+        .filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase()) && name.contains('_'))
+        .filter(|name| !tests.contains(*name))
+        .collect();
+    assert!(unknown.is_empty(), "docs/limits.md names tests that do not exist: {unknown:#?}");
 }

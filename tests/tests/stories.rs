@@ -1,14 +1,16 @@
-//! The stories that README tells are true.
+//! The stories that the documents tell are true.
 
 use glasspoll_tests::command::glasspoll;
+use glasspoll_tests::documents::read;
 use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, turn};
 use std::path::{Path, PathBuf};
 
-const README: &str = include_str!("../../README.md");
-
-fn story(interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said: &str) {
+/// A program's story, and the document that tells it.
+fn story(told: &str, interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said: &str) {
+    let document = read(told);
+    assert!([file, class, said].iter().all(|text| document.contains(text)), "{told} does not tell it");
     if !program::have(&[interpreter]) {
         return;
     }
@@ -20,17 +22,24 @@ fn story(interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.contains(class), "{output:?}");
     assert!(output.stdout.contains(said), "{output:?}");
-    assert!(README.contains(file) && README.contains(class) && README.contains(said));
 }
 
 #[test]
 fn who_spins() {
-    story("python3", "story_spins.py", Some("1.5"), "error: hang-up spin: fd ", "read as 0 each time");
+    story(
+        "README.md",
+        "python3",
+        "story_spins.py",
+        Some("1.5"),
+        "error: hang-up spin: fd ",
+        "read as 0 each time",
+    );
 }
 
 #[test]
 fn who_is_slow() {
     story(
+        "docs/doctor.md",
         "node",
         "story_slow.js",
         None,
@@ -41,6 +50,12 @@ fn who_is_slow() {
 
 #[test]
 fn who_was_never_removed() {
-    let said = "its file lives as fd ";
-    story("python3", "story_never_removed.py", Some("1.5"), "error: closed while a dup lives on: fd ", said);
+    story(
+        "docs/doctor.md",
+        "python3",
+        "story_never_removed.py",
+        Some("1.5"),
+        "error: closed while a dup lives on: fd ",
+        "its file lives as fd ",
+    );
 }

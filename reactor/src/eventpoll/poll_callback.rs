@@ -62,6 +62,9 @@ impl Eventpoll {
                     }
                     trace::ready(self.about(item.serial), item.fd, true);
                 }
+                if trace::enabled() && !ready.list.is_linked(id) {
+                    ready.since.insert(id, sys::now());
+                }
             }
         }
         let waiter = ready.wq.pop();

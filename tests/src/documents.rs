@@ -1,0 +1,67 @@
+//! The project's documents, and the sources that they speak of, as text.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace.
+///
+/// # Panics
+/// Never: this crate lies in it.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+/// The text of a file of the project.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files below a folder whose names end so, in order.
+///
+/// # Panics
+/// If a folder cannot be read.
+pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![root().join(folder)]);
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("a name").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The C tests, in whichever folder below `c-tests`.
+pub fn c_tests() -> BTreeSet<String> {
+    files("c-tests", ".c").iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+/// What stands between backticks in a line or a paragraph.
+pub fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The section of a document under that heading of the second level.
+///
+/// # Panics
+/// If it has none.
+pub fn section<'a>(document: &'a str, heading: &str) -> &'a str {
+    let mut sections = document.split("\n## ");
+    sections.find(|section| section.lines().next() == Some(heading)).unwrap_or_else(|| panic!("no {heading}"))
+}
+
+/// Whether one of the names is meant: by itself, or by its beginning and a star.
+pub fn is_named(name: &str, by: &str) -> bool {
+    by.strip_suffix('*').map_or(name == by, |start| name.starts_with(start))
+}
