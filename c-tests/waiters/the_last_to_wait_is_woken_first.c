@@ -7,10 +7,12 @@ enum { THREADS = 4 };
 
 static int epfd, e;
 static atomic_int order[THREADS], woken;
+static _Atomic pid_t tid[THREADS];
 
 static void *waiter(void *number)
 {
     struct epoll_event ev;
+    tid[(intptr_t)number] = gettid();
     CHECK_EQ(epoll_wait(epfd, &ev, 1, WAIT_MS), 1);
     order[woken++] = (int)(intptr_t)number;
     return NULL;
@@ -24,7 +26,8 @@ static void test(void)
     OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
     for (int i = 0; i < THREADS; i++) {
         OK(pthread_create(&thread[i], NULL, waiter, (void *)(intptr_t)i));
-        sleep_ms(QUIET_MS);
+        UNTIL(tid[i] != 0);
+        until_asleep(tid[i]);
     }
     for (int i = 0; i < THREADS; i++) {
         OK(eventfd_write(e, 1));
