@@ -84,6 +84,9 @@ fn starvation_is_not_felt() {
     }
 }
 
+/// How often a scenario is run until it has used up its share of the processor.
+const TRIES: usize = 50;
+
 #[test]
 fn a_hundredth_of_a_processor_is_enough() {
     let _turn = turn::take();
@@ -94,14 +97,18 @@ fn a_hundredth_of_a_processor_is_enough() {
     };
     in_both_modes(|mode| {
         for name in SCENARIOS {
-            let before = group.throttled();
-            let mut command = clean_command("sh");
-            command.args(["-c", "echo $$ >\"$0\"/cgroup.procs && exec \"$@\""]).arg(&group.0);
-            let inner = scenario(mode, name);
-            command.arg(inner.get_program()).args(inner.get_args());
-            command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            is_fine(name, &run(&mut command, 4 * LIMIT));
-            assert!(group.throttled() > before, "{name} was not held back");
+            // Beside much other work a run may get so little of the processor that it is within its share.
+            let held_back = (0..TRIES).any(|_| {
+                let before = group.throttled();
+                let mut command = clean_command("sh");
+                command.args(["-c", "echo $$ >\"$0\"/cgroup.procs && exec \"$@\""]).arg(&group.0);
+                let inner = scenario(mode, name);
+                command.arg(inner.get_program()).args(inner.get_args());
+                command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+                is_fine(name, &run(&mut command, 4 * LIMIT));
+                group.throttled() > before
+            });
+            assert!(held_back, "{name} was not held back in {TRIES} runs");
         }
     });
 }
