@@ -4,10 +4,10 @@ use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 
 use crate::chaos::plan::Stirred;
-use crate::eventpoll::rearm::note_settled;
+use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Settled};
+use crate::file::{Device, File, PollResult};
 use crate::sync::Arc;
 use crate::trace::{self, Since};
 use crate::uapi::*;
@@ -54,10 +54,10 @@ impl Eventpoll {
         if item.events & EPOLLONESHOT != 0 {
             item.events &= EP_PRIVATE_BITS;
             item.shown.interest(item.events);
-            let settled = Settled { events: item.events, revents, queued: false };
-            note_settled(&mut tree.scratch.settled, &ready, id, settled);
+            let result = PollResult { events: item.events, revents, queued: false };
+            note_result(&mut tree.scratch.results, &ready, id, result);
             drop(ready);
-            self.settle_all(&mut tree);
+            self.rearm_all(&mut tree);
         }
         1
     }

@@ -7,7 +7,7 @@ use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
 use crate::eventpoll::max_user_watches;
 use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::hot::transition::take_place;
 use crate::mutation::is;
@@ -206,7 +206,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        self.rearm(&file, id, key, PollResult { events, revents: found, queued });
         drop(tree);
         if let Some(waiter) = waiter {
             waiter.wake();

@@ -2,9 +2,9 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_item_poll`, `__ep_eventpoll_poll`.
 
-use crate::eventpoll::rearm::note_settled;
+use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Kind, Settled};
+use crate::file::{Device, File, Kind, PollResult};
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
@@ -25,7 +25,7 @@ impl Eventpoll {
             return 0;
         }
         let mut tree = self.mtx.lock();
-        let settled = &mut tree.scratch.settled;
+        let results = &mut tree.scratch.results;
         self.lock.lock().list.start_scan();
         let mut revents = 0;
         loop {
@@ -44,11 +44,11 @@ impl Eventpoll {
             if let Some(item) = ready.list.get(id) {
                 item.shown.unqueued(Moment::now().ticks);
             }
-            let now = Settled { events, revents: found, queued: false };
-            note_settled(settled, &ready, id, now);
+            let now = PollResult { events, revents: found, queued: false };
+            note_result(results, &ready, id, now);
         }
         self.done_scan(self.lock.lock());
-        self.settle_all(&mut tree);
+        self.rearm_all(&mut tree);
         revents
     }
 }

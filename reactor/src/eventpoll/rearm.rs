@@ -3,7 +3,7 @@
 
 use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::file::{Device, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::sync::Arc;
 
@@ -13,38 +13,38 @@ pub(crate) struct Note {
     file: Arc<File>,
     id: u32,
     key: u32,
-    settled: Settled,
+    result: PollResult,
 }
 
 /// Notes it, if the device wants to know.
-pub(crate) fn note_settled(notes: &mut Vec<Note>, ready: &Ready, id: u32, settled: Settled) {
+pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {
     let Some(item) = ready.list.get(id) else { return };
-    if item.key != NO_KEY || item.file.device().is_some_and(|device| device.lacks(settled)) {
-        notes.push(Note { file: item.file.clone(), id, key: item.key, settled });
+    if item.key != NO_KEY || item.file.device().is_some_and(|device| device.lacks(result)) {
+        notes.push(Note { file: item.file.clone(), id, key: item.key, result });
     }
 }
 
 impl Eventpoll {
     /// Tells what was noted.
-    pub(crate) fn settle_all(&self, tree: &mut Tree) {
-        let mut notes = std::mem::take(&mut tree.scratch.settled);
+    pub(crate) fn rearm_all(&self, tree: &mut Tree) {
+        let mut notes = std::mem::take(&mut tree.scratch.results);
         for note in notes.drain(..) {
-            self.settle(&note.file, note.id, note.key, note.settled);
+            self.rearm(&note.file, note.id, note.key, note.result);
         }
-        tree.scratch.settled = notes;
+        tree.scratch.results = notes;
     }
 
     /// Tells the device of an item what came of asking.
     ///
     /// Preconditions: `ep.mtx` is held, `ep.lock` is not.
-    pub(crate) fn settle(&self, file: &Arc<File>, id: u32, key: u32, settled: Settled) {
+    pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, key: u32, result: PollResult) {
         let Some(device) = file.device() else { return };
         let key = match key {
-            NO_KEY if device.lacks(settled) => self.fill_gap(file, device, id, settled.events),
+            NO_KEY if device.lacks(result) => self.fill_gap(file, device, id, result.events),
             key => key,
         };
         if key != NO_KEY {
-            device.settle(key, settled);
+            device.rearm(key, result);
         }
     }
 

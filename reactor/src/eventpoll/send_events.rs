@@ -11,10 +11,10 @@ use libc::pollfd;
 
 use crate::chaos::{self, Plan};
 use crate::eventpoll::epitem::NO_KEY;
-use crate::eventpoll::rearm::{note_settled, Note};
+use crate::eventpoll::rearm::{note_result, Note};
 use crate::eventpoll::wait::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, Settled};
+use crate::file::{Device, File, PollResult};
 use crate::hot::list::{Hot, NO_PLACE};
 use crate::hot::send::Found;
 use crate::hot::slot::EDGE_BITS;
@@ -45,7 +45,7 @@ pub(crate) struct Scratch {
     asked: bool,
     /// Edge-triggered ones of which it is noted, before they are asked, how much there is to read.
     measured: Vec<(Arc<File>, u32)>,
-    pub(crate) settled: Vec<Note>,
+    pub(crate) results: Vec<Note>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
     /// Hot items that were asked for the last time.
@@ -199,7 +199,7 @@ impl Eventpoll {
         if let Some(plan) = if chaos::is_on() { sink.plan() } else { None } {
             plan.delivered(*sent);
         }
-        self.settle_all(tree);
+        self.rearm_all(tree);
         if tree.hot.is_busy() {
             let mut delivered = std::mem::take(&mut tree.scratch.delivered);
             for (id, revents) in delivered.drain(..) {
@@ -252,10 +252,10 @@ impl Eventpoll {
                 item.file.note_ends(asked.revents);
             }
             let event = EpollEvent { events: revents, data: item.data };
-            let settled = Settled { events: item.events, revents: asked.revents, queued: false };
+            let result = PollResult { events: item.events, revents: asked.revents, queued: false };
             if revents == 0 {
                 item.shown.unqueued(now);
-                note_settled(&mut scratch.settled, ready, asked.id, settled);
+                note_result(&mut scratch.results, ready, asked.id, result);
                 continue;
             }
             if !sink.put(*sent, event) {
@@ -307,8 +307,8 @@ impl Eventpoll {
                     ready.since.insert(asked.id, sys::now());
                 }
             }
-            let settled = Settled { events, revents: asked.revents, queued };
-            note_settled(&mut scratch.settled, ready, asked.id, settled);
+            let result = PollResult { events, revents: asked.revents, queued };
+            note_result(&mut scratch.results, ready, asked.id, result);
         }
         false
     }

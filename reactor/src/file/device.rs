@@ -24,7 +24,7 @@ pub struct ItemRef {
 
 /// What an eventpoll learned about an item when it asked the device.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled {
+pub struct PollResult {
     /// Interest and private bits now.
     pub events: u32,
     /// What the device said.
@@ -67,7 +67,7 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// Whether they do now.
-    fn lacks(&self, _settled: Settled) -> bool {
+    fn lacks(&self, _result: PollResult) -> bool {
         false
     }
 
@@ -81,11 +81,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         false
     }
 
-    /// The eventpoll is about to ask for the item: what comes from now on is not known to what it will `settle`.
+    /// The eventpoll is about to ask for the item: what comes from now on is not known to what it will `rearm`.
     fn measure(&self, _key: u32) {}
 
     /// The eventpoll asked, and this is what came of it.
-    fn settle(&self, _key: u32, _settled: Settled) {}
+    fn rearm(&self, _key: u32, _result: PollResult) {}
 
     /// The item is gone. After the return no wakeup is told on its behalf.
     fn detach(&self, _key: u32) {}

@@ -9,7 +9,7 @@
 mod device;
 mod wait_head;
 
-pub use device::{Device, ItemRef, Settled};
+pub use device::{Device, ItemRef, PollResult};
 pub use wait_head::WaitHead;
 
 use std::any::Any;

@@ -5,7 +5,7 @@ use libc::pollfd;
 
 use crate::eventpoll::epitem::{Epitem, NO_KEY};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::hot::slot::{Hints, Slot};
 use crate::hot::state::{ItemHeat, FOR_EVER};
@@ -142,7 +142,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        self.rearm(&file, id, key, PollResult { events, revents: found, queued });
         if let Some(waiter) = waiter {
             waiter.wake();
         }
@@ -217,7 +217,7 @@ impl Eventpoll {
         };
         if place == NO_PLACE {
             if key == NO_KEY {
-                self.settle(&file, id, key, Settled { events, revents: 0, queued });
+                self.rearm(&file, id, key, PollResult { events, revents: 0, queued });
             }
             return;
         }

@@ -5,7 +5,7 @@ use super::{KernelFile, Source, HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
 use crate::eventpoll::epitem::NO_KEY;
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::file::{Device, File, ItemRef, PollResult};
 use crate::hot::slot::Hints;
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
@@ -99,8 +99,8 @@ impl Device for KernelFile {
         events & WRITE_BITS != 0 && !self.is_polled() && self.nature().gaps().only_write()
     }
 
-    fn lacks(&self, settled: Settled) -> bool {
-        settled.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(settled.events)
+    fn lacks(&self, result: PollResult) -> bool {
+        result.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(result.events)
     }
 
     fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
@@ -123,18 +123,18 @@ impl Device for KernelFile {
         self.watch().poller.measure(key);
     }
 
-    fn settle(&self, key: u32, settled: Settled) {
+    fn rearm(&self, key: u32, result: PollResult) {
         if key == NO_KEY {
             return;
         }
-        if settled.events & EPOLLET != 0 {
-            // Nothing is settled with a file of which it is not known yet how it tells.
+        if result.events & EPOLLET != 0 {
+            // Nothing is rearmed with a file of which it is not known yet how it tells.
             let gaps = if self.is_polled() { Gaps::default() } else { self.nature().gaps() };
-            self.note_io(gaps, settled.events);
+            self.note_io(gaps, result.events);
         }
         // A read or write of the program and its telling are one to us as well.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
-        if self.watch().poller.settle(key, settled) {
+        if self.watch().poller.rearm(key, result) {
             self.watch().rouse();
         }
     }

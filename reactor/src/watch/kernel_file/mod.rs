@@ -17,7 +17,7 @@ use news::News;
 
 use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::{cool_file, finish_scans};
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::file::{Device, File, ItemRef, PollResult};
 use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::sys::unread::{queued_messages, unit, unread, Unit};
@@ -468,7 +468,7 @@ impl KernelFile {
             let key = self.watch_by_poller(file, &item, events, None);
             ep.rewatch(item.id, key);
             if events & !EP_PRIVATE_BITS != 0 {
-                self.settle(key, Settled { events, revents: 0, queued: false });
+                self.rearm(key, PollResult { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
                 self.want(WANTS_IO);

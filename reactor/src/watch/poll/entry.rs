@@ -10,10 +10,10 @@
 //! a file is looked at every 10 ms, and more to read than before is an edge. Not so an eventfd of this process alone,
 //! as mio's wakers are, which are never drained: whoever reads or writes it says so, and nothing ticks.
 //!
-//! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
+//! An entry that fired is mute until the eventpoll has asked and says by `rearm` what it found.
 
 use crate::eventpoll::epitem::NO_KEY;
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{File, ItemRef, PollResult};
 use crate::sync::Arc;
 use crate::sys;
 use crate::uapi::*;
@@ -133,11 +133,11 @@ impl Entry {
     }
 
     /// The bits to ask for, given what was found.
-    fn mask_of(&mut self, settled: Settled) -> u32 {
-        if settled.events & !EP_PRIVATE_BITS == 0 {
+    fn mask_of(&mut self, result: PollResult) -> u32 {
+        if result.events & !EP_PRIVATE_BITS == 0 {
             return 0;
         }
-        let bits = settled.events & POLL_BITS;
+        let bits = result.events & POLL_BITS;
         match self.mode {
             Mode::Level => return bits,
             // The end of what the peer sends is an edge of every item (`key_of`).
@@ -145,7 +145,7 @@ impl Entry {
             Mode::Gaps => {}
         }
         let (write, hangup) = (WRITE_BITS, EPOLLHUP | EPOLLERR);
-        let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
+        let has = |side: u32| result.revents & (side | EPOLLNVAL) != 0;
         self.listens =
             bits & write != 0 && !has(write) && (self.listens || sys::is_listening(self.file.fd()));
         let write = if self.listens { 0 } else { write };
@@ -183,22 +183,22 @@ impl Entry {
     }
 
     /// The eventpoll has asked, and this is what came of it.
-    pub(crate) fn settle(&mut self, settled: Settled) {
-        self.events = settled.events;
+    pub(crate) fn rearm(&mut self, result: PollResult) {
+        self.events = result.events;
         self.written = false;
         if self.mode != Mode::Gaps {
-            self.mode = if settled.events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
+            self.mode = if result.events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
         }
-        self.mask = self.mask_of(settled);
-        self.queued = settled.queued;
-        self.armed = self.mask != 0 && !settled.queued;
+        self.mask = self.mask_of(result);
+        self.queued = result.queued;
+        self.armed = self.mask != 0 && !result.queued;
         self.seen = match self.mode {
             // What asking took comes anew with the next change.
             Mode::Edge if self.steady != 0 => self.steady & self.mask,
-            Mode::Edge if !settled.queued => settled.revents & self.mask,
+            Mode::Edge if !result.queued => result.revents & self.mask,
             _ => 0,
         };
-        if self.mode == Mode::Edge && self.steady & settled.revents & EPOLLERR != 0 {
+        if self.mode == Mode::Edge && self.steady & result.revents & EPOLLERR != 0 {
             // It wakes nobody (`News::Pressure`).
             self.armed = false;
         }

@@ -12,7 +12,7 @@ use libc::pollfd;
 
 use crate::eventpoll::epitem::NO_KEY;
 use crate::eventpoll::Eventpoll;
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{File, ItemRef, PollResult};
 use crate::slab::Slab;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
@@ -124,8 +124,8 @@ impl Poller {
     }
 
     /// Returns whether a sleeping holder must be roused, here and below.
-    pub(crate) fn settle(&self, key: u32, settled: Settled) -> bool {
-        self.change_entry(key, |entry| entry.settle(settled))
+    pub(crate) fn rearm(&self, key: u32, result: PollResult) -> bool {
+        self.change_entry(key, |entry| entry.rearm(result))
     }
 
     /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
