@@ -2,11 +2,11 @@
 //!
 //! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
 
-use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
 use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
 use crate::eventpoll::max_user_watches;
-use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
+use crate::eventpoll::{demote_file, Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::hot::transition::take_place;
@@ -99,7 +99,7 @@ impl Eventpoll {
             check.refuse_loops(self, inner)?;
         }
         if op == EPOLL_CTL_ADD {
-            cool_file(target);
+            demote_file(target);
         }
         let mut tree = self.mtx.lock();
         if tree.dead {
@@ -155,17 +155,17 @@ impl Eventpoll {
         file.wait_head().add_item(item());
         if let Some(inner) = file.eventpoll() {
             // It is watched now, and tells each wakeup.
-            inner.cool_down();
+            inner.demote_hot_items();
         }
         if self.may_be_hot(tree, file, events) {
             self.add_hot(tree, id, 0);
         } else if let Some(device) = file.device() {
-            let key = device.attach(file, &item(), events);
+            let poller_id = device.attach(file, &item(), events);
             if device.depends_on_thread() {
                 self.depends_on_thread.store(true, Ordering::SeqCst);
             }
-            if key != NO_KEY {
-                self.rewatch(id, key);
+            if poller_id != NO_POLLER_ID {
+                self.rewatch(id, poller_id);
             }
         }
         Ok(id)
@@ -177,14 +177,14 @@ impl Eventpoll {
         if is("armed_and_not_asked") {
             return;
         }
-        let (file, events, key) = {
+        let (file, events, poller_id) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
             if item.place() != NO_PLACE {
                 // The next wait asks it.
                 return;
             }
-            (item.file.clone(), item.events, item.key)
+            (item.file.clone(), item.events, item.poller_id)
         };
         if let (Some(device), true) = (file.device(), self.is_busy()) {
             // A wakeup from before is one with what is found now, not another edge. In a set that is not busy the
@@ -206,7 +206,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        self.rearm(&file, id, key, PollResult { events, revents: found, queued });
+        self.rearm(&file, id, poller_id, PollResult { events, revents: found, queued });
         drop(tree);
         if let Some(waiter) = waiter {
             waiter.wake();
@@ -220,14 +220,14 @@ impl Eventpoll {
     fn concern(&self, id: u32) {
         let (file, serial, events) = {
             let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.key == NO_KEY) else { return };
+            let Some(item) = ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID) else { return };
             (item.file.clone(), item.serial, item.events)
         };
         let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
         if let Some(device) = file.device() {
-            let key = device.concern(&file, &item, events);
-            if key != NO_KEY {
-                self.rewatch(id, key);
+            let poller_id = device.concern(&file, &item, events);
+            if poller_id != NO_POLLER_ID {
+                self.rewatch(id, poller_id);
             }
         }
     }
@@ -251,12 +251,12 @@ impl Eventpoll {
         let place = item.place();
         let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
         if let (Some(device), true) = (device, events & EPOLLET != 0) {
-            device.wants_hints();
+            device.wants_drain_hints();
         }
         let may_stay = device.is_some();
         drop(ready);
         if place == NO_PLACE {
-            let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
+            let is_hot = tree.hot.has_room() && self.promote(&mut tree, id, 0);
             if !is_hot && events & !before != 0 {
                 self.concern(id);
             }
@@ -267,7 +267,7 @@ impl Eventpoll {
                 // The next wait asks it.
                 return Ok(());
             }
-            self.cool(&mut tree, id);
+            self.demote(&mut tree, id);
         }
         self.first_poll(tree, id);
         Ok(())
@@ -284,7 +284,7 @@ impl Eventpoll {
         item.file.wait_head().remove_item(item.serial);
         if let Some(device) = item.file.device() {
             if slot.is_none_or(|slot| slot.leaving) {
-                device.detach(item.key);
+                device.detach(item.poller_id);
             }
             if tree.hot.is_stale() {
                 // It may have been hot until it was changed, and be slept on yet, or be about to: who has the

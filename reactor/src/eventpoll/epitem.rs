@@ -9,12 +9,15 @@
 use glasspoll_record::items::{New, Place};
 
 use crate::file::File;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
-/// The id of "no watcher entry".
-pub const NO_KEY: u32 = u32::MAX;
+/// What a device keeps for an item: the id of its entry with the poller.
+pub type PollerId = u32;
+
+/// No entry.
+pub const NO_POLLER_ID: PollerId = u32::MAX;
 
 /// One registration of a file under a number.
 #[derive(Debug)]
@@ -29,12 +32,12 @@ pub struct Epitem {
     pub events: u32,
     /// The caller's 64 bits.
     pub data: u64,
-    /// What its device keeps for it, or `NO_KEY`.
-    pub key: u32,
+    /// What its device keeps for it, or `NO_POLLER_ID`.
+    pub poller_id: PollerId,
     /// The next item of the set with the same number, or `item_tree::NIL`. Protected by `ep.mtx`.
     pub next: u32,
     /// While it has no place in the hot list it is attached to its device.
-    pub(crate) heat: ItemHeat,
+    pub(crate) hot_state: HotState,
     /// Its entry in the process's record.
     pub(crate) shown: Place,
 }
@@ -42,7 +45,17 @@ pub struct Epitem {
 impl Epitem {
     /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
-        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW, shown: Place::NONE }
+        Self {
+            file,
+            fd,
+            serial,
+            events,
+            data,
+            poller_id: NO_POLLER_ID,
+            next,
+            hot_state: HotState::NEW,
+            shown: Place::NONE,
+        }
     }
 
     /// Enters it in the process's record, as one of a set.
@@ -53,7 +66,7 @@ impl Epitem {
 
     /// Its place among the hot items, or `NO_PLACE`.
     pub(crate) fn place(&self) -> u32 {
-        self.heat.place()
+        self.hot_state.place()
     }
 
     /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.

@@ -4,17 +4,17 @@
 
 use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Kind, PollResult};
+use crate::file::{Backing, Device, File, PollResult};
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {
     /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
     pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
-        match file.kind() {
-            Kind::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Epoll(inner) => inner.poll(depth),
+        match file.backing() {
+            Backing::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Backing::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Backing::Epoll(inner) => inner.poll(depth),
         }
     }
 

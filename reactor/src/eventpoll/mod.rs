@@ -31,15 +31,15 @@ use std::collections::HashMap;
 use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos;
-use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::epitem::{Epitem, PollerId};
 use crate::eventpoll::item_tree::Rbr;
 use crate::eventpoll::ready_list::ReadyList;
 use crate::eventpoll::send_events::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
-use crate::file::{Device, File, Kind};
+use crate::file::{Backing, Device, File};
 use crate::hot::list::Hot;
 use crate::hot::spin::Spin;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::mutation::is;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
@@ -220,7 +220,7 @@ impl Eventpoll {
         self.show(true);
         let mut ready = self.lock.lock();
         ready.list.for_each(|item| {
-            item.heat = ItemHeat::NEW;
+            item.hot_state = HotState::NEW;
             item.show(self.id);
         });
         ready.wq.clear();
@@ -235,10 +235,10 @@ impl Eventpoll {
     }
 
     /// Gives an item another watcher entry, and has it looked at by the next wait.
-    pub fn rewatch(&self, id: u32, key: u32) {
+    pub fn rewatch(&self, id: u32, poller_id: PollerId) {
         let mut ready = self.lock.lock();
         if let Some(item) = ready.list.get_mut(id) {
-            item.key = key;
+            item.poller_id = poller_id;
         }
     }
 
@@ -256,13 +256,13 @@ impl Drop for Eventpoll {
 }
 
 /// Every item of the file goes cold.
-pub(crate) fn cool_file(file: &File) {
+pub(crate) fn demote_file(file: &File) {
     if file.wait_head().is_empty() {
         return;
     }
     for item in file.wait_head().items() {
         if let Some(ep) = item.ep.upgrade() {
-            ep.cool_item(item.id, item.serial);
+            ep.demote_item(item.id, item.serial);
         }
     }
 }
@@ -294,10 +294,10 @@ pub fn release_file(file: &Arc<File>) -> usize {
             }
         }
     }
-    match file.kind() {
-        Kind::Kernel(device) => device.release(),
-        Kind::Device(device) => device.release(),
-        Kind::Epoll(ep) => ep.clear(),
+    match file.backing() {
+        Backing::Kernel(device) => device.release(),
+        Backing::Device(device) => device.release(),
+        Backing::Epoll(ep) => ep.clear(),
     }
     if !items.is_empty() || file.eventpoll().is_some() {
         trace::release(file.fd(), items.len());

@@ -1,7 +1,7 @@
-//! Devices are told what came of asking their files: some keep something for an item (`Epitem::key`) from
+//! Devices are told what came of asking their files: some keep something for an item (`Epitem::poller_id`) from
 //! when they are asked to watch it, others only once their wakeups leave something out.
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
@@ -12,15 +12,15 @@ use crate::sync::Arc;
 pub(crate) struct Note {
     file: Arc<File>,
     id: u32,
-    key: u32,
+    poller_id: PollerId,
     result: PollResult,
 }
 
 /// Notes it, if the device wants to know.
 pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {
     let Some(item) = ready.list.get(id) else { return };
-    if item.key != NO_KEY || item.file.device().is_some_and(|device| device.lacks(result)) {
-        notes.push(Note { file: item.file.clone(), id, key: item.key, result });
+    if item.poller_id != NO_POLLER_ID || item.file.device().is_some_and(|device| device.lacks(result)) {
+        notes.push(Note { file: item.file.clone(), id, poller_id: item.poller_id, result });
     }
 }
 
@@ -29,7 +29,7 @@ impl Eventpoll {
     pub(crate) fn rearm_all(&self, tree: &mut Tree) {
         let mut notes = std::mem::take(&mut tree.scratch.results);
         for note in notes.drain(..) {
-            self.rearm(&note.file, note.id, note.key, note.result);
+            self.rearm(&note.file, note.id, note.poller_id, note.result);
         }
         tree.scratch.results = notes;
     }
@@ -37,14 +37,14 @@ impl Eventpoll {
     /// Tells the device of an item what came of asking.
     ///
     /// Preconditions: `ep.mtx` is held, `ep.lock` is not.
-    pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, key: u32, result: PollResult) {
+    pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, poller_id: PollerId, result: PollResult) {
         let Some(device) = file.device() else { return };
-        let key = match key {
-            NO_KEY if device.lacks(result) => self.fill_gap(file, device, id, result.events),
-            key => key,
+        let poller_id = match poller_id {
+            NO_POLLER_ID if device.lacks(result) => self.fill_gap(file, device, id, result.events),
+            poller_id => poller_id,
         };
-        if key != NO_KEY {
-            device.rearm(key, result);
+        if poller_id != NO_POLLER_ID {
+            device.rearm(poller_id, result);
         }
     }
 
@@ -52,14 +52,15 @@ impl Eventpoll {
     fn fill_gap(&self, file: &Arc<File>, device: &dyn Device, id: u32, events: u32) -> u32 {
         let item = {
             let ready = self.lock.lock();
-            let item = ready.list.get(id).filter(|item| item.key == NO_KEY && item.place() == NO_PLACE);
-            let Some(item) = item else { return NO_KEY };
+            let item =
+                ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID && item.place() == NO_PLACE);
+            let Some(item) = item else { return NO_POLLER_ID };
             ItemRef { ep: self.this.clone(), id, serial: item.serial, exclusive: item.is_exclusive() }
         };
-        let key = device.fill_gap(file, &item, events);
-        if key != NO_KEY {
-            self.rewatch(id, key);
+        let poller_id = device.fill_gap(file, &item, events);
+        if poller_id != NO_POLLER_ID {
+            self.rewatch(id, poller_id);
         }
-        key
+        poller_id
     }
 }

@@ -10,7 +10,7 @@ use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
 use crate::chaos::{self, Plan};
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::NO_POLLER_ID;
 use crate::eventpoll::rearm::{note_result, Note};
 use crate::eventpoll::wait::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
@@ -59,9 +59,9 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// What comes to a file after this is not what its item is about to be told of.
     fn measure(&mut self) {
-        for (file, key) in self.measured.drain(..) {
+        for (file, poller_id) in self.measured.drain(..) {
             if let Some(device) = file.device() {
-                device.measure(key);
+                device.measure(poller_id);
             }
         }
     }
@@ -122,8 +122,8 @@ impl Eventpoll {
         let mut sent = 0;
         let mut fault = false;
         if !tree.hot.is_empty() {
-            let moment = if slept { Moment::now() } else { tree.hot.looked };
-            tree.hot.looked = Moment { exactly: false, ..Moment::now() };
+            let moment = if slept { Moment::now() } else { tree.hot.last_asked };
+            tree.hot.last_asked = Moment { exactly: false, ..Moment::now() };
             if self.all_fit(tree, maxevents) {
                 fault = self.send_hot(tree, sink, maxevents, &mut sent, moment);
             } else {
@@ -140,7 +140,7 @@ impl Eventpoll {
 
     /// What a wait gives that has delivered `sent` events.
     fn sent(&self, tree: &mut Tree, sent: usize, fault: bool) -> Result<usize, Errno> {
-        self.cool_unsure(tree);
+        self.demote_unsure(tree);
         if sent != 0 {
             self.count(tree, 1 + sent as u32);
         } else if fault {
@@ -203,7 +203,7 @@ impl Eventpoll {
         if tree.hot.is_busy() {
             let mut delivered = std::mem::take(&mut tree.scratch.delivered);
             for (id, revents) in delivered.drain(..) {
-                self.warm_up(tree, id, revents);
+                self.promote_if_frequent(tree, id, revents);
             }
             tree.scratch.delivered = delivered;
         }
@@ -356,9 +356,9 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
             scratch.pollfds.push(pollfd { fd, events, revents: 0 });
             scratch.pollfds.len() as u32 - 1
         });
-        let is_measured = item.is_edge() && item.key != NO_KEY;
+        let is_measured = item.is_edge() && item.poller_id != NO_POLLER_ID;
         if is_measured && item.file.device().is_some_and(Device::is_measured) {
-            scratch.measured.push((item.file.clone(), item.key));
+            scratch.measured.push((item.file.clone(), item.poller_id));
         }
         scratch.batch.push(Asked { id, pollfd, revents: 0 });
         at = ready.list.tx_next(id);

@@ -10,7 +10,7 @@ use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::spin::Spin;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::hot::QUIET_NS;
 use crate::mutation::is;
 use crate::sync::{Arc, CountedGuard, Ordering};
@@ -120,9 +120,9 @@ impl Eventpoll {
     /// The set is this thread's to ask.
     fn begin_wait(&self) -> CountedGuard<'_, Tree> {
         let mut tree = self.mtx.lock();
-        if tree.hot.taken && !is("a_second_waiter_cools_nothing") {
+        if tree.hot.taken && !is("a_second_waiter_demotes_nothing") {
             // Another thread sleeps on them: of two waiters one is to be woken, and that is told.
-            self.cool_all(&mut tree);
+            self.demote_all(&mut tree);
             tree.hot.rest();
         }
         tree
@@ -198,7 +198,7 @@ impl Eventpoll {
             }
             {
                 let mut ready = self.lock.lock();
-                if ready.list.events_available() && !is("a_waiter_lies_down_without_a_look") {
+                if ready.list.events_available() && !is("a_waiter_sleeps_without_a_look") {
                     continue;
                 }
                 ready.wq.push(waiter.clone());
@@ -256,7 +256,7 @@ impl Eventpoll {
                 return true;
             }
             let now = sys::now();
-            tree.spin.looked_after(now.saturating_sub(last));
+            tree.spin.note_gap(now.saturating_sub(last));
             last = now;
         }
         false
@@ -272,7 +272,7 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         tree.hot.tidy(hot, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.heat = ItemHeat::hot(place);
+                item.hot_state = HotState::hot(place);
             }
         })
     }
@@ -283,13 +283,13 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         tree.hot.give_back(hot, lent, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.heat = ItemHeat::hot(place);
+                item.hot_state = HotState::hot(place);
             }
         });
         drop(ready);
         if quiet {
-            self.cool_all(&mut tree);
-            tree.hot.calm_down();
+            self.demote_all(&mut tree);
+            tree.hot.reset_load();
             self.count(&mut tree, 0);
         }
     }

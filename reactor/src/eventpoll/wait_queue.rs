@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `AWAKE` | running, or about to look at the ready list | the thread itself |
 //! | `FUTEX` | asleep on `state` as a futex; counted in `sleepers` | a waker, the thread on time-out |
-//! | `PPOLL` | asleep in ppoll as holder of the watch | a waker (writes the kick eventfd), the thread |
+//! | `PPOLL` | asleep in ppoll as holder of the watch | a waker (writes the wake_fd eventfd), the thread |
 //! | `WOKEN` | a wakeup is on its way | the thread itself, by `reset` |
 //!
 //! Linux: `fs/eventpoll.c:ep_poll` (`__add_wait_queue_exclusive`), `ep_autoremove_wake_function`.
@@ -69,7 +69,7 @@ impl Sleepers {
 pub struct Waiter {
     state: AtomicU32,
     /// Where the number of the eventfd stands that ends the sleep in ppoll.
-    kick: AtomicPtr<AtomicI32>,
+    wake_fd: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
     signalfds_of: AtomicPtr<Eventpoll>,
     sleepers: &'static Sleepers,
@@ -80,7 +80,7 @@ impl Waiter {
     pub fn new(sleepers: &'static Sleepers) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicU32::new(AWAKE),
-            kick: AtomicPtr::new(std::ptr::null_mut()),
+            wake_fd: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
             signalfds_of: AtomicPtr::new(std::ptr::null_mut()),
             sleepers,
@@ -103,8 +103,8 @@ impl Waiter {
             }
             PPOLL => {
                 // SAFETY: `begin_ppoll` stored a reference that lives for ever.
-                let kick = unsafe { &*self.kick.load(Ordering::SeqCst) };
-                let _ = sys::write(kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+                let wake_fd = unsafe { &*self.wake_fd.load(Ordering::SeqCst) };
+                let _ = sys::write(wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
             }
             _ => {}
         }
@@ -136,10 +136,10 @@ impl Waiter {
         self.state.load(Ordering::SeqCst) == WOKEN
     }
 
-    /// Says that the thread is about to sleep in ppoll with `kick` among its descriptors.
+    /// Says that the thread is about to sleep in ppoll with `wake_fd` among its descriptors.
     /// False: it was woken already and must not sleep.
-    pub fn begin_ppoll(&self, kick: &'static AtomicI32) -> bool {
-        self.kick.store(std::ptr::from_ref(kick).cast_mut(), Ordering::SeqCst);
+    pub fn begin_ppoll(&self, wake_fd: &'static AtomicI32) -> bool {
+        self.wake_fd.store(std::ptr::from_ref(wake_fd).cast_mut(), Ordering::SeqCst);
         if is("a_sleep_begins_over_a_wakeup") {
             self.state.store(PPOLL, Ordering::SeqCst);
             return true;

@@ -3,10 +3,9 @@
 use std::any::Any;
 use std::fmt;
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::Eventpoll;
 use crate::file::File;
-use crate::hot::slot::Hints;
 use crate::sync::{Arc, Weak};
 
 /// One registration as its device knows it.
@@ -33,6 +32,22 @@ pub struct PollResult {
     pub queued: bool,
 }
 
+/// What the program's reads of a file told since the device was last asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrainHint {
+    /// A read got less than it asked for.
+    pub short: bool,
+    /// A read got EAGAIN.
+    pub again: bool,
+}
+
+impl DrainHint {
+    /// Whether a read emptied the file.
+    pub fn drained(self) -> bool {
+        self.short || self.again
+    }
+}
+
 /// What a file does when it is watched. Linux: `f_op->poll` and the wait queue head behind it.
 pub trait Device: Any + Send + Sync + fmt::Debug {
     /// The readiness now; error and hang-up are told even if `mask` does not ask for them.
@@ -49,13 +64,13 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// From now on wakeups of `file` are told. Called before the first `poll`, so nothing is missed.
-    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
     /// The interest of an item changed for which nothing is kept. Returns what is from now on.
-    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
     /// Tells all wakeups, of any file, that have happened until now.
@@ -72,8 +87,8 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// From now on that is looked for. Returns what is kept for the item.
-    fn fill_gap(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    fn fill_gap(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
     /// Whether `measure` does anything.
@@ -82,13 +97,13 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// The eventpoll is about to ask for the item: what comes from now on is not known to what it will `rearm`.
-    fn measure(&self, _key: u32) {}
+    fn measure(&self, _id: PollerId) {}
 
     /// The eventpoll asked, and this is what came of it.
-    fn rearm(&self, _key: u32, _result: PollResult) {}
+    fn rearm(&self, _id: PollerId, _result: PollResult) {}
 
     /// The item is gone. After the return no wakeup is told on its behalf.
-    fn detach(&self, _key: u32) {}
+    fn detach(&self, _id: PollerId) {}
 
     /// The last descriptor is about to be closed.
     fn release(&self) {}
@@ -104,11 +119,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// From now on reads and writes of the program leave hints.
-    fn wants_hints(&self) {}
+    fn wants_drain_hints(&self) {}
 
     /// What they have told by number `fd` since the last time this was called.
-    fn take_hints(&self, _fd: i32) -> Hints {
-        Hints::default()
+    fn take_drain_hint(&self, _fd: i32) -> DrainHint {
+        DrainHint::default()
     }
 
     /// How much has come so far to be read.

@@ -9,7 +9,7 @@
 mod device;
 mod wait_head;
 
-pub use device::{Device, ItemRef, PollResult};
+pub use device::{Device, DrainHint, ItemRef, PollResult};
 pub use wait_head::WaitHead;
 
 use std::any::Any;
@@ -21,7 +21,7 @@ use crate::watch::KernelFile;
 
 /// What is behind a file.
 #[derive(Debug)]
-pub enum Kind {
+pub enum Backing {
     /// A file of the kernel's, in the same place of memory.
     Kernel(KernelFile),
     /// Another device: a fake one.
@@ -47,14 +47,14 @@ pub struct File {
     /// How many uses there are; in the bits of `SEEN_ENDS`, which ends the file was last seen to have come to.
     refs: AtomicU32,
     wait: WaitHead,
-    kind: Kind,
+    backing: Backing,
 }
 
 impl File {
     /// A file with one reference, reached by descriptor `fd`.
-    pub fn new(fd: i32, kind: Kind) -> Arc<Self> {
+    pub fn new(fd: i32, backing: Backing) -> Arc<Self> {
         let wait = WaitHead::default();
-        Arc::new(Self { fd: AtomicI32::new(fd), refs: AtomicU32::new(1), kind, wait })
+        Arc::new(Self { fd: AtomicI32::new(fd), refs: AtomicU32::new(1), backing, wait })
     }
 
     /// A descriptor by which the file can be reached.
@@ -68,24 +68,24 @@ impl File {
     }
 
     /// What is behind the file.
-    pub fn kind(&self) -> &Kind {
-        &self.kind
+    pub fn backing(&self) -> &Backing {
+        &self.backing
     }
 
     /// The epoll instance, if it is one.
     pub fn eventpoll(&self) -> Option<&Arc<Eventpoll>> {
-        match &self.kind {
-            Kind::Epoll(ep) => Some(ep),
-            Kind::Kernel(_) | Kind::Device(_) => None,
+        match &self.backing {
+            Backing::Epoll(ep) => Some(ep),
+            Backing::Kernel(_) | Backing::Device(_) => None,
         }
     }
 
     /// The device, unless it is an epoll instance.
     pub fn device(&self) -> Option<&dyn Device> {
-        match &self.kind {
-            Kind::Kernel(device) => Some(device),
-            Kind::Device(device) => Some(&**device),
-            Kind::Epoll(_) => None,
+        match &self.backing {
+            Backing::Kernel(device) => Some(device),
+            Backing::Device(device) => Some(&**device),
+            Backing::Epoll(_) => None,
         }
     }
 
@@ -96,9 +96,9 @@ impl File {
 
     /// The queue on which eventpolls wait for this file.
     pub fn wait_head(&self) -> &WaitHead {
-        match &self.kind {
-            Kind::Epoll(ep) => &ep.poll_wait,
-            Kind::Kernel(_) | Kind::Device(_) => &self.wait,
+        match &self.backing {
+            Backing::Epoll(ep) => &ep.poll_wait,
+            Backing::Kernel(_) | Backing::Device(_) => &self.wait,
         }
     }
 
@@ -126,9 +126,9 @@ impl File {
         }
     }
 
-    /// Whether the file has come to one of the ends in `key` since it was last asked: such a wakeup
-    /// concerns every item, as the kernel's `sk_state_change` has no key.
-    fn has_new_end(&self, key: u32) -> bool {
+    /// Whether the file has come to one of the ends in `pollflags` since it was last asked: such a wakeup
+    /// concerns every item, as the kernel's `sk_state_change` has no pollflags.
+    fn has_new_end(&self, pollflags: u32) -> bool {
         let Some(device) = self.device() else { return true };
         let now = device.poll(EPOLLRDHUP) & ENDS;
         // What a delivery notes between the two counts as noted before.
@@ -138,19 +138,19 @@ impl File {
         let fresh = now & fresh.fold(0, |all, end| all | end);
         // Once no data can come any more, it cannot have been data.
         let deaf = if device.hears_after_hangup() { 0 } else { now & EPOLLHUP };
-        (fresh | deaf) & key != 0
+        (fresh | deaf) & pollflags != 0
     }
 
-    /// The device became ready for some of `key` (0: it cannot tell for what). Linux: `wake_up_poll`.
-    pub fn wake(&self, key: u32) {
-        self.wake_unless(key, || false);
+    /// The device became ready for some of `pollflags` (0: it cannot tell for what). Linux: `wake_up_poll`.
+    pub fn wake(&self, pollflags: u32) {
+        self.wake_unless(pollflags, || false);
     }
 
     /// As `wake`; if `goes_on`, asked only if that decides, the wakeup is for no end of the file.
-    pub fn wake_unless(&self, key: u32, goes_on: impl Fn() -> bool) {
+    pub fn wake_unless(&self, pollflags: u32, goes_on: impl Fn() -> bool) {
         let mut ended = None;
-        let mut has_new_end = || *ended.get_or_insert_with(|| !goes_on() && self.has_new_end(key));
-        self.wait_head().wake(key, &mut has_new_end);
+        let mut has_new_end = || *ended.get_or_insert_with(|| !goes_on() && self.has_new_end(pollflags));
+        self.wait_head().wake(pollflags, &mut has_new_end);
     }
 }
 

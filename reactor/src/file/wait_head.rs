@@ -151,12 +151,12 @@ impl WaitHead {
 
     /// Tells everybody, and of the exclusive ones until the first that could use it.
     /// Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
-    pub fn wake(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+    pub fn wake(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) {
         if self.is_empty() {
             return;
         }
         if is("the_head_is_left_unlocked") {
-            return self.wake_unlocked(key, has_new_end);
+            return self.wake_unlocked(pollflags, has_new_end);
         }
         if is("the_head_is_left_unlocked_to_pollers") {
             let waiters: Vec<_> = self.entries.lock().all().iter().filter_map(Entry::waiter).collect();
@@ -167,22 +167,22 @@ impl WaitHead {
             match entry {
                 Entry::Item(item) => {
                     let Some(ep) = item.ep.upgrade() else { continue };
-                    let used = ep.poll_callback(item.id, item.serial, key, has_new_end);
+                    let used = ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
                     if item.exclusive && used {
                         break;
                     }
                 }
-                Entry::Poller(waiter) if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
+                Entry::Poller(waiter) if pollflags == 0 || pollflags & EPOLLIN != 0 => waiter.wake(),
                 Entry::Poller(_) => {}
             }
         }
     }
 
     /// A mutation.
-    fn wake_unlocked(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+    fn wake_unlocked(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) {
         for item in self.items() {
             let Some(ep) = item.ep.upgrade() else { continue };
-            ep.poll_callback(item.id, item.serial, key, has_new_end);
+            ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
         }
     }
 }

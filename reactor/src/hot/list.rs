@@ -4,8 +4,8 @@
 
 use libc::pollfd;
 
-use crate::hot::load::Pace;
-use crate::hot::slot::Slot;
+use crate::hot::load::Load;
+use crate::hot::slot::HotSlot;
 use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
 use crate::sync::global::{AtomicBool, AtomicUsize};
 use crate::sync::Ordering;
@@ -35,7 +35,7 @@ pub(crate) struct Hot {
     /// What ppoll is given; empty while a thread sleeps on it.
     pub(crate) fds: Vec<pollfd>,
     /// One for each of `fds`.
-    slots: Vec<Slot>,
+    slots: Vec<HotSlot>,
     /// Edge-triggered items that were reported, for which it is to be found out whether they were drained.
     pub(crate) owed: Vec<u32>,
     /// Counts waits.
@@ -48,11 +48,11 @@ pub(crate) struct Hot {
     pub(crate) taken: bool,
     rests_until: Option<u32>,
     /// When they were asked before.
-    pub(crate) looked: Moment,
+    pub(crate) last_asked: Moment,
     /// Counts refusals, and how many there had been when the list was asked last.
     refusals: u64,
     asked: u64,
-    pace: Pace,
+    load: Load,
 }
 
 // SAFETY: `pollfd` is plain numbers.
@@ -61,7 +61,7 @@ unsafe impl Send for Hot {}
 impl Hot {
     /// Work was done on the set.
     pub(crate) fn count(&mut self, units: u32) {
-        self.pace.count(units);
+        self.load.count(units);
     }
 
     /// A wait begins another round.
@@ -78,13 +78,13 @@ impl Hot {
     }
 
     /// Nothing has happened for long.
-    pub(crate) fn calm_down(&mut self) {
-        self.pace = Pace::default();
+    pub(crate) fn reset_load(&mut self) {
+        self.load = Load::default();
     }
 
     /// Where no item may be hot no set is busy either: the order of events is kept at any pace.
     pub(crate) fn is_busy(&self) -> bool {
-        BOUND.load(Ordering::Relaxed) != 0 && (self.pace.busy || ALWAYS.load(Ordering::Relaxed))
+        BOUND.load(Ordering::Relaxed) != 0 && (self.load.busy || ALWAYS.load(Ordering::Relaxed))
     }
 
     /// Whether an item may become hot.
@@ -103,13 +103,13 @@ impl Hot {
         self.slots.len()
     }
 
-    pub(crate) fn slot(&self, place: u32) -> Option<&Slot> {
+    pub(crate) fn slot(&self, place: u32) -> Option<&HotSlot> {
         self.slots.get(place as usize)
     }
 
     /// A new place, of which the first asking asks for all.
     pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
-        self.slots.push(Slot::new(id, self.round, events));
+        self.slots.push(HotSlot::new(id, self.round, events));
         self.fds.push(pollfd { fd, events: 0, revents: 0 });
         let place = self.slots.len() as u32 - 1;
         self.place_again(place);
@@ -117,7 +117,7 @@ impl Hot {
     }
 
     /// Changes a slot.
-    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut Slot)) {
+    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut HotSlot)) {
         if let Some(slot) = self.slots.get_mut(place as usize) {
             change(slot);
             self.place_again(place);
@@ -245,7 +245,7 @@ impl Hot {
 
     /// The items that have had no news for long.
     pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
-        let quiet = |slot: &&Slot| {
+        let quiet = |slot: &&HotSlot| {
             !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
         };
         self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
@@ -258,7 +258,7 @@ impl Hot {
 
     /// In a forked child the thread that had the list is not there.
     pub(crate) fn forked(&mut self) {
-        *self = Self { pace: std::mem::take(&mut self.pace), ..Self::default() };
+        *self = Self { load: std::mem::take(&mut self.load), ..Self::default() };
     }
 }
 
@@ -336,7 +336,7 @@ mod tests {
         assert!(!hot.has_room());
         (0..=BUSY_UNITS).for_each(|_| hot.count(1));
         assert!(hot.has_room());
-        hot.calm_down();
+        hot.reset_load();
         assert!(!hot.has_room());
     }
 }

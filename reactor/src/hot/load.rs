@@ -5,13 +5,13 @@ use crate::sys;
 
 /// How busy a set is.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Load {
     since: u64,
     units: u32,
     pub(crate) busy: bool,
 }
 
-impl Pace {
+impl Load {
     /// Work was done.
     pub(crate) fn count(&mut self, units: u32) {
         self.units += units;

@@ -17,7 +17,7 @@
 //! | hot | gone | DEL, close | 0 |
 //!
 //! A hot edge-triggered item reports the rise of a level. That is an edge only if the level is known to
-//! have fallen since the last one: by a read or write of the program that said so (`Hints`). One that is
+//! have fallen since the last one: by a read or write of the program that said so (`DrainHint`). One that is
 //! not known to be drained goes cold, where each wakeup counts.
 //!
 //! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.

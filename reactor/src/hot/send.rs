@@ -69,11 +69,11 @@ impl Eventpoll {
 
     /// Has those go cold of which nobody could tell later whether more has come since they were reported.
     /// Called before the wait returns, so that nothing the program could see falls between.
-    pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
+    pub(crate) fn demote_unsure(&self, tree: &mut Tree) {
         for id in std::mem::take(&mut tree.scratch.unsure) {
             let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
             tree.hot.change(place, |slot| slot.owed = false);
-            self.cool(tree, id);
+            self.demote(tree, id);
         }
     }
 
@@ -126,7 +126,7 @@ impl Eventpoll {
             for found in found.iter() {
                 let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
                 if let Some(item) = item.filter(|item| item.is_edge()) {
-                    let _ = item.file.device().map(|device| device.take_hints(item.fd));
+                    let _ = item.file.device().map(|device| device.take_drain_hint(item.fd));
                 }
             }
         }

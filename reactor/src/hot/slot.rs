@@ -1,19 +1,13 @@
 //! A hot item's place in the list, and what is known of the item there.
 
+use crate::file::DrainHint;
 use crate::hot::PROOFS;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
-/// What reads and writes of the program told of a file since it was last asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// A read got less than it asked for, or EAGAIN.
-    pub drained: bool,
-}
-
 /// A hot item's place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
+pub(crate) struct HotSlot {
     /// The item, or `list::GONE`.
     pub(crate) id: u32,
     /// When it got its place, for the record, in ticks.
@@ -41,7 +35,7 @@ pub(crate) struct Slot {
 /// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
 pub(crate) const EDGE_BITS: u32 = EPOLLRDHUP | EPOLLPRI;
 
-impl Slot {
+impl HotSlot {
     /// A new one.
     pub(crate) fn new(id: u32, round: u32, events: u32) -> Self {
         Self {
@@ -78,13 +72,13 @@ impl Slot {
     }
 
     /// What the program's reads and writes told. None: it is not known to be drained.
-    pub(crate) fn learn(&mut self, hints: Hints) -> Option<()> {
+    pub(crate) fn learn(&mut self, hint: DrainHint) -> Option<()> {
         const READS: u32 = READ_SIDE & !ENDS;
         self.owed = false;
         if self.seen & READS == 0 {
             return Some(());
         }
-        if hints.drained && self.seen & ENDS == 0 {
+        if hint.drained() && self.seen & ENDS == 0 {
             self.seen &= !READS;
             self.proofs = self.proofs.saturating_add(1);
             return Some(());

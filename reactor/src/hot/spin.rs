@@ -62,7 +62,7 @@ impl Spin {
     }
 
     /// From one look to the next it took so long. If another thread had the CPU, the next waits sleep.
-    pub(crate) fn looked_after(&mut self, ns: u64) {
+    pub(crate) fn note_gap(&mut self, ns: u64) {
         if ns > GAP_NS {
             self.mean = MOST_NS;
         }
@@ -86,9 +86,9 @@ mod tests {
         assert_eq!(spin.length(), 0);
         (0..50).for_each(|_| spin.waited(10_000));
         assert_eq!(spin.length(), AUTO_NS);
-        spin.looked_after(1_000);
+        spin.note_gap(1_000);
         assert_eq!(spin.length(), AUTO_NS);
-        spin.looked_after(4_000_000);
+        spin.note_gap(4_000_000);
         assert_eq!(spin.length(), 0, "another thread had the CPU");
         LONGEST.store(0, Ordering::Relaxed);
         assert_eq!(spin.length(), 0);

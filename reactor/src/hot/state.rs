@@ -11,9 +11,9 @@ pub(crate) const FOR_EVER: u32 = 1 << 29;
 /// An item's place among the hot ones, or the wait in which it was last delivered, or until which it is to stay
 /// cold.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ItemHeat(u32);
+pub(crate) struct HotState(u32);
 
-impl ItemHeat {
+impl HotState {
     /// Cold, and never delivered.
     pub(crate) const NEW: Self = Self(COLD);
 
@@ -64,21 +64,21 @@ mod tests {
 
     #[test]
     fn a_place_is_no_wait() {
-        assert_eq!(ItemHeat::hot(7).place(), 7);
-        assert_eq!(ItemHeat::NEW.place(), NO_PLACE);
-        assert_eq!(ItemHeat::delivered(7).place(), NO_PLACE);
-        assert!(!ItemHeat::NEW.is_recent(0, 12) && !ItemHeat::NEW.rests(0));
+        assert_eq!(HotState::hot(7).place(), 7);
+        assert_eq!(HotState::NEW.place(), NO_PLACE);
+        assert_eq!(HotState::delivered(7).place(), NO_PLACE);
+        assert!(!HotState::NEW.is_recent(0, 12) && !HotState::NEW.rests(0));
     }
 
     #[test]
     fn waits_are_counted_round_the_end() {
         for round in [5, u32::MAX - 3, (1 << 31) - 3, u32::MAX / 2 + 20] {
-            let delivered = ItemHeat::delivered(round);
+            let delivered = HotState::delivered(round);
             assert!(delivered.is_recent(round.wrapping_add(12), 12));
             assert!(!delivered.is_recent(round.wrapping_add(13), 12));
-            let resting = ItemHeat::resting(round, 32);
+            let resting = HotState::resting(round, 32);
             assert!(resting.rests(round.wrapping_add(31)) && !resting.rests(round.wrapping_add(32)));
-            assert!(ItemHeat::resting(round, FOR_EVER).rests(round.wrapping_add(FOR_EVER - 1)));
+            assert!(HotState::resting(round, FOR_EVER).rests(round.wrapping_add(FOR_EVER - 1)));
         }
     }
 }

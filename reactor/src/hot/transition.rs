@@ -3,12 +3,12 @@
 use glasspoll_record::event::Source;
 use libc::pollfd;
 
-use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, PollResult};
+use crate::file::{DrainHint, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
-use crate::hot::slot::{Hints, Slot};
-use crate::hot::state::{ItemHeat, FOR_EVER};
+use crate::hot::slot::HotSlot;
+use crate::hot::state::{HotState, FOR_EVER};
 use crate::hot::{MOST_AT_ONCE, ONCE_ROUNDS, QUIET_ROUNDS, ROOM_ROUNDS, TRUSTED};
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
@@ -18,14 +18,15 @@ use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 /// Takes its place from an item, if it is hot. Returns what the place knew.
-pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {
+pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<HotSlot> {
     let item = ready.list.get_mut(id)?;
     let place = item.place();
     let slot = *tree.hot.slot(place)?;
     item.shown.hot(false);
-    item.heat = if slot.rest == 0 { ItemHeat::NEW } else { ItemHeat::resting(tree.hot.round, slot.rest) };
+    item.hot_state =
+        if slot.rest == 0 { HotState::NEW } else { HotState::resting(tree.hot.round, slot.rest) };
     if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
-        moved.heat = ItemHeat::hot(place);
+        moved.hot_state = HotState::hot(place);
     }
     Some(slot)
 }
@@ -46,14 +47,14 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         let Some(item) = ready.list.get_mut(id) else { return };
         let place = tree.hot.add(id, item.file.fd(), item.events);
-        (item.heat, item.key) = (ItemHeat::hot(place), NO_KEY);
+        (item.hot_state, item.poller_id) = (HotState::hot(place), NO_POLLER_ID);
         item.shown.hot(true);
         if let (Some(device), true) = (item.file.device(), item.is_edge()) {
-            device.wants_hints();
+            device.wants_drain_hints();
         }
         if seen != 0 {
             let device = item.file.device();
-            let _ = device.map(|device| device.take_hints(item.fd));
+            let _ = device.map(|device| device.take_drain_hint(item.fd));
             let intake = device.and_then(|device| device.intake());
             tree.hot.reported(place, item.events, seen, intake);
         }
@@ -61,15 +62,15 @@ impl Eventpoll {
     }
 
     /// A cold item becomes hot, if it may.
-    pub(crate) fn heat(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
-        let (file, events, key) = {
+    pub(crate) fn promote(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
+        let (file, events, poller_id) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place() == NO_PLACE) else { return false };
             // Under a number that was closed, reads of another file would leave their hints.
-            if item.heat.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
+            if item.hot_state.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
-            (item.file.clone(), item.events, item.key)
+            (item.file.clone(), item.events, item.poller_id)
         };
         let Some(device) = file.device().filter(|_| self.may_be_hot(tree, &file, events)) else {
             return false;
@@ -77,13 +78,13 @@ impl Eventpoll {
         if seen & READ_SIDE & !ENDS != 0 && device.intake().is_none() {
             return false;
         }
-        device.detach(key);
+        device.detach(poller_id);
         self.add_hot(tree, id, seen);
         true
     }
 
     /// A hot item loses its place. Returns what the place knew.
-    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<Slot> {
+    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<HotSlot> {
         take_place(tree, &mut self.lock.lock(), id)
     }
 
@@ -94,27 +95,27 @@ impl Eventpoll {
             (item.file.clone(), item.events, item.serial)
         };
         let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
-        let key = file.device()?.attach(&file, &item, events);
+        let poller_id = file.device()?.attach(&file, &item, events);
         if let Some(item) = self.lock.lock().list.get_mut(id) {
-            item.key = key;
+            item.poller_id = poller_id;
         }
-        Some((file, events, key))
+        Some((file, events, poller_id))
     }
 
     /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
-    pub(crate) fn cool(&self, tree: &mut Tree, id: u32) {
-        let hints = self.hints(id);
+    pub(crate) fn demote(&self, tree: &mut Tree, id: u32) {
+        let hint = self.drain_hint(id);
         let Some(mut slot) = self.leave_hot(tree, id) else { return };
         let attached = if slot.leaving {
             let ready = self.lock.lock();
-            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.key))
+            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.poller_id))
         } else {
             self.attach(id)
         };
-        let Some((file, events, key)) = attached else { return };
+        let Some((file, events, poller_id)) = attached else { return };
         let Some(device) = file.device() else { return };
         let owed = slot.owed && events & EPOLLET != 0;
-        if owed && slot.learn(hints).is_none() {
+        if owed && slot.learn(hint).is_none() {
             let intake = slot.intake.and_then(|_| device.intake());
             // Past an end that was told it is always readable, and something may come all the same: after
             // shutdown of its own reading side.
@@ -123,7 +124,7 @@ impl Eventpoll {
                 slot.seen &= !(READ_SIDE & !ENDS);
             }
         }
-        let found = match is("cooled_and_not_asked") {
+        let found = match is("demoted_and_not_asked") {
             true => 0,
             false => device.poll((events | EPOLLRDHUP) & POLL_BITS),
         };
@@ -137,22 +138,22 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             if fresh != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
-                self.note_ready(&mut ready, id, tree.hot.looked);
+                self.note_ready(&mut ready, id, tree.hot.last_asked);
                 waiter = ready.wq.pop();
             }
             ready.list.is_linked(id)
         };
-        self.rearm(&file, id, key, PollResult { events, revents: found, queued });
+        self.rearm(&file, id, poller_id, PollResult { events, revents: found, queued });
         if let Some(waiter) = waiter {
             waiter.wake();
         }
     }
 
     /// All hot items go cold.
-    pub(crate) fn cool_all(&self, tree: &mut Tree) {
+    pub(crate) fn demote_all(&self, tree: &mut Tree) {
         let ids = tree.hot.ids();
         for id in &ids {
-            self.cool(tree, *id);
+            self.demote(tree, *id);
         }
         tree.hot.owed.clear();
         if tree.hot.taken {
@@ -165,17 +166,17 @@ impl Eventpoll {
     }
 
     /// The set is to tell each wakeup as it comes: somebody is about to watch it from outside.
-    pub fn cool_down(&self) {
+    pub fn demote_hot_items(&self) {
         let mut tree = self.mtx.lock();
-        self.cool_all(&mut tree);
+        self.demote_all(&mut tree);
     }
 
     /// An item of the set goes cold, if it is hot.
-    pub(crate) fn cool_item(&self, id: u32, serial: u64) {
+    pub(crate) fn demote_item(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
         let is_hot = |item: &Epitem| item.serial == serial && item.place() != NO_PLACE;
         if self.lock.lock().list.get(id).is_some_and(is_hot) {
-            self.cool(&mut tree, id);
+            self.demote(&mut tree, id);
         }
     }
 
@@ -200,31 +201,32 @@ impl Eventpoll {
     }
 
     /// What the program's reads and writes told of an item.
-    fn hints(&self, id: u32) -> Hints {
+    fn drain_hint(&self, id: u32) -> DrainHint {
         let ready = self.lock.lock();
         let item = ready.list.get(id);
-        item.and_then(|item| item.file.device().map(|device| device.take_hints(item.fd))).unwrap_or_default()
+        item.and_then(|item| item.file.device().map(|device| device.take_drain_hint(item.fd)))
+            .unwrap_or_default()
     }
 
     /// A write of the program was refused: the room that comes back is an edge.
     pub(crate) fn refused(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
-        let (place, file, events, key, queued) = {
+        let (place, file, events, poller_id, queued) = {
             let ready = self.lock.lock();
             let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
             let Some(item) = item else { return };
-            (item.place(), item.file.clone(), item.events, item.key, ready.list.is_linked(id))
+            (item.place(), item.file.clone(), item.events, item.poller_id, ready.list.is_linked(id))
         };
         if place == NO_PLACE {
-            if key == NO_KEY {
-                self.rearm(&file, id, key, PollResult { events, revents: 0, queued });
+            if poller_id == NO_POLLER_ID {
+                self.rearm(&file, id, poller_id, PollResult { events, revents: 0, queued });
             }
             return;
         }
         tree.hot.refused(place);
         if tree.hot.taken {
             // Who sleeps does not ask for that.
-            self.cool(&mut tree, id);
+            self.demote(&mut tree, id);
         }
     }
 
@@ -238,8 +240,9 @@ impl Eventpoll {
             let place = item.place();
             let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { continue };
             if !slot.has_ended() {
-                let hints = item.file.device().map(|device| device.take_hints(item.fd)).unwrap_or_default();
-                if slot.learn(hints).is_some() {
+                let hint =
+                    item.file.device().map(|device| device.take_drain_hint(item.fd)).unwrap_or_default();
+                if slot.learn(hint).is_some() {
                     tree.hot.change(place, |now| *now = slot);
                     continue;
                 }
@@ -264,7 +267,7 @@ impl Eventpoll {
             let rest = if slot.proofs() < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
             tree.hot.change(place, |slot| slot.rest = rest);
         }
-        self.cool(tree, id);
+        self.demote(tree, id);
     }
 
     pub(crate) fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
@@ -276,12 +279,12 @@ impl Eventpoll {
     /// It is asked once more by itself: the sleep that was to ask it with the others may have ended before it
     /// began, and what came before it was attached is told by nobody.
     pub(crate) fn finish_leaving(&self, tree: &mut Tree, id: u32) {
-        self.cool(tree, id);
+        self.demote(tree, id);
     }
 
     /// Room to write that went without a word: by a write that nobody saw.
     fn look_for_room(&self, tree: &mut Tree) {
-        let edges = |slot: &Slot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
+        let edges = |slot: &HotSlot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
         let places: Vec<u32> = (0..tree.hot.len() as u32)
             .filter(|place| tree.hot.slot(*place).is_some_and(edges) && tree.hot.fds[*place as usize].fd >= 0)
             .collect();
@@ -300,17 +303,17 @@ impl Eventpoll {
     }
 
     /// A cold item was delivered: if that happened not long ago as well, it becomes hot.
-    pub(crate) fn warm_up(&self, tree: &mut Tree, id: u32, revents: u32) {
+    pub(crate) fn promote_if_frequent(&self, tree: &mut Tree, id: u32, revents: u32) {
         let round = tree.hot.round;
         let edge = {
             let mut ready = self.lock.lock();
             let Some(item) = ready.list.get_mut(id).filter(|item| item.place() == NO_PLACE) else { return };
-            if item.heat.rests(round) {
+            if item.hot_state.rests(round) {
                 return;
             }
-            let before = std::mem::replace(&mut item.heat, ItemHeat::delivered(round));
+            let before = std::mem::replace(&mut item.hot_state, HotState::delivered(round));
             if let (Some(device), true) = (item.file.device(), item.is_edge()) {
-                device.wants_hints();
+                device.wants_drain_hints();
             }
             if !before.is_recent(round, QUIET_ROUNDS) {
                 return;
@@ -321,7 +324,7 @@ impl Eventpoll {
             }
             item.is_edge()
         };
-        if self.heat(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
+        if self.promote(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
             let mut ready = self.lock.lock();
             ready.list.unlink(id);
             if let Some(item) = ready.list.get(id) {

@@ -97,7 +97,7 @@ model!(
         let (set, pipe) = (process.set(), Pipe::new(10));
         set.add(&pipe.file, EPOLLIN);
         assert_eq!(set.now(watch), 0);
-        let other = spawn(move || watch.take_in());
+        let other = spawn(move || watch.drain_wakeups());
         kernel::arrive(pipe.open, EPOLLIN);
         assert_eq!(set.now(watch), 1, "it was there");
         other.join().expect("no panic");
@@ -115,7 +115,7 @@ model!(
         let (set, polled, other) = (process.set(), Pipe::shared(10), Pipe::new(11));
         set.add(&polled.file, EPOLLIN);
         kernel::arrive(polled.open, EPOLLIN);
-        let asker = spawn(move || watch.take_in());
+        let asker = spawn(move || watch.drain_wakeups());
         set.ctl(EPOLL_CTL_DEL, &polled.file, 0);
         set.add(&other.file, EPOLLIN);
         asker.join().expect("no panic");

@@ -112,7 +112,7 @@ model!(
 model!(
     a_file_that_is_added_while_the_watcher_sleeps_is_slept_on,
     Some(3),
-    [a_change_rouses_nobody => "deadlock"],
+    [a_change_unparks_nobody => "deadlock"],
     || {
         let process = Process::new(false);
         let (set, polled) = (process.set(), Pipe::shared(10));
@@ -127,7 +127,7 @@ model!(
     /// Its peer is to see the end at once, and its number may stand for another file.
     nobody_sleeps_on_a_file_that_was_released,
     Some(3),
-    [a_sleeper_lies_down_on_an_old_list => "slept on", a_release_does_not_quiesce => "slept on"],
+    [a_sleeper_parks_on_an_old_list => "slept on", a_release_does_not_quiesce => "slept on"],
     || {
         let process = Process::new(false);
         let (set, polled, pipe) = (process.set(), Pipe::shared(10), Pipe::new(11));

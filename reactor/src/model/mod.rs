@@ -13,7 +13,7 @@ mod arming;
 #[cfg(test)]
 mod hands;
 #[cfg(test)]
-mod heat;
+mod hot;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use super::kernel::{self, Sort};
 use super::world::{Buffer, Count, Set};
 use super::{join_helpers, spawn};
-use crate::file::{File, Kind};
+use crate::file::{Backing, File};
 use crate::hot;
 use crate::sync::Arc;
 use crate::uapi::*;
-use crate::watch::{Host, KernelFile, Nature, Ownership, Told, Watch, WATCH};
+use crate::watch::{DrainHint, FileKind, Host, KernelFile, Ownership, Watch, WATCH};
 
 /// A program that says nothing of its reads and writes.
 struct Silent;
@@ -21,9 +21,9 @@ impl Host for Silent {
         false
     }
     fn wants_io(&self, _device: &KernelFile) {}
-    fn wants_hints(&self, _device: &KernelFile) {}
-    fn take_hints(&self, _fd: i32) -> Told {
-        Told::default()
+    fn wants_drain_hints(&self, _device: &KernelFile) {}
+    fn take_drain_hint(&self, _fd: i32) -> DrainHint {
+        DrainHint::default()
     }
     fn protect(&self, _fd: i32) {}
     fn say(&self, what: &str) {
@@ -93,13 +93,13 @@ impl Pipe {
 
     /// One that may be hot at once.
     pub(super) fn known(fd: i32, sort: Sort) -> Self {
-        let nature = if sort == Sort::Tcp { Nature::InetStream } else { Nature::Pipe };
-        Self::of(fd, sort, KernelFile::of_nature(fd, nature))
+        let kind = if sort == Sort::Tcp { FileKind::InetStream } else { FileKind::Pipe };
+        Self::of(fd, sort, KernelFile::of_kind(fd, kind))
     }
 
     fn of(fd: i32, sort: Sort, device: KernelFile) -> Self {
         let open = kernel::open(fd, sort);
-        Self { file: File::new(fd, Kind::Kernel(device)), open }
+        Self { file: File::new(fd, Backing::Kernel(device)), open }
     }
 
     /// Something comes, by another thread.

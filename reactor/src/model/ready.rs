@@ -87,7 +87,7 @@ model!(
 model!(
     a_wakeup_between_the_look_and_the_sleep_ends_the_sleep,
     Some(3),
-    [a_waiter_lies_down_without_a_look => "deadlock"],
+    [a_waiter_sleeps_without_a_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));

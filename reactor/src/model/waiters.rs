@@ -15,13 +15,13 @@ model!(
         let waiter = Waiter::new(count.get());
         let number = Box::into_raw(Box::new(AtomicI32::new(sys::eventfd(0).expect("a number"))));
         // SAFETY: it lives until the other thread has ended.
-        let kick: &'static AtomicI32 = unsafe { &*number };
+        let wake_fd: &'static AtomicI32 = unsafe { &*number };
         let other = {
             let waiter = waiter.clone();
             spawn(move || waiter.wake())
         };
-        let fd = kick.load(Ordering::SeqCst);
-        if waiter.begin_ppoll(kick) {
+        let fd = wake_fd.load(Ordering::SeqCst);
+        if waiter.begin_ppoll(wake_fd) {
             let mut fds = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
             assert_eq!(sys::ppoll(&mut fds, None, None), Ok(1));
             assert!(waiter.end_ppoll(), "nobody else kicks");

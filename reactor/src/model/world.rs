@@ -5,7 +5,7 @@ use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Kind};
+use crate::file::{Backing, Device, File};
 use crate::sync::{Arc, AtomicU32, Ordering};
 use crate::sys::Errno;
 use crate::uapi::*;
@@ -56,7 +56,7 @@ pub(super) struct Fake {
 impl Fake {
     pub(super) fn new(fd: i32) -> Self {
         let level = Arc::new(AtomicU32::new(0));
-        Self { file: File::new(fd, Kind::Device(Box::new(Level(level.clone())))), level }
+        Self { file: File::new(fd, Backing::Device(Box::new(Level(level.clone())))), level }
     }
 
     pub(super) fn set(&self, bits: u32) {

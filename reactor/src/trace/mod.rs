@@ -89,14 +89,14 @@ pub fn disarm(fd: i32, source: Source) {
 }
 
 /// A device told that it became ready.
-pub fn wakeup(fd: i32, source: Source, key: u32) {
-    record(Event::Wakeup { fd, source, events: key });
-    log_wakeup(fd, source, key);
+pub fn wakeup(fd: i32, source: Source, pollflags: u32) {
+    record(Event::Wakeup { fd, source, events: pollflags });
+    log_wakeup(fd, source, pollflags);
 }
 
 /// The same for the log alone: what a delivery says by itself.
-pub fn log_wakeup(fd: i32, source: Source, key: u32) {
-    flow!(TRACE, "wakeup", fd, %source, events = %Mask(key));
+pub fn log_wakeup(fd: i32, source: Source, pollflags: u32) {
+    flow!(TRACE, "wakeup", fd, %source, events = %Mask(pollflags));
 }
 
 /// An item went to `rdllist`, or to `ovflist`.

@@ -12,7 +12,7 @@ use crate::sync::Ordering;
 use crate::trace::Since;
 
 /// In ticks, without the lowest bit, which is set if a sleep has just ended.
-static LOOKED: AtomicU64 = AtomicU64::new(0);
+static LAST_LOOK: AtomicU64 = AtomicU64::new(0);
 /// Somebody looks all the time (`GLASSPOLL_READY=exact`).
 static ALWAYS: AtomicBool = AtomicBool::new(false);
 
@@ -45,15 +45,15 @@ impl Sleep {
     /// It was on the devices, and has ended.
     pub(crate) fn ends(self, files: usize) {
         if self.was_real(files) {
-            LOOKED.store(ticks() | JUST_NOW, Ordering::Relaxed);
+            LAST_LOOK.store(ticks() | JUST_NOW, Ordering::Relaxed);
         }
     }
 }
 
 /// All devices were looked at.
-pub(crate) fn looked() {
+pub(crate) fn note_look() {
     if is_on() {
-        LOOKED.store(ticks() & !JUST_NOW, Ordering::Relaxed);
+        LAST_LOOK.store(ticks() & !JUST_NOW, Ordering::Relaxed);
     }
 }
 
@@ -75,7 +75,7 @@ impl Moment {
         if ALWAYS.load(Ordering::Relaxed) {
             return Self::now();
         }
-        let looked = LOOKED.load(Ordering::Relaxed);
+        let looked = LAST_LOOK.load(Ordering::Relaxed);
         Self { ticks: looked & !JUST_NOW, exactly: looked & JUST_NOW != 0 }
     }
 

@@ -194,7 +194,7 @@ fn run(watch: &'static Watch) {
 
 /// One round at the watch: take in, give the watch up if nobody needs it, else sleep.
 fn stand(watch: &'static Watch) {
-    watch.take_in();
+    watch.drain_wakeups();
     {
         let mut holder = watch.holder.lock();
         if *holder != Holder::Helper {
@@ -205,7 +205,7 @@ fn stand(watch: &'static Watch) {
             return;
         }
     }
-    let bed = &watch.helper_bed;
+    let parker = &watch.helper_parker;
     let still_mine = || *watch.holder.lock() == Holder::Helper;
-    let _ = watch.sleep_in(bed, still_mine, None, None, &mut Vec::new());
+    let _ = watch.sleep_in(parker, still_mine, None, None, &mut Vec::new());
 }

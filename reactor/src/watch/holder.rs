@@ -19,7 +19,7 @@ use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Sleep;
-use crate::watch::park::Bed;
+use crate::watch::park::Parker;
 use crate::watch::Watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,37 +38,37 @@ const ALONE: u32 = if cfg!(loom) { 0 } else { 32 };
 /// How a sleep in ppoll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// A file or a kick ended it, not the time.
+    /// A file or a wake_fd ended it, not the time.
     woken: bool,
     /// A device has something to say, or may have.
     pub(super) news: bool,
 }
 
 impl Watch {
-    /// Sleeps in ppoll on all devices and on `hot`, in one of the two beds, if `lie_down` still agrees then.
+    /// Sleeps in ppoll on all devices and on `hot`, in one of the two parkers, if `may_sleep` still agrees then.
     pub(super) fn sleep_in(
         &self,
-        bed: &Bed,
-        lie_down: impl FnOnce() -> bool,
+        parker: &Parker,
+        may_sleep: impl FnOnce() -> bool,
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Result<Ended, Errno> {
         let built = self.poller.generation();
-        let kick = bed.kick.load(Ordering::SeqCst);
+        let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
         let own = hot.len();
-        hot.push(pollin(kick));
+        hot.push(pollin(wake_fd));
         let look_again = self.poller.sleep_set(hot);
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollin(self.signals.fd()));
         let look_again =
-            if kick < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
+            if wake_fd < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
         let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
-        bed.lie_down();
+        parker.begin_park();
         // From here on `quiesce` waits for us; what it took out before, we see as a change.
         let mut slept = Ok(1);
-        let is_old = self.poller.changed_since(built) && !is("a_sleeper_lies_down_on_an_old_list");
-        let asleep = !is_old && !self.has_overflowed() && lie_down();
+        let is_old = self.poller.changed_since(built) && !is("a_sleeper_parks_on_an_old_list");
+        let asleep = !is_old && !self.has_overflowed() && may_sleep();
         if asleep {
             self.host.leave();
             let sleep = Sleep::begins();
@@ -76,13 +76,13 @@ impl Watch {
             sleep.ends(hot.len());
         }
         forget_unless(asleep && slept.is_ok(), hot);
-        bed.get_up();
+        parker.end_park();
         if asleep {
             self.host.enter();
         }
         if hot[own].revents != 0 {
             // By its number now: the program may have taken the old one meanwhile.
-            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+            let _ = sys::read(parker.wake_fd.load(Ordering::SeqCst), &mut [0; 8]);
         }
         let polled = &hot[own + 1..];
         self.poller.keep_news(polled);
@@ -92,7 +92,7 @@ impl Watch {
     }
 
     /// Sleeps until `waiter` is woken or a device may have something to say.
-    pub(super) fn lie_down(
+    pub(super) fn park(
         &'static self,
         waiter: &Arc<Waiter>,
         timeout_ns: Option<u64>,
@@ -116,7 +116,7 @@ impl Watch {
             let stolen = std::mem::replace(&mut *holder, sleep) == Holder::Helper;
             drop(holder);
             if stolen {
-                self.helper_bed.kick();
+                self.helper_parker.unpark();
             }
             return self.hold(sleep, waiter, timeout_ns, sigmask, hot);
         }
@@ -160,12 +160,12 @@ impl Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        let bed = &self.thread_bed;
-        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask, hot);
+        let parker = &self.thread_parker;
+        let slept = self.sleep_in(parker, || waiter.begin_ppoll(&parker.wake_fd), timeout_ns, sigmask, hot);
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
         if slept.is_ok_and(|ended| ended.news) {
-            self.take_in();
+            self.drain_wakeups();
         }
         self.verdict(slept.map(|ended| ended.woken))
     }
@@ -179,45 +179,45 @@ impl Watch {
         hot: &mut Vec<pollfd>,
     ) -> Slept {
         // What came before is told, and ends the sleep.
-        self.take_in();
-        let bed = self.beds.take(self.host);
+        self.drain_wakeups();
+        let parker = self.parkers.take(self.host);
         let own = hot.len();
-        let kick = bed.kick.load(Ordering::SeqCst);
-        hot.push(pollin(kick));
+        let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
+        hot.push(pollin(wake_fd));
         let set = waiter.signalfds_of();
         let built = self.poller.generation();
         if !set.is_null() {
             self.poller.own_signalfds(set, hot);
-            self.beds.follow_poller(bed);
+            self.parkers.follow_poller(parker);
         }
-        bed.lie_down();
+        parker.begin_park();
         let mut slept = Ok(1);
         let is_old = !set.is_null() && self.poller.changed_since(built);
-        let asleep = !is_old && waiter.begin_ppoll(&bed.kick);
+        let asleep = !is_old && waiter.begin_ppoll(&parker.wake_fd);
         // Without an eventfd nobody can wake it.
-        let must_look = kick < 0 || self.helper.is_broken();
+        let must_look = wake_fd < 0 || self.helper.is_broken();
         let capped = must_look && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         if asleep {
             self.host.leave();
             slept = sys::ppoll(hot, if capped { Some(LATE_NS) } else { timeout_ns }, sigmask);
         }
         forget_unless(asleep && slept.is_ok(), hot);
-        bed.get_up();
+        parker.end_park();
         if asleep {
             self.host.enter();
         }
         waiter.end_ppoll();
         if hot[own].revents != 0 {
-            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+            let _ = sys::read(parker.wake_fd.load(Ordering::SeqCst), &mut [0; 8]);
         }
         let signalled = hot[own + 1..].iter().any(|pollfd| pollfd.revents != 0);
         hot.truncate(own);
-        self.beds.give_back(bed);
+        self.parkers.give_back(parker);
         if signalled {
-            self.take_in();
+            self.drain_wakeups();
         }
         if capped && slept == Ok(0) {
-            self.take_in();
+            self.drain_wakeups();
             return Slept::Woken;
         }
         self.verdict(slept.map(|ready| ready != 0))
@@ -225,7 +225,7 @@ impl Watch {
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
         // What came before is told, and ends the sleep.
-        self.take_in();
+        self.drain_wakeups();
         // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
         self.host.leave();
         if let Some(mask) = sigmask {
@@ -239,12 +239,12 @@ impl Watch {
         }
         self.host.enter();
         let woken = waiter.end_futex();
-        if !woken && !self.sleepers.any() && self.helper_bed.asleep().is_some() {
+        if !woken && !self.sleepers.any() && self.helper_parker.asleep().is_some() {
             // Nobody depends on the helper any more.
-            self.helper_bed.kick();
+            self.helper_parker.unpark();
         }
         if !woken {
-            self.take_in();
+            self.drain_wakeups();
         }
         match slept {
             _ if woken => Slept::Woken,

@@ -10,7 +10,7 @@
 //! is what a thread sleeps in, `helper` the thread that holds the watch when no other can.
 //!
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is on
-//! its way to `take_in`.
+//! its way to `drain_wakeups`.
 //!
 //! Locks: the pump, then a file's `WaitHead`, then the poller's set and the armed files: the third level.
 //! `holder` is short, and no callback runs under it.
@@ -23,7 +23,8 @@ mod park;
 mod poll;
 mod signal;
 
-pub use kernel_file::kind::Nature;
+pub use crate::file::DrainHint;
+pub use kernel_file::kind::FileKind;
 pub use kernel_file::{KernelFile, Ownership};
 
 use libc::pollfd;
@@ -37,7 +38,7 @@ use crate::trace::ready_time;
 use drain::Pump;
 use helper::Helper;
 use holder::Holder;
-use park::{Bed, Beds};
+use park::{Parker, ParkerPool};
 use poll::poller::Poller;
 use signal::armed::Armed;
 use signal::signalfd::Signals;
@@ -58,22 +59,13 @@ pub trait Host: Send + Sync {
     /// is reported of it that could bring them about, with locks held.
     fn wants_io(&self, device: &KernelFile);
     /// From now on the program's reads and refused writes of the file leave hints. Called as `wants_io`.
-    fn wants_hints(&self, device: &KernelFile);
+    fn wants_drain_hints(&self, device: &KernelFile);
     /// What they have told since the last time this was called.
-    fn take_hints(&self, fd: i32) -> Told;
+    fn take_drain_hint(&self, fd: i32) -> DrainHint;
     /// A descriptor of ours, to be kept from the program.
     fn protect(&self, fd: i32);
     /// Says something that whoever runs the program is to know, in one line.
     fn say(&self, what: &str);
-}
-
-/// What reads and writes of the program told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    /// A read got less than it asked for.
-    pub short: bool,
-    /// A read got EAGAIN.
-    pub again: bool,
 }
 
 /// The process's watch, once there is an epoll instance.
@@ -89,10 +81,10 @@ pub struct Watch {
     holder: Mutex<Holder>,
     /// Numbers the sleeps of holders.
     sleeps: AtomicU64,
-    thread_bed: Bed,
-    helper_bed: Bed,
-    beds: Beds,
-    /// How often in a row a thread that lay down was alone.
+    thread_parker: Parker,
+    helper_parker: Parker,
+    parkers: ParkerPool,
+    /// How often in a row a thread that went to sleep was alone.
     alone: AtomicU32,
     helper: Helper,
     /// Serialises the intake of wakeups, so that one who pumps sees all that happened before.
@@ -120,9 +112,9 @@ impl Watch {
             poller: Poller::default(),
             holder: Mutex::new(Holder::Nobody),
             sleeps: AtomicU64::new(0),
-            thread_bed: Bed::new(),
-            helper_bed: Bed::new(),
-            beds: Beds::default(),
+            thread_parker: Parker::new(),
+            helper_parker: Parker::new(),
+            parkers: ParkerPool::default(),
             alone: AtomicU32::new(0),
             helper: Helper::default(),
             pump: Mutex::default(),
@@ -137,8 +129,8 @@ impl Watch {
     /// # Errors
     /// What eventfd(2) and signalfd(2) give.
     pub fn complete(&self) -> Result<(), Errno> {
-        let beds = [&self.thread_bed, &self.helper_bed];
-        if self.signals.is_open() && beds.iter().all(|bed| bed.has_kick()) {
+        let parkers = [&self.thread_parker, &self.helper_parker];
+        if self.signals.is_open() && parkers.iter().all(|parker| parker.has_wake_fd()) {
             return Ok(());
         }
         // Two threads at a time would each open them.
@@ -146,9 +138,9 @@ impl Watch {
         self.pid.store(sys::getpid(), Ordering::SeqCst);
         let done = sys::with_raised_limit(|| {
             let mut done = self.signals.open();
-            for bed in beds.into_iter().filter(|bed| !bed.has_kick()) {
+            for parker in parkers.into_iter().filter(|parker| !parker.has_wake_fd()) {
                 match sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) {
-                    Ok(kick) => bed.kick.store(sys::move_high(kick), Ordering::SeqCst),
+                    Ok(wake_fd) => parker.wake_fd.store(sys::move_high(wake_fd), Ordering::SeqCst),
                     Err(errno) => done = Err(errno),
                 }
             }
@@ -157,13 +149,13 @@ impl Watch {
         drop(pump);
         // Who sleeps already does so without them.
         self.poller.change();
-        self.rouse();
+        self.unpark_holder();
         done
     }
 
     /// Whether a thread that sleeps can be roused.
-    pub fn can_rouse(&self) -> bool {
-        self.thread_bed.has_kick()
+    pub fn can_unpark(&self) -> bool {
+        self.thread_parker.has_wake_fd()
     }
 
     /// Whether there is no helper thread to be had.
@@ -173,9 +165,9 @@ impl Watch {
 
     /// The descriptors that are ours, to be kept alive whatever the program closes.
     pub fn descriptors(&self) -> Vec<i32> {
-        let kick = |bed: &Bed| bed.kick.load(Ordering::SeqCst);
-        let mut all = vec![self.signals.fd(), kick(&self.thread_bed), kick(&self.helper_bed)];
-        all.extend(self.beds.all().into_iter().map(kick));
+        let wake_fd = |parker: &Parker| parker.wake_fd.load(Ordering::SeqCst);
+        let mut all = vec![self.signals.fd(), wake_fd(&self.thread_parker), wake_fd(&self.helper_parker)];
+        all.extend(self.parkers.all().into_iter().map(wake_fd));
         all.retain(|fd| *fd >= 0);
         all
     }
@@ -183,11 +175,11 @@ impl Watch {
     /// One of our descriptors got another number. After the return nobody uses the old one.
     pub fn moved(&self, from: i32, to: i32) {
         let _pump = self.pump.lock();
-        let others = self.beds.all();
-        let others = others.iter().map(|bed| &bed.kick);
-        let own = [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()];
-        for number in own.into_iter().chain(others) {
-            let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        let others = self.parkers.all();
+        let others = others.iter().map(|parker| &parker.wake_fd);
+        let own = [&self.thread_parker.wake_fd, &self.helper_parker.wake_fd, self.signals.fd_cell()];
+        for fd in own.into_iter().chain(others) {
+            let _ = fd.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
         self.poller.change();
         self.quiesce_all();
@@ -196,7 +188,7 @@ impl Watch {
     /// The signal queue ran over. Safe in a signal handler.
     pub fn overflowed(&self) {
         self.overflow.store(true, Ordering::SeqCst);
-        self.rouse();
+        self.unpark_holder();
     }
 
     fn has_overflowed(&self) -> bool {
@@ -214,35 +206,35 @@ impl Watch {
     }
 
     /// Ends the sleep of whoever holds the watch, so that it looks at things anew.
-    fn rouse(&self) {
-        if is("a_change_rouses_nobody") {
+    fn unpark_holder(&self) {
+        if is("a_change_unparks_nobody") {
             return;
         }
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            if bed.asleep().is_some() {
-                bed.kick();
+        for parker in [&self.thread_parker, &self.helper_parker] {
+            if parker.asleep().is_some() {
+                parker.unpark();
             }
         }
-        self.beds.rouse_followers();
+        self.parkers.unpark_followers();
     }
 
     /// Returns once no thread is inside a ppoll that began before the call. A file that was taken
     /// out of the poller before is then referenced by none of them.
     fn quiesce(&self) {
-        self.thread_bed.quiesce();
-        self.helper_bed.quiesce();
+        self.thread_parker.quiesce();
+        self.helper_parker.quiesce();
     }
 
     /// As `quiesce`, and no thread is inside a ppoll on its hot items either.
     fn quiesce_all(&self) {
         self.quiesce();
-        for bed in self.beds.all() {
-            bed.quiesce();
+        for parker in self.parkers.all() {
+            parker.quiesce();
         }
     }
 
     /// A file is reached by another number now. After the return nobody asks, or sleeps on, the old one.
-    fn number_went(&self) {
+    fn fd_changed(&self) {
         self.poller.change();
         drop(self.pump.lock());
         self.quiesce();
@@ -265,7 +257,7 @@ impl Watch {
     pub fn guest(&self, come: bool) {
         self.helper.guest(come);
         if !come {
-            self.rouse();
+            self.unpark_holder();
         }
     }
 
@@ -277,14 +269,14 @@ impl Watch {
         for fd in self.descriptors() {
             let _ = sys::close(fd);
         }
-        self.signals.number().store(-1, Ordering::SeqCst);
+        self.signals.fd_cell().store(-1, Ordering::SeqCst);
         *self.holder.lock() = Holder::Nobody;
         self.sleepers.clear();
         self.helper.forget();
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            bed.forget();
+        for parker in [&self.thread_parker, &self.helper_parker] {
+            parker.forget();
         }
-        self.beds.forget();
+        self.parkers.forget();
         self.armed.clear();
         self.poller.clear();
         self.complete()
@@ -317,7 +309,7 @@ impl Watch {
     /// thread than the helper.
     fn look_whether_needed(&self) {
         if *self.holder.lock() == Holder::Helper && !is("a_helper_that_nobody_needs_sleeps_on") {
-            self.helper_bed.kick();
+            self.helper_parker.unpark();
         }
     }
 
@@ -342,7 +334,7 @@ impl Watch {
 impl Watcher for &'static Watch {
     fn look(&self, hot: &mut Vec<pollfd>) {
         if hot.is_empty() {
-            return self.take_in();
+            return self.drain_wakeups();
         }
         let own = hot.len();
         let asks = self.poller.is_active();
@@ -353,11 +345,11 @@ impl Watcher for &'static Watch {
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
         if told || asks {
-            self.take_in();
+            self.drain_wakeups();
         } else {
             // Who takes in now may have read what came before.
             drop(self.pump.lock());
-            ready_time::looked();
+            ready_time::note_look();
         }
     }
 
@@ -376,6 +368,6 @@ impl Watcher for &'static Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        self.lie_down(waiter, timeout_ns, sigmask, hot)
+        self.park(waiter, timeout_ns, sigmask, hot)
     }
 }

@@ -9,11 +9,11 @@ use crate::watch::Host;
 
 /// A place in which one thread at a time sleeps in ppoll.
 #[derive(Debug)]
-pub(super) struct Bed {
+pub(super) struct Parker {
     /// Odd while the thread is in ppoll.
     serial: AtomicU32,
     /// An eventfd that ends the sleep.
-    pub(super) kick: AtomicI32,
+    pub(super) wake_fd: AtomicI32,
     /// The thread in ppoll, by an address of its own.
     sleeper: AtomicUsize,
     /// How many wait for it to get up.
@@ -37,11 +37,11 @@ fn this_thread() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
-impl Bed {
+impl Parker {
     pub(super) fn new() -> Self {
         Self {
             serial: AtomicU32::new(0),
-            kick: AtomicI32::new(-1),
+            wake_fd: AtomicI32::new(-1),
             sleeper: AtomicUsize::new(0),
             quiescing: AtomicU32::new(0),
             follows_poller: AtomicBool::new(false),
@@ -54,16 +54,16 @@ impl Bed {
         self.sleeper.store(0, Ordering::SeqCst);
         self.quiescing.store(0, Ordering::SeqCst);
         self.follows_poller.store(false, Ordering::SeqCst);
-        self.kick.store(-1, Ordering::SeqCst);
+        self.wake_fd.store(-1, Ordering::SeqCst);
     }
 
     /// Whether who sleeps here can be roused. Else it looks from time to time.
-    pub(super) fn has_kick(&self) -> bool {
-        self.kick.load(Ordering::SeqCst) >= 0
+    pub(super) fn has_wake_fd(&self) -> bool {
+        self.wake_fd.load(Ordering::SeqCst) >= 0
     }
 
-    pub(super) fn kick(&self) {
-        let _ = sys::write(self.kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+    pub(super) fn unpark(&self) {
+        let _ = sys::write(self.wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
     }
 
     /// The serial number, if somebody sleeps here.
@@ -72,12 +72,12 @@ impl Bed {
         (serial % 2 == 1).then_some(serial)
     }
 
-    pub(super) fn lie_down(&self) {
+    pub(super) fn begin_park(&self) {
         self.sleeper.store(this_thread(), Ordering::SeqCst);
         self.serial.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn get_up(&self) {
+    pub(super) fn end_park(&self) {
         self.sleeper.store(0, Ordering::SeqCst);
         self.serial.fetch_add(1, Ordering::SeqCst);
         if self.quiescing.load(Ordering::SeqCst) != 0 {
@@ -93,78 +93,78 @@ impl Bed {
         }
         self.quiescing.fetch_add(1, Ordering::SeqCst);
         while self.asleep() == Some(serial) {
-            self.kick();
+            self.unpark();
             sys::relax(&self.serial, serial);
         }
         self.quiescing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Beds of threads that sleep on their hot items, or on their signalfds, while another holds the watch.
+/// ParkerPool of threads that sleep on their hot items, or on their signalfds, while another holds the watch.
 #[derive(Debug, Default)]
-pub(super) struct Beds {
-    all: Mutex<Vec<&'static Bed>>,
-    idle: Mutex<Vec<&'static Bed>>,
+pub(super) struct ParkerPool {
+    all: Mutex<Vec<&'static Parker>>,
+    idle: Mutex<Vec<&'static Parker>>,
     /// How many sleep in one that `follows_poller`.
     following: AtomicU32,
 }
 
-impl Beds {
+impl ParkerPool {
     /// One for the calling thread.
-    pub(super) fn take(&self, host: &dyn Host) -> &'static Bed {
-        let bed = self.idle.lock().pop().unwrap_or_else(|| {
-            let bed: &'static Bed = Box::leak(Box::new(Bed::new()));
-            self.all.lock().push(bed);
-            bed
+    pub(super) fn take(&self, host: &dyn Host) -> &'static Parker {
+        let parker = self.idle.lock().pop().unwrap_or_else(|| {
+            let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
+            self.all.lock().push(parker);
+            parker
         });
-        if bed.kick.load(Ordering::SeqCst) < 0 {
+        if parker.wake_fd.load(Ordering::SeqCst) < 0 {
             let made = sys::with_raised_limit(|| {
                 sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
             });
-            if let Ok(kick) = made {
-                host.protect(kick);
-                bed.kick.store(kick, Ordering::SeqCst);
+            if let Ok(wake_fd) = made {
+                host.protect(wake_fd);
+                parker.wake_fd.store(wake_fd, Ordering::SeqCst);
             }
         }
-        bed
+        parker
     }
 
-    /// The thread is about to sleep in `bed`, and must get up when the poller changes.
-    pub(super) fn follow_poller(&self, bed: &Bed) {
-        bed.follows_poller.store(true, Ordering::SeqCst);
+    /// The thread is about to sleep in `parker`, and must get up when the poller changes.
+    pub(super) fn follow_poller(&self, parker: &Parker) {
+        parker.follows_poller.store(true, Ordering::SeqCst);
         self.following.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The poller has changed.
-    pub(super) fn rouse_followers(&self) {
+    pub(super) fn unpark_followers(&self) {
         if self.following.load(Ordering::SeqCst) == 0 {
             return;
         }
-        for bed in self.all() {
-            if bed.follows_poller.load(Ordering::SeqCst) && bed.asleep().is_some() {
-                bed.kick();
+        for parker in self.all() {
+            if parker.follows_poller.load(Ordering::SeqCst) && parker.asleep().is_some() {
+                parker.unpark();
             }
         }
     }
 
     /// It got up.
-    pub(super) fn give_back(&self, bed: &'static Bed) {
-        if bed.follows_poller.swap(false, Ordering::SeqCst) {
+    pub(super) fn give_back(&self, parker: &'static Parker) {
+        if parker.follows_poller.swap(false, Ordering::SeqCst) {
             self.following.fetch_sub(1, Ordering::SeqCst);
         }
-        self.idle.lock().push(bed);
+        self.idle.lock().push(parker);
     }
 
-    /// Every bed there is.
-    pub(super) fn all(&self) -> Vec<&'static Bed> {
+    /// Every parker there is.
+    pub(super) fn all(&self) -> Vec<&'static Parker> {
         self.all.lock().clone()
     }
 
     /// In a forked child nobody sleeps, and the eventfds are the parent's.
     pub(super) fn forget(&self) {
         let all = self.all();
-        for bed in &all {
-            bed.forget();
+        for parker in &all {
+            parker.forget();
         }
         self.following.store(0, Ordering::SeqCst);
         *self.idle.lock() = all;

@@ -9,7 +9,7 @@ use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::eventpoll::wait::{Slept, Watcher};
 use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::eventpoll::Eventpoll;
-use glasspoll_reactor::file::{Device, File, Kind};
+use glasspoll_reactor::file::{Backing, Device, File};
 use glasspoll_reactor::sys::Errno;
 use glasspoll_reactor::uapi::*;
 
@@ -34,7 +34,7 @@ pub struct Fake {
 impl Fake {
     pub fn new(fd: i32) -> Self {
         let readiness = Readiness::default();
-        Self { file: File::new(fd, Kind::Device(Box::new(readiness.clone()))), readiness }
+        Self { file: File::new(fd, Backing::Device(Box::new(readiness.clone()))), readiness }
     }
 
     /// The level, with no wakeup.
@@ -56,7 +56,7 @@ pub struct Set {
 
 impl Set {
     pub fn new(fd: i32) -> Self {
-        Self { file: File::new(fd, Kind::Epoll(Eventpoll::new(fd))) }
+        Self { file: File::new(fd, Backing::Epoll(Eventpoll::new(fd))) }
     }
 
     pub fn ep(&self) -> &Arc<Eventpoll> {

@@ -15,15 +15,15 @@ mod refusal;
 use glasspoll_record::event;
 use news::News;
 
-use crate::eventpoll::epitem::NO_KEY;
-use crate::eventpoll::{cool_file, finish_scans};
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
+use crate::eventpoll::{demote_file, finish_scans};
 use crate::file::{Device, File, ItemRef, PollResult};
 use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::sys::unread::{queued_messages, unit, unread, Unit};
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::kernel_file::kind::Nature;
+use crate::watch::kernel_file::kind::FileKind;
 use crate::watch::poll::entry::{Gaps, WRITE_BITS};
 use crate::watch::poll::poller::Poller;
 use crate::watch::{Watch, WATCH};
@@ -65,28 +65,28 @@ pub(super) enum Unread {
 
 /// A file of the kernel's.
 ///
-/// Locks: `state`, then the pump, then `keys`. Who takes wakeups in may need `keys`, never `state`.
+/// Locks: `state`, then the pump, then `first_poller_id`. Who takes wakeups in may need `first_poller_id`, never `state`.
 #[derive(Debug)]
 pub struct KernelFile {
     fd: AtomicI32,
     /// What asking found and no delivery has seen yet, of the bits that asking takes.
     news: AtomicU8,
     /// A `News`: how it tells a change.
-    kind_of_news: AtomicU8,
+    news_kind: AtomicU8,
     /// `SIGNALFD` and those after it.
     marks: AtomicU8,
-    /// A `Nature`, or `UNKNOWN` until it is armed.
-    nature: AtomicU8,
+    /// A `FileKind`, or `UNKNOWN` until it is armed.
+    kind: AtomicU8,
     state: Mutex<State>,
     /// The first of its entries with the poller. Held while one of them is changed, so that the key is
     /// still its.
-    keys: Mutex<u32>,
+    first_poller_id: Mutex<PollerId>,
 }
 
 /// It is a signalfd.
 const SIGNALFD: u8 = 1;
 /// Reads and refused writes of the program are to leave hints.
-const HINTS: u8 = 2;
+const DRAIN_HINTS: u8 = 2;
 /// Its source is `Poll`; changed under the lock of `state`.
 const POLLED: u8 = 4;
 /// Its source is or was `Signal`; likewise.
@@ -111,19 +111,19 @@ impl KernelFile {
         Self {
             fd: AtomicI32::new(fd),
             news: AtomicU8::new(0),
-            kind_of_news: AtomicU8::new(News::Level as u8),
+            news_kind: AtomicU8::new(News::Level as u8),
             marks: AtomicU8::new(marks),
-            nature: AtomicU8::new(UNKNOWN),
+            kind: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
-            keys: Mutex::new(NO_KEY),
+            first_poller_id: Mutex::new(NO_POLLER_ID),
         }
     }
 
-    /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
-    pub fn of_nature(fd: i32, nature: Nature) -> Self {
-        let polled = matches!(nature, Nature::Counter | Nature::Eventfd | Nature::Timerfd);
+    /// As `new`, for a file of this process alone of which the kind is known: nothing more is asked.
+    pub fn of_kind(fd: i32, kind: FileKind) -> Self {
+        let polled = matches!(kind, FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd);
         let ownership = if polled { Ownership::Shared } else { Ownership::Alone };
-        Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
+        Self { kind: AtomicU8::new(kind as u8), ..Self::new(fd, ownership) }
     }
 
     fn fd(&self) -> i32 {
@@ -164,28 +164,28 @@ impl KernelFile {
     }
 
     /// What kind of file it is, once it was armed.
-    pub(super) fn nature(&self) -> Nature {
-        self.known_nature().unwrap_or(Nature::Other)
+    pub(super) fn kind(&self) -> FileKind {
+        self.known_kind().unwrap_or(FileKind::Other)
     }
 
     /// What its signals leave out; nothing unless it has signals.
     fn gaps(&self) -> Gaps {
         match self.source() {
-            Source::Signal => self.nature().gaps(),
+            Source::Signal => self.kind().gaps(),
             Source::Poll | Source::Unknown => Gaps::default(),
         }
     }
 
-    fn known_nature(&self) -> Option<Nature> {
-        Nature::ALL.get(usize::from(self.nature.load(Ordering::Relaxed))).copied()
+    fn known_kind(&self) -> Option<FileKind> {
+        FileKind::ALL.get(usize::from(self.kind.load(Ordering::Relaxed))).copied()
     }
 
     /// Finds out what kind of file it is, if it is one that can be armed.
-    fn look_for_nature(&self) -> Nature {
-        self.known_nature().unwrap_or_else(|| {
-            let nature = Nature::of(self.fd());
-            self.nature.store(nature as u8, Ordering::Relaxed);
-            nature
+    fn find_kind(&self) -> FileKind {
+        self.known_kind().unwrap_or_else(|| {
+            let kind = FileKind::of(self.fd());
+            self.kind.store(kind as u8, Ordering::Relaxed);
+            kind
         })
     }
 
@@ -200,19 +200,19 @@ impl KernelFile {
     }
 
     /// Whether reads and refused writes of the program are to leave hints.
-    pub fn wants_hints(&self) -> bool {
-        self.has(HINTS)
+    pub fn wants_drain_hints(&self) -> bool {
+        self.has(DRAIN_HINTS)
     }
 
     /// The program used up `bits`.
     pub fn drained(&self, bits: u32) {
-        self.for_entries(|poller, key| poller.drained(key, bits));
+        self.for_entries(|poller, id| poller.drained(id, bits));
     }
 
     /// The program's own call is a wakeup of the file: tells its items.
-    pub fn tell(&self, file: &File, key: u32) {
-        self.for_entries(|poller, entry| poller.told(entry, key));
-        file.wake(key);
+    pub fn tell(&self, file: &File, pollflags: u32) {
+        self.for_entries(|poller, id| poller.told(id, pollflags));
+        file.wake(pollflags);
     }
 
     /// The program read `amount` of what there was.
@@ -221,12 +221,12 @@ impl KernelFile {
             // To read an attribute takes what it said of a change. Linux: `fs/kernfs/file.c:kernfs_seq_show`.
             self.drained(EPOLLPRI | EPOLLERR);
         }
-        self.for_entries(|poller, key| poller.took(key, amount));
+        self.for_entries(|poller, id| poller.took(id, amount));
     }
 
     /// The program read signals, and of all that were pending `left` are.
     pub fn left_signals(&self, left: u64) {
-        self.for_entries(|poller, key| poller.left(key, left));
+        self.for_entries(|poller, id| poller.left(id, left));
     }
 
     /// It is a character device: a terminal tells its own side of each write.
@@ -244,12 +244,12 @@ impl KernelFile {
 
     /// The program wrote: the file may be full now.
     pub fn written(&self) {
-        self.for_entries(|poller, key| poller.written(key));
+        self.for_entries(|poller, id| poller.written(id));
     }
 
     /// A write of the program was refused: it is full.
     pub fn refused(&self, file: &File) {
-        self.for_entries(|poller, key| poller.refused(key));
+        self.for_entries(|poller, id| poller.refused(id));
         for item in file.wait_head().items() {
             if let Some(ep) = item.ep.upgrade() {
                 ep.refused(item.id, item.serial);
@@ -259,16 +259,16 @@ impl KernelFile {
 
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
         let Some(watch) = WATCH.get() else { return };
-        let mut rouse = false;
-        let first = self.keys.lock();
-        let mut key = *first;
-        while key != NO_KEY {
-            rouse |= change(&watch.poller, key);
-            key = watch.poller.next(key);
+        let mut unpark = false;
+        let first = self.first_poller_id.lock();
+        let mut id = *first;
+        while id != NO_POLLER_ID {
+            unpark |= change(&watch.poller, id);
+            id = watch.poller.next(id);
         }
         drop(first);
-        if rouse {
-            watch.rouse();
+        if unpark {
+            watch.unpark_holder();
         }
     }
 
@@ -298,26 +298,26 @@ impl KernelFile {
         file.set_fd(fd);
         self.fd.store(fd, Ordering::Release);
         if let Some(watch) = WATCH.get() {
-            watch.number_went();
+            watch.fd_changed();
         }
-        cool_file(file);
+        demote_file(file);
         finish_scans(file);
     }
 
     /// How it tells a change.
-    fn kind_of_news(&self) -> News {
-        News::by_number(self.kind_of_news.load(Ordering::Relaxed))
+    fn news_kind(&self) -> News {
+        News::by_number(self.news_kind.load(Ordering::Relaxed))
     }
 
     /// The bits that never come anew.
     pub(super) fn steady(&self) -> u32 {
-        self.kind_of_news().steady()
+        self.news_kind().steady()
     }
 
     /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
     /// Returns all that is ready, what was kept before included.
     pub(super) fn keep_news(&self, found: u32) -> u32 {
-        match self.kind_of_news() {
+        match self.news_kind() {
             News::Level => found,
             kind if found & kind.steady() & EPOLLERR != 0 => found,
             kind => {
@@ -331,7 +331,7 @@ impl KernelFile {
     fn with_news(&self, found: u32, kept: u8) -> u32 {
         match kept {
             0 => found,
-            kept => found & !self.kind_of_news().absent() | u32::from(kept),
+            kept => found & !self.news_kind().absent() | u32::from(kept),
         }
     }
 
@@ -350,8 +350,8 @@ impl KernelFile {
 
     /// How much there is to read, as far as the file can tell.
     pub(super) fn unread(&self) -> Unread {
-        match self.nature() {
-            Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
+        match self.kind() {
+            FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd | FileKind::Pidfd => Unread::Amount(0),
             _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
             // FIONREAD would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
             _ if self.has(REGULAR) => Unread::Amount(queued_messages(self.fd()).unwrap_or(0)),
@@ -376,8 +376,8 @@ impl KernelFile {
 
     /// What a read takes of what there is to read.
     pub fn unit(&self) -> Unit {
-        match self.nature() {
-            Nature::Counter | Nature::Eventfd | Nature::Timerfd => Unit::Unknown,
+        match self.kind() {
+            FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd => Unit::Unknown,
             _ => unit(self.fd()),
         }
     }
@@ -385,31 +385,31 @@ impl KernelFile {
     /// Whether every change of it that is an edge is told though nobody looks: by a call of the program's, or because
     /// there is none while it is ready.
     pub(super) fn tells_all(&self) -> bool {
-        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd)
+        self.is_own_counter() || self.known_kind() == Some(FileKind::Pidfd)
     }
 
     /// Whether it is an eventfd or a timerfd that this process alone reads, writes and sets.
     pub fn is_own_counter(&self) -> bool {
-        matches!(self.known_nature(), Some(Nature::Eventfd | Nature::Timerfd))
+        matches!(self.known_kind(), Some(FileKind::Eventfd | FileKind::Timerfd))
     }
 
     /// Another process may have the eventfd or timerfd from now on, and read and write it unseen.
     pub fn share_counter(&self) {
-        let shared = Nature::Counter as u8;
-        let share = |own: Nature| {
-            self.nature.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let shared = FileKind::Counter as u8;
+        let share = |own: FileKind| {
+            self.kind.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
         };
-        let changed = share(Nature::Eventfd) || share(Nature::Timerfd);
+        let changed = share(FileKind::Eventfd) || share(FileKind::Timerfd);
         if let Some(watch) = WATCH.get().filter(|_| changed) {
             // A sleeping holder must look from time to time.
             watch.poller.change();
-            watch.rouse();
+            watch.unpark_holder();
         }
     }
 
     /// Another process got the file, or the program uses its signals itself: no signals from now on.
     pub fn share(&self, file: &Arc<File>) {
-        cool_file(file);
+        demote_file(file);
         let was = {
             let mut state = self.state.lock();
             self.polls();
@@ -450,25 +450,25 @@ impl KernelFile {
             state.items = file.wait_head().items().len() as _;
         }
         // They were the parent's; by now they may be those of other files.
-        *self.keys.lock() = NO_KEY;
+        *self.first_poller_id.lock() = NO_POLLER_ID;
         self.rewatch(file);
     }
 
     /// Gives every item a poller entry and has it looked at.
     fn rewatch(&self, file: &Arc<File>) {
         {
-            let mut first = self.keys.lock();
-            while *first != NO_KEY {
+            let mut first = self.first_poller_id.lock();
+            while *first != NO_POLLER_ID {
                 *first = self.watch().poller.detach(*first, *first);
             }
         }
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
-            let key = self.watch_by_poller(file, &item, events, None);
-            ep.rewatch(item.id, key);
+            let id = self.watch_by_poller(file, &item, events, None);
+            ep.rewatch(item.id, id);
             if events & !EP_PRIVATE_BITS != 0 {
-                self.rearm(key, PollResult { events, revents: 0, queued: false });
+                self.rearm(id, PollResult { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
                 self.want(WANTS_IO);
@@ -476,8 +476,8 @@ impl KernelFile {
         }
     }
 
-    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
-        let mut first = self.keys.lock();
+    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> PollerId {
+        let mut first = self.first_poller_id.lock();
         *first = self.watch().poller.attach(file, item, events, gaps, *first);
         *first
     }
@@ -492,19 +492,19 @@ impl KernelFile {
         }
         let watch = self.watch();
         // Known before the first signal can come.
-        let claim = |number| watch.armed.claim(number, file);
+        let claim = |fd| watch.armed.claim(fd, file);
         let alias = if claim(fd) { None } else { sys::alias(fd, claim) };
-        let Some(number) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
-        let armed = watch.signals.arm(number, watch.pid.load(Ordering::Relaxed));
+        let Some(signal_fd) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
+        let armed = watch.signals.arm(signal_fd, watch.pid.load(Ordering::Relaxed));
         if let Some(alias) = alias {
             // The signals go on to tell it.
             let _ = sys::close(alias);
         }
         if !armed {
-            self.forget_armed(number);
+            self.forget_armed(signal_fd);
             return false;
         }
-        state.armed_as = number;
+        state.armed_as = signal_fd;
         trace::arm(fd, event::Source::Signal);
         true
     }

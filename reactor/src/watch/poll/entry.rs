@@ -12,7 +12,7 @@
 //!
 //! An entry that fired is mute until the eventpoll has asked and says by `rearm` what it found.
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::file::{File, ItemRef, PollResult};
 use crate::sync::Arc;
 use crate::sys;
@@ -89,8 +89,8 @@ pub(crate) struct Entry {
     pub(crate) queued: bool,
     /// Its place in the list of entries that are looked at, if it is there.
     pub(crate) place: Option<u32>,
-    /// The file's next entry, or `NO_KEY`.
-    pub(crate) next: u32,
+    /// The file's next entry, or `NO_POLLER_ID`.
+    pub(crate) next: PollerId,
 }
 
 impl Entry {
@@ -140,7 +140,7 @@ impl Entry {
         let bits = result.events & POLL_BITS;
         match self.mode {
             Mode::Level => return bits,
-            // The end of what the peer sends is an edge of every item (`key_of`).
+            // The end of what the peer sends is an edge of every item (`pollflags_of`).
             Mode::Edge => return bits | EPOLLRDHUP,
             Mode::Gaps => {}
         }
@@ -178,7 +178,7 @@ impl Entry {
             events,
             queued: false,
             place: None,
-            next: NO_KEY,
+            next: NO_POLLER_ID,
         }
     }
 
@@ -223,9 +223,9 @@ impl Entry {
         self.drained |= bits;
     }
 
-    /// The program's own call made the file ready for `key`, and the item is told of it without us.
-    pub(crate) fn told(&mut self, key: u32) {
-        if self.mode != Mode::Gaps && self.mask & key != 0 {
+    /// The program's own call made the file ready for `pollflags`, and the item is told of it without us.
+    pub(crate) fn told(&mut self, pollflags: u32) {
+        if self.mode != Mode::Gaps && self.mask & pollflags != 0 {
             self.armed = false;
             self.queued = true;
         }
@@ -284,8 +284,8 @@ impl Entry {
         fresh
     }
 
-    /// The key of a wakeup for what is new: as the kernel's `sk_state_change`, an end has none.
-    pub(crate) fn key_of(&self, fresh: u32) -> u32 {
+    /// The pollflags of a wakeup for what is new: as the kernel's `sk_state_change`, an end has none.
+    pub(crate) fn pollflags_of(&self, fresh: u32) -> u32 {
         if fresh & EPOLLRDHUP != 0 {
             0
         } else {

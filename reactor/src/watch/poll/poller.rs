@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use libc::pollfd;
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, PollResult};
 use crate::slab::Slab;
@@ -28,7 +28,7 @@ const LOOK_AGAIN_NS: u64 = 10_000_000;
 pub(crate) struct Fired {
     pub(crate) fd: i32,
     pub(crate) item: ItemRef,
-    pub(crate) key: u32,
+    pub(crate) pollflags: u32,
     /// Which file it is, for comparison.
     file: usize,
     exclusive: bool,
@@ -37,8 +37,8 @@ pub(crate) struct Fired {
 #[derive(Debug, Default)]
 struct Set {
     entries: Slab<Entry>,
-    /// The keys of those that are looked at.
-    active: Vec<u32>,
+    /// The ids of those that are looked at.
+    active: Vec<PollerId>,
 }
 
 impl Count for Set {
@@ -49,12 +49,12 @@ impl Count for Set {
 
 impl Set {
     /// Puts an entry that has changed on the list or takes it off.
-    fn place(&mut self, key: u32) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
+    fn place(&mut self, id: PollerId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
         match (entry.is_active(), entry.place) {
             (true, None) => {
                 entry.place = Some(self.active.len() as u32);
-                self.active.push(key);
+                self.active.push(id);
             }
             (false, Some(place)) => {
                 entry.place = None;
@@ -68,18 +68,18 @@ impl Set {
     }
 
     /// Changes an entry. True: a sleeping holder must get up and look at the list anew.
-    fn change(&mut self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
+    fn change(&mut self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
         let before = entry.can_sleep().then(|| entry.wants());
         change(entry);
         let now = entry.can_sleep().then(|| entry.wants());
-        let rouse = now.is_some_and(|now| before != Some(now)) || entry.written;
-        self.place(key);
-        rouse
+        let unpark = now.is_some_and(|now| before != Some(now)) || entry.written;
+        self.place(id);
+        unpark
     }
 
     fn active(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.active.iter().filter_map(|key| self.entries.get(*key).map(|entry| (*key, entry)))
+        self.active.iter().filter_map(|id| self.entries.get(*id).map(|entry| (*id, entry)))
     }
 }
 
@@ -101,7 +101,7 @@ impl Poller {
         item: &ItemRef,
         events: u32,
         gaps: Option<Gaps>,
-        next: u32,
+        next: PollerId,
     ) -> u32 {
         let entry = Entry { next, ..Entry::new(file, item, events, gaps) };
         if entry.steady != 0 {
@@ -111,38 +111,38 @@ impl Poller {
     }
 
     /// The entry of the same file that follows.
-    pub(crate) fn next(&self, key: u32) -> u32 {
-        self.set.lock().entries.get(key).map_or(NO_KEY, |entry| entry.next)
+    pub(crate) fn next(&self, id: PollerId) -> PollerId {
+        self.set.lock().entries.get(id).map_or(NO_POLLER_ID, |entry| entry.next)
     }
 
-    fn change_entry(&self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
-        let rouse = self.set.lock().change(key, change);
-        if rouse {
+    fn change_entry(&self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
+        let unpark = self.set.lock().change(id, change);
+        if unpark {
             self.change();
         }
-        rouse
+        unpark
     }
 
     /// Returns whether a sleeping holder must be roused, here and below.
-    pub(crate) fn rearm(&self, key: u32, result: PollResult) -> bool {
-        self.change_entry(key, |entry| entry.rearm(result))
+    pub(crate) fn rearm(&self, id: PollerId, result: PollResult) -> bool {
+        self.change_entry(id, |entry| entry.rearm(result))
     }
 
     /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
-    pub(crate) fn detach(&self, first: u32, key: u32) -> u32 {
+    pub(crate) fn detach(&self, first: PollerId, id: PollerId) -> PollerId {
         let mut set = self.set.lock();
         let mut left = first;
-        if let Some(entry) = set.entries.get_mut(key) {
+        if let Some(entry) = set.entries.get_mut(id) {
             (entry.armed, entry.written) = (false, false);
             let next = entry.next;
-            set.place(key);
-            set.entries.remove(key);
-            if first == key {
+            set.place(id);
+            set.entries.remove(id);
+            if first == id {
                 left = next;
             }
             let mut at = left;
             while let Some(entry) = set.entries.get_mut(at) {
-                if entry.next == key {
+                if entry.next == id {
                     entry.next = next;
                 }
                 at = entry.next;
@@ -159,38 +159,38 @@ impl Poller {
     }
 
     /// The program read or wrote until `bits` of the file were used up: seen again, they are new.
-    pub(crate) fn drained(&self, key: u32, bits: u32) -> bool {
-        self.change_entry(key, |entry| entry.drain(bits))
+    pub(crate) fn drained(&self, id: PollerId, bits: u32) -> bool {
+        self.change_entry(id, |entry| entry.drain(bits))
     }
 
     /// A delivery is about to ask the file.
-    pub(crate) fn measure(&self, key: u32) {
-        self.change_entry(key, Entry::measure);
+    pub(crate) fn measure(&self, id: PollerId) {
+        self.change_entry(id, Entry::measure);
     }
 
     /// The program read signals; these are left.
-    pub(crate) fn left(&self, key: u32, signals: u64) -> bool {
-        self.change_entry(key, |entry| entry.amount = signals)
+    pub(crate) fn left(&self, id: PollerId, signals: u64) -> bool {
+        self.change_entry(id, |entry| entry.amount = signals)
     }
 
-    /// The file's items are about to be told `key`: asking must not tell it once more.
-    pub(crate) fn told(&self, key: u32, events: u32) -> bool {
-        self.change_entry(key, |entry| entry.told(events))
+    /// The file's items are about to be told `pollflags`: asking must not tell it once more.
+    pub(crate) fn told(&self, id: PollerId, events: u32) -> bool {
+        self.change_entry(id, |entry| entry.told(events))
     }
 
     /// The program read some of what there was.
-    pub(crate) fn took(&self, key: u32, amount: u64) -> bool {
-        self.change_entry(key, |entry| entry.amount = entry.amount.saturating_sub(amount))
+    pub(crate) fn took(&self, id: PollerId, amount: u64) -> bool {
+        self.change_entry(id, |entry| entry.amount = entry.amount.saturating_sub(amount))
     }
 
     /// The program wrote to the file: it may be full now.
-    pub(crate) fn written(&self, key: u32) -> bool {
-        self.change_entry(key, |entry| entry.written |= entry.gaps.full)
+    pub(crate) fn written(&self, id: PollerId) -> bool {
+        self.change_entry(id, |entry| entry.written |= entry.gaps.full)
     }
 
     /// A write of the program was refused.
-    pub(crate) fn refused(&self, key: u32) -> bool {
-        self.change_entry(key, Entry::refused)
+    pub(crate) fn refused(&self, id: PollerId) -> bool {
+        self.change_entry(id, Entry::refused)
     }
 
     /// Whether any file is looked at.
@@ -260,25 +260,25 @@ impl Poller {
         }
         let mut fds = Vec::new();
         let mut asked = Vec::new();
-        for (key, entry) in self.set.lock().active() {
+        for (id, entry) in self.set.lock().active() {
             fds.push(pollfd { fd: entry.file.fd(), events: entry.asks() as i16, revents: 0 });
-            asked.push((key, entry.item.serial));
+            asked.push((id, entry.item.serial));
         }
         if fds.is_empty() || sys::poll_now(&mut fds).is_err() {
             return;
         }
         let mut set = self.set.lock();
-        for ((key, serial), pollfd) in asked.into_iter().zip(fds) {
-            let entry = set.entries.get_mut(key);
+        for ((id, serial), pollfd) in asked.into_iter().zip(fds) {
+            let entry = set.entries.get_mut(id);
             let Some(entry) = entry.filter(|entry| entry.item.serial == serial) else { continue };
             let fresh = entry.found(entry.keep_news(pollfd.revents));
             if fresh != 0 {
                 let (fd, file) = (entry.file.fd(), Arc::as_ptr(&entry.file).addr());
                 let exclusive = entry.events & EPOLLEXCLUSIVE != 0;
-                let key = entry.key_of(fresh);
-                fired.push(Fired { fd, item: entry.item.clone(), key, file, exclusive });
+                let pollflags = entry.pollflags_of(fresh);
+                fired.push(Fired { fd, item: entry.item.clone(), pollflags, file, exclusive });
             }
-            set.place(key);
+            set.place(id);
         }
         drop(set);
         if fired.len() > 1 {

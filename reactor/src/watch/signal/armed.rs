@@ -92,14 +92,14 @@ impl Armed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Kind;
+    use crate::file::Backing;
     use crate::watch::{KernelFile, Ownership};
 
     #[test]
     fn a_number_far_away_takes_no_room() {
         let armed = Armed::default();
         let files = [3, 900_000, 5].map(|fd| {
-            let file = File::new(fd, Kind::Kernel(KernelFile::new(fd, Ownership::Alone)));
+            let file = File::new(fd, Backing::Kernel(KernelFile::new(fd, Ownership::Alone)));
             assert!(armed.claim(fd, &file));
             file
         });

@@ -39,7 +39,7 @@ impl Signals {
         self.signal == 0 || self.fd() >= 0
     }
 
-    pub(crate) fn number(&self) -> &AtomicI32 {
+    pub(crate) fn fd_cell(&self) -> &AtomicI32 {
         &self.fd
     }
 
@@ -101,7 +101,7 @@ impl Signals {
                 rest = later;
                 let info = record(info);
                 if info.ssi_signo as i32 == self.signal {
-                    told(info.ssi_fd, hint(info.ssi_band), &Later(later));
+                    told(info.ssi_fd, pollflags_of_band(info.ssi_band), &Later(later));
                 } else {
                     overflow();
                 }
@@ -153,13 +153,16 @@ impl Later<'_> {
     pub(crate) fn readable(&self, fd: i32) -> usize {
         let (infos, _) = self.0.as_chunks::<INFO>();
         let of_file = infos.iter().map(record).filter(|info| info.ssi_fd == fd);
-        of_file.map(|info| hint(info.ssi_band)).filter(|key| *key == 0 || key & READ_SIDE != 0).count()
+        of_file
+            .map(|info| pollflags_of_band(info.ssi_band))
+            .filter(|pollflags| *pollflags == 0 || pollflags & READ_SIDE != 0)
+            .count()
     }
 }
 
-/// What a band can mean for the items of a file, as a wakeup's key; 0 is "anything".
+/// What a band can mean for the items of a file, as a wakeup's pollflags; 0 is "anything".
 /// Linux: `fs/fcntl.c:band_table`.
-fn hint(band: u32) -> u32 {
+fn pollflags_of_band(band: u32) -> u32 {
     let has = |bit: i16| band & bit as u32 != 0;
     match () {
         () if has(libc::POLLHUP) => 0,

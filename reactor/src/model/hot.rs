@@ -8,14 +8,14 @@ use crate::uapi::*;
 model!(
     what_comes_while_an_item_goes_cold_is_told,
     Some(4),
-    [cooled_and_not_asked => "deadlock"],
+    [demoted_and_not_asked => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
         set.add(&pipe.file, EPOLLIN);
         assert_eq!(set.ep.mtx.count(), 1, "it is hot");
         let other = pipe.arrives();
-        set.ep.cool_down();
+        set.ep.demote_hot_items();
         assert_eq!(set.ep.mtx.count(), 0, "it is cold");
         assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
         other.join().expect("no panic");
@@ -26,7 +26,7 @@ model!(
     /// It is armed by one wait and asked for the last time by another.
     what_comes_while_an_item_is_leaving_is_told,
     Some(3),
-    [cooled_and_not_asked => "deadlock"],
+    [demoted_and_not_asked => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
@@ -58,7 +58,7 @@ model!(
 model!(
     of_two_that_wait_for_hot_items_both_are_told_of_a_level,
     Some(2),
-    [a_second_waiter_cools_nothing => "deadlock"],
+    [a_second_waiter_demotes_nothing => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
