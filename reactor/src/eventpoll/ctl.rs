@@ -21,8 +21,7 @@ use crate::uapi::*;
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 impl Eventpoll {
-    /// The part of epoll_ctl(2) that comes after the descriptors are looked up and the target was
-    /// found to be pollable.
+    /// The part of epoll_ctl(2) after the shim has looked up the descriptors and found the target pollable.
     ///
     /// # Errors
     /// EINVAL, ELOOP, EEXIST, ENOENT, ENOSPC, as in epoll_ctl(2) and in the kernel's order.
@@ -39,13 +38,14 @@ impl Eventpoll {
         result
     }
 
-    /// Notes a call that was refused before it came here.
+    /// Traces a call that the shim refused.
     pub fn refuse(&self, op: i32, fd: i32, event: EpollEvent, errno: Errno) {
         trace::ctl(self.about(0), op, fd, event, Err(errno));
     }
 
-    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose number is `fd` and whose
-    /// file `is_it`. None: there is none. As `ctl`, but nobody need hold the file: the item does.
+    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose fd is `fd` and whose file
+    /// `is_it`. None: there is no such item. As `ctl`, but the caller need not hold the file, for the item
+    /// holds it.
     ///
     /// # Errors
     /// EINVAL, as in epoll_ctl(2).
@@ -154,7 +154,7 @@ impl Eventpoll {
         let item = || ItemRef { ep: self.this.clone(), id, serial, exclusive };
         file.wait_head().add_item(item());
         if let Some(inner) = file.eventpoll() {
-            // It is watched now, and tells each wakeup.
+            // A watched set must report each wakeup, which hot items do not.
             inner.demote_hot_items();
         }
         if self.may_be_hot(tree, file, events) {
@@ -187,8 +187,8 @@ impl Eventpoll {
             (item.file.clone(), item.events, item.poller_id)
         };
         if let (Some(device), true) = (file.device(), self.is_busy()) {
-            // A wakeup from before is one with what is found now, not another edge. In a set that is not busy the
-            // caller has seen to that.
+            // A wakeup that came earlier and what the poll below finds are one edge: drain the wakeup first.
+            // For a set that is not busy the caller has done so.
             device.catch_up();
         }
         let found = self.item_poll(&file, events, 1);
@@ -216,7 +216,7 @@ impl Eventpoll {
         }
     }
 
-    /// An item that its device keeps nothing for has another interest.
+    /// The interest of an item without an entry with the poller has changed.
     fn concern(&self, id: u32) {
         let (file, serial, events) = {
             let ready = self.lock.lock();
@@ -280,15 +280,16 @@ impl Eventpoll {
         let item = ready.list.remove(id);
         item.shown.remove();
         drop(ready);
-        // Who finds it there still finds it gone here.
+        // A wakeup that still finds the item in the wait head finds no item here.
         item.file.wait_head().remove_item(item.serial);
         if let Some(device) = item.file.device() {
             if slot.is_none_or(|slot| slot.leaving) {
                 device.detach(item.poller_id);
             }
             if tree.hot.is_stale() {
-                // It may have been hot until it was changed, and be slept on yet, or be about to: who has the
-                // list came first, and does not lie down once it is woken.
+                // The item may have been hot before, and then a thread sleeps on its file, or is about to. That
+                // thread was the first to wait, so it is the last in the queue. Once woken it does not sleep
+                // again with the old list.
                 let sleeper = self.lock.lock().wq.last();
                 if let Some(sleeper) = sleeper {
                     sleeper.wake();
@@ -317,7 +318,7 @@ fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32)
     None
 }
 
-/// Takes an item out of the tree.
+/// Takes an item out of the item tree.
 fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
     let Some(item) = ready.list.get(id) else { return };
     let (fd, next) = (item.fd, item.next);

@@ -13,18 +13,18 @@ use crate::hot::state::HotState;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
-/// What a device keeps for an item: the id of its entry with the poller.
+/// The id of an item's entry with the poller (`watch::poll`).
 pub type PollerId = u32;
 
 /// No entry.
 pub const NO_POLLER_ID: PollerId = u32::MAX;
 
-/// One registration of a file under a number.
+/// One registration of a file under an fd.
 #[derive(Debug)]
 pub struct Epitem {
     /// The file; its last close removes the item.
     pub file: Arc<File>,
-    /// The number at the time of EPOLL_CTL_ADD.
+    /// The fd at the time of EPOLL_CTL_ADD.
     pub fd: i32,
     /// Tells this item from an earlier one with the same slab id.
     pub serial: u64,
@@ -32,18 +32,18 @@ pub struct Epitem {
     pub events: u32,
     /// The caller's 64 bits.
     pub data: u64,
-    /// What its device keeps for it, or `NO_POLLER_ID`.
+    /// Its entry with the poller, or `NO_POLLER_ID`.
     pub poller_id: PollerId,
-    /// The next item of the set with the same number, or `item_tree::NIL`. Protected by `ep.mtx`.
+    /// The next item of the set with the same fd, or `item_tree::NIL`. Protected by `ep.mtx`.
     pub next: u32,
-    /// While it has no place in the hot list it is attached to its device.
+    /// An item that is not hot is attached to its device.
     pub(crate) hot_state: HotState,
     /// Its entry in the process's record.
     pub(crate) shown: Place,
 }
 
 impl Epitem {
-    /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
+    /// A new item, cold and without an entry with the poller. `next` is the item with the same fd.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
         Self {
             file,
@@ -58,7 +58,7 @@ impl Epitem {
         }
     }
 
-    /// Enters it in the process's record, as one of a set.
+    /// Enters it in the process's record, as an item of set `epoll`.
     pub(crate) fn show(&mut self, epoll: u32) {
         let serial = self.serial as u32;
         self.shown = Place::new(New { epoll, fd: self.fd, serial, interest: self.events, is_set: false });
@@ -79,7 +79,7 @@ impl Epitem {
         self.events & EPOLLET != 0
     }
 
-    /// Whether one of several eventpolls is enough to wake.
+    /// Whether a wakeup needs to wake only one of the eventpolls that watch the file.
     pub fn is_exclusive(&self) -> bool {
         self.events & EPOLLEXCLUSIVE != 0
     }

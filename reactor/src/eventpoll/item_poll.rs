@@ -9,7 +9,7 @@ use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {
-    /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
+    /// Asks one file. The answer may have more bits than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
     pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
         match file.backing() {
             Backing::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),

@@ -13,10 +13,9 @@ use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {
-    /// Queues the item and wakes one waiter. `pollflags` is what became ready, 0 if unknown. `has_new_end`
-    /// says whether the file has come to an end, asked only if that decides.
-    ///
-    /// Returns whether the wakeup was of use, which for EPOLLEXCLUSIVE items ends the walk.
+    /// Queues the item and wakes one waiter. `pollflags` is what became ready, 0 if unknown. `has_new_end` says
+    /// whether the file has come to an end; it is called only if the answer matters. Returns whether the item
+    /// used the wakeup. An EPOLLEXCLUSIVE item that did ends the walk.
     pub fn poll_callback(
         &self,
         id: u32,
@@ -33,7 +32,8 @@ impl Eventpoll {
             return !exclusive;
         }
         if pollflags & !ENDS != 0 && pollflags & events & !ENDS == 0 {
-            // The pollflags was widened by what "readable" may mean, and only that concerns the item.
+            // "Readable" may mean an end (`READ_SIDE`), and the item's interest meets these bits only in an
+            // end.
             drop(ready);
             if !has_new_end() {
                 return !exclusive;
@@ -55,7 +55,7 @@ impl Eventpoll {
                 if let Some(item) = ready.list.get(id) {
                     let moment = Moment::found();
                     if ready.list.is_linked(id) {
-                        // Its delivery is under way, or about to be.
+                        // The scan under way has it, and delivers it now or soon.
                         item.shown.woken(moment.ticks, moment.exactly);
                     } else {
                         item.shown.queued(moment.ticks, moment.exactly);
@@ -81,7 +81,7 @@ impl Eventpoll {
         used
     }
 
-    /// Notes in the record and in the log that an item went to `rdllist`, which became ready at that moment.
+    /// Notes in the record and in the log that an item went to `rdllist`, and became ready at `moment`.
     pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32, moment: Moment) {
         if trace::enabled() {
             ready.since.insert(id, sys::now());
@@ -99,7 +99,7 @@ fn wakes_exclusive(pollflags: u32, events: u32) -> bool {
         EPOLLIN => events & EPOLLIN != 0,
         EPOLLOUT => events & EPOLLOUT != 0,
         0 => true,
-        // The kernel's devices never say both; ours may, when they cannot tell.
+        // The kernel's devices never report both. Ours do when they cannot tell them apart.
         _ => events & EPOLLINOUT_BITS != 0,
     }
 }
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wakeup_that_does_not_concern_an_item_queues_it_not() {
+    fn a_wakeup_that_does_not_concern_an_item_does_not_queue_it() {
         let (ep, file) = (Eventpoll::new(3), File::new(4, Backing::Device(Box::new(Quiet))));
         let set = |op, events| ep.ctl(op, &file, 4, EpollEvent { events, data: 0 }).unwrap();
         set(EPOLL_CTL_ADD, EPOLLIN);
         file.wake(EPOLLOUT);
         assert!(!ep.events_available(), "it did not ask for that");
-        // As a delivery leaves it.
+        // The state in which a delivery leaves a oneshot item.
         ep.lock.lock().list.for_each(|item| item.events = EPOLLONESHOT);
         [0, EPOLLIN, EPOLLHUP].into_iter().for_each(|pollflags| file.wake(pollflags));
         assert!(!ep.events_available(), "it is disarmed");

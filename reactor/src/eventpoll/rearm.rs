@@ -1,5 +1,6 @@
-//! Devices are told what came of asking their files: some keep something for an item (`Epitem::poller_id`) from
-//! when they are asked to watch it, others only once their wakeups leave something out.
+//! After the eventpoll has asked a file, it gives the answer to the file's device, which then watches for what
+//! comes next. Some devices keep an entry for an item (`Epitem::poller_id`) from `attach` on, others only once
+//! their wakeups would leave something out.
 
 use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
@@ -7,7 +8,7 @@ use crate::file::{Device, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::sync::Arc;
 
-/// What is to be told of an item once `ep.lock` is dropped.
+/// An answer that its device gets once `ep.lock` is dropped.
 #[derive(Debug)]
 pub(crate) struct Note {
     file: Arc<File>,
@@ -16,7 +17,7 @@ pub(crate) struct Note {
     result: PollResult,
 }
 
-/// Notes it, if the device wants to know.
+/// Notes the answer, if the device wants it.
 pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {
     let Some(item) = ready.list.get(id) else { return };
     if item.poller_id != NO_POLLER_ID || item.file.device().is_some_and(|device| device.lacks(result)) {
@@ -25,7 +26,7 @@ pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result:
 }
 
 impl Eventpoll {
-    /// Tells what was noted.
+    /// Gives the devices the answers that were noted.
     pub(crate) fn rearm_all(&self, tree: &mut Tree) {
         let mut notes = std::mem::take(&mut tree.scratch.results);
         for note in notes.drain(..) {
@@ -34,7 +35,7 @@ impl Eventpoll {
         tree.scratch.results = notes;
     }
 
-    /// Tells the device of an item what came of asking.
+    /// Gives the device of an item the file's answer.
     ///
     /// Preconditions: `ep.mtx` is held, `ep.lock` is not.
     pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, poller_id: PollerId, result: PollResult) {
@@ -48,7 +49,7 @@ impl Eventpoll {
         }
     }
 
-    /// From now on the device looks for what its wakeups leave out.
+    /// Has the device look for what its wakeups leave out.
     fn fill_gap(&self, file: &Arc<File>, device: &dyn Device, id: u32, events: u32) -> u32 {
         let item = {
             let ready = self.lock.lock();

@@ -8,7 +8,7 @@ use crate::uapi::*;
 const LATE: Option<u64> = Some(1000);
 
 model!(
-    when_the_watcher_wakes_another_watches_for_who_still_sleeps,
+    when_the_watcher_wakes_another_watches_for_those_that_still_sleep,
     Some(2),
     [the_watch_goes_to_nobody => "deadlock"],
     || {
@@ -26,7 +26,7 @@ model!(
 );
 
 model!(
-    when_the_watcher_times_out_another_watches_for_who_still_sleeps,
+    when_the_watcher_times_out_another_watches_for_those_that_still_sleep,
     Some(2),
     [the_watch_goes_to_nobody => "deadlock"],
     || {
@@ -81,7 +81,7 @@ model!(
 
 model!(
     /// Who waits for the first set may be about to leave.
-    an_exclusive_wakeup_of_two_sets_finds_who_still_waits,
+    an_exclusive_wakeup_of_two_sets_finds_a_thread_that_still_waits,
     Some(1),
     [an_exclusive_wakeup_is_used_by_nobody => "deadlock"],
     || {

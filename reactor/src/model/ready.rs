@@ -118,7 +118,7 @@ model!(
 model!(
     an_edge_that_meets_a_timeout_goes_to_another_waiter,
     Some(2),
-    [who_times_out_does_not_look => "deadlock"],
+    [a_waiter_that_times_out_does_not_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));
@@ -143,7 +143,7 @@ model!(
 model!(
     an_edge_that_meets_an_interruption_goes_to_another_waiter,
     Some(2),
-    [who_is_interrupted_does_not_look => "deadlock"],
+    [a_waiter_that_is_interrupted_does_not_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));
@@ -171,7 +171,7 @@ model!(
 );
 
 model!(
-    a_oneshot_that_is_armed_again_wakes_who_waits,
+    a_oneshot_that_is_armed_again_wakes_a_waiter,
     Some(3),
     [a_changed_item_wakes_nobody => "deadlock"],
     || {

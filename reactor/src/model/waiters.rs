@@ -34,7 +34,7 @@ model!(
 );
 
 model!(
-    the_count_of_sleepers_is_never_less_than_who_sleeps_nor_more_when_all_are_up,
+    the_count_of_sleepers_is_never_too_low_and_exact_when_all_are_awake,
     Some(3),
     [a_waker_does_not_count => "somebody is said to sleep", a_sleeper_is_counted_late => "a wrong count"],
     || {
