@@ -1,6 +1,7 @@
 //! The items of a set by fd. The kernel has a tree here; this is an array. An fd has one item, or several if
-//! the files of earlier items live on under other fds; such items form a list (`Epitem::next`). A look-up is an
-//! indexed load. A page of the array is allocated when one of its fds is first used.
+//! the files of earlier items live on under other fds; such items form a list (`Epitem::next`).
+//!
+//! A look-up is an indexed load. A page of the array is allocated when one of its fds is first used.
 //!
 //! Protected by: `ep.mtx`. Linux: `fs/eventpoll.c:ep_find`, `ep_rbtree_insert`.
 

@@ -14,8 +14,9 @@ use crate::uapi::*;
 
 impl Eventpoll {
     /// Queues the item and wakes one waiter. `pollflags` is what became ready, 0 if unknown. `has_new_end` says
-    /// whether the file has come to an end; it is called only if the answer matters. Returns whether the item
-    /// used the wakeup. An EPOLLEXCLUSIVE item that did ends the walk.
+    /// whether the file has come to an end; it is called only if the answer matters.
+    ///
+    /// Returns whether the item used the wakeup. An EPOLLEXCLUSIVE item that did ends the walk.
     pub fn poll_callback(
         &self,
         id: u32,

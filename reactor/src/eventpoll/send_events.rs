@@ -1,5 +1,7 @@
-//! Delivery of events. A delivery asks each file again. If the file is no longer ready, the item leaves the
-//! ready list unreported. One ppoll asks all files of a batch that have a descriptor.
+//! Delivery of events.
+//!
+//! A delivery asks each file again. If the file is no longer ready, the item leaves the ready list unreported.
+//! One ppoll asks all files of a batch that have a descriptor.
 //!
 //! Linux: `fs/eventpoll.c:ep_send_events`, `ep_done_scan`.
 

@@ -1,7 +1,9 @@
-//! Threads that wait: the waiter and the exclusive queue `ep->wq`, last in, first out. A wakeup takes the first
-//! waiter off the queue and wakes only that one.
+//! Threads that wait: the waiter and the exclusive queue `ep->wq`, last in, first out.
+//!
+//! A wakeup takes the first waiter off the queue and wakes only that one.
 //!
 //! State of a waiter (`Waiter::state`):
+//!
 //! | state | means | left by |
 //! |---|---|---|
 //! | `AWAKE` | running, or about to look at the ready list | the thread itself |
