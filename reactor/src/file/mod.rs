@@ -1,7 +1,6 @@
 //! `File`, our `struct file`: an open file description with the wait queue that wakeups walk.
 //!
 //! `device` is what a file does when it is watched; `wait_head` has the items and threads that wait for it.
-
 //!
 //! Keeps true: readiness enters in two ways only, by `wake` (a device reports it) and by `poll` (we ask).
 //!

@@ -12,7 +12,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Work was done.
+    /// Counts `units` of work.
     pub(crate) fn count(&mut self, units: u32) {
         self.units += units;
         if self.units >= BUSY_UNITS {

@@ -1,15 +1,15 @@
-//! Whether an item is hot, in four bytes: the place in the hot list, or what is to be known while it is cold.
+//! Whether an item is hot, in four bytes: a hot item's place in the hot list, or a cold item's history.
 
 use crate::hot::list::NO_PLACE;
 
-/// Set while the item is cold; the rest is then a wait's number, or 0 for "was never delivered".
+/// Set while the item is cold. The other bits are then a wait's number, or 0 for "never delivered".
 const COLD: u32 = 1 << 31;
 
-/// How long an item stays cold that is not fit for being hot, in waits: practically for ever.
+/// For this many waits an item stays cold that is unfit to be hot: practically for ever.
 pub(crate) const FOR_EVER: u32 = 1 << 29;
 
-/// An item's place among the hot ones, or the wait in which it was last delivered, or until which it is to stay
-/// cold.
+/// A hot item's place in the list; of a cold item, the wait in which it was last delivered, or until which it
+/// must stay cold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HotState(u32);
 
@@ -27,7 +27,7 @@ impl HotState {
         Self(COLD | round.max(1))
     }
 
-    /// Cold, and to stay so for some waits.
+    /// Cold for at least `waits` waits.
     pub(crate) fn resting(round: u32, waits: u32) -> Self {
         Self::delivered(round.wrapping_add(waits))
     }
@@ -41,18 +41,18 @@ impl HotState {
         }
     }
 
-    /// How many waits ago it was delivered; negative if it rests. None: never.
+    /// How many waits ago the item was delivered; negative if it must stay cold. None: never.
     fn age(self, round: u32) -> Option<i32> {
-        // The numbers have 31 bits.
+        // Numbers of waits have 31 bits.
         (self.0 != COLD).then_some((round.wrapping_sub(self.0) << 1) as i32 >> 1)
     }
 
-    /// Whether it is to stay cold.
+    /// Whether the item must stay cold.
     pub(crate) fn rests(self, round: u32) -> bool {
         self.age(round).is_some_and(|age| age < 0)
     }
 
-    /// Whether it was delivered, cold, in one of the last waits.
+    /// Whether the cold item was delivered in one of the last `waits` waits.
     pub(crate) fn is_recent(self, round: u32, waits: u32) -> bool {
         self.age(round).is_some_and(|age| (0..=waits as i32).contains(&age))
     }

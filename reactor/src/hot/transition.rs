@@ -1,4 +1,4 @@
-//! Items become hot and cold. What that means: `hot`.
+//! Items become hot and cold. `hot` says what that means.
 
 use glasspoll_record::event::Source;
 use libc::pollfd;
@@ -17,7 +17,7 @@ use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
-/// Takes its place from an item, if it is hot. Returns what the place knew.
+/// Takes the place from an item that is hot. Returns the slot.
 pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<HotSlot> {
     let item = ready.list.get_mut(id)?;
     let place = item.place();
@@ -32,7 +32,7 @@ pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<
 }
 
 impl Eventpoll {
-    /// Whether an item of the file may be hot now.
+    /// Whether an item of the file with this interest may be hot now.
     pub(crate) fn may_be_hot(&self, tree: &Tree, file: &File, events: u32) -> bool {
         tree.hot.has_room()
             && events & EPOLLEXCLUSIVE == 0
@@ -42,7 +42,7 @@ impl Eventpoll {
             && file.device().is_some_and(|device| device.can_be_hot(events))
     }
 
-    /// A new item, or one that was just detached, gets a place.
+    /// Gives a place to a new item, or to one that was just detached.
     pub(crate) fn add_hot(&self, tree: &mut Tree, id: u32, seen: u32) {
         let mut ready = self.lock.lock();
         let Some(item) = ready.list.get_mut(id) else { return };
@@ -61,12 +61,12 @@ impl Eventpoll {
         trace::arm(item.fd, Source::Hot);
     }
 
-    /// A cold item becomes hot, if it may.
+    /// Promotes a cold item, if it may be hot. Returns whether it is hot now.
     pub(crate) fn promote(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
         let (file, events, poller_id) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place() == NO_PLACE) else { return false };
-            // Under a number that was closed, reads of another file would leave their hints.
+            // If the program has closed the item's fd, reads of another file at this fd would leave hints.
             if item.hot_state.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
@@ -83,7 +83,7 @@ impl Eventpoll {
         true
     }
 
-    /// A hot item loses its place. Returns what the place knew.
+    /// Takes the place from an item that is hot. Returns the slot.
     pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<HotSlot> {
         take_place(tree, &mut self.lock.lock(), id)
     }
@@ -102,7 +102,7 @@ impl Eventpoll {
         Some((file, events, poller_id))
     }
 
-    /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
+    /// Demotes a hot item: attaches it to its device, then asks the file once for what came before.
     pub(crate) fn demote(&self, tree: &mut Tree, id: u32) {
         let hint = self.drain_hint(id);
         let Some(mut slot) = self.leave_hot(tree, id) else { return };
@@ -117,8 +117,8 @@ impl Eventpoll {
         let owed = slot.owed && events & EPOLLET != 0;
         if owed && slot.learn(hint).is_none() {
             let intake = slot.intake.and_then(|_| device.intake());
-            // Past an end that was told it is always readable, and something may come all the same: after
-            // shutdown of its own reading side.
+            // After a reported end the file is always readable, and data may arrive even then: after
+            // shutdown(2) of the own reading side.
             let is_known = slot.seen & ENDS == 0 || intake.is_some();
             if is_known && slot.has_more(intake) && !is("intake_is_not_compared") {
                 slot.seen &= !(READ_SIDE & !ENDS);
@@ -130,7 +130,8 @@ impl Eventpoll {
         };
         file.note_ends(found);
         let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
-        // It has come to an end, or is there again: connected, say. An error that was taken is no change.
+        // The file has come to an end, or is no longer hung up (it has connected, say). An error that the
+        // program has taken is no change.
         let has_changed = found & ENDS & !seen != 0 || seen & !found & EPOLLHUP != 0;
         let fresh = found & events & if has_changed { POLL_BITS } else { !seen };
         let mut waiter = None;
@@ -149,7 +150,7 @@ impl Eventpoll {
         }
     }
 
-    /// All hot items go cold.
+    /// Demotes all hot items.
     pub(crate) fn demote_all(&self, tree: &mut Tree) {
         let ids = tree.hot.ids();
         for id in &ids {
@@ -157,7 +158,7 @@ impl Eventpoll {
         }
         tree.hot.owed.clear();
         if tree.hot.taken {
-            // Who sleeps on them is to sleep without them.
+            // The thread that sleeps on them must continue without them.
             let file = ids.first().and_then(|id| Some(self.lock.lock().list.get(*id)?.file.clone()));
             if let Some(device) = file.as_ref().and_then(|file| file.device()) {
                 device.quiesce();
@@ -165,13 +166,14 @@ impl Eventpoll {
         }
     }
 
-    /// The set is to tell each wakeup as it comes: somebody is about to watch it from outside.
+    /// Demotes all hot items, so that the set reports each wakeup as it comes: an outer set or a poll(2) is
+    /// about to watch it.
     pub fn demote_hot_items(&self) {
         let mut tree = self.mtx.lock();
         self.demote_all(&mut tree);
     }
 
-    /// An item of the set goes cold, if it is hot.
+    /// Demotes an item of the set, if it is hot.
     pub(crate) fn demote_item(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
         let is_hot = |item: &Epitem| item.serial == serial && item.place() != NO_PLACE;
@@ -180,8 +182,8 @@ impl Eventpoll {
         }
     }
 
-    /// Before the list is asked: what was reported edge-triggered is asked for again if it was used up,
-    /// and what is quiet begins to leave.
+    /// Called before the list is asked. Edge-triggered items that the program has drained are asked for reading
+    /// again, and quiet items begin to leave.
     pub(crate) fn prepare_round(&self, tree: &mut Tree) {
         tree.hot.begin_round();
         if tree.hot.taken {
@@ -200,7 +202,7 @@ impl Eventpoll {
         }
     }
 
-    /// What the program's reads and writes told of an item.
+    /// Takes the drain hint of an item.
     fn drain_hint(&self, id: u32) -> DrainHint {
         let ready = self.lock.lock();
         let item = ready.list.get(id);
@@ -208,7 +210,7 @@ impl Eventpoll {
             .unwrap_or_default()
     }
 
-    /// A write of the program was refused: the room that comes back is an edge.
+    /// A write of the program was refused: the next time there is room is an edge.
     pub(crate) fn refused(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
         let (place, file, events, poller_id, queued) = {
@@ -225,12 +227,12 @@ impl Eventpoll {
         }
         tree.hot.refused(place);
         if tree.hot.taken {
-            // Who sleeps does not ask for that.
+            // A sleeping waiter's pollfd has no POLLOUT.
             self.demote(&mut tree, id);
         }
     }
 
-    /// Finds out which items that were reported edge-triggered were used up.
+    /// Finds out which of the reported edge-triggered items the program has drained. Demotes the others.
     fn learn_all(&self, tree: &mut Tree) {
         let mut owed = std::mem::take(&mut tree.hot.owed);
         let ready = self.lock.lock();
@@ -258,8 +260,8 @@ impl Eventpoll {
         tree.hot.owed = owed;
     }
 
-    /// It was reported edge-triggered and not used up, so it goes cold: what comes on top of what is left
-    /// only a signal tells.
+    /// Demotes an edge-triggered item that was reported and not drained: only a signal shows that more has
+    /// arrived on top of the rest.
     fn not_drained(&self, tree: &mut Tree, id: u32) {
         let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
         let Some(slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
@@ -276,13 +278,13 @@ impl Eventpoll {
         tree.hot.change(place, |slot| slot.leaving = true);
     }
 
-    /// It is asked once more by itself: the sleep that was to ask it with the others may have ended before it
-    /// began, and what came before it was attached is told by nobody.
+    /// Asks the item once more, alone: the sleep that should have asked it may have ended before it began, and
+    /// no signal reports what came before the item was attached.
     pub(crate) fn finish_leaving(&self, tree: &mut Tree, id: u32) {
         self.demote(tree, id);
     }
 
-    /// Room to write that went without a word: by a write that nobody saw.
+    /// Finds edge-triggered items whose room to write has gone by a write that we did not see.
     fn look_for_room(&self, tree: &mut Tree) {
         let edges = |slot: &HotSlot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
         let places: Vec<u32> = (0..tree.hot.len() as u32)
@@ -302,7 +304,7 @@ impl Eventpoll {
         }
     }
 
-    /// A cold item was delivered: if that happened not long ago as well, it becomes hot.
+    /// A cold item was delivered: promotes it if it was also delivered in one of the last waits.
     pub(crate) fn promote_if_frequent(&self, tree: &mut Tree, id: u32, revents: u32) {
         let round = tree.hot.round;
         let edge = {
@@ -319,7 +321,7 @@ impl Eventpoll {
                 return;
             }
             if item.is_edge() && revents & EPOLLPRI != 0 {
-                // It would go cold at once.
+                // It would be demoted at once.
                 return;
             }
             item.is_edge()

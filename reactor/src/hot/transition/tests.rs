@@ -1,4 +1,4 @@
-//! Items warm up and cool down where a set is busy: on a device and a watcher without a kernel.
+//! Items are promoted and demoted in a busy set, on a device and a watcher without a kernel.
 
 use super::*;
 use crate::eventpoll::send_events::EventSink;
@@ -7,7 +7,7 @@ use crate::eventpoll::wait_queue::Waiter;
 use crate::file::{Backing, Device};
 use crate::sync::AtomicU32;
 
-/// Counts who attaches and detaches.
+/// Counts calls of attach and detach.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<[AtomicU32; 2]>);
 
@@ -36,7 +36,7 @@ impl Counting {
     }
 }
 
-/// Finds this of every file that is asked.
+/// Finds every file ready for these events.
 struct Finds(u32);
 
 impl Watcher for Finds {
