@@ -1,4 +1,4 @@
-//! Taking wakeups in: signals are read, files are asked, and the items are told.
+//! Draining wakeups: reads the signals, asks the polled files, and calls back the items.
 
 use glasspoll_record::event::Source;
 
@@ -10,7 +10,7 @@ use crate::uapi::READ_SIDE;
 use crate::watch::poll::poller;
 use crate::watch::{KernelFile, Watch};
 
-/// Room for what is taken in, kept for its size.
+/// Buffers for draining, kept to save allocations.
 #[derive(Default)]
 pub(super) struct Pump {
     signals: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Pump {
 }
 
 impl Watch {
-    /// Tells the items of all that has happened to their files until now.
+    /// Calls back the items for all wakeups that have come until now.
     pub fn drain_wakeups(&self) {
         let mut pump = self.pump.lock();
         self.drain_signals_locked(&mut pump);
@@ -32,15 +32,15 @@ impl Watch {
         ready_time::note_look();
     }
 
-    /// As `drain_wakeups`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
-    /// answer could tell the same one first.
+    /// As `drain_wakeups`, for a thread that is about to report a wakeup itself. It asks no file, because the
+    /// answer could report the same wakeup first.
     pub fn drain_signals(&self) {
         let mut pump = self.pump.lock();
         self.drain_signals_locked(&mut pump);
     }
 
-    /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
-    /// between the two would tell it a second time.
+    /// Runs `call`, in which a system call of the program is itself a wakeup and is reported as one. No thread
+    /// asks files meanwhile: one that asked between the two would report the wakeup a second time.
     pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
         let mut pump = self.pump.lock();
         self.drain_signals_locked(&mut pump);
@@ -55,7 +55,7 @@ impl Watch {
                 let Some(device) = file.device_as::<KernelFile>() else { return };
                 if let Some(pollflags) = device.kind().pollflags_of_signal(pollflags) {
                     trace::wakeup(file.fd(), Source::Signal, pollflags);
-                    // An end that the file has come to is told by the last of them.
+                    // Of several queued signals only the last reports an end of the file.
                     let last = device.kind().signals_after_end();
                     file.wake_unless(pollflags, || pollflags & READ_SIDE != 0 && later.readable(fd) > last);
                 }

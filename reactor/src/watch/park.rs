@@ -1,24 +1,24 @@
-//! A place in which one thread at a time sleeps in ppoll, and from which it can be roused.
+//! Parkers: in a parker one thread at a time sleeps in ppoll, and another thread can unpark it.
 //!
-//! While a thread is in ppoll the kernel holds on to the files it polls: a file that is about to be
-//! closed must be taken out of the poller, and then the sleeper must have got up once (`quiesce`).
+//! While a thread is in ppoll the kernel holds the polled files open. So before a file is closed it is taken
+//! out of the poller, and then the sleeper must wake once (`quiesce`).
 
 use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
 use crate::sys;
 use crate::watch::Host;
 
-/// A place in which one thread at a time sleeps in ppoll.
+/// One thread at a time sleeps in it, in ppoll.
 #[derive(Debug)]
 pub(super) struct Parker {
     /// Odd while the thread is in ppoll.
     serial: AtomicU32,
     /// An eventfd that ends the sleep.
     pub(super) wake_fd: AtomicI32,
-    /// The thread in ppoll, by an address of its own.
+    /// The thread in ppoll, as `this_thread` identifies it.
     sleeper: AtomicUsize,
-    /// How many wait for it to get up.
+    /// How many threads wait for the sleeper to wake.
     quiescing: AtomicU32,
-    /// The sleeper polls what the poller has, so that it must get up when that changes.
+    /// The sleeper's list has files of the poller's, so it must wake when the poller changes.
     pub(super) follows_poller: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ loom::thread_local! {
     static MARK: u8 = 0;
 }
 
-/// A number that no other living thread has.
+/// An address that no other living thread has.
 fn this_thread() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
@@ -48,7 +48,7 @@ impl Parker {
         }
     }
 
-    /// In a forked child nobody sleeps here.
+    /// In a forked child: forgets the sleeper, which exists in the parent only.
     pub(super) fn forget(&self) {
         self.serial.store(0, Ordering::SeqCst);
         self.sleeper.store(0, Ordering::SeqCst);
@@ -57,7 +57,7 @@ impl Parker {
         self.wake_fd.store(-1, Ordering::SeqCst);
     }
 
-    /// Whether who sleeps here can be roused. Else it looks from time to time.
+    /// Whether a sleeper can be unparked. If not, it wakes from time to time by itself.
     pub(super) fn has_wake_fd(&self) -> bool {
         self.wake_fd.load(Ordering::SeqCst) >= 0
     }
@@ -66,7 +66,7 @@ impl Parker {
         let _ = sys::write(self.wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
     }
 
-    /// The serial number, if somebody sleeps here.
+    /// The serial number, if a thread sleeps here.
     pub(super) fn asleep(&self) -> Option<u32> {
         let serial = self.serial.load(Ordering::SeqCst);
         (serial % 2 == 1).then_some(serial)
@@ -85,7 +85,7 @@ impl Parker {
         }
     }
 
-    /// Returns once a sleep that is under way has ended.
+    /// Returns once the sleep has ended that is under way, if there is one.
     pub(super) fn quiesce(&self) {
         let Some(serial) = self.asleep() else { return };
         if self.sleeper.load(Ordering::SeqCst) == this_thread() {
@@ -100,17 +100,18 @@ impl Parker {
     }
 }
 
-/// ParkerPool of threads that sleep on their hot items, or on their signalfds, while another holds the watch.
+/// Parkers for threads that sleep on their hot items, or on their signalfds, while another thread holds the
+/// watch.
 #[derive(Debug, Default)]
 pub(super) struct ParkerPool {
     all: Mutex<Vec<&'static Parker>>,
     idle: Mutex<Vec<&'static Parker>>,
-    /// How many sleep in one that `follows_poller`.
+    /// How many threads sleep in a parker that `follows_poller`.
     following: AtomicU32,
 }
 
 impl ParkerPool {
-    /// One for the calling thread.
+    /// A parker for the calling thread.
     pub(super) fn take(&self, host: &dyn Host) -> &'static Parker {
         let parker = self.idle.lock().pop().unwrap_or_else(|| {
             let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
@@ -129,7 +130,7 @@ impl ParkerPool {
         parker
     }
 
-    /// The thread is about to sleep in `parker`, and must get up when the poller changes.
+    /// The thread is about to sleep in `parker`, and must wake when the poller changes.
     pub(super) fn follow_poller(&self, parker: &Parker) {
         parker.follows_poller.store(true, Ordering::SeqCst);
         self.following.fetch_add(1, Ordering::SeqCst);
@@ -147,7 +148,7 @@ impl ParkerPool {
         }
     }
 
-    /// It got up.
+    /// The thread has woken, and no longer needs `parker`.
     pub(super) fn give_back(&self, parker: &'static Parker) {
         if parker.follows_poller.swap(false, Ordering::SeqCst) {
             self.following.fetch_sub(1, Ordering::SeqCst);
@@ -155,12 +156,12 @@ impl ParkerPool {
         self.idle.lock().push(parker);
     }
 
-    /// Every parker there is.
+    /// All parkers, in use or not.
     pub(super) fn all(&self) -> Vec<&'static Parker> {
         self.all.lock().clone()
     }
 
-    /// In a forked child nobody sleeps, and the eventfds are the parent's.
+    /// In a forked child: forgets the sleepers, which exist in the parent only, and the parent's eventfds.
     pub(super) fn forget(&self) {
         let all = self.all();
         for parker in &all {

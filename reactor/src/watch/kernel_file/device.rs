@@ -1,4 +1,4 @@
-//! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
+//! `KernelFile` as a `Device`: asked by ppoll, watched by its source.
 
 use super::news::{is_regular, News};
 use super::{KernelFile, Source, DRAIN_HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
@@ -117,7 +117,8 @@ impl Device for KernelFile {
     }
 
     fn measure(&self, id: PollerId) {
-        // Between a read of the program and its telling, what it took would be counted twice.
+        // The pump keeps us out between a read of the program and its report, where the amount would be counted
+        // twice.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
         self.watch().poller.measure(id);
     }
@@ -127,11 +128,11 @@ impl Device for KernelFile {
             return;
         }
         if result.events & EPOLLET != 0 {
-            // Nothing is rearmed with a file of which it is not known yet how it tells.
+            // A file whose source is unknown has no entry, so its source is known here.
             let gaps = if self.is_polled() { Gaps::default() } else { self.kind().gaps() };
             self.note_io(gaps, result.events);
         }
-        // A read or write of the program and its telling are one to us as well.
+        // As in `measure`: no read or write of the program comes between.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
         if self.watch().poller.rearm(id, result) {
             self.watch().unpark_holder();
@@ -156,7 +157,7 @@ impl Device for KernelFile {
         let by_poll = self.is_polled() || self.gaps().any();
         drop(state);
         if by_poll && WATCH.get().is_some() && !is("a_release_does_not_quiesce") {
-            // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
+            // A thread asleep in ppoll holds the file open, but its peer must see the end at once.
             self.watch().quiesce();
         }
     }
@@ -166,7 +167,7 @@ impl Device for KernelFile {
     }
 
     fn can_be_hot(&self, events: u32) -> bool {
-        // An edge on a file that another process reads as well leaves no hint.
+        // If another process reads the file as well, its reads leave no hint.
         let alone = || !self.is_polled() || self.watch().signals.is_off();
         self.known_kind()
             .is_some_and(|kind| kind.may_be_asked() && (events & EPOLLET == 0 || kind.rises() && alone()))
@@ -195,7 +196,7 @@ impl Device for KernelFile {
     }
 }
 
-/// The kernel's name of a file that has no other.
+/// The name that /proc has for an anonymous file.
 fn anonymous_name(fd: i32) -> [u8; 32] {
     let mut link = [0u8; 32];
     let path = format!("/proc/self/fd/{fd}\0");

@@ -1,4 +1,4 @@
-//! For what a call of the program may be refused with EAGAIN though the file was reported as ready.
+//! Which calls of the program may fail with EAGAIN although the file was reported as ready.
 
 use super::KernelFile;
 use crate::sys;
@@ -6,9 +6,9 @@ use crate::uapi::*;
 use crate::watch::kernel_file::kind::FileKind;
 
 impl KernelFile {
-    /// EPOLLIN and EPOLLOUT, as far as the program must expect that at any time: the file does not block, can be read or
-    /// written, and somebody else may take what was there. Not so of a socket that connects, where the report alone
-    /// says how that ended, nor of a timer that does not run.
+    /// Those of EPOLLIN and EPOLLOUT for which the program must expect EAGAIN at any time: the file does not
+    /// block, can be read or written, and another process may take what was there. This excludes a connecting
+    /// socket, whose report says how that ended, and a timer that does not run.
     pub(crate) fn may_be_refused(&self) -> u32 {
         let fd = self.fd();
         let flags = sys::fcntl(fd, libc::F_GETFL, 0).unwrap_or(0);

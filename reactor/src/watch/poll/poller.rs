@@ -1,8 +1,8 @@
-//! Files that are asked: one entry for each item of which signals do not tell all.
+//! The polled files: one entry for each item whose wakeups the signals do not report, or not all of them.
 //!
-//! What an asking costs follows the entries that are of interest now (`active`), not those that are
-//! registered: an item on the ready list is left to its delivery, and an entry that only fills the gaps
-//! of a file's signals sleeps until there is such a gap.
+//! The cost of a poll depends on the entries that matter now (`active`), not on all entries. An item on the
+//! ready list is left to its delivery. An entry that only fills the gaps of a file's signals is inactive until
+//! there is such a gap.
 //!
 //! Locks: `set`, at the end of the third level; no callback is called under it.
 
@@ -20,16 +20,16 @@ use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::poll::entry::{Entry, Gaps};
 
-/// How often an undrained file with an edge-triggered item is looked at.
+/// An undrained file with an edge-triggered item is asked at this interval.
 const LOOK_AGAIN_NS: u64 = 10_000_000;
 
-/// A wakeup found by asking.
+/// A wakeup that a poll has found.
 #[derive(Debug)]
 pub(crate) struct Fired {
     pub(crate) fd: i32,
     pub(crate) item: ItemRef,
     pub(crate) pollflags: u32,
-    /// Which file it is, for comparison.
+    /// Identifies the file, for comparison.
     file: usize,
     exclusive: bool,
 }
@@ -48,7 +48,7 @@ impl Count for Set {
 }
 
 impl Set {
-    /// Puts an entry that has changed on the list or takes it off.
+    /// Puts a changed entry on the list of active ones, or takes it off.
     fn place(&mut self, id: PollerId) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         match (entry.is_active(), entry.place) {
@@ -67,7 +67,7 @@ impl Set {
         }
     }
 
-    /// Changes an entry. True: a sleeping holder must get up and look at the list anew.
+    /// Changes an entry. True: a sleeping holder must wake and build its list anew.
     fn change(&mut self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
         let Some(entry) = self.entries.get_mut(id) else { return false };
         let before = entry.can_sleep().then(|| entry.wants());
@@ -86,15 +86,16 @@ impl Set {
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
     set: Counted<Set>,
-    /// Grows with each change that a sleeping holder must know of.
+    /// Incremented with each change that invalidates a sleeper's list.
     generation: AtomicU64,
-    /// Not 0: of some file, asking takes the news (`News`). Set before its first entry, which the lock of `set` shows.
+    /// Not 0: there is a file from which a poll takes the news (`News`). Set before the file's first entry is
+    /// inserted, so a thread that finds the entry under the lock of `set` sees this too.
     takes_news: AtomicU32,
 }
 
 impl Poller {
-    /// `gaps`: the file tells by signals all but this; None: it is told by asking alone. `next`: the
-    /// file's first entry until now.
+    /// `gaps`: what the file's signals leave out; None: the file is polled only. `next`: the file's first entry
+    /// until now.
     pub(crate) fn attach(
         &self,
         file: &Arc<File>,
@@ -110,7 +111,7 @@ impl Poller {
         self.set.lock().entries.insert(entry)
     }
 
-    /// The entry of the same file that follows.
+    /// The file's entry after this one.
     pub(crate) fn next(&self, id: PollerId) -> PollerId {
         self.set.lock().entries.get(id).map_or(NO_POLLER_ID, |entry| entry.next)
     }
@@ -123,12 +124,12 @@ impl Poller {
         unpark
     }
 
-    /// Returns whether a sleeping holder must be roused, here and below.
+    /// Returns whether a sleeping holder must be unparked, as the methods below do.
     pub(crate) fn rearm(&self, id: PollerId, result: PollResult) -> bool {
         self.change_entry(id, |entry| entry.rearm(result))
     }
 
-    /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
+    /// Removes an entry. `first` is the file's first entry; returns the first entry afterwards.
     pub(crate) fn detach(&self, first: PollerId, id: PollerId) -> PollerId {
         let mut set = self.set.lock();
         let mut left = first;
@@ -158,7 +159,7 @@ impl Poller {
         self.change();
     }
 
-    /// The program read or wrote until `bits` of the file were used up: seen again, they are new.
+    /// The program has drained `bits` of the file: they are new when they are seen again.
     pub(crate) fn drained(&self, id: PollerId, bits: u32) -> bool {
         self.change_entry(id, |entry| entry.drain(bits))
     }
@@ -168,12 +169,12 @@ impl Poller {
         self.change_entry(id, Entry::measure);
     }
 
-    /// The program read signals; these are left.
+    /// The program read signals; `signals` are left.
     pub(crate) fn left(&self, id: PollerId, signals: u64) -> bool {
         self.change_entry(id, |entry| entry.amount = signals)
     }
 
-    /// The file's items are about to be told `pollflags`: asking must not tell it once more.
+    /// The caller is about to wake the file's items for these events: the next poll must not do so again.
     pub(crate) fn told(&self, id: PollerId, events: u32) -> bool {
         self.change_entry(id, |entry| entry.told(events))
     }
@@ -193,17 +194,17 @@ impl Poller {
         self.change_entry(id, Entry::refused)
     }
 
-    /// Whether any file is looked at.
+    /// Whether there is any file to ask.
     pub(crate) fn is_active(&self) -> bool {
         self.set.count() != 0
     }
 
-    /// To be taken before what is to be slept on is put together.
+    /// A sleeper reads it before it builds its list.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// What is slept on is no longer right.
+    /// Invalidates the sleeper's pollfd array.
     pub(crate) fn change(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -212,8 +213,8 @@ impl Poller {
         self.generation.load(Ordering::SeqCst) != generation
     }
 
-    /// Adds what must be slept on; returns after how many nanoseconds at the most it must be looked
-    /// at again.
+    /// Adds the files that a sleep must have. Returns after how many nanoseconds at most the files must be
+    /// asked again.
     pub(crate) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
         if !self.is_active() {
             return None;
@@ -231,8 +232,8 @@ impl Poller {
         look_again
     }
 
-    /// Adds the signalfds of one set that its waiting thread must sleep on itself: the signals that were sent to that
-    /// thread show to it alone.
+    /// Adds the signalfds of one set, on which its waiting thread must sleep itself: only that thread sees the
+    /// signals that were sent to it.
     pub(crate) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
         for (_, entry) in self.set.lock().active() {
             if entry.item.ep.as_ptr() == set && entry.is_signalfd() && entry.can_sleep() {
@@ -241,7 +242,7 @@ impl Poller {
         }
     }
 
-    /// What a sleep found: where asking takes the news, it is kept for the delivery.
+    /// Keeps what a sleep has found for the delivery, if a poll takes the news of the file.
     pub(crate) fn keep_news(&self, fds: &[pollfd]) {
         if self.takes_news.load(Ordering::Relaxed) == 0 {
             return;
@@ -287,7 +288,8 @@ impl Poller {
     }
 }
 
-/// Of one file, the newest item is told first, and those that are exclusive last, the oldest first.
+/// Sorts the wakeups of one file in the order of the kernel's wait queue: first the items that are not
+/// exclusive, the newest first, then the exclusive ones, the oldest first.
 fn like_a_wait_queue(fired: &mut [Fired]) {
     let mut first = BTreeMap::new();
     for (at, fired) in fired.iter().enumerate() {
