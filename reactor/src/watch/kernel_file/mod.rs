@@ -79,8 +79,8 @@ pub struct KernelFile {
     /// A `FileKind`; `UNKNOWN` until the file is armed.
     kind: AtomicU8,
     state: Mutex<State>,
-    /// The first of its entries with the poller. Held while one of them is changed, so that the key is
-    /// still its.
+    /// The first of its entries with the poller. Locked while one of them is changed, so that the id cannot become
+    /// another file's.
     first_poller_id: Mutex<PollerId>,
 }
 
