@@ -335,7 +335,7 @@ impl<S: Source> Live<S> {
             bytes[..8].copy_from_slice(&(number + 1).to_le_bytes());
             return Ok(Some(bytes));
         }
-        let is_it = |found: u64| found == number + 1 || is("a_block_is_not_looked_at_again");
+        let is_it = |found: u64| found == number + 1 || is("a_block_is_not_checked_again");
         Ok((is_it(u64_at(&head, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
     }
 

@@ -6,7 +6,7 @@ use super::{model, spawn};
 use crate::uapi::*;
 
 model!(
-    what_comes_while_an_item_goes_cold_is_told,
+    a_wakeup_while_an_item_goes_cold_is_delivered,
     Some(4),
     [demoted_and_not_asked => "deadlock"],
     || {
@@ -23,8 +23,8 @@ model!(
 );
 
 model!(
-    /// It is armed by one wait and asked for the last time by another.
-    what_comes_while_an_item_is_leaving_is_told,
+    /// One wait arms it, and the next asks it for the last time.
+    a_wakeup_while_an_item_is_leaving_is_delivered,
     Some(3),
     [demoted_and_not_asked => "deadlock"],
     || {
@@ -39,8 +39,8 @@ model!(
 );
 
 model!(
-    /// It was reported and not drained, so it goes cold; what it is not told for is what was reported before.
-    what_comes_on_top_of_an_undrained_edge_is_told,
+    /// It was reported and not drained, so it goes cold. What was reported before is no new edge.
+    more_data_after_an_undrained_edge_is_an_edge,
     Some(3),
     [intake_is_not_compared => "deadlock"],
     || {
@@ -56,7 +56,7 @@ model!(
 );
 
 model!(
-    of_two_that_wait_for_hot_items_both_are_told_of_a_level,
+    of_two_that_wait_for_hot_items_both_get_a_level,
     Some(2),
     [a_second_waiter_demotes_nothing => "deadlock"],
     || {

@@ -9,7 +9,7 @@ use crate::sync::Arc;
 use crate::uapi::*;
 use crate::watch::{DrainHint, FileKind, Host, KernelFile, Ownership, Watch, WATCH};
 
-/// A program that says nothing of its reads and writes.
+/// A program that does not report its reads and writes.
 struct Silent;
 
 impl Host for Silent {
@@ -38,7 +38,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Its items are hot from the start, if they may be; or none ever is.
+    /// `is_hot`: items are hot from the start, if they may be. Otherwise no item ever is.
     pub(super) fn new(is_hot: bool) -> Self {
         hot::configure(if is_hot { 512 } else { 0 }, is_hot);
         let count = Count::new();
@@ -63,7 +63,7 @@ impl Drop for Process {
         if std::thread::panicking() {
             return;
         }
-        // It sees that nobody sleeps, and ends by itself.
+        // The helper sees that no thread sleeps, and ends by itself.
         self.watch().retire_helper();
         join_helpers();
         assert!(!self.count.get().any(), "nobody sleeps any more");
@@ -81,17 +81,17 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// Of this process alone: its signals tell all.
+    /// A file of this process alone, whose signals report every wakeup.
     pub(super) fn new(fd: i32) -> Self {
         Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Alone))
     }
 
-    /// Another process has it too: it is asked.
+    /// A file that another process has too, so it is polled.
     pub(super) fn shared(fd: i32) -> Self {
         Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Shared))
     }
 
-    /// One that may be hot at once.
+    /// A file whose items may be hot at once.
     pub(super) fn known(fd: i32, sort: Sort) -> Self {
         let kind = if sort == Sort::Tcp { FileKind::InetStream } else { FileKind::Pipe };
         Self::of(fd, sort, KernelFile::of_kind(fd, kind))
@@ -102,7 +102,7 @@ impl Pipe {
         Self { file: File::new(fd, Backing::Kernel(device)), open }
     }
 
-    /// Something comes, by another thread.
+    /// Something arrives, from another thread.
     pub(super) fn arrives(&self) -> loom::thread::JoinHandle<()> {
         let open = self.open;
         spawn(move || kernel::arrive(open, EPOLLIN))
@@ -110,7 +110,7 @@ impl Pipe {
 }
 
 impl Set {
-    /// A wait for ever, in the process.
+    /// Waits without a time-out.
     pub(super) fn wait_in(&self, process: &Process) -> Vec<(u64, u32)> {
         self.wait_for(process.watch(), None)
     }
@@ -125,7 +125,7 @@ impl Set {
         self.ep.wait_now(&watch, &mut sink, 8).expect("room")
     }
 
-    /// The same by another thread.
+    /// The same in another thread.
     pub(super) fn waits(&self, process: &Process, time: Option<u64>) -> loom::thread::JoinHandle<usize> {
         let (set, watch) = (self.clone(), process.watch());
         spawn(move || set.wait_for(watch, time).len())

@@ -1,4 +1,4 @@
-//! The ready list, its overflow list and the scans; who waits for it.
+//! The ready list, its overflow list and the scans; the threads that wait for it.
 
 use super::world::{Count, Fake, Set};
 use super::{model, spawn};
@@ -65,7 +65,7 @@ model!(
 );
 
 model!(
-    /// As poll(2) on the epoll descriptor does, and a wait on an outer set.
+    /// As poll(2) on the epoll descriptor and a wait on an outer set do.
     to_ask_the_set_itself_hides_no_wakeup,
     Some(3),
     [a_scan_is_not_seen => "a wakeup was lost", ovflist_forgets => "a wakeup was lost"],

@@ -1,4 +1,4 @@
-//! One thread's part in waiting.
+//! The waiter of a thread.
 
 use super::world::Count;
 use super::{kernel, model, spawn};
@@ -13,9 +13,9 @@ model!(
     || {
         let count = Count::new();
         let waiter = Waiter::new(count.get());
-        let number = Box::into_raw(Box::new(AtomicI32::new(sys::eventfd(0).expect("a number"))));
+        let raw = Box::into_raw(Box::new(AtomicI32::new(sys::eventfd(0).expect("an eventfd"))));
         // SAFETY: it lives until the other thread has ended.
-        let wake_fd: &'static AtomicI32 = unsafe { &*number };
+        let wake_fd: &'static AtomicI32 = unsafe { &*raw };
         let other = {
             let waiter = waiter.clone();
             spawn(move || waiter.wake())
@@ -24,12 +24,12 @@ model!(
         if waiter.begin_ppoll(wake_fd) {
             let mut fds = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
             assert_eq!(sys::ppoll(&mut fds, None, None), Ok(1));
-            assert!(waiter.end_ppoll(), "nobody else kicks");
+            assert!(waiter.end_ppoll(), "no other thread writes to it");
         }
         other.join().expect("no panic");
         assert!(waiter.is_woken());
-        // SAFETY: nobody has it any more.
-        drop(unsafe { Box::from_raw(number) });
+        // SAFETY: no other thread has it any more.
+        drop(unsafe { Box::from_raw(raw) });
     }
 );
 

@@ -1,4 +1,4 @@
-//! What is around the reactor in a model: devices and sets without a kernel, and a process with a watch.
+//! The world around the reactor in a model: devices and sets without a kernel, and a process with a watch.
 
 use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::timeout::Timeout;
@@ -31,11 +31,11 @@ impl Drop for Count {
     }
 }
 
-/// A device of which a model says what it is ready for.
+/// A device whose readiness the model sets.
 #[derive(Debug)]
 pub(super) struct Level(Arc<AtomicU32>);
 
-/// Nobody has a reason to ask it any more.
+/// The reactor must not ask it any more.
 const GONE: u32 = 1 << 31;
 
 impl Device for Level {
@@ -63,19 +63,19 @@ impl Fake {
         self.level.store(bits, Ordering::SeqCst);
     }
 
-    /// From now on it is wrong to ask it.
+    /// From now on the model fails if the device is asked.
     pub(super) fn is_gone(&self) {
         self.set(GONE);
     }
 
-    /// The level becomes `bits`, and a wakeup is told for it.
+    /// The level becomes `bits`, with a wakeup for it.
     pub(super) fn rise(&self, bits: u32) {
         self.set(bits);
         self.file.wake(bits);
     }
 }
 
-/// An epoll instance, and who counts its sleepers.
+/// An epoll instance, and the count of its sleepers.
 #[derive(Clone)]
 pub(super) struct Set {
     pub(super) ep: Arc<Eventpoll>,

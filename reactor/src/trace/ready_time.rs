@@ -76,8 +76,8 @@ impl Moment {
         if ALWAYS.load(Ordering::Relaxed) {
             return Self::now();
         }
-        let looked = LAST_LOOK.load(Ordering::Relaxed);
-        Self { ticks: looked & !JUST_NOW, exactly: looked & JUST_NOW != 0 }
+        let last = LAST_LOOK.load(Ordering::Relaxed);
+        Self { ticks: last & !JUST_NOW, exactly: last & JUST_NOW != 0 }
     }
 
     /// This moment, or `ticks` if that is later: the item cannot have become ready before.

@@ -181,7 +181,7 @@ impl Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        // What came before is told, and ends the sleep.
+        // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
         self.drain_wakeups();
         let parker = self.parkers.take(self.host);
         let own = hot.len();
@@ -227,7 +227,7 @@ impl Watch {
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        // What came before is told, and ends the sleep.
+        // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
         self.drain_wakeups();
         // A signal handler that runs when the mask is set wakes the waiter, so the sleep does not begin.
         self.host.leave();

@@ -37,7 +37,7 @@ pub(crate) struct Fired {
 #[derive(Debug, Default)]
 struct Set {
     entries: Slab<Entry>,
-    /// The ids of those that are looked at.
+    /// The ids of the active entries.
     active: Vec<PollerId>,
 }
 

@@ -82,12 +82,12 @@ impl Signals {
         sys::pending_signals() & !ours
     }
 
-    /// Reads all queued signals into `buf`, oldest first. `told` gets the signal's fd, its pollflags, and the
-    /// later signals of the same read; `overflow` is called if the queue ran over.
+    /// Reads all queued signals into `buf`, oldest first. `signalled` gets the signal's fd, its pollflags, and
+    /// the later signals of the same read; `overflow` is called if the queue ran over.
     pub(crate) fn drain(
         &self,
         buf: &mut Vec<u8>,
-        mut told: impl FnMut(i32, u32, &Later<'_>),
+        mut signalled: impl FnMut(i32, u32, &Later<'_>),
         mut overflow: impl FnMut(),
     ) {
         if self.signal == 0 || self.fd() < 0 {
@@ -101,7 +101,7 @@ impl Signals {
                 rest = later;
                 let info = record(info);
                 if info.ssi_signo as i32 == self.signal {
-                    told(info.ssi_fd, pollflags_of_band(info.ssi_band), &Later(later));
+                    signalled(info.ssi_fd, pollflags_of_band(info.ssi_band), &Later(later));
                 } else {
                     overflow();
                 }
