@@ -1,5 +1,5 @@
-//! What the calls cost as a set grows: with 10 and with 100,000 items it should be the same, so long as as
-//! many are active. Where all are used in turn, memory outside of the caches adds to it.
+//! The cost of the calls as a set grows: it should be the same with 10 and with 100,000 items if the number of
+//! active items is the same. If all items are used in turn, cache misses add to it.
 //!
 //! The files are fakes, so no system call is measured. `cargo bench -p glasspoll-reactor`.
 
@@ -12,7 +12,7 @@ use divan::Bencher;
 use glasspoll_reactor::uapi::*;
 
 const SIZES: [usize; 5] = [10, 100, 1000, 10_000, 100_000];
-/// So many are used; the others are idle.
+/// How many files are used; the others are idle.
 const ACTIVE: usize = 100;
 const FIRST_FD: i32 = 10;
 
@@ -30,8 +30,8 @@ fn filled(count: usize, events: u32) -> (Set, Vec<Fake>) {
     (set, files)
 }
 
-/// Goes round `active` places of `count`, spread over all, in leaps: neighbours in the set and in
-/// memory are not met one after the other.
+/// Cycles through `active` of `count` places, spread over all of them, in leaps, so that neighbours in the set
+/// and in memory do not follow each other.
 fn leaps(count: usize, active: usize) -> impl FnMut() -> usize {
     let active = active.min(count);
     let mut place = 0;
@@ -71,7 +71,7 @@ fn wait_for_nothing(bencher: Bencher, count: usize) {
     bencher.bench_local(|| assert_eq!(set.take(64).len(), 0));
 }
 
-/// Callback, ready list, delivery: one file of all becomes ready, and is told once.
+/// Callback, ready list, delivery: one file becomes ready, and is reported once.
 #[divan::bench(args = SIZES, sample_size = 1000)]
 fn wake_and_deliver_edge(bencher: Bencher, count: usize) {
     let (set, files) = filled(count, EPOLLIN | EPOLLET);
@@ -82,7 +82,7 @@ fn wake_and_deliver_edge(bencher: Bencher, count: usize) {
     });
 }
 
-/// The same, each of all files in turn.
+/// The same with all files in turn.
 #[divan::bench(args = SIZES, sample_size = 1000)]
 fn wake_and_deliver_each(bencher: Bencher, count: usize) {
     let (set, files) = filled(count, EPOLLIN | EPOLLET);
@@ -93,7 +93,7 @@ fn wake_and_deliver_each(bencher: Bencher, count: usize) {
     });
 }
 
-/// One of the active, level-triggered: served after it was told, and then found to be idle.
+/// An active level-triggered file: it is reported, then drained, then found idle.
 #[divan::bench(args = SIZES, sample_size = 1000)]
 fn wake_and_deliver_level(bencher: Bencher, count: usize) {
     let (set, files) = filled(count, EPOLLIN);

@@ -5,13 +5,13 @@
 //! epoll_ctl ADD ──► eventpoll::ctl ──► Epitem in the item tree
 //!                                  └─► Device::attach, Device::poll                (asked)
 //!
-//! device ready ──► watch::drain ──► File::wake ──► poll_callback ──► rdllist / ovflist   (told)
+//! device ready ──► watch::drain ──► File::wake ──► poll_callback ──► rdllist / ovflist   (woken)
 //!                                                              └───► one Waiter woken
 //!
 //! epoll_wait ──► eventpoll::wait ──► Watcher::look ──► send_events: ask again, deliver
 //!                               └──► Watcher::sleep ──► watch::holder
 //! ```
-//! One way only: application → eventpoll → watch. What comes back is the wakeup callback.
+//! Calls go one way: application → eventpoll → watch. Only the wakeup callback goes back.
 //!
 //! # Locks, in the order they are taken
 //! 1. `loop_check::EPMUTEX`: insertions that can form a loop.
@@ -29,13 +29,13 @@
 //! | folder | what it is |
 //! |---|---|
 //! | `eventpoll` | `fs/eventpoll.c`: an instance, its items, its ready list, its waiters |
-//! | `hot` | busy items, which the thread that waits asks itself |
+//! | `hot` | busy items, whose files the waiting thread asks itself |
 //! | `file` | our `struct file`: its wait queue head, its device |
-//! | `watch` | how the kernel's files tell us that they are ready: by signals, by poll |
-//! | `trace` | the stations of the flow, and when what is found became ready |
+//! | `watch` | how we learn that the kernel's files are ready: by signals, by poll |
+//! | `trace` | records and logs the stations of the flow, and when files became ready |
 //! | `sys` | the system calls |
 //! | `sync` | locks and atomics |
-//! | `chaos` | what waits must put up with |
+//! | `chaos` | injects what programs must tolerate |
 //! | `model` | the reactor under a model checker |
 //!
 //! `uapi` has the constants and `epoll_event`; `slab` holds items and the poller's entries.

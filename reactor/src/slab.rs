@@ -1,11 +1,11 @@
-//! Numbered places for things of one kind. It grows by a block at a time, so that little room is unused
-//! and nothing is moved.
+//! A slab: values of one type, by id. It grows by one block at a time, so that little memory is unused and no
+//! value moves.
 
 use std::ops::{Index, IndexMut};
 
 const BLOCK: usize = 128;
 
-/// Things by number. The number of one that was removed is used again.
+/// Values by id. The id of a removed value is used again.
 #[derive(Debug)]
 pub struct Slab<T> {
     blocks: Vec<Vec<Option<T>>>,
@@ -20,7 +20,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Takes something in; returns its number.
+    /// Adds a value; returns its id.
     pub fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
         if let Some(id) = self.free.pop() {
@@ -37,10 +37,10 @@ impl<T> Slab<T> {
         id as u32
     }
 
-    /// Takes something out.
+    /// Removes a value.
     ///
     /// # Panics
-    /// If the number is not in use.
+    /// If the id is not in use.
     pub fn remove(&mut self, id: u32) -> T {
         let place =
             self.blocks.get_mut(id as usize / BLOCK).and_then(|block| block.get_mut(id as usize % BLOCK));
@@ -50,7 +50,7 @@ impl<T> Slab<T> {
         value
     }
 
-    /// What has the number, if it is in use.
+    /// The value, if the id is in use.
     #[inline]
     pub fn get(&self, id: u32) -> Option<&T> {
         self.blocks.get(id as usize / BLOCK)?.get(id as usize % BLOCK)?.as_ref()
@@ -62,7 +62,7 @@ impl<T> Slab<T> {
         self.blocks.get_mut(id as usize / BLOCK)?.get_mut(id as usize % BLOCK)?.as_mut()
     }
 
-    /// All of them.
+    /// All values, with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let all = self.blocks.iter().flatten().enumerate();
         all.filter_map(|(id, value)| Some((id as u32, value.as_ref()?)))
@@ -73,12 +73,12 @@ impl<T> Slab<T> {
         self.blocks.iter_mut().flatten().flatten()
     }
 
-    /// How many there are.
+    /// How many values there are.
     pub fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Whether there is none.
+    /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_stands_for_its_thing_until_that_is_removed() {
+    fn an_id_stands_for_its_value_until_that_is_removed() {
         let mut slab = Slab::default();
         let ids: Vec<u32> = (0..200).map(|n| slab.insert(n)).collect();
         assert_eq!(slab.remove(ids[70]), 70);

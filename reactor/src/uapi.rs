@@ -28,7 +28,7 @@ pub const EPOLLWRBAND: u32 = 0x200;
 pub const EPOLLMSG: u32 = 0x400;
 /// The peer shut down its writing half. Linux: `EPOLLRDHUP`.
 pub const EPOLLRDHUP: u32 = 0x2000;
-/// One waiter at least is woken, not all. Linux: `EPOLLEXCLUSIVE`.
+/// A wakeup wakes at least one waiter, not all. Linux: `EPOLLEXCLUSIVE`.
 pub const EPOLLEXCLUSIVE: u32 = 1 << 28;
 /// Keeps the system awake; dropped without CAP_BLOCK_SUSPEND. Linux: `EPOLLWAKEUP`.
 pub const EPOLLWAKEUP: u32 = 1 << 29;
@@ -37,11 +37,11 @@ pub const EPOLLONESHOT: u32 = 1 << 30;
 /// Report edges. Linux: `EPOLLET`.
 pub const EPOLLET: u32 = 1 << 31;
 
-/// Bits that steer the item and are no poll event. Linux: `fs/eventpoll.c:EP_PRIVATE_BITS`.
+/// Bits that are no poll events but change how the item works. Linux: `fs/eventpoll.c:EP_PRIVATE_BITS`.
 pub const EP_PRIVATE_BITS: u32 = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE;
 /// Linux: `fs/eventpoll.c:EPOLLINOUT_BITS`.
 pub const EPOLLINOUT_BITS: u32 = EPOLLIN | EPOLLOUT;
-/// What may stand beside EPOLLEXCLUSIVE. Linux: `fs/eventpoll.c:EPOLLEXCLUSIVE_OK_BITS`.
+/// Bits that are permitted together with EPOLLEXCLUSIVE. Linux: `fs/eventpoll.c:EPOLLEXCLUSIVE_OK_BITS`.
 pub const EPOLLEXCLUSIVE_OK_BITS: u32 =
     EPOLLINOUT_BITS | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 /// Deepest nesting of epolls. Linux: `fs/eventpoll.c:EP_MAX_NESTS`.
@@ -51,13 +51,13 @@ pub const EP_MAX_EVENTS: i32 = i32::MAX / std::mem::size_of::<EpollEvent>() as i
 
 /// Every bit that poll(2) may report.
 pub const POLL_BITS: u32 = 0xffff & !EPOLLNVAL;
-/// What becoming readable can mean: data, a hang-up or an error (`si_band` tells no more).
+/// What "readable" can mean: data, a hang-up or an error. `si_band` is not more exact.
 pub const READ_SIDE: u32 = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-/// The ways in which a file comes to an end.
+/// The ends of a file.
 pub const ENDS: u32 = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-/// What a signal for urgent data says.
+/// The bits of a signal for urgent data.
 pub const URGENT: u32 = EPOLLPRI | EPOLLRDBAND;
-/// What becoming writable can mean: room, or that a pipe has lost its last reader.
+/// What "writable" can mean: room, or that a pipe has lost its last reader.
 pub const WRITE_SIDE: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND | EPOLLERR;
 
 /// Add an item. Linux: `EPOLL_CTL_ADD`.
@@ -74,7 +74,7 @@ pub const EPOLL_CTL_MOD: i32 = 3;
 pub struct EpollEvent {
     /// The event mask.
     pub events: u32,
-    /// The caller's 64 bits, never looked at.
+    /// The caller's 64 bits, which we pass on unchanged.
     pub data: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Threads that wait on one eventpoll: who is woken, and that nobody is forgotten.
+//! Threads that wait on one eventpoll: which one a wakeup wakes, and that none is forgotten.
 
 mod common;
 

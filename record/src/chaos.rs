@@ -1,19 +1,19 @@
-//! What chaos is asked for (`GLASSPOLL_CHAOS`, `glasspoll run --chaos`), and the names of what it did.
+//! The specification of chaos (`GLASSPOLL_CHAOS`, `glasspoll run --chaos`), and the names of injections.
 //!
-//! A list of words, parted by commas:
+//! A specification is a list of words, separated by commas:
 //!
 //! | word | does | without a share |
 //! |---|---|---|
-//! | `seed=N` | another number, another schedule | 1 |
-//! | `short[=P]` | a wait gives fewer events than are ready | 20% |
-//! | `reorder[=P]` | in another order | 100% |
-//! | `spurious[=P]` | besides, one of a file that is not ready: a read of it gets EAGAIN | 1% |
+//! | `seed=N` | sets the seed; each seed has another schedule | 1 |
+//! | `short[=P]` | a wait returns fewer events than are ready | 20% |
+//! | `reorder[=P]` | a wait returns the events in another order | 100% |
+//! | `spurious[=P]` | a wait adds an event of a file that is not ready: a read of the file gets EAGAIN | 1% |
 //! | `eintr[=P]` | a wait that would sleep ends with EINTR | 1% |
-//! | `delay[=D..D][@P]` | a wait looks that much later | 0..2ms@10% |
-//! | `edge=coalesce[@P]` | edges are kept back until more may have come, and are one then | 25% |
+//! | `delay[=D..D][@P]` | a wait begins that much later | 0..2ms@10% |
+//! | `edge=coalesce[@P]` | edges are held back until more may have come, and are then reported as one | 25% |
 //! | `repeat[=P]` | an edge is reported again, if the file is still ready | 1% |
 //! | `all` | all of these | |
-//! | `only=NAME[+NAME…]` | of all that the rest comes to, these alone | |
+//! | `only=NAME[+NAME…]` | of all injections that the other words cause, only these | |
 //!
 //! P is the share of waits, such as `20%` or `0.5%` (of the edges, with `repeat`). D is a time: `500us`, `2ms`, `1s`, up to 10 s. A name says
 //! which set of the process, counted from 1, which wait for it, from 1, and what: `2:17:short`.
@@ -31,7 +31,7 @@ use std::str::FromStr;
 
 use crate::event::Injection;
 
-/// Every kind, in the order of their numbers.
+/// All kinds, in the order of their numbers.
 pub const KINDS: [Injection; 7] = [
     Injection::Short,
     Injection::Reorder,
@@ -47,19 +47,19 @@ pub const KINDS: [Injection; 7] = [
 pub struct Name {
     /// The set.
     pub epoll: u32,
-    /// Its wait.
+    /// The number of the set's wait.
     pub wait: u32,
     /// The number of an `Injection`.
     what: u8,
 }
 
 impl Name {
-    /// What was done in that wait for that set.
+    /// An injection in that wait for that set.
     pub fn new(epoll: u32, wait: u32, what: Injection) -> Self {
         Self { epoll, wait, what: what as u8 }
     }
 
-    /// What was done.
+    /// What was injected.
     pub fn what(self) -> Injection {
         KINDS[usize::from(self.what)]
     }
@@ -71,20 +71,20 @@ impl fmt::Display for Name {
     }
 }
 
-/// What chaos is asked for.
+/// What chaos must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Decides what happens when.
+    /// All decisions depend on it.
     pub seed: u64,
     /// How often each kind happens, by its number.
     shares: [Share; KINDS.len()],
-    /// How much later a wait looks.
+    /// By how much a wait is delayed.
     pub delay: Span,
-    /// These alone, in order; None: whatever comes.
+    /// Only these injections, in order; None: all.
     only: Option<Vec<Name>>,
 }
 
-/// Nothing is done.
+/// A specification that does nothing.
 impl Default for Spec {
     fn default() -> Self {
         Self { seed: 1, shares: [Share::NONE; KINDS.len()], delay: Span::USUAL, only: None }
@@ -92,17 +92,17 @@ impl Default for Spec {
 }
 
 impl Spec {
-    /// How often that is done.
+    /// How often `what` is done.
     pub fn share(&self, what: Injection) -> Share {
         self.shares[what as usize]
     }
 
-    /// Whether that may be done at all in that wait.
+    /// Whether `what` may be done at all in that wait.
     pub fn allows(&self, name: Name) -> bool {
         self.only.as_ref().is_none_or(|only| only.binary_search(&name).is_ok())
     }
 
-    /// The same, but these alone are done.
+    /// The same specification, restricted to these injections.
     #[must_use]
     pub fn only(&self, names: impl IntoIterator<Item = Name>) -> Self {
         let mut only: Vec<Name> = names.into_iter().collect();
@@ -133,7 +133,7 @@ impl FromStr for Spec {
     }
 }
 
-/// As it is parsed.
+/// The form in which it is parsed.
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed={}", self.seed)?;

@@ -1,4 +1,4 @@
-//! Time as records have it: ticks of the processor's counter where it runs at one speed and never stops, else
+//! The time of records: ticks of the processor's counter if it runs at one speed and never stops, else
 //! CLOCK_MONOTONIC.
 
 /// CLOCK_MONOTONIC, in nanoseconds.
@@ -6,7 +6,7 @@ pub fn now_ns() -> u64 {
     time(libc::CLOCK_MONOTONIC)
 }
 
-/// The same as of the last tick of the kernel's clock, for a quarter of the price.
+/// The same at the last tick of the kernel's clock, for a quarter of the cost.
 pub fn coarse_ns() -> u64 {
     time(libc::CLOCK_MONOTONIC_COARSE)
 }
@@ -58,7 +58,7 @@ pub fn counter() -> u64 {
     ticks
 }
 
-/// A moment in both.
+/// A moment, in both kinds of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Ticks.
@@ -68,13 +68,13 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Now, with ticks of the kind that a ring has.
+    /// Now, with ticks as a ring has them.
     pub fn now(counts: bool) -> Self {
         let ns = now_ns();
         Self { ticks: if counts { counter() } else { ns }, ns }
     }
 
-    /// How many nanoseconds a tick takes, by two moments that lie well apart.
+    /// How many nanoseconds a tick takes, computed from two moments that lie well apart.
     pub fn speed(self, later: Self) -> Option<f64> {
         let (ticks, ns) = (later.ticks.checked_sub(self.ticks)?, later.ns.checked_sub(self.ns)?);
         (ticks != 0 && ns >= 100_000).then(|| ns as f64 / ticks as f64)

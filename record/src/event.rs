@@ -1,4 +1,4 @@
-//! What a record says: the stations of the event flow, and what the program did with its descriptors.
+//! The contents of records: the stations of the event flow, and what the program did with its descriptors.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ macro_rules! names {
         }
 
         impl $name {
-            /// By its number.
+            /// The value with this number.
             pub fn of(number: u8) -> Option<Self> {
                 match number {
                     $($number => Some(Self::$variant),)*
@@ -37,7 +37,7 @@ macro_rules! names {
                 }
             }
 
-            /// As the log has it.
+            /// The name in the log.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -54,7 +54,7 @@ macro_rules! names {
 }
 
 names! {
-    /// How the library learns that a file became ready.
+    /// How the library learned that a file became ready.
     Source {
         /// By a real-time signal.
         Signal = 0, "signal";
@@ -62,7 +62,7 @@ names! {
         Poll = 1, "poll";
         /// By the waiting thread's own poll(2), in a busy set.
         Hot = 2, "hot";
-        /// The queue of signals ran over, and everything was asked.
+        /// The queue of signals ran over, and every file was asked.
         Overflow = 3, "overflow";
     }
 }
@@ -70,11 +70,11 @@ names! {
 names! {
     /// What the program did with a descriptor.
     Op {
-        /// read(2) and its kin, recv(2) and its kin.
+        /// read(2), recv(2), and similar calls.
         Read = 0, "read";
-        /// write(2), send(2) and their kin.
+        /// write(2), send(2), and similar calls.
         Write = 1, "write";
-        /// accept(2); the result is the new number.
+        /// accept(2); the result is the new fd.
         Accept = 2, "accept";
         /// shutdown(2).
         Shutdown = 3, "shutdown";
@@ -98,76 +98,77 @@ names! {
 names! {
     /// What chaos does to a wait (`chaos`).
     Injection {
-        /// The wait gives fewer events than there are.
+        /// The wait returns fewer events than there are.
         Short = 0, "short";
-        /// In another order.
+        /// The wait returns the events in another order.
         Reorder = 1, "reorder";
-        /// An event of a file that is not ready.
+        /// The wait adds an event of a file that is not ready.
         Spurious = 2, "spurious";
         /// The wait ends with EINTR.
         Eintr = 3, "eintr";
-        /// It begins to look later.
+        /// The wait begins later.
         Delay = 4, "delay";
-        /// An edge is kept back until more may have come.
+        /// An edge is held back until more may have come.
         Coalesce = 5, "coalesce";
         /// An edge is reported again.
         Repeat = 6, "repeat";
     }
 }
 
-/// How well it is known when an item became ready.
+/// How exactly we know when an item became ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// It became ready at that time.
     Exactly,
-    /// Not earlier than that: then it was asked, or told of, for the last time.
+    /// It became ready after that time, at which it was last asked or last woken.
     NotBefore,
 }
 
-/// The flag of an item that is edge-triggered. Linux: `EPOLLET`.
+/// The flag of an edge-triggered item. Linux: `EPOLLET`.
 pub const EPOLLET: u32 = 1 << 31;
-/// That is reported once. Linux: `EPOLLONESHOT`.
+/// The flag of an item that is reported once. Linux: `EPOLLONESHOT`.
 pub const EPOLLONESHOT: u32 = 1 << 30;
 
-/// One record. `epoll` is the number of an epoll instance, counted in each process from 1 and never given twice;
-/// `item` that of an item, likewise (32 bits of it).
+/// One record. `epoll` is the id of an epoll instance, counted in each process from 1 and never given twice;
+/// `item` is the serial number of an item, likewise (32 bits of it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Event {
-    /// epoll_create(2) gave `epfd`; or a forked child has `epfd` from its parent.
+    /// epoll_create(2) returned `epfd`; or a forked child inherited `epfd` from its parent.
     Create { epoll: u32, epfd: i32, inherited: bool },
-    /// epoll_ctl(2) ended with `errno`, 0 for success. `item` is 0 where there is none.
+    /// epoll_ctl(2) ended with `errno`, 0 for success. `item` is 0 if there is none.
     Ctl { epoll: u32, op: Option<Ctl>, fd: i32, events: u32, data: u64, errno: u16, item: u32 },
-    /// From now on wakeups of the file come by `source`; or no more.
+    /// From now on wakeups of the file come by `source`, or no longer do.
     Arm { fd: i32, source: Source, on: bool },
-    /// The file became ready, or may have, for `events` (0: for anything).
+    /// The file became ready, or may have become ready, for `events` (0: unknown).
     Wakeup { fd: i32, source: Source, events: u32 },
     /// An item went to the ready list, or to the overflow list while a scan is under way.
     Ready { epoll: u32, fd: i32, item: u32, overflow: bool },
-    /// A thread asks for events. `timeout_ns` is -1 for ever.
+    /// A thread begins a wait. `timeout_ns` is -1 for ever.
     WaitEnter { epoll: u32, maxevents: u32, timeout_ns: i64 },
-    /// The event number `nth` of the thread's wait was handed over, `ready_ns` after it became ready.
+    /// The thread's wait delivered its event number `nth`, `ready_ns` after the item became ready.
     Deliver { epoll: u32, fd: i32, item: u32, events: u32, nth: u16, ready_ns: u64, known: Known },
-    /// The thread got `n` events after `waited_ns`; or `n` is an errno, negative.
+    /// The wait returned `n` events after `waited_ns`; a negative `n` is an errno.
     WaitReturn { epoll: u32, n: i32, waited_ns: u64 },
     /// The last descriptor of a watched file is gone, and `items` items with it.
     Release { fd: i32, items: u32 },
-    /// A number is closed. `lives_as` is another number of the same file, -1 if there is none.
-    /// `errno` is EBADF where the number was not open.
+    /// An fd is closed. `lives_as` is another fd of the same file, -1 if there is none. `errno` is EBADF if the
+    /// fd was not open.
     Close { fd: i32, lives_as: i32, errno: u16 },
-    /// `new` is another number of the file behind `old`.
+    /// `new` is another fd of the file behind `old`.
     Dup { old: i32, new: i32 },
-    /// The program read, wrote, or the like. `asked` is how much was to be transferred.
+    /// The program read, wrote, or the like. `asked` is the amount that it wanted to transfer.
     Io { fd: i32, op: Op, result: i64, asked: u64, errno: u16 },
     /// The process has a new child.
     Fork { child: i32 },
     /// The process is about to become another program.
     Exec,
-    /// A wait that was not to sleep has found nothing: short for a `WaitEnter` and a `WaitReturn`, which readers are
-    /// given in its place.
+    /// A wait with a time-out of 0 has found nothing: short for a `WaitEnter` and a `WaitReturn`, which readers
+    /// get instead.
     WaitedForNothing { epoll: u32, maxevents: u32 },
-    /// Chaos did something in the set's wait number `wait`; `fd` is -1 where it is about no file. `amount` is how many
-    /// events (`Short`: were left; `Reorder`: changed places), microseconds (`Delay`, `Eintr`), or the event mask.
+    /// Chaos did something in the set's wait number `wait`. `fd` is -1 if no file is concerned. `amount` is a
+    /// number of events (`Short`: not reported; `Reorder`: moved), microseconds (`Delay`, `Eintr`), or the
+    /// event mask.
     Chaos { epoll: u32, wait: u32, what: Injection, fd: i32, amount: u32 },
 }
 
@@ -214,7 +215,7 @@ impl Event {
         }
     }
 
-    /// What a record says; None if the kind is not known, or it makes no sense.
+    /// Parses a record. None: the kind is unknown, or the record makes no sense.
     pub fn unpack(kind: u8, [a, b, c]: [u64; 3]) -> Option<Self> {
         let (low, high) = halves(a);
         let epoll = (b >> 34) as u32;

@@ -1,16 +1,16 @@
-//! Records on disk: what rings had, of any number of processes.
+//! Records on disk: the contents of the rings of any number of processes.
 //!
-//! A file is `glasspoll record` and the version, then chunks: u32 kind, u32 length, u32 check, and so many bytes.
-//! It is written as it comes, so one that ends in the middle, because the machine or the program did, can be read up
-//! to there.
+//! A file has `glasspoll record` and the version, then chunks: u32 kind, u32 length, u32 check, and `length`
+//! bytes. It is written while things happen. If the machine or the program ends early, the file ends in the
+//! middle, and can be read up to there.
 //!
 //! | kind | bytes |
 //! |---|---|
 //! | 1 note | text `key=value` |
-//! | 2 ring | u32 number of the ring in this file, the first page of the ring |
+//! | 2 ring | u32 id of the ring in this file, the first page of the ring |
 //! | 3 block | u32 ring, 1024 bytes |
 //! | 4 items | u32 ring, u64 ticks, u64 ns, the first page, the entries |
-//! | 5 name | u32 ring, u32 kind (0 comm, 1 command line, 2 thread, 3 file), i32 number, u64 ns, text |
+//! | 5 name | u32 ring, u32 kind (0 comm, 1 command line, 2 thread, 3 file), i32 thread id or fd, u64 ns, text |
 //! | 6 moment | u32 ring, u64 ticks, u64 ns |
 //! | 7 lost | u32 ring, u64 blocks |
 //! | 8 end | u32 ring, u64 ns, u32 whether the status is known, i32 status |
@@ -26,7 +26,7 @@ use crate::process::Process;
 use crate::ring::{parse_items, u32_at, u64_at, Block, Header, Page};
 
 const MAGIC: &[u8; 16] = b"glasspoll record";
-/// The longest chunk that is taken for one.
+/// A reader refuses longer chunks.
 const LONGEST: usize = 64 << 20;
 
 const NOTE: u32 = 1;
@@ -38,7 +38,7 @@ const MOMENT: u32 = 6;
 const LOST: u32 = 7;
 const END: u32 = 8;
 
-/// What a name is of.
+/// What a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// The program, as in `/proc/PID/comm`.
@@ -47,7 +47,7 @@ pub enum Named {
     Command,
     /// A thread.
     Thread(u32),
-    /// The file behind a number.
+    /// The file behind an fd.
     File(i32),
 }
 
@@ -60,7 +60,7 @@ pub fn check(kind: u32, bytes: &[u8]) -> u32 {
     hash
 }
 
-/// Writes a record to a file as it comes.
+/// Writes a record to a file while things happen.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
@@ -70,7 +70,7 @@ impl<W: Write> Writer<W> {
     /// Begins a file.
     ///
     /// # Errors
-    /// What writing gives; so with all that follows.
+    /// Errors of writing, as in all methods below.
     pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         out.write_all(&layout::VERSION.to_le_bytes())?;
@@ -85,28 +85,28 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&bytes)
     }
 
-    /// A note: a line `key=value`.
+    /// Writes a note: a line `key=value`.
     pub fn note(&mut self, key: &str, value: &str) -> io::Result<()> {
         self.chunk(NOTE, &[format!("{key}={value}").as_bytes()])
     }
 
-    /// A ring, which is called `ring` from here on.
+    /// Writes the first page of a ring, whose id is `ring` from here on.
     pub fn ring(&mut self, ring: u32, page: &Page) -> io::Result<()> {
         self.chunk(RING, &[&ring.to_le_bytes(), page])
     }
 
-    /// A block of it.
+    /// Writes a block of the ring.
     pub fn block(&mut self, ring: u32, block: &Block) -> io::Result<()> {
         self.chunk(BLOCK, &[&ring.to_le_bytes(), block])
     }
 
-    /// Its items, as they were at a moment.
+    /// Writes the ring's items, as they were at a moment.
     pub fn items(&mut self, ring: u32, now: Moment, page: &Page, entries: &[u8]) -> io::Result<()> {
         let [ticks, ns] = [now.ticks, now.ns].map(u64::to_le_bytes);
         self.chunk(ITEMS, &[&ring.to_le_bytes(), &ticks, &ns, page, entries])
     }
 
-    /// A name of something of the process's.
+    /// Writes the name of a thread, a file, or the process.
     pub fn name(&mut self, ring: u32, named: Named, ns: u64, text: &str) -> io::Result<()> {
         let (kind, number) = match named {
             Named::Comm => (0u32, 0),
@@ -124,18 +124,18 @@ impl<W: Write> Writer<W> {
         self.chunk(NAME, &parts)
     }
 
-    /// A moment in both kinds of time: the later the better.
+    /// Writes a moment in both kinds of time. The later it is, the more exact are the times of events.
     pub fn moment(&mut self, ring: u32, now: Moment) -> io::Result<()> {
         let [ticks, ns] = [now.ticks, now.ns].map(u64::to_le_bytes);
         self.chunk(MOMENT, &[&ring.to_le_bytes(), &ticks, &ns])
     }
 
-    /// So many blocks more were overwritten before they were read.
+    /// Notes that `blocks` more blocks were overwritten before they could be read.
     pub fn lost(&mut self, ring: u32, blocks: u64) -> io::Result<()> {
         self.chunk(LOST, &[&ring.to_le_bytes(), &blocks.to_le_bytes()])
     }
 
-    /// The process has ended.
+    /// Notes that the process has ended.
     pub fn end(&mut self, ring: u32, ns: u64, status: Option<i32>) -> io::Result<()> {
         let known = u32::from(status.is_some());
         let status = status.unwrap_or(0);
@@ -145,20 +145,20 @@ impl<W: Write> Writer<W> {
         )
     }
 
-    /// Hands the rest to the system.
+    /// Flushes what is buffered.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
-/// A record, read whole.
+/// A record that was read from a file.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// Its notes.
     pub notes: BTreeMap<String, String>,
     /// The processes, in the order in which they appeared.
     pub processes: Vec<Process>,
-    /// What was wrong with the file, in words: it ends in the middle, say. What came before is right.
+    /// What is wrong with the file, in words: it ends in the middle, say. The part before that is right.
     pub trouble: Option<String>,
 }
 
@@ -166,14 +166,14 @@ impl Recording {
     /// Reads a file.
     ///
     /// # Errors
-    /// What is wrong, in words, if it is no record at all, or of another version.
+    /// What is wrong, in words, if the file is no record, or has another version.
     pub fn open(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::read(BufReader::with_capacity(1 << 20, file))
             .map_err(|what| format!("{}: {what}", path.display()))
     }
 
-    /// Reads one from anywhere.
+    /// Reads a record from any source.
     ///
     /// # Errors
     /// As above.
@@ -259,7 +259,7 @@ impl Recording {
                 let status = (u32_at(rest, 8) != 0).then(|| u32_at(rest, 12) as i32);
                 process.ended = Some((u64_at(rest, 0), status));
             }
-            // Of a later program, which has the same version: it can be left out.
+            // A later program with the same version wrote it: it can be skipped.
             _ => {}
         }
         Ok(())

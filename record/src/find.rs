@@ -13,13 +13,13 @@ use crate::ring::Live;
 pub enum Missing {
     /// There is no such process.
     NoProcess,
-    /// It is another user's, or protects itself.
+    /// The process is another user's, or protects itself.
     Forbidden,
-    /// The library is in it, but it has made no epoll instance, or records nothing (`GLASSPOLL_RING=off`).
+    /// The process has the library, but has made no epoll instance, or records nothing (`GLASSPOLL_RING=off`).
     NoRing,
-    /// The library is not in it.
+    /// The process does not have the library.
     NotPreloaded,
-    /// There is one, and it cannot be read: why.
+    /// There is a ring, but it cannot be read, for this reason.
     Broken(String),
 }
 
@@ -44,7 +44,7 @@ pub fn pids() -> Vec<u32> {
     pids
 }
 
-/// Where the ring of a process can be opened.
+/// The path by which the ring of a process can be opened.
 ///
 /// # Errors
 /// Why not.
@@ -58,7 +58,7 @@ pub fn path(pid: u32) -> Result<PathBuf, Missing> {
     let mut denied = false;
     for entry in entries.flatten() {
         match fs::read_link(entry.path()) {
-            // A child that was forked a moment ago still has its parent's.
+            // A child that was just forked still has its parent's ring.
             Ok(link) if link.as_os_str() == name.as_str() && is_of(&entry.path(), pid) => {
                 return Ok(entry.path())
             }
@@ -73,7 +73,8 @@ pub fn path(pid: u32) -> Result<PathBuf, Missing> {
     Err(if has_line_with(maps, b"libglasspoll.so") { Missing::NoRing } else { Missing::NotPreloaded })
 }
 
-/// Whether a line has these bytes. A process can make its maps long, and so the lines.
+/// Whether a line has these bytes. Reads line by line with a bound, because a process can make its maps, and
+/// the lines in them, very long.
 fn has_line_with(from: impl Read, what: &[u8]) -> bool {
     let (mut from, mut line) = (BufReader::new(from), Vec::new());
     loop {
@@ -86,15 +87,15 @@ fn has_line_with(from: impl Read, what: &[u8]) -> bool {
     }
 }
 
-/// A path has 4096 bytes, and each may be written as four.
+/// A path has up to 4096 bytes, and each may be written as four.
 const LONGEST_LINE: u64 = 1 << 15;
 
 fn is_of(path: &std::path::Path, pid: u32) -> bool {
-    // What cannot be read is told by whoever opens it.
+    // Opening the ring reports why it cannot be read.
     Live::open(path).map_or(true, |live| live.header().pid == pid_inside(pid))
 }
 
-/// The id of a process as it knows it itself: inside a container it has another one.
+/// The id of a process in its own pid namespace: in a container it differs from ours.
 fn pid_inside(pid: u32) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));

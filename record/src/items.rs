@@ -1,17 +1,17 @@
-//! The items that there are now: an entry for each, and for each set, in the ring's memory. What was added long ago,
-//! and is in no record any more, is found here.
+//! The present items: an entry for each item and each set, in the ring's memory. Items that were added long
+//! ago, and whose records are overwritten, are found here.
 //!
 //! An entry is five words of 32 bits:
 //!
 //! | word | what |
 //! |---|---|
-//! | 0 | the number (20 bits), the state (6), the low 6 bits of the set's number |
-//! | 1 | the interest (14 bits, and the four flags at the top), the high 14 bits of the set's number between |
-//! | 2 | how many events were delivered; of a set, how many waits have returned |
+//! | 0 | the fd (20 bits), the state (6), the low 6 bits of the set's id |
+//! | 1 | the interest (14 bits, and the four flags at the top), the high 14 bits of the set's id in between |
+//! | 2 | how many events were delivered; for a set, how many waits have returned |
 //! | 3 | the item's serial number, or the set's |
-//! | 4 | while it is queued: since when; else when it was last delivered (of a set: waited for); before that when it was added; in units of 2^`fine`, and for deliveries of 2^(`fine` + 14), ticks since the ring was made |
+//! | 4 | while it is queued: since when; otherwise when it was last delivered (for a set: when a wait last returned), or when it was added; in ticks since the ring was made, in units of 2^`fine`, and for deliveries of 2^(`fine` + 14) |
 //!
-//! Whoever changes an entry holds the lock of its set (`ep.lock`).
+//! A thread that changes an entry holds the lock of its set (`ep.lock`).
 
 use std::hint;
 use std::ptr;
@@ -25,26 +25,26 @@ use crate::writer::{ticks, Shape};
 pub const USED: u32 = 1 << 20;
 /// On the ready list.
 pub const QUEUED: u32 = 1 << 21;
-/// Asked by the waiting thread itself.
+/// Hot: the waiting thread asks the file itself.
 pub const HOT: u32 = 1 << 22;
-/// It is a set, and no item.
+/// The entry is a set.
 pub const SET: u32 = 1 << 23;
-/// Since when it is queued is known exactly.
+/// The time since which it is queued is exact.
 const EXACT: u32 = 1 << 24;
-/// It is there because it was delivered, and no wakeup has come since.
+/// It is on the ready list because a delivery put it back, and no wakeup has come since.
 const AGAIN: u32 = 1 << 25;
-/// The bits of the number.
+/// The bits of the fd.
 pub const FD: u32 = USED - 1;
 /// The bits of the interest.
 pub const INTEREST: u32 = 0xf000_3fff;
-/// Where the low bits of the set's number begin, and how many they are.
+/// The position and the number of the low bits of the set's id.
 pub(crate) const LOW: u32 = 26;
 pub(crate) const LOW_BITS: u32 = 32 - LOW;
 const HIGH: u32 = 14;
 
-/// A tick's share of the unit of a queued item's time, in bits.
+/// The unit of a queued item's time, as a power of two of ticks.
 pub const FINE: u32 = if cfg!(target_arch = "x86_64") { 12 } else { 6 };
-/// The same where a tick is a nanosecond.
+/// The same if a tick is a nanosecond.
 pub const FINE_NS: u32 = 10;
 /// How much coarser the time of the last delivery is, in bits.
 pub const COARSER: u32 = 14;
@@ -56,7 +56,7 @@ static HEADER: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static BEGIN: AtomicU64 = AtomicU64::new(0);
 static UNIT: AtomicU32 = AtomicU32::new(0);
 
-/// The list of free entries: the first, as one more than its index; the next is in its word 3.
+/// The list of free entries: the index of the first, plus one. Word 3 of a free entry has the next.
 struct Free {
     lock: AtomicU32,
     first: AtomicU32,
@@ -65,7 +65,7 @@ struct Free {
 static FREE: Free = Free { lock: AtomicU32::new(0), first: AtomicU32::new(0) };
 
 impl Free {
-    /// Held for a few instructions alone.
+    /// Held for only a few instructions.
     fn with<T>(&self, work: impl FnOnce(&AtomicU32) -> T) -> T {
         let mut patience = 100;
         while self.lock.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
@@ -73,7 +73,7 @@ impl Free {
                 patience -= 1;
                 hint::spin_loop();
             } else {
-                // Its holder waits for a processor.
+                // The holder waits for a processor.
                 std::thread::yield_now();
             }
         }
@@ -97,22 +97,22 @@ pub(crate) fn end() {
     ENTRIES.store(ptr::null_mut(), Ordering::Release);
 }
 
-/// What an entry is to be of.
+/// What a new entry is for.
 #[derive(Clone, Copy, Debug)]
 pub struct New {
-    /// The set's number.
+    /// The id of the set.
     pub epoll: u32,
-    /// The item's number, or the set's descriptor.
+    /// The item's fd, or the set's.
     pub fd: i32,
-    /// The item's serial number; of a set, its number.
+    /// The item's serial number; for a set, its id.
     pub serial: u32,
     /// Interest and flags.
     pub interest: u32,
-    /// It is the set itself.
+    /// The entry is for the set itself.
     pub is_set: bool,
 }
 
-/// The entry of an item, or none.
+/// The place of an item's entry, or `NONE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(u32);
 
@@ -123,10 +123,10 @@ impl Default for Place {
 }
 
 impl Place {
-    /// None.
+    /// No entry.
     pub const NONE: Self = Self(u32::MAX);
 
-    /// Makes one, if there is a ring and it has room.
+    /// Makes an entry, if there is a ring and it has room.
     pub fn new(new: New) -> Self {
         let entries = ENTRIES.load(Ordering::Acquire);
         if entries.is_null() {
@@ -169,7 +169,7 @@ impl Place {
         place
     }
 
-    /// Word `n` of it.
+    /// Word `n` of the entry.
     #[inline]
     fn word<'a>(self, entries: *mut u8, n: usize) -> &'a Word32 {
         // SAFETY: an entry in the memory, which stays for ever.
@@ -201,13 +201,13 @@ impl Place {
         });
     }
 
-    /// It has another interest.
+    /// The item's interest has changed.
     #[inline]
     pub fn interest(self, events: u32) {
         self.with(|entries| self.change(entries, 1, |word| word & !INTEREST | events & INTEREST));
     }
 
-    /// It is asked by the waiting thread itself now, or no longer.
+    /// The item is hot now, or no longer.
     #[inline]
     pub fn hot(self, is_hot: bool) {
         self.with(|entries| {
@@ -215,7 +215,7 @@ impl Place {
         });
     }
 
-    /// It went to the ready list, and became ready at `since`, or not before.
+    /// The item went to the ready list. It became ready at `since`; if not `exactly`, at some time after it.
     #[inline]
     pub fn queued(self, since: u64, exactly: bool) {
         self.with(|entries| {
@@ -223,7 +223,7 @@ impl Place {
             let state = self.word(entries, 0).load(Ordering::Relaxed);
             let mut since = fine(since);
             if state & QUEUED == 0 && self.word(entries, 2).load(Ordering::Relaxed) == 0 {
-                // Nothing was to be told of it before it was added.
+                // It cannot have become ready before it was added.
                 let added = self.word(entries, 4).load(Ordering::Relaxed);
                 if (since.wrapping_sub(added) as i32) < 0 {
                     since = added;
@@ -234,7 +234,7 @@ impl Place {
         });
     }
 
-    /// It went back there right after it was delivered.
+    /// A delivery put the item back on the ready list.
     #[inline]
     pub fn queued_again(self, now: u64) {
         self.with(|entries| {
@@ -243,7 +243,7 @@ impl Place {
         });
     }
 
-    /// A wakeup came for it while it is there: the first one since it was delivered counts.
+    /// A wakeup came while the item is on the ready list. The first one after a delivery counts.
     #[inline]
     pub fn woken(self, since: u64, exactly: bool) {
         self.with(|entries| {
@@ -255,7 +255,7 @@ impl Place {
         });
     }
 
-    /// Since when it is queued, as far as `now` it can be told, in ticks that have passed; and whether exactly.
+    /// For how many ticks the item has been queued, as seen at `now`, and whether that is exact.
     #[inline]
     pub fn queued_for(self, now: u64) -> Option<(u64, bool)> {
         let entries = ENTRIES.load(Ordering::Relaxed);
@@ -268,12 +268,13 @@ impl Place {
         }
         let unit = UNIT.load(Ordering::Relaxed);
         let since = self.word(entries, 4).load(Ordering::Relaxed);
-        // What was noted a moment later on another processor counts as no time.
+        // A time that another processor noted a moment after `now` counts as now.
         let passed = fine(now).wrapping_sub(since);
         Some((if passed > u32::MAX - 1024 { 0 } else { u64::from(passed) << unit }, state & EXACT != 0))
     }
 
-    /// It left the ready list, without being delivered now. If it was before, it went there again right then.
+    /// The item left the ready list without a delivery. If a delivery had put it back, the time of that
+    /// delivery stays.
     #[inline]
     pub fn unqueued(self, now: u64) {
         self.with(|entries| {
@@ -287,7 +288,7 @@ impl Place {
         });
     }
 
-    /// It was delivered.
+    /// The item was delivered.
     #[inline]
     pub fn delivered(self, now: u64) {
         self.with(|entries| {
@@ -309,7 +310,7 @@ impl Default for SetPlace {
 }
 
 impl SetPlace {
-    /// Has another entry from now on.
+    /// Sets the entry.
     pub fn set(&self, place: Place) {
         self.0.store(place.0, Ordering::Relaxed);
     }
@@ -330,21 +331,21 @@ impl SetPlace {
     }
 }
 
-/// A moment as it is kept while an item is queued.
+/// A moment, as an entry stores it while the item is queued.
 #[inline]
 fn fine(now: u64) -> u32 {
     (now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> UNIT.load(Ordering::Relaxed)) as u32
 }
 
-/// A moment as it is kept of a delivery.
+/// A moment, as an entry stores it for a delivery.
 #[inline]
 fn coarse(now: u64) -> u32 {
     let unit = UNIT.load(Ordering::Relaxed) + COARSER;
     ((now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit) as u32).max(1)
 }
 
-/// Keeps, now and then, when which serial number was given, so that the age of an item can be told. Once they are
-/// full, every second one goes, and twice the time lies between two of them.
+/// Notes, now and then, the time at which a serial number was given, from which readers know the age of items.
+/// When the list is full, every second note is dropped, and the interval doubles.
 fn note_moment(memory: *mut u8, serial: u32) {
     // SAFETY: in the header.
     let word = |at| unsafe { word32(memory, at) };

@@ -1,8 +1,8 @@
-//! Where everything lies in the memory of a ring.
+//! The layout of a ring's memory.
 
 /// The first eight bytes.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"glassrng");
-/// Of this layout and of the kinds of records.
+/// The version of this layout and of the kinds of records.
 pub const VERSION: u32 = 1;
 /// The name of the memfd.
 pub const NAME: &str = "glasspoll";
@@ -19,7 +19,7 @@ pub const ITEM: usize = 20;
 
 /// The most blocks that a ring has: `GLASSPOLL_RING=1G`.
 pub const MOST_BLOCKS: u32 = 1 << 20;
-/// The most items that have room.
+/// The most items that a ring has room for.
 pub const MOST_ITEMS: u32 = 1 << 17;
 
 /// Offsets in the header.
@@ -30,15 +30,15 @@ pub mod header {
     pub const VERSION: usize = 8;
     /// u32: how many blocks there are.
     pub const BLOCKS: usize = 12;
-    /// u32: how many items have room.
+    /// u32: how many items the ring has room for.
     pub const CAPACITY: usize = 16;
     /// u32: the process.
     pub const PID: usize = 20;
     /// u32: its parent when the ring was made.
     pub const PPID: usize = 24;
-    /// u32: 1 if ticks are the processor's, 0 if they are nanoseconds.
+    /// u32: 1 if ticks are those of the processor's counter, 0 if they are nanoseconds.
     pub const CLOCK: usize = 28;
-    /// u32: 1 if the time of becoming ready is exact (`GLASSPOLL_READY=exact`).
+    /// u32: 1 if the times at which files became ready are exact (`GLASSPOLL_READY=exact`).
     pub const EXACT: usize = 32;
     /// u32: 1 if the process was forked with sets that it inherited.
     pub const FORKED: usize = 36;
@@ -48,21 +48,21 @@ pub mod header {
     pub const NS: usize = 48;
     /// u64: the same in nanoseconds since 1970.
     pub const REALTIME: usize = 56;
-    /// u64: how many blocks were taken.
+    /// u64: how many blocks have been taken.
     pub const NEXT: usize = 128;
-    /// u32: how many entries of items were ever in use: all others are empty.
+    /// u32: how many entries of items have ever been in use. All others are empty.
     pub const ITEMS: usize = 192;
-    /// u32: how many items had no room.
+    /// u32: how many items were left out because there was no room.
     pub const LEFT_OUT: usize = 196;
     /// u32: how many moments follow, each when an item was added.
     pub const MOMENTS: usize = 256;
-    /// u32: how many milliseconds lie between two of them at least.
+    /// u32: the least interval between two of them, in milliseconds.
     pub const INTERVAL: usize = 260;
     /// The moments: u32 the serial number of an item, u32 milliseconds since the ring was made.
     pub const FIRST_MOMENT: usize = 264;
 }
 
-/// How many moments have room.
+/// The most moments.
 pub const MOMENTS: usize = (HEADER - header::FIRST_MOMENT) / 8;
 
 /// Offsets in a block.
@@ -81,7 +81,7 @@ pub mod block {
     pub const RECORDS: usize = 32;
 }
 
-/// How much memory a ring of so many blocks and items takes, in bytes.
+/// The size in bytes of a ring with `blocks` blocks and room for `capacity` items.
 pub fn size(blocks: u32, capacity: u32) -> usize {
     HEADER + blocks as usize * BLOCK + capacity as usize * ITEM
 }
@@ -91,12 +91,12 @@ pub fn items(blocks: u32) -> usize {
     HEADER + blocks as usize * BLOCK
 }
 
-/// How many records so many blocks have at most.
+/// The most records that `blocks` blocks have.
 pub fn records(blocks: u64) -> u64 {
     blocks.saturating_mul(RECORDS as u64)
 }
 
-/// The check of a record: of its place and of all its words, the first without the check.
+/// The check of a record, computed from its place and all its words (the first word without the check).
 #[inline]
 pub fn check(serial: u64, place: usize, words: [u64; 4]) -> u64 {
     let [first, a, b, c] = words;

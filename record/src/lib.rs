@@ -1,10 +1,10 @@
-//! The record of the event flow: what each process keeps in memory (`ring`), and the file that is made of it
-//! (`file`).
+//! The record of the event flow: the ring that each process keeps in memory (`ring`), and the file made from
+//! rings (`file`).
 //!
 //! # The ring
-//! Each process that has an epoll instance keeps a memfd named `glasspoll`, of fixed size and sealed: nobody else
-//! can write to it. Whoever may read the process's `/proc/PID/fd` finds it there (`find`). Numbers are
-//! little-endian.
+//! Each process that has an epoll instance keeps a memfd named `glasspoll`, of fixed size and sealed, so that
+//! no other process can write to it. A process that may read `/proc/PID/fd` finds it there (`find`). Numbers
+//! are little-endian.
 //!
 //! | at | what |
 //! |---|---|
@@ -12,20 +12,20 @@
 //! | 4096 | `blocks` blocks of 1024 bytes |
 //! | after them | `capacity` entries of 20 bytes, the items (`items`) |
 //!
-//! A block belongs to one thread: 32 bytes of its own (`layout::block`), then up to 31 records of 32 bytes. A
-//! thread takes the next block (`next`, counted from 0) where it has none or its own is full, and so overwrites the
-//! oldest. Block `n` lies at `n % blocks` and has `n + 1` as its serial number.
+//! A block belongs to one thread. It has a header of 32 bytes (`layout::block`), then up to 31 records of 32
+//! bytes. When a thread has no block, or its block is full, it takes the next one (`next`, counted from 0), and
+//! so overwrites the oldest. Block `n` lies at `n % blocks` and has the serial number `n + 1`.
 //!
-//! A record is four words. The first is the time since the block's, in ticks (40 bits), the kind (8 bits) and a check
-//! of all of it (16 bits); the others are the kind's own (`event`). A record whose check is wrong was torn or
-//! overwritten as it was read: it is counted, and not shown.
+//! A record has four words. The first has the time since the block's, in ticks (40 bits), the kind (8 bits) and
+//! a check of the whole record (16 bits); the meaning of the others depends on the kind (`event`). If the check
+//! is wrong, the record was torn, or overwritten while it was read: a reader counts it, and does not show it.
 //!
-//! Time is in ticks of the processor's counter where that is steady, else in nanoseconds (`clock`); every block has
-//! one moment in both, the other one being CLOCK_MONOTONIC.
+//! Time is in ticks of the processor's counter if that is steady, else in nanoseconds (`clock`). Every block
+//! has one moment both in ticks and in CLOCK_MONOTONIC.
 //!
 //! # Versions
-//! `layout::VERSION` changes with the meaning of anything above; a reader refuses what it does not know. A kind that
-//! a reader does not know is skipped.
+//! `layout::VERSION` changes if the meaning of anything above changes. A reader refuses versions that it does
+//! not know, and skips records of a kind that it does not know.
 
 #![allow(clippy::missing_errors_doc)]
 

@@ -1,6 +1,6 @@
-//! The memory of a ring in a model: an atomic of loom's for each word on which it depends whether a record is whole.
-//! The kernel orders one read after another. Within a read a weak memory lets the words be found in any order; a
-//! strong one has each as it is at that moment, which takes far fewer executions.
+//! The memory of a ring in a model: a loom atomic for each word that decides whether a record is whole. The
+//! kernel orders one read after another. Within a read, a weak memory returns the words in any order; a strong
+//! memory returns each as it is at that moment, which takes far fewer executions.
 #![allow(missing_docs, reason = "for models alone")]
 
 use std::cell::Cell;
@@ -17,7 +17,7 @@ pub(crate) use loom::sync::atomic::fence;
 
 macro_rules! word {
     ($name:ident, $atomic:ident, $type:ty) => {
-        /// One that is modelled, or that stands for itself.
+        /// A modelled word, or a plain one.
         #[derive(Debug)]
         pub(crate) enum $name {
             Weak(loom::sync::atomic::$atomic),
@@ -71,11 +71,11 @@ pub struct Memory {
     words64: BTreeMap<usize, Word64>,
 }
 
-/// Where it is said to begin.
+/// The address at which the memory seems to begin.
 const BASE: usize = 1 << 20;
 
 thread_local! {
-    /// An execution runs on one thread of the system.
+    /// All threads of an execution run on one thread of the system.
     static NOW: Cell<*const Memory> = const { Cell::new(ptr::null()) };
 }
 
@@ -84,7 +84,7 @@ loom::thread_local! {
 }
 
 impl Memory {
-    /// One of so many blocks, for the rest of the execution. It is never dropped.
+    /// A ring with this many blocks, for the rest of the execution. It is never dropped.
     pub fn new(blocks: u32, is_weak: bool) -> &'static Self {
         let (mut words32, mut words64) = (BTreeMap::new(), BTreeMap::new());
         let mut add32 = |at, is_checked: bool| words32.insert(at, Word32::new(is_checked.then_some(is_weak)));
@@ -114,7 +114,7 @@ impl Memory {
         memory
     }
 
-    /// Where it begins, as a writer is told.
+    /// The address that a writer gets.
     pub fn begin(&self) -> *mut u8 {
         ptr::without_provenance_mut(BASE)
     }
@@ -126,7 +126,7 @@ impl Memory {
 }
 
 /// # Safety
-/// None is needed: a word that does not exist fails the model.
+/// No condition: a word that does not exist fails the model.
 pub(crate) unsafe fn word64<'a>(memory: *mut u8, at: usize) -> &'a Word64 {
     &Memory::now().words64[&(memory.addr() + at - BASE)]
 }
@@ -137,7 +137,7 @@ pub(crate) unsafe fn word32<'a>(memory: *mut u8, at: usize) -> &'a Word32 {
     &Memory::now().words32[&(memory.addr() + at - BASE)]
 }
 
-/// A number of the calling thread's.
+/// An id of the calling thread.
 pub(crate) fn thread() -> u32 {
     MARK.with(|mark| ptr::from_ref(mark).addr() as u32)
 }

@@ -1,14 +1,14 @@
-//! Places where the code can be made wrong, so that each model is seen to fail (`model`). In all other builds `is`
-//! is false and nothing is left of them.
+//! Mutations: places where a model makes the code wrong, to see that it fails. In all other builds `is` is
+//! false, and the compiler removes the places.
 
 #[cfg(not(loom))]
 #[inline(always)]
-/// Whether the code is to be wrong in this way: no.
+/// Whether the code is wrong in this way: never.
 pub const fn is(_name: &str) -> bool {
     false
 }
 
-/// Whether the code is to be wrong in this way.
+/// Whether the code is wrong in this way.
 #[cfg(loom)]
 pub fn is(name: &str) -> bool {
     use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! What is known of one process: its events in order, its items, the names of its threads and files.
+//! A recorded process: its events in order, its items, the names of its threads and files.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use crate::ring::{u32_at, u64_at, Block, Header, Item};
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// When: CLOCK_MONOTONIC, in nanoseconds.
+    /// The time: CLOCK_MONOTONIC, in nanoseconds.
     pub ns: u64,
     /// The thread.
     pub tid: u32,
-    /// What. Times in it are nanoseconds.
+    /// The event. Times in it are in nanoseconds.
     pub event: Event,
 }
 
-/// A process, and what was recorded of it.
+/// A process, and its record.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// What the ring's header says.
+    /// The ring's header.
     pub header: Header,
     /// Its events, in the order of time.
     pub events: Vec<Entry>,
     /// The items that it had at the end of the record.
     pub items: Vec<Item>,
-    /// When those were looked at. CLOCK_MONOTONIC.
+    /// When the items were read. CLOCK_MONOTONIC.
     pub items_ns: u64,
     /// The name of its program, as in `/proc/PID/comm`.
     pub comm: String,
@@ -37,24 +37,25 @@ pub struct Process {
     pub command: String,
     /// The names of threads.
     pub threads: BTreeMap<u32, String>,
-    /// What files are: by number, the moment when it was looked at, and words such as `tcp 127.0.0.1:6379`; no
-    /// words where nobody looked before that moment, at which the number was closed.
+    /// What files are. By fd: the moment at which the recorder looked at the file, and words such as `tcp
+    /// 127.0.0.1:6379`. An entry without words is the moment at which the fd was closed before the recorder had
+    /// looked at the file.
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
-    /// When blocks are missing between others: what a thread was at before is not known then.
+    /// Times from which blocks are missing between others. The state of a thread from before is unknown then.
     pub gaps: Vec<u64>,
     /// How many records were torn.
     pub torn: u64,
-    /// When it ended, and its status as wait(2) has it, if that is known.
+    /// When it ended, and its status as wait(2) has it, if we know it.
     pub ended: Option<(u64, Option<i32>)>,
-    /// When the record was taken, at last.
+    /// The latest moment of the record.
     pub taken: Moment,
     blocks: BTreeMap<u64, Box<Block>>,
 }
 
 impl Process {
-    /// One of which nothing was recorded yet.
+    /// A process of which nothing was recorded yet.
     pub fn new(header: Header) -> Self {
         let taken = header.begin;
         Self {
@@ -80,22 +81,23 @@ impl Process {
         self.header.pid
     }
 
-    /// When the record ends: with the process, or when it was taken.
+    /// When the record ends: with the process, or at its latest moment.
     pub fn end_ns(&self) -> u64 {
         let last = self.events.last().map_or(0, |entry| entry.ns);
         self.ended.map_or(self.taken.ns, |(ns, _)| ns).max(last)
     }
 
-    /// What the file behind a number was at that moment, in words, if somebody looked.
+    /// What the file behind an fd was at that moment, in words, if the recorder looked at it.
     pub fn file_at(&self, fd: i32, ns: u64) -> Option<&str> {
         let known = self.files.get(&fd)?;
         let after = known.partition_point(|(when, _)| *when <= ns);
-        // Seen soon after is better than seen long before.
+        // A look soon after the moment is better than one long before.
         let seen = known.get(after).or(known.last());
         seen.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// Takes in what something was called at that moment. Of a file: an empty text says that until then nobody looked.
+    /// Adds the name of something at that moment. For a file an empty text says that the recorder had not
+    /// looked at it until then.
     pub fn name(&mut self, named: Named, ns: u64, text: String) {
         match named {
             Named::Comm => self.comm = text,
@@ -109,12 +111,12 @@ impl Process {
         }
     }
 
-    /// Takes a block in. A longer one of the same number replaces it.
+    /// Adds a block. A longer one with the same number replaces it.
     pub fn add_block(&mut self, bytes: &Block) {
         self.blocks.insert(u64_at(bytes, block::SERIAL), Box::new(*bytes));
     }
 
-    /// Makes events of the blocks that were taken in.
+    /// Makes events of the blocks that were added.
     pub fn finish(&mut self) {
         let blocks = std::mem::take(&mut self.blocks);
         let mut latest = self.taken;
@@ -144,7 +146,7 @@ pub(crate) fn moment(bytes: &Block) -> Moment {
     Moment { ticks: u64_at(&bytes[..], block::TICKS), ns: u64_at(&bytes[..], block::NS) }
 }
 
-/// How many nanoseconds a tick of the ring's takes, as seen from a later moment.
+/// How many nanoseconds a tick of the ring takes, computed with a later moment.
 pub(crate) fn speed(header: &Header, latest: Moment) -> f64 {
     if header.counts {
         header.begin.speed(latest).unwrap_or(1.0)
@@ -158,11 +160,12 @@ pub(crate) fn len(bytes: &Block) -> usize {
     (u32_at(bytes, block::LEN) as usize).min(layout::RECORDS)
 }
 
-/// When each thread did the last thing that is known: its events are in order, whatever a tick is taken for.
+/// The time of each thread's last event. It keeps a thread's events in order, even if the length of a tick is
+/// inexact.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order(BTreeMap<u32, u64>);
 
-/// Makes events of the records of a block from a place on. Returns how many of them were torn.
+/// Makes events of the records of a block, from a place on. Returns how many records were torn.
 pub(crate) fn decode(
     bytes: &Block,
     from: usize,

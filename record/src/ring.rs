@@ -1,8 +1,8 @@
-//! Reading the ring of a process that runs, or has just ended, without disturbing it.
+//! Reads the ring of a process that runs, or has just ended, without disturbing it.
 //!
-//! All is read by pread(2), so a ring that shrinks or lies does no harm. The process may be hostile: what it holds
-//! under the name of a ring is opened only if it is a regular file, and believed only if it is a memfd that can neither
-//! shrink nor grow and has the size that its header says.
+//! All reads are by pread(2), so a ring that shrinks or lies does no harm. The process may be hostile: a file
+//! under the name of a ring is opened only if it is a regular file, and accepted only if it is a memfd that can
+//! neither shrink nor grow and has the size that its header says.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -33,32 +33,32 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 pub struct Header {
     /// How many blocks there are.
     pub blocks: u32,
-    /// How many items have room.
+    /// How many items the ring has room for.
     pub capacity: u32,
     /// The process.
     pub pid: u32,
     /// Its parent when the ring was made.
     pub ppid: u32,
-    /// Ticks are the processor's.
+    /// Ticks are those of the processor's counter.
     pub counts: bool,
-    /// The time of becoming ready is exact.
+    /// The times at which files became ready are exact.
     pub exact: bool,
-    /// The process was forked, and has the sets of its parent.
+    /// The process was forked with sets of its parent.
     pub forked: bool,
     /// When the ring was made.
     pub begin: Moment,
     /// The same in nanoseconds since 1970.
     pub realtime: u64,
-    /// How many entries of items were ever in use.
+    /// How many entries of items have ever been in use.
     pub items: u32,
-    /// How many items had no room.
+    /// How many items were left out because there was no room.
     pub left_out: u32,
-    /// Serial numbers and when they were about to be given, in milliseconds since the ring was made.
+    /// Serial numbers of items, and when they were given, in milliseconds since the ring was made.
     pub moments: Vec<(u32, u32)>,
 }
 
 impl Header {
-    /// Takes it from the first page.
+    /// Parses it from the first page.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -97,8 +97,8 @@ impl Header {
         Ok(head)
     }
 
-    /// When an item of this serial number was added, in nanoseconds of CLOCK_MONOTONIC: not before the first, and
-    /// before the second, if there is one.
+    /// When the item with this serial number was added, in nanoseconds of CLOCK_MONOTONIC: not before the first
+    /// time, and before the second, if there is one.
     pub fn added(&self, serial: u32) -> (u64, Option<u64>) {
         let ns = |ms: u32| self.begin.ns.saturating_add(u64::from(ms) * 1_000_000);
         let after = self.moments.partition_point(|(first, _)| *first <= serial);
@@ -107,14 +107,14 @@ impl Header {
     }
 }
 
-/// An item, or a set, as its entry has it.
+/// An entry: an item, or a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The set's number.
+    /// The id of the set.
     pub epoll: u32,
-    /// It is the set itself, and `fd` its descriptor.
+    /// The entry is a set, and `fd` its descriptor.
     pub is_set: bool,
-    /// The number it was added by.
+    /// The fd by which the item was added.
     pub fd: i32,
     /// The item's serial number.
     pub serial: u32,
@@ -122,17 +122,17 @@ pub struct Item {
     pub interest: u32,
     /// It is on the ready list.
     pub queued: bool,
-    /// The waiting thread asks it itself.
+    /// It is hot: the waiting thread asks the file itself.
     pub hot: bool,
     /// EPOLLONESHOT has silenced it.
     pub disarmed: bool,
-    /// How many events were delivered; of a set, how many waits have returned.
+    /// How many events were delivered; for a set, how many waits have returned.
     pub delivered: u32,
-    /// While it is queued: since when; else when it was last delivered, if it was. CLOCK_MONOTONIC.
+    /// While it is queued: since when; otherwise when it was last delivered, if it was. CLOCK_MONOTONIC.
     pub since_ns: Option<u64>,
 }
 
-/// Takes the items from their bytes, which were read at `now`.
+/// Parses the items from their bytes, which were read at `now`.
 pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
     let unit = if head.counts { items::FINE } else { items::FINE_NS };
     let speed = head.begin.speed(now).unwrap_or(1.0);
@@ -145,7 +145,7 @@ pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
         }
         let queued = a & items::QUEUED != 0;
         let shift = if queued { unit } else { unit + items::COARSER };
-        // The time has 32 bits and runs round.
+        // The time has 32 bits and wraps around.
         let passed = ((ago >> shift) as u32).wrapping_sub(time);
         let passed = if passed > u32::MAX - (1 << 20) { 0 } else { u64::from(passed) << shift };
         let since = now.ns.saturating_sub((passed as f64 * speed) as u64);
@@ -167,18 +167,19 @@ pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
     all
 }
 
-/// What `Live::drain` came to.
+/// The result of `Live::drain`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Blocks that were handed over.
+    /// How many blocks were passed to the caller.
     pub blocks: u64,
-    /// Blocks that were overwritten before.
+    /// How many blocks were overwritten before they could be read.
     pub lost: u64,
 }
 
-/// Where the bytes of a ring are read.
+/// A source of the bytes of a ring.
 pub trait Source {
-    /// Reads all of `buf` at an offset, in no certain order. As pread(2), it is whole before the next one begins.
+    /// Reads all of `buf` at an offset, in no particular order. Like a pread(2), one read ends before the next
+    /// begins.
     fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
 }
 
@@ -193,9 +194,9 @@ impl Source for File {
 pub struct Live<S = File> {
     file: S,
     head: Header,
-    /// The number of the first block that was not looked at.
+    /// The number of the first block that has not been read.
     next: u64,
-    /// Blocks that were not full when they were looked at, by number.
+    /// Blocks that were not full when they were read, by number.
     open: Vec<u64>,
 }
 
@@ -206,7 +207,7 @@ impl Live<File> {
     /// What is wrong, in words.
     pub fn open(path: &Path) -> Result<Self, String> {
         let failed = |error: io::Error| format!("{}: {error}", path.display());
-        // Looked at before it is opened: to open a FIFO is to wait, and to open a device may do anything.
+        // Checked before it is opened: to open a FIFO would block, and to open a device may do anything.
         let found = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).map_err(failed)?;
         if !found.metadata().map_err(failed)?.is_file() {
             return Err("this is no record of glasspoll's".into());
@@ -216,7 +217,7 @@ impl Live<File> {
         Self::sealed(OpenOptions::new().read(true).custom_flags(flags).open(again).map_err(failed)?)
     }
 
-    /// Takes a descriptor of it from another process.
+    /// Uses a descriptor of the memfd that was received from another process.
     ///
     /// # Errors
     /// As above.
@@ -237,7 +238,7 @@ impl Live<File> {
 }
 
 impl<S: Source> Live<S> {
-    /// Takes one of our own.
+    /// Uses a ring of our own.
     ///
     /// # Errors
     /// As above.
@@ -259,18 +260,18 @@ impl<S: Source> Live<S> {
         page(&self.file)
     }
 
-    /// Now, in the ring's ticks: this machine's processors count alike.
+    /// Now, in the ring's ticks, which are the same on all processors of the machine.
     pub fn now(&self) -> Moment {
         Moment::now(self.head.counts)
     }
 
-    /// How many blocks are kept in mind, to be looked at again: no more than there are.
+    /// How many blocks are noted to be read again: at most as many as there are.
     pub fn kept(&self) -> usize {
         self.open.len()
     }
 
-    /// Hands over all full blocks that were not handed over before, oldest first. With `all` those that are not full
-    /// as well: they may be handed over once more later, longer.
+    /// Passes all full blocks that are new to the caller, oldest first. With `all`, also those that are not
+    /// full; these may come again later, longer.
     ///
     /// # Errors
     /// What pread(2) gives.
@@ -284,7 +285,8 @@ impl<S: Source> Live<S> {
         let open = std::mem::take(&mut self.open);
         let late = oldest.saturating_sub(self.next);
         drained.lost = late;
-        // A thread that slept has its block taken from it with all that is in it seen, unless we came too late as well.
+        // Another thread has taken the block of a thread that slept. We have seen all its records, unless we
+        // are too late as well.
         let open_lost = u64::from(late != 0);
         let fresh = self.next.max(oldest)..next;
         let all_of_them =
@@ -298,7 +300,8 @@ impl<S: Source> Live<S> {
                     if !is_full {
                         self.open.push(number);
                     }
-                    // A ring that was never written to costs its process nothing; so it costs its reader nothing.
+                    // The memory of a ring that was never written to does not exist, and reading must not
+                    // allocate it.
                     if is_full || all && len != 0 {
                         drained.blocks += 1;
                         take(&bytes);
@@ -306,7 +309,7 @@ impl<S: Source> Live<S> {
                 }
             }
         }
-        // There are no more places than that, whatever a ring that lies says.
+        // A ring that lies must not make us note more blocks than there are.
         let surplus = self.open.len().saturating_sub(self.head.blocks as usize);
         self.open.drain(..surplus);
         self.next = next.max(self.next);
@@ -316,7 +319,8 @@ impl<S: Source> Live<S> {
     /// A block, if it is still there.
     fn block(&self, number: u64) -> io::Result<Option<Block>> {
         let at = layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
-        // Its length first: a read copies in no certain order, and would find a length whose records it missed.
+        // Reads the length first: one read copies in no particular order, and could find a length without its
+        // records.
         let mut head = [0; block::RECORDS];
         let mut bytes = [0; layout::BLOCK];
         if is("the_length_is_read_last") {
@@ -329,13 +333,13 @@ impl<S: Source> Live<S> {
         let mut serial = [0; 8];
         self.file.read_exact_at(&mut serial, at + block::SERIAL as u64)?;
         bytes[..block::RECORDS].copy_from_slice(&head);
-        // One that was taken just now has no serial number yet, and no record either.
+        // A block that was just taken has no serial number yet, and no record either.
         if u64_at(&head, block::SERIAL) == 0 {
             bytes[block::LEN..block::LEN + 4].fill(0);
             bytes[..8].copy_from_slice(&(number + 1).to_le_bytes());
             return Ok(Some(bytes));
         }
-        let is_it = |found: u64| found == number + 1 || is("a_block_is_not_looked_at_again");
+        let is_it = |found: u64| found == number + 1 || is("a_block_is_not_checked_again");
         Ok((is_it(u64_at(&head, block::SERIAL)) && is_it(u64::from_le_bytes(serial))).then_some(bytes))
     }
 

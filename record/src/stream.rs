@@ -1,4 +1,4 @@
-//! The events of a running process, as they come.
+//! The events of a running process, as they happen.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,11 +8,11 @@ use crate::layout::block;
 use crate::process::{self, Entry, Order};
 use crate::ring::{u64_at, Block, Live, Source};
 
-/// What is new in a ring since the last look.
+/// Reads what is new in a ring since the last call.
 #[derive(Debug)]
 pub struct Stream<S = File> {
     live: Live<S>,
-    /// How many records were taken of the blocks that were not full, by serial number.
+    /// How many records have been returned from each block that was not full, by serial number.
     taken: BTreeMap<u64, usize>,
     order: Order,
     /// Blocks that were overwritten before they were read.
@@ -22,7 +22,7 @@ pub struct Stream<S = File> {
 }
 
 impl<S: Source> Stream<S> {
-    /// Of a ring, from its oldest record on.
+    /// Reads a ring from its oldest record on.
     pub fn new(live: Live<S>) -> Self {
         Self { live, taken: BTreeMap::new(), order: Order::default(), lost_blocks: 0, torn: 0 }
     }
@@ -32,8 +32,8 @@ impl<S: Source> Stream<S> {
         &self.live
     }
 
-    /// All events since the last call, in the order of time. One that was just being written may come with the next
-    /// call, behind later ones of other threads.
+    /// All events since the last call, in the order of time. An event that is being written right now may come
+    /// with the next call, after later events of other threads.
     ///
     /// # Errors
     /// What pread(2) gives.
@@ -41,7 +41,8 @@ impl<S: Source> Stream<S> {
         self.poll_and(|_| ())
     }
 
-    /// The same; hands over each block that was read as well, for a file: one that is not full comes again, longer.
+    /// The same, and passes each block that was read to the caller, for a file. A block that is not full comes
+    /// again later, longer.
     ///
     /// # Errors
     /// As above.

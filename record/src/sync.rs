@@ -1,4 +1,5 @@
-//! The words of the memory that writers and readers share, in one place so that a model checker can stand in.
+//! The words of the memory that writers and readers share, in one place so that a model checker can replace
+//! them.
 
 #[cfg(loom)]
 pub(crate) use crate::memory::{fence, thread, word32, word64, Word32};
@@ -29,7 +30,7 @@ mod plain {
         unsafe { AtomicU32::from_ptr(memory.add(at).cast()) }
     }
 
-    /// The calling thread, as the kernel numbers it.
+    /// The thread id of the calling thread.
     pub(crate) fn thread() -> u32 {
         // SAFETY: gettid takes nothing.
         unsafe { libc::gettid() as u32 }

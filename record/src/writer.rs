@@ -1,8 +1,8 @@
-//! Writing to this process's ring: without locks, without allocation, from any thread.
+//! Writes to this process's ring: without locks, without allocation, from any thread.
 //!
-//! A thread has a block to itself, so that a record is a few stores. A thread that slept while the others took all
-//! blocks finds its own taken, and takes another; one that is preempted right between the look and the stores may
-//! spoil a record of the new owner's, which its check tells.
+//! Each thread has a block of its own, so that a record takes a few stores. If a thread slept while other
+//! threads took all blocks, it finds that its own was taken, and takes another. If it is preempted between that
+//! check and the stores, it may spoil a record of the new owner, which the record's check reveals.
 
 use std::cell::Cell;
 use std::ptr;
@@ -15,25 +15,25 @@ use crate::layout::{self, block, header};
 use crate::mutation::is;
 use crate::sync::{fence, thread, word32, word64};
 
-/// The memory of this process's ring; null: there is none.
+/// The memory of this process's ring; null if there is none.
 #[link_section = "glasspoll_fork"]
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
-/// How many ticks a microsecond has, about.
+/// About how many ticks a microsecond has.
 static SPEED: AtomicU32 = AtomicU32::new(1000);
-/// Whether its ticks are the processor's.
+/// Whether ticks are those of the processor's counter.
 static COUNTS: AtomicU32 = AtomicU32::new(0);
 
-/// What a ring is to be like.
+/// The shape of a ring.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// How many blocks of 1024 bytes.
     pub blocks: u32,
-    /// How many items have room.
+    /// How many items the ring has room for.
     pub capacity: u32,
 }
 
 impl Shape {
-    /// One whose blocks take `bytes`.
+    /// The shape of a ring whose blocks take `bytes`.
     pub fn new(bytes: usize) -> Self {
         Self {
             blocks: (bytes / layout::BLOCK).clamp(4, layout::MOST_BLOCKS as usize) as u32,
@@ -41,26 +41,26 @@ impl Shape {
         }
     }
 
-    /// The bytes of memory, of which those that are never written to cost nothing.
+    /// The size of the memory in bytes. Pages that are never written to cost nothing.
     pub fn size(self) -> usize {
         layout::size(self.blocks, self.capacity)
     }
 }
 
-/// Which process the ring is of, and how it came to be.
+/// The process of a ring, and how the process began.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Owner {
     /// Its id.
     pub pid: u32,
-    /// Its parent's.
+    /// The id of its parent.
     pub ppid: u32,
-    /// The time of becoming ready is exact.
+    /// The times at which files became ready are exact.
     pub exact: bool,
     /// It was forked with sets of its parent's.
     pub forked: bool,
 }
 
-/// Makes fresh memory this process's ring.
+/// Makes `memory`, which is fresh, this process's ring.
 ///
 /// # Safety
 /// `memory` is zeroed, aligned to a page, has `shape.size()` bytes and stays for ever.
@@ -83,17 +83,17 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     put64(header::NS, now.ns);
     put64(header::REALTIME, clock::realtime_ns());
     put32(header::INTERVAL, 1000);
-    // SAFETY: as above. Last: a reader takes a ring without it for none.
+    // SAFETY: as above. Stored last: a reader does not accept a ring without it.
     unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
     COUNTS.store(counts.into(), Ordering::Relaxed);
-    // A guess, until time has passed.
+    // A guess, until some time has passed.
     SPEED.store(if counts { 2000 } else { 1000 }, Ordering::Relaxed);
     items::begin(memory, shape, now.ticks, counts);
     RING.store(memory, Ordering::Release);
 }
 
-/// From now on nothing is recorded: this process is a child, and the ring its parent's. Returns its memory, where a
-/// ring of the child's own may be.
+/// Stops recording: this process is a child, and the ring is its parent's. Returns the memory, in which the
+/// child may make a ring of its own.
 pub fn stop() -> *mut u8 {
     items::end();
     CURSOR.with(|cursor| cursor.ring.set(ptr::null_mut()));
@@ -152,7 +152,7 @@ pub fn ticks() -> u64 {
     }
 }
 
-/// So many nanoseconds in ticks, about.
+/// About how many ticks `ns` nanoseconds are.
 #[inline]
 pub fn in_ticks(ns: u64) -> u64 {
     ns.saturating_mul(u64::from(SPEED.load(Ordering::Relaxed))) / 1000
@@ -188,7 +188,7 @@ impl Cursor {
         {
             since = self.take_block(ring, now);
         }
-        // A signal handler that records something meanwhile has the next place.
+        // A signal handler that records something meanwhile takes the next place.
         let place = self.len.get();
         if place >= layout::RECORDS {
             return;
@@ -207,13 +207,13 @@ impl Cursor {
         unsafe { word32(block, block::LEN) }.store(place as u32 + 1, order);
     }
 
-    /// Whether the others have taken all blocks since, and this one too.
+    /// Whether other threads have taken all blocks since, including this one.
     fn was_taken(&self) -> bool {
         // SAFETY: a block that was taken from the ring, which stays for ever.
         unsafe { word64(self.block.get(), block::SERIAL) }.load(Ordering::Relaxed) != self.serial.get()
     }
 
-    /// Takes the next block. Returns how far `now` is behind its beginning.
+    /// Takes the next block. Returns the time from the block's moment to `now`.
     #[cold]
     fn take_block(&self, ring: *mut u8, now: u64) -> u64 {
         if self.ring.replace(ring) != ring {
@@ -226,7 +226,7 @@ impl Cursor {
             next.store(number + 1, Ordering::Relaxed);
             number
         } else {
-            // Who sees it sees the thread's block before as full as it is.
+            // A reader that sees it sees all records in the thread's previous block.
             next.fetch_add(1, Ordering::Release)
         };
         // SAFETY: as above.
@@ -258,7 +258,7 @@ impl Cursor {
     }
 }
 
-/// Some ticks that have just passed, in nanoseconds.
+/// Converts ticks that have just passed to nanoseconds.
 fn as_ns(ring: *mut u8, now: Moment, ticks: u64) -> u64 {
     // SAFETY: in the header.
     let get = |at| unsafe { word64(ring, at) }.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Files that are whole, and say what no ring ever had: they may be read as anything, and do no harm.
+//! Files that are whole, with contents that no ring ever had: a reader may return anything, but nothing breaks.
 
 use glasspoll_record::clock::Moment;
 use glasspoll_record::file::{Named, Writer};
@@ -58,7 +58,7 @@ fn page(random: &mut Random) -> Page {
     page
 }
 
-/// A block whose records have right checks.
+/// A block whose records have correct checks.
 fn block(random: &mut Random) -> Block {
     let mut bytes = [0; layout::BLOCK];
     random.fill(&mut bytes);
@@ -107,7 +107,7 @@ fn a_file_of_nonsense_is_read_to_its_end() {
     }
 }
 
-/// A memfd with this page, whose blocks are whatever `block` makes of their number.
+/// A memfd with this page, in which `block` makes each block from its number.
 fn ring(page: &Page, blocks: usize, seals: i32, mut block: impl FnMut(usize) -> Vec<u8>) -> File {
     // SAFETY: a new descriptor, and ours.
     let file = unsafe {

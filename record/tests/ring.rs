@@ -1,4 +1,4 @@
-//! A ring is written by threads and read meanwhile: nothing false is ever shown.
+//! Threads write to a ring while it is read: a reader never shows anything false.
 
 use std::fs::File;
 use std::os::fd::{FromRawFd, IntoRawFd};
@@ -12,7 +12,7 @@ use glasspoll_record::stream::Stream;
 use glasspoll_record::writer::{self, Owner, Shape};
 use glasspoll_record::Process;
 
-/// A ring for this process, in a memfd; tests take turns.
+/// A ring for this process, in a memfd. Tests run one after the other.
 fn ring(blocks: u32, work: impl FnOnce(Live)) {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -86,7 +86,7 @@ fn what_was_overwritten_is_counted() {
     });
 }
 
-/// The number and the result of each record belong together: one that is torn would show.
+/// The fd and the result of each record belong together, so a torn record would show.
 #[test]
 fn a_reader_beside_many_writers_sees_nothing_false() {
     ring(8, |live| {
@@ -261,7 +261,7 @@ fn tempfile() -> File {
     unsafe { File::from_raw_fd(file.into_raw_fd()) }
 }
 
-/// While an item is queued its time runs round after hours; when it was delivered is known all the same.
+/// While an item is queued its time wraps around after hours. The time of a delivery remains known.
 #[test]
 fn the_last_delivery_is_known_after_hours() {
     ring(4, |live| {

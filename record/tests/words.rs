@@ -1,5 +1,5 @@
-//! A ring in memory of this process alone, which is read word by word: the same writer and the same readers, without
-//! a kernel between them.
+//! A ring in the memory of this process, which is read word by word: the same writer and the same readers,
+//! without a kernel between them.
 
 use std::alloc::{alloc_zeroed, Layout};
 use std::io;
@@ -86,7 +86,7 @@ fn threads_write_and_take_blocks_from_each_other_while_they_are_read() {
         writer.join().unwrap();
     }
     look();
-    // What the other wrote may have been overwritten since.
+    // Records of the other thread may have been overwritten.
     assert!(last.contains(&(EACH - 1)), "the last is there");
     writer::stop();
 }

@@ -1,19 +1,20 @@
-//! Legal chaos: what epoll(7) allows and rarely does, done often (`glasspoll_record::chaos` has the words).
+//! Legal chaos: does often what epoll(7) permits and the kernel rarely does (`glasspoll_record::chaos` has the
+//! words).
 //!
-//! All of it is decided by a number that is made of the seed, the set and how often the set was waited for; so a program
-//! that does the same sees the same again. What is done stays within what any program must take: no event is lost,
-//! none is reported of a file that could not have been ready a moment ago, no edge is given away.
+//! All decisions come from a number that is computed from the seed, the set, and the count of the set's waits.
+//! So a program that does the same sees the same again. Chaos does only what every program must tolerate: it
+//! loses no event and no edge, and reports no file that could not have been ready a moment ago.
 //!
-//! | done | where | why it is legal |
+//! | injection | where | why it is legal |
 //! |---|---|---|
 //! | short, reorder | `stir` | the rest could have become ready later, or in that order |
-//! | coalesce | `stir` | so could this one; what comes meanwhile is one edge with it |
-//! | repeat | `Eventpoll::deliver` | as another wakeup does; the next wait asks the file |
+//! | coalesce | `stir` | this edge could have come later; what comes meanwhile merges with it |
+//! | repeat | `Eventpoll::deliver` | another wakeup does the same; the next wait asks the file |
 //! | spurious | `spurious` | another process could have taken what was there |
-//! | eintr | `wait` | as SIGSTOP and SIGCONT do; only of a wait that finds nothing |
+//! | eintr | `wait` | SIGSTOP and SIGCONT do the same; only for a wait that finds nothing |
 //! | delay | `wait` | a thread may be scheduled late |
 //!
-//! No item is hot, so that the order of becoming ready is known.
+//! No item is hot, so that the order in which items become ready is known.
 
 mod plan;
 mod spurious;
@@ -39,17 +40,18 @@ static PROCESS: AtomicU64 = AtomicU64::new(0);
 static FORKS: AtomicU64 = AtomicU64::new(0);
 static SETS: Lazy<Mutex<HashMap<u32, Past>>> = Lazy::new(Mutex::default);
 
-/// What is kept of a set from wait to wait.
+/// State of a set, kept from wait to wait.
 #[derive(Debug, Default)]
 struct Past {
     waits: u32,
-    /// Serial numbers of the items that were kept back and not reported since.
+    /// Serial numbers of the items that were held back and not reported since.
     held: HashSet<u64>,
-    /// In which wait an item went back to the ready list as it was reported, or before which it came to it.
+    /// By serial number: the wait in which the item was reported and went back to the ready list, or the first
+    /// wait that found it there.
     queued: HashMap<u64, u32>,
 }
 
-/// From now on every wait may be tampered with.
+/// Turns chaos on.
 pub fn start(spec: Spec) {
     hot::configure(0, true);
     if SPEC.set(spec).is_ok() {
@@ -57,13 +59,13 @@ pub fn start(spec: Spec) {
     }
 }
 
-/// Whether waits are tampered with.
+/// Whether chaos is on.
 #[inline]
 pub fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
-/// There is no such set any more.
+/// The set is gone.
 pub(crate) fn forget(epoll: u32) {
     if is_on() {
         SETS.lock().remove(&epoll);
@@ -77,7 +79,7 @@ pub fn forks() {
     }
 }
 
-/// In a forked child: from here on its own schedule.
+/// In a forked child: it has a schedule of its own from now on.
 pub fn forked() {
     if !is_on() {
         return;
@@ -86,7 +88,7 @@ pub fn forked() {
     PROCESS.store(mix(PROCESS.load(Ordering::Relaxed) ^ which), Ordering::Relaxed);
 }
 
-/// A number in which every bit depends on every bit of this one (`splitmix64`).
+/// Mixes the bits of a number: every bit of the result depends on every bit of `number` (`splitmix64`).
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -15,24 +15,24 @@ pub struct Plan {
     spec: &'static Spec,
     about: About,
     wait: u32,
-    /// All that is decided comes of this number.
+    /// All decisions come from this number.
     key: u64,
-    /// Some were kept back by this wait, which does so once.
+    /// This wait has held items back, which a wait does only once.
     pub(super) has_held: bool,
-    /// And nothing has been reported since.
+    /// This wait has held items back, and nothing has been reported since.
     is_holding: bool,
-    /// Nothing else is there to report: the wait is to go on somewhat later.
+    /// There is nothing to report except held items: the wait pauses, then goes on.
     pub(super) is_to_pause: bool,
-    /// Of the events that are ready so many are not reported.
+    /// How many of the ready events are not reported.
     pub(super) left: u32,
-    /// So many have changed places.
+    /// How many events have changed places.
     pub(super) moved: u32,
     /// Serial numbers of the items that were reported.
     pub(super) reported: Vec<u64>,
 }
 
 impl Plan {
-    /// For the next wait of a set. None: there is no chaos.
+    /// The plan for the next wait of a set. None: chaos is off.
     pub(super) fn next(about: About) -> Option<Self> {
         let spec = SPEC.get()?;
         let mut sets = SETS.lock();
@@ -47,7 +47,8 @@ impl Plan {
         Some(Self { spec, about, wait, key, has_held, is_holding, is_to_pause, left: 0, moved: 0, reported })
     }
 
-    /// Whether that is done: 32 bits to decide how. `nth` tells one case of the wait from another.
+    /// Decides whether `what` is done. If so, returns 32 bits to decide how. `nth` distinguishes the cases
+    /// within a wait.
     pub(crate) fn draw(&self, what: Injection, nth: u32) -> Option<u32> {
         let drawn = mix(self.key ^ mix(u64::from(nth) << 8 | what as u64));
         let is_drawn = self.spec.share(what).has((drawn >> 32) as u32);
@@ -59,17 +60,17 @@ impl Plan {
         mix(self.key ^ u64::from(drawn) << 32 ^ u64::from(nth)) as u32
     }
 
-    /// How much later the wait looks, in microseconds.
+    /// By how much the wait is delayed, in microseconds.
     pub(super) fn delay(&self) -> Option<u32> {
         self.draw(Injection::Delay, 0).map(|drawn| self.spec.delay.pick(drawn))
     }
 
-    /// It was done.
+    /// Records that it was done.
     pub(crate) fn note(&self, what: Injection, fd: i32, amount: u32) {
         trace::chaos(self.about, self.wait, what, fd, amount);
     }
 
-    /// Keeps an item back, unless it was and has not been reported since.
+    /// Holds an item back, unless it was held back before and not reported since.
     pub(super) fn hold(&mut self, serial: u64) -> bool {
         let mut sets = SETS.lock();
         let is_held = sets.entry(self.about.epoll).or_default().held.insert(serial);
@@ -78,7 +79,7 @@ impl Plan {
         is_held
     }
 
-    /// An item was reported, and is on the ready list again or not.
+    /// An item was reported. `is_put_back`: it is on the ready list again.
     pub(crate) fn reported(&mut self, serial: u64, is_put_back: bool) {
         self.reported.push(serial);
         let mut sets = SETS.lock();
@@ -91,7 +92,7 @@ impl Plan {
         }
     }
 
-    /// Since which wait each of these items is on the ready list; of those that have just come to it, since the last.
+    /// For each of these items, the wait since which it is on the ready list; for new ones, the latest wait.
     pub(super) fn since(&self, serials: &[u64]) -> Vec<u32> {
         let mut sets = SETS.lock();
         let past = sets.entry(self.about.epoll).or_default();
@@ -99,10 +100,10 @@ impl Plan {
         serials.iter().map(|serial| *past.queued.entry(*serial).or_insert(last)).collect()
     }
 
-    /// A delivery is over in which `sent` events were handed over.
+    /// A delivery of `sent` events is over.
     pub(crate) fn delivered(&mut self, sent: usize) {
         let (left, moved) = (std::mem::take(&mut self.left), std::mem::take(&mut self.moved));
-        // What was kept back is ready, so a wait that has nothing else must not end, nor sleep.
+        // Held items are ready, so a wait that has nothing else must neither end nor sleep.
         self.is_to_pause = std::mem::take(&mut self.is_holding) && sent == 0;
         if sent == 0 {
             return;
@@ -115,7 +116,7 @@ impl Plan {
         }
     }
 
-    /// Whether the wait is to pause before it goes on.
+    /// Whether the wait must pause before it goes on.
     pub(crate) fn is_to_pause(&self) -> bool {
         self.is_to_pause
     }

@@ -1,20 +1,20 @@
-//! An event of a file that is not ready.
+//! Spurious events: of a file that is not ready.
 
 use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 
 use crate::chaos::plan::Stirred;
-use crate::eventpoll::rearm::note_settled;
+use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Settled};
+use crate::file::{Device, File, PollResult};
 use crate::sync::Arc;
 use crate::trace::{self, Since};
 use crate::uapi::*;
 use crate::watch::KernelFile;
 
 impl Eventpoll {
-    /// Reports, after the `sent` events that there are, one more if that is drawn. Returns how many.
+    /// Adds one spurious event to the `sent` events, if that is drawn. Returns how many events there are.
     pub(super) fn spurious(
         &self,
         sink: &mut Stirred<'_>,
@@ -28,7 +28,7 @@ impl Eventpoll {
         if candidates.is_empty() {
             return 0;
         }
-        // From a place that is drawn: the first of which it is legal.
+        // Starts at a random place, and takes the first item for which it is legal.
         let first = drawn as usize % candidates.len();
         let (before, after) = candidates.split_at(first);
         let found = after.iter().chain(before).find_map(|(id, file, events)| {
@@ -39,7 +39,7 @@ impl Eventpoll {
         let now = if is_on() { ticks() } else { 0 };
         let mut ready = self.lock.lock();
         if ready.list.is_linked(id) || ready.list.is_in_ovflist(id) {
-            // It has become ready after all.
+            // The file has become ready meanwhile.
             return 0;
         }
         let Some(item) = ready.list.get_mut(id) else { return 0 };
@@ -54,15 +54,15 @@ impl Eventpoll {
         if item.events & EPOLLONESHOT != 0 {
             item.events &= EP_PRIVATE_BITS;
             item.shown.interest(item.events);
-            let settled = Settled { events: item.events, revents, queued: false };
-            note_settled(&mut tree.scratch.settled, &ready, id, settled);
+            let result = PollResult { events: item.events, revents, queued: false };
+            note_result(&mut tree.scratch.results, &ready, id, result);
             drop(ready);
-            self.settle_all(&mut tree);
+            self.rearm_all(&mut tree);
         }
         1
     }
 
-    /// The items that are not ready as far as it is known, and were not reported by this wait.
+    /// The items that are not ready as far as we know, and that this wait has not reported.
     fn quiet_items(&self, sink: &Stirred<'_>) -> Vec<(u32, Arc<File>, u32)> {
         let ready = self.lock.lock();
         let items = ready.list.iter().filter(|(id, item)| {
@@ -75,8 +75,8 @@ impl Eventpoll {
     }
 }
 
-/// What the program must expect of the file at any time, and is not so, for a call of it is refused with EAGAIN; and
-/// what is.
+/// The events for which the program must expect EAGAIN at any time, and for which the file is not ready; and
+/// the events for which it is ready.
 fn could_be_ready(file: &File, interest: u32) -> (u32, u32) {
     let Some(device) = file.device_as::<KernelFile>() else { return (0, 0) };
     let may_be = device.may_be_refused() & interest;
@@ -89,7 +89,7 @@ fn could_be_ready(file: &File, interest: u32) -> (u32, u32) {
     }
     match may_be & !now {
         0 => (0, now),
-        // With all that is ready, as any event.
+        // Like any event, it has all bits that are ready.
         fake => (fake | now & interest, now),
     }
 }

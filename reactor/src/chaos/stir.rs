@@ -1,4 +1,5 @@
-//! What a delivery is to find on the ready list: some kept back, the others in another order, and not all of them.
+//! Changes what a delivery finds on the ready list: holds some items back, reorders the others, and shortens
+//! the batch.
 
 use std::collections::HashSet;
 
@@ -8,7 +9,7 @@ use crate::chaos::Plan;
 use crate::eventpoll::{Eventpoll, Ready};
 
 impl Eventpoll {
-    /// Stirs what a scan has begun with. Returns how many events are to be delivered at most.
+    /// Changes the list of a scan that has just begun. Returns the largest number of events to deliver.
     pub(crate) fn stir(&self, ready: &mut Ready, plan: &mut Plan, maxevents: usize) -> usize {
         let mut queued = Vec::new();
         let mut at = ready.list.tx_first();
@@ -32,7 +33,7 @@ fn hold_back(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
     if edges.is_empty() {
         return;
     }
-    // One at least, and of the others as it comes.
+    // At least one, and a random choice of the others.
     let sure = drawn as usize % edges.len();
     let mut held = HashSet::new();
     for (nth, id) in edges.into_iter().enumerate() {
@@ -41,7 +42,7 @@ fn hold_back(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
         }
         let Some(item) = ready.list.get(id).filter(|item| plan.hold(item.serial)) else { continue };
         plan.note(Injection::Coalesce, item.fd, item.events);
-        // As what a delivery puts back: first in the next one, after what it leaves.
+        // Like an item that a delivery puts back.
         ready.list.unlink(id);
         ready.list.add_tail(id);
         held.insert(id);
@@ -49,7 +50,8 @@ fn hold_back(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
     queued.retain(|id| !held.contains(id));
 }
 
-/// What went back to the list in an earlier wait stays before what came later: who is ready gets its turn.
+/// Reorders items that came to the list in the same wait. Earlier ones stay first, so that every item gets its
+/// turn.
 fn reorder(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
     if queued.len() < 2 {
         return;

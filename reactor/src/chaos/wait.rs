@@ -12,7 +12,7 @@ use crate::eventpoll::Eventpoll;
 use crate::sync::Arc;
 use crate::sys::{self, Errno};
 
-/// Who waits, and how.
+/// A wait: its thread and its arguments.
 pub(crate) struct Waits<'a> {
     pub(crate) watcher: &'a dyn Watcher,
     pub(crate) waiter: &'a Arc<Waiter>,
@@ -20,10 +20,10 @@ pub(crate) struct Waits<'a> {
     pub(crate) sigmask: Option<u64>,
 }
 
-/// How long a wait pauses that has nothing but what it keeps back.
+/// How long a wait pauses that has only held items.
 const PAUSE_NS: u64 = 1_000_000;
 
-/// A wait that is to be ended for no reason first waits for a reason, a part of its time and this long at most.
+/// A wait that chaos ends early first waits normally, for a part of its time and at most this long.
 const GRACE_US: u32 = 1_000;
 
 impl Eventpoll {
@@ -79,7 +79,7 @@ pub(crate) fn pause(waits: &Waits<'_>, sink: &mut dyn EventSink) {
     }
 }
 
-/// Sleeps so long, though something may be ready. A signal ends it, and is not forgotten.
+/// Sleeps for `ns`, even if something is ready. A signal ends the sleep, and the wait still sees it.
 fn sleep(waits: &Waits<'_>, ns: u64) {
     let until = sys::now().saturating_add(ns);
     loop {

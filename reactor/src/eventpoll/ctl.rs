@@ -2,12 +2,12 @@
 //!
 //! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
 
-use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
 use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
 use crate::eventpoll::max_user_watches;
-use crate::eventpoll::{cool_file, Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, Settled};
+use crate::eventpoll::{demote_file, Eventpoll, Ready, Tree};
+use crate::file::{File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::hot::transition::take_place;
 use crate::mutation::is;
@@ -21,8 +21,7 @@ use crate::uapi::*;
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 impl Eventpoll {
-    /// The part of epoll_ctl(2) that comes after the descriptors are looked up and the target was
-    /// found to be pollable.
+    /// The part of epoll_ctl(2) after the shim has looked up the descriptors and found the target pollable.
     ///
     /// # Errors
     /// EINVAL, ELOOP, EEXIST, ENOENT, ENOSPC, as in epoll_ctl(2) and in the kernel's order.
@@ -39,13 +38,14 @@ impl Eventpoll {
         result
     }
 
-    /// Notes a call that was refused before it came here.
+    /// Traces a call that the shim refused.
     pub fn refuse(&self, op: i32, fd: i32, event: EpollEvent, errno: Errno) {
         trace::ctl(self.about(0), op, fd, event, Err(errno));
     }
 
-    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose number is `fd` and whose
-    /// file `is_it`. None: there is none. As `ctl`, but nobody need hold the file: the item does.
+    /// EPOLL_CTL_MOD without EPOLLEXCLUSIVE, or EPOLL_CTL_DEL, of the item whose fd is `fd` and whose file
+    /// `is_it`. None: there is no such item. As `ctl`, but the caller need not hold the file, for the item
+    /// holds it.
     ///
     /// # Errors
     /// EINVAL, as in epoll_ctl(2).
@@ -99,7 +99,7 @@ impl Eventpoll {
             check.refuse_loops(self, inner)?;
         }
         if op == EPOLL_CTL_ADD {
-            cool_file(target);
+            demote_file(target);
         }
         let mut tree = self.mtx.lock();
         if tree.dead {
@@ -154,18 +154,18 @@ impl Eventpoll {
         let item = || ItemRef { ep: self.this.clone(), id, serial, exclusive };
         file.wait_head().add_item(item());
         if let Some(inner) = file.eventpoll() {
-            // It is watched now, and tells each wakeup.
-            inner.cool_down();
+            // A watched set must report each wakeup, which hot items do not.
+            inner.demote_hot_items();
         }
         if self.may_be_hot(tree, file, events) {
             self.add_hot(tree, id, 0);
         } else if let Some(device) = file.device() {
-            let key = device.attach(file, &item(), events);
+            let poller_id = device.attach(file, &item(), events);
             if device.depends_on_thread() {
                 self.depends_on_thread.store(true, Ordering::SeqCst);
             }
-            if key != NO_KEY {
-                self.rewatch(id, key);
+            if poller_id != NO_POLLER_ID {
+                self.rewatch(id, poller_id);
             }
         }
         Ok(id)
@@ -177,18 +177,18 @@ impl Eventpoll {
         if is("armed_and_not_asked") {
             return;
         }
-        let (file, events, key) = {
+        let (file, events, poller_id) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
             if item.place() != NO_PLACE {
                 // The next wait asks it.
                 return;
             }
-            (item.file.clone(), item.events, item.key)
+            (item.file.clone(), item.events, item.poller_id)
         };
         if let (Some(device), true) = (file.device(), self.is_busy()) {
-            // A wakeup from before is one with what is found now, not another edge. In a set that is not busy the
-            // caller has seen to that.
+            // A wakeup that came earlier and what the poll below finds are one edge: drain the wakeup first.
+            // For a set that is not busy the caller has done so.
             device.catch_up();
         }
         let found = self.item_poll(&file, events, 1);
@@ -206,7 +206,7 @@ impl Eventpoll {
             }
             ready.list.is_linked(id)
         };
-        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        self.rearm(&file, id, poller_id, PollResult { events, revents: found, queued });
         drop(tree);
         if let Some(waiter) = waiter {
             waiter.wake();
@@ -216,18 +216,18 @@ impl Eventpoll {
         }
     }
 
-    /// An item that its device keeps nothing for has another interest.
+    /// The interest of an item without an entry with the poller has changed.
     fn concern(&self, id: u32) {
         let (file, serial, events) = {
             let ready = self.lock.lock();
-            let Some(item) = ready.list.get(id).filter(|item| item.key == NO_KEY) else { return };
+            let Some(item) = ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID) else { return };
             (item.file.clone(), item.serial, item.events)
         };
         let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
         if let Some(device) = file.device() {
-            let key = device.concern(&file, &item, events);
-            if key != NO_KEY {
-                self.rewatch(id, key);
+            let poller_id = device.concern(&file, &item, events);
+            if poller_id != NO_POLLER_ID {
+                self.rewatch(id, poller_id);
             }
         }
     }
@@ -251,12 +251,12 @@ impl Eventpoll {
         let place = item.place();
         let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
         if let (Some(device), true) = (device, events & EPOLLET != 0) {
-            device.wants_hints();
+            device.wants_drain_hints();
         }
         let may_stay = device.is_some();
         drop(ready);
         if place == NO_PLACE {
-            let is_hot = tree.hot.has_room() && self.heat(&mut tree, id, 0);
+            let is_hot = tree.hot.has_room() && self.promote(&mut tree, id, 0);
             if !is_hot && events & !before != 0 {
                 self.concern(id);
             }
@@ -267,7 +267,7 @@ impl Eventpoll {
                 // The next wait asks it.
                 return Ok(());
             }
-            self.cool(&mut tree, id);
+            self.demote(&mut tree, id);
         }
         self.first_poll(tree, id);
         Ok(())
@@ -280,15 +280,16 @@ impl Eventpoll {
         let item = ready.list.remove(id);
         item.shown.remove();
         drop(ready);
-        // Who finds it there still finds it gone here.
+        // A wakeup that still finds the item in the wait head finds no item here.
         item.file.wait_head().remove_item(item.serial);
         if let Some(device) = item.file.device() {
             if slot.is_none_or(|slot| slot.leaving) {
-                device.detach(item.key);
+                device.detach(item.poller_id);
             }
             if tree.hot.is_stale() {
-                // It may have been hot until it was changed, and be slept on yet, or be about to: who has the
-                // list came first, and does not lie down once it is woken.
+                // The item may have been hot before, and then a thread sleeps on its file, or is about to. That
+                // thread was the first to wait, so it is the last in the queue. Once woken it does not sleep
+                // again with the old list.
                 let sleeper = self.lock.lock().wq.last();
                 if let Some(sleeper) = sleeper {
                     sleeper.wake();
@@ -317,7 +318,7 @@ fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32)
     None
 }
 
-/// Takes an item out of the tree.
+/// Takes an item out of the item tree.
 fn erase(tree: &mut Tree, ready: &mut Ready, id: u32) {
     let Some(item) = ready.list.get(id) else { return };
     let (fd, next) = (item.fd, item.next);

@@ -9,19 +9,22 @@
 use glasspoll_record::items::{New, Place};
 
 use crate::file::File;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
-/// The id of "no watcher entry".
-pub const NO_KEY: u32 = u32::MAX;
+/// The id of an item's entry with the poller (`watch::poll`).
+pub type PollerId = u32;
 
-/// One registration of a file under a number.
+/// No entry.
+pub const NO_POLLER_ID: PollerId = u32::MAX;
+
+/// One registration of a file under an fd.
 #[derive(Debug)]
 pub struct Epitem {
     /// The file; its last close removes the item.
     pub file: Arc<File>,
-    /// The number at the time of EPOLL_CTL_ADD.
+    /// The fd at the time of EPOLL_CTL_ADD.
     pub fd: i32,
     /// Tells this item from an earlier one with the same slab id.
     pub serial: u64,
@@ -29,23 +32,33 @@ pub struct Epitem {
     pub events: u32,
     /// The caller's 64 bits.
     pub data: u64,
-    /// What its device keeps for it, or `NO_KEY`.
-    pub key: u32,
-    /// The next item of the set with the same number, or `item_tree::NIL`. Protected by `ep.mtx`.
+    /// Its entry with the poller, or `NO_POLLER_ID`.
+    pub poller_id: PollerId,
+    /// The next item of the set with the same fd, or `item_tree::NIL`. Protected by `ep.mtx`.
     pub next: u32,
-    /// While it has no place in the hot list it is attached to its device.
-    pub(crate) heat: ItemHeat,
+    /// An item that is not hot is attached to its device.
+    pub(crate) hot_state: HotState,
     /// Its entry in the process's record.
     pub(crate) shown: Place,
 }
 
 impl Epitem {
-    /// A new item, cold and with nothing kept by its device. `next` is the one of the same number.
+    /// A new item, cold and without an entry with the poller. `next` is the item with the same fd.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
-        Self { file, fd, serial, events, data, key: NO_KEY, next, heat: ItemHeat::NEW, shown: Place::NONE }
+        Self {
+            file,
+            fd,
+            serial,
+            events,
+            data,
+            poller_id: NO_POLLER_ID,
+            next,
+            hot_state: HotState::NEW,
+            shown: Place::NONE,
+        }
     }
 
-    /// Enters it in the process's record, as one of a set.
+    /// Enters it in the process's record, as an item of set `epoll`.
     pub(crate) fn show(&mut self, epoll: u32) {
         let serial = self.serial as u32;
         self.shown = Place::new(New { epoll, fd: self.fd, serial, interest: self.events, is_set: false });
@@ -53,7 +66,7 @@ impl Epitem {
 
     /// Its place among the hot items, or `NO_PLACE`.
     pub(crate) fn place(&self) -> u32 {
-        self.heat.place()
+        self.hot_state.place()
     }
 
     /// Whether EPOLLONESHOT has silenced it until the next EPOLL_CTL_MOD.
@@ -66,7 +79,7 @@ impl Epitem {
         self.events & EPOLLET != 0
     }
 
-    /// Whether one of several eventpolls is enough to wake.
+    /// Whether a wakeup needs to wake only one of the eventpolls that watch the file.
     pub fn is_exclusive(&self) -> bool {
         self.events & EPOLLEXCLUSIVE != 0
     }

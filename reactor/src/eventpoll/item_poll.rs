@@ -2,19 +2,19 @@
 //!
 //! Linux: `fs/eventpoll.c:ep_item_poll`, `__ep_eventpoll_poll`.
 
-use crate::eventpoll::rearm::note_settled;
+use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Kind, Settled};
+use crate::file::{Backing, Device, File, PollResult};
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {
-    /// Asks one file; may say more than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
+    /// Asks one file. The answer may have more bits than `events`. Linux: `fs/eventpoll.c:ep_item_poll`.
     pub(crate) fn item_poll(&self, file: &File, events: u32, depth: i32) -> u32 {
-        match file.kind() {
-            Kind::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
-            Kind::Epoll(inner) => inner.poll(depth),
+        match file.backing() {
+            Backing::Kernel(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Backing::Device(device) => device.poll((events | EPOLLRDHUP) & POLL_BITS),
+            Backing::Epoll(inner) => inner.poll(depth),
         }
     }
 
@@ -25,7 +25,7 @@ impl Eventpoll {
             return 0;
         }
         let mut tree = self.mtx.lock();
-        let settled = &mut tree.scratch.settled;
+        let results = &mut tree.scratch.results;
         self.lock.lock().list.start_scan();
         let mut revents = 0;
         loop {
@@ -44,11 +44,11 @@ impl Eventpoll {
             if let Some(item) = ready.list.get(id) {
                 item.shown.unqueued(Moment::now().ticks);
             }
-            let now = Settled { events, revents: found, queued: false };
-            note_settled(settled, &ready, id, now);
+            let now = PollResult { events, revents: found, queued: false };
+            note_result(results, &ready, id, now);
         }
         self.done_scan(self.lock.lock());
-        self.settle_all(&mut tree);
+        self.rearm_all(&mut tree);
         revents
     }
 }

@@ -1,7 +1,7 @@
-//! The item tree, which is none: the items of a set by number. Of a number there is one item, or several
-//! where the files of earlier ones live on under other numbers; those hang on each other (`Epitem::next`).
+//! The items of a set by fd. The kernel has a tree here; this is an array. An fd has one item, or several if
+//! the files of earlier items live on under other fds; such items form a list (`Epitem::next`).
 //!
-//! Indexed loads, in pages that are made when a number of them is first used.
+//! A look-up is an indexed load. A page of the array is allocated when one of its fds is first used.
 //!
 //! Protected by: `ep.mtx`. Linux: `fs/eventpoll.c:ep_find`, `ep_rbtree_insert`.
 
@@ -10,7 +10,7 @@ const PAGE: usize = 256;
 /// No item.
 pub const NIL: u32 = u32::MAX;
 
-/// The first item of each number. Linux: `eventpoll.rbr`.
+/// The first item of each fd. Linux: `eventpoll.rbr`.
 #[derive(Debug, Default)]
 pub(crate) struct Rbr(Vec<Option<Box<[u32; PAGE]>>>);
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_has_what_was_set_last() {
+    fn an_fd_has_the_item_that_was_set_last() {
         let mut rbr = Rbr::default();
         assert_eq!(rbr.first(1000), NIL);
         rbr.set_first(1000, 3);

@@ -1,4 +1,4 @@
-//! Nested epolls: no cycles, no more than `EP_MAX_NESTS` levels, not too many wakeup paths.
+//! Nested epolls: refuses cycles, more than `EP_MAX_NESTS` levels, and too many wakeup paths.
 //!
 //! Takes `EPMUTEX`, the first level of the lock order, then each `ep.mtx` from the outside in.
 //!

@@ -13,7 +13,7 @@ use crate::sys::{self, Errno};
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: OnceLock<usize> = OnceLock::new();
 
-/// One more item.
+/// Counts one more item.
 ///
 /// # Errors
 /// ENOSPC at the limit.
@@ -26,7 +26,7 @@ pub fn take() -> Result<(), Errno> {
     Ok(())
 }
 
-/// `count` items less.
+/// Counts `count` items less.
 pub fn give_back(count: usize) {
     IN_USE.fetch_sub(count, Ordering::Relaxed);
 }

@@ -1,9 +1,10 @@
-//! `Eventpoll`: one epoll instance, its making and its end. A reader of `fs/eventpoll.c` is at home here.
+//! `Eventpoll`: one epoll instance, how it is made and how it ends. Names and flow are those of
+//! `fs/eventpoll.c`.
 //!
-//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers, `poll_callback` is what a wakeup does.
-//! `epitem` is one registration, `item_tree` finds it, `ready_list` has those that may be ready, `wait_queue` the
-//! threads that wait. `item_poll` asks a file, `rearm` tells its device what came of it. `loop_check` and
-//! `max_user_watches` say no.
+//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers, a wakeup calls `poll_callback`.
+//! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
+//! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
+//! `loop_check` and `max_user_watches` refuse additions.
 //!
 //! Locks: `mtx` (outer before nested), then a file's `WaitHead`, then `lock`. `lock` is never held
 //! over a system call that can block.
@@ -31,15 +32,15 @@ use std::collections::HashMap;
 use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos;
-use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::epitem::{Epitem, PollerId};
 use crate::eventpoll::item_tree::Rbr;
 use crate::eventpoll::ready_list::ReadyList;
 use crate::eventpoll::send_events::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
-use crate::file::{Device, File, Kind};
+use crate::file::{Backing, Device, File};
 use crate::hot::list::Hot;
 use crate::hot::spin::Spin;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::mutation::is;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
@@ -51,7 +52,7 @@ use crate::uapi::*;
 pub(crate) struct Tree {
     /// The item tree. Linux: `eventpoll.rbr`.
     pub(crate) rbr: Rbr,
-    /// The last descriptor of the instance is gone: nothing is added any more.
+    /// The last descriptor of the instance is gone: epoll_ctl adds nothing more.
     pub(crate) dead: bool,
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
@@ -86,9 +87,9 @@ impl Count for Ready {
 #[derive(Debug)]
 pub struct Eventpoll {
     pub(crate) this: Weak<Self>,
-    /// Its number at creation, for the log.
+    /// Its fd at creation, for the log.
     pub(crate) fd: AtomicI32,
-    /// Its own number, which no other instance of the process ever has.
+    /// An id that no other instance of the process ever has.
     id: u32,
     /// Its entry in the process's record.
     pub(crate) shown: SetPlace,
@@ -96,15 +97,15 @@ pub struct Eventpoll {
     pub(crate) mtx: Counted<Tree>,
     /// Counts 1 while something may be ready.
     pub(crate) lock: Counted<Ready>,
-    /// Who watches the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
+    /// The items and threads that watch the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
     pub(crate) poll_wait: crate::file::WaitHead,
-    /// Whether a file in it answers each thread differently, so that each must look for itself.
+    /// Whether a file in it answers each thread differently, so that each thread must ask for itself.
     pub(crate) depends_on_thread: AtomicBool,
     /// The busy-poll parameters, which have no effect. Linux: `eventpoll.busy_poll_usecs` and after.
     pub busy_poll: AtomicU64,
-    /// Work comes so fast that items may be hot, for whom the order of becoming ready is not known.
+    /// Work comes so fast that items may be hot. The order in which hot items become ready is not known.
     pub(crate) busy: AtomicBool,
-    /// The last wait that did not sleep found nothing.
+    /// The last `wait_now` found nothing.
     pub(crate) found_nothing: AtomicBool,
     /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
     pub(crate) generation: AtomicU64,
@@ -148,12 +149,12 @@ impl Eventpoll {
         About { epfd: self.fd(), epoll: self.id, item }
     }
 
-    /// Its own number, which no other instance of the process ever has.
+    /// An id that no other instance of the process ever has.
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Its number at creation.
+    /// Its fd at creation.
     pub fn fd(&self) -> i32 {
         self.fd.load(Ordering::Relaxed)
     }
@@ -189,12 +190,12 @@ impl Eventpoll {
         self.shown.remove();
     }
 
-    /// Wakes who polls the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
+    /// Wakes the items and threads that watch the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
     pub(crate) fn safewake(&self) {
         self.poll_wait.wake(EPOLLIN, &mut || true);
     }
 
-    /// Work was done on the set.
+    /// Counts work on the set.
     pub(crate) fn count(&self, tree: &mut Tree, units: u32) {
         tree.hot.count(units);
         let busy = tree.hot.is_busy();
@@ -203,7 +204,7 @@ impl Eventpoll {
         }
     }
 
-    /// Whether the set is so busy that nobody looks at the order in which its files become ready.
+    /// Whether the set is so busy that the order in which its files become ready is not kept.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
     }
@@ -213,14 +214,14 @@ impl Eventpoll {
         !self.poll_wait.is_empty()
     }
 
-    /// Forgets the threads that waited, and enters all in the child's own record: only for a forked child, where
-    /// they do not exist.
+    /// In a forked child: forgets the threads that waited, which exist in the parent only, and enters the set
+    /// and its items in the child's own record.
     pub fn forked(&self) {
         self.mtx.lock().hot.forked();
         self.show(true);
         let mut ready = self.lock.lock();
         ready.list.for_each(|item| {
-            item.heat = ItemHeat::NEW;
+            item.hot_state = HotState::NEW;
             item.show(self.id);
         });
         ready.wq.clear();
@@ -228,21 +229,21 @@ impl Eventpoll {
         self.poll_wait.clear_pollers();
     }
 
-    /// The interest of an item, if it is still the same one.
+    /// The interest of an item; None if the id stands for another item by now.
     pub fn interest(&self, id: u32, serial: u64) -> Option<u32> {
         let ready = self.lock.lock();
         ready.list.get(id).filter(|item| item.serial == serial).map(|item| item.events)
     }
 
-    /// Gives an item another watcher entry, and has it looked at by the next wait.
-    pub fn rewatch(&self, id: u32, key: u32) {
+    /// Gives an item another entry with the poller.
+    pub fn rewatch(&self, id: u32, poller_id: PollerId) {
         let mut ready = self.lock.lock();
         if let Some(item) = ready.list.get_mut(id) {
-            item.key = key;
+            item.poller_id = poller_id;
         }
     }
 
-    /// Takes the waiter's name off the queue. False: a wakeup took it off before.
+    /// Takes the waiter off the queue. False: a wakeup took it off before.
     pub fn dequeue(&self, waiter: &Arc<Waiter>) -> bool {
         self.lock.lock().wq.remove(waiter)
     }
@@ -255,19 +256,19 @@ impl Drop for Eventpoll {
     }
 }
 
-/// Every item of the file goes cold.
-pub(crate) fn cool_file(file: &File) {
+/// Demotes every item of the file.
+pub(crate) fn demote_file(file: &File) {
     if file.wait_head().is_empty() {
         return;
     }
     for item in file.wait_head().items() {
         if let Some(ep) = item.ep.upgrade() {
-            ep.cool_item(item.id, item.serial);
+            ep.demote_item(item.id, item.serial);
         }
     }
 }
 
-/// Returns once no delivery asks the file that began to before the call.
+/// Returns once every delivery has ended that began before the call and may ask the file.
 pub(crate) fn finish_scans(file: &File) {
     for item in file.wait_head().items() {
         if let Some(ep) = item.ep.upgrade() {
@@ -277,7 +278,7 @@ pub(crate) fn finish_scans(file: &File) {
 }
 
 /// Takes a file out of every set: its last descriptor is about to be closed.
-/// Returns how many items went. Linux: `fs/eventpoll.c:eventpoll_release_file`.
+/// Returns how many items it took out. Linux: `fs/eventpoll.c:eventpoll_release_file`.
 pub fn release_file(file: &Arc<File>) -> usize {
     let items = file.wait_head().items();
     for item in &items {
@@ -294,10 +295,10 @@ pub fn release_file(file: &Arc<File>) -> usize {
             }
         }
     }
-    match file.kind() {
-        Kind::Kernel(device) => device.release(),
-        Kind::Device(device) => device.release(),
-        Kind::Epoll(ep) => ep.clear(),
+    match file.backing() {
+        Backing::Kernel(device) => device.release(),
+        Backing::Device(device) => device.release(),
+        Backing::Epoll(ep) => ep.clear(),
     }
     if !items.is_empty() || file.eventpoll().is_some() {
         trace::release(file.fd(), items.len());

@@ -13,32 +13,33 @@ use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
 impl Eventpoll {
-    /// Queues the item and wakes one waiter. `key` is what became ready, 0 if unknown. `has_new_end`
-    /// says whether the file has come to an end, asked only if that decides.
+    /// Queues the item and wakes one waiter. `pollflags` is what became ready, 0 if unknown. `has_new_end` says
+    /// whether the file has come to an end; it is called only if the answer matters.
     ///
-    /// Returns whether the wakeup was of use, which for EPOLLEXCLUSIVE items ends the walk.
+    /// Returns whether the item used the wakeup. An EPOLLEXCLUSIVE item that did ends the walk.
     pub fn poll_callback(
         &self,
         id: u32,
         serial: u64,
-        key: u32,
+        pollflags: u32,
         has_new_end: &mut dyn FnMut() -> bool,
     ) -> bool {
-        let mut key = key;
+        let mut pollflags = pollflags;
         let mut ready = self.lock.lock();
         let is_it = |found: u64| found == serial || is("a_callback_trusts_the_number");
         let Some(item) = ready.list.get(id).filter(|item| is_it(item.serial)) else { return false };
         let (mut events, exclusive) = (item.events, item.is_exclusive());
-        if item.is_disarmed() || key != 0 && key & events == 0 {
+        if item.is_disarmed() || pollflags != 0 && pollflags & events == 0 {
             return !exclusive;
         }
-        if key & !ENDS != 0 && key & events & !ENDS == 0 {
-            // The key was widened by what "readable" may mean, and only that concerns the item.
+        if pollflags & !ENDS != 0 && pollflags & events & !ENDS == 0 {
+            // "Readable" may mean an end (`READ_SIDE`), and the item's interest meets these bits only in an
+            // end.
             drop(ready);
             if !has_new_end() {
                 return !exclusive;
             }
-            key = 0;
+            pollflags = 0;
             ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
             events = item.events;
@@ -55,7 +56,7 @@ impl Eventpoll {
                 if let Some(item) = ready.list.get(id) {
                     let moment = Moment::found();
                     if ready.list.is_linked(id) {
-                        // Its delivery is under way, or about to be.
+                        // The scan under way has it, and delivers it now or soon.
                         item.shown.woken(moment.ticks, moment.exactly);
                     } else {
                         item.shown.queued(moment.ticks, moment.exactly);
@@ -69,7 +70,7 @@ impl Eventpoll {
         }
         let waiter = ready.wq.pop();
         let anybody = waiter.is_some() || is("an_exclusive_wakeup_is_used_by_nobody");
-        let used = !exclusive || anybody && wakes_exclusive(key, events);
+        let used = !exclusive || anybody && wakes_exclusive(pollflags, events);
         let pwake = !self.poll_wait.is_empty();
         drop(ready);
         if let Some(waiter) = waiter {
@@ -81,7 +82,7 @@ impl Eventpoll {
         used
     }
 
-    /// Notes in the record and in the log that an item went to `rdllist`, which became ready at that moment.
+    /// Notes in the record and in the log that an item went to `rdllist`, and became ready at `moment`.
     pub(crate) fn note_ready(&self, ready: &mut Ready, id: u32, moment: Moment) {
         if trace::enabled() {
             ready.since.insert(id, sys::now());
@@ -93,13 +94,13 @@ impl Eventpoll {
     }
 }
 
-/// Whether an EPOLLEXCLUSIVE item can use a wakeup with this key.
-fn wakes_exclusive(key: u32, events: u32) -> bool {
-    match key & EPOLLINOUT_BITS {
+/// Whether an EPOLLEXCLUSIVE item can use a wakeup with this pollflags.
+fn wakes_exclusive(pollflags: u32, events: u32) -> bool {
+    match pollflags & EPOLLINOUT_BITS {
         EPOLLIN => events & EPOLLIN != 0,
         EPOLLOUT => events & EPOLLOUT != 0,
         0 => true,
-        // The kernel's devices never say both; ours may, when they cannot tell.
+        // The kernel's devices never report both. Ours do when they cannot tell them apart.
         _ => events & EPOLLINOUT_BITS != 0,
     }
 }
@@ -107,7 +108,7 @@ fn wakes_exclusive(key: u32, events: u32) -> bool {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::file::{Device, File, Kind};
+    use crate::file::{Backing, Device, File};
 
     #[derive(Debug)]
     struct Quiet;
@@ -119,15 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn a_wakeup_that_does_not_concern_an_item_queues_it_not() {
-        let (ep, file) = (Eventpoll::new(3), File::new(4, Kind::Device(Box::new(Quiet))));
+    fn a_wakeup_that_does_not_concern_an_item_does_not_queue_it() {
+        let (ep, file) = (Eventpoll::new(3), File::new(4, Backing::Device(Box::new(Quiet))));
         let set = |op, events| ep.ctl(op, &file, 4, EpollEvent { events, data: 0 }).unwrap();
         set(EPOLL_CTL_ADD, EPOLLIN);
         file.wake(EPOLLOUT);
         assert!(!ep.events_available(), "it did not ask for that");
-        // As a delivery leaves it.
+        // The state in which a delivery leaves a oneshot item.
         ep.lock.lock().list.for_each(|item| item.events = EPOLLONESHOT);
-        [0, EPOLLIN, EPOLLHUP].into_iter().for_each(|key| file.wake(key));
+        [0, EPOLLIN, EPOLLHUP].into_iter().for_each(|pollflags| file.wake(pollflags));
         assert!(!ep.events_available(), "it is disarmed");
         set(EPOLL_CTL_MOD, EPOLLIN | EPOLLONESHOT);
         file.wake(0);

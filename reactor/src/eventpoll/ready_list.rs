@@ -2,7 +2,7 @@
 //! (`ovflist`), over the slab of items (`epi_cache`). Pure: no lock, no system call.
 //!
 //! Keeps true: an item is on `rdllist` or `txlist` or neither, never twice; `ovflist` is in use only
-//! between `start_scan` and `done_scan`; what arrived there keeps its order.
+//! between `start_scan` and `done_scan`; items leave it in the order in which they arrived.
 //!
 //! Protected by: `ep.lock`. Linux: `fs/eventpoll.c:ep_start_scan`, `ep_done_scan`.
 
@@ -14,22 +14,22 @@ use crate::slab::Slab;
 pub enum Queued {
     /// Put at the tail of `rdllist`.
     Ready,
-    /// Put on `ovflist`, for a scan is under way.
+    /// Put on `ovflist`, because a scan is under way.
     Overflow,
-    /// It was on a list before.
+    /// It was on that list already.
     Already,
 }
 
-/// No item. Numbers of items have 30 bits.
+/// No item. Ids of items have 30 bits.
 const NIL: u32 = (1 << 30) - 1;
 const NEITHER: u8 = 2;
 
-/// How an item hangs on the lists, in eight bytes.
+/// An item's links in the lists, in eight bytes.
 #[derive(Clone, Copy, Debug)]
 struct Links {
-    /// The item before, and in the two bits above which of the two lists it hangs on, or `NEITHER`.
+    /// The previous item; in the two highest bits, which of the two lists has the item, or `NEITHER`.
     prev: u32,
-    /// The item that follows, and in the highest bit whether it is on `ovflist`.
+    /// The next item; in the highest bit, whether the item is on `ovflist`.
     next: u32,
 }
 
@@ -85,12 +85,12 @@ struct List {
 
 const EMPTY: List = List { head: NIL, tail: NIL };
 
-/// Items and the lists they hang on.
+/// Items and their lists.
 #[derive(Debug)]
 pub struct ReadyList<T> {
     nodes: Slab<Node<T>>,
-    /// `lists[rdllist]` is the ready list, the other one the list of the scan: starting and ending
-    /// a scan swaps their names and costs nothing for each item that waits.
+    /// `lists[rdllist]` is the ready list, the other one is `txlist`. A scan begins and ends by swapping the
+    /// two, whatever the number of items.
     lists: [List; 2],
     rdllist: u8,
     ovflist: Vec<u32>,
@@ -104,12 +104,12 @@ impl<T> Default for ReadyList<T> {
 }
 
 impl<T> ReadyList<T> {
-    /// Takes an item in, on no list.
+    /// Adds an item, on no list.
     pub fn insert(&mut self, item: T) -> u32 {
         self.nodes.insert(Node { links: Links::NONE, item })
     }
 
-    /// Takes an item off its lists and out.
+    /// Takes an item off its lists and removes it.
     ///
     /// Preconditions: no scan is under way (both run under `ep.mtx`).
     pub fn remove(&mut self, id: u32) -> T {
@@ -135,7 +135,7 @@ impl<T> ReadyList<T> {
         self.nodes.iter().map(|(id, node)| (id, &node.item))
     }
 
-    /// Does something with each item.
+    /// Calls `work` with each item.
     pub fn for_each(&mut self, mut work: impl FnMut(&mut T)) {
         self.nodes.iter_mut().for_each(|node| work(&mut node.item));
     }
@@ -155,7 +155,7 @@ impl<T> ReadyList<T> {
         self.list(self.rdllist).head != NIL || self.scanning
     }
 
-    /// How many items `rdllist` holds, `most` at the most.
+    /// How many items `rdllist` holds; counts up to `most`.
     pub fn count_ready(&self, most: usize) -> usize {
         let mut count = 0;
         let mut at = self.list(self.rdllist).head;
@@ -171,7 +171,7 @@ impl<T> ReadyList<T> {
         self.list(self.rdllist).head != NIL
     }
 
-    /// Whether the item hangs on `rdllist` or `txlist`. Linux: `fs/eventpoll.c:ep_is_linked`.
+    /// Whether the item is on `rdllist` or `txlist`. Linux: `fs/eventpoll.c:ep_is_linked`.
     pub fn is_linked(&self, id: u32) -> bool {
         self.links(id).on() != NEITHER
     }
@@ -206,7 +206,7 @@ impl<T> ReadyList<T> {
         self.push_back(self.rdllist, id);
     }
 
-    /// Moves the whole ready list aside and sends wakeups to the overflow list meanwhile.
+    /// Moves the whole ready list to `txlist`. Until `done_scan` wakeups go to the overflow list.
     pub fn start_scan(&mut self) {
         debug_assert!(!self.scanning);
         self.scanning = true;
@@ -235,8 +235,8 @@ impl<T> ReadyList<T> {
         !self.ovflist.is_empty()
     }
 
-    /// Ends the scan: what the scan left goes first, then what arrived meanwhile, in its order,
-    /// then what the scan put back.
+    /// Ends the scan. The new ready list: first what the scan did not reach, then what arrived meanwhile, in
+    /// order of arrival, then what the scan put back.
     pub fn done_scan(&mut self) {
         let kept = self.ovflist.last().copied().filter(|_| is("ovflist_keeps_what_it_gave"));
         while let Some(id) = self.ovflist.pop() {

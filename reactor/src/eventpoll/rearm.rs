@@ -1,65 +1,67 @@
-//! Devices are told what came of asking their files: some keep something for an item (`Epitem::key`) from
-//! when they are asked to watch it, others only once their wakeups leave something out.
+//! After the eventpoll has asked a file, it gives the answer to the file's device, which then watches for what
+//! comes next. Some devices keep an entry for an item (`Epitem::poller_id`) from `attach` on, others only once
+//! their wakeups would leave something out.
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::file::{Device, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
 use crate::sync::Arc;
 
-/// What is to be told of an item once `ep.lock` is dropped.
+/// An answer that its device gets once `ep.lock` is dropped.
 #[derive(Debug)]
 pub(crate) struct Note {
     file: Arc<File>,
     id: u32,
-    key: u32,
-    settled: Settled,
+    poller_id: PollerId,
+    result: PollResult,
 }
 
-/// Notes it, if the device wants to know.
-pub(crate) fn note_settled(notes: &mut Vec<Note>, ready: &Ready, id: u32, settled: Settled) {
+/// Notes the answer, if the device wants it.
+pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {
     let Some(item) = ready.list.get(id) else { return };
-    if item.key != NO_KEY || item.file.device().is_some_and(|device| device.lacks(settled)) {
-        notes.push(Note { file: item.file.clone(), id, key: item.key, settled });
+    if item.poller_id != NO_POLLER_ID || item.file.device().is_some_and(|device| device.lacks(result)) {
+        notes.push(Note { file: item.file.clone(), id, poller_id: item.poller_id, result });
     }
 }
 
 impl Eventpoll {
-    /// Tells what was noted.
-    pub(crate) fn settle_all(&self, tree: &mut Tree) {
-        let mut notes = std::mem::take(&mut tree.scratch.settled);
+    /// Gives the devices the answers that were noted.
+    pub(crate) fn rearm_all(&self, tree: &mut Tree) {
+        let mut notes = std::mem::take(&mut tree.scratch.results);
         for note in notes.drain(..) {
-            self.settle(&note.file, note.id, note.key, note.settled);
+            self.rearm(&note.file, note.id, note.poller_id, note.result);
         }
-        tree.scratch.settled = notes;
+        tree.scratch.results = notes;
     }
 
-    /// Tells the device of an item what came of asking.
+    /// Gives the device of an item the file's answer.
     ///
     /// Preconditions: `ep.mtx` is held, `ep.lock` is not.
-    pub(crate) fn settle(&self, file: &Arc<File>, id: u32, key: u32, settled: Settled) {
+    pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, poller_id: PollerId, result: PollResult) {
         let Some(device) = file.device() else { return };
-        let key = match key {
-            NO_KEY if device.lacks(settled) => self.fill_gap(file, device, id, settled.events),
-            key => key,
+        let poller_id = match poller_id {
+            NO_POLLER_ID if device.lacks(result) => self.fill_gap(file, device, id, result.events),
+            poller_id => poller_id,
         };
-        if key != NO_KEY {
-            device.settle(key, settled);
+        if poller_id != NO_POLLER_ID {
+            device.rearm(poller_id, result);
         }
     }
 
-    /// From now on the device looks for what its wakeups leave out.
+    /// Has the device look for what its wakeups leave out.
     fn fill_gap(&self, file: &Arc<File>, device: &dyn Device, id: u32, events: u32) -> u32 {
         let item = {
             let ready = self.lock.lock();
-            let item = ready.list.get(id).filter(|item| item.key == NO_KEY && item.place() == NO_PLACE);
-            let Some(item) = item else { return NO_KEY };
+            let item =
+                ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID && item.place() == NO_PLACE);
+            let Some(item) = item else { return NO_POLLER_ID };
             ItemRef { ep: self.this.clone(), id, serial: item.serial, exclusive: item.is_exclusive() }
         };
-        let key = device.fill_gap(file, &item, events);
-        if key != NO_KEY {
-            self.rewatch(id, key);
+        let poller_id = device.fill_gap(file, &item, events);
+        if poller_id != NO_POLLER_ID {
+            self.rewatch(id, poller_id);
         }
-        key
+        poller_id
     }
 }

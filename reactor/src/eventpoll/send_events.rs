@@ -1,7 +1,7 @@
 //! Delivery of events.
 //!
-//! Delivery asks again: an item whose file is no longer ready is dropped and not reported. All files
-//! of a batch that have a descriptor are asked in one ppoll.
+//! A delivery asks each file again. If the file is no longer ready, the item leaves the ready list unreported.
+//! One ppoll asks all files of a batch that have a descriptor.
 //!
 //! Linux: `fs/eventpoll.c:ep_send_events`, `ep_done_scan`.
 
@@ -10,11 +10,11 @@ use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
 use crate::chaos::{self, Plan};
-use crate::eventpoll::epitem::NO_KEY;
-use crate::eventpoll::rearm::{note_settled, Note};
+use crate::eventpoll::epitem::NO_POLLER_ID;
+use crate::eventpoll::rearm::{note_result, Note};
 use crate::eventpoll::wait::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, Settled};
+use crate::file::{Device, File, PollResult};
 use crate::hot::list::{Hot, NO_PLACE};
 use crate::hot::send::Found;
 use crate::hot::slot::EDGE_BITS;
@@ -30,7 +30,7 @@ pub trait EventSink {
     /// Stores an event. False: the memory is not writable, and the event is kept.
     fn put(&mut self, index: usize, event: EpollEvent) -> bool;
 
-    /// What chaos does in this wait, if there is any.
+    /// What chaos does in this wait; None without chaos.
     fn plan(&mut self) -> Option<&mut Plan> {
         None
     }
@@ -41,32 +41,34 @@ pub trait EventSink {
 pub(crate) struct Scratch {
     batch: Vec<Asked>,
     pub(crate) pollfds: Vec<pollfd>,
-    /// Those of the batch have been asked.
+    /// `pollfds` has the answers for the batch.
     asked: bool,
-    /// Edge-triggered ones of which it is noted, before they are asked, how much there is to read.
+    /// Files of edge-triggered items, and their entries: before the files are asked, the poller notes how much
+    /// there is to read.
     measured: Vec<(Arc<File>, u32)>,
-    pub(crate) settled: Vec<Note>,
+    pub(crate) results: Vec<Note>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
-    /// Hot items that were asked for the last time.
+    /// Items that are leaving the hot list and have been asked for the last time.
     pub(crate) leaving: Vec<u32>,
-    /// Hot items that were reported and of which nobody knows how much has come.
+    /// Hot items that were reported, of which we cannot tell later whether more has come since.
     pub(crate) unsure: Vec<u32>,
-    /// Cold items that were delivered, with what was ready.
+    /// Cold items that were delivered, with their revents.
     delivered: Vec<(u32, u32)>,
 }
 
 impl Scratch {
-    /// What comes to a file after this is not what its item is about to be told of.
+    /// Notes how much there is to read. What arrives after this is new to the item.
     fn measure(&mut self) {
-        for (file, key) in self.measured.drain(..) {
+        for (file, poller_id) in self.measured.drain(..) {
             if let Some(device) = file.device() {
-                device.measure(key);
+                device.measure(poller_id);
             }
         }
     }
 
-    /// Looks for news, and asks the files of the batch in the same call if all of them have a descriptor.
+    /// Drains wakeups, and asks the files of the batch in the same system call if all of them have a
+    /// descriptor.
     fn look(&mut self, watcher: &dyn Watcher) -> bool {
         if self.batch.len() == self.pollfds.len() {
             watcher.look(&mut self.pollfds);
@@ -81,7 +83,7 @@ impl Scratch {
 #[derive(Debug)]
 struct Asked {
     id: u32,
-    /// Its place in `pollfds`, if it was asked there.
+    /// Its index in `pollfds`, if it is there.
     pollfd: Option<u32>,
     revents: u32,
 }
@@ -90,7 +92,7 @@ struct Asked {
 unsafe impl Send for Scratch {}
 
 impl Eventpoll {
-    /// Tells the items of all that has happened until now, and delivers.
+    /// Drains all wakeups that have come until now, and delivers.
     pub(crate) fn look_and_send(
         &self,
         tree: &mut Tree,
@@ -99,7 +101,7 @@ impl Eventpoll {
         maxevents: usize,
     ) -> Result<usize, Errno> {
         if tree.hot.is_empty() && self.events_available() {
-            // What is queued is asked in the call that looks for news.
+            // One system call both drains wakeups and asks the files of queued items.
             let mut sent = 0;
             if let Some(fault) = self.send_events(tree, sink, maxevents, &mut sent, Some(watcher)) {
                 return self.sent(tree, sent, fault);
@@ -111,7 +113,7 @@ impl Eventpoll {
         self.send(tree, sink, maxevents, false)
     }
 
-    /// Delivers what is hot and ready and what is queued. `slept`: a sleep has just found it.
+    /// Delivers hot items that are ready, then queued items. `slept`: a sleep has just found them ready.
     pub(crate) fn send(
         &self,
         tree: &mut Tree,
@@ -122,12 +124,12 @@ impl Eventpoll {
         let mut sent = 0;
         let mut fault = false;
         if !tree.hot.is_empty() {
-            let moment = if slept { Moment::now() } else { tree.hot.looked };
-            tree.hot.looked = Moment { exactly: false, ..Moment::now() };
+            let moment = if slept { Moment::now() } else { tree.hot.last_asked };
+            tree.hot.last_asked = Moment { exactly: false, ..Moment::now() };
             if self.all_fit(tree, maxevents) {
                 fault = self.send_hot(tree, sink, maxevents, &mut sent, moment);
             } else {
-                // All take their turns in one line.
+                // Hot items join the ready list, so that all items take turns.
                 self.queue_hot(tree, moment);
                 self.finish_leaving_all(tree);
             }
@@ -138,9 +140,9 @@ impl Eventpoll {
         self.sent(tree, sent, fault)
     }
 
-    /// What a wait gives that has delivered `sent` events.
+    /// The result of a wait that has delivered `sent` events.
     fn sent(&self, tree: &mut Tree, sent: usize, fault: bool) -> Result<usize, Errno> {
-        self.cool_unsure(tree);
+        self.demote_unsure(tree);
         if sent != 0 {
             self.count(tree, 1 + sent as u32);
         } else if fault {
@@ -149,7 +151,7 @@ impl Eventpoll {
         Ok(sent)
     }
 
-    /// Whether what is hot and ready and what is queued fit into one delivery, or all of it is hot.
+    /// Whether the hot items that are ready and the queued items fit into one delivery, or no item is queued.
     fn all_fit(&self, tree: &Tree, maxevents: usize) -> bool {
         let queued = self.lock.lock().list.count_ready(maxevents);
         if queued == 0 {
@@ -159,8 +161,8 @@ impl Eventpoll {
         queued + ready <= maxevents
     }
 
-    /// Delivers what is queued. True: a store failed. With `news` it looks for them as it asks; if there were
-    /// some nothing is delivered, and None returned. Linux: `fs/eventpoll.c:ep_send_events`.
+    /// Delivers queued items. True: a store failed. With `news` it drains wakeups in the call that asks; if
+    /// there were wakeups, it delivers nothing and returns None. Linux: `fs/eventpoll.c:ep_send_events`.
     fn send_events(
         &self,
         tree: &mut Tree,
@@ -199,11 +201,11 @@ impl Eventpoll {
         if let Some(plan) = if chaos::is_on() { sink.plan() } else { None } {
             plan.delivered(*sent);
         }
-        self.settle_all(tree);
+        self.rearm_all(tree);
         if tree.hot.is_busy() {
             let mut delivered = std::mem::take(&mut tree.scratch.delivered);
             for (id, revents) in delivered.drain(..) {
-                self.warm_up(tree, id, revents);
+                self.promote_if_frequent(tree, id, revents);
             }
             tree.scratch.delivered = delivered;
         }
@@ -214,7 +216,8 @@ impl Eventpoll {
     /// Asks the files of the batch that have not been asked.
     fn ask(&self, scratch: &mut Scratch) {
         if !scratch.asked && sys::poll_now(&mut scratch.pollfds).is_err() {
-            // Never seen with a time-out of 0 but for want of memory: take all for not ready now.
+            // With a time-out of 0 this happens only when the kernel has no memory: treat all files as not
+            // ready.
             for pollfd in &mut scratch.pollfds {
                 pollfd.revents = 0;
             }
@@ -233,7 +236,7 @@ impl Eventpoll {
         }
     }
 
-    /// Hands the ready ones of the batch over. True: a store failed.
+    /// Stores events for the items of the batch that are ready. True: a store failed.
     fn deliver(
         &self,
         ready: &mut Ready,
@@ -252,10 +255,10 @@ impl Eventpoll {
                 item.file.note_ends(asked.revents);
             }
             let event = EpollEvent { events: revents, data: item.data };
-            let settled = Settled { events: item.events, revents: asked.revents, queued: false };
+            let result = PollResult { events: item.events, revents: asked.revents, queued: false };
             if revents == 0 {
                 item.shown.unqueued(now);
-                note_settled(&mut scratch.settled, ready, asked.id, settled);
+                note_result(&mut scratch.results, ready, asked.id, result);
                 continue;
             }
             if !sink.put(*sent, event) {
@@ -266,7 +269,7 @@ impl Eventpoll {
             let (passed, exactly) = item.shown.queued_for(now).unwrap_or_default();
             item.shown.delivered(now);
             if woken {
-                // It goes to the ready list once the scan is done.
+                // `done_scan` moves it to the ready list.
                 item.shown.queued(now, false);
             }
             trace::deliver(
@@ -307,8 +310,8 @@ impl Eventpoll {
                     ready.since.insert(asked.id, sys::now());
                 }
             }
-            let settled = Settled { events, revents: asked.revents, queued };
-            note_settled(&mut scratch.settled, ready, asked.id, settled);
+            let result = PollResult { events, revents: asked.revents, queued };
+            note_result(&mut scratch.results, ready, asked.id, result);
         }
         false
     }
@@ -325,7 +328,7 @@ impl Eventpoll {
     }
 }
 
-/// Whether an edge is to be reported again that was just reported as the number `nth`, counted from 1.
+/// Whether chaos reports an edge again. It was just reported as the `nth` event, counted from 1.
 fn repeats(
     sink: &mut dyn EventSink,
     (serial, fd, events): (u64, i32, u32),
@@ -342,7 +345,7 @@ fn repeats(
     repeated
 }
 
-/// Notes the first items of the scan, and the descriptors of those that have one.
+/// Fills the batch with the first items of the scan, and `pollfds` with the descriptors of those that have one.
 fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
     scratch.batch.clear();
     scratch.pollfds.clear();
@@ -356,9 +359,9 @@ fn gather(ready: &Ready, scratch: &mut Scratch, most: usize) {
             scratch.pollfds.push(pollfd { fd, events, revents: 0 });
             scratch.pollfds.len() as u32 - 1
         });
-        let is_measured = item.is_edge() && item.key != NO_KEY;
+        let is_measured = item.is_edge() && item.poller_id != NO_POLLER_ID;
         if is_measured && item.file.device().is_some_and(Device::is_measured) {
-            scratch.measured.push((item.file.clone(), item.key));
+            scratch.measured.push((item.file.clone(), item.poller_id));
         }
         scratch.batch.push(Asked { id, pollfd, revents: 0 });
         at = ready.list.tx_next(id);

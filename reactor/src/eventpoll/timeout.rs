@@ -1,4 +1,4 @@
-//! How long a wait may take. The clock is looked at only by who is about to sleep.
+//! How long a wait may take. A thread reads the clock only when it is about to sleep.
 
 use crate::sys;
 
@@ -15,17 +15,17 @@ impl Timeout {
         Self { ns, until: None }
     }
 
-    /// All of it; None is for ever.
+    /// The whole time in nanoseconds; None is for ever.
     pub fn ns(&self) -> Option<u64> {
         self.ns
     }
 
-    /// Whether there is no waiting at all.
+    /// Whether the call must not wait at all.
     pub fn is_zero(&self) -> bool {
         self.ns == Some(0)
     }
 
-    /// The nanoseconds that are left; None is for ever. The time runs from the first time this is asked.
+    /// The nanoseconds that are left; None is for ever. The time runs from the first call of this.
     pub fn left(&mut self) -> Option<u64> {
         let ns = self.ns.filter(|ns| *ns != 0);
         let Some(ns) = ns else { return self.ns };
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_runs_from_the_first_question() {
+    fn the_time_runs_from_the_first_call() {
         let mut timeout = Timeout::new(Some(20_000_000));
         assert_eq!(timeout.left(), Some(20_000_000));
         std::thread::sleep(std::time::Duration::from_millis(1));

@@ -10,7 +10,7 @@ use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::spin::Spin;
-use crate::hot::state::ItemHeat;
+use crate::hot::state::HotState;
 use crate::hot::QUIET_NS;
 use crate::mutation::is;
 use crate::sync::{Arc, CountedGuard, Ordering};
@@ -21,7 +21,7 @@ use crate::trace::{self, Entered};
 /// How a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slept {
-    /// By a wakeup, or because a device may have something to say.
+    /// By a wakeup, or because a device may have wakeups to drain.
     Woken,
     /// The time is over.
     TimedOut,
@@ -29,16 +29,16 @@ pub enum Slept {
     Signal,
 }
 
-/// Who brings in the wakeups while a thread waits.
+/// The source of wakeups for a thread that waits.
 pub trait Watcher {
-    /// Tells the items of all that has happened to their files until now, and asks `files` as poll(2) would.
+    /// Drains all wakeups that have come until now, and asks `files` as poll(2) does.
     fn look(&self, files: &mut Vec<pollfd>);
 
-    /// Whether nothing has happened to any file that the items were not told of. May say no for no reason.
+    /// Whether there are no wakeups to drain. May return false spuriously.
     fn has_no_news(&self) -> bool;
 
-    /// Sleeps until `waiter` is woken, a file of `hot` is ready or a device had something to say, which
-    /// it has told by then. Files are added to `hot` for the time of the sleep.
+    /// Sleeps until `waiter` is woken, a file of `hot` is ready, or a wakeup came from a device, which is
+    /// drained before the return. During the sleep `hot` has further files.
     fn sleep(
         &self,
         waiter: &Arc<Waiter>,
@@ -72,7 +72,7 @@ impl Eventpoll {
         result
     }
 
-    /// As `wait` with a time-out of 0: stores what is ready now.
+    /// As `wait` with a time-out of 0: stores the events that are ready now.
     ///
     /// # Errors
     /// EFAULT if the first event could not be stored.
@@ -104,25 +104,26 @@ impl Eventpoll {
         }
     }
 
-    /// Whether nothing is ready, as far as that can be told without taking anything in; asked only where
-    /// that is likely.
+    /// Whether nothing is ready, as far as this can be known without draining wakeups. Checked only if the last
+    /// `wait_now` found nothing.
     fn has_nothing(&self, watcher: &dyn Watcher) -> bool {
         let nothing = || self.mtx.count() == 0 && !self.events_available();
         if !self.found_nothing.load(Ordering::Relaxed) || !nothing() {
             return false;
         }
-        // What was taken in meanwhile is on the list by now.
+        // A wakeup that another thread drained meanwhile is on the ready list by now.
         let nothing = watcher.has_no_news() && nothing();
         self.found_nothing.store(nothing, Ordering::Relaxed);
         nothing
     }
 
-    /// The set is this thread's to ask.
+    /// Locks the set for a thread that begins to wait. No other thread sleeps on the hot items afterwards.
     fn begin_wait(&self) -> CountedGuard<'_, Tree> {
         let mut tree = self.mtx.lock();
-        if tree.hot.taken && !is("a_second_waiter_cools_nothing") {
-            // Another thread sleeps on them: of two waiters one is to be woken, and that is told.
-            self.cool_all(&mut tree);
+        if tree.hot.taken && !is("a_second_waiter_demotes_nothing") {
+            // Another thread sleeps on the hot items. Of two waiters a wakeup wakes one, so it must come from
+            // the device.
+            self.demote_all(&mut tree);
             tree.hot.rest();
         }
         tree
@@ -140,13 +141,13 @@ impl Eventpoll {
     ) -> Result<usize, Errno> {
         let mut timed_out = timeout.is_zero();
         let mut signal = false;
-        // Whether a sleep has just asked everything, and it was one.
+        // Whether a sleep has just asked all files, and whether the thread really slept.
         let (mut asked, mut slept_well) = (false, false);
         loop {
-            if timed_out && !timeout.is_zero() && is("who_times_out_does_not_look") {
+            if timed_out && !timeout.is_zero() && is("a_waiter_that_times_out_does_not_look") {
                 return Ok(0);
             }
-            if signal && is("who_is_interrupted_does_not_look") {
+            if signal && is("a_waiter_that_is_interrupted_does_not_look") {
                 return Err(Errno::EINTR);
             }
             let mut tree = self.begin_wait();
@@ -175,11 +176,11 @@ impl Eventpoll {
             }
             let of_this = self.depends_on_thread.load(Ordering::SeqCst);
             waiter.sleeps_on_signalfds_of(if of_this { self } else { std::ptr::null() });
-            // Before the question: an interruption after it must not be forgotten.
+            // Reset first: an interruption that comes after `take_interrupt` must end the sleep.
             waiter.reset();
             signal = waiter.take_interrupt();
             if signal {
-                // What happened before it comes first.
+                // Events that came before the interruption are delivered first.
                 continue;
             }
             let began = if Spin::is_on() { sys::now() } else { 0 };
@@ -198,7 +199,7 @@ impl Eventpoll {
             }
             {
                 let mut ready = self.lock.lock();
-                if ready.list.events_available() && !is("a_waiter_lies_down_without_a_look") {
+                if ready.list.events_available() && !is("a_waiter_sleeps_without_a_look") {
                     continue;
                 }
                 ready.wq.push(waiter.clone());
@@ -241,7 +242,7 @@ impl Eventpoll {
         }
     }
 
-    /// Looks again and again. Whether something was found, or somebody wants the thread to look up.
+    /// Asks the files again and again until `until`. Returns whether something is ready.
     fn look_until(&self, until: u64, watcher: &dyn Watcher, waiter: &Waiter) -> bool {
         let mut last = sys::now();
         while last < until {
@@ -256,13 +257,13 @@ impl Eventpoll {
                 return true;
             }
             let now = sys::now();
-            tree.spin.looked_after(now.saturating_sub(last));
+            tree.spin.note_gap(now.saturating_sub(last));
             last = now;
         }
         false
     }
 
-    /// Takes those that are hot no more out of the list of a sleep that goes on: to sleep on a file keeps it
+    /// Takes items that are no longer hot out of the list of a sleep that goes on. A sleep on a file keeps it
     /// open.
     fn tidy(&self, hot: Vec<pollfd>) -> Vec<pollfd> {
         let mut tree = self.mtx.lock();
@@ -272,24 +273,24 @@ impl Eventpoll {
         let mut ready = self.lock.lock();
         tree.hot.tidy(hot, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.heat = ItemHeat::hot(place);
+                item.hot_state = HotState::hot(place);
             }
         })
     }
 
-    /// A sleep on the hot items has ended.
+    /// Ends a sleep on the hot items. `quiet`: nothing came for `QUIET_NS`, so all items go cold.
     fn take_back(&self, hot: Vec<pollfd>, lent: bool, quiet: bool) {
         let mut tree = self.mtx.lock();
         let mut ready = self.lock.lock();
         tree.hot.give_back(hot, lent, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {
-                item.heat = ItemHeat::hot(place);
+                item.hot_state = HotState::hot(place);
             }
         });
         drop(ready);
         if quiet {
-            self.cool_all(&mut tree);
-            tree.hot.calm_down();
+            self.demote_all(&mut tree);
+            tree.hot.reset_load();
             self.count(&mut tree, 0);
         }
     }

@@ -1,14 +1,14 @@
 //! Threads that wait: the waiter and the exclusive queue `ep->wq`, last in, first out.
 //!
-//! A wakeup takes the first waiter off the queue and wakes that one alone.
+//! A wakeup takes the first waiter off the queue and wakes only that one.
 //!
 //! State of a waiter (`Waiter::state`):
 //!
-//! | state | means | who leaves it |
+//! | state | means | left by |
 //! |---|---|---|
 //! | `AWAKE` | running, or about to look at the ready list | the thread itself |
 //! | `FUTEX` | asleep on `state` as a futex; counted in `sleepers` | a waker, the thread on time-out |
-//! | `PPOLL` | asleep in ppoll as holder of the watch | a waker (writes the kick eventfd), the thread |
+//! | `PPOLL` | asleep in ppoll, as holder of the watch or on its own files | a waker (writes to the eventfd `wake_fd`), the thread |
 //! | `WOKEN` | a wakeup is on its way | the thread itself, by `reset` |
 //!
 //! Linux: `fs/eventpoll.c:ep_poll` (`__add_wait_queue_exclusive`), `ep_autoremove_wake_function`.
@@ -25,7 +25,7 @@ const FUTEX: u32 = 1;
 const PPOLL: u32 = 2;
 const WOKEN: u32 = 3;
 
-/// How many threads sleep on a futex and depend on somebody else to watch the devices.
+/// How many threads sleep and depend on another thread to watch the devices.
 #[derive(Debug, Default)]
 pub struct Sleepers(AtomicU32);
 
@@ -37,7 +37,7 @@ impl Sleepers {
         }
     }
 
-    /// Whether anybody sleeps.
+    /// Whether any thread sleeps.
     pub fn any(&self) -> bool {
         self.0.load(Ordering::SeqCst) != 0
     }
@@ -48,28 +48,28 @@ impl Sleepers {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// A thread sleeps in a ppoll of its own, and depends on somebody else as well.
+    /// Counts a thread that sleeps in a ppoll of its own and depends on another thread as well.
     pub(crate) fn come(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// It does no more.
+    /// That thread has woken.
     pub(crate) fn go(&self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Forgets all of them: only for a forked child, where they do not exist.
+    /// In a forked child: forgets all threads, which exist in the parent only.
     pub fn clear(&self) {
         self.0.store(0, Ordering::SeqCst);
     }
 }
 
-/// One thread's part in waiting.
+/// A thread that waits.
 #[derive(Debug)]
 pub struct Waiter {
     state: AtomicU32,
-    /// Where the number of the eventfd stands that ends the sleep in ppoll.
-    kick: AtomicPtr<AtomicI32>,
+    /// Points to the fd of the eventfd that ends the sleep in ppoll.
+    wake_fd: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
     signalfds_of: AtomicPtr<Eventpoll>,
     sleepers: &'static Sleepers,
@@ -80,19 +80,19 @@ impl Waiter {
     pub fn new(sleepers: &'static Sleepers) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicU32::new(AWAKE),
-            kick: AtomicPtr::new(std::ptr::null_mut()),
+            wake_fd: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
             signalfds_of: AtomicPtr::new(std::ptr::null_mut()),
             sleepers,
         })
     }
 
-    /// Forgets an earlier wakeup. Only the thread itself, before it queues.
+    /// Forgets an earlier wakeup. The thread itself calls this, before it queues.
     pub fn reset(&self) {
         self.state.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// Wakes the thread, wherever it sleeps. Safe in a signal handler.
+    /// Wakes the thread from either sleep. Safe in a signal handler.
     pub fn wake(&self) {
         match self.state.swap(WOKEN, Ordering::SeqCst) {
             FUTEX => {
@@ -103,30 +103,30 @@ impl Waiter {
             }
             PPOLL => {
                 // SAFETY: `begin_ppoll` stored a reference that lives for ever.
-                let kick = unsafe { &*self.kick.load(Ordering::SeqCst) };
-                let _ = sys::write(kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+                let wake_fd = unsafe { &*self.wake_fd.load(Ordering::SeqCst) };
+                let _ = sys::write(wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
             }
             _ => {}
         }
     }
 
-    /// A signal handler of the program ran while the thread waited: the wait ends with EINTR.
+    /// Ends the wait with EINTR: a signal handler of the program ran while the thread waited.
     pub fn interrupt(&self) {
         self.interrupted.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Whether `interrupt` was called since the last time this was asked.
+    /// Whether `interrupt` was called since the last call of this.
     pub fn take_interrupt(&self) -> bool {
         self.interrupted.load(Ordering::SeqCst) && self.interrupted.swap(false, Ordering::SeqCst)
     }
 
-    /// Says of which set the thread must sleep on the signalfds itself; null: of none.
+    /// Sets the set whose signalfds the thread must sleep on itself; null: no set.
     pub fn sleeps_on_signalfds_of(&self, set: *const Eventpoll) {
         self.signalfds_of.store(set.cast_mut(), Ordering::Relaxed);
     }
 
-    /// The set of which the thread must sleep on the signalfds itself, or null. It is of use for comparison alone.
+    /// The set whose signalfds the thread must sleep on itself, or null. Only for comparison.
     pub fn signalfds_of(&self) -> *const Eventpoll {
         self.signalfds_of.load(Ordering::Relaxed)
     }
@@ -136,10 +136,10 @@ impl Waiter {
         self.state.load(Ordering::SeqCst) == WOKEN
     }
 
-    /// Says that the thread is about to sleep in ppoll with `kick` among its descriptors.
-    /// False: it was woken already and must not sleep.
-    pub fn begin_ppoll(&self, kick: &'static AtomicI32) -> bool {
-        self.kick.store(std::ptr::from_ref(kick).cast_mut(), Ordering::SeqCst);
+    /// The thread is about to sleep in ppoll with `wake_fd` among its descriptors. False: it was woken already
+    /// and must not sleep.
+    pub fn begin_ppoll(&self, wake_fd: &'static AtomicI32) -> bool {
+        self.wake_fd.store(std::ptr::from_ref(wake_fd).cast_mut(), Ordering::SeqCst);
         if is("a_sleep_begins_over_a_wakeup") {
             self.state.store(PPOLL, Ordering::SeqCst);
             return true;
@@ -147,12 +147,12 @@ impl Waiter {
         self.transit(AWAKE, PPOLL)
     }
 
-    /// The end of that sleep. True if it was woken by `wake`.
+    /// The end of that sleep. True if `wake` ended it.
     pub fn end_ppoll(&self) -> bool {
         !self.transit(PPOLL, AWAKE)
     }
 
-    /// Says that the thread is about to sleep on its futex. False: it was woken already.
+    /// The thread is about to sleep on its futex. False: it was woken already and must not sleep.
     pub fn begin_futex(&self) -> bool {
         let late = is("a_sleeper_is_counted_late");
         if !late {
@@ -168,7 +168,7 @@ impl Waiter {
         asleep
     }
 
-    /// Sleeps until `wake`, a signal or the time is over. Between `begin_futex` and `end_futex`.
+    /// Sleeps until `wake`, a signal, or the end of the time. Called between `begin_futex` and `end_futex`.
     pub fn sleep_futex(&self, timeout_ns: Option<u64>) -> Result<(), sys::Errno> {
         if self.state.load(Ordering::SeqCst) != FUTEX {
             return Ok(());
@@ -176,7 +176,7 @@ impl Waiter {
         sys::futex_wait(&self.state, FUTEX, timeout_ns)
     }
 
-    /// The end of that sleep. True if it was woken by `wake`.
+    /// The end of that sleep. True if `wake` ended it.
     pub fn end_futex(&self) -> bool {
         let woken = !self.transit(FUTEX, AWAKE);
         if !woken {
@@ -195,7 +195,7 @@ impl Waiter {
 pub struct WaitQueue(VecDeque<Arc<Waiter>>);
 
 impl WaitQueue {
-    /// Queues a waiter before the others. Linux: `__add_wait_queue_exclusive`.
+    /// Puts a waiter first in the queue. Linux: `__add_wait_queue_exclusive`.
     pub fn push(&mut self, waiter: Arc<Waiter>) {
         self.0.push_front(waiter);
     }
@@ -205,18 +205,18 @@ impl WaitQueue {
         self.0.pop_front()
     }
 
-    /// The one that has waited longest.
+    /// The waiter that has waited longest.
     pub fn last(&self) -> Option<Arc<Waiter>> {
         self.0.back().cloned()
     }
 
-    /// Takes a waiter off that leaves by itself. False: a wakeup has taken it off before.
+    /// Takes off a waiter that leaves by itself. False: a wakeup has taken it off before.
     pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         let at = self.0.iter().position(|other| Arc::ptr_eq(other, waiter));
         at.map(|at| self.0.remove(at)).is_some()
     }
 
-    /// Forgets everybody: only for a forked child, where the threads do not exist.
+    /// In a forked child: forgets all waiters, which exist in the parent only.
     pub fn clear(&mut self) {
         self.0.clear();
     }

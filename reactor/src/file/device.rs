@@ -3,13 +3,12 @@
 use std::any::Any;
 use std::fmt;
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::Eventpoll;
 use crate::file::File;
-use crate::hot::slot::Hints;
 use crate::sync::{Arc, Weak};
 
-/// One registration as its device knows it.
+/// An item, as its device knows it.
 #[derive(Clone, Debug)]
 pub struct ItemRef {
     /// The eventpoll.
@@ -18,104 +17,125 @@ pub struct ItemRef {
     pub id: u32,
     /// The item's serial number.
     pub serial: u64,
-    /// Whether it is told only if nobody before could use the wakeup.
+    /// Whether a wakeup reaches it only if no exclusive item before it used that wakeup.
     pub exclusive: bool,
 }
 
-/// What an eventpoll learned about an item when it asked the device.
+/// What the eventpoll found when it asked the file of an item.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled {
+pub struct PollResult {
     /// Interest and private bits now.
     pub events: u32,
-    /// What the device said.
+    /// The device's answer.
     pub revents: u32,
     /// Whether the item is on the ready list.
     pub queued: bool,
 }
 
+/// What the program's reads of a file have shown since the last `take_drain_hint`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrainHint {
+    /// A read got less than it asked for.
+    pub short: bool,
+    /// A read got EAGAIN.
+    pub again: bool,
+}
+
+impl DrainHint {
+    /// Whether a read emptied the file.
+    pub fn drained(self) -> bool {
+        self.short || self.again
+    }
+}
+
 /// What a file does when it is watched. Linux: `f_op->poll` and the wait queue head behind it.
 pub trait Device: Any + Send + Sync + fmt::Debug {
-    /// The readiness now; error and hang-up are told even if `mask` does not ask for them.
+    /// The readiness now. Error and hang-up are reported even if `mask` does not have them.
     fn poll(&self, mask: u32) -> u32;
 
-    /// A descriptor by which this device can be asked together with others in one ppoll.
+    /// A descriptor for asking this device together with others in one ppoll; None if `poll` must be called.
     fn pollfd(&self) -> Option<i32> {
         None
     }
 
-    /// Whether the answer depends on the thread that asks: a signalfd, of signals sent to one thread.
+    /// Whether the answer depends on the thread that asks: a signalfd shows a thread the signals sent to that
+    /// thread.
     fn depends_on_thread(&self) -> bool {
         false
     }
 
-    /// From now on wakeups of `file` are told. Called before the first `poll`, so nothing is missed.
-    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    /// Begins to report wakeups of `file` for the item. Called before the first `poll`, so that no wakeup is
+    /// missed. Returns the item's entry with the poller, if the device made one.
+    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
-    /// The interest of an item changed for which nothing is kept. Returns what is from now on.
-    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    /// The interest of an item without an entry changed. Returns the item's entry, if the device made one.
+    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
-    /// Tells all wakeups, of any file, that have happened until now.
+    /// Drains all wakeups, of any file, that have come until now.
     fn catch_up(&self) {}
 
-    /// Whether its wakeups may leave out something that an item with this interest waits for.
+    /// Whether there may be a gap: its wakeups do not report something that an item with this interest waits
+    /// for.
     fn may_lack(&self, _events: u32) -> bool {
         false
     }
 
-    /// Whether they do now.
-    fn lacks(&self, _settled: Settled) -> bool {
+    /// Whether there is a gap now.
+    fn lacks(&self, _result: PollResult) -> bool {
         false
     }
 
-    /// From now on that is looked for. Returns what is kept for the item.
-    fn fill_gap(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        NO_KEY
+    /// Begins to poll for what falls into the gap. Returns the item's entry.
+    fn fill_gap(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+        NO_POLLER_ID
     }
 
-    /// Whether `measure` does anything.
+    /// Whether `measure` has an effect.
     fn is_measured(&self) -> bool {
         false
     }
 
-    /// The eventpoll is about to ask for the item: what comes from now on is not known to what it will `settle`.
-    fn measure(&self, _key: u32) {}
+    /// The eventpoll is about to ask the file. What arrives after this call is new to the `PollResult` that
+    /// `rearm` will get.
+    fn measure(&self, _id: PollerId) {}
 
-    /// The eventpoll asked, and this is what came of it.
-    fn settle(&self, _key: u32, _settled: Settled) {}
+    /// The eventpoll has asked the file and got this result: watch for what comes next.
+    fn rearm(&self, _id: PollerId, _result: PollResult) {}
 
-    /// The item is gone. After the return no wakeup is told on its behalf.
-    fn detach(&self, _key: u32) {}
+    /// The item is gone. After the return no wakeup reaches it.
+    fn detach(&self, _id: PollerId) {}
 
     /// The last descriptor is about to be closed.
     fn release(&self) {}
 
-    /// Whether data can come though the file has hung up.
+    /// Whether data can arrive after the file has hung up.
     fn hears_after_hangup(&self) -> bool {
         false
     }
 
-    /// Whether an item with this interest may be asked by the waiting thread instead of being attached.
+    /// Whether an item with this interest may be hot: the waiting thread asks the file, and the item is not
+    /// attached.
     fn can_be_hot(&self, _events: u32) -> bool {
         false
     }
 
-    /// From now on reads and writes of the program leave hints.
-    fn wants_hints(&self) {}
+    /// Has the program's reads and refused writes leave hints from now on.
+    fn wants_drain_hints(&self) {}
 
-    /// What they have told by number `fd` since the last time this was called.
-    fn take_hints(&self, _fd: i32) -> Hints {
-        Hints::default()
+    /// The hints left at `fd` since the last call of this.
+    fn take_drain_hint(&self, _fd: i32) -> DrainHint {
+        DrainHint::default()
     }
 
-    /// How much has come so far to be read.
+    /// How many bytes have arrived in the file's life, if the kernel counts them.
     fn intake(&self) -> Option<u64> {
         None
     }
 
-    /// Returns once no thread sleeps in a ppoll that has the file and began before.
+    /// Returns once every ppoll has ended that began before the call and may have the file.
     fn quiesce(&self) {}
 }

@@ -8,7 +8,7 @@ use crate::mutation::is;
 use crate::sync::{Arc, Count, Counted};
 use crate::uapi::EPOLLIN;
 
-/// Who waits for a file.
+/// An entry of the wait queue.
 #[derive(Debug)]
 enum Entry {
     /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
@@ -26,13 +26,13 @@ impl Entry {
     }
 }
 
-/// Nearly every file has one entry at the most, which is kept in place.
+/// The entries of a wait queue. Nearly every file has at most one, so one is stored in place.
 #[derive(Debug, Default)]
 enum Entries {
     #[default]
     None,
     One(Entry),
-    /// In a box, so that the one in place is all that takes room.
+    /// In a box, so that an `Entries` is no larger than the one entry in place.
     #[allow(clippy::box_collection)]
     Many(Box<Vec<Entry>>),
 }
@@ -88,17 +88,17 @@ impl Entries {
 /// Linux: `wait_queue_head_t`; the entries are the slab `pwq_cache`.
 #[derive(Debug, Default)]
 pub struct WaitHead {
-    /// Counts them.
+    /// Counts the entries.
     entries: Counted<Entries>,
 }
 
 impl WaitHead {
-    /// Whether nobody waits.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many wait.
+    /// How many entries the queue has.
     pub fn len(&self) -> usize {
         self.entries.count() as usize
     }
@@ -112,31 +112,31 @@ impl WaitHead {
         self.change(|entries| entries.insert(!item.exclusive, Entry::Item(item)));
     }
 
-    /// After the return no wakeup reaches the item. Linux: `remove_wait_queue`.
+    /// Takes an item off. After the return no wakeup reaches it. Linux: `remove_wait_queue`.
     pub fn remove_item(&self, serial: u64) {
         self.change(|entries| {
             entries.retain(|entry| !matches!(entry, Entry::Item(item) if item.serial == serial));
         });
     }
 
-    /// A thread wants to be woken at each wakeup.
+    /// Adds a thread, which each wakeup wakes.
     pub fn add_poller(&self, waiter: Arc<Waiter>) {
         self.change(|entries| entries.insert(true, Entry::Poller(waiter)));
     }
 
-    /// The thread has left.
+    /// Takes a thread off.
     pub fn remove_poller(&self, waiter: &Arc<Waiter>) {
         self.change(|entries| {
             entries.retain(|entry| !matches!(entry, Entry::Poller(other) if Arc::ptr_eq(other, waiter)));
         });
     }
 
-    /// Forgets the threads: only for a forked child, where they do not exist.
+    /// In a forked child: forgets the threads, which exist in the parent only.
     pub fn clear_pollers(&self) {
         self.change(|entries| entries.retain(|entry| matches!(entry, Entry::Item(_))));
     }
 
-    /// The items that wait here. Linux: `file->f_ep`, `ep->refs`.
+    /// The items of the queue. Linux: `file->f_ep`, `ep->refs`.
     pub fn items(&self) -> Vec<ItemRef> {
         if self.is_empty() {
             return Vec::new();
@@ -149,14 +149,14 @@ impl WaitHead {
         items.collect()
     }
 
-    /// Tells everybody, and of the exclusive ones until the first that could use it.
-    /// Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
-    pub fn wake(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+    /// Calls back every item and wakes every thread; of the exclusive items only up to the first that uses the
+    /// wakeup. Linux: `kernel/sched/wait.c:__wake_up_common` with one exclusive waiter.
+    pub fn wake(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) {
         if self.is_empty() {
             return;
         }
         if is("the_head_is_left_unlocked") {
-            return self.wake_unlocked(key, has_new_end);
+            return self.wake_unlocked(pollflags, has_new_end);
         }
         if is("the_head_is_left_unlocked_to_pollers") {
             let waiters: Vec<_> = self.entries.lock().all().iter().filter_map(Entry::waiter).collect();
@@ -167,22 +167,22 @@ impl WaitHead {
             match entry {
                 Entry::Item(item) => {
                     let Some(ep) = item.ep.upgrade() else { continue };
-                    let used = ep.poll_callback(item.id, item.serial, key, has_new_end);
+                    let used = ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
                     if item.exclusive && used {
                         break;
                     }
                 }
-                Entry::Poller(waiter) if key == 0 || key & EPOLLIN != 0 => waiter.wake(),
+                Entry::Poller(waiter) if pollflags == 0 || pollflags & EPOLLIN != 0 => waiter.wake(),
                 Entry::Poller(_) => {}
             }
         }
     }
 
     /// A mutation.
-    fn wake_unlocked(&self, key: u32, has_new_end: &mut dyn FnMut() -> bool) {
+    fn wake_unlocked(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) {
         for item in self.items() {
             let Some(ep) = item.ep.upgrade() else { continue };
-            ep.poll_callback(item.id, item.serial, key, has_new_end);
+            ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The list of a set's hot items, as ppoll is given it, and the slot of each.
+//! The list of a set's hot items, which is passed to ppoll as it is, and the slot of each item.
 //!
 //! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
 
 use libc::pollfd;
 
-use crate::hot::load::Pace;
-use crate::hot::slot::Slot;
+use crate::hot::load::Load;
+use crate::hot::slot::HotSlot;
 use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
 use crate::sync::global::{AtomicBool, AtomicUsize};
 use crate::sync::Ordering;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
-/// "Has no place in the list."
+/// The item has no place in the list.
 pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 /// The item of this place is gone, or cold.
@@ -32,11 +32,11 @@ pub fn configure(bound: usize, always: bool) {
 /// The hot items of a set.
 #[derive(Debug, Default)]
 pub(crate) struct Hot {
-    /// What ppoll is given; empty while a thread sleeps on it.
+    /// The list for ppoll; empty while a thread sleeps on it.
     pub(crate) fds: Vec<pollfd>,
     /// One for each of `fds`.
-    slots: Vec<Slot>,
-    /// Edge-triggered items that were reported, for which it is to be found out whether they were drained.
+    slots: Vec<HotSlot>,
+    /// Edge-triggered items that were reported. The next wait finds out whether the program drained them.
     pub(crate) owed: Vec<u32>,
     /// Counts waits.
     pub(crate) round: u32,
@@ -44,24 +44,24 @@ pub(crate) struct Hot {
     pub(crate) next: usize,
     /// Threads asleep in a wait for the set.
     pub(crate) sleepers: u32,
-    /// One of them has the list.
+    /// One of the sleepers has the list.
     pub(crate) taken: bool,
     rests_until: Option<u32>,
-    /// When they were asked before.
-    pub(crate) looked: Moment,
-    /// Counts refusals, and how many there had been when the list was asked last.
+    /// When the items were last asked.
+    pub(crate) last_asked: Moment,
+    /// Counts refused writes; `asked` is their number when the list was last asked.
     refusals: u64,
     asked: u64,
-    pace: Pace,
+    load: Load,
 }
 
 // SAFETY: `pollfd` is plain numbers.
 unsafe impl Send for Hot {}
 
 impl Hot {
-    /// Work was done on the set.
+    /// Counts work on the set.
     pub(crate) fn count(&mut self, units: u32) {
-        self.pace.count(units);
+        self.load.count(units);
     }
 
     /// A wait begins another round.
@@ -72,19 +72,19 @@ impl Hot {
         }
     }
 
-    /// The set is not fit for hot items now.
+    /// The set is unfit for hot items: it has none for `REST_ROUNDS` waits.
     pub(crate) fn rest(&mut self) {
         self.rests_until = Some(self.round.wrapping_add(REST_ROUNDS));
     }
 
-    /// Nothing has happened for long.
-    pub(crate) fn calm_down(&mut self) {
-        self.pace = Pace::default();
+    /// Nothing has happened for a long time.
+    pub(crate) fn reset_load(&mut self) {
+        self.load = Load::default();
     }
 
-    /// Where no item may be hot no set is busy either: the order of events is kept at any pace.
+    /// If no item may be hot, no set counts as busy, so the order of events is always kept.
     pub(crate) fn is_busy(&self) -> bool {
-        BOUND.load(Ordering::Relaxed) != 0 && (self.pace.busy || ALWAYS.load(Ordering::Relaxed))
+        BOUND.load(Ordering::Relaxed) != 0 && (self.load.busy || ALWAYS.load(Ordering::Relaxed))
     }
 
     /// Whether an item may become hot.
@@ -103,13 +103,13 @@ impl Hot {
         self.slots.len()
     }
 
-    pub(crate) fn slot(&self, place: u32) -> Option<&Slot> {
+    pub(crate) fn slot(&self, place: u32) -> Option<&HotSlot> {
         self.slots.get(place as usize)
     }
 
-    /// A new place, of which the first asking asks for all.
+    /// Adds an item. The first ppoll asks for all its events.
     pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
-        self.slots.push(Slot::new(id, self.round, events));
+        self.slots.push(HotSlot::new(id, self.round, events));
         self.fds.push(pollfd { fd, events: 0, revents: 0 });
         let place = self.slots.len() as u32 - 1;
         self.place_again(place);
@@ -117,14 +117,14 @@ impl Hot {
     }
 
     /// Changes a slot.
-    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut Slot)) {
+    pub(crate) fn change(&mut self, place: u32, change: impl FnOnce(&mut HotSlot)) {
         if let Some(slot) = self.slots.get_mut(place as usize) {
             change(slot);
             self.place_again(place);
         }
     }
 
-    /// The list is about to be asked.
+    /// The caller is about to pass the list to ppoll.
     pub(crate) fn asks(&mut self) {
         self.asked = self.refusals;
     }
@@ -151,7 +151,7 @@ impl Hot {
         slot.events = events;
         slot.seen = if edge { revents & POLL_BITS } else { 0 };
         if slot.refused > self.asked {
-            // By another thread, after the asking.
+            // Another thread's write was refused after the ppoll.
             slot.seen &= !(WRITE_SIDE & !ENDS);
         }
         if edge {
@@ -161,7 +161,7 @@ impl Hot {
         self.place_again(place);
     }
 
-    /// Has the next asking ask for what the slot asks for now.
+    /// Makes the `pollfd` of a place ask for what its slot asks for now.
     fn place_again(&mut self, place: u32) {
         let Some(pollfd) = self.fds.get_mut(place as usize) else { return };
         let slot = &self.slots[place as usize];
@@ -172,10 +172,10 @@ impl Hot {
         pollfd.revents = 0;
     }
 
-    /// Takes a place out. Returns the item that has the place now.
+    /// Removes a place. Returns the item that has moved to it.
     pub(crate) fn remove(&mut self, place: u32) -> Option<u32> {
         if self.taken {
-            // The list is in use; it is put in order when it comes back.
+            // A sleeper has the list; `put_back` removes the place later.
             self.slots[place as usize].id = GONE;
             return None;
         }
@@ -184,7 +184,7 @@ impl Hot {
         self.slots.get(place as usize).map(|moved| moved.id)
     }
 
-    /// A thread is about to sleep: the list, for the first of them.
+    /// A thread is about to sleep. The first such thread gets the list.
     pub(crate) fn lend(&mut self) -> Vec<pollfd> {
         self.sleepers += 1;
         if self.taken || self.slots.is_empty() {
@@ -195,8 +195,8 @@ impl Hot {
         std::mem::take(&mut self.fds)
     }
 
-    /// It has slept. `lent` is whether it got the list, which is given back. Calls `moved` with each item
-    /// that has another place now.
+    /// The thread has slept. `lent`: it got the list, and returns it. Calls `moved` with each item that has
+    /// another place now.
     pub(crate) fn give_back(&mut self, fds: Vec<pollfd>, lent: bool, moved: impl FnMut(u32, u32)) {
         self.sleepers = self.sleepers.saturating_sub(1);
         if lent {
@@ -204,12 +204,12 @@ impl Hot {
         }
     }
 
-    /// Whether the list is lent and has places of items that are not hot any more, or gone.
+    /// Whether the list is lent and has places of items that are no longer hot, or gone.
     pub(crate) fn is_stale(&self) -> bool {
         self.taken && self.slots.iter().any(|slot| slot.id == GONE)
     }
 
-    /// The list without what is hot no more, for a sleep that goes on.
+    /// Removes the items that are no longer hot from the list of a sleep that goes on.
     pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Vec<pollfd> {
         self.put_back(fds, moved);
         self.taken = !self.slots.is_empty();
@@ -233,32 +233,32 @@ impl Hot {
         }
     }
 
-    /// All items that have a place.
+    /// All hot items.
     pub(crate) fn ids(&self) -> Vec<u32> {
         self.slots.iter().map(|slot| slot.id).filter(|id| *id != GONE).collect()
     }
 
-    /// Whether it is time to look for items that are quiet.
+    /// Whether this wait looks for quiet items.
     pub(crate) fn is_time_to_sweep(&self) -> bool {
         self.round.is_multiple_of(SWEEP_ROUNDS) && !self.slots.is_empty()
     }
 
-    /// The items that have had no news for long.
+    /// Up to `most` items without an event for `QUIET_ROUNDS` waits.
     pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
-        let quiet = |slot: &&Slot| {
+        let quiet = |slot: &&HotSlot| {
             !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
         };
         self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
     }
 
-    /// The items that are attached again and were asked once more.
+    /// The items that are leaving.
     pub(crate) fn leaving(&self) -> Vec<u32> {
         self.slots.iter().filter(|slot| slot.leaving && slot.id != GONE).map(|slot| slot.id).collect()
     }
 
-    /// In a forked child the thread that had the list is not there.
+    /// In a forked child: forgets all items, for the thread that had the list exists in the parent only.
     pub(crate) fn forked(&mut self) {
-        *self = Self { pace: std::mem::take(&mut self.pace), ..Self::default() };
+        *self = Self { load: std::mem::take(&mut self.load), ..Self::default() };
     }
 }
 
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_while_the_list_is_slept_on_is_taken_out_afterwards() {
+    fn an_item_removed_during_a_sleep_leaves_the_list_afterwards() {
         let mut hot = Hot::default();
         for id in 0..4 {
             hot.add(id, 10 + id as i32, EPOLLIN);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_was_told_is_not_asked_for_until_it_has_fallen() {
+    fn a_reported_edge_is_not_asked_for_until_it_has_fallen() {
         let mut hot = Hot::default();
         hot.add(0, 10, EPOLLIN | EPOLLOUT | EPOLLET);
         hot.reported(0, EPOLLIN | EPOLLOUT | EPOLLET, EPOLLIN | EPOLLOUT, None);
@@ -336,7 +336,7 @@ mod tests {
         assert!(!hot.has_room());
         (0..=BUSY_UNITS).for_each(|_| hot.count(1));
         assert!(hot.has_room());
-        hot.calm_down();
+        hot.reset_load();
         assert!(!hot.has_room());
     }
 }

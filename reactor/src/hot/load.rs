@@ -5,14 +5,14 @@ use crate::sys;
 
 /// How busy a set is.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Load {
     since: u64,
     units: u32,
     pub(crate) busy: bool,
 }
 
-impl Pace {
-    /// Work was done.
+impl Load {
+    /// Counts `units` of work.
     pub(crate) fn count(&mut self, units: u32) {
         self.units += units;
         if self.units >= BUSY_UNITS {

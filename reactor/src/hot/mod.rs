@@ -1,29 +1,29 @@
-//! Hot items: those that the waiting thread asks itself, all in one ppoll, while they are busy.
+//! Hot items: the waiting thread asks their files itself, all in one ppoll, while the set is busy.
 //!
-//! A *cold* item is attached to its device, which tells each wakeup by a signal; it costs nothing while
-//! nothing happens. A *hot* item is not attached at all: it is a place in the list that the thread
-//! hands to ppoll when it waits for this set. Signals are exact and dear, asking is cheap where most of
-//! the list is ready; so a set has hot items only while it is busy (`load`), as a network driver polls
-//! under load and takes interrupts else.
+//! A *cold* item is attached to its device, which reports each wakeup by a signal; it costs nothing while
+//! nothing happens. A *hot* item is not attached: it has a place in the list that the thread passes to ppoll
+//! when it waits for this set. Signals are exact and expensive. Asking is cheap if most of the list is ready.
+//! So a set has hot items only while it is busy (`load`), as a network driver polls under load and takes
+//! interrupts otherwise.
 //!
 //! | from | to | when | system calls |
 //! |---|---|---|---|
 //! | new | hot | ADD to a busy set | 0 |
 //! | new | cold | any other ADD | arm, ask |
-//! | cold | hot | told twice within `QUIET_ROUNDS` waits; or MOD; in a busy set | disarm |
-//! | hot | leaving | nothing for `QUIET_ROUNDS` waits | arm |
+//! | cold | hot | in a busy set: delivered twice within `QUIET_ROUNDS` waits, or MOD | disarm |
+//! | hot | leaving | no event for `QUIET_ROUNDS` waits | arm |
 //! | leaving | cold | asked once more with the rest | 0 |
-//! | hot | cold | no event for `QUIET_NS`; the set gets a second waiter, is watched itself, or its file a second item; an edge-triggered item was not drained | arm, ask |
+//! | hot | cold | no event for `QUIET_NS`; the set gets a second waiter or is watched itself; the file gets a second item; the program did not drain an edge-triggered item | arm, ask |
 //! | hot | gone | DEL, close | 0 |
 //!
-//! A hot edge-triggered item reports the rise of a level. That is an edge only if the level is known to
-//! have fallen since the last one: by a read or write of the program that said so (`Hints`). One that is
-//! not known to be drained goes cold, where each wakeup counts.
+//! A hot edge-triggered item reports the rise of a level. This is an edge only if the level has fallen since
+//! the last report, which we know from a read of the program (`DrainHint`). An item not known to be drained
+//! goes cold, and a cold item reports each wakeup.
 //!
 //! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
 //!
-//! `list` has the places, `slot` is one of them, `state` what an item knows of its own, `transition` takes items from
-//! one state to the other, `send` delivers, `load` is how busy a set is, `spin` looks before a sleep.
+//! `list` has the places, `slot` is one place, `state` is the part that the item stores, `transition` promotes
+//! and demotes, `send` delivers, `load` is how busy a set is, `spin` polls before a sleep.
 
 pub(crate) mod list;
 pub(crate) mod load;
@@ -35,31 +35,32 @@ pub(crate) mod transition;
 
 pub use list::configure;
 
-/// A set is busy with so many units of work, calls and events, in `BUSY_NS`.
+/// A set is busy if it has this many units of work (calls and events) in `BUSY_NS`.
 pub(crate) const BUSY_UNITS: u32 = 2000;
 const BUSY_NS: u64 = 100_000_000;
 
-/// After how many waits without news an item goes cold. An asking costs a sixth of a signal.
+/// After this many waits without an event an item goes cold. Asking costs a sixth of a signal.
 const QUIET_ROUNDS: u32 = 12;
 
-/// After how long a sleep without any event all items go cold.
+/// After a sleep of this length without any event all items go cold.
 pub(crate) const QUIET_NS: u64 = 10_000_000;
 
-/// How often those are looked for, in waits.
+/// Every this many waits we look for quiet items.
 const SWEEP_ROUNDS: u32 = 8;
 
-/// How many quiet items go cold in one wait.
+/// At most this many quiet items go cold in one wait.
 const MOST_AT_ONCE: usize = 64;
 
-/// How often it is looked whether there is still room to write, in waits.
+/// Every this many waits we check whether there is still room to write.
 const ROOM_ROUNDS: u32 = 64;
 
-/// How long a set that turned out not to fit for hot items has none, in waits.
+/// For this many waits a set that has turned out unfit for hot items has none.
 const REST_ROUNDS: u32 = 4096;
 
-/// So many times an item must have been drained to be trusted.
+/// An item must have been drained this many times to be trusted.
 const PROOFS: u8 = 2;
 
-/// How long an item stays cold that was not drained when it should have been, but so often before.
+/// For this many waits an item stays cold that was not drained this time, if it was drained `TRUSTED` times
+/// before.
 const ONCE_ROUNDS: u32 = 32;
 const TRUSTED: u8 = 8;

@@ -1,4 +1,4 @@
-//! Hot items that are ready are delivered, or queued where not all fit.
+//! Delivers hot items that are ready, or queues them if not all fit.
 
 use glasspoll_record::event::Source;
 use glasspoll_record::writer::{is_on, ticks};
@@ -17,13 +17,13 @@ use crate::uapi::*;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     place: u32,
-    /// Its place among those that are asked a second time, for all that is ready.
+    /// Its index in the second ppoll, which asks for all events.
     again: Option<u32>,
     revents: u32,
 }
 
 impl Eventpoll {
-    /// Queues the hot items that the last asking found ready.
+    /// Queues the hot items that the last ppoll found ready.
     pub(crate) fn queue_hot(&self, tree: &mut Tree, moment: Moment) {
         let Tree { hot, .. } = tree;
         let mut ready = self.lock.lock();
@@ -40,7 +40,7 @@ impl Eventpoll {
         }
     }
 
-    /// Hands over what the last asking of the list found. True: a store failed.
+    /// Stores events for the items that the last ppoll found ready. True: a store failed.
     pub(crate) fn send_hot(
         &self,
         tree: &mut Tree,
@@ -60,24 +60,24 @@ impl Eventpoll {
         fault
     }
 
-    /// Those that were asked once more in a delivery of what is queued alone.
+    /// Finishes the items that are leaving, in a wait that delivers from the ready list only.
     pub(crate) fn finish_leaving_all(&self, tree: &mut Tree) {
         for id in tree.hot.leaving() {
             self.finish_leaving(tree, id);
         }
     }
 
-    /// Has those go cold of which nobody could tell later whether more has come since they were reported.
-    /// Called before the wait returns, so that nothing the program could see falls between.
-    pub(crate) fn cool_unsure(&self, tree: &mut Tree) {
+    /// Demotes reported items of which we could not tell later whether more has arrived. Called before the wait
+    /// returns, so before the program can react to the report.
+    pub(crate) fn demote_unsure(&self, tree: &mut Tree) {
         for id in std::mem::take(&mut tree.scratch.unsure) {
             let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
             tree.hot.change(place, |slot| slot.owed = false);
-            self.cool(tree, id);
+            self.demote(tree, id);
         }
     }
 
-    /// Notes which places are ready, and asks edge-triggered ones for all that is ready.
+    /// Finds the places that are ready, and asks edge-triggered items again for all events.
     fn gather_hot(&self, tree: &mut Tree, most: usize, found: &mut Vec<Found>) {
         let Tree { hot, scratch, .. } = tree;
         scratch.pollfds.clear();
@@ -100,12 +100,12 @@ impl Eventpoll {
                 continue;
             }
             if pollfd.revents & libc::POLLNVAL != 0 {
-                // Closed behind our back: nothing more will be told of it.
+                // The program closed it by a call that we did not see: no more events.
                 hot.change(here as u32, |slot| slot.events &= EP_PRIVATE_BITS);
                 continue;
             }
             let revents = pollfd.revents as u16 as u32;
-            // Not so an edge-triggered item that is only to be looked at.
+            // An edge-triggered item that was asked for more than its interest may have no event.
             let is_event = revents & slot.events & POLL_BITS != 0;
             if is_event && events == most {
                 hot.next = here;
@@ -121,12 +121,12 @@ impl Eventpoll {
             found.push(Found { place: here as u32, again, revents });
         }
         if edges {
-            // What was drained before this asking does not count for what it finds.
+            // A drain before this ppoll says nothing about what the ppoll found.
             let ready = self.lock.lock();
             for found in found.iter() {
                 let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
                 if let Some(item) = item.filter(|item| item.is_edge()) {
-                    let _ = item.file.device().map(|device| device.take_hints(item.fd));
+                    let _ = item.file.device().map(|device| device.take_drain_hint(item.fd));
                 }
             }
         }
@@ -187,12 +187,12 @@ impl Eventpoll {
             let device = item.file.device().filter(|_| edge && unsure);
             let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
-                // If it is not drained, nobody could tell what came on top.
+                // If the program does not drain it, we could not tell whether more has arrived.
                 hot.change(found.place, |slot| slot.rest = FOR_EVER);
                 scratch.unsure.push(slot.id);
             }
             hot.reported(found.place, item.events, found.revents, intake);
-            // It may have been told as well.
+            // It may be on the ready list as well.
             ready.list.unlink(slot.id);
         }
         false

@@ -1,47 +1,42 @@
-//! A hot item's place in the list, and what is known of the item there.
+//! A hot item's place in the list, with the state of the item.
 
+use crate::file::DrainHint;
 use crate::hot::PROOFS;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
-/// What reads and writes of the program told of a file since it was last asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// A read got less than it asked for, or EAGAIN.
-    pub drained: bool,
-}
-
 /// A hot item's place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
+pub(crate) struct HotSlot {
     /// The item, or `list::GONE`.
     pub(crate) id: u32,
-    /// When it got its place, for the record, in ticks.
+    /// When the item got this place, in ticks, for the record.
     pub(crate) placed: u64,
-    /// The wait in which it last had news.
+    /// The wait in which the item was last reported.
     pub(crate) last: u32,
     /// Interest and private bits.
     pub(crate) events: u32,
-    /// What an edge-triggered item was told of, and is not known to have fallen since.
+    /// Bits that an edge-triggered item has reported, and that are not known to have fallen since.
     pub(crate) seen: u32,
-    /// It is attached again, and is asked once more.
+    /// The item is attached again, and the next wait asks it for the last time.
     pub(crate) leaving: bool,
-    /// Edge-triggered and reported; whether it was drained is not known yet.
+    /// The item is edge-triggered and was reported, and we do not know yet whether the program drained it.
     pub(crate) owed: bool,
-    /// The refusal of a write that came last.
+    /// The number of the last refused write.
     pub(crate) refused: u64,
-    /// How much had come when it was reported, if that was asked (`Device::intake`).
+    /// The intake when the item was reported, if it was read (`Device::intake`).
     pub(crate) intake: Option<u64>,
-    /// How often it was drained after it had been reported.
+    /// How often in a row the program drained the item after a report.
     proofs: u8,
-    /// How long it is to stay cold once it is, in waits.
+    /// For how many waits the item must stay cold after it is demoted.
     pub(crate) rest: u32,
 }
 
-/// What an edge-triggered item is asked for besides its interest. At urgent data a read stops, used up or not.
+/// What an edge-triggered item is asked for besides its interest. A read stops at urgent data, whether or not
+/// more data follows.
 pub(crate) const EDGE_BITS: u32 = EPOLLRDHUP | EPOLLPRI;
 
-impl Slot {
+impl HotSlot {
     /// A new one.
     pub(crate) fn new(id: u32, round: u32, events: u32) -> Self {
         Self {
@@ -59,7 +54,7 @@ impl Slot {
         }
     }
 
-    /// What ppoll is to ask for.
+    /// The events that ppoll asks for.
     pub(crate) fn asks(&self) -> u32 {
         match self.events & EPOLLET {
             0 => self.events & POLL_BITS,
@@ -67,24 +62,24 @@ impl Slot {
         }
     }
 
-    /// Whether nothing can be slept for: disarmed, or it has come to an end that was told.
+    /// Whether no sleep on the item makes sense: it is disarmed, or its end was reported.
     pub(crate) fn is_mute(&self) -> bool {
         self.events & !EP_PRIVATE_BITS == 0 || self.has_ended()
     }
 
-    /// Whether an end was told, which every asking would tell again.
+    /// Whether an end was reported, which every ppoll would report again.
     pub(crate) fn has_ended(&self) -> bool {
         self.events & EPOLLET != 0 && self.seen & (EPOLLHUP | EPOLLERR) != 0
     }
 
-    /// What the program's reads and writes told. None: it is not known to be drained.
-    pub(crate) fn learn(&mut self, hints: Hints) -> Option<()> {
+    /// Takes the drain hint into account. None: the item is not known to be drained.
+    pub(crate) fn learn(&mut self, hint: DrainHint) -> Option<()> {
         const READS: u32 = READ_SIDE & !ENDS;
         self.owed = false;
         if self.seen & READS == 0 {
             return Some(());
         }
-        if hints.drained && self.seen & ENDS == 0 {
+        if hint.drained() && self.seen & ENDS == 0 {
             self.seen &= !READS;
             self.proofs = self.proofs.saturating_add(1);
             return Some(());
@@ -93,17 +88,17 @@ impl Slot {
         None
     }
 
-    /// How often it was drained after it had been reported, without fail.
+    /// How often in a row the program drained the item after a report.
     pub(crate) fn proofs(&self) -> u8 {
         self.proofs
     }
 
-    /// Whether how much has come is to be looked at when it is reported.
+    /// Whether a delivery must read the intake, because the item is not trusted yet.
     pub(crate) fn is_unproven(&self) -> bool {
         self.proofs < PROOFS
     }
 
-    /// It was not drained. Whether more has come since it was reported, given how much has come until now.
+    /// For an item that was not drained: whether more has arrived since the report, given the intake now.
     pub(crate) fn has_more(&self, intake: Option<u64>) -> bool {
         let (Some(before), Some(now)) = (self.intake, intake) else { return true };
         now != before

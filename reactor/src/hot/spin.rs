@@ -1,43 +1,43 @@
-//! Spinning before a sleep: where the next event is only microseconds away, going to sleep and being woken
-//! costs more than looking again and again. Off unless asked for; never on one CPU, and not for a while after
-//! another thread wanted the CPU.
+//! Spinning before a sleep: if the next event is only microseconds away, to sleep and to be woken costs more
+//! than to poll again and again. Off by default; never on one CPU, and not for a while after another thread
+//! wanted the CPU.
 
 use crate::sync::global::AtomicU64;
 use crate::sync::Ordering;
 use crate::sys;
 
-/// How long a wait looks before it sleeps when it decides for itself, in nanoseconds.
+/// In automatic mode, how long a wait spins before it sleeps, in nanoseconds.
 const AUTO_NS: u64 = 100_000;
-/// If it takes so long from one look to the next, another thread had the CPU meanwhile.
+/// If the time from one poll to the next is longer than this, another thread had the CPU.
 const GAP_NS: u64 = 30_000;
-/// The longest wait that counts.
+/// Longer waits count as this long.
 const MOST_NS: u64 = AUTO_NS * 8;
-/// The value of `LONGEST` for that.
+/// The value of `LONGEST` for the automatic mode.
 const AUTO: u64 = u64::MAX;
 
 static LONGEST: AtomicU64 = AtomicU64::new(0);
 
-/// How long waits look before they sleep: 0 not at all; None: as it pays. Without effect in threads that may
-/// run on one CPU alone.
+/// How long waits spin before they sleep. 0: not at all; None: automatic. Without effect in threads that may
+/// run on one CPU only.
 pub fn configure(longest_ns: Option<u64>) {
     LONGEST.store(longest_ns.unwrap_or(AUTO), Ordering::Relaxed);
 }
 
-/// How often a thread's CPUs are counted, in waits.
+/// Every this many waits the thread's CPUs are counted.
 const COUNT_CPUS: u32 = 256;
 
-/// What the waits of a set have shown. Protected by `ep.mtx`.
+/// Statistics of a set's waits. Protected by `ep.mtx`.
 #[derive(Debug, Default)]
 pub(crate) struct Spin {
     /// How long the last waits took, as a moving mean, in nanoseconds.
     mean: u64,
     waits: u32,
-    /// Who waited had one CPU when they were last counted.
+    /// The waiting thread had one CPU when they were last counted.
     on_one_cpu: bool,
 }
 
 impl Spin {
-    /// How long the next wait is to look before it sleeps, in nanoseconds.
+    /// How long the next wait spins before it sleeps, in nanoseconds.
     pub(crate) fn length(&mut self) -> u64 {
         if self.waits.is_multiple_of(COUNT_CPUS) {
             self.on_one_cpu = sys::cpus() < 2;
@@ -51,18 +51,18 @@ impl Spin {
         }
     }
 
-    /// Whether waits are to be measured.
+    /// Whether spinning is on, so that waits are measured.
     pub(crate) fn is_on() -> bool {
         LONGEST.load(Ordering::Relaxed) != 0
     }
 
-    /// A wait that found something took so long.
+    /// A wait that found something took `ns`.
     pub(crate) fn waited(&mut self, ns: u64) {
         self.mean = (self.mean * 7 + ns.min(MOST_NS)) / 8;
     }
 
-    /// From one look to the next it took so long. If another thread had the CPU, the next waits sleep.
-    pub(crate) fn looked_after(&mut self, ns: u64) {
+    /// From one poll to the next `ns` passed. If another thread had the CPU meanwhile, the next waits sleep.
+    pub(crate) fn note_gap(&mut self, ns: u64) {
         if ns > GAP_NS {
             self.mean = MOST_NS;
         }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_waits_are_looked_for_and_long_ones_slept_for() {
+    fn short_waits_spin_and_long_ones_sleep() {
         if sys::cpus() < 2 {
             eprintln!("SKIPPED: one CPU");
             return;
@@ -86,9 +86,9 @@ mod tests {
         assert_eq!(spin.length(), 0);
         (0..50).for_each(|_| spin.waited(10_000));
         assert_eq!(spin.length(), AUTO_NS);
-        spin.looked_after(1_000);
+        spin.note_gap(1_000);
         assert_eq!(spin.length(), AUTO_NS);
-        spin.looked_after(4_000_000);
+        spin.note_gap(4_000_000);
         assert_eq!(spin.length(), 0, "another thread had the CPU");
         LONGEST.store(0, Ordering::Relaxed);
         assert_eq!(spin.length(), 0);

@@ -1,19 +1,19 @@
-//! Whether an item is hot, in four bytes: the place in the hot list, or what is to be known while it is cold.
+//! Whether an item is hot, in four bytes: a hot item's place in the hot list, or a cold item's history.
 
 use crate::hot::list::NO_PLACE;
 
-/// Set while the item is cold; the rest is then a wait's number, or 0 for "was never delivered".
+/// Set while the item is cold. The other bits are then a wait's number, or 0 for "never delivered".
 const COLD: u32 = 1 << 31;
 
-/// How long an item stays cold that is not fit for being hot, in waits: practically for ever.
+/// For this many waits an item stays cold that is unfit to be hot: practically for ever.
 pub(crate) const FOR_EVER: u32 = 1 << 29;
 
-/// An item's place among the hot ones, or the wait in which it was last delivered, or until which it is to stay
-/// cold.
+/// A hot item's place in the list; of a cold item, the wait in which it was last delivered, or until which it
+/// must stay cold.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ItemHeat(u32);
+pub(crate) struct HotState(u32);
 
-impl ItemHeat {
+impl HotState {
     /// Cold, and never delivered.
     pub(crate) const NEW: Self = Self(COLD);
 
@@ -27,7 +27,7 @@ impl ItemHeat {
         Self(COLD | round.max(1))
     }
 
-    /// Cold, and to stay so for some waits.
+    /// Cold for at least `waits` waits.
     pub(crate) fn resting(round: u32, waits: u32) -> Self {
         Self::delivered(round.wrapping_add(waits))
     }
@@ -41,18 +41,18 @@ impl ItemHeat {
         }
     }
 
-    /// How many waits ago it was delivered; negative if it rests. None: never.
+    /// How many waits ago the item was delivered; negative if it must stay cold. None: never.
     fn age(self, round: u32) -> Option<i32> {
-        // The numbers have 31 bits.
+        // Numbers of waits have 31 bits.
         (self.0 != COLD).then_some((round.wrapping_sub(self.0) << 1) as i32 >> 1)
     }
 
-    /// Whether it is to stay cold.
+    /// Whether the item must stay cold.
     pub(crate) fn rests(self, round: u32) -> bool {
         self.age(round).is_some_and(|age| age < 0)
     }
 
-    /// Whether it was delivered, cold, in one of the last waits.
+    /// Whether the cold item was delivered in one of the last `waits` waits.
     pub(crate) fn is_recent(self, round: u32, waits: u32) -> bool {
         self.age(round).is_some_and(|age| (0..=waits as i32).contains(&age))
     }
@@ -64,21 +64,21 @@ mod tests {
 
     #[test]
     fn a_place_is_no_wait() {
-        assert_eq!(ItemHeat::hot(7).place(), 7);
-        assert_eq!(ItemHeat::NEW.place(), NO_PLACE);
-        assert_eq!(ItemHeat::delivered(7).place(), NO_PLACE);
-        assert!(!ItemHeat::NEW.is_recent(0, 12) && !ItemHeat::NEW.rests(0));
+        assert_eq!(HotState::hot(7).place(), 7);
+        assert_eq!(HotState::NEW.place(), NO_PLACE);
+        assert_eq!(HotState::delivered(7).place(), NO_PLACE);
+        assert!(!HotState::NEW.is_recent(0, 12) && !HotState::NEW.rests(0));
     }
 
     #[test]
     fn waits_are_counted_round_the_end() {
         for round in [5, u32::MAX - 3, (1 << 31) - 3, u32::MAX / 2 + 20] {
-            let delivered = ItemHeat::delivered(round);
+            let delivered = HotState::delivered(round);
             assert!(delivered.is_recent(round.wrapping_add(12), 12));
             assert!(!delivered.is_recent(round.wrapping_add(13), 12));
-            let resting = ItemHeat::resting(round, 32);
+            let resting = HotState::resting(round, 32);
             assert!(resting.rests(round.wrapping_add(31)) && !resting.rests(round.wrapping_add(32)));
-            assert!(ItemHeat::resting(round, FOR_EVER).rests(round.wrapping_add(FOR_EVER - 1)));
+            assert!(HotState::resting(round, FOR_EVER).rests(round.wrapping_add(FOR_EVER - 1)));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Items become hot and cold. What that means: `hot`.
+//! Items become hot and cold. `hot` says what that means.
 
 use glasspoll_record::event::Source;
 use libc::pollfd;
 
-use crate::eventpoll::epitem::{Epitem, NO_KEY};
+use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{DrainHint, File, ItemRef, PollResult};
 use crate::hot::list::NO_PLACE;
-use crate::hot::slot::{Hints, Slot};
-use crate::hot::state::{ItemHeat, FOR_EVER};
+use crate::hot::slot::HotSlot;
+use crate::hot::state::{HotState, FOR_EVER};
 use crate::hot::{MOST_AT_ONCE, ONCE_ROUNDS, QUIET_ROUNDS, ROOM_ROUNDS, TRUSTED};
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
@@ -17,21 +17,22 @@ use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
-/// Takes its place from an item, if it is hot. Returns what the place knew.
-pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<Slot> {
+/// Takes the place from an item that is hot. Returns the slot.
+pub(crate) fn take_place(tree: &mut Tree, ready: &mut Ready, id: u32) -> Option<HotSlot> {
     let item = ready.list.get_mut(id)?;
     let place = item.place();
     let slot = *tree.hot.slot(place)?;
     item.shown.hot(false);
-    item.heat = if slot.rest == 0 { ItemHeat::NEW } else { ItemHeat::resting(tree.hot.round, slot.rest) };
+    item.hot_state =
+        if slot.rest == 0 { HotState::NEW } else { HotState::resting(tree.hot.round, slot.rest) };
     if let Some(moved) = tree.hot.remove(place).and_then(|moved| ready.list.get_mut(moved)) {
-        moved.heat = ItemHeat::hot(place);
+        moved.hot_state = HotState::hot(place);
     }
     Some(slot)
 }
 
 impl Eventpoll {
-    /// Whether an item of the file may be hot now.
+    /// Whether an item of the file with this interest may be hot now.
     pub(crate) fn may_be_hot(&self, tree: &Tree, file: &File, events: u32) -> bool {
         tree.hot.has_room()
             && events & EPOLLEXCLUSIVE == 0
@@ -41,35 +42,35 @@ impl Eventpoll {
             && file.device().is_some_and(|device| device.can_be_hot(events))
     }
 
-    /// A new item, or one that was just detached, gets a place.
+    /// Gives a place to a new item, or to one that was just detached.
     pub(crate) fn add_hot(&self, tree: &mut Tree, id: u32, seen: u32) {
         let mut ready = self.lock.lock();
         let Some(item) = ready.list.get_mut(id) else { return };
         let place = tree.hot.add(id, item.file.fd(), item.events);
-        (item.heat, item.key) = (ItemHeat::hot(place), NO_KEY);
+        (item.hot_state, item.poller_id) = (HotState::hot(place), NO_POLLER_ID);
         item.shown.hot(true);
         if let (Some(device), true) = (item.file.device(), item.is_edge()) {
-            device.wants_hints();
+            device.wants_drain_hints();
         }
         if seen != 0 {
             let device = item.file.device();
-            let _ = device.map(|device| device.take_hints(item.fd));
+            let _ = device.map(|device| device.take_drain_hint(item.fd));
             let intake = device.and_then(|device| device.intake());
             tree.hot.reported(place, item.events, seen, intake);
         }
         trace::arm(item.fd, Source::Hot);
     }
 
-    /// A cold item becomes hot, if it may.
-    pub(crate) fn heat(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
-        let (file, events, key) = {
+    /// Promotes a cold item, if it may be hot. Returns whether it is hot now.
+    pub(crate) fn promote(&self, tree: &mut Tree, id: u32, seen: u32) -> bool {
+        let (file, events, poller_id) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.place() == NO_PLACE) else { return false };
-            // Under a number that was closed, reads of another file would leave their hints.
-            if item.heat.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
+            // If the program has closed the item's fd, reads of another file at this fd would leave hints.
+            if item.hot_state.rests(tree.hot.round) || item.is_edge() && item.fd != item.file.fd() {
                 return false;
             }
-            (item.file.clone(), item.events, item.key)
+            (item.file.clone(), item.events, item.poller_id)
         };
         let Some(device) = file.device().filter(|_| self.may_be_hot(tree, &file, events)) else {
             return false;
@@ -77,13 +78,13 @@ impl Eventpoll {
         if seen & READ_SIDE & !ENDS != 0 && device.intake().is_none() {
             return false;
         }
-        device.detach(key);
+        device.detach(poller_id);
         self.add_hot(tree, id, seen);
         true
     }
 
-    /// A hot item loses its place. Returns what the place knew.
-    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<Slot> {
+    /// Takes the place from an item that is hot. Returns the slot.
+    pub(crate) fn leave_hot(&self, tree: &mut Tree, id: u32) -> Option<HotSlot> {
         take_place(tree, &mut self.lock.lock(), id)
     }
 
@@ -94,42 +95,43 @@ impl Eventpoll {
             (item.file.clone(), item.events, item.serial)
         };
         let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
-        let key = file.device()?.attach(&file, &item, events);
+        let poller_id = file.device()?.attach(&file, &item, events);
         if let Some(item) = self.lock.lock().list.get_mut(id) {
-            item.key = key;
+            item.poller_id = poller_id;
         }
-        Some((file, events, key))
+        Some((file, events, poller_id))
     }
 
-    /// A hot item goes cold: from now on its device tells, and it is asked once for what came before.
-    pub(crate) fn cool(&self, tree: &mut Tree, id: u32) {
-        let hints = self.hints(id);
+    /// Demotes a hot item: attaches it to its device, then asks the file once for what came before.
+    pub(crate) fn demote(&self, tree: &mut Tree, id: u32) {
+        let hint = self.drain_hint(id);
         let Some(mut slot) = self.leave_hot(tree, id) else { return };
         let attached = if slot.leaving {
             let ready = self.lock.lock();
-            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.key))
+            ready.list.get(id).map(|item| (item.file.clone(), item.events, item.poller_id))
         } else {
             self.attach(id)
         };
-        let Some((file, events, key)) = attached else { return };
+        let Some((file, events, poller_id)) = attached else { return };
         let Some(device) = file.device() else { return };
         let owed = slot.owed && events & EPOLLET != 0;
-        if owed && slot.learn(hints).is_none() {
+        if owed && slot.learn(hint).is_none() {
             let intake = slot.intake.and_then(|_| device.intake());
-            // Past an end that was told it is always readable, and something may come all the same: after
-            // shutdown of its own reading side.
+            // After a reported end the file is always readable, and data may arrive even then: after
+            // shutdown(2) of the own reading side.
             let is_known = slot.seen & ENDS == 0 || intake.is_some();
             if is_known && slot.has_more(intake) && !is("intake_is_not_compared") {
                 slot.seen &= !(READ_SIDE & !ENDS);
             }
         }
-        let found = match is("cooled_and_not_asked") {
+        let found = match is("demoted_and_not_asked") {
             true => 0,
             false => device.poll((events | EPOLLRDHUP) & POLL_BITS),
         };
         file.note_ends(found);
         let seen = if events & EPOLLET != 0 { slot.seen } else { 0 };
-        // It has come to an end, or is there again: connected, say. An error that was taken is no change.
+        // The file has come to an end, or is no longer hung up (it has connected, say). An error that the
+        // program has taken is no change.
         let has_changed = found & ENDS & !seen != 0 || seen & !found & EPOLLHUP != 0;
         let fresh = found & events & if has_changed { POLL_BITS } else { !seen };
         let mut waiter = None;
@@ -137,26 +139,26 @@ impl Eventpoll {
             let mut ready = self.lock.lock();
             if fresh != 0 && !ready.list.is_linked(id) {
                 ready.list.add_tail(id);
-                self.note_ready(&mut ready, id, tree.hot.looked);
+                self.note_ready(&mut ready, id, tree.hot.last_asked);
                 waiter = ready.wq.pop();
             }
             ready.list.is_linked(id)
         };
-        self.settle(&file, id, key, Settled { events, revents: found, queued });
+        self.rearm(&file, id, poller_id, PollResult { events, revents: found, queued });
         if let Some(waiter) = waiter {
             waiter.wake();
         }
     }
 
-    /// All hot items go cold.
-    pub(crate) fn cool_all(&self, tree: &mut Tree) {
+    /// Demotes all hot items.
+    pub(crate) fn demote_all(&self, tree: &mut Tree) {
         let ids = tree.hot.ids();
         for id in &ids {
-            self.cool(tree, *id);
+            self.demote(tree, *id);
         }
         tree.hot.owed.clear();
         if tree.hot.taken {
-            // Who sleeps on them is to sleep without them.
+            // The thread that sleeps on them must continue without them.
             let file = ids.first().and_then(|id| Some(self.lock.lock().list.get(*id)?.file.clone()));
             if let Some(device) = file.as_ref().and_then(|file| file.device()) {
                 device.quiesce();
@@ -164,23 +166,24 @@ impl Eventpoll {
         }
     }
 
-    /// The set is to tell each wakeup as it comes: somebody is about to watch it from outside.
-    pub fn cool_down(&self) {
+    /// Demotes all hot items, so that the set reports each wakeup as it comes: an outer set or a poll(2) is
+    /// about to watch it.
+    pub fn demote_hot_items(&self) {
         let mut tree = self.mtx.lock();
-        self.cool_all(&mut tree);
+        self.demote_all(&mut tree);
     }
 
-    /// An item of the set goes cold, if it is hot.
-    pub(crate) fn cool_item(&self, id: u32, serial: u64) {
+    /// Demotes an item of the set, if it is hot.
+    pub(crate) fn demote_item(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
         let is_hot = |item: &Epitem| item.serial == serial && item.place() != NO_PLACE;
         if self.lock.lock().list.get(id).is_some_and(is_hot) {
-            self.cool(&mut tree, id);
+            self.demote(&mut tree, id);
         }
     }
 
-    /// Before the list is asked: what was reported edge-triggered is asked for again if it was used up,
-    /// and what is quiet begins to leave.
+    /// Called before the list is asked. Edge-triggered items that the program has drained are asked for reading
+    /// again, and quiet items begin to leave.
     pub(crate) fn prepare_round(&self, tree: &mut Tree) {
         tree.hot.begin_round();
         if tree.hot.taken {
@@ -199,36 +202,37 @@ impl Eventpoll {
         }
     }
 
-    /// What the program's reads and writes told of an item.
-    fn hints(&self, id: u32) -> Hints {
+    /// Takes the drain hint of an item.
+    fn drain_hint(&self, id: u32) -> DrainHint {
         let ready = self.lock.lock();
         let item = ready.list.get(id);
-        item.and_then(|item| item.file.device().map(|device| device.take_hints(item.fd))).unwrap_or_default()
+        item.and_then(|item| item.file.device().map(|device| device.take_drain_hint(item.fd)))
+            .unwrap_or_default()
     }
 
-    /// A write of the program was refused: the room that comes back is an edge.
+    /// A write of the program was refused: the next time there is room is an edge.
     pub(crate) fn refused(&self, id: u32, serial: u64) {
         let mut tree = self.mtx.lock();
-        let (place, file, events, key, queued) = {
+        let (place, file, events, poller_id, queued) = {
             let ready = self.lock.lock();
             let item = ready.list.get(id).filter(|item| item.serial == serial && item.is_edge());
             let Some(item) = item else { return };
-            (item.place(), item.file.clone(), item.events, item.key, ready.list.is_linked(id))
+            (item.place(), item.file.clone(), item.events, item.poller_id, ready.list.is_linked(id))
         };
         if place == NO_PLACE {
-            if key == NO_KEY {
-                self.settle(&file, id, key, Settled { events, revents: 0, queued });
+            if poller_id == NO_POLLER_ID {
+                self.rearm(&file, id, poller_id, PollResult { events, revents: 0, queued });
             }
             return;
         }
         tree.hot.refused(place);
         if tree.hot.taken {
-            // Who sleeps does not ask for that.
-            self.cool(&mut tree, id);
+            // A sleeping waiter's pollfd has no POLLOUT.
+            self.demote(&mut tree, id);
         }
     }
 
-    /// Finds out which items that were reported edge-triggered were used up.
+    /// Finds out which of the reported edge-triggered items the program has drained. Demotes the others.
     fn learn_all(&self, tree: &mut Tree) {
         let mut owed = std::mem::take(&mut tree.hot.owed);
         let ready = self.lock.lock();
@@ -238,8 +242,9 @@ impl Eventpoll {
             let place = item.place();
             let Some(mut slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { continue };
             if !slot.has_ended() {
-                let hints = item.file.device().map(|device| device.take_hints(item.fd)).unwrap_or_default();
-                if slot.learn(hints).is_some() {
+                let hint =
+                    item.file.device().map(|device| device.take_drain_hint(item.fd)).unwrap_or_default();
+                if slot.learn(hint).is_some() {
                     tree.hot.change(place, |now| *now = slot);
                     continue;
                 }
@@ -255,8 +260,8 @@ impl Eventpoll {
         tree.hot.owed = owed;
     }
 
-    /// It was reported edge-triggered and not used up, so it goes cold: what comes on top of what is left
-    /// only a signal tells.
+    /// Demotes an edge-triggered item that was reported and not drained: only a signal shows that more has
+    /// arrived on top of the rest.
     fn not_drained(&self, tree: &mut Tree, id: u32) {
         let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
         let Some(slot) = tree.hot.slot(place).copied().filter(|slot| slot.owed) else { return };
@@ -264,7 +269,7 @@ impl Eventpoll {
             let rest = if slot.proofs() < TRUSTED { FOR_EVER } else { ONCE_ROUNDS };
             tree.hot.change(place, |slot| slot.rest = rest);
         }
-        self.cool(tree, id);
+        self.demote(tree, id);
     }
 
     pub(crate) fn begin_to_leave(&self, tree: &mut Tree, id: u32) {
@@ -273,15 +278,15 @@ impl Eventpoll {
         tree.hot.change(place, |slot| slot.leaving = true);
     }
 
-    /// It is asked once more by itself: the sleep that was to ask it with the others may have ended before it
-    /// began, and what came before it was attached is told by nobody.
+    /// Asks the item once more, alone: the sleep that should have asked it may have ended before it began, and
+    /// no signal reports what came before the item was attached.
     pub(crate) fn finish_leaving(&self, tree: &mut Tree, id: u32) {
-        self.cool(tree, id);
+        self.demote(tree, id);
     }
 
-    /// Room to write that went without a word: by a write that nobody saw.
+    /// Finds edge-triggered items whose room to write has gone by a write that we did not see.
     fn look_for_room(&self, tree: &mut Tree) {
-        let edges = |slot: &Slot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
+        let edges = |slot: &HotSlot| slot.events & EPOLLET != 0 && slot.seen & EPOLLOUT != 0;
         let places: Vec<u32> = (0..tree.hot.len() as u32)
             .filter(|place| tree.hot.slot(*place).is_some_and(edges) && tree.hot.fds[*place as usize].fd >= 0)
             .collect();
@@ -299,29 +304,29 @@ impl Eventpoll {
         }
     }
 
-    /// A cold item was delivered: if that happened not long ago as well, it becomes hot.
-    pub(crate) fn warm_up(&self, tree: &mut Tree, id: u32, revents: u32) {
+    /// A cold item was delivered: promotes it if it was also delivered in one of the last waits.
+    pub(crate) fn promote_if_frequent(&self, tree: &mut Tree, id: u32, revents: u32) {
         let round = tree.hot.round;
         let edge = {
             let mut ready = self.lock.lock();
             let Some(item) = ready.list.get_mut(id).filter(|item| item.place() == NO_PLACE) else { return };
-            if item.heat.rests(round) {
+            if item.hot_state.rests(round) {
                 return;
             }
-            let before = std::mem::replace(&mut item.heat, ItemHeat::delivered(round));
+            let before = std::mem::replace(&mut item.hot_state, HotState::delivered(round));
             if let (Some(device), true) = (item.file.device(), item.is_edge()) {
-                device.wants_hints();
+                device.wants_drain_hints();
             }
             if !before.is_recent(round, QUIET_ROUNDS) {
                 return;
             }
             if item.is_edge() && revents & EPOLLPRI != 0 {
-                // It would go cold at once.
+                // It would be demoted at once.
                 return;
             }
             item.is_edge()
         };
-        if self.heat(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
+        if self.promote(tree, id, if edge { revents & POLL_BITS } else { 0 }) {
             let mut ready = self.lock.lock();
             ready.list.unlink(id);
             if let Some(item) = ready.list.get(id) {

@@ -8,7 +8,7 @@ use crate::uapi::*;
 use crate::watch::KernelFile;
 
 model!(
-    what_comes_while_a_file_is_armed_is_told,
+    a_wakeup_while_a_file_is_armed_is_delivered,
     Some(4),
     [armed_and_not_asked => "deadlock"],
     || {
@@ -22,7 +22,7 @@ model!(
 );
 
 model!(
-    what_comes_while_a_file_is_disarmed_and_armed_again_is_told,
+    a_wakeup_while_a_file_is_disarmed_and_armed_again_is_delivered,
     Some(3),
     [armed_and_not_asked => "deadlock"],
     || {
@@ -44,8 +44,8 @@ fn device(pipe: &Pipe) -> &KernelFile {
 }
 
 model!(
-    /// The first lost the number by which it is armed to the second, and lives on under another.
-    two_files_that_signal_one_number_are_both_told,
+    /// The first file lost the fd by which it is armed to the second file, and lives on under another fd.
+    two_files_that_signal_one_fd_are_both_delivered,
     Some(2),
     [a_claim_takes_from_another => "deadlock"],
     || {
@@ -87,7 +87,7 @@ model!(
 );
 
 model!(
-    /// Without taking anything in it says no only if nobody is just telling something.
+    /// `wait_now` may skip draining only if no other thread is draining a wakeup.
     a_wait_of_0_finds_what_came_before_it,
     Some(3),
     [no_news_asks_nobody => "it was there"],
@@ -97,7 +97,7 @@ model!(
         let (set, pipe) = (process.set(), Pipe::new(10));
         set.add(&pipe.file, EPOLLIN);
         assert_eq!(set.now(watch), 0);
-        let other = spawn(move || watch.take_in());
+        let other = spawn(move || watch.drain_wakeups());
         kernel::arrive(pipe.open, EPOLLIN);
         assert_eq!(set.now(watch), 1, "it was there");
         other.join().expect("no panic");
@@ -105,7 +105,7 @@ model!(
 );
 
 model!(
-    /// The poller found it ready; then the item went, and another has its place.
+    /// The poller found the file ready. Then the item was removed, and another item has its id.
     a_wakeup_that_was_found_by_asking_reaches_no_later_item,
     Some(3),
     [a_callback_trusts_the_number => "a ghost"],
@@ -115,7 +115,7 @@ model!(
         let (set, polled, other) = (process.set(), Pipe::shared(10), Pipe::new(11));
         set.add(&polled.file, EPOLLIN);
         kernel::arrive(polled.open, EPOLLIN);
-        let asker = spawn(move || watch.take_in());
+        let asker = spawn(move || watch.drain_wakeups());
         set.ctl(EPOLL_CTL_DEL, &polled.file, 0);
         set.add(&other.file, EPOLLIN);
         asker.join().expect("no panic");

@@ -8,7 +8,7 @@ use crate::uapi::*;
 const LATE: Option<u64> = Some(1000);
 
 model!(
-    when_the_watcher_wakes_another_watches_for_who_still_sleeps,
+    when_the_watcher_wakes_another_watches_for_those_that_still_sleep,
     Some(2),
     [the_watch_goes_to_nobody => "deadlock"],
     || {
@@ -26,7 +26,7 @@ model!(
 );
 
 model!(
-    when_the_watcher_times_out_another_watches_for_who_still_sleeps,
+    when_the_watcher_times_out_another_watches_for_those_that_still_sleep,
     Some(2),
     [the_watch_goes_to_nobody => "deadlock"],
     || {
@@ -41,7 +41,7 @@ model!(
 );
 
 model!(
-    /// Its time with nothing to do is over just then. A guest keeps it at the watch.
+    /// The helper's idle time ends just then. A guest makes it hold the watch.
     a_helper_that_is_about_to_end_hears_that_it_is_called,
     Some(2),
     [an_ending_helper_hears_nothing => "deadlock"],
@@ -60,7 +60,7 @@ model!(
 );
 
 model!(
-    /// Who slept last was woken by a thread, and the helper, which holds the watch, does not know.
+    /// A thread woke the last sleeper, and the helper, which holds the watch, does not know that.
     a_helper_that_holds_the_watch_ends_with_the_last_thread,
     Some(1),
     [a_helper_that_nobody_needs_sleeps_on => "deadlock"],
@@ -80,8 +80,8 @@ model!(
 );
 
 model!(
-    /// Who waits for the first set may be about to leave.
-    an_exclusive_wakeup_of_two_sets_finds_who_still_waits,
+    /// The waiter of the first set may be about to leave.
+    an_exclusive_wakeup_of_two_sets_finds_a_thread_that_still_waits,
     Some(1),
     [an_exclusive_wakeup_is_used_by_nobody => "deadlock"],
     || {
@@ -101,7 +101,7 @@ model!(
         };
         let told = a.wait_for(process.watch(), LATE).len();
         if told == 1 {
-            // The other one may sleep on.
+            // The other waiter may sleep on.
             kernel::arrive(pipes[1].open, EPOLLIN);
             b.add(&pipes[1].file, EPOLLIN);
         }
@@ -112,7 +112,7 @@ model!(
 model!(
     a_file_that_is_added_while_the_watcher_sleeps_is_slept_on,
     Some(3),
-    [a_change_rouses_nobody => "deadlock"],
+    [a_change_unparks_nobody => "deadlock"],
     || {
         let process = Process::new(false);
         let (set, polled) = (process.set(), Pipe::shared(10));
@@ -124,10 +124,10 @@ model!(
 );
 
 model!(
-    /// Its peer is to see the end at once, and its number may stand for another file.
+    /// The peer must see the end at once, and the fd may stand for another file.
     nobody_sleeps_on_a_file_that_was_released,
     Some(3),
-    [a_sleeper_lies_down_on_an_old_list => "slept on", a_release_does_not_quiesce => "slept on"],
+    [a_sleeper_parks_on_an_old_list => "slept on", a_release_does_not_quiesce => "slept on"],
     || {
         let process = Process::new(false);
         let (set, polled, pipe) = (process.set(), Pipe::shared(10), Pipe::new(11));

@@ -1,8 +1,8 @@
-//! Models: the reactor's own code under loom, which runs all the orders in which its threads can meet, up to a bound
-//! on preemptions, and all values that the memory model lets a load find.
+//! Models: loom runs the reactor's own code in all the orders in which its threads can meet, up to a bound on
+//! preemptions, and with all values that the memory model lets a load return.
 //!
-//! `kernel` stands in for the kernel, `world` for the process around. Each model states a property, and names
-//! mutations of the code (`mutation`) with which it must be seen to fail: those run in a process of their own.
+//! `kernel` replaces the kernel, `world` the process around the reactor. Each model states a property, and
+//! names mutations of the code (`mutation`) with which it must fail. Mutated runs are processes of their own.
 //! `scripts/models` runs them.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "used by the models alone, which are tests")]
 
@@ -13,7 +13,7 @@ mod arming;
 #[cfg(test)]
 mod hands;
 #[cfg(test)]
-mod heat;
+mod hot;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]
@@ -40,7 +40,7 @@ loom::lazy_static! {
     static ref HELPERS: loom::sync::Mutex<Vec<loom::thread::JoinHandle<()>>> = loom::sync::Mutex::new(Vec::new());
 }
 
-/// A thread that nobody waits for but the end of the execution.
+/// A thread that is joined at the end of the execution.
 pub(crate) fn spawn_helper(work: impl FnOnce() + Send + 'static) {
     let helper = spawn(work);
     HELPERS.lock().expect("no panic").push(helper);
@@ -55,14 +55,14 @@ pub(crate) fn join_helpers() {
     }
 }
 
-/// A property and how it is checked.
+/// A property, and how to check it.
 #[cfg(test)]
 pub(crate) struct Model {
     /// The test's name, which states it.
     pub(crate) name: &'static str,
-    /// How often a thread may be preempted in one execution; None: as often as can be.
+    /// How often a thread may be preempted in one execution; None: without bound.
     pub(crate) preemptions: Option<usize>,
-    /// Mutations, and what the failure that each brings about must say.
+    /// Mutations, and the message with which the model must fail under each.
     pub(crate) mutations: &'static [(&'static str, &'static str)],
 }
 
@@ -94,7 +94,7 @@ impl Model {
         self.preemptions.map(|most| most + more.unwrap_or(0))
     }
 
-    /// Returns how many executions there were.
+    /// Returns the number of executions.
     fn explore(&self, work: fn()) -> usize {
         use std::sync::atomic::{AtomicUsize, Ordering};
         let count = std::sync::Arc::new(AtomicUsize::new(0));

@@ -3,13 +3,13 @@
 use super::kernel::{self, Sort};
 use super::world::{Buffer, Count, Set};
 use super::{join_helpers, spawn};
-use crate::file::{File, Kind};
+use crate::file::{Backing, File};
 use crate::hot;
 use crate::sync::Arc;
 use crate::uapi::*;
-use crate::watch::{Host, KernelFile, Nature, Ownership, Told, Watch, WATCH};
+use crate::watch::{DrainHint, FileKind, Host, KernelFile, Ownership, Watch, WATCH};
 
-/// A program that says nothing of its reads and writes.
+/// A program that does not report its reads and writes.
 struct Silent;
 
 impl Host for Silent {
@@ -21,9 +21,9 @@ impl Host for Silent {
         false
     }
     fn wants_io(&self, _device: &KernelFile) {}
-    fn wants_hints(&self, _device: &KernelFile) {}
-    fn take_hints(&self, _fd: i32) -> Told {
-        Told::default()
+    fn wants_drain_hints(&self, _device: &KernelFile) {}
+    fn take_drain_hint(&self, _fd: i32) -> DrainHint {
+        DrainHint::default()
     }
     fn protect(&self, _fd: i32) {}
     fn say(&self, what: &str) {
@@ -38,7 +38,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Its items are hot from the start, if they may be; or none ever is.
+    /// `is_hot`: items are hot from the start, if they may be. Otherwise no item ever is.
     pub(super) fn new(is_hot: bool) -> Self {
         hot::configure(if is_hot { 512 } else { 0 }, is_hot);
         let count = Count::new();
@@ -63,7 +63,7 @@ impl Drop for Process {
         if std::thread::panicking() {
             return;
         }
-        // It sees that nobody sleeps, and ends by itself.
+        // The helper sees that no thread sleeps, and ends by itself.
         self.watch().retire_helper();
         join_helpers();
         assert!(!self.count.get().any(), "nobody sleeps any more");
@@ -81,28 +81,28 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// Of this process alone: its signals tell all.
+    /// A file of this process alone, whose signals report every wakeup.
     pub(super) fn new(fd: i32) -> Self {
         Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Alone))
     }
 
-    /// Another process has it too: it is asked.
+    /// A file that another process has too, so it is polled.
     pub(super) fn shared(fd: i32) -> Self {
         Self::of(fd, Sort::Pipe, KernelFile::new(fd, Ownership::Shared))
     }
 
-    /// One that may be hot at once.
+    /// A file whose items may be hot at once.
     pub(super) fn known(fd: i32, sort: Sort) -> Self {
-        let nature = if sort == Sort::Tcp { Nature::InetStream } else { Nature::Pipe };
-        Self::of(fd, sort, KernelFile::of_nature(fd, nature))
+        let kind = if sort == Sort::Tcp { FileKind::InetStream } else { FileKind::Pipe };
+        Self::of(fd, sort, KernelFile::of_kind(fd, kind))
     }
 
     fn of(fd: i32, sort: Sort, device: KernelFile) -> Self {
         let open = kernel::open(fd, sort);
-        Self { file: File::new(fd, Kind::Kernel(device)), open }
+        Self { file: File::new(fd, Backing::Kernel(device)), open }
     }
 
-    /// Something comes, by another thread.
+    /// Something arrives, from another thread.
     pub(super) fn arrives(&self) -> loom::thread::JoinHandle<()> {
         let open = self.open;
         spawn(move || kernel::arrive(open, EPOLLIN))
@@ -110,7 +110,7 @@ impl Pipe {
 }
 
 impl Set {
-    /// A wait for ever, in the process.
+    /// Waits without a time-out.
     pub(super) fn wait_in(&self, process: &Process) -> Vec<(u64, u32)> {
         self.wait_for(process.watch(), None)
     }
@@ -125,7 +125,7 @@ impl Set {
         self.ep.wait_now(&watch, &mut sink, 8).expect("room")
     }
 
-    /// The same by another thread.
+    /// The same in another thread.
     pub(super) fn waits(&self, process: &Process, time: Option<u64>) -> loom::thread::JoinHandle<usize> {
         let (set, watch) = (self.clone(), process.watch());
         spawn(move || set.wait_for(watch, time).len())

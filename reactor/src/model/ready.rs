@@ -1,4 +1,4 @@
-//! The ready list, its overflow list and the scans; who waits for it.
+//! The ready list, its overflow list and the scans; the threads that wait for it.
 
 use super::world::{Count, Fake, Set};
 use super::{model, spawn};
@@ -65,7 +65,7 @@ model!(
 );
 
 model!(
-    /// As poll(2) on the epoll descriptor does, and a wait on an outer set.
+    /// As poll(2) on the epoll descriptor and a wait on an outer set do.
     to_ask_the_set_itself_hides_no_wakeup,
     Some(3),
     [a_scan_is_not_seen => "a wakeup was lost", ovflist_forgets => "a wakeup was lost"],
@@ -87,7 +87,7 @@ model!(
 model!(
     a_wakeup_between_the_look_and_the_sleep_ends_the_sleep,
     Some(3),
-    [a_waiter_lies_down_without_a_look => "deadlock"],
+    [a_waiter_sleeps_without_a_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));
@@ -118,7 +118,7 @@ model!(
 model!(
     an_edge_that_meets_a_timeout_goes_to_another_waiter,
     Some(2),
-    [who_times_out_does_not_look => "deadlock"],
+    [a_waiter_that_times_out_does_not_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));
@@ -143,7 +143,7 @@ model!(
 model!(
     an_edge_that_meets_an_interruption_goes_to_another_waiter,
     Some(2),
-    [who_is_interrupted_does_not_look => "deadlock"],
+    [a_waiter_that_is_interrupted_does_not_look => "deadlock"],
     || {
         let count = Count::new();
         let (set, file) = (Set::new(&count), Fake::new(4));
@@ -171,7 +171,7 @@ model!(
 );
 
 model!(
-    a_oneshot_that_is_armed_again_wakes_who_waits,
+    a_oneshot_that_is_armed_again_wakes_a_waiter,
     Some(3),
     [a_changed_item_wakes_nobody => "deadlock"],
     || {

@@ -6,7 +6,7 @@ use crate::eventpoll::release_file;
 use crate::uapi::*;
 
 model!(
-    /// A wakeup that may be an end asks the file: that shows that it is under way.
+    /// A wakeup that may be an end asks the file, which shows that the wakeup is under way.
     after_a_removal_no_callback_runs_for_the_item,
     Some(3),
     [the_head_is_left_unlocked => "asked after its removal"],

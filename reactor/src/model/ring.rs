@@ -8,7 +8,7 @@ use glasspoll_record::writer::{self, Owner, Shape};
 
 use super::{model, spawn};
 
-/// A ring of so many blocks, and who reads it.
+/// A reader of a ring with this many blocks.
 fn ring(blocks: u32, is_weak: bool) -> Stream<&'static Memory> {
     let memory = Memory::new(blocks, is_weak);
     // SAFETY: it is never dropped.
@@ -79,7 +79,7 @@ model!(
 );
 
 model!(
-    /// There is one block, so whoever writes takes it from the other.
+    /// There is one block, so each writer takes it from the other.
     a_record_that_two_threads_have_spoilt_is_not_shown,
     Some(3),
     [no_record_is_checked => "a record that nobody wrote"],
@@ -99,7 +99,7 @@ model!(
     /// The one block is taken again while it is read.
     a_block_that_is_taken_again_while_it_is_read_is_lost_as_a_whole,
     Some(3),
-    [a_block_is_not_looked_at_again => "a record was torn"],
+    [a_block_is_not_checked_again => "a record was torn"],
     || {
         let mut stream = ring(1, false);
         let writer = spawn(|| (1..=4).for_each(record));

@@ -1,4 +1,4 @@
-//! One thread's part in waiting.
+//! The waiter of a thread.
 
 use super::world::Count;
 use super::{kernel, model, spawn};
@@ -13,28 +13,28 @@ model!(
     || {
         let count = Count::new();
         let waiter = Waiter::new(count.get());
-        let number = Box::into_raw(Box::new(AtomicI32::new(sys::eventfd(0).expect("a number"))));
+        let raw = Box::into_raw(Box::new(AtomicI32::new(sys::eventfd(0).expect("an eventfd"))));
         // SAFETY: it lives until the other thread has ended.
-        let kick: &'static AtomicI32 = unsafe { &*number };
+        let wake_fd: &'static AtomicI32 = unsafe { &*raw };
         let other = {
             let waiter = waiter.clone();
             spawn(move || waiter.wake())
         };
-        let fd = kick.load(Ordering::SeqCst);
-        if waiter.begin_ppoll(kick) {
+        let fd = wake_fd.load(Ordering::SeqCst);
+        if waiter.begin_ppoll(wake_fd) {
             let mut fds = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
             assert_eq!(sys::ppoll(&mut fds, None, None), Ok(1));
-            assert!(waiter.end_ppoll(), "nobody else kicks");
+            assert!(waiter.end_ppoll(), "no other thread writes to it");
         }
         other.join().expect("no panic");
         assert!(waiter.is_woken());
-        // SAFETY: nobody has it any more.
-        drop(unsafe { Box::from_raw(number) });
+        // SAFETY: no other thread has it any more.
+        drop(unsafe { Box::from_raw(raw) });
     }
 );
 
 model!(
-    the_count_of_sleepers_is_never_less_than_who_sleeps_nor_more_when_all_are_up,
+    the_count_of_sleepers_is_never_too_low_and_exact_when_all_are_awake,
     Some(3),
     [a_waker_does_not_count => "somebody is said to sleep", a_sleeper_is_counted_late => "a wrong count"],
     || {

@@ -1,11 +1,11 @@
-//! What is around the reactor in a model: devices and sets without a kernel, and a process with a watch.
+//! The world around the reactor in a model: devices and sets without a kernel, and a process with a watch.
 
 use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, Kind};
+use crate::file::{Backing, Device, File};
 use crate::sync::{Arc, AtomicU32, Ordering};
 use crate::sys::Errno;
 use crate::uapi::*;
@@ -31,11 +31,11 @@ impl Drop for Count {
     }
 }
 
-/// A device of which a model says what it is ready for.
+/// A device whose readiness the model sets.
 #[derive(Debug)]
 pub(super) struct Level(Arc<AtomicU32>);
 
-/// Nobody has a reason to ask it any more.
+/// The reactor must not ask it any more.
 const GONE: u32 = 1 << 31;
 
 impl Device for Level {
@@ -56,26 +56,26 @@ pub(super) struct Fake {
 impl Fake {
     pub(super) fn new(fd: i32) -> Self {
         let level = Arc::new(AtomicU32::new(0));
-        Self { file: File::new(fd, Kind::Device(Box::new(Level(level.clone())))), level }
+        Self { file: File::new(fd, Backing::Device(Box::new(Level(level.clone())))), level }
     }
 
     pub(super) fn set(&self, bits: u32) {
         self.level.store(bits, Ordering::SeqCst);
     }
 
-    /// From now on it is wrong to ask it.
+    /// From now on the model fails if the device is asked.
     pub(super) fn is_gone(&self) {
         self.set(GONE);
     }
 
-    /// The level becomes `bits`, and a wakeup is told for it.
+    /// The level becomes `bits`, with a wakeup for it.
     pub(super) fn rise(&self, bits: u32) {
         self.set(bits);
         self.file.wake(bits);
     }
 }
 
-/// An epoll instance, and who counts its sleepers.
+/// An epoll instance, and the count of its sleepers.
 #[derive(Clone)]
 pub(super) struct Set {
     pub(super) ep: Arc<Eventpoll>,

@@ -1,7 +1,7 @@
 //! The atomics under loom.
 //!
-//! To loom the value that an atomic begins with is no store of the order of all SeqCst operations, so a SeqCst load
-//! could still find it after another SeqCst store: here it is one.
+//! For loom, the initial value of an atomic is not in the total order of SeqCst operations, so a SeqCst load
+//! could still return it after another SeqCst store. Here the initial value is a SeqCst store.
 
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
@@ -63,12 +63,12 @@ impl<T> Deref for AtomicPtr<T> {
     }
 }
 
-/// A static that is set once in each execution. An execution runs on one thread of the system.
+/// A static that is set once in each execution. All threads of an execution run on one thread of the system.
 #[derive(Debug)]
 pub struct OnceCell<T>(std::sync::atomic::AtomicPtr<T>);
 
 impl<T> OnceCell<T> {
-    /// Without a value.
+    /// A cell without a value.
     pub const fn new() -> Self {
         Self(std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()))
     }
@@ -79,12 +79,12 @@ impl<T> OnceCell<T> {
         unsafe { self.0.load(Ordering::SeqCst).as_ref() }
     }
 
-    /// The value, which is there.
+    /// The value, which has been set.
     pub fn wait(&self) -> &'static T {
         self.get().expect("a value")
     }
 
-    /// Has this value from now on; returns the one before.
+    /// Sets the value; returns the one before.
     pub fn put(&self, value: *mut T) -> *mut T {
         self.0.swap(value, Ordering::SeqCst)
     }

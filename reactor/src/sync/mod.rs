@@ -1,8 +1,8 @@
 //! The locks and atomics that the reactor uses, in one place so that a model checker can stand in.
 //!
-//! A lock is four bytes, for every file has some, and is never poisoned: a panic that unwinds out of a
-//! critical section is turned into an errno at the border to C, and the state it leaves is no worse than
-//! what the panic saw.
+//! A lock has four bytes, because every file has some. It is never poisoned: a panic that unwinds out of a
+//! critical section becomes an errno at the border to C, and leaves a state no worse than the one in which it
+//! occurred.
 
 #[cfg(loom)]
 mod checked;
@@ -28,7 +28,7 @@ use crate::mutation::is;
 use crate::sys;
 use value::{Access, Value};
 
-/// Atomics of statics: options and counters, of which each stands for itself. They are not modelled.
+/// Atomics of statics: options and counters that do not depend on each other. They are not modelled.
 pub mod global {
     pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 }
@@ -62,10 +62,10 @@ pub(crate) use static_lock;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Held, and somebody sleeps.
+/// Held, and a thread may sleep on it.
 const WANTED: u32 = 2;
 
-/// How often it is looked again before the sleep. For a model once more is as good as a hundred times.
+/// How often `lock` tries again before it sleeps. In a model one try is as good as a hundred.
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// A lock on a futex.
@@ -79,13 +79,13 @@ pub struct Mutex<T> {
     value: Value<T>,
 }
 
-/// What can be known of a value without its lock.
+/// A value of which a number can be read without its lock.
 pub trait Count {
-    /// A number that tells of it.
+    /// The number.
     fn count(&self) -> u32;
 }
 
-/// A mutex with a number beside its lock, in one word of memory, which is read without it: the `Count` of
+/// A mutex with a number in the same word of memory as the lock, which is read without locking: the `Count` of
 /// the value when the lock was last released.
 #[derive(Default)]
 pub struct Counted<T> {
@@ -121,7 +121,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// Blocks until the lock is ours.
+    /// Blocks until the calling thread has the lock.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock.acquire();
@@ -129,14 +129,14 @@ impl<T> Mutex<T> {
         MutexGuard { lock: &self.lock, value, access, _of_this_thread: PhantomData }
     }
 
-    /// Whether nobody holds the lock; what the last one did is seen.
+    /// Whether no thread holds the lock. If so, the caller sees all that the last holder did.
     pub fn is_free(&self) -> bool {
         self.lock.0.load(Ordering::SeqCst) == FREE
     }
 }
 
 impl<T: Count> Counted<T> {
-    /// Blocks until the lock is ours.
+    /// Blocks until the calling thread has the lock.
     #[inline]
     pub fn lock(&self) -> CountedGuard<'_, T> {
         self.lock.acquire();
@@ -177,7 +177,7 @@ impl Lock {
                 return;
             }
         }
-        // Whoever has slept takes it as wanted: there may be others asleep.
+        // A thread that has slept sets `WANTED`, because other threads may still sleep.
         let held = if is("a_sleeper_forgets_the_others") { HELD } else { WANTED };
         while self.0.swap(held, Ordering::Acquire) != FREE {
             let _ = sys::futex_wait(&self.0, held, None);
@@ -200,8 +200,8 @@ impl<T> fmt::Debug for Counted<T> {
 /// The mutex is locked until this is dropped.
 pub struct MutexGuard<'a, T> {
     lock: &'a Lock,
-    /// A pointer: a guard that is handed to a function is dropped before that returns, and a reference would have to
-    /// be the only one until then.
+    /// A pointer and not a reference: a function that takes the guard may drop it before it returns, but a
+    /// reference would have to be the only one until the return.
     value: *mut T,
     access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,
@@ -235,8 +235,8 @@ impl<T> Drop for MutexGuard<'_, T> {
 pub struct CountedGuard<'a, T: Count> {
     lock: &'a Lock,
     count: &'a AtomicU32,
-    /// A pointer: a guard that is handed to a function is dropped before that returns, and a reference would have to
-    /// be the only one until then.
+    /// A pointer and not a reference: a function that takes the guard may drop it before it returns, but a
+    /// reference would have to be the only one until the return.
     value: *mut T,
     access: Access<T>,
     _of_this_thread: PhantomData<*const ()>,

@@ -1,4 +1,4 @@
-//! What a lock protects, and who is at it: a model checker is told of each access.
+//! The value that a lock protects. A model checker learns of each access.
 
 #[cfg(not(loom))]
 use std::cell::UnsafeCell;
@@ -6,11 +6,11 @@ use std::cell::UnsafeCell;
 #[cfg(loom)]
 use loom::cell::{MutPtr, UnsafeCell};
 
-/// A value that is reached by the holder of a lock alone.
+/// A value that only the holder of a lock accesses.
 #[derive(Default)]
 pub(super) struct Value<T>(UnsafeCell<T>);
 
-/// An access that is under way.
+/// An access under way.
 #[cfg(not(loom))]
 pub(super) struct Access<T>(std::marker::PhantomData<T>);
 
@@ -45,7 +45,7 @@ impl<T> Value<T> {
 }
 
 impl<T> Access<T> {
-    /// It is over: the lock is about to be released.
+    /// Ends the access: the lock is about to be released.
     #[inline]
     pub(super) fn end(&mut self) {
         #[cfg(loom)]

@@ -1,16 +1,16 @@
-//! Descriptors: what is known of them and set on them.
+//! Descriptors: their properties and settings.
 
 use std::ptr;
 
 use super::{args_of, getpid, syscall, Errno, Sysno};
 
-/// Sets the signal of a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
+/// Sets the signal for a file's wakeups. Linux: `<asm-generic/fcntl.h>`.
 pub const F_SETSIG: i32 = 10;
-/// Asks for it.
+/// Returns the signal for a file's wakeups.
 pub const F_GETSIG: i32 = 11;
-/// Sets who gets it, as (kind, id).
+/// Sets the receiver of that signal, as (kind, id).
 pub const F_SETOWN_EX: i32 = 15;
-/// Asks for that.
+/// Returns the receiver of that signal.
 pub const F_GETOWN_EX: i32 = 16;
 const F_OWNER_PID: i32 = 1;
 
@@ -19,34 +19,35 @@ pub fn close(fd: i32) -> Result<(), Errno> {
     call!(close, fd).map(drop)
 }
 
-/// Linux: `eventfd2(2)`; `flags` as there.
+/// `eventfd2(2)`, with the value 0.
 pub fn eventfd(flags: i32) -> Result<i32, Errno> {
     call!(eventfd2, 0, flags).map(|fd| fd as i32)
 }
 
-/// A descriptor that is never ready unless it is told to be, where eventfds are refused. Linux: `timerfd_create(2)`.
+/// A descriptor that is never ready until it is set, for sandboxes that refuse eventfds. Linux:
+/// `timerfd_create(2)`.
 pub fn idle_timer(flags: i32) -> Result<i32, Errno> {
     call!(timerfd_create, libc::CLOCK_MONOTONIC, flags).map(|fd| fd as i32)
 }
 
-/// `fcntl(2)` with a number as argument.
+/// `fcntl(2)` with an integer as argument.
 pub fn fcntl(fd: i32, cmd: i32, arg: usize) -> Result<i32, Errno> {
     call!(fcntl, fd, cmd, arg).map(|value| value as i32)
 }
 
-/// Sets or clears O_ASYNC alone. Linux: `fs/ioctl.c:ioctl_fioasync`.
+/// Sets or clears O_ASYNC and no other flag. Linux: `fs/ioctl.c:ioctl_fioasync`.
 pub fn set_async(fd: i32, on: bool) -> Result<(), Errno> {
     let on = i32::from(on);
     call!(ioctl, fd, libc::FIOASYNC, ptr::from_ref(&on)).map(drop)
 }
 
-/// Sends the file's signals to a whole process.
+/// Makes a process the receiver of the file's signals.
 pub fn set_owner(fd: i32, pid: i32) -> Result<(), Errno> {
     let owner = [F_OWNER_PID, pid];
     call!(fcntl, fd, F_SETOWN_EX, owner.as_ptr()).map(drop)
 }
 
-/// `ioctl(2)` as it is.
+/// `ioctl(2)`.
 pub fn ioctl(fd: i32, request: u64, arg: usize) -> Result<i32, Errno> {
     call!(ioctl, fd, request, arg).map(|value| value as i32)
 }
@@ -58,7 +59,7 @@ pub fn is_terminal(fd: i32) -> bool {
     call!(ioctl, fd, libc::TCGETS, ptr::from_mut(&mut mode)).is_ok()
 }
 
-/// Whether it is a timerfd that is not set.
+/// Whether the file is a timerfd that is not set.
 pub fn is_stopped_timer(fd: i32) -> bool {
     // SAFETY: all-zero bytes are a valid `itimerspec`.
     let mut left: libc::itimerspec = unsafe { std::mem::zeroed() };
@@ -66,8 +67,7 @@ pub fn is_stopped_timer(fd: i32) -> bool {
         && (left.it_value.tv_sec, left.it_value.tv_nsec) == (0, 0)
 }
 
-/// Whether two descriptors of this process stand for one open file description. False where the kernel
-/// does not say.
+/// Whether two descriptors of this process have one open file description. False if the kernel does not say.
 pub fn is_same_file(a: i32, b: i32) -> bool {
     /// Linux 6.10. Sandboxes often refuse kcmp.
     const F_DUPFD_QUERY: i32 = 1027;

@@ -19,11 +19,11 @@ pub fn write(fd: i32, buf: &[u8]) -> Result<usize, Errno> {
     call!(write, fd, buf.as_ptr(), buf.len())
 }
 
-/// `write(2)` to where nobody may read any more, or nothing more may be written: no signal comes of it.
+/// `write(2)` that never leads to SIGPIPE or SIGXFSZ.
 pub fn write_unsignalled(fd: i32, buf: &[u8]) -> Result<usize, Errno> {
     const DEADLY: u64 = 1 << (libc::SIGPIPE - 1) | 1 << (libc::SIGXFSZ - 1);
     let mask = sigprocmask(libc::SIG_BLOCK, DEADLY);
-    // Only what the thread blocked before can have been waiting before.
+    // A signal can only have been pending before if the thread blocked it before.
     let before = if mask & DEADLY != 0 { pending_signals() } else { 0 };
     let written = write(fd, buf);
     if matches!(written, Err(Errno::EPIPE | Errno::EFBIG)) {
@@ -41,7 +41,7 @@ pub fn open(path: &std::ffi::CStr, flags: i32, mode: u32) -> Result<i32, Errno> 
     call!(openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode).map(|fd| fd as i32)
 }
 
-/// What a symbolic link says that was opened with O_PATH and O_NOFOLLOW.
+/// The target of a symbolic link that was opened with O_PATH and O_NOFOLLOW.
 pub fn readlink_of(fd: i32, buf: &mut [u8]) -> Result<usize, Errno> {
     call!(readlinkat, fd, c"".as_ptr(), buf.as_mut_ptr(), buf.len())
 }
@@ -52,7 +52,7 @@ pub fn readlink(path: &[u8], buf: &mut [u8]) -> Result<usize, Errno> {
     call!(readlinkat, libc::AT_FDCWD, path.as_ptr(), buf.as_mut_ptr(), buf.len())
 }
 
-/// The path of a descriptor's file, as /proc tells it.
+/// The path of a descriptor's file, from /proc.
 pub fn path_of(fd: i32) -> Option<Vec<u8>> {
     let mut path = vec![0; libc::PATH_MAX as usize];
     let read = readlink(format!("/proc/self/fd/{fd}\0").as_bytes(), &mut path).ok()?;

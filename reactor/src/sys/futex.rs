@@ -19,7 +19,7 @@ pub fn futex_wake(word: &AtomicU32, count: i32) {
     let _ = call!(futex, word.as_ptr(), op, count);
 }
 
-/// Spins for a moment in a loop that waits for another thread.
+/// Waits for a moment, in a loop that waits for another thread.
 pub fn relax(word: &AtomicU32, while_value: u32) {
     if word.load(Ordering::Acquire) == while_value {
         let _ = futex_wait(word, while_value, Some(1_000_000));

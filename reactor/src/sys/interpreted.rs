@@ -1,4 +1,5 @@
-//! Into the kernel under Miri, which has no system calls but by name: those that threads need to wait for each other.
+//! Into the kernel under Miri, which knows system calls only by name. Here are those with which threads wait
+//! for each other.
 
 use syscalls::{Errno, Sysno};
 

@@ -1,4 +1,4 @@
-//! What `statfs(2)` calls the filesystems that we tell apart. Linux: `<linux/magic.h>`.
+//! The magic numbers by which `statfs(2)` identifies filesystems. Linux: `<linux/magic.h>`.
 
 /// procfs, with the sysctls.
 pub const PROC: i64 = 0x9fa0;

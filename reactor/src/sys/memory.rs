@@ -1,4 +1,4 @@
-//! Memory: mapping it, and whether it can be read or written.
+//! Memory: mapping, and probing whether it can be read or written.
 
 use std::ptr;
 
@@ -10,17 +10,17 @@ pub fn can_read_8(addr: usize) -> bool {
     if on_valgrind() {
         return can_copy_8(addr);
     }
-    // An unknown `how` makes the kernel copy the set and then refuse it. NULL would mean no set.
+    // With an unknown `how` the kernel copies the set, then refuses the call. NULL would mean no set.
     addr != 0 && call!(rt_sigprocmask, usize::MAX, addr, 0, 8) != Err(Errno::EFAULT)
 }
 
-/// The same, by a call that no tool takes for a use of the memory.
+/// The same, by a call that no tool mistakes for an access to the memory.
 #[cold]
 fn can_copy_8(addr: usize) -> bool {
     let mut copy = 0u64;
     let to = libc::iovec { iov_base: ptr::from_mut(&mut copy).cast(), iov_len: 8 };
     let from = libc::iovec { iov_base: ptr::without_provenance_mut(addr), iov_len: 8 };
-    // By the thread's own number: under the process's there is no memory any more once the main thread has left.
+    // By the thread id: once the main thread has exited, the process id no longer leads to the memory.
     call!(process_vm_readv, gettid(), ptr::from_ref(&to), 1, ptr::from_ref(&from), 1, 0) == Ok(8)
 }
 
@@ -34,7 +34,7 @@ pub unsafe fn can_write_4(addr: usize) -> bool {
         && match call!(getcpu, addr, 0, 0) {
             Ok(_) => true,
             Err(Errno::EFAULT) => false,
-            // A sandbox that lets nothing through that its programs do not need.
+            // A sandbox may permit only the calls that its programs need.
             Err(_) => {
                 let [one, other] = ids.each_mut().map(ptr::from_mut);
                 call!(getresuid, addr, one, other) != Err(Errno::EFAULT)
@@ -42,7 +42,7 @@ pub unsafe fn can_write_4(addr: usize) -> bool {
         }
 }
 
-/// A page of our own that the kernel empties in a forked child. None: the kernel cannot.
+/// A page of our own that the kernel fills with zeros in a forked child. None: the kernel cannot.
 pub fn page_wiped_on_fork() -> Option<&'static AtomicU32> {
     const MADV_WIPEONFORK: usize = 18;
     let page = map(4096).ok()?;
@@ -51,7 +51,7 @@ pub fn page_wiped_on_fork() -> Option<&'static AtomicU32> {
     Some(unsafe { AtomicU32::from_ptr(page as *mut u32) })
 }
 
-/// Memory of our own, a whole number of pages.
+/// Maps memory, in whole pages.
 pub fn map(bytes: usize) -> Result<usize, Errno> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     call!(mmap, 0, bytes, libc::PROT_READ | libc::PROT_WRITE, flags, usize::MAX, 0)
@@ -62,7 +62,7 @@ pub fn remap(start: usize, old: usize, new: usize, can_move: bool) -> Result<usi
     call!(mremap, start, old, new, if can_move { libc::MREMAP_MAYMOVE } else { 0 })
 }
 
-/// Gives memory back that `map` gave. False: it stays.
+/// Unmaps memory that `map` gave. False: it stays mapped.
 pub fn unmap(start: usize, bytes: usize) -> bool {
     call!(munmap, start, bytes).is_ok()
 }

@@ -1,12 +1,13 @@
 //! Every raw system call of the reactor and the shim, with a typed `Errno`.
 //!
-//! The calls go to the kernel directly and not through libc: the shim interposes libc's names, and
-//! our own calls must never come back to it. All go through `enter`, where a model has a kernel of its own.
+//! The calls go to the kernel directly and not through libc: the shim interposes libc's names, and our own
+//! calls must never come back to it. All calls go through `enter`, which a model replaces by a kernel of its
+//! own.
 //!
-//! A file is a family of calls. `fd_numbers` keeps our descriptors out of the program's way, `over_limit` is ppoll(2)
-//! where the kernel refuses it, `unread` how much there is to read from a file.
+//! Each file has a family of calls. `fd_numbers` keeps our descriptors out of the program's way, `over_limit`
+//! replaces ppoll(2) if the kernel refuses it, `unread` finds out how much there is to read from a file.
 //!
-//! No call here takes a lock of the reactor's; `fd_numbers` has one for the limit that it raises.
+//! No call here takes a lock of the reactor. `fd_numbers` has a lock for the limit that it raises.
 
 pub use syscalls::Errno;
 use syscalls::Sysno;
@@ -27,7 +28,7 @@ pub unsafe fn syscall(nr: usize, args: [usize; 6]) -> Result<usize, Errno> {
 macro_rules! call {
     ($nr:ident $(, $arg:expr)*) => {{
         let args = args_of(&[$( $arg as usize ),*]);
-        // SAFETY: each wrapper below hands over live references or plain numbers only.
+        // SAFETY: each wrapper below passes only live references or plain numbers.
         unsafe { syscall(Sysno::$nr as usize, args) }
     }};
 }

@@ -1,10 +1,10 @@
-//! ppoll(2) where the kernel refuses it: for more descriptors than RLIMIT_NOFILE, though they are open; for want of
-//! memory; in a sandbox.
+//! ppoll(2) when the kernel refuses it: for more descriptors than RLIMIT_NOFILE, even though they are open;
+//! without memory; in a sandbox.
 //!
-//! select(2) has no such limit, so it is what sleeps; then the files are asked, as many at a time as
-//! the limit lets, and as the kernel has room for without an allocation. A limit of 0 is raised for that; where the
-//! hard one is 0 too, or neither poll nor ppoll is to be had, nothing can be asked, and what select says must do: no
-//! hang-ups. Where there is no select, sleeps are short.
+//! select(2) has no such limit, so we sleep in select. Then we ask the files by poll, in groups as large as the
+//! limit and the kernel's stack permit. If the limit is 0 it is raised for that. If the hard limit is 0 too, or
+//! the kernel refuses poll and ppoll, we have only the result of select, which has no hang-ups. If the kernel
+//! refuses select, sleeps are short.
 
 use libc::pollfd;
 
@@ -12,13 +12,13 @@ use crate::sys::{self, Errno};
 
 const KINDS: [i16; 3] =
     [libc::POLLIN | libc::POLLRDNORM | libc::POLLRDHUP, libc::POLLOUT | libc::POLLWRNORM, libc::POLLPRI];
-/// What a member of each set is said to be ready for.
+/// The events of a member of each set of select.
 const FOUND: [i16; 3] = [libc::POLLIN | libc::POLLRDNORM, libc::POLLOUT | libc::POLLWRNORM, libc::POLLPRI];
-/// How long is slept at a time on what select has no set for.
+/// The length of a sleep if select has no set for some of the events.
 const LOOK_AGAIN_NS: u64 = 10_000_000;
-/// How long is slept where nothing can be slept on.
+/// The length of a sleep if the kernel refuses select.
 const NAP_NS: u64 = 2_000_000;
-/// How many the kernel keeps on its stack. Linux: `fs/select.c:N_STACK_PPS`.
+/// How many descriptors the kernel keeps on its stack. Linux: `fs/select.c:N_STACK_PPS`.
 const FEW: u64 = 24;
 
 /// Linux: `fs/select.c:do_sys_poll`, without its limit.
@@ -64,7 +64,7 @@ fn ask(fds: &mut [pollfd], limit: u64) -> Result<usize, Errno> {
     Ok(ready)
 }
 
-/// Sleeps until one of them is ready; fills in `revents` as far as select can tell.
+/// Sleeps until one of the files is ready. Fills in `revents` as far as select can tell.
 fn select(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<usize, Errno> {
     let highest = fds.iter().map(|pollfd| pollfd.fd).max().unwrap_or(-1);
     let words = (highest + 1) as usize / 64 + 1;

@@ -4,9 +4,9 @@ use std::ptr;
 
 use super::{args_of, over_limit, syscall, timespec, Errno, Sysno};
 
-/// `ppoll(2)`: `timeout_ns` None is forever; `sigmask` is in force during the call.
+/// `ppoll(2)`. A `timeout_ns` of None is for ever; `sigmask` is in force during the call.
 ///
-/// `pollfd` of `fds` may be changed in `revents` alone.
+/// Changes only `revents` in `fds`.
 pub fn ppoll(
     fds: &mut [libc::pollfd],
     timeout_ns: Option<u64>,
@@ -25,7 +25,7 @@ pub fn ppoll(
     }
 }
 
-/// As `ppoll` with a time-out of 0, in the cheapest way there is. A signal does not end it.
+/// As `ppoll` with a time-out of 0, by the cheapest call. A signal does not end it.
 pub fn poll_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
     loop {
         match ask_now(fds) {
@@ -39,7 +39,7 @@ pub fn poll_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
     }
 }
 
-/// poll(2) with a time-out of 0, or ppoll(2) where there is none, or it is refused.
+/// poll(2) with a time-out of 0; ppoll(2) if the architecture has no poll, or the kernel refuses it.
 pub(crate) fn ask_now(fds: &mut [libc::pollfd]) -> Result<usize, Errno> {
     #[cfg(target_arch = "x86_64")]
     if let done @ (Ok(_) | Err(Errno::EINVAL | Errno::ENOMEM)) = call!(poll, fds.as_mut_ptr(), fds.len(), 0) {

@@ -23,8 +23,8 @@ pub fn sigmask() -> u64 {
     old
 }
 
-/// The signals that wait for this thread or for the process. Of those that the thread blocks. All, where the kernel
-/// does not say.
+/// The signals that are pending for this thread or for the process, among those that the thread blocks. All
+/// signals if the kernel does not say.
 pub fn pending_signals() -> u64 {
     let mut pending = 0u64;
     match call!(rt_sigpending, ptr::from_mut(&mut pending), 8) {
@@ -33,10 +33,10 @@ pub fn pending_signals() -> u64 {
     }
 }
 
-/// Queues a signal to this thread with what it carried before.
+/// Queues a signal to this thread, with the `siginfo_t` that it had before.
 ///
 /// # Errors
-/// EAGAIN if the queue is full, which other processes of the user fill as well.
+/// EAGAIN if the queue is full. Other processes of the user share the queue's limit.
 ///
 /// # Safety
 /// `info` points to a `siginfo_t`.

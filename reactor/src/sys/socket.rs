@@ -11,12 +11,12 @@ pub fn getsockopt(fd: i32, level: i32, name: i32) -> Result<i32, Errno> {
     call!(getsockopt, fd, level, name, ptr::from_mut(&mut value), ptr::from_mut(&mut len)).map(|_| value)
 }
 
-/// Whether it is a socket that connections come to.
+/// Whether the file is a listening socket.
 pub fn is_listening(fd: i32) -> bool {
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
 }
 
-/// Whether it is a socket that is connected.
+/// Whether the file is a connected socket.
 pub fn has_peer(fd: i32) -> bool {
     let (mut address, mut len) = ([0u8; 128], 128u32);
     call!(getpeername, fd, address.as_mut_ptr(), ptr::from_mut(&mut len)).is_ok()

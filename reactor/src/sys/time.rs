@@ -9,12 +9,12 @@ pub(super) fn timespec(ns: u64) -> libc::timespec {
     libc::timespec { tv_sec: sec as _, tv_nsec: (ns % NSEC_PER_SEC) as _ }
 }
 
-/// Sleeps for so long, or less if a signal comes.
+/// Sleeps for `ns`, or less if a signal comes.
 pub fn pause(ns: u64) {
     let _ = ppoll(&mut Vec::new(), Some(ns), None);
 }
 
-/// Sleeps for so long or less, by the call that no program can do without.
+/// Sleeps for `ns` or less, by futex(2), which no program can do without.
 pub(crate) fn nap(ns: u64) {
     let _ = futex_wait(&crate::sync::AtomicU32::new(0), 0, Some(ns));
 }
@@ -27,7 +27,7 @@ pub fn now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 
-/// The same as of the last tick of the clock, some milliseconds ago at most, for a quarter of the price.
+/// The same at the last tick of the clock, at most some milliseconds ago, for a quarter of the cost.
 pub fn now_coarse() -> u64 {
     #[cfg(loom)]
     return enter::now();

@@ -1,4 +1,4 @@
-//! How much there is to read from a file, in whatever the file counts.
+//! How much there is to read from a file, in a unit that depends on the file.
 
 use std::ptr;
 
@@ -6,18 +6,18 @@ use super::{args_of, fcntl, getsockopt, is_listening, syscall, Errno, Sysno};
 use crate::sync::global::AtomicU64;
 use crate::sync::Ordering;
 
-/// What a read takes of `unread`.
+/// By how much a read reduces `unread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// The bytes it returns.
+    /// By the bytes that it returns.
     Bytes,
-    /// One: accept(2) takes a connection.
+    /// By one: accept(2) takes a connection.
     Connections,
     /// Not known: a datagram takes memory, a packet may be read in part, a counter has no amount.
     Unknown,
 }
 
-/// What `unread` counts.
+/// The unit of `unread`.
 pub fn unit(fd: i32) -> Unit {
     match getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) {
         Ok(libc::SOCK_STREAM) if !is_listening(fd) => Unit::Bytes,
@@ -30,23 +30,23 @@ pub fn unit(fd: i32) -> Unit {
     }
 }
 
-/// How much there is to read: bytes, connections of a TCP socket that listens, or for a datagram socket the memory of
-/// what waits. It grows when something arrives; 0 where the file has no such amount.
+/// How much there is to read: bytes, connections of a listening TCP socket, or for a datagram socket the memory
+/// of the queued datagrams. It grows when something arrives. 0 if the file has no such amount.
 pub fn unread(fd: i32) -> u64 {
     let domain = getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
     if matches!(domain, Ok(libc::AF_INET | libc::AF_INET6))
         && getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) != Ok(libc::SOCK_STREAM)
     {
-        // Linux: SO_MEMINFO, of which the first word is SK_MEMINFO_RMEM_ALLOC.
+        // Linux: the first word of SO_MEMINFO is SK_MEMINFO_RMEM_ALLOC.
         return getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO).unwrap_or(0) as u64;
     }
     match readable_bytes(fd) {
         Ok(bytes) => bytes,
-        // A socket that listens.
+        // A listening socket.
         Err(Errno::EINVAL) if domain.is_ok() => waiting_connections(fd).unwrap_or(0),
-        // A kind of file that has no such amount.
+        // The file has no such amount.
         Err(Errno::ENOTTY | Errno::EINVAL | Errno::EBADF | Errno::EOPNOTSUPP) => 0,
-        // It may have grown.
+        // The amount is unknown, and may have grown.
         Err(_) => NEVER_THE_SAME.fetch_add(1, Ordering::Relaxed),
     }
 }
@@ -58,8 +58,8 @@ fn readable_bytes(fd: i32) -> Result<u64, Errno> {
     call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)).map(|_| bytes as u64)
 }
 
-/// How many connections wait to be accepted; None if it is no TCP socket that listens.
-/// Linux: `net/ipv4/tcp.c:tcp_get_info` gives `sk_ack_backlog` as `tcpi_unacked`.
+/// How many connections wait to be accepted. None if the file is not a listening TCP socket. Linux:
+/// `net/ipv4/tcp.c:tcp_get_info` gives `sk_ack_backlog` as `tcpi_unacked`.
 fn waiting_connections(fd: i32) -> Option<u64> {
     const TCP_LISTEN: u8 = 10;
     const UNACKED: usize = 24;
@@ -73,7 +73,8 @@ fn waiting_connections(fd: i32) -> Option<u64> {
     Some(u64::from(u32::from_ne_bytes(*count)))
 }
 
-/// How many messages are in a message queue; None if it is none. Linux: `ipc/mqueue.c:do_mq_getsetattr`.
+/// How many messages are in a message queue. None if the file is no message queue. Linux:
+/// `ipc/mqueue.c:do_mq_getsetattr`.
 pub fn queued_messages(fd: i32) -> Option<u64> {
     const CURRENT: usize = 3;
     let mut attributes = [0usize; 8];

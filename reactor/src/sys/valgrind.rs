@@ -1,10 +1,10 @@
-//! Whether the program runs on valgrind, which stands between us and the kernel and is not quite like it.
+//! Whether the program runs on valgrind, which stands between us and the kernel and differs from it.
 //!
-//! | valgrind | so there |
+//! | valgrind | so on valgrind |
 //! |---|---|
-//! | keeps signal 64 for itself: one that arrives in a system call has that call's result lost | the shim's signal is another (`process::signal`) |
-//! | puts back the mask from before a handler, whatever the handler left in its context | signals are held back in memory (`signal::held`) |
-//! | complains of what a system call is only to look at | memory is looked at by another call (`can_read_8`) |
+//! | keeps signal 64 for itself: if it arrives during a system call, the result of the call is lost | the shim uses another signal (`process::signal`) |
+//! | restores the mask from before a handler, whatever mask the handler left in its context | signals are held back in memory (`signal::held`) |
+//! | complains about memory that a system call only probes | memory is probed by another call (`can_read_8`) |
 //!
 //! The question is one of valgrind's "client requests": a sequence of instructions that does nothing on a processor.
 //! valgrind: `include/valgrind.h`, `RUNNING_ON_VALGRIND`.
@@ -13,7 +13,7 @@ use std::arch::asm;
 
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 
-/// Whether it does.
+/// Whether the program runs on valgrind.
 #[cfg(target_arch = "x86_64")]
 pub fn on_valgrind() -> bool {
     let request = [RUNNING_ON_VALGRIND, 0, 0, 0, 0, 0];
@@ -34,7 +34,7 @@ pub fn on_valgrind() -> bool {
     answer != 0
 }
 
-/// Whether it does.
+/// Whether the program runs on valgrind.
 #[cfg(target_arch = "aarch64")]
 pub fn on_valgrind() -> bool {
     let request = [RUNNING_ON_VALGRIND, 0, 0, 0, 0, 0];

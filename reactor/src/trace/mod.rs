@@ -1,9 +1,9 @@
-//! The stations of an item's life: in the process's record (`glasspoll_record`), and as `tracing` events of target
-//! `glasspoll::flow`.
+//! Traces the stations of an item's life: in the process's record (`glasspoll_record`), and as `tracing` events
+//! of target `glasspoll::flow`.
 //!
-//! Names and fields are stable: they are what a person filters and a program parses. With no
-//! subscriber each event costs one load and a branch that is predicted; so does a record where there is none. `ready_time` is when what is
-//! found became ready. No lock is taken.
+//! Names and fields are stable, because users filter by them and programs parse them. Without a subscriber each
+//! event costs one load and a predicted branch, and without a record it costs the same again. `ready_time`
+//! knows when a file that is found ready became ready. No lock is taken.
 
 pub mod ready_time;
 
@@ -27,13 +27,13 @@ macro_rules! flow {
     };
 }
 
-/// Whether anybody listens to the stations that need a time stamp.
+/// Whether there is a subscriber for the events that need a time stamp.
 #[inline]
 pub fn enabled() -> bool {
     on!(target: "glasspoll::flow", Level::TRACE)
 }
 
-/// An instance was made, or came with a fork.
+/// An instance was created, or inherited by a fork.
 pub fn create(epfd: i32, epoll: u32, inherited: bool) {
     record(Event::Create { epoll, epfd, inherited });
     if !inherited {
@@ -41,18 +41,18 @@ pub fn create(epfd: i32, epoll: u32, inherited: bool) {
     }
 }
 
-/// Which instance, and which item, a call was about.
+/// The instance and the item that a call is about.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct About {
-    /// The number of the instance at its creation.
+    /// The fd of the instance at its creation.
     pub epfd: i32,
-    /// Its own number.
+    /// The id of the instance.
     pub epoll: u32,
     /// The item's serial number, 0 for none.
     pub item: u64,
 }
 
-/// epoll_ctl(2) was answered.
+/// epoll_ctl(2) returns.
 pub fn ctl(about: About, op: i32, fd: i32, event: EpollEvent, result: Result<(), Errno>) {
     if is_on() {
         let (events, data) = (event.events, event.data);
@@ -76,27 +76,27 @@ pub fn ctl(about: About, op: i32, fd: i32, event: EpollEvent, result: Result<(),
     flow!(DEBUG, "ctl", epfd, %op, fd, %events, data, %result);
 }
 
-/// A file's wakeups come in from now on through `source`.
+/// From now on the file's wakeups come from `source`.
 pub fn arm(fd: i32, source: Source) {
     record(Event::Arm { fd, source, on: true });
     flow!(DEBUG, "arm", fd, %source);
 }
 
-/// They no longer do.
+/// The file's wakeups no longer come from `source`.
 pub fn disarm(fd: i32, source: Source) {
     record(Event::Arm { fd, source, on: false });
     flow!(DEBUG, "disarm", fd, %source);
 }
 
-/// A device told that it became ready.
-pub fn wakeup(fd: i32, source: Source, key: u32) {
-    record(Event::Wakeup { fd, source, events: key });
-    log_wakeup(fd, source, key);
+/// A device reported a wakeup.
+pub fn wakeup(fd: i32, source: Source, pollflags: u32) {
+    record(Event::Wakeup { fd, source, events: pollflags });
+    log_wakeup(fd, source, pollflags);
 }
 
-/// The same for the log alone: what a delivery says by itself.
-pub fn log_wakeup(fd: i32, source: Source, key: u32) {
-    flow!(TRACE, "wakeup", fd, %source, events = %Mask(key));
+/// The same for the log only. In the record the delivery has it.
+pub fn log_wakeup(fd: i32, source: Source, pollflags: u32) {
+    flow!(TRACE, "wakeup", fd, %source, events = %Mask(pollflags));
 }
 
 /// An item went to `rdllist`, or to `ovflist`.
@@ -108,7 +108,7 @@ pub fn ready(about: About, fd: i32, overflow: bool) {
     }
 }
 
-/// A thread asks for events.
+/// A thread begins a wait.
 pub fn wait_enter(about: About, maxevents: usize, timeout_ns: Option<u64>) -> Entered {
     let timeout_ns = timeout_ns.map_or(-1, |ns| ns as i64);
     let at = if is_on() { ticks() } else { 0 };
@@ -117,7 +117,7 @@ pub fn wait_enter(about: About, maxevents: usize, timeout_ns: Option<u64>) -> En
     Entered { ticks: at, ns: if enabled() { sys::now() } else { 0 } }
 }
 
-/// A wait that was not to sleep has found nothing.
+/// A wait with a time-out of 0 has found nothing.
 pub fn waited_for_nothing(about: About, maxevents: usize) {
     record(Event::WaitedForNothing { epoll: about.epoll, maxevents: maxevents as u32 });
     if enabled() {
@@ -134,16 +134,16 @@ pub struct Entered {
     ns: u64,
 }
 
-/// When an item became ready, as far as it is known.
+/// When an item became ready, as far as we know.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {
-    /// Ticks that have passed since.
+    /// The ticks since then.
     pub passed: u64,
-    /// Then it became ready; else at some time after that.
+    /// It became ready just then. If false: at some time after that.
     pub exactly: bool,
 }
 
-/// An event was handed over at `now`, the number `nth` of the batch.
+/// An event was delivered at `now`, as number `nth` of the batch.
 pub fn deliver(about: About, fd: i32, nth: usize, event: EpollEvent, now: u64, since: Since) {
     if is_on() {
         let known = if since.exactly { Known::Exactly } else { Known::NotBefore };
@@ -162,7 +162,7 @@ pub fn deliver(about: About, fd: i32, nth: usize, event: EpollEvent, now: u64, s
     }
 }
 
-/// The same for the log, `ready_at` in nanoseconds.
+/// The same for the log; `ready_at` is in nanoseconds.
 pub fn log_delivery(epfd: i32, fd: i32, event: EpollEvent, ready_at: u64) {
     if enabled() {
         let ready_ns = sys::now().saturating_sub(ready_at);
@@ -171,7 +171,7 @@ pub fn log_delivery(epfd: i32, fd: i32, event: EpollEvent, ready_at: u64) {
     }
 }
 
-/// The thread got its answer. Returns when that was, in ticks.
+/// A wait returns. Returns the time, in ticks.
 pub fn wait_return(about: About, result: Result<usize, Errno>, entered: Entered) -> u64 {
     let epfd = about.epfd;
     let mut now = 0;
@@ -194,13 +194,13 @@ pub fn wait_return(about: About, result: Result<usize, Errno>, entered: Entered)
     now
 }
 
-/// Chaos did something in the set's wait of this number; see `Event::Chaos`.
+/// Chaos did something in the set's wait with this number; see `Event::Chaos`.
 pub(crate) fn chaos(about: About, wait: u32, what: Injection, fd: i32, amount: u32) {
     record(Event::Chaos { epoll: about.epoll, wait, what, fd, amount });
     flow!(DEBUG, "chaos", epfd = about.epfd, epoll = about.epoll, wait, %what, fd, amount);
 }
 
-/// A watched file lost its last descriptor and left `items` registrations.
+/// A watched file has lost its last descriptor, which removed `items` items.
 pub fn release(fd: i32, items: usize) {
     record(Event::Release { fd, items: items as u32 });
     flow!(DEBUG, "release", fd, items);

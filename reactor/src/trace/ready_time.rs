@@ -1,9 +1,9 @@
-//! When devices were last looked at: what is found then became ready since, and no earlier. Kept only while there is
-//! a record.
+//! When files became ready. The time of the last poll of all devices is a lower bound: what is found next
+//! became ready after it. Kept only while there is a record.
 //!
-//! A thread that sleeps on the devices is woken at once, so what it finds as it gets up became ready just then, but for
-//! the time that the scheduler takes. One that did not sleep, for something was ready before it could, knows no more
-//! than that it was not when it was last looked.
+//! A thread that sleeps on the devices is woken at once, so what it finds when it wakes became ready just then,
+//! apart from the scheduler's delay. A thread that did not sleep, because something was ready already, knows
+//! only the lower bound.
 
 use glasspoll_record::writer::{in_ticks, is_on, ticks};
 
@@ -11,24 +11,24 @@ use crate::sync::global::{AtomicBool, AtomicU64};
 use crate::sync::Ordering;
 use crate::trace::Since;
 
-/// In ticks, without the lowest bit, which is set if a sleep has just ended.
-static LOOKED: AtomicU64 = AtomicU64::new(0);
-/// Somebody looks all the time (`GLASSPOLL_READY=exact`).
+/// The time of the last poll, in ticks. The lowest bit is set if a sleep has just ended.
+static LAST_LOOK: AtomicU64 = AtomicU64::new(0);
+/// A thread watches the devices all the time (`GLASSPOLL_READY=exact`).
 static ALWAYS: AtomicBool = AtomicBool::new(false);
 
 const JUST_NOW: u64 = 1;
 
-/// How long a ppoll takes that does not sleep, at most: by itself, with cold caches and an interruption, and for each
-/// file. A sleep that was shorter leaves a bound where it could be exact.
+/// The most time that a ppoll takes without sleeping: in itself, with cold caches and an interruption, and for
+/// each file. A sleep shorter than this counts as none, so its time is only a bound.
 const AT_ONCE_NS: u64 = 50_000;
 const FILE_NS: u64 = 100;
 
-/// Whether somebody looks all the time from now on.
+/// Sets whether a thread watches the devices all the time.
 pub fn all_the_time(always: bool) {
     ALWAYS.store(always, Ordering::Relaxed);
 }
 
-/// A call that may sleep is about to be made.
+/// A call that may sleep: when it began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sleep(u64);
 
@@ -37,27 +37,28 @@ impl Sleep {
         Self(if is_on() { ticks() } else { 0 })
     }
 
-    /// Whether it has slept: one that finds something ready at once takes less than that for so many files.
+    /// Whether the call has slept: if it had found something ready at once, it would have taken less time for
+    /// this many files.
     pub(crate) fn was_real(self, files: usize) -> bool {
         self.0 != 0 && ticks().saturating_sub(self.0) > in_ticks(AT_ONCE_NS + files as u64 * FILE_NS)
     }
 
-    /// It was on the devices, and has ended.
+    /// The call, which was on the devices, has ended.
     pub(crate) fn ends(self, files: usize) {
         if self.was_real(files) {
-            LOOKED.store(ticks() | JUST_NOW, Ordering::Relaxed);
+            LAST_LOOK.store(ticks() | JUST_NOW, Ordering::Relaxed);
         }
     }
 }
 
-/// All devices were looked at.
-pub(crate) fn looked() {
+/// All devices were polled.
+pub(crate) fn note_look() {
     if is_on() {
-        LOOKED.store(ticks() & !JUST_NOW, Ordering::Relaxed);
+        LAST_LOOK.store(ticks() & !JUST_NOW, Ordering::Relaxed);
     }
 }
 
-/// A moment and whether it is exact.
+/// A moment, and whether it is exact or a lower bound.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moment {
     pub(crate) ticks: u64,
@@ -65,26 +66,26 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Now, as the moment when something became ready.
+    /// Now, as the exact moment at which something became ready.
     pub(crate) fn now() -> Self {
         Self { ticks: if is_on() { ticks() } else { 0 }, exactly: true }
     }
 
-    /// When something that is found now became ready.
+    /// The moment at which something that is found now became ready.
     pub(crate) fn found() -> Self {
         if ALWAYS.load(Ordering::Relaxed) {
             return Self::now();
         }
-        let looked = LOOKED.load(Ordering::Relaxed);
-        Self { ticks: looked & !JUST_NOW, exactly: looked & JUST_NOW != 0 }
+        let last = LAST_LOOK.load(Ordering::Relaxed);
+        Self { ticks: last & !JUST_NOW, exactly: last & JUST_NOW != 0 }
     }
 
-    /// Where it cannot have been earlier than that.
+    /// This moment, or `ticks` if that is later: the item cannot have become ready before.
     pub(crate) fn not_before(self, ticks: u64) -> Self {
         Self { ticks: self.ticks.max(ticks), ..self }
     }
 
-    /// As seen from later on.
+    /// The time from this moment to `now`.
     pub(crate) fn since(self, now: u64) -> Since {
         Since { passed: now.saturating_sub(self.ticks), exactly: self.exactly }
     }

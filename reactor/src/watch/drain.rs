@@ -1,4 +1,4 @@
-//! Taking wakeups in: signals are read, files are asked, and the items are told.
+//! Draining wakeups: reads the signals, asks the polled files, and calls back the items.
 
 use glasspoll_record::event::Source;
 
@@ -10,7 +10,7 @@ use crate::uapi::READ_SIDE;
 use crate::watch::poll::poller;
 use crate::watch::{KernelFile, Watch};
 
-/// Room for what is taken in, kept for its size.
+/// Buffers for draining, kept to save allocations.
 #[derive(Default)]
 pub(super) struct Pump {
     signals: Vec<u8>,
@@ -18,46 +18,46 @@ pub(super) struct Pump {
 }
 
 impl Watch {
-    /// Tells the items of all that has happened to their files until now.
-    pub fn take_in(&self) {
+    /// Calls back the items for all wakeups that have come until now.
+    pub fn drain_wakeups(&self) {
         let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
+        self.drain_signals_locked(&mut pump);
         self.poller.ask(&mut pump.fired);
         for fired in pump.fired.drain(..) {
-            trace::wakeup(fired.fd, Source::Poll, fired.key);
+            trace::wakeup(fired.fd, Source::Poll, fired.pollflags);
             if let Some(ep) = fired.item.ep.upgrade() {
-                ep.poll_callback(fired.item.id, fired.item.serial, fired.key, &mut || true);
+                ep.poll_callback(fired.item.id, fired.item.serial, fired.pollflags, &mut || true);
             }
         }
-        ready_time::looked();
+        ready_time::note_look();
     }
 
-    /// As `take_in`, for a thread that is about to tell a wakeup itself: nothing is asked, for the
-    /// answer could tell the same one first.
-    pub fn take_in_signals(&self) {
+    /// As `drain_wakeups`, for a thread that is about to report a wakeup itself. It asks no file, because the
+    /// answer could report the same wakeup first.
+    pub fn drain_signals(&self) {
         let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
+        self.drain_signals_locked(&mut pump);
     }
 
-    /// Runs a call of the program that is itself a wakeup, and tells it, while nobody asks: who asked
-    /// between the two would tell it a second time.
+    /// Runs `call`, in which a system call of the program is itself a wakeup and is reported as one. No thread
+    /// asks files meanwhile: one that asked between the two would report the wakeup a second time.
     pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
         let mut pump = self.pump.lock();
-        self.take_in_told(&mut pump);
+        self.drain_signals_locked(&mut pump);
         call()
     }
 
-    fn take_in_told(&self, pump: &mut Pump) {
+    fn drain_signals_locked(&self, pump: &mut Pump) {
         self.signals.drain(
             &mut pump.signals,
-            |fd, key, later| {
+            |fd, pollflags, later| {
                 let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
-                if let Some(key) = device.nature().key_of_signal(key) {
-                    trace::wakeup(file.fd(), Source::Signal, key);
-                    // An end that the file has come to is told by the last of them.
-                    let last = device.nature().signals_after_end();
-                    file.wake_unless(key, || key & READ_SIDE != 0 && later.readable(fd) > last);
+                if let Some(pollflags) = device.kind().pollflags_of_signal(pollflags) {
+                    trace::wakeup(file.fd(), Source::Signal, pollflags);
+                    // Of several queued signals only the last reports an end of the file.
+                    let last = device.kind().signals_after_end();
+                    file.wake_unless(pollflags, || pollflags & READ_SIDE != 0 && later.readable(fd) > last);
                 }
             },
             || self.overflow.store(true, Ordering::SeqCst),

@@ -1,9 +1,10 @@
-//! The helper thread: it holds the watch while threads sleep that cannot hold it themselves.
+//! The helper thread: it holds the watch while the threads that sleep cannot hold it themselves.
 //!
-//! Started when a thread goes to sleep that may come to depend on it; it ends after a second with nobody asleep, or when
-//! the program's threads have all ended, so that it keeps no process alive. An idle process has no wakeups: while
-//! somebody sleeps it waits without an end, and looks again when a thread of the program's ends. A *guest* is a thread
-//! that sleeps in a poll(2) of its own and depends on wakeups: it keeps the helper at the watch.
+//! It is started when a thread goes to sleep that may come to depend on it. It ends after a second without
+//! sleepers, or when all threads of the program have ended, so that it keeps no process alive. An idle process
+//! has no wakeups: while a thread sleeps the helper waits without a time-out, and checks again when a thread of
+//! the program ends. A *guest* is a thread that sleeps in a poll(2) of its own and depends on wakeups: it makes
+//! the helper hold the watch.
 
 #[cfg(not(loom))]
 use std::ffi::c_void;
@@ -13,32 +14,32 @@ use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::sys;
 use crate::watch::{Holder, Watch};
 
-/// How long the thread stays with nothing to do.
+/// After this time with nothing to do the thread ends.
 const IDLE_NS: u64 = 1_000_000_000;
-/// How long none is asked for after one was refused.
+/// After the kernel has refused a thread, none is started for this time.
 const REFUSED_NS: u64 = 100_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Helper {
-    /// Whether the thread is there.
+    /// Whether the thread exists.
     running: Mutex<bool>,
-    /// The same, to be seen without the lock. False while the thread decides whether to end.
+    /// The same, readable without the lock. False while the thread decides whether to end.
     alive: AtomicBool,
-    /// No thread could be made: who follows must look by itself from time to time.
+    /// No thread could be started: followers must check for wakeups themselves from time to time.
     broken: AtomicBool,
-    /// That has been said.
+    /// The user has been told that it is broken.
     said: AtomicBool,
-    /// No thread is asked for before that.
+    /// No thread is started before this time.
     not_before: AtomicU64,
-    /// Counts calls; the thread sleeps while it is what it has seen.
+    /// Counts calls. The thread sleeps on it as a futex.
     calls: AtomicU32,
     guests: AtomicU32,
-    /// The program's threads have ended: it goes at once when it has nothing to do.
+    /// The program's threads have ended: the helper ends at once when it has nothing to do.
     retired: AtomicBool,
 }
 
 impl Helper {
-    /// Has the helper thread look at the watch.
+    /// Has the helper thread take the watch, which has been given to it. Starts the thread if necessary.
     pub(super) fn call(&self, watch: &'static Watch) {
         let mut running = self.running.lock();
         self.retired.store(false, Ordering::SeqCst);
@@ -50,8 +51,9 @@ impl Helper {
         self.begin(watch, &mut running);
     }
 
-    /// Has the thread started for one who is about to sleep, counted among the sleepers or guests, while another holds
-    /// the watch. Asked for only when that one gets up, it could be refused, and who sleeps would not know.
+    /// Starts the thread for a caller that is about to sleep, and is counted among the sleepers or guests,
+    /// while another thread holds the watch. If we waited until that thread wakes, the kernel could refuse the
+    /// helper then, and the sleeper would not learn it.
     pub(super) fn be_there(&self, watch: &'static Watch) {
         if !self.alive.load(Ordering::SeqCst) {
             let mut running = self.running.lock();
@@ -76,7 +78,7 @@ impl Helper {
         }
     }
 
-    /// Has the thread, if it does not hold the watch, look whether somebody sleeps.
+    /// Has the thread, if it does not hold the watch, check whether a thread sleeps.
     pub(super) fn poke(&self) {
         if self.alive.load(Ordering::SeqCst) {
             self.calls.fetch_add(1, Ordering::SeqCst);
@@ -91,7 +93,7 @@ impl Helper {
         sys::futex_wake(&self.calls, 1);
     }
 
-    /// Whether followers must look by themselves.
+    /// Whether followers must check for wakeups themselves.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
@@ -108,12 +110,12 @@ impl Helper {
         self.guests.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether somebody sleeps who may come to depend on it.
+    /// Whether a thread sleeps that may come to depend on the helper.
     fn is_needed(&self, watch: &Watch) -> bool {
         watch.sleepers.any() || self.has_guests()
     }
 
-    /// In a forked child there is no helper.
+    /// In a forked child: forgets the helper, which exists in the parent only.
     pub(super) fn forget(&self) {
         *self.running.lock() = false;
         self.alive.store(false, Ordering::SeqCst);
@@ -122,15 +124,15 @@ impl Helper {
     }
 }
 
-/// Starts the thread of a model.
+/// Starts the thread, in a model.
 #[cfg(loom)]
 fn start(watch: &'static Watch) -> bool {
     crate::model::spawn_helper(move || run(watch));
     true
 }
 
-/// Starts the thread, by libc and not by Rust's own: that one allocates in the new thread before we
-/// can say that it is inside.
+/// Starts the thread by libc's function: Rust's own allocates in the new thread before we can mark the thread
+/// as inside.
 #[cfg(not(loom))]
 fn start(watch: &'static Watch) -> bool {
     extern "C" fn main(watch: *mut c_void) -> *mut c_void {
@@ -138,7 +140,7 @@ fn start(watch: &'static Watch) -> bool {
         run(unsafe { &*watch.cast::<Watch>() });
         std::ptr::null_mut()
     }
-    // All but the two that glibc itself needs to reach every thread (setuid, pthread_cancel).
+    // Blocks all signals except the two with which glibc reaches every thread (setuid, pthread_cancel).
     let before = sys::sigprocmask(libc::SIG_SETMASK, !(0b11 << 31));
     let mut thread = 0;
     // SAFETY: all-zero bytes are room for the attributes, which are initialised here.
@@ -178,7 +180,7 @@ fn run(watch: &'static Watch) {
         }
         if over {
             let mut running = watch.helper.running.lock();
-            // Who comes now sees that it is to be decided, or is seen.
+            // A later caller sees `alive == false`, or we see its `calls` increment.
             watch.helper.alive.store(false, Ordering::SeqCst);
             let is_called = watch.helper.calls.load(Ordering::SeqCst) != seen;
             if !is_called && !watch.helper.is_needed(watch) || is("an_ending_helper_hears_nothing") {
@@ -192,9 +194,9 @@ fn run(watch: &'static Watch) {
     watch.host.leave();
 }
 
-/// One round at the watch: take in, give the watch up if nobody needs it, else sleep.
+/// One round as holder of the watch: drains, then gives the watch up if no thread needs it, else sleeps.
 fn stand(watch: &'static Watch) {
-    watch.take_in();
+    watch.drain_wakeups();
     {
         let mut holder = watch.holder.lock();
         if *holder != Holder::Helper {
@@ -205,7 +207,7 @@ fn stand(watch: &'static Watch) {
             return;
         }
     }
-    let bed = &watch.helper_bed;
+    let parker = &watch.helper_parker;
     let still_mine = || *watch.holder.lock() == Holder::Helper;
-    let _ = watch.sleep_in(bed, still_mine, None, None, &mut Vec::new());
+    let _ = watch.sleep_in(parker, still_mine, None, None, &mut Vec::new());
 }

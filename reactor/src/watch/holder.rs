@@ -1,15 +1,16 @@
-//! Who holds the watch, and how the others sleep.
+//! Which thread holds the watch, and how the other threads sleep.
 //!
 //! | holder | becomes | when |
 //! |---|---|---|
-//! | nobody | a thread | it is about to sleep |
-//! | a thread | nobody | it wakes and no other sleeps |
-//! | a thread | the helper | it wakes and others still sleep |
-//! | the helper | nobody | it wakes and finds nobody asleep |
-//! | the helper | a thread | the thread is about to sleep and nobody else does |
+//! | nobody | a thread | the thread is about to sleep |
+//! | a thread | nobody | the thread wakes and no other thread sleeps |
+//! | a thread | the helper | the thread wakes and other threads still sleep |
+//! | the helper | nobody | the helper wakes and no thread sleeps |
+//! | the helper | a thread | the thread is about to sleep and no other thread sleeps |
 //!
-//! A thread sleeps as holder of the watch in ppoll, or as follower on a futex, or in ppoll on what no other thread can watch
-//! for it: its hot items, and the signalfds of its set, which show the signals of a thread to that thread alone.
+//! The holder of the watch sleeps in ppoll. A follower sleeps on a futex, or in ppoll if it has files that no
+//! other thread can watch for it: its hot items, and the signalfds of its set, which show the signals of a
+//! thread only to that thread.
 
 use libc::pollfd;
 
@@ -19,56 +20,58 @@ use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Sleep;
-use crate::watch::park::Bed;
+use crate::watch::park::Parker;
 use crate::watch::Watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     Nobody,
-    /// A thread, for the sleep of this number.
+    /// A thread, for the sleep with this number.
     Thread(u64),
     Helper,
 }
 
-/// How late a wakeup may be where nobody can watch for a thread.
+/// How late a wakeup may be if no other thread can watch for a sleeper.
 const LATE_NS: u64 = 5_000_000;
-/// How often a thread must find itself alone before it takes the watch from the helper.
+/// A thread takes the watch from the helper after it was the only sleeper this many times.
 const ALONE: u32 = if cfg!(loom) { 0 } else { 32 };
 
 /// How a sleep in ppoll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// A file or a kick ended it, not the time.
+    /// A file or the eventfd ended it, not the time.
     woken: bool,
-    /// A device has something to say, or may have.
+    /// There are wakeups to drain, or there may be.
     pub(super) news: bool,
 }
 
 impl Watch {
-    /// Sleeps in ppoll on all devices and on `hot`, in one of the two beds, if `lie_down` still agrees then.
+    /// Sleeps in ppoll on all devices and on `hot`, in one of the two parkers, if `may_sleep` still returns
+    /// true when the thread has announced the sleep.
     pub(super) fn sleep_in(
         &self,
-        bed: &Bed,
-        lie_down: impl FnOnce() -> bool,
+        parker: &Parker,
+        may_sleep: impl FnOnce() -> bool,
         timeout_ns: Option<u64>,
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Result<Ended, Errno> {
         let built = self.poller.generation();
-        let kick = bed.kick.load(Ordering::SeqCst);
+        let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
         let own = hot.len();
-        hot.push(pollin(kick));
+        hot.push(pollin(wake_fd));
         let look_again = self.poller.sleep_set(hot);
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollin(self.signals.fd()));
         let look_again =
-            if kick < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
+            if wake_fd < 0 { Some(look_again.map_or(LATE_NS, |ns| ns.min(LATE_NS))) } else { look_again };
         let capped = look_again.filter(|most| timeout_ns.is_none_or(|ns| ns > *most));
-        bed.lie_down();
-        // From here on `quiesce` waits for us; what it took out before, we see as a change.
+        parker.begin_park();
+        // From here on `quiesce` waits for us. If a file was taken out of the poller before, we see the change
+        // of the generation.
         let mut slept = Ok(1);
-        let is_old = self.poller.changed_since(built) && !is("a_sleeper_lies_down_on_an_old_list");
-        let asleep = !is_old && !self.has_overflowed() && lie_down();
+        let is_old = self.poller.changed_since(built) && !is("a_sleeper_parks_on_an_old_list");
+        let asleep = !is_old && !self.has_overflowed() && may_sleep();
         if asleep {
             self.host.leave();
             let sleep = Sleep::begins();
@@ -76,13 +79,13 @@ impl Watch {
             sleep.ends(hot.len());
         }
         forget_unless(asleep && slept.is_ok(), hot);
-        bed.get_up();
+        parker.end_park();
         if asleep {
             self.host.enter();
         }
         if hot[own].revents != 0 {
-            // By its number now: the program may have taken the old one meanwhile.
-            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+            // Read `wake_fd` again: the eventfd may have moved, and the program may have taken the old fd.
+            let _ = sys::read(parker.wake_fd.load(Ordering::SeqCst), &mut [0; 8]);
         }
         let polled = &hot[own + 1..];
         self.poller.keep_news(polled);
@@ -91,8 +94,8 @@ impl Watch {
         slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news })
     }
 
-    /// Sleeps until `waiter` is woken or a device may have something to say.
-    pub(super) fn lie_down(
+    /// Sleeps until `waiter` is woken or there may be wakeups to drain.
+    pub(super) fn park(
         &'static self,
         waiter: &Arc<Waiter>,
         timeout_ns: Option<u64>,
@@ -107,7 +110,7 @@ impl Watch {
         }
         let free = match *holder {
             Holder::Nobody => true,
-            // Loops that sleep by turns would hand the watch to and fro.
+            // Several event loops that sleep in turn must not take the watch from the helper each time.
             Holder::Helper => alone && times >= ALONE || self.helper.is_broken(),
             Holder::Thread(_) => false,
         };
@@ -116,11 +119,11 @@ impl Watch {
             let stolen = std::mem::replace(&mut *holder, sleep) == Holder::Helper;
             drop(holder);
             if stolen {
-                self.helper_bed.kick();
+                self.helper_parker.unpark();
             }
             return self.hold(sleep, waiter, timeout_ns, sigmask, hot);
         }
-        // Whoever holds the watch looks after this thread from here on.
+        // From here on the holder of the watch wakes this thread.
         if !hot.is_empty() || !waiter.signalfds_of().is_null() {
             self.sleepers.come();
             drop(holder);
@@ -138,7 +141,7 @@ impl Watch {
         self.follow(waiter, timeout_ns, sigmask)
     }
 
-    /// The watch goes from a thread to the helper if others sleep, else to nobody.
+    /// Gives the watch of a thread to the helper if other threads sleep, else to nobody.
     fn hand_over(&'static self, mine: impl FnOnce(Holder) -> bool) {
         let mut holder = self.holder.lock();
         if !mine(*holder) {
@@ -160,17 +163,17 @@ impl Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        let bed = &self.thread_bed;
-        let slept = self.sleep_in(bed, || waiter.begin_ppoll(&bed.kick), timeout_ns, sigmask, hot);
+        let parker = &self.thread_parker;
+        let slept = self.sleep_in(parker, || waiter.begin_ppoll(&parker.wake_fd), timeout_ns, sigmask, hot);
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
         if slept.is_ok_and(|ended| ended.news) {
-            self.take_in();
+            self.drain_wakeups();
         }
         self.verdict(slept.map(|ended| ended.woken))
     }
 
-    /// Sleeps on the hot items of the own set and on its signalfds alone, while another thread holds the watch.
+    /// Sleeps on the hot items of the own set and on its signalfds, while another thread holds the watch.
     fn follow_in_ppoll(
         &self,
         waiter: &Arc<Waiter>,
@@ -178,60 +181,60 @@ impl Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        // What came before is told, and ends the sleep.
-        self.take_in();
-        let bed = self.beds.take(self.host);
+        // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
+        self.drain_wakeups();
+        let parker = self.parkers.take(self.host);
         let own = hot.len();
-        let kick = bed.kick.load(Ordering::SeqCst);
-        hot.push(pollin(kick));
+        let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
+        hot.push(pollin(wake_fd));
         let set = waiter.signalfds_of();
         let built = self.poller.generation();
         if !set.is_null() {
             self.poller.own_signalfds(set, hot);
-            self.beds.follow_poller(bed);
+            self.parkers.follow_poller(parker);
         }
-        bed.lie_down();
+        parker.begin_park();
         let mut slept = Ok(1);
         let is_old = !set.is_null() && self.poller.changed_since(built);
-        let asleep = !is_old && waiter.begin_ppoll(&bed.kick);
-        // Without an eventfd nobody can wake it.
-        let must_look = kick < 0 || self.helper.is_broken();
+        let asleep = !is_old && waiter.begin_ppoll(&parker.wake_fd);
+        // Without an eventfd no other thread can wake it.
+        let must_look = wake_fd < 0 || self.helper.is_broken();
         let capped = must_look && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         if asleep {
             self.host.leave();
             slept = sys::ppoll(hot, if capped { Some(LATE_NS) } else { timeout_ns }, sigmask);
         }
         forget_unless(asleep && slept.is_ok(), hot);
-        bed.get_up();
+        parker.end_park();
         if asleep {
             self.host.enter();
         }
         waiter.end_ppoll();
         if hot[own].revents != 0 {
-            let _ = sys::read(bed.kick.load(Ordering::SeqCst), &mut [0; 8]);
+            let _ = sys::read(parker.wake_fd.load(Ordering::SeqCst), &mut [0; 8]);
         }
         let signalled = hot[own + 1..].iter().any(|pollfd| pollfd.revents != 0);
         hot.truncate(own);
-        self.beds.give_back(bed);
+        self.parkers.give_back(parker);
         if signalled {
-            self.take_in();
+            self.drain_wakeups();
         }
         if capped && slept == Ok(0) {
-            self.take_in();
+            self.drain_wakeups();
             return Slept::Woken;
         }
         self.verdict(slept.map(|ready| ready != 0))
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
-        // What came before is told, and ends the sleep.
-        self.take_in();
-        // A handler that runs when the mask is swapped writes the futex, so the sleep does not begin.
+        // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
+        self.drain_wakeups();
+        // A signal handler that runs when the mask is set wakes the waiter, so the sleep does not begin.
         self.host.leave();
         if let Some(mask) = sigmask {
             self.host.take_mask(mask);
         }
-        // With no helper nobody may be at the watch.
+        // Without a helper it can be that no thread holds the watch.
         let capped = self.helper.is_broken() && timeout_ns.is_none_or(|ns| ns > LATE_NS);
         let slept = waiter.sleep_futex(if capped { Some(LATE_NS) } else { timeout_ns });
         if sigmask.is_some() {
@@ -239,12 +242,12 @@ impl Watch {
         }
         self.host.enter();
         let woken = waiter.end_futex();
-        if !woken && !self.sleepers.any() && self.helper_bed.asleep().is_some() {
-            // Nobody depends on the helper any more.
-            self.helper_bed.kick();
+        if !woken && !self.sleepers.any() && self.helper_parker.asleep().is_some() {
+            // No thread depends on the helper any more.
+            self.helper_parker.unpark();
         }
         if !woken {
-            self.take_in();
+            self.drain_wakeups();
         }
         match slept {
             _ if woken => Slept::Woken,
@@ -264,7 +267,7 @@ impl Watch {
     }
 }
 
-/// What is in the list is from an earlier asking, unless it was asked.
+/// Clears `revents`, which is from an earlier ppoll, unless the files were asked.
 pub(super) fn forget_unless(asked: bool, fds: &mut [pollfd]) {
     if !asked {
         fds.iter_mut().for_each(|pollfd| pollfd.revents = 0);

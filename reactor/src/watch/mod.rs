@@ -1,16 +1,16 @@
-//! The devices: how the kernel's files tell us that they became ready, without the kernel's epoll.
+//! The devices: how we learn that the kernel's files became ready, without the kernel's epoll.
 //!
-//! Two sources. A file that this process alone holds and that supports O_ASYNC tells each wakeup by a
-//! real-time signal, read through a signalfd (`signal`). Every other file is asked by ppoll, and slept
-//! on in ppoll (`poll`). `kernel_file` decides which.
+//! There are two sources of wakeups. If only this process has the file, and the file supports O_ASYNC, the
+//! kernel sends a real-time signal for each wakeup, and we read it from a signalfd (`signal`). Every other file
+//! is polled by ppoll, and waiting threads sleep on it in ppoll (`poll`). `kernel_file` chooses the source.
 //!
-//! Every waiting thread takes wakeups in (`drain`) before it looks at the ready list; so a program with
-//! one event loop watches for itself. While threads sleep, one of them sleeps in ppoll on the signalfd
-//! and on the files that are polled, and holds the *watch* (`holder`); the others sleep on a futex. `park`
-//! is what a thread sleeps in, `helper` the thread that holds the watch when no other can.
+//! Every waiting thread drains wakeups (`drain`) before it looks at the ready list, so a program with one event
+//! loop needs no other thread. While threads sleep, one of them sleeps in ppoll on the signalfd and on the
+//! polled files, and holds the *watch* (`holder`); the others sleep on a futex. `park` has the parkers, in
+//! which threads sleep in ppoll. The `helper` thread holds the watch when no other thread can.
 //!
-//! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is on
-//! its way to `take_in`.
+//! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is about to call
+//! `drain_wakeups`.
 //!
 //! Locks: the pump, then a file's `WaitHead`, then the poller's set and the armed files: the third level.
 //! `holder` is short, and no callback runs under it.
@@ -23,7 +23,8 @@ mod park;
 mod poll;
 mod signal;
 
-pub use kernel_file::kind::Nature;
+pub use crate::file::DrainHint;
+pub use kernel_file::kind::FileKind;
 pub use kernel_file::{KernelFile, Ownership};
 
 use libc::pollfd;
@@ -37,46 +38,37 @@ use crate::trace::ready_time;
 use drain::Pump;
 use helper::Helper;
 use holder::Holder;
-use park::{Bed, Beds};
+use park::{Parker, ParkerPool};
 use poll::poller::Poller;
 use signal::armed::Armed;
 use signal::signalfd::Signals;
 
-/// What the process around us must know of a sleeping thread.
+/// The process around the reactor: the shim.
 pub trait Host: Send + Sync {
     /// A thread is about to sleep, with no lock held: signal handlers and fork may go on.
     fn leave(&self);
     /// It is awake again.
     fn enter(&self);
-    /// Puts the mask of a wait in force, while outside.
+    /// Sets the signal mask of a wait. Called between `leave` and `enter`.
     fn take_mask(&self, mask: u64);
-    /// Puts the thread's own back.
+    /// Restores the thread's own mask.
     fn give_mask_back(&self);
-    /// Whether the last interruption of a system call came from a signal of ours alone.
+    /// Whether only a signal of ours interrupted the last system call.
     fn was_our_signal(&self) -> bool;
-    /// From now on the program's reads and writes of the file are worth telling. Called before anything
-    /// is reported of it that could bring them about, with locks held.
+    /// Has the program's reads and writes of the file reported from now on. Called with locks held, and before
+    /// the file is reported ready, to which the program reacts with reads and writes.
     fn wants_io(&self, device: &KernelFile);
-    /// From now on the program's reads and refused writes of the file leave hints. Called as `wants_io`.
-    fn wants_hints(&self, device: &KernelFile);
-    /// What they have told since the last time this was called.
-    fn take_hints(&self, fd: i32) -> Told;
-    /// A descriptor of ours, to be kept from the program.
+    /// Has the program's reads and refused writes of the file leave hints from now on. Called as `wants_io`.
+    fn wants_drain_hints(&self, device: &KernelFile);
+    /// The hints left since the last call of this.
+    fn take_drain_hint(&self, fd: i32) -> DrainHint;
+    /// Keeps a descriptor of ours from the program.
     fn protect(&self, fd: i32);
-    /// Says something that whoever runs the program is to know, in one line.
+    /// Prints one line for the user who runs the program.
     fn say(&self, what: &str);
 }
 
-/// What reads and writes of the program told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    /// A read got less than it asked for.
-    pub short: bool,
-    /// A read got EAGAIN.
-    pub again: bool,
-}
-
-/// The process's watch, once there is an epoll instance.
+/// The process's watch. It exists once there is an epoll instance.
 pub static WATCH: OnceCell<Watch> = OnceCell::new();
 
 /// The watch over all devices of this process.
@@ -89,15 +81,15 @@ pub struct Watch {
     holder: Mutex<Holder>,
     /// Numbers the sleeps of holders.
     sleeps: AtomicU64,
-    thread_bed: Bed,
-    helper_bed: Bed,
-    beds: Beds,
-    /// How often in a row a thread that lay down was alone.
+    thread_parker: Parker,
+    helper_parker: Parker,
+    parkers: ParkerPool,
+    /// How often in a row a thread that went to sleep was the only one.
     alone: AtomicU32,
     helper: Helper,
-    /// Serialises the intake of wakeups, so that one who pumps sees all that happened before.
+    /// Serialises the draining of wakeups: a thread that has the pump sees all wakeups that came before.
     pump: Mutex<Pump>,
-    /// The file that a signal's `si_fd` stands for.
+    /// The file for each `si_fd` of a signal.
     armed: Armed,
     /// The signal queue ran over: every armed file must be asked.
     overflow: AtomicBool,
@@ -110,7 +102,8 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// A watch that takes wakeups by `signal`; 0 polls every file. It has no descriptors yet (`complete`).
+    /// A watch that gets wakeups by `signal`; with 0 every file is polled. It has no descriptors yet
+    /// (`complete`).
     pub fn new(host: &'static dyn Host, sleepers: &'static Sleepers, signal: i32) -> Self {
         Self {
             host,
@@ -120,9 +113,9 @@ impl Watch {
             poller: Poller::default(),
             holder: Mutex::new(Holder::Nobody),
             sleeps: AtomicU64::new(0),
-            thread_bed: Bed::new(),
-            helper_bed: Bed::new(),
-            beds: Beds::default(),
+            thread_parker: Parker::new(),
+            helper_parker: Parker::new(),
+            parkers: ParkerPool::default(),
             alone: AtomicU32::new(0),
             helper: Helper::default(),
             pump: Mutex::default(),
@@ -131,63 +124,63 @@ impl Watch {
         }
     }
 
-    /// Opens what of its descriptors is not open. It can do without: with no signalfd every file is polled; who sleeps
-    /// with no eventfd looks every few milliseconds whether it is to get up.
+    /// Opens those of its descriptors that are not open. The watch can work without them: with no signalfd
+    /// every file is polled; with no eventfd a sleeper checks every few milliseconds whether it must wake.
     ///
     /// # Errors
     /// What eventfd(2) and signalfd(2) give.
     pub fn complete(&self) -> Result<(), Errno> {
-        let beds = [&self.thread_bed, &self.helper_bed];
-        if self.signals.is_open() && beds.iter().all(|bed| bed.has_kick()) {
+        let parkers = [&self.thread_parker, &self.helper_parker];
+        if self.signals.is_open() && parkers.iter().all(|parker| parker.has_wake_fd()) {
             return Ok(());
         }
-        // Two threads at a time would each open them.
+        // The pump keeps two threads from both opening them.
         let pump = self.pump.lock();
         self.pid.store(sys::getpid(), Ordering::SeqCst);
         let done = sys::with_raised_limit(|| {
             let mut done = self.signals.open();
-            for bed in beds.into_iter().filter(|bed| !bed.has_kick()) {
+            for parker in parkers.into_iter().filter(|parker| !parker.has_wake_fd()) {
                 match sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) {
-                    Ok(kick) => bed.kick.store(sys::move_high(kick), Ordering::SeqCst),
+                    Ok(wake_fd) => parker.wake_fd.store(sys::move_high(wake_fd), Ordering::SeqCst),
                     Err(errno) => done = Err(errno),
                 }
             }
             done
         });
         drop(pump);
-        // Who sleeps already does so without them.
+        // A thread that sleeps already does not have them in its list.
         self.poller.change();
-        self.rouse();
+        self.unpark_holder();
         done
     }
 
-    /// Whether a thread that sleeps can be roused.
-    pub fn can_rouse(&self) -> bool {
-        self.thread_bed.has_kick()
+    /// Whether a sleeping thread can be unparked.
+    pub fn can_unpark(&self) -> bool {
+        self.thread_parker.has_wake_fd()
     }
 
-    /// Whether there is no helper thread to be had.
+    /// Whether the helper thread could not be started.
     pub fn lacks_helper(&self) -> bool {
         self.helper.is_broken()
     }
 
-    /// The descriptors that are ours, to be kept alive whatever the program closes.
+    /// Our descriptors, which must stay open whatever the program closes.
     pub fn descriptors(&self) -> Vec<i32> {
-        let kick = |bed: &Bed| bed.kick.load(Ordering::SeqCst);
-        let mut all = vec![self.signals.fd(), kick(&self.thread_bed), kick(&self.helper_bed)];
-        all.extend(self.beds.all().into_iter().map(kick));
+        let wake_fd = |parker: &Parker| parker.wake_fd.load(Ordering::SeqCst);
+        let mut all = vec![self.signals.fd(), wake_fd(&self.thread_parker), wake_fd(&self.helper_parker)];
+        all.extend(self.parkers.all().into_iter().map(wake_fd));
         all.retain(|fd| *fd >= 0);
         all
     }
 
-    /// One of our descriptors got another number. After the return nobody uses the old one.
+    /// One of our descriptors moved to another fd. After the return no thread uses the old one.
     pub fn moved(&self, from: i32, to: i32) {
         let _pump = self.pump.lock();
-        let others = self.beds.all();
-        let others = others.iter().map(|bed| &bed.kick);
-        let own = [&self.thread_bed.kick, &self.helper_bed.kick, self.signals.number()];
-        for number in own.into_iter().chain(others) {
-            let _ = number.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        let others = self.parkers.all();
+        let others = others.iter().map(|parker| &parker.wake_fd);
+        let own = [&self.thread_parker.wake_fd, &self.helper_parker.wake_fd, self.signals.fd_cell()];
+        for fd in own.into_iter().chain(others) {
+            let _ = fd.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         }
         self.poller.change();
         self.quiesce_all();
@@ -196,59 +189,61 @@ impl Watch {
     /// The signal queue ran over. Safe in a signal handler.
     pub fn overflowed(&self) {
         self.overflow.store(true, Ordering::SeqCst);
-        self.rouse();
+        self.unpark_holder();
     }
 
     fn has_overflowed(&self) -> bool {
         self.overflow.load(Ordering::SeqCst)
     }
 
-    /// Whether SIGIO is read from our signalfd (else the program handles it itself).
+    /// Sets whether SIGIO is read from our signalfd. If not, the program handles SIGIO itself.
     pub fn take_sigio(&self, take: bool) {
         self.signals.take_sigio(take);
     }
 
-    /// The same for a signalfd that will be opened.
+    /// As `take_sigio`, for a signalfd that will be opened.
     pub fn will_take_sigio(&self, take: bool) {
         self.signals.will_take_sigio(take);
     }
 
-    /// Ends the sleep of whoever holds the watch, so that it looks at things anew.
-    fn rouse(&self) {
-        if is("a_change_rouses_nobody") {
+    /// Ends the sleep of the thread that holds the watch, and of those that follow the poller, so that they
+    /// build their lists anew.
+    fn unpark_holder(&self) {
+        if is("a_change_unparks_nobody") {
             return;
         }
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            if bed.asleep().is_some() {
-                bed.kick();
+        for parker in [&self.thread_parker, &self.helper_parker] {
+            if parker.asleep().is_some() {
+                parker.unpark();
             }
         }
-        self.beds.rouse_followers();
+        self.parkers.unpark_followers();
     }
 
-    /// Returns once no thread is inside a ppoll that began before the call. A file that was taken
-    /// out of the poller before is then referenced by none of them.
+    /// Returns once every ppoll on the poller's files has ended that began before the call. If a file was taken
+    /// out of the poller before, no ppoll then holds it open.
     fn quiesce(&self) {
-        self.thread_bed.quiesce();
-        self.helper_bed.quiesce();
+        self.thread_parker.quiesce();
+        self.helper_parker.quiesce();
     }
 
-    /// As `quiesce`, and no thread is inside a ppoll on its hot items either.
+    /// As `quiesce`, and also for each ppoll on hot items.
     fn quiesce_all(&self) {
         self.quiesce();
-        for bed in self.beds.all() {
-            bed.quiesce();
+        for parker in self.parkers.all() {
+            parker.quiesce();
         }
     }
 
-    /// A file is reached by another number now. After the return nobody asks, or sleeps on, the old one.
-    fn number_went(&self) {
+    /// A file has another fd now. After the return no thread asks, or sleeps on, the old one.
+    fn fd_changed(&self) {
         self.poller.change();
         drop(self.pump.lock());
         self.quiesce();
     }
 
-    /// Somebody is about to sleep on something else than a waiter's futex: the helper takes the watch.
+    /// A thread is about to sleep outside of the reactor (`guest`): if no thread holds the watch, the helper
+    /// takes it.
     pub fn call_helper(&'static self) {
         let mut holder = self.holder.lock();
         if *holder == Holder::Nobody {
@@ -261,15 +256,16 @@ impl Watch {
         }
     }
 
-    /// One more, or one less, that sleeps and depends on the helper.
+    /// Counts one more guest, or one less: a thread that sleeps in a poll(2) of its own and depends on wakeups.
     pub fn guest(&self, come: bool) {
         self.helper.guest(come);
         if !come {
-            self.rouse();
+            self.unpark_holder();
         }
     }
 
-    /// In a forked child: the threads are gone, every file is shared with the parent.
+    /// In a forked child: forgets the threads, which exist in the parent only. Every file is shared with the
+    /// parent.
     ///
     /// # Errors
     /// As `complete`.
@@ -277,35 +273,36 @@ impl Watch {
         for fd in self.descriptors() {
             let _ = sys::close(fd);
         }
-        self.signals.number().store(-1, Ordering::SeqCst);
+        self.signals.fd_cell().store(-1, Ordering::SeqCst);
         *self.holder.lock() = Holder::Nobody;
         self.sleepers.clear();
         self.helper.forget();
-        for bed in [&self.thread_bed, &self.helper_bed] {
-            bed.forget();
+        for parker in [&self.thread_parker, &self.helper_parker] {
+            parker.forget();
         }
-        self.beds.forget();
+        self.parkers.forget();
         self.armed.clear();
         self.poller.clear();
         self.complete()
     }
 
-    /// The process has become another user's: the kernel signals only for owners of the same user.
+    /// The process has changed its user: sets the owner of each armed file anew, for the kernel checks the user
+    /// of the process that set it.
     pub fn own_anew(&self) {
         for file in self.armed.all() {
             let _ = sys::set_owner(file.fd(), self.pid.load(Ordering::Relaxed));
         }
-        // What came before that was not told.
+        // The kernel may have sent no signals for what came before.
         self.overflowed();
     }
 
-    /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
+    /// All threads of the program have ended: the helper ends as soon as no thread needs it.
     pub fn retire_helper(&self) {
         self.helper.retire();
         self.look_whether_needed();
     }
 
-    /// One of the program's threads ends: if nobody depends on the helper any more, it is to know.
+    /// One of the program's threads ends: if no thread depends on the helper any more, the helper learns it.
     pub fn thread_ends(&self) {
         if !self.sleepers.any() && !self.helper.has_guests() {
             self.helper.poke();
@@ -313,22 +310,22 @@ impl Watch {
         }
     }
 
-    /// Ends the helper's sleep, if it holds the watch, or is about to: the last who slept may have been woken by another
-    /// thread than the helper.
+    /// Ends the helper's sleep, if it holds the watch or is about to: another thread than the helper may have
+    /// woken the last sleeper.
     fn look_whether_needed(&self) {
         if *self.holder.lock() == Holder::Helper && !is("a_helper_that_nobody_needs_sleeps_on") {
-            self.helper_bed.kick();
+            self.helper_parker.unpark();
         }
     }
 
-    /// Before exec: no armed file may signal the new program.
+    /// Before exec: turns off the signals of armed files, which must not reach the new program.
     pub fn before_exec(&self) {
         for file in self.armed.all() {
             let _ = sys::set_async(file.fd(), false);
         }
     }
 
-    /// The exec failed: arm again, and ask everything.
+    /// The exec failed: arms the files again, and has every one asked.
     pub fn exec_failed(&self) {
         for file in self.armed.all() {
             if let Some(device) = file.device_as::<KernelFile>() {
@@ -342,27 +339,28 @@ impl Watch {
 impl Watcher for &'static Watch {
     fn look(&self, hot: &mut Vec<pollfd>) {
         if hot.is_empty() {
-            return self.take_in();
+            return self.drain_wakeups();
         }
         let own = hot.len();
         let asks = self.poller.is_active();
-        // The last one: a file that is found ready was signalled by then.
+        // The signalfd is last: ppoll looks at it after the files, so the signal of a file found ready is
+        // queued by then.
         hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
         let asked = sys::poll_now(hot);
         holder::forget_unless(asked.is_ok(), hot);
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
         if told || asks {
-            self.take_in();
+            self.drain_wakeups();
         } else {
-            // Who takes in now may have read what came before.
+            // Another thread may drain right now, and have read a signal that came before.
             drop(self.pump.lock());
-            ready_time::looked();
+            ready_time::note_look();
         }
     }
 
     fn has_no_news(&self) -> bool {
-        // Who has just read a signal has the pump until it is told.
+        // A thread that has read a signal keeps the pump until it has called back the items.
         !self.poller.is_active()
             && !self.has_overflowed()
             && !self.signals.are_pending()
@@ -376,6 +374,6 @@ impl Watcher for &'static Watch {
         sigmask: Option<u64>,
         hot: &mut Vec<pollfd>,
     ) -> Slept {
-        self.lie_down(waiter, timeout_ns, sigmask, hot)
+        self.park(waiter, timeout_ns, sigmask, hot)
     }
 }

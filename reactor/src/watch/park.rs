@@ -1,24 +1,24 @@
-//! A place in which one thread at a time sleeps in ppoll, and from which it can be roused.
+//! Parkers: in a parker one thread at a time sleeps in ppoll, and another thread can unpark it.
 //!
-//! While a thread is in ppoll the kernel holds on to the files it polls: a file that is about to be
-//! closed must be taken out of the poller, and then the sleeper must have got up once (`quiesce`).
+//! While a thread is in ppoll the kernel holds the polled files open. So before a file is closed it is taken
+//! out of the poller, and then the sleeper must wake once (`quiesce`).
 
 use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
 use crate::sys;
 use crate::watch::Host;
 
-/// A place in which one thread at a time sleeps in ppoll.
+/// One thread at a time sleeps in it, in ppoll.
 #[derive(Debug)]
-pub(super) struct Bed {
+pub(super) struct Parker {
     /// Odd while the thread is in ppoll.
     serial: AtomicU32,
     /// An eventfd that ends the sleep.
-    pub(super) kick: AtomicI32,
-    /// The thread in ppoll, by an address of its own.
+    pub(super) wake_fd: AtomicI32,
+    /// The thread in ppoll, as `this_thread` identifies it.
     sleeper: AtomicUsize,
-    /// How many wait for it to get up.
+    /// How many threads wait for the sleeper to wake.
     quiescing: AtomicU32,
-    /// The sleeper polls what the poller has, so that it must get up when that changes.
+    /// The sleeper's list has files of the poller's, so it must wake when the poller changes.
     pub(super) follows_poller: AtomicBool,
 }
 
@@ -32,52 +32,52 @@ loom::thread_local! {
     static MARK: u8 = 0;
 }
 
-/// A number that no other living thread has.
+/// An address that no other living thread has.
 fn this_thread() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
-impl Bed {
+impl Parker {
     pub(super) fn new() -> Self {
         Self {
             serial: AtomicU32::new(0),
-            kick: AtomicI32::new(-1),
+            wake_fd: AtomicI32::new(-1),
             sleeper: AtomicUsize::new(0),
             quiescing: AtomicU32::new(0),
             follows_poller: AtomicBool::new(false),
         }
     }
 
-    /// In a forked child nobody sleeps here.
+    /// In a forked child: forgets the sleeper, which exists in the parent only.
     pub(super) fn forget(&self) {
         self.serial.store(0, Ordering::SeqCst);
         self.sleeper.store(0, Ordering::SeqCst);
         self.quiescing.store(0, Ordering::SeqCst);
         self.follows_poller.store(false, Ordering::SeqCst);
-        self.kick.store(-1, Ordering::SeqCst);
+        self.wake_fd.store(-1, Ordering::SeqCst);
     }
 
-    /// Whether who sleeps here can be roused. Else it looks from time to time.
-    pub(super) fn has_kick(&self) -> bool {
-        self.kick.load(Ordering::SeqCst) >= 0
+    /// Whether a sleeper can be unparked. If not, it wakes from time to time by itself.
+    pub(super) fn has_wake_fd(&self) -> bool {
+        self.wake_fd.load(Ordering::SeqCst) >= 0
     }
 
-    pub(super) fn kick(&self) {
-        let _ = sys::write(self.kick.load(Ordering::SeqCst), &1u64.to_ne_bytes());
+    pub(super) fn unpark(&self) {
+        let _ = sys::write(self.wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
     }
 
-    /// The serial number, if somebody sleeps here.
+    /// The serial number, if a thread sleeps here.
     pub(super) fn asleep(&self) -> Option<u32> {
         let serial = self.serial.load(Ordering::SeqCst);
         (serial % 2 == 1).then_some(serial)
     }
 
-    pub(super) fn lie_down(&self) {
+    pub(super) fn begin_park(&self) {
         self.sleeper.store(this_thread(), Ordering::SeqCst);
         self.serial.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn get_up(&self) {
+    pub(super) fn end_park(&self) {
         self.sleeper.store(0, Ordering::SeqCst);
         self.serial.fetch_add(1, Ordering::SeqCst);
         if self.quiescing.load(Ordering::SeqCst) != 0 {
@@ -85,7 +85,7 @@ impl Bed {
         }
     }
 
-    /// Returns once a sleep that is under way has ended.
+    /// Returns once the sleep has ended that is under way, if there is one.
     pub(super) fn quiesce(&self) {
         let Some(serial) = self.asleep() else { return };
         if self.sleeper.load(Ordering::SeqCst) == this_thread() {
@@ -93,78 +93,79 @@ impl Bed {
         }
         self.quiescing.fetch_add(1, Ordering::SeqCst);
         while self.asleep() == Some(serial) {
-            self.kick();
+            self.unpark();
             sys::relax(&self.serial, serial);
         }
         self.quiescing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Beds of threads that sleep on their hot items, or on their signalfds, while another holds the watch.
+/// Parkers for threads that sleep on their hot items, or on their signalfds, while another thread holds the
+/// watch.
 #[derive(Debug, Default)]
-pub(super) struct Beds {
-    all: Mutex<Vec<&'static Bed>>,
-    idle: Mutex<Vec<&'static Bed>>,
-    /// How many sleep in one that `follows_poller`.
+pub(super) struct ParkerPool {
+    all: Mutex<Vec<&'static Parker>>,
+    idle: Mutex<Vec<&'static Parker>>,
+    /// How many threads sleep in a parker that `follows_poller`.
     following: AtomicU32,
 }
 
-impl Beds {
-    /// One for the calling thread.
-    pub(super) fn take(&self, host: &dyn Host) -> &'static Bed {
-        let bed = self.idle.lock().pop().unwrap_or_else(|| {
-            let bed: &'static Bed = Box::leak(Box::new(Bed::new()));
-            self.all.lock().push(bed);
-            bed
+impl ParkerPool {
+    /// A parker for the calling thread.
+    pub(super) fn take(&self, host: &dyn Host) -> &'static Parker {
+        let parker = self.idle.lock().pop().unwrap_or_else(|| {
+            let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
+            self.all.lock().push(parker);
+            parker
         });
-        if bed.kick.load(Ordering::SeqCst) < 0 {
+        if parker.wake_fd.load(Ordering::SeqCst) < 0 {
             let made = sys::with_raised_limit(|| {
                 sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
             });
-            if let Ok(kick) = made {
-                host.protect(kick);
-                bed.kick.store(kick, Ordering::SeqCst);
+            if let Ok(wake_fd) = made {
+                host.protect(wake_fd);
+                parker.wake_fd.store(wake_fd, Ordering::SeqCst);
             }
         }
-        bed
+        parker
     }
 
-    /// The thread is about to sleep in `bed`, and must get up when the poller changes.
-    pub(super) fn follow_poller(&self, bed: &Bed) {
-        bed.follows_poller.store(true, Ordering::SeqCst);
+    /// The thread is about to sleep in `parker`, and must wake when the poller changes.
+    pub(super) fn follow_poller(&self, parker: &Parker) {
+        parker.follows_poller.store(true, Ordering::SeqCst);
         self.following.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The poller has changed.
-    pub(super) fn rouse_followers(&self) {
+    pub(super) fn unpark_followers(&self) {
         if self.following.load(Ordering::SeqCst) == 0 {
             return;
         }
-        for bed in self.all() {
-            if bed.follows_poller.load(Ordering::SeqCst) && bed.asleep().is_some() {
-                bed.kick();
+        for parker in self.all() {
+            if parker.follows_poller.load(Ordering::SeqCst) && parker.asleep().is_some() {
+                parker.unpark();
             }
         }
     }
 
-    /// It got up.
-    pub(super) fn give_back(&self, bed: &'static Bed) {
-        if bed.follows_poller.swap(false, Ordering::SeqCst) {
+    /// The thread has woken, and no longer needs `parker`.
+    pub(super) fn give_back(&self, parker: &'static Parker) {
+        if parker.follows_poller.swap(false, Ordering::SeqCst) {
             self.following.fetch_sub(1, Ordering::SeqCst);
         }
-        self.idle.lock().push(bed);
+        self.idle.lock().push(parker);
     }
 
-    /// Every bed there is.
-    pub(super) fn all(&self) -> Vec<&'static Bed> {
+    /// All parkers, in use or not.
+    pub(super) fn all(&self) -> Vec<&'static Parker> {
         self.all.lock().clone()
     }
 
-    /// In a forked child nobody sleeps, and the eventfds are the parent's.
+    /// In a forked child: forgets the sleepers, which exist in the parent only, and the parent's eventfds.
     pub(super) fn forget(&self) {
         let all = self.all();
-        for bed in &all {
-            bed.forget();
+        for parker in &all {
+            parker.forget();
         }
         self.following.store(0, Ordering::SeqCst);
         *self.idle.lock() = all;

@@ -1,4 +1,4 @@
-//! A device and a watcher without the kernel: readiness is what a test says it is.
+//! A device and a watcher without the kernel: the test sets the readiness.
 #![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,13 +9,13 @@ use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::eventpoll::wait::{Slept, Watcher};
 use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::eventpoll::Eventpoll;
-use glasspoll_reactor::file::{Device, File, Kind};
+use glasspoll_reactor::file::{Backing, Device, File};
 use glasspoll_reactor::sys::Errno;
 use glasspoll_reactor::uapi::*;
 
 pub static SLEEPERS: Sleepers = Sleepers::new();
 
-/// What the device says when asked; shared with the test.
+/// The device's answer to `poll`, shared with the test.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicU32>);
 
@@ -34,7 +34,7 @@ pub struct Fake {
 impl Fake {
     pub fn new(fd: i32) -> Self {
         let readiness = Readiness::default();
-        Self { file: File::new(fd, Kind::Device(Box::new(readiness.clone()))), readiness }
+        Self { file: File::new(fd, Backing::Device(Box::new(readiness.clone()))), readiness }
     }
 
     /// The level, with no wakeup.
@@ -42,21 +42,21 @@ impl Fake {
         self.readiness.0.store(bits, Ordering::SeqCst);
     }
 
-    /// The level becomes `bits`, and a wakeup is told for it.
+    /// The level becomes `bits`, with a wakeup for it.
     pub fn rise(&self, bits: u32) {
         self.set(bits);
         self.file.wake(bits);
     }
 }
 
-/// An epoll instance with the file that stands for it.
+/// An epoll instance with its file.
 pub struct Set {
     pub file: Arc<File>,
 }
 
 impl Set {
     pub fn new(fd: i32) -> Self {
-        Self { file: File::new(fd, Kind::Epoll(Eventpoll::new(fd))) }
+        Self { file: File::new(fd, Backing::Epoll(Eventpoll::new(fd))) }
     }
 
     pub fn ep(&self) -> &Arc<Eventpoll> {
@@ -72,7 +72,7 @@ impl Set {
         self.ctl(EPOLL_CTL_ADD, file, events)
     }
 
-    /// Up to `most` events that are there now, as (fd, events).
+    /// Up to `most` events that are ready now, as (fd, events).
     pub fn take(&self, most: usize) -> Vec<(u64, u32)> {
         self.wait(most, Some(0)).unwrap()
     }

@@ -13,7 +13,7 @@ impl Share {
     /// Never.
     pub const NONE: Self = Self(0);
 
-    /// So many percent, 100 at most.
+    /// A share in percent, at most 100.
     pub(super) const fn percent(percent: u32) -> Self {
         Self(percent * (ALL / 100))
     }
@@ -23,7 +23,7 @@ impl Share {
         self.0 == 0
     }
 
-    /// Whether a number that is any of 32 bits falls into the share.
+    /// Whether a random number of 32 bits falls into the share.
     pub fn has(self, number: u32) -> bool {
         ((u64::from(number) * u64::from(ALL)) >> 32) < u64::from(self.0)
     }

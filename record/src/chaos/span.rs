@@ -10,13 +10,13 @@ pub struct Span {
     most: u32,
 }
 
-/// No wait may be held up for longer.
+/// The longest delay of a wait.
 const LONGEST_US: u32 = 10_000_000;
 
 impl Span {
     pub(super) const USUAL: Self = Self { least: 0, most: 2_000 };
 
-    /// One of the times in it, in microseconds, by any number of 32 bits.
+    /// A time in the span, in microseconds, chosen by a random number of 32 bits.
     pub fn pick(self, number: u32) -> u32 {
         let width = u64::from(self.most - self.least) + 1;
         self.least + ((u64::from(number) * width) >> 32) as u32

@@ -6,7 +6,7 @@ use crate::event::Injection;
 pub const EXAMPLE: &str =
     "'seed=7,short=20%,reorder,spurious=1%,eintr=1%,delay=0..2ms@10%,edge=coalesce,repeat=1%'";
 
-/// No more names than that: a line of the environment has an end.
+/// The most names: the environment limits the length of a line.
 pub const MOST_NAMES: usize = 10_000;
 
 const fn usual(what: Injection) -> Share {
@@ -19,7 +19,7 @@ const fn usual(what: Injection) -> Share {
     })
 }
 
-/// Does to `spec` what a word says.
+/// Applies a word to `spec`.
 pub fn apply(spec: &mut Spec, word: &str) -> Result<(), String> {
     let (key, value) = match word.split_once('=') {
         Some((key, value)) => (key.trim(), Some(value.trim())),

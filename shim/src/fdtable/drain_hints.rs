@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use glasspoll_reactor::watch::Told;
+use glasspoll_reactor::watch::DrainHint;
 use libc::{c_int, size_t, ssize_t};
 
 use crate::fdtable;
@@ -25,14 +25,14 @@ fn tell(fd: c_int, bit: u8) {
 }
 
 /// What was told since the last time.
-pub fn take(fd: c_int) -> Told {
+pub fn take(fd: c_int) -> DrainHint {
     let told = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd));
     let Some(told) = told.filter(|told| told.load(Ordering::Acquire) != 0) else {
-        return Told::default();
+        return DrainHint::default();
     };
     let told = told.swap(0, Ordering::AcqRel);
     let [short, again] = [SHORT, AGAIN].map(|bit| told & bit != 0);
-    Told { short, again }
+    DrainHint { short, again }
 }
 
 /// A read, with `flags` as recv(2) takes them, of up to `wanted` bytes.

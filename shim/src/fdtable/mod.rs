@@ -91,7 +91,7 @@ pub fn insert_eventpoll(fd: i32) {
     loop {
         // The thread whose close has set the number free may not be quite done with it.
         wait_for_close(fd);
-        let file = File::new(fd, file::Kind::Epoll(Eventpoll::new(fd)));
+        let file = File::new(fd, file::Backing::Epoll(Eventpoll::new(fd)));
         if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || slot(fd).is_none() {
             break;
         }
@@ -136,8 +136,8 @@ fn track_seen(fd: i32) -> Option<Arc<File>> {
         return get(fd);
     }
     let kind = Kind::of(known);
-    let device = KernelFile::of_nature(fd, kind.nature()?);
-    let file = File::new(fd, file::Kind::Kernel(device));
+    let device = KernelFile::of_kind(fd, kind.nature()?);
+    let file = File::new(fd, file::Backing::Kernel(device));
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
         let eventfd = if kind == Kind::Eventfd { IO } else { 0 };
@@ -185,7 +185,7 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
     if kind == libc::S_IFCHR {
         device.look_for_terminal();
     }
-    let file = File::new(fd, file::Kind::Kernel(device));
+    let file = File::new(fd, file::Backing::Kernel(device));
     let file = enter(fd, file, |_| Some(eventfd | blocking))?;
     if identity::get(fd).is_none() {
         identity::note(fd, identity);
@@ -205,7 +205,7 @@ fn track_unknown(fd: i32) -> Result<Arc<File>, Errno> {
         return Err(Errno::EBADF);
     }
     let eventfd = if is_eventfd(fd) { EVENTFD | IO } else { 0 };
-    let file = File::new(fd, file::Kind::Kernel(KernelFile::new(fd, Ownership::Shared)));
+    let file = File::new(fd, file::Backing::Kernel(KernelFile::new(fd, Ownership::Shared)));
     enter(fd, file, |_| Some(eventfd))
 }
 
@@ -238,7 +238,8 @@ pub fn note_blocking(fd: i32) {
 /// Has the program's reads and writes on the file's numbers noted.
 pub fn note_io(device: &KernelFile) {
     let io = if device.wants_io() { IO } else { 0 };
-    let room = if device.wants_refusals() { ROOM } else { 0 } | if device.wants_hints() { HINT } else { 0 };
+    let room =
+        if device.wants_refusals() { ROOM } else { 0 } | if device.wants_drain_hints() { HINT } else { 0 };
     let is_it = |file: &File| file.device_as::<KernelFile>().is_some_and(|other| std::ptr::eq(other, device));
     let own = device.pollfd().unwrap_or(-1);
     if get(own).is_some_and(|file| is_it(&file)) {
@@ -340,7 +341,7 @@ pub fn forget(fd: i32) {
     if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
         // Outer sets are told of what became ready before it goes.
         if let Some(watch) = process::WATCH.get() {
-            watch.take_in();
+            watch.drain_wakeups();
         }
     }
     identity::forget(fd);

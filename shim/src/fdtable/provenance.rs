@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::sys;
-use glasspoll_reactor::watch::Nature;
+use glasspoll_reactor::watch::FileKind;
 use libc::c_int;
 
 use super::flags::{
@@ -70,15 +70,15 @@ impl Kind {
     }
 
     /// As its device has it; None where it must be asked.
-    pub(super) fn nature(self) -> Option<Nature> {
+    pub(super) fn nature(self) -> Option<FileKind> {
         match self {
-            Kind::InetStream => Some(Nature::InetStream),
-            Kind::InetDgram => Some(Nature::InetDgram),
-            Kind::UnixStream => Some(Nature::Stream),
-            Kind::UnixDgram => Some(Nature::Dgram),
-            Kind::Pipe => Some(Nature::Pipe),
-            Kind::Eventfd => Some(Nature::Eventfd),
-            Kind::Timerfd => Some(Nature::Timerfd),
+            Kind::InetStream => Some(FileKind::InetStream),
+            Kind::InetDgram => Some(FileKind::InetDgram),
+            Kind::UnixStream => Some(FileKind::Stream),
+            Kind::UnixDgram => Some(FileKind::Dgram),
+            Kind::Pipe => Some(FileKind::Pipe),
+            Kind::Eventfd => Some(FileKind::Eventfd),
+            Kind::Timerfd => Some(FileKind::Timerfd),
             Kind::Unknown | Kind::Other => None,
         }
     }

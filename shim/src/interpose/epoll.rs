@@ -156,10 +156,10 @@ fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<R
 fn take_in(ep: &Eventpoll, op: c_int) {
     match process::WATCH.get() {
         // An outer set is told of what became ready before it goes.
-        Some(watch) if ep.is_watched() => watch.take_in(),
+        Some(watch) if ep.is_watched() => watch.drain_wakeups(),
         // What became ready before comes before this one on the ready list. All that are polled are not
         // asked here: adding many of them would take the square of their number.
-        Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.take_in_signals(),
+        Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.drain_signals(),
         _ => {}
     }
 }

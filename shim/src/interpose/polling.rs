@@ -44,7 +44,7 @@ impl Stay {
             set.file().wait_head().add_poller(waiter.clone());
             if let Some(ep) = set.file().eventpoll() {
                 // From here on it tells each wakeup.
-                ep.cool_down();
+                ep.demote_hot_items();
             }
         }
         watch.guest(true);
@@ -88,7 +88,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     let mut timed_out = timeout_ns == Some(0);
     let mut signal = false;
     loop {
-        watch.take_in();
+        watch.drain_wakeups();
         // Before the question: a wakeup or an interruption after it must not be forgotten.
         waiter.reset();
         signal |= waiter.take_interrupt();

@@ -27,7 +27,7 @@ use crate::thread::context;
 /// A wakeup that we know of without a device. What became ready before it comes first.
 fn tell(file: &File, key: u32) {
     if let Some(watch) = process::WATCH.get() {
-        watch.take_in_signals();
+        watch.drain_signals();
     }
     file.wake(key);
 }
@@ -41,7 +41,7 @@ fn catch_up() {
         }
         let Some(_guard) = context::enter_if_settled() else { return };
         if let Some(watch) = process::WATCH.get() {
-            watch.take_in_signals();
+            watch.drain_signals();
         }
     });
 }

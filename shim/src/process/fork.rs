@@ -68,7 +68,7 @@ pub(super) unsafe extern "C" fn before_fork() {
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
         // A pending signal does not pass to the child: what it tells must be on the ready lists.
-        watch.take_in();
+        watch.drain_wakeups();
     }
 }
 

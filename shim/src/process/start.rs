@@ -94,7 +94,7 @@ pub fn watch() -> Option<&'static Watch> {
         let watch = Watch::new(&HOST, &SLEEPERS, signal);
         match watch.complete() {
             // For good, and nobody depends on us yet.
-            Err(errno) if !watch.can_rouse() && !is_passing(errno) => {
+            Err(errno) if !watch.can_unpark() && !is_passing(errno) => {
                 for fd in watch.descriptors() {
                     let _ = sys::close(fd);
                 }
@@ -135,7 +135,7 @@ pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
     if let Err(errno) = result {
         if !SAID.swap(true, Ordering::Relaxed) {
             // With an eventfd it is the signalfd alone that is missing.
-            let late = if watch.can_rouse() { "" } else { ", and wakeups come up to 5 ms late" };
+            let late = if watch.can_unpark() { "" } else { ", and wakeups come up to 5 ms late" };
             complain(&format!("no descriptors of its own are to be had ({errno}): files are polled{late}"));
         }
     }

@@ -1,13 +1,13 @@
-//! Items warm up and cool down where a set is busy: on a device and a watcher without a kernel.
+//! Items are promoted and demoted in a busy set, on a device and a watcher without a kernel.
 
 use super::*;
 use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::Waiter;
-use crate::file::{Device, Kind};
+use crate::file::{Backing, Device};
 use crate::sync::AtomicU32;
 
-/// Counts who attaches and detaches.
+/// Counts calls of attach and detach.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<[AtomicU32; 2]>);
 
@@ -18,7 +18,7 @@ impl Device for Counting {
 
     fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
         self.0[0].fetch_add(1, Ordering::SeqCst);
-        NO_KEY
+        NO_POLLER_ID
     }
 
     fn detach(&self, _key: u32) {
@@ -36,7 +36,7 @@ impl Counting {
     }
 }
 
-/// Finds this of every file that is asked.
+/// Finds every file ready for these events.
 struct Finds(u32);
 
 impl Watcher for Finds {
@@ -70,7 +70,7 @@ impl EventSink for Nowhere {
 /// A busy set with an item that is ready.
 fn busy_set() -> (Arc<Eventpoll>, Counting, Arc<File>) {
     let (ep, device) = (Eventpoll::new(3), Counting::default());
-    let file = File::new(4, Kind::Device(Box::new(device.clone())));
+    let file = File::new(4, Backing::Device(Box::new(device.clone())));
     ep.ctl(EPOLL_CTL_ADD, &file, 4, EpollEvent { events: EPOLLIN, data: 0 }).unwrap();
     let mut tree = ep.mtx.lock();
     (0..2).for_each(|_| ep.count(&mut tree, crate::hot::BUSY_UNITS));
@@ -104,7 +104,7 @@ fn a_hot_item_without_news_is_attached_again_and_asked_once_more() {
 #[test]
 fn in_a_set_that_is_not_busy_no_item_is_hot() {
     let (ep, device, _file) = busy_set();
-    ep.mtx.lock().hot.calm_down();
+    ep.mtx.lock().hot.reset_load();
     (0..20).for_each(|_| assert_eq!(wait(&ep, EPOLLIN), 1));
     assert_eq!((ep.mtx.count(), device.counts()), (0, [1, 0]));
 }

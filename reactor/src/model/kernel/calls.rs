@@ -62,7 +62,7 @@ pub(crate) unsafe fn syscall(nr: usize, args: [usize; 6]) -> Result<usize, Errno
     }
 }
 
-/// The lowest free number from `floor` on.
+/// The lowest free fd from `floor` on.
 fn number(state: &mut Held, floor: i32, at: usize) -> usize {
     let free = (floor..).find(|fd| !state.numbers.contains_key(fd)).unwrap_or(0);
     state.numbers.insert(free, at);

@@ -3,12 +3,12 @@
 use super::{lock, Sleep, State};
 use crate::uapi::*;
 
-/// What kind of file it is, as fstat(2) and getsockopt(2) tell it.
+/// The kind of a file, as fstat(2) and getsockopt(2) report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Its signals tell all.
+    /// Its signals report every wakeup.
     Pipe,
-    /// It counts what has come.
+    /// The kernel counts the bytes that have arrived.
     Tcp,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct Watched {
     pub(super) sort: Sort,
     pub(super) ready: u32,
     pub(super) received: u64,
-    /// The number by which O_ASYNC was set.
+    /// The fd by which O_ASYNC was set.
     pub(super) fasync: Option<i32>,
     pub(super) owner: i32,
 }
@@ -29,7 +29,7 @@ pub(super) enum Open {
     Watched(Watched),
 }
 
-/// A file whose readiness is what the model says.
+/// Opens a file whose readiness the model sets.
 pub fn open(fd: i32, sort: Sort) -> usize {
     let mut state = lock();
     let file = Watched { sort, ready: 0, received: 0, fasync: None, owner: 0 };
@@ -39,7 +39,7 @@ pub fn open(fd: i32, sort: Sort) -> usize {
     at
 }
 
-/// Something came: first it can be found, then it is signalled.
+/// Something arrives: first a poll finds it, then it is signalled.
 pub fn arrive(file: usize, bits: u32) {
     let mut state = lock();
     let Some(found) = state.watched(file) else { return };
@@ -50,14 +50,14 @@ pub fn arrive(file: usize, bits: u32) {
     lock().signal(file, bits);
 }
 
-/// All of it was read.
+/// All of it is read.
 pub fn drain(file: usize, bits: u32) {
     if let Some(file) = lock().watched(file) {
         file.ready &= !bits;
     }
 }
 
-/// Whether a thread sleeps in ppoll with the file in its list, which holds it open, or has not got up yet.
+/// Whether a thread sleeps in ppoll with the file in its list, which holds it open, or has not woken yet.
 pub fn is_slept_on(file: usize) -> bool {
     let has = |on: &Sleep| matches!(on, Sleep::Poll(files) if files.iter().any(|(other, _)| *other == file));
     lock().sleepers.iter().any(|sleeper| has(&sleeper.on))
@@ -68,12 +68,12 @@ pub fn is_armed(file: usize) -> bool {
     lock().watched(file).is_some_and(|file| file.fasync.is_some() && file.owner != 0)
 }
 
-/// The number stands for another file from now on: dup2(2).
+/// The fd stands for another file from now on: dup2(2).
 pub fn renumber(fd: i32, file: usize) {
     lock().numbers.insert(fd, file);
 }
 
-/// The number stands for nothing any more.
+/// The fd is closed.
 pub fn close(fd: i32) {
     lock().numbers.remove(&fd);
 }
@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    /// What poll(2) says of a number.
+    /// The answer of poll(2) for an fd.
     pub(super) fn ready(&self, fd: i32) -> (Option<usize>, u32) {
         let Some(file) = self.numbers.get(&fd).copied() else { return (None, EPOLLNVAL) };
         let ready = match &self.open[file] {
@@ -99,7 +99,7 @@ impl State {
         (Some(file), ready)
     }
 
-    /// Ends the sleeps of those that wait for it.
+    /// Wakes the sleepers that wait for the file.
     pub(super) fn ring(&mut self, file: usize, bits: u32) {
         self.wake(usize::MAX, |on| match on {
             Sleep::Poll(files) => files.iter().any(|(other, events)| *other == file && events & bits != 0),

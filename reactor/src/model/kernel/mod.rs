@@ -1,8 +1,8 @@
-//! A kernel for models: open files, the signal queue, the sleepers, behind one lock. Its calls are those that the
-//! reactor makes; one that it does not know fails the model.
+//! A kernel for models: open files, the signal queue, the sleepers, behind one lock. It has the system calls
+//! that the reactor makes. Any other call fails the model.
 //!
-//! A file becomes ready in two steps, as in the kernel: who asks finds it, then the signal is queued. A time-out
-//! comes at any moment at which another thread has run.
+//! A file becomes ready in two steps, as in the kernel: first a poll finds it ready, then the signal is queued.
+//! A time-out comes at any moment at which another thread has run.
 
 mod calls;
 mod files;
@@ -40,9 +40,9 @@ struct Sleeper {
 pub(super) struct State {
     numbers: BTreeMap<i32, usize>,
     open: Vec<Open>,
-    /// The file's number and its band.
+    /// The fd and the band.
     signals: VecDeque<(i32, u32)>,
-    /// How many it holds; beyond that there is one SIGIO.
+    /// How many signals the queue holds. Beyond that there is one SIGIO.
     room: Option<usize>,
     sigio: bool,
     sleepers: Vec<Sleeper>,
@@ -54,7 +54,7 @@ loom::lazy_static! {
     static ref KERNEL: Mutex<State> = Mutex::new(State { now: 1, ..State::default() });
 }
 
-/// The signal queue holds so many.
+/// Sets how many signals the queue holds.
 pub fn room(room: usize) {
     lock().room = Some(room);
 }
@@ -65,12 +65,12 @@ fn lock() -> Held {
     KERNEL.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// The clock, which moves when a sleep is over by time.
+/// The clock, which moves when a sleep times out.
 pub(crate) fn now() -> u64 {
     lock().now
 }
 
-/// Sleeps until `wake` finds it, or the time is over. Whether it was woken.
+/// Sleeps until `wake` or the time-out. Returns whether `wake` ended the sleep.
 fn sleep(mut state: Held, on: Sleep, time: Option<u64>) -> (Held, bool) {
     state.serial += 1;
     let serial = state.serial;
@@ -95,7 +95,7 @@ fn sleep(mut state: Held, on: Sleep, time: Option<u64>) -> (Held, bool) {
 }
 
 impl State {
-    /// Wakes up to `most` sleepers that `is_it`. How many.
+    /// Wakes up to `most` sleepers that `is_it`. Returns how many.
     fn wake(&mut self, most: usize, is_it: impl Fn(&Sleep) -> bool) -> usize {
         let mut count = 0;
         for sleeper in self.sleepers.iter_mut().filter(|sleeper| !sleeper.woken && is_it(&sleeper.on)) {

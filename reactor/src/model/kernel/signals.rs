@@ -4,7 +4,7 @@ use super::{Open, State};
 use crate::uapi::*;
 
 impl State {
-    /// Tells the owner of the file.
+    /// Signals the owner of the file.
     pub(super) fn signal(&mut self, file: usize, bits: u32) {
         let Some(found) = self.watched(file) else { return };
         let (Some(fd), true) = (found.fasync, found.owner != 0) else { return };

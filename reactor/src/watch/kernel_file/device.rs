@@ -1,24 +1,23 @@
-//! `KernelFile` as a `Device`: asked by ppoll, told by the source that fits it.
+//! `KernelFile` as a `Device`: asked by ppoll, watched by its source.
 
 use super::news::{is_regular, News};
-use super::{KernelFile, Source, HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
+use super::{KernelFile, Source, DRAIN_HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
-use crate::eventpoll::epitem::NO_KEY;
-use crate::file::{Device, File, ItemRef, Settled};
-use crate::hot::slot::Hints;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
+use crate::file::{Device, DrainHint, File, ItemRef, PollResult};
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::kernel_file::kind::Nature;
+use crate::watch::kernel_file::kind::FileKind;
 use crate::watch::poll::entry::{Gaps, WRITE_BITS};
 use crate::watch::WATCH;
 
 impl Device for KernelFile {
     fn poll(&self, mask: u32) -> u32 {
-        let kept = match self.kind_of_news() {
+        let kept = match self.news_kind() {
             News::Level => 0,
             _ => self.news.swap(0, Ordering::SeqCst),
         };
@@ -26,27 +25,27 @@ impl Device for KernelFile {
     }
 
     fn pollfd(&self) -> Option<i32> {
-        (self.kind_of_news() == News::Level).then(|| self.fd())
+        (self.news_kind() == News::Level).then(|| self.fd())
     }
 
     fn depends_on_thread(&self) -> bool {
         self.has(SIGNALFD)
     }
 
-    fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+    fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
         let mut state = self.state.lock();
         state.items += 1;
         let source = self.source();
         if source == Source::Unknown {
             if self.arm(&mut state, file) {
                 self.marks.fetch_or(SIGNALS, Ordering::SeqCst);
-                self.look_for_nature();
+                self.find_kind();
             } else {
                 self.polls();
                 if self.watch().signals.is_off() {
-                    let nature = Nature::of(self.fd());
-                    if nature.may_be_asked() {
-                        self.nature.store(nature as u8, Ordering::Relaxed);
+                    let kind = FileKind::of(self.fd());
+                    if kind.may_be_asked() {
+                        self.kind.store(kind as u8, Ordering::Relaxed);
                     }
                 }
             }
@@ -56,13 +55,13 @@ impl Device for KernelFile {
         let (by_poll, gaps) = (self.is_polled(), self.gaps());
         self.note_io(gaps, events);
         if !by_poll && (gaps.only_write() || !gaps.concern(events)) {
-            return NO_KEY;
+            return NO_POLLER_ID;
         }
         if by_poll {
             trace::arm(self.fd(), event::Source::Poll);
-            if self.known_nature().is_none() {
+            if self.known_kind().is_none() {
                 if is_regular(self.fd()) {
-                    self.kind_of_news.store(News::of(self.fd()) as u8, Ordering::Relaxed);
+                    self.news_kind.store(News::of(self.fd()) as u8, Ordering::Relaxed);
                     self.marks.fetch_or(REGULAR, Ordering::SeqCst);
                 }
                 let name = anonymous_name(self.fd());
@@ -71,45 +70,45 @@ impl Device for KernelFile {
                 }
                 // Linux: `fs/pidfs.c:pidfs_dname` since 6.9, `kernel/fork.c:pidfd_create` before.
                 if name.starts_with(b"anon_inode:[pidfd]") || name.starts_with(b"pidfd:[") {
-                    self.nature.store(Nature::Pidfd as u8, Ordering::Relaxed);
+                    self.kind.store(FileKind::Pidfd as u8, Ordering::Relaxed);
                 }
             }
         }
         self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
     }
 
-    fn concern(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+    fn concern(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
         let _state = self.state.lock();
         let gaps = self.gaps();
         if !gaps.concern(events) {
-            return NO_KEY;
+            return NO_POLLER_ID;
         }
         self.note_io(gaps, events);
         if gaps.only_write() {
-            return NO_KEY;
+            return NO_POLLER_ID;
         }
         self.watch_by_poller(file, item, events, Some(gaps))
     }
 
     fn catch_up(&self) {
-        self.watch().take_in_signals();
+        self.watch().drain_signals();
     }
 
     fn may_lack(&self, events: u32) -> bool {
-        events & WRITE_BITS != 0 && !self.is_polled() && self.nature().gaps().only_write()
+        events & WRITE_BITS != 0 && !self.is_polled() && self.kind().gaps().only_write()
     }
 
-    fn lacks(&self, settled: Settled) -> bool {
-        settled.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(settled.events)
+    fn lacks(&self, result: PollResult) -> bool {
+        result.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(result.events)
     }
 
-    fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> u32 {
+    fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
         let _state = self.state.lock();
         let gaps = self.gaps();
         if gaps.concern(events) {
             self.watch_by_poller(file, item, events, Some(gaps))
         } else {
-            NO_KEY
+            NO_POLLER_ID
         }
     }
 
@@ -117,32 +116,33 @@ impl Device for KernelFile {
         self.is_polled()
     }
 
-    fn measure(&self, key: u32) {
-        // Between a read of the program and its telling, what it took would be counted twice.
+    fn measure(&self, id: PollerId) {
+        // The pump keeps us out between a read of the program and its report, where the amount would be counted
+        // twice.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
-        self.watch().poller.measure(key);
+        self.watch().poller.measure(id);
     }
 
-    fn settle(&self, key: u32, settled: Settled) {
-        if key == NO_KEY {
+    fn rearm(&self, id: PollerId, result: PollResult) {
+        if id == NO_POLLER_ID {
             return;
         }
-        if settled.events & EPOLLET != 0 {
-            // Nothing is settled with a file of which it is not known yet how it tells.
-            let gaps = if self.is_polled() { Gaps::default() } else { self.nature().gaps() };
-            self.note_io(gaps, settled.events);
+        if result.events & EPOLLET != 0 {
+            // A file whose source is unknown has no entry, so its source is known here.
+            let gaps = if self.is_polled() { Gaps::default() } else { self.kind().gaps() };
+            self.note_io(gaps, result.events);
         }
-        // A read or write of the program and its telling are one to us as well.
+        // As in `measure`: no read or write of the program comes between.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
-        if self.watch().poller.settle(key, settled) {
-            self.watch().rouse();
+        if self.watch().poller.rearm(id, result) {
+            self.watch().unpark_holder();
         }
     }
 
-    fn detach(&self, key: u32) {
-        if key != NO_KEY {
-            let mut first = self.keys.lock();
-            *first = self.watch().poller.detach(*first, key);
+    fn detach(&self, id: PollerId) {
+        if id != NO_POLLER_ID {
+            let mut first = self.first_poller_id.lock();
+            *first = self.watch().poller.detach(*first, id);
         }
         let mut state = self.state.lock();
         state.items -= 1;
@@ -157,36 +157,34 @@ impl Device for KernelFile {
         let by_poll = self.is_polled() || self.gaps().any();
         drop(state);
         if by_poll && WATCH.get().is_some() && !is("a_release_does_not_quiesce") {
-            // A thread asleep in ppoll holds the file open; its peer is to see the end at once.
+            // A thread asleep in ppoll holds the file open, but its peer must see the end at once.
             self.watch().quiesce();
         }
     }
 
     fn hears_after_hangup(&self) -> bool {
-        self.nature().hears_after_hangup()
+        self.kind().hears_after_hangup()
     }
 
     fn can_be_hot(&self, events: u32) -> bool {
-        // An edge on a file that another process reads as well leaves no hint.
+        // If another process reads the file as well, its reads leave no hint.
         let alone = || !self.is_polled() || self.watch().signals.is_off();
-        self.known_nature().is_some_and(|nature| {
-            nature.may_be_asked() && (events & EPOLLET == 0 || nature.rises() && alone())
-        })
+        self.known_kind()
+            .is_some_and(|kind| kind.may_be_asked() && (events & EPOLLET == 0 || kind.rises() && alone()))
     }
 
-    fn wants_hints(&self) {
-        if self.marks.fetch_or(HINTS, Ordering::SeqCst) & HINTS == 0 {
-            self.watch().host.wants_hints(self);
+    fn wants_drain_hints(&self) {
+        if self.marks.fetch_or(DRAIN_HINTS, Ordering::SeqCst) & DRAIN_HINTS == 0 {
+            self.watch().host.wants_drain_hints(self);
         }
     }
 
-    fn take_hints(&self, fd: i32) -> Hints {
-        let told = self.watch().host.take_hints(fd);
-        Hints { drained: told.again || told.short }
+    fn take_drain_hint(&self, fd: i32) -> DrainHint {
+        self.watch().host.take_drain_hint(fd)
     }
 
     fn intake(&self) -> Option<u64> {
-        if self.nature() == Nature::InetStream {
+        if self.kind() == FileKind::InetStream {
             sys::bytes_received(self.fd())
         } else {
             None
@@ -198,7 +196,7 @@ impl Device for KernelFile {
     }
 }
 
-/// The kernel's name of a file that has no other.
+/// The name that /proc has for an anonymous file.
 fn anonymous_name(fd: i32) -> [u8; 32] {
     let mut link = [0u8; 32];
     let path = format!("/proc/self/fd/{fd}\0");

@@ -1,129 +1,131 @@
-//! What kind of file it is, as far as its signals differ from its wakeups.
+//! The kind of a file, as far as kinds differ in their signals.
 
 use crate::sys;
 use crate::uapi::*;
 use crate::watch::poll::entry::Gaps;
 
-/// A kind of file.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
+pub enum FileKind {
     /// A pipe or FIFO.
     Pipe,
-    /// A TCP socket, or another stream of the internet's.
+    /// A TCP socket, or another stream socket of an internet family.
     InetStream,
     /// A UDP socket.
     InetDgram,
-    /// A unix stream, or a stream of another family.
+    /// A unix stream socket, or a stream socket of another family.
     Stream,
-    /// A unix datagram socket, or one of another family.
+    /// A unix datagram socket, or a datagram socket of another family.
     Dgram,
-    /// A file without a name: inotify, fanotify.
+    /// An anonymous inode: inotify, fanotify.
     Anonymous,
-    /// An eventfd or a timerfd that another process may have: it never signals.
+    /// An eventfd or timerfd that another process may have. It never signals.
     Counter,
-    /// An eventfd of this process alone: its reads and writes are told by the program's calls.
+    /// An eventfd of this process alone: the shim sees all reads and writes.
     Eventfd,
-    /// A timerfd of this process alone: what makes a further expiry possible is told by the program's calls.
+    /// A timerfd of this process alone: the shim sees all calls that make a further expiry possible.
     Timerfd,
-    /// A pidfd: ready once, and for ever.
+    /// A pidfd: once ready, it is ready for ever.
     Pidfd,
     /// A terminal or another device.
     Other,
 }
 
-impl Nature {
-    /// By their numbers.
+impl FileKind {
+    /// All kinds, indexed by their values.
     pub(crate) const ALL: [Self; 11] = [
-        Nature::Pipe,
-        Nature::InetStream,
-        Nature::InetDgram,
-        Nature::Stream,
-        Nature::Dgram,
-        Nature::Anonymous,
-        Nature::Counter,
-        Nature::Eventfd,
-        Nature::Timerfd,
-        Nature::Pidfd,
-        Nature::Other,
+        FileKind::Pipe,
+        FileKind::InetStream,
+        FileKind::InetDgram,
+        FileKind::Stream,
+        FileKind::Dgram,
+        FileKind::Anonymous,
+        FileKind::Counter,
+        FileKind::Eventfd,
+        FileKind::Timerfd,
+        FileKind::Pidfd,
+        FileKind::Other,
     ];
 
     pub(crate) fn of(fd: i32) -> Self {
-        let Ok(stat) = sys::fstat(fd) else { return Nature::Other };
+        let Ok(stat) = sys::fstat(fd) else { return FileKind::Other };
         match stat.st_mode & libc::S_IFMT {
-            libc::S_IFIFO => Nature::Pipe,
+            libc::S_IFIFO => FileKind::Pipe,
             libc::S_IFSOCK => {
                 let stream = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE) != Ok(libc::SOCK_DGRAM);
                 let domain = sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN);
                 match (matches!(domain, Ok(libc::AF_INET | libc::AF_INET6)), stream) {
-                    (true, true) => Nature::InetStream,
-                    (true, false) => Nature::InetDgram,
-                    (false, true) => Nature::Stream,
-                    (false, false) => Nature::Dgram,
+                    (true, true) => FileKind::InetStream,
+                    (true, false) => FileKind::InetDgram,
+                    (false, true) => FileKind::Stream,
+                    (false, false) => FileKind::Dgram,
                 }
             }
-            0 => Nature::Anonymous,
-            _ => Nature::Other,
+            0 => FileKind::Anonymous,
+            _ => FileKind::Other,
         }
     }
 
     /// What its signals leave out.
     ///
-    /// A stream socket signals room only if its last write failed or poll(2) has said since that there is
-    /// none (Linux: `SOCKWQ_ASYNC_NOSPACE`, which a write that succeeds clears). A unix stream does not
-    /// even note what poll(2) says, and if its peer shuts down one half and then the other, it signals the
-    /// first alone. A terminal signals room rarely and a hang-up never.
+    /// A stream socket signals room only if its last write failed, or poll(2) has found no room since (Linux:
+    /// `SOCKWQ_ASYNC_NOSPACE`, which a successful write clears). For a unix stream not even poll(2) counts, and
+    /// if its peer shuts down one half and then the other, only the first is signalled. A terminal rarely
+    /// signals room, and never a hang-up.
     pub(crate) fn gaps(self) -> Gaps {
         let none = Gaps::default();
         match self {
-            Nature::Pipe | Nature::InetDgram | Nature::Counter => none,
-            Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => none,
-            Nature::InetStream | Nature::Dgram => Gaps { write: true, ..none },
-            Nature::Stream => Gaps { write: true, full: true, half: true, hangup: false },
-            Nature::Anonymous | Nature::Other => Gaps { write: true, full: true, hangup: true, half: false },
+            FileKind::Pipe | FileKind::InetDgram | FileKind::Counter => none,
+            FileKind::Eventfd | FileKind::Timerfd | FileKind::Pidfd => none,
+            FileKind::InetStream | FileKind::Dgram => Gaps { write: true, ..none },
+            FileKind::Stream => Gaps { write: true, full: true, half: true, hangup: false },
+            FileKind::Anonymous | FileKind::Other => {
+                Gaps { write: true, full: true, hangup: true, half: false }
+            }
         }
     }
 
-    /// Whether asking tells all of its levels, whoever asks.
+    /// Whether a poll by any thread shows all of its levels, so that an item may be hot.
     pub(crate) fn may_be_asked(self) -> bool {
-        !matches!(self, Nature::Anonymous | Nature::Pidfd | Nature::Other)
+        !matches!(self, FileKind::Anonymous | FileKind::Pidfd | FileKind::Other)
     }
 
-    /// Whether that tells all of its edges, too, given what the program's reads and writes tell. Of all others
-    /// nobody counts what has come, so after a read that was not seen (splice, stdio, another process) as many
-    /// bytes as before would be taken for what was left.
+    /// Whether polls and drain hints together show all of its edges as well. For other kinds the kernel does
+    /// not count the bytes that have arrived: after a read that we did not see (splice, stdio, another
+    /// process), the same number of new bytes would look like a rest.
     pub(crate) fn rises(self) -> bool {
-        self == Nature::InetStream
+        self == FileKind::InetStream
     }
 
-    /// The key of the wakeup that a signal stands for; None: it stands for none.
-    pub(crate) fn key_of_signal(self, key: u32) -> Option<u32> {
+    /// The pollflags of the wakeup for a signal; None: the signal is no wakeup.
+    pub(crate) fn pollflags_of_signal(self, pollflags: u32) -> Option<u32> {
         match self {
-            // Announced; when it is there, it is told as readable.
+            // Urgent data is announced. When it arrives, the socket signals that it is readable.
             // Linux: `net/ipv4/tcp_input.c:tcp_check_urg`, `tcp_urg`.
-            Nature::InetStream | Nature::Stream if key == URGENT => None,
-            Nature::InetStream
-            | Nature::InetDgram
-            | Nature::Stream
-            | Nature::Dgram
-            | Nature::Counter
-            | Nature::Eventfd
-            | Nature::Timerfd
-            | Nature::Pidfd => Some(key),
-            // inotify wakes with no key. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
-            Nature::Anonymous => Some(0),
+            FileKind::InetStream | FileKind::Stream if pollflags == URGENT => None,
+            FileKind::InetStream
+            | FileKind::InetDgram
+            | FileKind::Stream
+            | FileKind::Dgram
+            | FileKind::Counter
+            | FileKind::Eventfd
+            | FileKind::Timerfd
+            | FileKind::Pidfd => Some(pollflags),
+            // inotify wakes without pollflags. Linux: `fs/notify/notification.c:fsnotify_insert_event`.
+            FileKind::Anonymous => Some(0),
             // Linux: `fs/pipe.c:pipe_write`, `drivers/tty/n_tty.c:n_tty_receive_buf_common`.
-            Nature::Pipe | Nature::Other => Some(key & !(EPOLLPRI | EPOLLRDBAND | EPOLLWRBAND)),
+            FileKind::Pipe | FileKind::Other => Some(pollflags & !(EPOLLPRI | EPOLLRDBAND | EPOLLWRBAND)),
         }
     }
 
-    /// How many more signals come with the one that tells the end of the file.
+    /// How many more signals follow the one for the end of the file.
     /// Linux: `net/ipv4/tcp_input.c:tcp_data_queue` calls `tcp_fin`, then `tcp_data_ready`.
     pub(crate) fn signals_after_end(self) -> usize {
-        usize::from(self == Nature::InetStream)
+        usize::from(self == FileKind::InetStream)
     }
 
-    /// Whether data can come though the file has hung up: a UDP socket that was shut down hears on.
+    /// Whether data can arrive after a hang-up: a UDP socket that was shut down still receives.
     pub(crate) fn hears_after_hangup(self) -> bool {
-        self == Nature::InetDgram
+        self == FileKind::InetDgram
     }
 }

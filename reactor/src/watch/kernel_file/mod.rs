@@ -1,11 +1,11 @@
-//! A file of the kernel's as a `Device`: which source tells its wakeups, and arming it.
+//! A file of the kernel's as a `Device`: the source of its wakeups, and arming.
 //!
-//! | source | for | told by |
+//! | source | for | wakeups by |
 //! |---|---|---|
 //! | `Signal` | files of this process alone that keep O_ASYNC | signals; a poller entry for what signals leave out (`Gaps`) |
 //! | `Poll` | everything else | the poller |
 //!
-//! A file is armed with its first item and stays so until its last item or descriptor goes.
+//! A file is armed with its first item and stays armed until its last item or descriptor goes.
 
 mod device;
 pub(super) mod kind;
@@ -15,25 +15,25 @@ mod refusal;
 use glasspoll_record::event;
 use news::News;
 
-use crate::eventpoll::epitem::NO_KEY;
-use crate::eventpoll::{cool_file, finish_scans};
-use crate::file::{Device, File, ItemRef, Settled};
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
+use crate::eventpoll::{demote_file, finish_scans};
+use crate::file::{Device, File, ItemRef, PollResult};
 use crate::sync::{Arc, AtomicI32, AtomicU8, Mutex, Ordering};
 use crate::sys;
 use crate::sys::unread::{queued_messages, unit, unread, Unit};
 use crate::trace;
 use crate::uapi::*;
-use crate::watch::kernel_file::kind::Nature;
+use crate::watch::kernel_file::kind::FileKind;
 use crate::watch::poll::entry::{Gaps, WRITE_BITS};
 use crate::watch::poll::poller::Poller;
 use crate::watch::{Watch, WATCH};
 
-/// Who else has the open file description.
+/// Whether other processes have the open file description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// This process alone: it may set the owner of its signals.
     Alone,
-    /// Inherited or received: another process may use its signals, or lose them by ours.
+    /// Inherited or received: another process may use its signals, or would lose them if we set the owner.
     Shared,
 }
 
@@ -49,7 +49,7 @@ const UNKNOWN: u8 = u8::MAX;
 
 #[derive(Debug)]
 struct State {
-    /// The descriptor by which it was armed, which is what `si_fd` will say; negative: it is not.
+    /// The fd by which it was armed, which `si_fd` will have; negative: it is not armed.
     armed_as: i32,
     items: u32,
 }
@@ -57,7 +57,7 @@ struct State {
 /// How much there is to read from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// So much; it grows when something arrives. 0 where the file has no such amount.
+    /// An amount, which grows when something arrives. 0 if the file has no such amount.
     Amount(u64),
     /// The set of the pending signals.
     Signals(u64),
@@ -65,37 +65,38 @@ pub(super) enum Unread {
 
 /// A file of the kernel's.
 ///
-/// Locks: `state`, then the pump, then `keys`. Who takes wakeups in may need `keys`, never `state`.
+/// Locks: `state`, then the pump, then `first_poller_id`. A thread that drains wakeups may take
+/// `first_poller_id`, never `state`.
 #[derive(Debug)]
 pub struct KernelFile {
     fd: AtomicI32,
-    /// What asking found and no delivery has seen yet, of the bits that asking takes.
+    /// Of the bits that a poll takes (`News`): those that a poll has found and no delivery has seen yet.
     news: AtomicU8,
-    /// A `News`: how it tells a change.
-    kind_of_news: AtomicU8,
+    /// A `News`: how it reports a change.
+    news_kind: AtomicU8,
     /// `SIGNALFD` and those after it.
     marks: AtomicU8,
-    /// A `Nature`, or `UNKNOWN` until it is armed.
-    nature: AtomicU8,
+    /// A `FileKind`; `UNKNOWN` until the file is armed.
+    kind: AtomicU8,
     state: Mutex<State>,
-    /// The first of its entries with the poller. Held while one of them is changed, so that the key is
-    /// still its.
-    keys: Mutex<u32>,
+    /// The first of its entries with the poller. Locked while one of them is changed, so that the id cannot become
+    /// another file's.
+    first_poller_id: Mutex<PollerId>,
 }
 
 /// It is a signalfd.
 const SIGNALFD: u8 = 1;
-/// Reads and refused writes of the program are to leave hints.
-const HINTS: u8 = 2;
+/// Reads and refused writes of the program leave hints.
+const DRAIN_HINTS: u8 = 2;
 /// Its source is `Poll`; changed under the lock of `state`.
 const POLLED: u8 = 4;
 /// Its source is or was `Signal`; likewise.
 const SIGNALS: u8 = 8;
-/// Reads and writes of the program are worth telling.
+/// The shim must report reads and writes of the program.
 const WANTS_IO: u8 = 0x10;
 /// A write is a wakeup for room.
 const TERMINAL: u8 = 0x20;
-/// Refused writes of the program are worth telling.
+/// The shim must report refused writes of the program.
 const WANTS_REFUSALS: u8 = 0x40;
 /// A regular file, of /proc or the like.
 const REGULAR: u8 = 0x80;
@@ -111,19 +112,19 @@ impl KernelFile {
         Self {
             fd: AtomicI32::new(fd),
             news: AtomicU8::new(0),
-            kind_of_news: AtomicU8::new(News::Level as u8),
+            news_kind: AtomicU8::new(News::Level as u8),
             marks: AtomicU8::new(marks),
-            nature: AtomicU8::new(UNKNOWN),
+            kind: AtomicU8::new(UNKNOWN),
             state: Mutex::new(state),
-            keys: Mutex::new(NO_KEY),
+            first_poller_id: Mutex::new(NO_POLLER_ID),
         }
     }
 
-    /// As `new`, for a file of this process alone of which the nature is known: nothing more is asked.
-    pub fn of_nature(fd: i32, nature: Nature) -> Self {
-        let polled = matches!(nature, Nature::Counter | Nature::Eventfd | Nature::Timerfd);
+    /// As `new`, for a file of this process alone and of known kind, which saves system calls later.
+    pub fn of_kind(fd: i32, kind: FileKind) -> Self {
+        let polled = matches!(kind, FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd);
         let ownership = if polled { Ownership::Shared } else { Ownership::Alone };
-        Self { nature: AtomicU8::new(nature as u8), ..Self::new(fd, ownership) }
+        Self { kind: AtomicU8::new(kind as u8), ..Self::new(fd, ownership) }
     }
 
     fn fd(&self) -> i32 {
@@ -139,12 +140,12 @@ impl KernelFile {
         self.marks.load(Ordering::SeqCst) & mark != 0
     }
 
-    /// From now on it is told by the poller. The caller holds the lock of `state`.
+    /// Makes `Poll` its source. The caller holds the lock of `state`.
     fn polls(&self) {
         self.marks.fetch_or(POLLED, Ordering::SeqCst);
     }
 
-    /// Who tells of it; it changes under the lock of `state`.
+    /// The source of its wakeups. It changes under the lock of `state`.
     fn source(&self) -> Source {
         match self.marks.load(Ordering::SeqCst) {
             marks if marks & POLLED != 0 => Source::Poll,
@@ -158,78 +159,78 @@ impl KernelFile {
         self.has(POLLED)
     }
 
-    /// Whether it tells by signals now, so that O_ASYNC and the owner are ours to hide.
+    /// Whether it signals now, so that the shim must hide O_ASYNC and the owner from the program.
     pub fn is_armed(&self) -> bool {
         self.state.lock().armed_as != NOT_ARMED
     }
 
-    /// What kind of file it is, once it was armed.
-    pub(super) fn nature(&self) -> Nature {
-        self.known_nature().unwrap_or(Nature::Other)
+    /// The kind of file; `Other` before it is armed.
+    pub(super) fn kind(&self) -> FileKind {
+        self.known_kind().unwrap_or(FileKind::Other)
     }
 
-    /// What its signals leave out; nothing unless it has signals.
+    /// What its signals leave out; nothing if it has no signals.
     fn gaps(&self) -> Gaps {
         match self.source() {
-            Source::Signal => self.nature().gaps(),
+            Source::Signal => self.kind().gaps(),
             Source::Poll | Source::Unknown => Gaps::default(),
         }
     }
 
-    fn known_nature(&self) -> Option<Nature> {
-        Nature::ALL.get(usize::from(self.nature.load(Ordering::Relaxed))).copied()
+    fn known_kind(&self) -> Option<FileKind> {
+        FileKind::ALL.get(usize::from(self.kind.load(Ordering::Relaxed))).copied()
     }
 
-    /// Finds out what kind of file it is, if it is one that can be armed.
-    fn look_for_nature(&self) -> Nature {
-        self.known_nature().unwrap_or_else(|| {
-            let nature = Nature::of(self.fd());
-            self.nature.store(nature as u8, Ordering::Relaxed);
-            nature
+    /// Finds out the kind of a file that can be armed.
+    fn find_kind(&self) -> FileKind {
+        self.known_kind().unwrap_or_else(|| {
+            let kind = FileKind::of(self.fd());
+            self.kind.store(kind as u8, Ordering::Relaxed);
+            kind
         })
     }
 
-    /// Whether reads and writes of the program are worth telling (`drained`, `File::wake`).
+    /// Whether the shim must report reads and writes of the program (`drained`, `File::wake`).
     pub fn wants_io(&self) -> bool {
         self.has(WANTS_IO)
     }
 
-    /// Whether refused writes of the program are worth telling (`refused`).
+    /// Whether the shim must report refused writes of the program (`refused`).
     pub fn wants_refusals(&self) -> bool {
         self.has(WANTS_REFUSALS)
     }
 
-    /// Whether reads and refused writes of the program are to leave hints.
-    pub fn wants_hints(&self) -> bool {
-        self.has(HINTS)
+    /// Whether reads and refused writes of the program must leave hints.
+    pub fn wants_drain_hints(&self) -> bool {
+        self.has(DRAIN_HINTS)
     }
 
-    /// The program used up `bits`.
+    /// The program has drained `bits`.
     pub fn drained(&self, bits: u32) {
-        self.for_entries(|poller, key| poller.drained(key, bits));
+        self.for_entries(|poller, id| poller.drained(id, bits));
     }
 
-    /// The program's own call is a wakeup of the file: tells its items.
-    pub fn tell(&self, file: &File, key: u32) {
-        self.for_entries(|poller, entry| poller.told(entry, key));
-        file.wake(key);
+    /// The program's own call is a wakeup of the file: wakes its items.
+    pub fn tell(&self, file: &File, pollflags: u32) {
+        self.for_entries(|poller, id| poller.told(id, pollflags));
+        file.wake(pollflags);
     }
 
-    /// The program read `amount` of what there was.
+    /// The program has read `amount`.
     pub fn took(&self, amount: u64) {
         if self.has(REGULAR) {
-            // To read an attribute takes what it said of a change. Linux: `fs/kernfs/file.c:kernfs_seq_show`.
+            // A read of an attribute takes its report of a change. Linux: `fs/kernfs/file.c:kernfs_seq_show`.
             self.drained(EPOLLPRI | EPOLLERR);
         }
-        self.for_entries(|poller, key| poller.took(key, amount));
+        self.for_entries(|poller, id| poller.took(id, amount));
     }
 
-    /// The program read signals, and of all that were pending `left` are.
+    /// The program has read signals; `left` are still pending.
     pub fn left_signals(&self, left: u64) {
-        self.for_entries(|poller, key| poller.left(key, left));
+        self.for_entries(|poller, id| poller.left(id, left));
     }
 
-    /// It is a character device: a terminal tells its own side of each write.
+    /// Called for a character device: if it is a terminal, each write is a wakeup of the own side.
     /// Linux: `drivers/tty/tty_io.c:iterate_tty_write`.
     pub fn look_for_terminal(&self) {
         if sys::is_terminal(self.fd()) {
@@ -242,14 +243,14 @@ impl KernelFile {
         self.has(TERMINAL)
     }
 
-    /// The program wrote: the file may be full now.
+    /// The program has written: the file may be full now.
     pub fn written(&self) {
-        self.for_entries(|poller, key| poller.written(key));
+        self.for_entries(|poller, id| poller.written(id));
     }
 
     /// A write of the program was refused: it is full.
     pub fn refused(&self, file: &File) {
-        self.for_entries(|poller, key| poller.refused(key));
+        self.for_entries(|poller, id| poller.refused(id));
         for item in file.wait_head().items() {
             if let Some(ep) = item.ep.upgrade() {
                 ep.refused(item.id, item.serial);
@@ -259,16 +260,16 @@ impl KernelFile {
 
     fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
         let Some(watch) = WATCH.get() else { return };
-        let mut rouse = false;
-        let first = self.keys.lock();
-        let mut key = *first;
-        while key != NO_KEY {
-            rouse |= change(&watch.poller, key);
-            key = watch.poller.next(key);
+        let mut unpark = false;
+        let first = self.first_poller_id.lock();
+        let mut id = *first;
+        while id != NO_POLLER_ID {
+            unpark |= change(&watch.poller, id);
+            id = watch.poller.next(id);
         }
         drop(first);
-        if rouse {
-            watch.rouse();
+        if unpark {
+            watch.unpark_holder();
         }
     }
 
@@ -289,35 +290,35 @@ impl KernelFile {
         }
     }
 
-    /// The file is to be reached by `fd`, for the descriptor it was reached by is about to be closed.
-    /// After the return nobody asks the old number, which may soon stand for another file. Its signals
-    /// go on to tell the old number, until another file is armed by that.
+    /// Changes the file's fd to `fd`, for the program is about to close the old one. After the return no thread
+    /// asks the old fd, which may soon stand for another file. Signals of the file still have the old fd, until
+    /// another file is armed by that.
     ///
     /// Preconditions: no lock of the reactor is held.
     pub fn moved(&self, file: &Arc<File>, fd: i32) {
         file.set_fd(fd);
         self.fd.store(fd, Ordering::Release);
         if let Some(watch) = WATCH.get() {
-            watch.number_went();
+            watch.fd_changed();
         }
-        cool_file(file);
+        demote_file(file);
         finish_scans(file);
     }
 
-    /// How it tells a change.
-    fn kind_of_news(&self) -> News {
-        News::by_number(self.kind_of_news.load(Ordering::Relaxed))
+    /// How it reports a change.
+    fn news_kind(&self) -> News {
+        News::by_number(self.news_kind.load(Ordering::Relaxed))
     }
 
-    /// The bits that never come anew.
+    /// The bits that are never new.
     pub(super) fn steady(&self) -> u32 {
-        self.kind_of_news().steady()
+        self.news_kind().steady()
     }
 
-    /// Somebody asked who delivers nothing: what asking took is kept for the next delivery.
-    /// Returns all that is ready, what was kept before included.
+    /// Called after a poll that delivers nothing: keeps the bits that the poll took for the next delivery.
+    /// Returns all bits that are ready, with those kept before.
     pub(super) fn keep_news(&self, found: u32) -> u32 {
-        match self.kind_of_news() {
+        match self.news_kind() {
             News::Level => found,
             kind if found & kind.steady() & EPOLLERR != 0 => found,
             kind => {
@@ -327,15 +328,15 @@ impl KernelFile {
         }
     }
 
-    /// What the file said, and what it said of a change before.
+    /// What the file says now, together with news kept before.
     fn with_news(&self, found: u32, kept: u8) -> u32 {
         match kept {
             0 => found,
-            kept => found & !self.kind_of_news().absent() | u32::from(kept),
+            kept => found & !self.news_kind().absent() | u32::from(kept),
         }
     }
 
-    /// The readiness now, for one who delivers nothing.
+    /// The readiness now, for a caller that delivers nothing.
     pub fn look(&self, mask: u32) -> u32 {
         self.keep_news(self.ask(mask))
     }
@@ -348,12 +349,12 @@ impl KernelFile {
         }
     }
 
-    /// How much there is to read, as far as the file can tell.
+    /// How much there is to read, as far as the kernel tells.
     pub(super) fn unread(&self) -> Unread {
-        match self.nature() {
-            Nature::Counter | Nature::Eventfd | Nature::Timerfd | Nature::Pidfd => Unread::Amount(0),
+        match self.kind() {
+            FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd | FileKind::Pidfd => Unread::Amount(0),
             _ if self.has(SIGNALFD) => Unread::Signals(self.watch().signals.pending()),
-            // FIONREAD would say how far it is from the end. Linux: `fs/ioctl.c:do_vfs_ioctl`.
+            // FIONREAD would give the distance to the end of the file. Linux: `fs/ioctl.c:do_vfs_ioctl`.
             _ if self.has(REGULAR) => Unread::Amount(queued_messages(self.fd()).unwrap_or(0)),
             _ => Unread::Amount(unread(self.fd())),
         }
@@ -364,7 +365,7 @@ impl KernelFile {
         self.has(SIGNALFD)
     }
 
-    /// The signals that are pending for the calling thread, ours left out.
+    /// The signals that are pending for the calling thread, without ours.
     pub fn pending_signals(&self) -> u64 {
         self.watch().signals.pending()
     }
@@ -374,42 +375,42 @@ impl KernelFile {
         self.has(REGULAR) && queued_messages(self.fd()).is_some()
     }
 
-    /// What a read takes of what there is to read.
+    /// The unit in which reads reduce `unread`.
     pub fn unit(&self) -> Unit {
-        match self.nature() {
-            Nature::Counter | Nature::Eventfd | Nature::Timerfd => Unit::Unknown,
+        match self.kind() {
+            FileKind::Counter | FileKind::Eventfd | FileKind::Timerfd => Unit::Unknown,
             _ => unit(self.fd()),
         }
     }
 
-    /// Whether every change of it that is an edge is told though nobody looks: by a call of the program's, or because
-    /// there is none while it is ready.
+    /// Whether no edge can be missed without polling: a call of the program reports it, or there is no edge
+    /// while the file is ready.
     pub(super) fn tells_all(&self) -> bool {
-        self.is_own_counter() || self.known_nature() == Some(Nature::Pidfd)
+        self.is_own_counter() || self.known_kind() == Some(FileKind::Pidfd)
     }
 
     /// Whether it is an eventfd or a timerfd that this process alone reads, writes and sets.
     pub fn is_own_counter(&self) -> bool {
-        matches!(self.known_nature(), Some(Nature::Eventfd | Nature::Timerfd))
+        matches!(self.known_kind(), Some(FileKind::Eventfd | FileKind::Timerfd))
     }
 
-    /// Another process may have the eventfd or timerfd from now on, and read and write it unseen.
+    /// Another process may have the eventfd or timerfd from now on, and we do not see its reads and writes.
     pub fn share_counter(&self) {
-        let shared = Nature::Counter as u8;
-        let share = |own: Nature| {
-            self.nature.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let shared = FileKind::Counter as u8;
+        let share = |own: FileKind| {
+            self.kind.compare_exchange(own as u8, shared, Ordering::SeqCst, Ordering::SeqCst).is_ok()
         };
-        let changed = share(Nature::Eventfd) || share(Nature::Timerfd);
+        let changed = share(FileKind::Eventfd) || share(FileKind::Timerfd);
         if let Some(watch) = WATCH.get().filter(|_| changed) {
-            // A sleeping holder must look from time to time.
+            // A sleeping holder must ask the file from time to time.
             watch.poller.change();
-            watch.rouse();
+            watch.unpark_holder();
         }
     }
 
-    /// Another process got the file, or the program uses its signals itself: no signals from now on.
+    /// Another process has the file from now on, or the program uses its signals itself: polls it instead.
     pub fn share(&self, file: &Arc<File>) {
-        cool_file(file);
+        demote_file(file);
         let was = {
             let mut state = self.state.lock();
             self.polls();
@@ -422,8 +423,8 @@ impl KernelFile {
         self.rewatch(file);
     }
 
-    /// Its signals were turned off for an exec, which failed. They tell the number by which they are turned on, and
-    /// that need not be the one they told before.
+    /// Turns its signals on again after a failed exec. Signals have the fd by which they are turned on, which
+    /// may differ from the one they had before.
     pub(super) fn arm_again(&self, file: &Arc<File>) {
         let mut state = self.state.lock();
         let before = state.armed_as;
@@ -439,36 +440,36 @@ impl KernelFile {
         self.arm(&mut state, file);
     }
 
-    /// In a forked child: the parent goes on with its signals, this process must ask.
+    /// In a forked child: polls the file, whose signals go to the parent.
     pub fn forked(&self, file: &Arc<File>) {
         self.share_counter();
         {
             let mut state = self.state.lock();
             self.polls();
             state.armed_as = NOT_ARMED;
-            // All of them, those that were hot as well.
+            // All items, including those that were hot.
             state.items = file.wait_head().items().len() as _;
         }
-        // They were the parent's; by now they may be those of other files.
-        *self.keys.lock() = NO_KEY;
+        // The ids are from the parent's poller, and may stand for entries of other files by now.
+        *self.first_poller_id.lock() = NO_POLLER_ID;
         self.rewatch(file);
     }
 
-    /// Gives every item a poller entry and has it looked at.
+    /// Gives every item an entry with the poller, and has it asked.
     fn rewatch(&self, file: &Arc<File>) {
         {
-            let mut first = self.keys.lock();
-            while *first != NO_KEY {
+            let mut first = self.first_poller_id.lock();
+            while *first != NO_POLLER_ID {
                 *first = self.watch().poller.detach(*first, *first);
             }
         }
         for item in file.wait_head().items() {
             let Some(ep) = item.ep.upgrade() else { continue };
             let Some(events) = ep.interest(item.id, item.serial) else { continue };
-            let key = self.watch_by_poller(file, &item, events, None);
-            ep.rewatch(item.id, key);
+            let id = self.watch_by_poller(file, &item, events, None);
+            ep.rewatch(item.id, id);
             if events & !EP_PRIVATE_BITS != 0 {
-                self.settle(key, Settled { events, revents: 0, queued: false });
+                self.rearm(id, PollResult { events, revents: 0, queued: false });
             }
             if events & EPOLLET != 0 {
                 self.want(WANTS_IO);
@@ -476,40 +477,40 @@ impl KernelFile {
         }
     }
 
-    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> u32 {
-        let mut first = self.keys.lock();
+    fn watch_by_poller(&self, file: &Arc<File>, item: &ItemRef, events: u32, gaps: Option<Gaps>) -> PollerId {
+        let mut first = self.first_poller_id.lock();
         *first = self.watch().poller.attach(file, item, events, gaps, *first);
         *first
     }
 
-    /// Arms the file by its number, or by another where that is what the signals of another file tell, which lost
-    /// the number and lives on under a new one: armed anew, that one would miss what comes meanwhile.
+    /// Arms the file by its fd. If signals of another file still have that fd (it was moved, and to arm it anew
+    /// would miss wakeups), arms by an alias.
     fn arm(&self, state: &mut State, file: &Arc<File>) -> bool {
         let fd = self.fd();
         if fd < 0 {
-            // Its last number went while a call holds it.
+            // The program has closed its last fd while a call uses the file.
             return false;
         }
         let watch = self.watch();
-        // Known before the first signal can come.
-        let claim = |number| watch.armed.claim(number, file);
+        // The file is in `armed` before the first signal can come.
+        let claim = |fd| watch.armed.claim(fd, file);
         let alias = if claim(fd) { None } else { sys::alias(fd, claim) };
-        let Some(number) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
-        let armed = watch.signals.arm(number, watch.pid.load(Ordering::Relaxed));
+        let Some(signal_fd) = alias.or_else(|| claim(fd).then_some(fd)) else { return false };
+        let armed = watch.signals.arm(signal_fd, watch.pid.load(Ordering::Relaxed));
         if let Some(alias) = alias {
-            // The signals go on to tell it.
+            // Signals still have the alias as `si_fd`.
             let _ = sys::close(alias);
         }
         if !armed {
-            self.forget_armed(number);
+            self.forget_armed(signal_fd);
             return false;
         }
-        state.armed_as = number;
+        state.armed_as = signal_fd;
         trace::arm(fd, event::Source::Signal);
         true
     }
 
-    /// The signals of a number are this file's no longer.
+    /// Signals with this fd are no longer this file's.
     fn forget_armed(&self, fd: i32) {
         let is_this = |file: &File| file.device_as::<Self>().is_some_and(|device| std::ptr::eq(device, self));
         self.watch().armed.remove_if(fd, is_this);

@@ -1,22 +1,23 @@
-//! Files that report a change to the first who asks, and to nobody after that.
+//! Files that report a change only to the first poll after it.
 //!
-//! What else they say, they say at any time: nothing but a change is an edge. /proc/mdstat and the files of sysfs
-//! and control groups are not among them: they report a change until they are read.
+//! Their other bits are always the same, so only a change is an edge. /proc/mdstat and the files of sysfs and
+//! control groups are different: they report a change until they are read.
 
 use crate::sys::{self, magic};
 use crate::uapi::*;
 
-/// How a file tells a change.
+/// How a file reports a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum News {
-    /// As most files: whoever asks is told.
+    /// As most files: to every poll.
     Level,
-    /// PRI and ERR, and no OUT with it: a sysctl, mounts, swaps. A file of /proc without changes is one of these.
+    /// PRI and ERR, and no OUT: sysctls, mounts, swaps. A file of /proc that never changes counts as one of
+    /// these.
     /// Linux: `fs/proc/proc_sysctl.c:proc_sys_poll`, `fs/proc_namespace.c:mounts_poll`, `mm/swapfile.c:swaps_poll`.
     Change,
-    /// PRI, beside what it always says: /proc/pressure, and a control group's `*.pressure`. Without a trigger it says
-    /// PRI and ERR at any time, and wakes nobody.
+    /// PRI, beside the bits it always reports: /proc/pressure, and a control group's `*.pressure`. Without a
+    /// trigger it always reports PRI and ERR, and wakes no waiter.
     /// Linux: `kernel/sched/psi.c:psi_trigger_poll`.
     Pressure,
     /// IN: /proc/bus/input/devices. Linux: `drivers/input/input.c:input_proc_devices_poll`.
@@ -30,7 +31,7 @@ impl News {
         Self::ALL[usize::from(number)]
     }
 
-    /// How a regular file tells a change.
+    /// How a regular file reports a change.
     pub(super) fn of(fd: i32) -> Self {
         let filesystem = sys::filesystem(fd);
         if !matches!(filesystem, Ok(magic::PROC | magic::CGROUP2)) {
@@ -49,7 +50,7 @@ impl News {
         }
     }
 
-    /// The bits that asking takes. All are among the lowest eight.
+    /// The bits that a poll takes. All are among the lowest eight.
     pub(super) fn taken(self) -> u32 {
         match self {
             News::Level => 0,
@@ -59,7 +60,7 @@ impl News {
         }
     }
 
-    /// The bits that it does not report beside a change.
+    /// The bits that it does not report together with a change.
     pub(super) fn absent(self) -> u32 {
         match self {
             News::Change => EPOLLOUT | EPOLLWRNORM,
@@ -67,7 +68,7 @@ impl News {
         }
     }
 
-    /// The bits that never come anew.
+    /// The bits that are never new.
     pub(super) fn steady(self) -> u32 {
         match self {
             News::Level => 0,

@@ -1,30 +1,30 @@
-//! For what a call of the program may be refused with EAGAIN though the file was reported as ready.
+//! Which calls of the program may fail with EAGAIN although the file was reported as ready.
 
 use super::KernelFile;
 use crate::sys;
 use crate::uapi::*;
-use crate::watch::kernel_file::kind::Nature;
+use crate::watch::kernel_file::kind::FileKind;
 
 impl KernelFile {
-    /// EPOLLIN and EPOLLOUT, as far as the program must expect that at any time: the file does not block, can be read or
-    /// written, and somebody else may take what was there. Not so of a socket that connects, where the report alone
-    /// says how that ended, nor of a timer that does not run.
+    /// Those of EPOLLIN and EPOLLOUT for which the program must expect EAGAIN at any time: the file does not
+    /// block, can be read or written, and another process may take what was there. This excludes a connecting
+    /// socket, whose report says how that ended, and a timer that does not run.
     pub(crate) fn may_be_refused(&self) -> u32 {
         let fd = self.fd();
         let flags = sys::fcntl(fd, libc::F_GETFL, 0).unwrap_or(0);
         if flags & libc::O_NONBLOCK == 0 {
             return 0;
         }
-        match self.known_nature().unwrap_or_else(|| Nature::of(fd)) {
-            Nature::InetStream | Nature::Stream if sys::is_listening(fd) => EPOLLIN,
-            Nature::InetStream | Nature::Stream if sys::has_peer(fd) => EPOLLINOUT_BITS,
-            Nature::InetDgram | Nature::Dgram => EPOLLINOUT_BITS,
-            Nature::Pipe => match flags & libc::O_ACCMODE {
+        match self.known_kind().unwrap_or_else(|| FileKind::of(fd)) {
+            FileKind::InetStream | FileKind::Stream if sys::is_listening(fd) => EPOLLIN,
+            FileKind::InetStream | FileKind::Stream if sys::has_peer(fd) => EPOLLINOUT_BITS,
+            FileKind::InetDgram | FileKind::Dgram => EPOLLINOUT_BITS,
+            FileKind::Pipe => match flags & libc::O_ACCMODE {
                 libc::O_RDONLY => EPOLLIN,
                 libc::O_WRONLY => EPOLLOUT,
                 _ => EPOLLINOUT_BITS,
             },
-            Nature::Counter | Nature::Timerfd if !sys::is_stopped_timer(fd) => EPOLLIN,
+            FileKind::Counter | FileKind::Timerfd if !sys::is_stopped_timer(fd) => EPOLLIN,
             _ => 0,
         }
     }

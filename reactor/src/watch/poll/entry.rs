@@ -1,19 +1,20 @@
-//! One item's entry with the poller: what to ask its file for, and what of the answer is new.
+//! An item's entry with the poller: what to ask the file for, and what of the answer is new.
 //!
-//! | mode | slept on while | forgets what it saw when |
+//! | mode | a sleep has the file while | forgets seen bits when |
 //! |---|---|---|
 //! | `Level` | the item is not on the ready list | – |
-//! | `Edge` | not on the ready list, for the bits not seen yet | they are found to have fallen, or the program drained the file |
-//! | `Gaps` | for what its signals leave out: the room to write while there is none, hang-ups until seen | – |
+//! | `Edge` | the item is not on the ready list, for the bits not seen yet | a poll finds that they have fallen, or the program drained the file |
+//! | `Gaps` | the signals leave something out: room to write while there is none, hang-ups until seen | – |
 //!
-//! An edge on a file that was not drained cannot be slept on, for the file is ready all the time: such
-//! a file is looked at every 10 ms, and more to read than before is an edge. Not so an eventfd of this process alone,
-//! as mio's wakers are, which are never drained: whoever reads or writes it says so, and nothing ticks.
+//! A sleep cannot wait for an edge on a file that was not drained, because the file is ready all the time. Such
+//! a file is asked every 10 ms, and more to read than before is an edge. An eventfd of this process alone needs
+//! no such tick (mio's wakers are such eventfds, and are never drained): the process itself reads and writes
+//! it, and reports that.
 //!
-//! An entry that fired is mute until the eventpoll has asked and says by `settle` what it found.
+//! An entry that has fired is silent until the eventpoll has asked the file and calls `rearm` with the result.
 
-use crate::eventpoll::epitem::NO_KEY;
-use crate::file::{File, ItemRef, Settled};
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
+use crate::file::{File, ItemRef, PollResult};
 use crate::sync::Arc;
 use crate::sys;
 use crate::uapi::*;
@@ -32,13 +33,13 @@ pub(crate) enum Mode {
 /// What a file's signals leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gaps {
-    /// The room to write, once there was none.
+    /// Room to write, after there was none.
     pub(crate) write: bool,
-    /// That there is none, where no write was refused: looked at after each write.
+    /// That there is no room, if no write was refused: the file is asked after each write.
     pub(crate) full: bool,
     /// Hang-ups and errors.
     pub(crate) hangup: bool,
-    /// A hang-up that comes after the peer's half of it.
+    /// A hang-up that follows the peer's shutdown of one half.
     pub(crate) half: bool,
 }
 
@@ -47,12 +48,12 @@ impl Gaps {
         self.write || self.hangup || self.half
     }
 
-    /// Whether nothing need be kept for an item until there is no room.
+    /// Whether an item needs no entry until there is no room.
     pub(crate) fn only_write(self) -> bool {
         self == Self { write: true, ..Self::default() }
     }
 
-    /// Whether they can concern an item with this interest.
+    /// Whether the gaps can concern an item with this interest.
     pub(crate) fn concern(self, events: u32) -> bool {
         self.hangup || self.half || self.write && events & WRITE_BITS != 0
     }
@@ -64,33 +65,33 @@ pub(crate) struct Entry {
     pub(crate) item: ItemRef,
     pub(crate) mode: Mode,
     pub(crate) gaps: Gaps,
-    /// A listening socket: there will be no room to write as long as it is one, and its end is signalled.
+    /// A listening socket: while it listens there is never room to write, and its end is signalled.
     pub(crate) listens: bool,
     /// The bits to ask for.
     pub(crate) mask: u32,
-    /// The bits that an edge-triggered item was told of and that have not fallen since.
+    /// The bits that an edge-triggered item has reported and that have not fallen since.
     pub(crate) seen: u32,
-    /// The bits that never come anew, however they rise and fall (`News`).
+    /// The bits that are never new, even when they rise again (`News`).
     pub(crate) steady: u32,
     /// Whether a rise of `mask & !seen` must end a sleep.
     pub(crate) armed: bool,
-    /// How much there was to read just before the asking that set `seen`, less what was read since. Of a signalfd the
-    /// signals that were pending at some time since.
+    /// How much there was to read just before the poll that set `seen`, less what the program has read since.
+    /// For a signalfd: the set of signals that have been pending since.
     pub(crate) amount: u64,
-    /// Whether `amount` is from before the asking that is under way.
+    /// Whether `amount` is from before the poll that is under way.
     pub(crate) measured: bool,
-    /// What the program used up since the asking began that is under way.
+    /// What the program has drained since the poll that is under way began.
     pub(crate) drained: u32,
-    /// Written to since it was last found writable (`Gaps`).
+    /// The program has written to it since it was last found writable (`Gaps`).
     pub(crate) written: bool,
     /// Interest and private bits.
     pub(crate) events: u32,
-    /// On the ready list: what is seen now is looked at by the delivery.
+    /// On the ready list: the delivery will ask the file.
     pub(crate) queued: bool,
-    /// Its place in the list of entries that are looked at, if it is there.
+    /// Its index in `Set::active`, if it is there.
     pub(crate) place: Option<u32>,
-    /// The file's next entry, or `NO_KEY`.
-    pub(crate) next: u32,
+    /// The file's next entry, or `NO_POLLER_ID`.
+    pub(crate) next: PollerId,
 }
 
 impl Entry {
@@ -106,12 +107,13 @@ impl Entry {
         };
     }
 
-    /// Whether more has come than there was; what there is now is what there was from now on.
+    /// Whether more has arrived since the last call. Notes how much there is now.
     fn has_come(&mut self) -> bool {
         match self.unread() {
-            // Less than expected: somebody read unseen, and something may have come since.
+            // If there is less than expected, somebody read without our seeing it, and more may have arrived
+            // since.
             Unread::Amount(amount) => std::mem::replace(&mut self.amount, amount) != amount,
-            // A thread has signals of its own, which another that asks does not see.
+            // A thread has signals of its own, which another thread does not see.
             Unread::Signals(pending) => {
                 let before = self.amount;
                 self.amount |= pending;
@@ -132,20 +134,20 @@ impl Entry {
         self.mask & !self.seen
     }
 
-    /// The bits to ask for, given what was found.
-    fn mask_of(&mut self, settled: Settled) -> u32 {
-        if settled.events & !EP_PRIVATE_BITS == 0 {
+    /// The bits to ask for, given the result of a poll.
+    fn mask_of(&mut self, result: PollResult) -> u32 {
+        if result.events & !EP_PRIVATE_BITS == 0 {
             return 0;
         }
-        let bits = settled.events & POLL_BITS;
+        let bits = result.events & POLL_BITS;
         match self.mode {
             Mode::Level => return bits,
-            // The end of what the peer sends is an edge of every item (`key_of`).
+            // RDHUP is an edge for every item (`pollflags_of`).
             Mode::Edge => return bits | EPOLLRDHUP,
             Mode::Gaps => {}
         }
         let (write, hangup) = (WRITE_BITS, EPOLLHUP | EPOLLERR);
-        let has = |side: u32| settled.revents & (side | EPOLLNVAL) != 0;
+        let has = |side: u32| result.revents & (side | EPOLLNVAL) != 0;
         self.listens =
             bits & write != 0 && !has(write) && (self.listens || sys::is_listening(self.file.fd()));
         let write = if self.listens { 0 } else { write };
@@ -178,38 +180,38 @@ impl Entry {
             events,
             queued: false,
             place: None,
-            next: NO_KEY,
+            next: NO_POLLER_ID,
         }
     }
 
-    /// The eventpoll has asked, and this is what came of it.
-    pub(crate) fn settle(&mut self, settled: Settled) {
-        self.events = settled.events;
+    /// The eventpoll has asked the file and got this result.
+    pub(crate) fn rearm(&mut self, result: PollResult) {
+        self.events = result.events;
         self.written = false;
         if self.mode != Mode::Gaps {
-            self.mode = if settled.events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
+            self.mode = if result.events & EPOLLET != 0 { Mode::Edge } else { Mode::Level };
         }
-        self.mask = self.mask_of(settled);
-        self.queued = settled.queued;
-        self.armed = self.mask != 0 && !settled.queued;
+        self.mask = self.mask_of(result);
+        self.queued = result.queued;
+        self.armed = self.mask != 0 && !result.queued;
         self.seen = match self.mode {
-            // What asking took comes anew with the next change.
+            // Bits that a poll takes are new with the next change.
             Mode::Edge if self.steady != 0 => self.steady & self.mask,
-            Mode::Edge if !settled.queued => settled.revents & self.mask,
+            Mode::Edge if !result.queued => result.revents & self.mask,
             _ => 0,
         };
-        if self.mode == Mode::Edge && self.steady & settled.revents & EPOLLERR != 0 {
+        if self.mode == Mode::Edge && self.steady & result.revents & EPOLLERR != 0 {
             // It wakes nobody (`News::Pressure`).
             self.armed = false;
         }
-        // What was used up after the asking is new when it is seen again.
+        // Bits that the program drained after the poll are new when they are seen again.
         self.seen &= !std::mem::take(&mut self.drained) | self.steady;
         if !std::mem::take(&mut self.measured) && self.seen & !self.steady & READ_SIDE != 0 {
             self.note_unread();
         }
     }
 
-    /// The file is about to be asked for a delivery.
+    /// A delivery is about to ask the file.
     pub(crate) fn measure(&mut self) {
         if self.mode == Mode::Edge {
             self.note_unread();
@@ -217,27 +219,28 @@ impl Entry {
         }
     }
 
-    /// The program used up `bits`: seen again, they are new.
+    /// The program has drained `bits`: they are new when they are seen again.
     pub(crate) fn drain(&mut self, bits: u32) {
         self.seen &= !bits | self.steady;
         self.drained |= bits;
     }
 
-    /// The program's own call made the file ready for `key`, and the item is told of it without us.
-    pub(crate) fn told(&mut self, key: u32) {
-        if self.mode != Mode::Gaps && self.mask & key != 0 {
+    /// The program's own call made the file ready for `pollflags`. The caller wakes the item, so the poller
+    /// must not.
+    pub(crate) fn told(&mut self, pollflags: u32) {
+        if self.mode != Mode::Gaps && self.mask & pollflags != 0 {
             self.armed = false;
             self.queued = true;
         }
     }
 
-    /// The file was asked by one who delivers nothing.
+    /// Keeps news of a poll that delivers nothing.
     pub(crate) fn keep_news(&self, revents: i16) -> u32 {
         let found = revents as u16 as u32;
         self.file.device_as::<KernelFile>().map_or(found, |device| device.keep_news(found))
     }
 
-    /// A write was refused: the room that comes back is new, and no signal need tell of it.
+    /// A write was refused: the next room is new, and perhaps no signal reports it.
     pub(crate) fn refused(&mut self) {
         if self.mode == Mode::Gaps && self.gaps.write && !self.queued && self.events & !EP_PRIVATE_BITS != 0 {
             self.mask |= self.events & WRITE_BITS;
@@ -245,20 +248,20 @@ impl Entry {
         }
     }
 
-    /// What to ask for, when all is looked at.
+    /// The bits that `Poller::ask` asks for.
     pub(crate) fn asks(&self) -> u32 {
         self.mask | if self.written { self.events & WRITE_BITS } else { 0 }
     }
 
-    /// Whether it is of interest at all now.
+    /// Whether `Poller::ask` must ask the file.
     pub(crate) fn is_active(&self) -> bool {
         (self.armed || self.written) && !self.queued
     }
 
-    /// The file was asked, and said `found`. Returns what is new of it, which queues the item.
+    /// The file was asked and answered `found`. Returns the bits that are new, which queue the item.
     pub(crate) fn found(&mut self, found: u32) -> u32 {
         if std::mem::take(&mut self.written) && !self.queued && found & (WRITE_BITS | EPOLLNVAL) == 0 {
-            // Full, with no write refused: no signal will tell of room.
+            // It is full though no write was refused, so no signal will report room.
             self.mask |= self.events & WRITE_BITS;
             self.armed = self.mask != 0;
             return 0;
@@ -267,7 +270,7 @@ impl Entry {
             return 0;
         }
         if found & EPOLLNVAL != 0 {
-            // Closed behind our back: nothing more will be told of it.
+            // The program closed it by a call that we did not see: no more events.
             self.armed = false;
             return 0;
         }
@@ -284,8 +287,8 @@ impl Entry {
         fresh
     }
 
-    /// The key of a wakeup for what is new: as the kernel's `sk_state_change`, an end has none.
-    pub(crate) fn key_of(&self, fresh: u32) -> u32 {
+    /// The pollflags of a wakeup for the new bits. An end has none, like the kernel's `sk_state_change`.
+    pub(crate) fn pollflags_of(&self, fresh: u32) -> u32 {
         if fresh & EPOLLRDHUP != 0 {
             0
         } else {
@@ -293,7 +296,8 @@ impl Entry {
         }
     }
 
-    /// Hang-up and error cannot be masked, so an entry that saw them would end every sleep.
+    /// Whether a sleep can have the file. Hang-up and error cannot be masked, so once they are seen they would
+    /// end every sleep.
     pub(crate) fn can_sleep(&self) -> bool {
         self.is_active()
             && self.armed
@@ -301,9 +305,9 @@ impl Entry {
             && self.seen & !self.steady & (EPOLLHUP | EPOLLERR) == 0
     }
 
-    /// Whether it is ready for what its item has seen, so that what is new can't end a sleep.
+    /// Whether the file is still ready for bits that its item has seen, so that new events cannot end a sleep.
     pub(crate) fn must_look_again(&self) -> bool {
-        // A socket that was never connected is hung up, and may be connected yet.
+        // A socket that was never connected is hung up, and may connect later.
         let unconnected = self.seen & !self.steady & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
         let undrained = self.seen & !self.steady & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
         self.armed && (undrained && !self.tells_all() || unconnected)

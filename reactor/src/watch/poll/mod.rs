@@ -1,6 +1,6 @@
-//! The second source of wakeups: files that are asked, and slept on, by ppoll.
+//! The second source of wakeups: ppoll, by which files are asked and slept on.
 //!
-//! `poller` has all of them, `entry` is one: what to ask a file for, and what of the answer is new.
+//! `poller` has all entries. An `entry` is what to ask a file for, and what of the answer is new.
 //!
 //! Locks: the poller's set, at the end of the third level; no callback is called under it.
 

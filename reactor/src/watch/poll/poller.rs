@@ -1,8 +1,8 @@
-//! Files that are asked: one entry for each item of which signals do not tell all.
+//! The polled files: one entry for each item whose wakeups the signals do not report, or not all of them.
 //!
-//! What an asking costs follows the entries that are of interest now (`active`), not those that are
-//! registered: an item on the ready list is left to its delivery, and an entry that only fills the gaps
-//! of a file's signals sleeps until there is such a gap.
+//! The cost of a poll depends on the entries that matter now (`active`), not on all entries. An item on the
+//! ready list is left to its delivery. An entry that only fills the gaps of a file's signals is inactive until
+//! there is such a gap.
 //!
 //! Locks: `set`, at the end of the third level; no callback is called under it.
 
@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use libc::pollfd;
 
-use crate::eventpoll::epitem::NO_KEY;
+use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::Eventpoll;
-use crate::file::{File, ItemRef, Settled};
+use crate::file::{File, ItemRef, PollResult};
 use crate::slab::Slab;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
@@ -20,16 +20,16 @@ use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
 use crate::watch::poll::entry::{Entry, Gaps};
 
-/// How often an undrained file with an edge-triggered item is looked at.
+/// An undrained file with an edge-triggered item is asked at this interval.
 const LOOK_AGAIN_NS: u64 = 10_000_000;
 
-/// A wakeup found by asking.
+/// A wakeup that a poll has found.
 #[derive(Debug)]
 pub(crate) struct Fired {
     pub(crate) fd: i32,
     pub(crate) item: ItemRef,
-    pub(crate) key: u32,
-    /// Which file it is, for comparison.
+    pub(crate) pollflags: u32,
+    /// Identifies the file, for comparison.
     file: usize,
     exclusive: bool,
 }
@@ -37,8 +37,8 @@ pub(crate) struct Fired {
 #[derive(Debug, Default)]
 struct Set {
     entries: Slab<Entry>,
-    /// The keys of those that are looked at.
-    active: Vec<u32>,
+    /// The ids of the active entries.
+    active: Vec<PollerId>,
 }
 
 impl Count for Set {
@@ -48,13 +48,13 @@ impl Count for Set {
 }
 
 impl Set {
-    /// Puts an entry that has changed on the list or takes it off.
-    fn place(&mut self, key: u32) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
+    /// Puts a changed entry on the list of active ones, or takes it off.
+    fn place(&mut self, id: PollerId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
         match (entry.is_active(), entry.place) {
             (true, None) => {
                 entry.place = Some(self.active.len() as u32);
-                self.active.push(key);
+                self.active.push(id);
             }
             (false, Some(place)) => {
                 entry.place = None;
@@ -67,41 +67,42 @@ impl Set {
         }
     }
 
-    /// Changes an entry. True: a sleeping holder must get up and look at the list anew.
-    fn change(&mut self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
+    /// Changes an entry. True: a sleeping holder must wake and build its list anew.
+    fn change(&mut self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
         let before = entry.can_sleep().then(|| entry.wants());
         change(entry);
         let now = entry.can_sleep().then(|| entry.wants());
-        let rouse = now.is_some_and(|now| before != Some(now)) || entry.written;
-        self.place(key);
-        rouse
+        let unpark = now.is_some_and(|now| before != Some(now)) || entry.written;
+        self.place(id);
+        unpark
     }
 
     fn active(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.active.iter().filter_map(|key| self.entries.get(*key).map(|entry| (*key, entry)))
+        self.active.iter().filter_map(|id| self.entries.get(*id).map(|entry| (*id, entry)))
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
     set: Counted<Set>,
-    /// Grows with each change that a sleeping holder must know of.
+    /// Incremented with each change that invalidates a sleeper's list.
     generation: AtomicU64,
-    /// Not 0: of some file, asking takes the news (`News`). Set before its first entry, which the lock of `set` shows.
+    /// Not 0: there is a file from which a poll takes the news (`News`). Set before the file's first entry is
+    /// inserted, so a thread that finds the entry under the lock of `set` sees this too.
     takes_news: AtomicU32,
 }
 
 impl Poller {
-    /// `gaps`: the file tells by signals all but this; None: it is told by asking alone. `next`: the
-    /// file's first entry until now.
+    /// `gaps`: what the file's signals leave out; None: the file is polled only. `next`: the file's first entry
+    /// until now.
     pub(crate) fn attach(
         &self,
         file: &Arc<File>,
         item: &ItemRef,
         events: u32,
         gaps: Option<Gaps>,
-        next: u32,
+        next: PollerId,
     ) -> u32 {
         let entry = Entry { next, ..Entry::new(file, item, events, gaps) };
         if entry.steady != 0 {
@@ -110,39 +111,39 @@ impl Poller {
         self.set.lock().entries.insert(entry)
     }
 
-    /// The entry of the same file that follows.
-    pub(crate) fn next(&self, key: u32) -> u32 {
-        self.set.lock().entries.get(key).map_or(NO_KEY, |entry| entry.next)
+    /// The file's entry after this one.
+    pub(crate) fn next(&self, id: PollerId) -> PollerId {
+        self.set.lock().entries.get(id).map_or(NO_POLLER_ID, |entry| entry.next)
     }
 
-    fn change_entry(&self, key: u32, change: impl FnOnce(&mut Entry)) -> bool {
-        let rouse = self.set.lock().change(key, change);
-        if rouse {
+    fn change_entry(&self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
+        let unpark = self.set.lock().change(id, change);
+        if unpark {
             self.change();
         }
-        rouse
+        unpark
     }
 
-    /// Returns whether a sleeping holder must be roused, here and below.
-    pub(crate) fn settle(&self, key: u32, settled: Settled) -> bool {
-        self.change_entry(key, |entry| entry.settle(settled))
+    /// Returns whether a sleeping holder must be unparked, as the methods below do.
+    pub(crate) fn rearm(&self, id: PollerId, result: PollResult) -> bool {
+        self.change_entry(id, |entry| entry.rearm(result))
     }
 
-    /// Takes an entry out. `first` is the file's first, and which that is afterwards is returned.
-    pub(crate) fn detach(&self, first: u32, key: u32) -> u32 {
+    /// Removes an entry. `first` is the file's first entry; returns the first entry afterwards.
+    pub(crate) fn detach(&self, first: PollerId, id: PollerId) -> PollerId {
         let mut set = self.set.lock();
         let mut left = first;
-        if let Some(entry) = set.entries.get_mut(key) {
+        if let Some(entry) = set.entries.get_mut(id) {
             (entry.armed, entry.written) = (false, false);
             let next = entry.next;
-            set.place(key);
-            set.entries.remove(key);
-            if first == key {
+            set.place(id);
+            set.entries.remove(id);
+            if first == id {
                 left = next;
             }
             let mut at = left;
             while let Some(entry) = set.entries.get_mut(at) {
-                if entry.next == key {
+                if entry.next == id {
                     entry.next = next;
                 }
                 at = entry.next;
@@ -158,52 +159,52 @@ impl Poller {
         self.change();
     }
 
-    /// The program read or wrote until `bits` of the file were used up: seen again, they are new.
-    pub(crate) fn drained(&self, key: u32, bits: u32) -> bool {
-        self.change_entry(key, |entry| entry.drain(bits))
+    /// The program has drained `bits` of the file: they are new when they are seen again.
+    pub(crate) fn drained(&self, id: PollerId, bits: u32) -> bool {
+        self.change_entry(id, |entry| entry.drain(bits))
     }
 
     /// A delivery is about to ask the file.
-    pub(crate) fn measure(&self, key: u32) {
-        self.change_entry(key, Entry::measure);
+    pub(crate) fn measure(&self, id: PollerId) {
+        self.change_entry(id, Entry::measure);
     }
 
-    /// The program read signals; these are left.
-    pub(crate) fn left(&self, key: u32, signals: u64) -> bool {
-        self.change_entry(key, |entry| entry.amount = signals)
+    /// The program read signals; `signals` are left.
+    pub(crate) fn left(&self, id: PollerId, signals: u64) -> bool {
+        self.change_entry(id, |entry| entry.amount = signals)
     }
 
-    /// The file's items are about to be told `key`: asking must not tell it once more.
-    pub(crate) fn told(&self, key: u32, events: u32) -> bool {
-        self.change_entry(key, |entry| entry.told(events))
+    /// The caller is about to wake the file's items for these events: the next poll must not do so again.
+    pub(crate) fn told(&self, id: PollerId, events: u32) -> bool {
+        self.change_entry(id, |entry| entry.told(events))
     }
 
     /// The program read some of what there was.
-    pub(crate) fn took(&self, key: u32, amount: u64) -> bool {
-        self.change_entry(key, |entry| entry.amount = entry.amount.saturating_sub(amount))
+    pub(crate) fn took(&self, id: PollerId, amount: u64) -> bool {
+        self.change_entry(id, |entry| entry.amount = entry.amount.saturating_sub(amount))
     }
 
     /// The program wrote to the file: it may be full now.
-    pub(crate) fn written(&self, key: u32) -> bool {
-        self.change_entry(key, |entry| entry.written |= entry.gaps.full)
+    pub(crate) fn written(&self, id: PollerId) -> bool {
+        self.change_entry(id, |entry| entry.written |= entry.gaps.full)
     }
 
     /// A write of the program was refused.
-    pub(crate) fn refused(&self, key: u32) -> bool {
-        self.change_entry(key, Entry::refused)
+    pub(crate) fn refused(&self, id: PollerId) -> bool {
+        self.change_entry(id, Entry::refused)
     }
 
-    /// Whether any file is looked at.
+    /// Whether there is any file to ask.
     pub(crate) fn is_active(&self) -> bool {
         self.set.count() != 0
     }
 
-    /// To be taken before what is to be slept on is put together.
+    /// A sleeper reads it before it builds its list.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// What is slept on is no longer right.
+    /// Invalidates the sleeper's pollfd array.
     pub(crate) fn change(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -212,8 +213,8 @@ impl Poller {
         self.generation.load(Ordering::SeqCst) != generation
     }
 
-    /// Adds what must be slept on; returns after how many nanoseconds at the most it must be looked
-    /// at again.
+    /// Adds the files that a sleep must have. Returns after how many nanoseconds at most the files must be
+    /// asked again.
     pub(crate) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
         if !self.is_active() {
             return None;
@@ -231,8 +232,8 @@ impl Poller {
         look_again
     }
 
-    /// Adds the signalfds of one set that its waiting thread must sleep on itself: the signals that were sent to that
-    /// thread show to it alone.
+    /// Adds the signalfds of one set, on which its waiting thread must sleep itself: only that thread sees the
+    /// signals that were sent to it.
     pub(crate) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
         for (_, entry) in self.set.lock().active() {
             if entry.item.ep.as_ptr() == set && entry.is_signalfd() && entry.can_sleep() {
@@ -241,7 +242,7 @@ impl Poller {
         }
     }
 
-    /// What a sleep found: where asking takes the news, it is kept for the delivery.
+    /// Keeps what a sleep has found for the delivery, if a poll takes the news of the file.
     pub(crate) fn keep_news(&self, fds: &[pollfd]) {
         if self.takes_news.load(Ordering::Relaxed) == 0 {
             return;
@@ -260,25 +261,25 @@ impl Poller {
         }
         let mut fds = Vec::new();
         let mut asked = Vec::new();
-        for (key, entry) in self.set.lock().active() {
+        for (id, entry) in self.set.lock().active() {
             fds.push(pollfd { fd: entry.file.fd(), events: entry.asks() as i16, revents: 0 });
-            asked.push((key, entry.item.serial));
+            asked.push((id, entry.item.serial));
         }
         if fds.is_empty() || sys::poll_now(&mut fds).is_err() {
             return;
         }
         let mut set = self.set.lock();
-        for ((key, serial), pollfd) in asked.into_iter().zip(fds) {
-            let entry = set.entries.get_mut(key);
+        for ((id, serial), pollfd) in asked.into_iter().zip(fds) {
+            let entry = set.entries.get_mut(id);
             let Some(entry) = entry.filter(|entry| entry.item.serial == serial) else { continue };
             let fresh = entry.found(entry.keep_news(pollfd.revents));
             if fresh != 0 {
                 let (fd, file) = (entry.file.fd(), Arc::as_ptr(&entry.file).addr());
                 let exclusive = entry.events & EPOLLEXCLUSIVE != 0;
-                let key = entry.key_of(fresh);
-                fired.push(Fired { fd, item: entry.item.clone(), key, file, exclusive });
+                let pollflags = entry.pollflags_of(fresh);
+                fired.push(Fired { fd, item: entry.item.clone(), pollflags, file, exclusive });
             }
-            set.place(key);
+            set.place(id);
         }
         drop(set);
         if fired.len() > 1 {
@@ -287,7 +288,8 @@ impl Poller {
     }
 }
 
-/// Of one file, the newest item is told first, and those that are exclusive last, the oldest first.
+/// Sorts the wakeups of one file in the order of the kernel's wait queue: first the items that are not
+/// exclusive, the newest first, then the exclusive ones, the oldest first.
 fn like_a_wait_queue(fired: &mut [Fired]) {
     let mut first = BTreeMap::new();
     for (at, fired) in fired.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! The file that a signal's `si_fd` stands for, by number: a look-up is an indexed load.
+//! The file for each `si_fd` of a signal. A look-up is an indexed load.
 //!
-//! A number far beyond all others, as an alias is (`KernelFile::arm`), takes no room for those below it.
+//! An fd far above all others, such as an alias (`KernelFile::arm`), takes no room for the fds below it.
 //!
-//! Locks: `files`, for a look-up alone, at the end of the third level.
+//! Locks: `files`, held for a look-up only, at the end of the third level.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ impl Armed {
         self.files.lock().get(fd).cloned()
     }
 
-    /// The signals of a number are this file's from now on. False: they are another's, and remain so.
+    /// Makes `file` the file of signals with this fd. False: another file is, and remains so.
     pub(crate) fn claim(&self, fd: i32, file: &Arc<File>) -> bool {
         let mut files = self.files.lock();
         match files.get(fd) {
@@ -69,7 +69,7 @@ impl Armed {
         }
     }
 
-    /// They are no longer, if they still were.
+    /// Removes the file of signals with this fd, if `is_it`.
     pub(crate) fn remove_if(&self, fd: i32, is_it: impl FnOnce(&File) -> bool) {
         let mut files = self.files.lock();
         let is_its = files.get(fd).is_some_and(|file| is_it(file));
@@ -92,14 +92,14 @@ impl Armed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Kind;
+    use crate::file::Backing;
     use crate::watch::{KernelFile, Ownership};
 
     #[test]
-    fn a_number_far_away_takes_no_room() {
+    fn an_fd_far_away_takes_no_room() {
         let armed = Armed::default();
         let files = [3, 900_000, 5].map(|fd| {
-            let file = File::new(fd, Kind::Kernel(KernelFile::new(fd, Ownership::Alone)));
+            let file = File::new(fd, Backing::Kernel(KernelFile::new(fd, Ownership::Alone)));
             assert!(armed.claim(fd, &file));
             file
         });

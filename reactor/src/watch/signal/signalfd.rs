@@ -1,10 +1,10 @@
 //! Wakeups by real-time signal: `F_SETOWN_EX`, `F_SETSIG`, O_ASYNC, read through a signalfd.
 //!
-//! The kernel sends one signal for each wakeup of the file, not coalesced, to the whole process; all
-//! threads block it. `si_band` is a hint: "readable" can mean a hang-up too.
+//! The kernel sends one signal for each wakeup of the file to the whole process, and does not merge them; all
+//! threads block the signal. `si_band` is not exact: "readable" can also mean a hang-up.
 //!
-//! When the queue of real-time signals is full the kernel sends one plain SIGIO instead, and
-//! everything must be asked.
+//! When the queue of real-time signals is full, the kernel sends one plain SIGIO instead, and every armed file
+//! must be asked.
 //!
 //! Linux: `fs/fcntl.c:send_sigio_to_task`.
 
@@ -29,17 +29,17 @@ impl Signals {
         Self { signal, fd: AtomicI32::new(-1), with_sigio: AtomicBool::new(true) }
     }
 
-    /// Whether no file signals.
+    /// Whether signals are off: every file is polled.
     pub(crate) fn is_off(&self) -> bool {
         self.signal == 0
     }
 
-    /// Whether there is a signalfd, or none is wanted.
+    /// Whether there is a signalfd, or signals are off.
     pub(crate) fn is_open(&self) -> bool {
         self.signal == 0 || self.fd() >= 0
     }
 
-    pub(crate) fn number(&self) -> &AtomicI32 {
+    pub(crate) fn fd_cell(&self) -> &AtomicI32 {
         &self.fd
     }
 
@@ -71,23 +71,23 @@ impl Signals {
         1 << (self.signal - 1) | u64::from(sigio) << (libc::SIGIO - 1)
     }
 
-    /// Whether any are queued.
+    /// Whether any of our signals is queued.
     pub(crate) fn are_pending(&self) -> bool {
         self.signal != 0 && self.fd() >= 0 && sys::pending_signals() & self.mask() != 0
     }
 
-    /// The signals that are pending for the calling thread, ours left out.
+    /// The signals that are pending for the calling thread, without ours.
     pub(crate) fn pending(&self) -> u64 {
         let ours = if self.signal == 0 { 0 } else { self.mask() };
         sys::pending_signals() & !ours
     }
 
-    /// Reads all queued signals into `buf`, oldest first: `told` gets the file's number, what it may be ready
-    /// for, and the signals after it as far as they were read; `overflow` is called if the queue ran over.
+    /// Reads all queued signals into `buf`, oldest first. `signalled` gets the signal's fd, its pollflags, and
+    /// the later signals of the same read; `overflow` is called if the queue ran over.
     pub(crate) fn drain(
         &self,
         buf: &mut Vec<u8>,
-        mut told: impl FnMut(i32, u32, &Later<'_>),
+        mut signalled: impl FnMut(i32, u32, &Later<'_>),
         mut overflow: impl FnMut(),
     ) {
         if self.signal == 0 || self.fd() < 0 {
@@ -101,7 +101,7 @@ impl Signals {
                 rest = later;
                 let info = record(info);
                 if info.ssi_signo as i32 == self.signal {
-                    told(info.ssi_fd, hint(info.ssi_band), &Later(later));
+                    signalled(info.ssi_fd, pollflags_of_band(info.ssi_band), &Later(later));
                 } else {
                     overflow();
                 }
@@ -112,10 +112,10 @@ impl Signals {
         }
     }
 
-    /// Asks the kernel to signal this file's wakeups to process `pid`. False: it does not support it.
+    /// Asks the kernel to signal this file's wakeups to process `pid`. False: the file does not support it.
     pub(crate) fn arm(&self, fd: i32, pid: i32) -> bool {
-        // The ioctl succeeds on files that never signal; the flag sticks only on those that do. Until it
-        // has an owner the file signals nobody.
+        // The ioctl succeeds even on files that never signal, but then the flag does not stick. A file without
+        // an owner sends no signal, so the owner is set last.
         if self.signal == 0 || self.fd() < 0 || sys::set_async(fd, true).is_err() {
             return false;
         }
@@ -132,7 +132,7 @@ impl Signals {
         armed
     }
 
-    /// Ends it.
+    /// Ends the signals of the file.
     pub(crate) fn disarm(&self, fd: i32) {
         let _ = sys::set_async(fd, false);
         let _ = sys::set_owner(fd, 0);
@@ -145,21 +145,24 @@ fn record(info: &[u8; INFO]) -> libc::signalfd_siginfo {
     unsafe { std::ptr::read_unaligned(info.as_ptr().cast()) }
 }
 
-/// Signals that were read and are not told yet.
+/// Signals that were read, after the one that is being handled.
 pub(crate) struct Later<'a>(&'a [u8]);
 
 impl Later<'_> {
-    /// How many of them say that a file may be readable, or at its end.
+    /// How many of them say that the file may be readable, or at its end.
     pub(crate) fn readable(&self, fd: i32) -> usize {
         let (infos, _) = self.0.as_chunks::<INFO>();
         let of_file = infos.iter().map(record).filter(|info| info.ssi_fd == fd);
-        of_file.map(|info| hint(info.ssi_band)).filter(|key| *key == 0 || key & READ_SIDE != 0).count()
+        of_file
+            .map(|info| pollflags_of_band(info.ssi_band))
+            .filter(|pollflags| *pollflags == 0 || pollflags & READ_SIDE != 0)
+            .count()
     }
 }
 
-/// What a band can mean for the items of a file, as a wakeup's key; 0 is "anything".
+/// The pollflags of a wakeup with this band; 0 is "anything".
 /// Linux: `fs/fcntl.c:band_table`.
-fn hint(band: u32) -> u32 {
+fn pollflags_of_band(band: u32) -> u32 {
     let has = |bit: i16| band & bit as u32 != 0;
     match () {
         () if has(libc::POLLHUP) => 0,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use glasspoll_reactor::eventpoll::wait_queue::Waiter;
 use glasspoll_reactor::sys;
-use glasspoll_reactor::watch::{Host, KernelFile, Told};
+use glasspoll_reactor::watch::{DrainHint, Host, KernelFile};
 
 use super::forking::be_in_order;
 use super::{blocks, go_inside, go_outside, with_thread, Wants, ALL_SIGNALS, SLEEPERS, THREADS};
@@ -165,11 +165,11 @@ impl Host for ProgramHost {
         crate::fdtable::note_io(device);
     }
 
-    fn wants_hints(&self, device: &KernelFile) {
+    fn wants_drain_hints(&self, device: &KernelFile) {
         crate::fdtable::note_io(device);
     }
 
-    fn take_hints(&self, fd: i32) -> Told {
+    fn take_drain_hint(&self, fd: i32) -> DrainHint {
         crate::fdtable::drain_hints::take(fd)
     }
 

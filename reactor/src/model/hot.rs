@@ -6,16 +6,16 @@ use super::{model, spawn};
 use crate::uapi::*;
 
 model!(
-    what_comes_while_an_item_goes_cold_is_told,
+    a_wakeup_while_an_item_goes_cold_is_delivered,
     Some(4),
-    [cooled_and_not_asked => "deadlock"],
+    [demoted_and_not_asked => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
         set.add(&pipe.file, EPOLLIN);
         assert_eq!(set.ep.mtx.count(), 1, "it is hot");
         let other = pipe.arrives();
-        set.ep.cool_down();
+        set.ep.demote_hot_items();
         assert_eq!(set.ep.mtx.count(), 0, "it is cold");
         assert_eq!(set.wait_in(&process), [(10, EPOLLIN)]);
         other.join().expect("no panic");
@@ -23,10 +23,10 @@ model!(
 );
 
 model!(
-    /// It is armed by one wait and asked for the last time by another.
-    what_comes_while_an_item_is_leaving_is_told,
+    /// One wait arms it, and the next asks it for the last time.
+    a_wakeup_while_an_item_is_leaving_is_delivered,
     Some(3),
-    [cooled_and_not_asked => "deadlock"],
+    [demoted_and_not_asked => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
@@ -39,8 +39,8 @@ model!(
 );
 
 model!(
-    /// It was reported and not drained, so it goes cold; what it is not told for is what was reported before.
-    what_comes_on_top_of_an_undrained_edge_is_told,
+    /// It was reported and not drained, so it goes cold. What was reported before is no new edge.
+    more_data_after_an_undrained_edge_is_an_edge,
     Some(3),
     [intake_is_not_compared => "deadlock"],
     || {
@@ -56,9 +56,9 @@ model!(
 );
 
 model!(
-    of_two_that_wait_for_hot_items_both_are_told_of_a_level,
+    of_two_that_wait_for_hot_items_both_get_a_level,
     Some(2),
-    [a_second_waiter_cools_nothing => "deadlock"],
+    [a_second_waiter_demotes_nothing => "deadlock"],
     || {
         let process = Process::new(true);
         let (set, pipe) = (process.set(), Pipe::known(10, Sort::Pipe));
