@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use super::flags::{flags, numbers, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
+use super::flags::{all_fds, flags, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
 use super::{forget, Held};
 use crate::process;
 use crate::thread::context;
@@ -42,7 +42,7 @@ fn sleep_while(is_so: impl Fn() -> bool) -> bool {
 
 /// In a forked child: the threads that were closing numbers, or making epoll instances, are not here.
 pub(super) fn forked() {
-    for fd in numbers().filter(|fd| flags(*fd) & CLOSING != 0) {
+    for fd in all_fds().filter(|fd| flags(*fd) & CLOSING != 0) {
         unset(fd, CLOSING);
     }
     UNDER_WAY.store(0, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What the program's reads tell of a file whose readiness is asked for, not told (`reactor::hot`).
+//! What the program's reads tell of a file whose readiness is asked for, not hint (`reactor::hot`).
 //!
 //! Costs a store where there is something to tell, and nothing on other descriptors. Nothing depends on
 //! a hint that is missing but speed.
@@ -16,22 +16,22 @@ const SHORT: u8 = 1;
 /// A read got EAGAIN.
 const AGAIN: u8 = 2;
 
-static TOLD: [AtomicU8; fdtable::NUMBERS] = [const { AtomicU8::new(0) }; fdtable::NUMBERS];
+static HINTS: [AtomicU8; fdtable::NR_OPEN] = [const { AtomicU8::new(0) }; fdtable::NR_OPEN];
 
-fn tell(fd: c_int, bit: u8) {
-    if let Some(told) = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd)) {
-        told.fetch_or(bit, Ordering::AcqRel);
+fn leave(fd: c_int, bit: u8) {
+    if let Some(hint) = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd)) {
+        hint.fetch_or(bit, Ordering::AcqRel);
     }
 }
 
-/// What was told since the last time.
+/// What was hint since the last time.
 pub fn take(fd: c_int) -> Told {
-    let told = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd));
-    let Some(told) = told.filter(|told| told.load(Ordering::Acquire) != 0) else {
+    let hint = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd));
+    let Some(hint) = hint.filter(|hint| hint.load(Ordering::Acquire) != 0) else {
         return Told::default();
     };
-    let told = told.swap(0, Ordering::AcqRel);
-    let [short, again] = [SHORT, AGAIN].map(|bit| told & bit != 0);
+    let hint = hint.swap(0, Ordering::AcqRel);
+    let [short, again] = [SHORT, AGAIN].map(|bit| hint & bit != 0);
     Told { short, again }
 }
 
@@ -43,8 +43,8 @@ pub fn read(fd: c_int, got: ssize_t, wanted: size_t, flags: c_int) {
     }
     // Nothing is the end, which stays.
     if got > 0 && (got as size_t) < wanted {
-        tell(fd, SHORT);
+        leave(fd, SHORT);
     } else if got < 0 && errno() == libc::EAGAIN {
-        tell(fd, AGAIN);
+        leave(fd, AGAIN);
     }
 }

@@ -27,9 +27,9 @@ pub(super) fn put_by(fd: i32, file: Used) {
     PUT_BY.lock().push((fd, file));
     if !is_early() {
         // Another thread has begun to settle this child, and may have passed this file.
-        context::wait_for_settling();
+        context::wait_for_adoption();
         let late = take_all();
-        process::settle_files(&late.files());
+        process::adopt_files(&late.files());
         late.end();
     }
 }

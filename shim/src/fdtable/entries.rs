@@ -1,6 +1,6 @@
 //! The file behind each number: an array of pointers, so that a look-up is an indexed load and a count.
 //!
-//! The lowest bit of a slot is its lock, taken for a few instructions: the file that is found there is
+//! The lowest bit of a entry is its lock, taken for a few instructions: the file that is found there is
 //! counted before its number can be taken out. Only taken inside `context`, so no handler of the program
 //! finds it held, nor does a forked child.
 
@@ -15,33 +15,33 @@ use glasspoll_reactor::eventpoll::release_file;
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 
-use super::flags::NUMBERS;
+use super::flags::NR_OPEN;
 
-static SLOTS: [AtomicPtr<File>; NUMBERS] = [const { AtomicPtr::new(ptr::null_mut()) }; NUMBERS];
+static ENTRIES: [AtomicPtr<File>; NR_OPEN] = [const { AtomicPtr::new(ptr::null_mut()) }; NR_OPEN];
 
 const LOCKED: usize = 1;
 
-fn slot(fd: i32) -> Option<&'static AtomicPtr<File>> {
-    SLOTS.get(usize::try_from(fd).ok()?)
+fn entry(fd: i32) -> Option<&'static AtomicPtr<File>> {
+    ENTRIES.get(usize::try_from(fd).ok()?)
 }
 
-/// A slot of which this thread holds the lock.
-struct Slot {
-    slot: &'static AtomicPtr<File>,
+/// A entry of which this thread holds the lock.
+struct FdEntry {
+    entry: &'static AtomicPtr<File>,
     file: *mut File,
 }
 
-impl Slot {
+impl FdEntry {
     fn lock(fd: i32) -> Option<Self> {
-        let slot = slot(fd)?;
+        let entry = entry(fd)?;
         let mut patience = 100;
         loop {
-            let file = slot.load(Ordering::Relaxed);
+            let file = entry.load(Ordering::Relaxed);
             let free = file.addr() & LOCKED == 0;
             let locked = file.map_addr(|addr| addr | LOCKED);
-            if free && slot.compare_exchange_weak(file, locked, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            if free && entry.compare_exchange_weak(file, locked, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
-                return Some(Self { slot, file });
+                return Some(Self { entry, file });
             }
             if patience > 0 {
                 patience -= 1;
@@ -126,53 +126,53 @@ impl Drop for Used {
     }
 }
 
-impl Drop for Slot {
+impl Drop for FdEntry {
     fn drop(&mut self) {
-        self.slot.store(self.file, Ordering::Release);
+        self.entry.store(self.file, Ordering::Release);
     }
 }
 
 /// The file behind a number.
 pub(super) fn get(fd: i32) -> Option<Arc<File>> {
-    Slot::lock(fd)?.get()
+    FdEntry::lock(fd)?.get()
 }
 
 /// The file behind a number, used once more before its number can go.
 pub(super) fn hold(fd: i32) -> Option<Used> {
-    let slot = Slot::lock(fd)?;
-    if slot.file.is_null() {
+    let entry = FdEntry::lock(fd)?;
+    if entry.file.is_null() {
         return None;
     }
     // SAFETY: the number is a use, which can't go while we hold its lock, and is not ended here.
-    let number = ManuallyDrop::new(unsafe { Used::from_raw(slot.file) });
-    Some(number.another())
+    let by_fd = ManuallyDrop::new(unsafe { Used::from_raw(entry.file) });
+    Some(by_fd.another())
 }
 
 /// Whether a number stands for this file, which the caller has.
 pub(super) fn is(fd: i32, file: &Arc<File>) -> bool {
-    let at = slot(fd).map_or(ptr::null_mut(), |slot| slot.load(Ordering::Acquire));
+    let at = entry(fd).map_or(ptr::null_mut(), |entry| entry.load(Ordering::Acquire));
     ptr::eq(at.map_addr(|addr| addr & !LOCKED), Arc::as_ptr(file))
 }
 
-/// Enters a file, if `agreed`, which is asked with the slot locked. Err: the file that is there already,
+/// Enters a file, if `agreed`, which is asked with the entry locked. Err: the file that is there already,
 /// or None if it was not agreed.
 pub(super) fn enter(fd: i32, file: Used, agreed: impl FnOnce() -> bool) -> Result<(), Option<Arc<File>>> {
-    let mut slot = Slot::lock(fd).ok_or(None)?;
-    if let Some(other) = slot.get() {
+    let mut entry = FdEntry::lock(fd).ok_or(None)?;
+    if let Some(other) = entry.get() {
         return Err(Some(other));
     }
     if !agreed() {
         return Err(None);
     }
-    slot.file = file.into_raw();
+    entry.file = file.into_raw();
     Ok(())
 }
 
-/// Takes the file out; `meanwhile` runs with the slot locked.
+/// Takes the file out; `meanwhile` runs with the entry locked.
 pub(super) fn take(fd: i32, meanwhile: impl FnOnce()) -> Option<Used> {
-    let mut slot = Slot::lock(fd)?;
+    let mut entry = FdEntry::lock(fd)?;
     meanwhile();
-    let file = std::mem::replace(&mut slot.file, ptr::null_mut());
+    let file = std::mem::replace(&mut entry.file, ptr::null_mut());
     // SAFETY: what `enter` has put there.
     (!file.is_null()).then(|| unsafe { Used::from_raw(file) })
 }

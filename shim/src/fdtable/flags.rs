@@ -41,18 +41,18 @@ pub const ASKED: u32 = 1 << 18;
 
 /// What is known of every number that the program makes; by itself it concerns no call but those that
 /// close, duplicate and steer.
-pub const LIFE: u32 = SEEN | NONBLOCK | KIND;
+pub const PROVENANCE: u32 = SEEN | NONBLOCK | KIND;
 
 /// Linux: `NR_OPEN`, the highest RLIMIT_NOFILE by default.
-pub const NUMBERS: usize = 1 << 20;
+pub const NR_OPEN: usize = 1 << 20;
 
-static FLAGS: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
+static FLAGS: [AtomicU32; NR_OPEN] = [const { AtomicU32::new(0) }; NR_OPEN];
 
 /// No number above this one ever had flags, but for ours.
 #[link_section = "glasspoll_fork"]
 static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
-pub(super) fn slot(fd: i32) -> Option<&'static AtomicU32> {
+pub(super) fn word(fd: i32) -> Option<&'static AtomicU32> {
     FLAGS.get(usize::try_from(fd).ok()?)
 }
 
@@ -87,9 +87,9 @@ pub(super) fn forked() {
     if epoch == 0 {
         // It was given before. What was written then is an ancestor's as well.
         epoch = 1 << 24;
-        numbers().for_each(|fd| {
-            if let Some(slot) = slot(fd) {
-                slot.store(slot.load(Ordering::Relaxed) & !EPOCH, Ordering::Relaxed);
+        all_fds().for_each(|fd| {
+            if let Some(word) = word(fd) {
+                word.store(word.load(Ordering::Relaxed) & !EPOCH, Ordering::Relaxed);
             }
         });
     }
@@ -104,8 +104,8 @@ pub(super) fn takes_all_for_inherited() -> bool {
 
 /// From now on the flags say which numbers are inherited: `find` has it written of those that are.
 pub(super) fn write_inherited(find: impl FnOnce()) {
-    let is_known = |fd: &i32| slot(*fd).is_some_and(|slot| slot.load(Ordering::Acquire) != 0);
-    numbers().filter(is_known).for_each(|fd| set(fd, 0));
+    let is_known = |fd: &i32| word(*fd).is_some_and(|word| word.load(Ordering::Acquire) != 0);
+    all_fds().filter(is_known).for_each(|fd| set(fd, 0));
     find();
     FORKED.store(0, Ordering::SeqCst);
 }
@@ -113,7 +113,7 @@ pub(super) fn write_inherited(find: impl FnOnce()) {
 /// What we know of a number.
 #[inline]
 pub fn flags(fd: i32) -> u32 {
-    slot(fd).map_or(0, |slot| as_of(FORKED.load(Ordering::Relaxed), slot.load(Ordering::Acquire)))
+    word(fd).map_or(0, |word| as_of(FORKED.load(Ordering::Relaxed), word.load(Ordering::Acquire)))
 }
 
 /// The highest number that ever had flags; our own numbers do not count.
@@ -122,7 +122,7 @@ pub(super) fn highest() -> i32 {
 }
 
 /// All numbers that ever had flags.
-pub(super) fn numbers() -> impl Iterator<Item = i32> {
+pub(super) fn all_fds() -> impl Iterator<Item = i32> {
     0..=highest()
 }
 
@@ -137,35 +137,35 @@ pub(super) fn set(fd: i32, bits: u32) {
     change(fd, |now| Some(now | bits));
 }
 
-/// The number is ours: above those of the program, so it does not count for `numbers`.
+/// The number is ours: above those of the program, so it does not count for `all_fds`.
 pub(super) fn set_ours(fd: i32) {
-    if let Some(slot) = slot(fd) {
-        slot.fetch_or(OURS, Ordering::AcqRel);
+    if let Some(word) = word(fd) {
+        word.fetch_or(OURS, Ordering::AcqRel);
     }
 }
 
 pub(super) fn unset(fd: i32, bits: u32) {
-    if let Some(slot) = slot(fd) {
-        write(slot, |now| Some(now & !bits));
+    if let Some(word) = word(fd) {
+        write(word, |now| Some(now & !bits));
     }
 }
 
-fn write(slot: &AtomicU32, mut change: impl FnMut(u32) -> Option<u32>) -> bool {
+fn write(word: &AtomicU32, mut change: impl FnMut(u32) -> Option<u32>) -> bool {
     let epoch = FORKED.load(Ordering::Acquire);
     let changed = |now| change(as_of(epoch, now)).map(|bits| bits | epoch);
-    slot.fetch_update(Ordering::AcqRel, Ordering::Acquire, changed).is_ok()
+    word.fetch_update(Ordering::AcqRel, Ordering::Acquire, changed).is_ok()
 }
 
 /// The number, of which the flags were `before`, stands for a new file, of which this is known.
 #[inline]
 pub(super) fn renew(fd: i32, before: u32, bits: u32) -> bool {
     raise(fd);
-    slot(fd).is_some_and(|slot| write(slot, |now| (now == before).then_some(bits)))
+    word(fd).is_some_and(|word| write(word, |now| (now == before).then_some(bits)))
 }
 
 /// Changes the flags of a number to what `change` makes of them, unless that is None.
 pub(super) fn change(fd: i32, change: impl FnMut(u32) -> Option<u32>) -> bool {
-    let Some(slot) = slot(fd) else { return false };
+    let Some(word) = word(fd) else { return false };
     raise(fd);
-    write(slot, change)
+    write(word, change)
 }

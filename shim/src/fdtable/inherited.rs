@@ -10,7 +10,7 @@ use once_cell::sync::Lazy;
 
 use super::flags::{
     change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, ASKED, IDENTIFIED,
-    INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
+    INHERITED, MANY, NONBLOCK, OURS, PROVENANCE, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
 use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
@@ -23,7 +23,7 @@ static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 const MOST_SIBLINGS: i32 = 1023;
 
 /// The inherited numbers that were asked what they stand for (`ASKED`). They may have been closed since.
-static NUMBERS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
 
 /// Enters the other numbers that an inherited file came with, as stdin and stdout often do. Each number is asked once.
 pub(super) fn enter_siblings(fd: i32, identity: Identity) {
@@ -33,11 +33,11 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
         if other != fd && flags(other) & (INHERITED | TRACKED | OURS | ASKED) == INHERITED {
             set(other, ASKED);
             if let Ok(identity) = identity::ask(other) {
-                NUMBERS_OF.entry(identity).or_default().push(other);
+                FDS_OF.entry(identity).or_default().push(other);
             }
         }
     }
-    let others = NUMBERS_OF.get(&identity).map(|numbers| numbers.clone()).unwrap_or_default();
+    let others = FDS_OF.get(&identity).map(|fds| fds.clone()).unwrap_or_default();
     for other in others.into_iter().filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
@@ -72,7 +72,7 @@ pub fn received(fd: i32) {
     match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
         Some(other) => duplicated(other, fd),
         None => {
-            unset(fd, LIFE);
+            unset(fd, PROVENANCE);
             inherited(fd);
         }
     }
@@ -107,13 +107,13 @@ pub fn mark_inherited() {
 
 /// A forked child with so many numbers is not asked which are open: the kernel makes an entry for each, and its parent
 /// takes them down.
-const MANY_NUMBERS: i32 = 256;
+const MANY_FDS: i32 = 256;
 
 /// In a forked child that is about to watch files: which numbers were open when it was made. A file that it has opened
 /// since by a call that is not seen (open(2) of a FIFO, say) is taken for one of them. Where there are many numbers,
 /// it stays so, except for numbers that this process has closed once.
 pub fn find_inherited() {
-    if takes_all_for_inherited() && highest() < MANY_NUMBERS {
+    if takes_all_for_inherited() && highest() < MANY_FDS {
         write_inherited(mark_inherited);
     }
 }
@@ -147,8 +147,8 @@ fn mark_from_proc() -> bool {
 /// Without /proc: ppoll says of each number whether it is open.
 fn mark_by_polling() {
     for start in (0..4096).step_by(512) {
-        let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
-        let mut fds: Vec<_> = (start..start + 512).map(number).collect();
+        let pollfd = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+        let mut fds: Vec<_> = (start..start + 512).map(pollfd).collect();
         // Where nothing can be known, all of them may be.
         let _ = sys::poll_now(&mut fds);
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {

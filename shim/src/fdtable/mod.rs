@@ -4,16 +4,16 @@
 //! road that we see. Of numbers that the program made by a call that we see (`provenance`) all is known before
 //! that, and tracking them needs no system call.
 //!
-//! Locks: a slot's or a map's shard is taken for a look-up only; no lock of the reactor is taken under them.
+//! Locks: an entry or a shard of a map is taken for a look-up only; no lock of the reactor is taken under them.
 
 mod closing;
 pub mod drain_hints;
 mod early;
 mod entries;
 mod flags;
-mod heirs;
 mod identity;
 mod inherited;
+mod inheritors;
 mod last_set;
 pub mod pollable;
 mod provenance;
@@ -24,18 +24,18 @@ pub use closing::{
 };
 pub use early::take_all as take_put_by;
 use entries::Used;
-use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
+use flags::{all_fds, change, set, set_ours, unset, word, CLOSING, MANY, NONBLOCK};
 pub use flags::{
-    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
-};
-pub use heirs::{
-    has_heir_since, heir_begins, heir_made, heirs, share_counter, share_counters, share_kept_counters,
-    will_be_copied, Heir,
+    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, NR_OPEN, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
 };
 use inherited::enter_siblings;
 pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
+pub use inheritors::{
+    has_inheritor_since, inheritor_begins, inheritor_made, inheritors, share_counter, share_counters,
+    share_kept_counters, will_be_copied, Inheritor,
+};
 pub use last_set::{forget_set, with_set};
-pub use provenance::{born, kind_of, lost_sight, note_mode, Kind};
+pub use provenance::{kind_of, lost_sight, note_made, note_mode, FdKind};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub fn any_epoll() -> bool {
 /// In a forked child.
 pub fn forked() {
     closing::forked();
-    heirs::forked();
+    inheritors::forked();
     flags::forked();
 }
 
@@ -92,7 +92,7 @@ pub fn insert_eventpoll(fd: i32) {
         // The thread whose close has set the number free may not be quite done with it.
         wait_for_close(fd);
         let file = File::new(fd, file::Kind::Epoll(Eventpoll::new(fd)));
-        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || slot(fd).is_none() {
+        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || word(fd).is_none() {
             break;
         }
     }
@@ -100,7 +100,7 @@ pub fn insert_eventpoll(fd: i32) {
 }
 
 /// Enters a file under a number, with the flags that `bits` makes of those before. With both under the
-/// slot's lock, whoever finds the file finds the flags.
+/// entry's lock, whoever finds the file finds the flags.
 ///
 /// # Errors
 /// EBADF if the number is being closed, or does not have what `bits` asks for.
@@ -135,12 +135,12 @@ fn track_seen(fd: i32) -> Option<Arc<File>> {
     if known & TRACKED != 0 {
         return get(fd);
     }
-    let kind = Kind::of(known);
-    let device = KernelFile::of_nature(fd, kind.nature()?);
+    let kind = FdKind::of(known);
+    let device = KernelFile::of_nature(fd, kind.device_kind()?);
     let file = File::new(fd, file::Kind::Kernel(device));
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
-        let eventfd = if kind == Kind::Eventfd { IO } else { 0 };
+        let eventfd = if kind == FdKind::Eventfd { IO } else { 0 };
         (now & SEEN != 0).then_some(blocking | eventfd)
     };
     enter(fd, file, bits).ok()
@@ -167,7 +167,7 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
         // It was closed behind our back.
         forget(fd);
     }
-    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
+    if flags(fd) & (OURS | CLOSING) != 0 || word(fd).is_none() {
         return Err(Errno::EBADF);
     }
     let status = match sys::fcntl(fd, libc::F_GETFL, 0) {
@@ -201,7 +201,7 @@ fn track_unknown(fd: i32) -> Result<Arc<File>, Errno> {
     if let Some(file) = get(fd) {
         return Ok(file);
     }
-    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
+    if flags(fd) & (OURS | CLOSING) != 0 || word(fd).is_none() {
         return Err(Errno::EBADF);
     }
     let eventfd = if is_eventfd(fd) { EVENTFD | IO } else { 0 };
@@ -226,7 +226,7 @@ pub fn note_blocking(fd: i32) {
         return;
     }
     let nonblocking = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK != 0);
-    for fd in numbers_of(fd, &file) {
+    for fd in fds_of(fd, &file) {
         if nonblocking {
             unset(fd, BLOCKING);
         } else {
@@ -254,11 +254,11 @@ pub fn note_io(device: &KernelFile) {
 }
 
 /// The numbers of a file, of which `fd` is or was one.
-fn numbers_of(fd: i32, file: &Arc<File>) -> Vec<i32> {
+fn fds_of(fd: i32, file: &Arc<File>) -> Vec<i32> {
     if flags(fd) & (TRACKED | MANY) == TRACKED {
         return vec![fd];
     }
-    numbers().filter(|fd| flags(*fd) & TRACKED != 0 && entries::is(*fd, file)).collect()
+    all_fds().filter(|fd| flags(*fd) & TRACKED != 0 && entries::is(*fd, file)).collect()
 }
 
 /// `new` is another number for the file behind `old`.
@@ -297,7 +297,7 @@ pub fn is_seen(fd: i32) -> bool {
 }
 
 /// Whether it is tracked besides, and no epoll descriptor; then `is_behind` says what file it is.
-pub fn is_settled(fd: i32) -> bool {
+pub fn is_tracked_and_seen(fd: i32) -> bool {
     flags(fd) & (SEEN | TRACKED | CLOSING | EPOLL) == SEEN | TRACKED
 }
 
@@ -335,7 +335,7 @@ pub fn forget(fd: i32) {
     }
     if !is_early {
         // Another thread may be settling this child. Until it has, what is done to a file may be done to its parent's.
-        context::wait_for_settling();
+        context::wait_for_adoption();
     }
     if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
         // Outer sets are told of what became ready before it goes.
@@ -365,7 +365,7 @@ fn end(fd: i32, file: Used, many: bool) {
     let mut lives_as = file.fd();
     if lives_as == fd {
         // With no other number it is held by a call: nothing is to be done by this one then.
-        let other = if many { numbers_of(fd, &file).first().copied() } else { None };
+        let other = if many { fds_of(fd, &file).first().copied() } else { None };
         let other = other.unwrap_or(-1);
         lives_as = other;
         match file.device_as::<KernelFile>() {
@@ -386,12 +386,12 @@ fn is_seen_from_outside(file: &File) -> bool {
 pub fn known(first: u32, last: u32) -> Vec<i32> {
     let inside = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
     let known = |fd: &i32| flags(*fd) & !CLOSING != 0 && flags(*fd) & OURS == 0;
-    numbers().filter(|fd| inside(fd) && known(fd)).collect()
+    all_fds().filter(|fd| inside(fd) && known(fd)).collect()
 }
 
 /// All files, each once for every number.
 pub fn files() -> Vec<(i32, Arc<File>)> {
-    numbers().filter_map(|fd| get(fd).map(|file| (fd, file))).collect()
+    all_fds().filter_map(|fd| get(fd).map(|file| (fd, file))).collect()
 }
 
 /// The most numbers of the shim's that are kept from the program's closes by range.

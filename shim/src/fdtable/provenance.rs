@@ -8,9 +8,9 @@ use glasspoll_reactor::watch::Nature;
 use libc::c_int;
 
 use super::flags::{
-    change, flags, renew, set, slot, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
+    change, flags, renew, set, word, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
 };
-use super::heirs::MADE_COUNTER;
+use super::inheritors::MADE_COUNTER;
 use super::{forget, identity, note_blocking};
 use crate::interpose::guarded;
 use crate::process::{self, reserved_fds};
@@ -19,7 +19,7 @@ use crate::thread::{context, fork_page};
 /// A kind of file that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Kind {
+pub enum FdKind {
     Unknown,
     InetStream,
     InetDgram,
@@ -32,17 +32,17 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
-    const ALL: [Kind; 9] = [
-        Kind::Unknown,
-        Kind::InetStream,
-        Kind::InetDgram,
-        Kind::UnixStream,
-        Kind::UnixDgram,
-        Kind::Pipe,
-        Kind::Eventfd,
-        Kind::Timerfd,
-        Kind::Other,
+impl FdKind {
+    const ALL: [FdKind; 9] = [
+        FdKind::Unknown,
+        FdKind::InetStream,
+        FdKind::InetDgram,
+        FdKind::UnixStream,
+        FdKind::UnixDgram,
+        FdKind::Pipe,
+        FdKind::Eventfd,
+        FdKind::Timerfd,
+        FdKind::Other,
     ];
 
     fn bits(self) -> u32 {
@@ -51,53 +51,53 @@ impl Kind {
 
     /// That of a number of which `flags` are known.
     pub fn of(flags: u32) -> Self {
-        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(Kind::Other)
+        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(FdKind::Other)
     }
 
     /// That of a socket.
     pub fn of_socket(domain: c_int, kind: c_int) -> Self {
         match (domain, kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)) {
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => Kind::InetStream,
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => Kind::InetDgram,
-            (libc::AF_UNIX, libc::SOCK_STREAM) => Kind::UnixStream,
-            (libc::AF_UNIX, libc::SOCK_DGRAM) => Kind::UnixDgram,
-            _ => Kind::Other,
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::InetStream,
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => FdKind::InetDgram,
+            (libc::AF_UNIX, libc::SOCK_STREAM) => FdKind::UnixStream,
+            (libc::AF_UNIX, libc::SOCK_DGRAM) => FdKind::UnixDgram,
+            _ => FdKind::Other,
         }
     }
 
     pub(super) fn is_socket(self) -> bool {
-        self.nature().is_some() && !matches!(self, Kind::Pipe | Kind::Eventfd | Kind::Timerfd)
+        self.device_kind().is_some() && !matches!(self, FdKind::Pipe | FdKind::Eventfd | FdKind::Timerfd)
     }
 
     /// As its device has it; None where it must be asked.
-    pub(super) fn nature(self) -> Option<Nature> {
+    pub(super) fn device_kind(self) -> Option<Nature> {
         match self {
-            Kind::InetStream => Some(Nature::InetStream),
-            Kind::InetDgram => Some(Nature::InetDgram),
-            Kind::UnixStream => Some(Nature::Stream),
-            Kind::UnixDgram => Some(Nature::Dgram),
-            Kind::Pipe => Some(Nature::Pipe),
-            Kind::Eventfd => Some(Nature::Eventfd),
-            Kind::Timerfd => Some(Nature::Timerfd),
-            Kind::Unknown | Kind::Other => None,
+            FdKind::InetStream => Some(Nature::InetStream),
+            FdKind::InetDgram => Some(Nature::InetDgram),
+            FdKind::UnixStream => Some(Nature::Stream),
+            FdKind::UnixDgram => Some(Nature::Dgram),
+            FdKind::Pipe => Some(Nature::Pipe),
+            FdKind::Eventfd => Some(Nature::Eventfd),
+            FdKind::Timerfd => Some(Nature::Timerfd),
+            FdKind::Unknown | FdKind::Other => None,
         }
     }
 }
 
 /// The program made a descriptor. Nothing but a store in the usual case.
 #[inline]
-pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
-    if slot(fd).is_none() || process::is_inert() || process::is_vfork_child() {
+pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
+    if word(fd).is_none() || process::is_inert() || process::is_vfork_child() {
         return;
     }
     if fork_page::was_forked() {
         // What is written now is this child's own.
         guarded((), || drop(context::enter_as_is()));
     }
-    let seen = if kind.nature().is_some() { SEEN } else { 0 };
+    let seen = if kind.device_kind().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
-    let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
-    let is_counter = matches!(kind, Kind::Eventfd | Kind::Timerfd);
+    let eventfd = if kind == FdKind::Eventfd { EVENTFD } else { 0 };
+    let is_counter = matches!(kind, FdKind::Eventfd | FdKind::Timerfd);
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
         let before = flags(fd);
@@ -132,11 +132,11 @@ fn give_up(fd: c_int) -> bool {
 }
 
 /// The kind of a listening socket, and so of what it accepts. Asked once where it is not known.
-pub fn kind_of(fd: c_int) -> Kind {
-    match Kind::of(flags(fd)) {
-        Kind::Unknown => {
+pub fn kind_of(fd: c_int) -> FdKind {
+    match FdKind::of(flags(fd)) {
+        FdKind::Unknown => {
             let option = |name| sys::getsockopt(fd, libc::SOL_SOCKET, name).unwrap_or(-1);
-            let kind = Kind::of_socket(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
+            let kind = FdKind::of_socket(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
             set(fd, kind.bits());
             kind
         }

@@ -41,7 +41,7 @@ pub fn create(flags: c_int) -> Outcome {
     }
     fdtable::making(|| {
         // The program's number first: it gets the last one there is.
-        let fd = match pollable::make_number(flags) {
+        let fd = match pollable::make_fd(flags) {
             Ok(fd) => fd,
             Err(errno) => return Outcome::Done(Err(errno)),
         };
@@ -71,7 +71,7 @@ pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) 
 }
 
 fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
-    if let Some(done) = settled_ctl(epfd, op, fd, event) {
+    if let Some(done) = fast_ctl(epfd, op, fd, event) {
         return done.map(|()| 0);
     }
     if fdtable::flags(epfd) & fdtable::OURS != 0 || fdtable::flags(fd) & fdtable::OURS != 0 {
@@ -81,7 +81,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     let ep = set.as_ref().and_then(|set| set.0.eventpoll());
     match target_of(ep, op, fd) {
         Ok((ep, Held(target))) => {
-            take_in(ep, op);
+            drain_wakeups(ep, op);
             ep.ctl(op, &target, fd, event)?;
             Ok(0)
         }
@@ -130,11 +130,11 @@ fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
 }
 
 /// The same for a number of which all is known. None: it is not so simple.
-fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
-    if !fdtable::is_settled(fd) {
+fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
+    if !fdtable::is_tracked_and_seen(fd) {
         return None;
     }
-    let by_number = match op {
+    let by_fd = match op {
         EPOLL_CTL_ADD if !alloc::has_room() => return None,
         EPOLL_CTL_ADD => false,
         EPOLL_CTL_MOD => event.events & EPOLLEXCLUSIVE == 0,
@@ -142,18 +142,18 @@ fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<R
         _ => return None,
     };
     fdtable::with_set(epfd, |ep| {
-        if by_number {
-            take_in(ep, op);
+        if by_fd {
+            drain_wakeups(ep, op);
             return ep.change(op, fd, |file| fdtable::is_behind(fd, file), event);
         }
         let Held(target) = &Held::get(fd)?;
-        take_in(ep, op);
+        drain_wakeups(ep, op);
         Some(ep.ctl(op, target, fd, event))
     })?
 }
 
 /// What became ready before is told before the set changes.
-fn take_in(ep: &Eventpoll, op: c_int) {
+fn drain_wakeups(ep: &Eventpoll, op: c_int) {
     match process::WATCH.get() {
         // An outer set is told of what became ready before it goes.
         Some(watch) if ep.is_watched() => watch.take_in(),

@@ -5,19 +5,19 @@ use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 use syscalls::Errno;
 
-use crate::fdtable::{self, Kind, IO};
+use crate::fdtable::{self, FdKind, IO};
 use crate::interpose::read_write::{read, write};
 use crate::interpose::{errno, guarded, set_errno};
 use crate::process;
 use crate::thread::context;
 
 /// A counter that was made with `flags`: who was being made meanwhile may have it, too.
-fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
+fn made(fd: c_int, kind: FdKind, flags: c_int, inheritors: [u32; 2]) {
     if fd < 0 {
         return;
     }
-    fdtable::born(fd, kind, flags & libc::O_NONBLOCK != 0);
-    if fdtable::has_heir_since(heirs, flags) && !process::is_vfork_child() {
+    fdtable::note_made(fd, kind, flags & libc::O_NONBLOCK != 0);
+    if fdtable::has_inheritor_since(inheritors, flags) && !process::is_vfork_child() {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };
             fdtable::share_counter(fd);
@@ -29,10 +29,10 @@ fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
 crate::interpose! {
     /// eventfd(2).
     fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
-        let heirs = fdtable::heirs();
+        let inheritors = fdtable::inheritors();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(count, flags) };
-        made(fd, Kind::Eventfd, flags, heirs);
+        made(fd, FdKind::Eventfd, flags, inheritors);
         fd
     }
 }
@@ -40,10 +40,10 @@ crate::interpose! {
 crate::interpose! {
     /// timerfd_create(2).
     fn timerfd_create(clock: c_int, flags: c_int) -> c_int |real| {
-        let heirs = fdtable::heirs();
+        let inheritors = fdtable::inheritors();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(clock, flags) };
-        made(fd, Kind::Timerfd, flags, heirs);
+        made(fd, FdKind::Timerfd, flags, inheritors);
         fd
     }
 }
@@ -56,7 +56,7 @@ fn set_watched(fd: c_int, set: impl FnOnce() -> c_int) -> Option<c_int> {
         return None;
     }
     let (done, errno) = guarded(None, || {
-        let _guard = context::enter_if_settled()?;
+        let _guard = context::enter_unless_early()?;
         let watch = process::WATCH.get()?;
         let file = fdtable::get(fd)?;
         watch.while_nobody_asks(|| {

@@ -11,7 +11,7 @@ use glasspoll_record::event::Event;
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
 use crate::arch::exec_trampoline;
-use crate::fdtable::{self, Heir};
+use crate::fdtable::{self, Inheritor};
 use crate::interpose::fork_clone::share;
 use crate::interpose::sigmask::ours;
 use crate::interpose::{errno, guarded, set_errno};
@@ -82,11 +82,11 @@ macro_rules! start_programs {
             /// A function in which libc itself starts another program. Who is cancelled in there is never done: eventfds
             /// that are made later, and not closed on exec, are watched as another's, too.
             fn $name($($arg: $type),*) -> $ret |real| {
-                fdtable::heir_begins(Heir::Program);
+                fdtable::inheritor_begins(Inheritor::Program);
                 share(fdtable::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let result = unsafe { real()($($arg),*) };
-                fdtable::heir_made(Heir::Program);
+                fdtable::inheritor_made(Inheritor::Program);
                 result
             }
         })*
@@ -229,11 +229,11 @@ macro_rules! spawn {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
-                fdtable::heir_begins(Heir::Program);
+                fdtable::inheritor_begins(Inheritor::Program);
                 share(fdtable::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
-                fdtable::heir_made(Heir::Program);
+                fdtable::inheritor_made(Inheritor::Program);
                 failed
             }
         }

@@ -6,7 +6,7 @@ use glasspoll_record::event::Event;
 use libc::{c_int, pid_t};
 
 use crate::arch::vfork_trampoline;
-use crate::fdtable::{self, Heir};
+use crate::fdtable::{self, Inheritor};
 use crate::interpose::{guarded, Real};
 use crate::process::{self, record};
 use crate::thread::context;
@@ -49,15 +49,15 @@ pub(super) fn share(which: fn()) {
 }
 
 /// Whether a child made with these flags reads and writes unseen what this process has.
-fn is_heir(flags: usize) -> bool {
+fn is_inheritor(flags: usize) -> bool {
     flags & (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
         != (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
 }
 
 /// A child is about to be made with these flags.
 pub fn clone_begins(flags: usize) {
-    if is_heir(flags) {
-        fdtable::heir_begins(Heir::Child);
+    if is_inheritor(flags) {
+        fdtable::inheritor_begins(Inheritor::Child);
     }
     note_clone(flags);
     if shares_the_table_alone(flags) {
@@ -73,7 +73,7 @@ fn shares_the_table_alone(flags: usize) -> bool {
 
 /// The same, where its end is not told.
 pub fn note_clone(flags: usize) {
-    if is_heir(flags) {
+    if is_inheritor(flags) {
         share(fdtable::share_counters);
     }
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
@@ -85,8 +85,8 @@ pub fn note_clone(flags: usize) {
 pub fn clone_made(flags: usize, failed: bool) {
     // Of a child with the same table of files all later eventfds are, too: its making never ends.
     let goes_on = flags & (libc::CLONE_FILES | libc::CLONE_VFORK) as usize == libc::CLONE_FILES as usize;
-    if is_heir(flags) && (failed || !goes_on) {
-        fdtable::heir_made(Heir::Child);
+    if is_inheritor(flags) && (failed || !goes_on) {
+        fdtable::inheritor_made(Inheritor::Child);
     }
     if shares_the_table_alone(flags) {
         process::shares_table(false);

@@ -27,7 +27,7 @@ use glasspoll_reactor::uapi::{
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, size_t, ssize_t};
 
-use crate::fdtable::{self, Kind, EVENTFD};
+use crate::fdtable::{self, FdKind, EVENTFD};
 
 /// Whether a call reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub fn note(fd: c_int, file: &File, call: &Transfer) {
     let known = fdtable::flags(fd);
     if known & EVENTFD != 0 {
         eventfd(file, device, call);
-    } else if call.way == Way::In && Kind::of(known) == Kind::Timerfd {
+    } else if call.way == Way::In && FdKind::of(known) == FdKind::Timerfd {
         // The clock was set: that is told by the read, and is over.
         if call.got > 0 || call.is_refused() || call.errno == libc::ECANCELED {
             device.drained(READ_SIDE);

@@ -61,7 +61,7 @@ fn user_changed(result: c_int) {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(watch) = process::WATCH.get() {
             watch.own_anew();
         }

@@ -74,7 +74,7 @@ crate::interpose! {
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
         // SAFETY: libc's own function, with what the program called us with; no destructor in this frame.
         let call = |real: Function| unsafe { real(fd, msg, flags) };
-        let told = if fdtable::flags(fd) & IO == 0 {
+        let at_once_got = if fdtable::flags(fd) & IO == 0 {
             None
         } else {
             // SAFETY: as above.
@@ -83,8 +83,8 @@ crate::interpose! {
             let real = real();
             at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
         };
-        let blocks = told.is_none() && fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
-        let got = match told {
+        let blocks = at_once_got.is_none() && fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        let got = match at_once_got {
             Some(got) => got,
             None => call(real()),
         };
@@ -102,7 +102,7 @@ crate::interpose! {
             // SAFETY: the kernel has just read the vector.
             record::io(fd, known, Op::Read, got, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         }
-        if known & IO != 0 && told.is_none() {
+        if known & IO != 0 && at_once_got.is_none() {
             note(fd, Way::In, got, flags, || 0);
         }
         if known & HINT != 0 {

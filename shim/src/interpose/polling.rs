@@ -13,7 +13,7 @@ use libc::pollfd;
 
 use crate::fdtable::{self, Held};
 use crate::process;
-use crate::process::reserved_fds::kicks::{self, Kick};
+use crate::process::reserved_fds::parker_pool::{self, ParkerFd};
 use crate::thread::context::{self, Part, ProgramHost, Waiting};
 
 /// An epoll descriptor in the list, held: closed meanwhile, the instance goes on until the call is over.
@@ -32,13 +32,13 @@ impl Set {
 struct Stay {
     watch: &'static Watch,
     waiter: Part,
-    kick: Kick,
+    parker: ParkerFd,
     sets: Vec<Set>,
 }
 
 impl Stay {
     fn new(watch: &'static Watch, sets: Vec<Set>) -> Self {
-        let kick = kicks::take();
+        let parker = parker_pool::take();
         let waiter = context::waiter();
         for set in &sets {
             set.file().wait_head().add_poller(waiter.clone());
@@ -48,7 +48,7 @@ impl Stay {
             }
         }
         watch.guest(true);
-        Self { watch, waiter, kick, sets }
+        Self { watch, waiter, parker, sets }
     }
 }
 
@@ -58,7 +58,7 @@ impl Drop for Stay {
         for set in &self.sets {
             set.file().wait_head().remove_poller(&self.waiter);
         }
-        kicks::give_back(self.kick);
+        parker_pool::give_back(self.parker);
     }
 }
 
@@ -147,12 +147,12 @@ fn sleep_on(
     for set in &stay.sets {
         all[set.at].fd = -1;
     }
-    let kick = stay.kick.load(Ordering::SeqCst);
-    all.push(pollfd_of(kick, libc::POLLIN));
-    let capped = (kick < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+    let parker = stay.parker.load(Ordering::SeqCst);
+    all.push(pollfd_of(parker, libc::POLLIN));
+    let capped = (parker < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // Woken since the question: nothing to sleep for.
-    let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };
+    let timeout_ns = if stay.waiter.begin_ppoll(stay.parker) { timeout_ns } else { Some(0) };
     ProgramHost.leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
     ProgramHost.enter();
@@ -160,7 +160,7 @@ fn sleep_on(
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {
         // By its number now: the program may have taken the old one meanwhile.
-        let _ = sys::read(stay.kick.load(Ordering::SeqCst), &mut [0; 8]);
+        let _ = sys::read(stay.parker.load(Ordering::SeqCst), &mut [0; 8]);
     }
     slept?;
     let mut ready = 0;

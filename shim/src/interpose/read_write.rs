@@ -25,21 +25,21 @@ use crate::process::{self, record};
 use crate::thread::context;
 
 /// A wakeup that we know of without a device. What became ready before it comes first.
-fn tell(file: &File, key: u32) {
+fn wake(file: &File, pollflags: u32) {
     if let Some(watch) = process::WATCH.get() {
         watch.take_in_signals();
     }
-    file.wake(key);
+    file.wake(pollflags);
 }
 
 /// Takes in what became ready before a call that is itself a wakeup.
 #[cold]
-fn catch_up() {
+fn drain_wakeups() {
     guarded((), || {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(watch) = process::WATCH.get() {
             watch.take_in_signals();
         }
@@ -82,7 +82,7 @@ pub fn at_once(
     }
     let mut before = 0;
     let done = guarded(None, || {
-        let _guard = context::enter_if_settled()?;
+        let _guard = context::enter_unless_early()?;
         let watch = process::WATCH.get()?;
         let file = fdtable::get(fd)?;
         if how & libc::MSG_DONTWAIT == 0
@@ -130,7 +130,7 @@ pub fn would_block(fd: c_int, way: Way) -> bool {
 /// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
 #[cold]
 pub fn note_blocked(fd: c_int) {
-    with_file(fd, |file| tell(file, READ_SIDE));
+    with_file(fd, |file| wake(file, READ_SIDE));
 }
 
 /// Whether a write did not take all of what was to be written, for want of room.
@@ -193,7 +193,7 @@ pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(file) = fdtable::get(fd) {
             work(&file);
         }
@@ -293,7 +293,7 @@ macro_rules! transfer {
                             }
                         }
                         if flags & (EVENTFD | IO) == EVENTFD | IO {
-                            catch_up();
+                            drain_wakeups();
                         }
                         let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
                         let got = call(real());
@@ -371,7 +371,7 @@ crate::interpose! {
         // A unix socket wakes its own side first, any other its peer.
         let first = tracked && sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
         if first {
-            catch_up();
+            drain_wakeups();
         }
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, how) };
@@ -379,7 +379,7 @@ crate::interpose! {
         // A socket that is not connected refuses, and is woken all the same.
         let woken = done == 0 || errno() == libc::ENOTCONN;
         if woken && tracked {
-            with_file(fd, |file| if first { file.wake(0) } else { tell(file, 0) });
+            with_file(fd, |file| if first { file.wake(0) } else { wake(file, 0) });
         }
         done
     }

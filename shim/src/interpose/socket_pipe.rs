@@ -5,15 +5,15 @@
 
 use libc::c_int;
 
-use crate::fdtable::{born, kind_of, Kind};
+use crate::fdtable::{kind_of, note_made, FdKind};
 
 crate::interpose! {
     /// socket(2).
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(domain, kind, protocol) };
         if fd >= 0 {
-            born(fd, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
+            note_made(fd, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
         }
         fd
     }
@@ -23,12 +23,12 @@ crate::interpose! {
 ///
 /// # Safety
 /// On success the kernel has just stored them.
-unsafe fn both(result: c_int, fds: *const c_int, kind: Kind, nonblocking: bool) -> c_int {
+unsafe fn both(result: c_int, fds: *const c_int, kind: FdKind, nonblocking: bool) -> c_int {
     if result == 0 {
         // SAFETY: the caller's promise.
         let fds = unsafe { [fds.read_unaligned(), fds.add(1).read_unaligned()] };
         for fd in fds {
-            born(fd, kind, nonblocking);
+            note_made(fd, kind, nonblocking);
         }
     }
     result
@@ -37,30 +37,30 @@ unsafe fn both(result: c_int, fds: *const c_int, kind: Kind, nonblocking: bool) 
 crate::interpose! {
     /// socketpair(2).
     fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(domain, kind, protocol, fds) };
         // SAFETY: what the call has stored.
-        unsafe { both(result, fds, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0) }
+        unsafe { both(result, fds, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0) }
     }
 }
 
 crate::interpose! {
     /// pipe(2).
     fn pipe(fds: *mut c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fds) };
         // SAFETY: as above.
-        unsafe { both(result, fds, Kind::Pipe, false) }
+        unsafe { both(result, fds, FdKind::Pipe, false) }
     }
 }
 
 crate::interpose! {
     /// pipe2(2).
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fds, flags) };
         // Linux: `O_NOTIFICATION_PIPE` is O_EXCL, and makes another kind of pipe.
-        let kind = if flags & libc::O_EXCL == 0 { Kind::Pipe } else { Kind::Other };
+        let kind = if flags & libc::O_EXCL == 0 { FdKind::Pipe } else { FdKind::Other };
         // SAFETY: as above.
         unsafe { both(result, fds, kind, flags & libc::O_NONBLOCK != 0) }
     }
@@ -72,7 +72,7 @@ crate::interpose! {
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(flags) };
         if fd >= 0 {
-            born(fd, Kind::Other, flags & libc::IN_NONBLOCK != 0);
+            note_made(fd, FdKind::Other, flags & libc::IN_NONBLOCK != 0);
         }
         fd
     }
@@ -90,6 +90,6 @@ crate::interpose! {
 #[inline]
 pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
     if fd >= 0 {
-        born(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
+        note_made(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
     }
 }

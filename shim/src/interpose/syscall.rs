@@ -141,7 +141,7 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_close | libc::SYS_fcntl | libc::SYS_ioctl if fdtable::flags(fd) == 0 => {
             to_kernel(nr as usize, args)
         }
-        libc::SYS_read | libc::SYS_write if fdtable::flags(fd) & !fdtable::LIFE == 0 => {
+        libc::SYS_read | libc::SYS_write if fdtable::flags(fd) & !fdtable::PROVENANCE == 0 => {
             to_kernel(nr as usize, args)
         }
         // SAFETY: as the functions of those names, here and below.
@@ -183,7 +183,7 @@ pub unsafe extern "C-unwind" fn syscall(
         | libc::SYS_preadv2
         | libc::SYS_pwritev2
         | libc::SYS_vmsplice
-            if fdtable::flags(fd) & !fdtable::LIFE == 0 =>
+            if fdtable::flags(fd) & !fdtable::PROVENANCE == 0 =>
         {
             to_kernel(nr as usize, args)
         }

@@ -1,6 +1,6 @@
 //! Forked children, and children that share this process's memory or its table of descriptors.
 //!
-//! A forked child is *early* until it uses what it inherited; then `settle` makes it a process like any other.
+//! A forked child is *early* until it uses what it inherited; then `adopt` makes it a process like any other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::watch::KernelFile;
 use glasspoll_reactor::{chaos, sys};
 
-use super::start::{begin_record, begin_to_look, complete, INERT, PID, WATCH};
+use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
 use crate::fdtable;
 use crate::interpose;
-use crate::process::reserved_fds::kicks;
+use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
 use crate::thread::{context, fork_page};
@@ -98,35 +98,35 @@ fn begin_as_early_child() {
     record::forked();
     if WATCH.get().is_some() {
         // Most children exec or exit: the rest waits until this one uses what it inherited.
-        context::on_trouble(settle);
+        context::adopt_on_entry(adopt);
     }
 }
 
 /// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
-fn settle() {
+fn adopt() {
     let Some(watch) = WATCH.get() else { return };
     fdtable::find_inherited();
     for fd in watch.descriptors() {
         fdtable::unprotect(fd);
     }
-    kicks::forked();
+    parker_pool::forked();
     complete(watch, watch.forked());
     trampoline::install();
     for fd in watch.descriptors() {
         fdtable::protect(fd);
     }
     record::leave_parents();
-    let exact = begin_to_look(watch);
+    let exact = begin_exact_times(watch);
     begin_record(exact, true);
     let put_by = fdtable::take_put_by();
     let mut files = fdtable::files();
     files.extend(put_by.files());
-    settle_files(&files);
+    adopt_files(&files);
     put_by.end();
 }
 
 /// Makes files that were inherited this child's own.
-pub fn settle_files(files: &[(i32, Arc<File>)]) {
+pub fn adopt_files(files: &[(i32, Arc<File>)]) {
     // All sets first, and each once: until then their items have places in the parent's record.
     let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
     sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());

@@ -19,7 +19,7 @@ use crate::fdtable;
 use crate::interpose::{self, sigmask};
 use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
 use crate::process::options::{complain, Options};
-use crate::process::reserved_fds::kicks;
+use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
 use crate::thread::fork_page;
@@ -111,7 +111,7 @@ pub fn watch() -> Option<&'static Watch> {
             }
             trampoline::prepare();
             STARTED.get_or_init(|| {
-                let exact = begin_to_look(watch);
+                let exact = begin_exact_times(watch);
                 begin_record(exact, false);
             });
             Some(watch)
@@ -144,7 +144,7 @@ pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
 static STARTED: OnceCell<()> = OnceCell::new();
 
 /// Whether the helper is its own guest, which it is to be once: threads may end, and others begin, more than once.
-static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
+static HELPER_IS_GUEST: AtomicBool = AtomicBool::new(false);
 
 /// Begins the record that goes with a watch.
 pub(super) fn begin_record(exact: bool, forked: bool) {
@@ -154,11 +154,11 @@ pub(super) fn begin_record(exact: bool, forked: bool) {
 }
 
 /// Has somebody look all the time, if that is asked for. False: it is not, or there is no thread to be had.
-pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
+pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
     let asked = OPTIONS.get().is_some_and(|options| options.exact);
     if asked {
         watch.guest(true);
-        LOOKS_ALL_THE_TIME.store(true, Ordering::SeqCst);
+        HELPER_IS_GUEST.store(true, Ordering::SeqCst);
         watch.call_helper();
     }
     let exact = asked && !watch.lacks_helper();
@@ -168,7 +168,7 @@ pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
 
 /// The program's threads have all ended: the helper is to go as soon as nobody needs it.
 pub fn retire_helper(watch: &Watch) {
-    if LOOKS_ALL_THE_TIME.swap(false, Ordering::SeqCst) {
+    if HELPER_IS_GUEST.swap(false, Ordering::SeqCst) {
         watch.guest(false);
     }
     watch.retire_helper();
@@ -193,6 +193,6 @@ pub fn is_inert() -> bool {
 pub fn descriptors() -> Vec<i32> {
     let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
     all.extend(record::descriptors());
-    all.extend(kicks::descriptors());
+    all.extend(parker_pool::descriptors());
     all
 }

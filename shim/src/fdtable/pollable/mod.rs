@@ -108,7 +108,7 @@ pub fn mark_as_set(fd: i32) {
 ///
 /// # Errors
 /// What the kernel gives where there are no more of them, or no memory.
-pub fn make_number(flags: i32) -> Result<i32, Errno> {
+pub fn make_fd(flags: i32) -> Result<i32, Errno> {
     let scarce = |errno: Errno| matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM);
     sys::eventfd(flags & libc::EPOLL_CLOEXEC).or_else(|errno| {
         match sys::idle_timer(flags & libc::EPOLL_CLOEXEC) {
@@ -122,8 +122,8 @@ pub fn make_number(flags: i32) -> Result<i32, Errno> {
 
 /// Whether the number was an epoll descriptor of ours before exec, or is one in the process that sent it.
 pub fn is_set_of_another(fd: i32) -> bool {
-    let is_number = |link: [u8; 64]| {
+    let is_ours = |link: [u8; 64]| {
         [&b"anon_inode:[eventfd]"[..], b"anon_inode:[timerfd]"].iter().any(|kind| link.starts_with(kind))
     };
-    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_number(link_of(fd))
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_ours(link_of(fd))
 }

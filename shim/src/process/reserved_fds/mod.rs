@@ -1,9 +1,9 @@
 //! Our own descriptors step aside when the program puts one of its own on their number, and move on when its numbers
-//! come near: it gets those that it would get without us. `kicks` are the eventfds of threads in poll(2).
+//! come near: it gets those that it would get without us. `parker_pool` are the eventfds of threads in poll(2).
 //!
-//! Locks: `kicks::KICKS`, for a look-up only.
+//! Locks: `parker_pool::POOL`, for a look-up only.
 
-pub mod kicks;
+pub mod parker_pool;
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -33,7 +33,7 @@ fn moved(from: c_int, to: c_int) {
     if let Some(watch) = process::WATCH.get() {
         watch.moved(from, to);
     }
-    kicks::moved(from, to);
+    parker_pool::moved(from, to);
     logs::moved(from, to);
     record::moved(from, to);
 }

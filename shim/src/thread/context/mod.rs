@@ -148,15 +148,15 @@ pub const ALL_SIGNALS: u64 = !(0b11 << 31);
 const QUIET: u32 = 0;
 /// A fork waits for all threads to be outside.
 const FORKING: u32 = 1;
-/// Something must be mended before anybody goes inside (`on_trouble`).
-const TROUBLE: u32 = 2;
+/// Something must be mended before anybody goes inside (`adopt_on_entry`).
+const UNADOPTED: u32 = 2;
 /// Somebody is mending it.
-const MENDING: u32 = 4;
+const ADOPTING: u32 = 4;
 
 #[link_section = "glasspoll_fork"]
 static GATE: AtomicU32 = AtomicU32::new(QUIET);
 #[link_section = "glasspoll_fork"]
-static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ADOPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Threads asleep on a futex.
 pub static SLEEPERS: Sleepers = Sleepers::new();
@@ -183,14 +183,14 @@ impl Drop for Guard {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wants {
     /// Sets and files that are this process's own.
-    Settled,
+    Adopted,
     /// Nothing: it stays an early child.
     AsIs,
 }
 
 /// Goes inside. None: this thread is inside already, and the call is our own.
 pub fn enter() -> Option<Guard> {
-    enter_for(Wants::Settled)
+    enter_for(Wants::Adopted)
 }
 
 /// The same for a call that changes numbers alone. An early child stays one.
@@ -200,7 +200,7 @@ pub fn enter_as_is() -> Option<Guard> {
 
 /// The same for a call that tells something of a file. An early child need not know: it asks all files when it is
 /// settled. None then, too.
-pub fn enter_if_settled() -> Option<Guard> {
+pub fn enter_unless_early() -> Option<Guard> {
     if is_early_child() {
         return None;
     }
@@ -233,17 +233,17 @@ fn go_inside(thread: &Thread, wants: Wants) {
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
             return;
         }
-        if gate == TROUBLE && wants == Wants::AsIs {
+        if gate == UNADOPTED && wants == Wants::AsIs {
             return;
         }
-        if gate == TROUBLE {
-            if GATE.compare_exchange(gate, MENDING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                let mend = TROUBLES.load(Ordering::SeqCst);
-                if !mend.is_null() {
-                    // SAFETY: only `on_trouble` stores here, and it stores a `fn()`.
-                    unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
+        if gate == UNADOPTED {
+            if GATE.compare_exchange(gate, ADOPTING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                let adopt = ADOPT.load(Ordering::SeqCst);
+                if !adopt.is_null() {
+                    // SAFETY: only `adopt_on_entry` stores here, and it stores a `fn()`.
+                    unsafe { std::mem::transmute::<*mut (), fn()>(adopt)() };
                 }
-                GATE.fetch_and(!MENDING, Ordering::SeqCst);
+                GATE.fetch_and(!ADOPTING, Ordering::SeqCst);
                 sys::futex_wake(&GATE, i32::MAX);
                 return;
             }
@@ -378,21 +378,21 @@ pub fn be_known() {
 }
 
 /// Has `mend` called by the next thread that goes inside, inside. Safe anywhere.
-pub fn on_trouble(mend: fn()) {
-    TROUBLES.store(mend as *mut (), Ordering::SeqCst);
-    GATE.fetch_or(TROUBLE, Ordering::SeqCst);
+pub fn adopt_on_entry(adopt: fn()) {
+    ADOPT.store(adopt as *mut (), Ordering::SeqCst);
+    GATE.fetch_or(UNADOPTED, Ordering::SeqCst);
 }
 
 /// Whether this is an early child: forked, and not settled, for no call has needed the sets that it inherited.
 pub fn is_early_child() -> bool {
-    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & TROUBLE != 0
+    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & UNADOPTED != 0
 }
 
 /// Returns once no thread is settling this child.
-pub fn wait_for_settling() {
+pub fn wait_for_adoption() {
     loop {
         let gate = GATE.load(Ordering::SeqCst);
-        if gate & MENDING == 0 {
+        if gate & ADOPTING == 0 {
             return;
         }
         let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));

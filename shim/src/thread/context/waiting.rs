@@ -158,7 +158,7 @@ impl Host for ProgramHost {
     }
 
     fn enter(&self) {
-        with_thread(|thread| go_inside(thread, Wants::Settled));
+        with_thread(|thread| go_inside(thread, Wants::Adopted));
     }
 
     fn wants_io(&self, device: &KernelFile) {

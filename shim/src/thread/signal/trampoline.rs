@@ -22,15 +22,19 @@ use crate::thread::signal::{held, requeue};
 const SIGNALS: usize = 65;
 
 /// What the program set for a signal. Counts as long as the kernel has our trampoline or handler for it
-/// (`told`): a child may be made without its parent's handlers. Readable in a signal handler.
-struct Slot {
+/// (`reported`): a child may be made without its parent's handlers. Readable in a signal handler.
+struct SignalEntry {
     handler: AtomicUsize,
     flags: AtomicUsize,
     mask: AtomicU64,
 }
 
-static SLOTS: [Slot; SIGNALS] = [const {
-    Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicUsize::new(0), mask: AtomicU64::new(0) }
+static ENTRIES: [SignalEntry; SIGNALS] = [const {
+    SignalEntry {
+        handler: AtomicUsize::new(libc::SIG_DFL),
+        flags: AtomicUsize::new(0),
+        mask: AtomicU64::new(0),
+    }
 }; SIGNALS];
 
 #[used]
@@ -84,16 +88,16 @@ fn cover_sigio() {
     let mut now = zeroed();
     // SAFETY: valid actions.
     unsafe { real_sigaction(libc::SIGIO, std::ptr::null(), &mut now) };
-    let slot = &SLOTS[libc::SIGIO as usize];
+    let entry = &ENTRIES[libc::SIGIO as usize];
     if is_trampoline(&now) {
         // The program's handler is there, and the trampoline tells us as well.
         take_sigio(false);
     } else if !is_ours(&now) {
-        if is_handler(slot.handler.load(Ordering::SeqCst)) {
+        if is_handler(entry.handler.load(Ordering::SeqCst)) {
             // This child was made without it.
             take_sigio(true);
         }
-        slot.set(&now);
+        entry.set(&now);
         install_ours(libc::SIGIO);
     }
 }
@@ -114,7 +118,7 @@ fn change_sigio(take: bool) {
             return;
         }
     }
-    context::wait_for_settling();
+    context::wait_for_adoption();
     watch.take_sigio(take);
 }
 
@@ -122,7 +126,7 @@ fn change_sigio(take: bool) {
 /// except a SIGIO that the program ignores: for the kernel it had a handler, ours.
 /// Linux: `kernel/signal.c:flush_signal_handlers`.
 pub fn cleared() {
-    if covers_sigio() && SLOTS[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {
+    if covers_sigio() && ENTRIES[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {
         let mut ignore = zeroed();
         ignore.sa_sigaction = libc::SIG_IGN;
         // SAFETY: a valid action.
@@ -179,12 +183,12 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         }
         return;
     }
-    let slot = &SLOTS[signal as usize];
-    let handler = slot.handler.load(Ordering::SeqCst);
-    if slot.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {
+    let entry = &ENTRIES[signal as usize];
+    let handler = entry.handler.load(Ordering::SeqCst);
+    if entry.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {
         let default = zeroed();
         if signal == libc::SIGIO && covers_sigio() {
-            slot.set(&default);
+            entry.set(&default);
             install_ours(signal);
             take_sigio(true);
         } else {
@@ -227,7 +231,7 @@ fn is_ours(action: &Action) -> bool {
     action.sa_sigaction == on_ours as *const () as usize
 }
 
-impl Slot {
+impl SignalEntry {
     fn get(&self) -> Action {
         let mut action = zeroed();
         action.sa_sigaction = self.handler.load(Ordering::SeqCst);
@@ -243,10 +247,10 @@ impl Slot {
     }
 }
 
-/// What the program is told of a signal for which the kernel has `real`, and `slot` what the program set.
-fn told(real: Action, slot: Action) -> Action {
+/// What the program is told of a signal for which the kernel has `real`, and `entry` what the program set.
+fn reported(real: Action, entry: Action) -> Action {
     if is_trampoline(&real) || is_ours(&real) {
-        slot
+        entry
     } else {
         real
     }
@@ -258,34 +262,34 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
         return -1;
     }
     let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
-    let Some(slot) = known.map(|signal| &SLOTS[signal]) else {
+    let Some(entry) = known.map(|signal| &ENTRIES[signal]) else {
         // SAFETY: the caller's promise on the pointers, here and below.
         return unsafe { real_sigaction(signal, new, old) };
     };
-    // The slots may be the parent's; the kernel's table is not.
+    // The entries may be the parent's; the kernel's table is not.
     let is_own = !process::is_inert() && !process::shares_the_parents_memory();
-    let kept = slot.get();
+    let kept = entry.get();
     let mut was = zeroed();
     // SAFETY: as above.
     let result = match unsafe { new.as_ref() } {
-        Some(asked) if is_own => set_behind(slot, &kept, signal, *asked, &mut was),
+        Some(asked) if is_own => set_behind(entry, &kept, signal, *asked, &mut was),
         // SAFETY: as above.
         _ => unsafe { real_sigaction(signal, new, &mut was) },
     };
     if result == 0 && !old.is_null() {
         // SAFETY: as above.
-        unsafe { *old = told(was, kept) };
+        unsafe { *old = reported(was, kept) };
     }
     result
 }
 
 /// Sets what the program asks for, behind the trampoline if it is a handler.
-fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mut Action) -> c_int {
+fn set_behind(entry: &SignalEntry, kept: &Action, signal: c_int, asked: Action, was: &mut Action) -> c_int {
     let mut given = asked;
     let handles = is_handler(asked.sa_sigaction);
     if handles || signal == libc::SIGIO && covers_sigio() {
         // In this order a handler that runs meanwhile finds either the old or the new one.
-        slot.set(&asked);
+        entry.set(&asked);
         given.sa_sigaction =
             if handles { on_program as *const () as usize } else { on_ours as *const () as usize };
         given.sa_flags = (asked.sa_flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
@@ -294,7 +298,7 @@ fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mu
     // SAFETY: valid actions.
     let result = unsafe { real_sigaction(signal, &given, was) };
     if result != 0 {
-        slot.set(kept);
+        entry.set(kept);
     } else if signal == libc::SIGIO {
         change_sigio(!handles);
     }

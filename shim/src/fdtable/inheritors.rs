@@ -6,9 +6,9 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
-use super::flags::{flags, numbers, EVENTFD, SEEN};
+use super::flags::{all_fds, flags, EVENTFD, SEEN};
 use super::get;
-use super::provenance::{lost_sight, Kind};
+use super::provenance::{lost_sight, FdKind};
 use crate::process;
 use crate::thread::context;
 
@@ -18,7 +18,7 @@ pub(super) static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
 /// Whose child an eventfd may come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Heir {
+pub enum Inheritor {
     /// One that has all of this process's files.
     Child,
     /// A program that has those that are not closed on exec, or are copied.
@@ -32,52 +32,54 @@ static UNDER_WAY: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 #[link_section = "glasspoll_fork"]
 static MADE: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
-/// How many heirs there were.
-pub fn heirs() -> [u32; 2] {
-    [Heir::Child, Heir::Program].map(|heir| MADE[heir as usize].load(Ordering::SeqCst))
+/// How many inheritors there were.
+pub fn inheritors() -> [u32; 2] {
+    [Inheritor::Child, Inheritor::Program].map(|inheritor| MADE[inheritor as usize].load(Ordering::SeqCst))
 }
 
-/// Whether an eventfd made with `flags` since there were so many heirs may be theirs, too. It is known by its number.
-pub fn has_heir_since(before: [u32; 2], flags: c_int) -> bool {
+/// Whether an eventfd made with `flags` since there were so many inheritors may be theirs, too. It is known by its number.
+pub fn has_inheritor_since(before: [u32; 2], flags: c_int) -> bool {
     fence(Ordering::SeqCst);
     // In this order: who is made meanwhile is counted before he is under way no more.
-    let under_way =
-        [Heir::Child, Heir::Program].map(|heir| UNDER_WAY[heir as usize].load(Ordering::SeqCst) != 0);
-    let now = heirs();
-    let may = |heir: Heir| under_way[heir as usize] || now[heir as usize] != before[heir as usize];
-    may(Heir::Child) || flags & libc::EFD_CLOEXEC == 0 && may(Heir::Program)
+    let under_way = [Inheritor::Child, Inheritor::Program]
+        .map(|inheritor| UNDER_WAY[inheritor as usize].load(Ordering::SeqCst) != 0);
+    let now = inheritors();
+    let may = |inheritor: Inheritor| {
+        under_way[inheritor as usize] || now[inheritor as usize] != before[inheritor as usize]
+    };
+    may(Inheritor::Child) || flags & libc::EFD_CLOEXEC == 0 && may(Inheritor::Program)
 }
 
-/// An heir is about to be made, and what is there is shared with it.
-pub fn heir_begins(heir: Heir) {
+/// An inheritor is about to be made, and what is there is shared with it.
+pub fn inheritor_begins(inheritor: Inheritor) {
     if process::is_vfork_child() {
         return;
     }
-    UNDER_WAY[heir as usize].fetch_add(1, Ordering::SeqCst);
+    UNDER_WAY[inheritor as usize].fetch_add(1, Ordering::SeqCst);
     fence(Ordering::SeqCst);
 }
 
 /// It is made, or has failed.
-pub fn heir_made(heir: Heir) {
+pub fn inheritor_made(inheritor: Inheritor) {
     if process::is_vfork_child() {
         return;
     }
-    MADE[heir as usize].fetch_add(1, Ordering::SeqCst);
+    MADE[inheritor as usize].fetch_add(1, Ordering::SeqCst);
     // In a child this may have been forgotten before.
-    let _ = UNDER_WAY[heir as usize]
+    let _ = UNDER_WAY[inheritor as usize]
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
 }
 
-/// In a forked child, whose own heirs count.
+/// In a forked child, whose own inheritors count.
 pub(super) fn forked() {
     UNDER_WAY.iter().for_each(|count| count.store(0, Ordering::SeqCst));
 }
 
 /// There is a child, or is about to be, that has all eventfds as well.
 pub fn share_counters() {
-    MADE[Heir::Child as usize].fetch_add(1, Ordering::SeqCst);
+    MADE[Inheritor::Child as usize].fetch_add(1, Ordering::SeqCst);
     if MADE_COUNTER.swap(false, Ordering::SeqCst) {
-        numbers().for_each(share_counter);
+        all_fds().for_each(share_counter);
     }
 }
 
@@ -99,7 +101,7 @@ pub fn will_be_copied(fd: c_int) {
 
 /// Another program is about to start that has those eventfds as well that are not closed on exec, or are copied.
 pub fn share_kept_counters() {
-    MADE[Heir::Program as usize].fetch_add(1, Ordering::SeqCst);
+    MADE[Inheritor::Program as usize].fetch_add(1, Ordering::SeqCst);
     if MADE_COUNTER.load(Ordering::SeqCst) {
         let is_kept = |fd: &c_int| {
             is_counter(*fd)
@@ -107,13 +109,13 @@ pub fn share_kept_counters() {
                     // Of those above nobody keeps count.
                     || copied(*fd).is_none_or(|(word, bit)| word.load(Ordering::SeqCst) & bit != 0))
         };
-        numbers().filter(is_kept).for_each(share_counter);
+        all_fds().filter(is_kept).for_each(share_counter);
     }
 }
 
 fn is_counter(fd: c_int) -> bool {
     let known = flags(fd);
-    known & EVENTFD != 0 || known & SEEN != 0 && Kind::of(known) == Kind::Timerfd
+    known & EVENTFD != 0 || known & SEEN != 0 && FdKind::of(known) == FdKind::Timerfd
 }
 
 /// Another process may have the file behind this number from now on. Only an eventfd or a timerfd changes by that.
