@@ -1,7 +1,7 @@
 //! Closing and duplicating descriptors: close, dup and the stdio functions that close.
 //!
-//! A number leaves the table before libc closes it: after that, another thread may have got the same
-//! number anew.
+//! The table forgets an fd before libc closes it: after the close, another thread may already have got the same fd
+//! for a new file.
 
 use glasspoll_reactor::sys;
 use libc::{c_char, c_int, c_uint, FILE};
@@ -16,7 +16,7 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Takes a number out of the table. False: the program must be told that it is not open.
+/// Takes an fd out of the table. False: the fd is ours, and the program gets EBADF.
 fn let_go(fd: c_int) -> bool {
     fdtable::flags(fd) == 0 || guarded(Closing::Yes, || fdtable::closing(fd)) == Closing::Yes
 }
@@ -69,7 +69,7 @@ crate::interpose! {
         }
         let_range_go(first, last);
         let mut from = first;
-        // One after another: the program's stack may have no room for all of them.
+        // A loop, not a list: the program's stack may be too small for a list.
         while let Some(ours) = guarded(None, || fdtable::first_of_ours(from, last)) {
             // SAFETY: as above.
             if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
@@ -150,7 +150,7 @@ crate::interpose! {
     }
 }
 
-/// `new` is a number for the file of `old` from now on.
+/// From now on `new` is an fd of `old`'s file.
 pub(super) fn note_duplicate(old: c_int, new: c_int) {
     if new < 0 || process::is_inert() || process::is_vfork_child() {
         return;
@@ -164,7 +164,7 @@ pub(super) fn note_duplicate(old: c_int, new: c_int) {
     set_errno(Errno::new(errno));
 }
 
-/// Before a duplicate is put over `new`: the file there loses a number. Errno: refuse.
+/// Called before a duplicate replaces `new`: the file there loses an fd. Err: the call fails with this errno.
 fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
     if fdtable::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0) == Err(Errno::EBADF) {
         return Err(Errno::EBADF);

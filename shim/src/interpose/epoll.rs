@@ -19,10 +19,10 @@ use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::process;
 use crate::thread::context::{self, Waiting};
 
-/// How a call ends that may have to go to the kernel's epoll after all.
+/// How a call ends: answered here, or passed to the kernel's epoll.
 pub enum Outcome {
     Done(Result<i32, Errno>),
-    /// Not ours: an epoll instance of the kernel's, or we do not run in this process.
+    /// Not ours: the kernel made this epoll instance, or the library is inert in this process.
     Kernel,
 }
 
@@ -40,7 +40,7 @@ pub fn create(flags: c_int) -> Outcome {
         return Outcome::Done(Err(Errno::ENOMEM));
     }
     fdtable::making(|| {
-        // The program's number first: it gets the last one there is.
+        // The program's fd comes first: if only one is left, the program gets it.
         let fd = match pollable::make_fd(flags) {
             Ok(fd) => fd,
             Err(errno) => return Outcome::Done(Err(errno)),
@@ -61,7 +61,7 @@ pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outc
     ctl_inside(epfd, op, fd, event)
 }
 
-/// As `ctl`, for a thread that is inside already.
+/// `ctl` for a thread that is already inside.
 pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
     let event = match op {
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
@@ -94,7 +94,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
 }
 
-/// The file that an epoll_ctl is about. Held: a close meanwhile takes the item out once it is in.
+/// The file that an epoll_ctl names, held: if another thread closes it meanwhile, the release removes the new item.
 fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
     if op == EPOLL_CTL_ADD && !alloc::has_room() {
         return Err(Errno::ENOMEM);
@@ -110,7 +110,7 @@ fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<
     Ok((ep, Held::get(fd).ok_or(Errno::EBADF)?))
 }
 
-/// The epoll instance behind a number; None: it is open, and none.
+/// The epoll instance behind an fd. None: the fd is open, and is no epoll instance of ours.
 fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
     if let Some(set) = fdtable::held_eventpoll(epfd) {
         return Ok(Some(set));
@@ -122,14 +122,14 @@ fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
             return Ok(set);
         }
         pollable::must_be_open(epfd)?;
-        // One that is made between the two would be taken for the eventfd beneath it.
+        // Otherwise the fd may belong to a new epoll instance: its eventfd exists, its table entry does not yet.
         if fdtable::none_made_since(moment) {
             return Ok(None);
         }
     }
 }
 
-/// The same for a number of which all is known. None: it is not so simple.
+/// `ctl` for an fd whose provenance is known. None: the call takes the full path.
 fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
     if !fdtable::is_tracked_and_seen(fd) {
         return None;
@@ -152,20 +152,20 @@ fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Resu
     })?
 }
 
-/// What became ready before is told before the set changes.
+/// Drains the signals that are pending before the set changes.
 fn drain_wakeups(ep: &Eventpoll, op: c_int) {
     match process::WATCH.get() {
-        // An outer set is told of what became ready before it goes.
+        // An outer set must see what became ready before the item goes.
         Some(watch) if ep.is_watched() => watch.take_in(),
-        // What became ready before comes before this one on the ready list. All that are polled are not
-        // asked here: adding many of them would take the square of their number.
+        // What became ready earlier gets the earlier place on the ready list. Polled files are not asked here:
+        // adding n of them would cost n² polls.
         Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.take_in_signals(),
         _ => {}
     }
 }
 
 impl Outcome {
-    /// An EINVAL may mean that `epfd` is an epoll instance of the kernel's.
+    /// Turns EINVAL into `Kernel` if `epfd` is an epoll instance of the kernel's.
     fn or_kernel(self, epfd: c_int) -> Self {
         match self {
             Outcome::Done(Err(Errno::EINVAL)) if fdtable::flags(epfd) & fdtable::EPOLL == 0 => {
@@ -182,7 +182,7 @@ impl Outcome {
     }
 }
 
-/// A wait as all the calls ask for it; `sigmask` may be null.
+/// The wait that all the calls share. `sigmask` may be null.
 ///
 /// Linux: `fs/eventpoll.c:do_epoll_wait`, `do_epoll_pwait`.
 pub fn wait(
@@ -201,7 +201,7 @@ pub fn wait(
     Outcome::Done(checked_wait(epfd, events, maxevents, timeout, sigmask)).or_kernel(epfd)
 }
 
-/// A wait that does not sleep, and that nothing can end. None: it is not so simple.
+/// A wait that does not sleep and cannot be interrupted. None: the call takes the full path.
 fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
     let watch = process::WATCH.get().filter(|_| !context::is_waiting())?;
     fdtable::with_set(epfd, |ep| {
@@ -210,7 +210,7 @@ fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<R
     })
 }
 
-/// Where the events go, and how many.
+/// Checks the buffer and its size.
 fn check_events(events: *mut epoll_event, maxevents: c_int) -> Result<(), Errno> {
     if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
         return Err(Errno::EINVAL);
@@ -233,18 +233,18 @@ fn checked_wait(
     check_events(events, maxevents)?;
     let held = set.ok_or(Errno::EINVAL)?;
     let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
-    // There is a set, so there is a watch.
+    // A set exists, so the watch exists.
     let watch = process::WATCH.get().ok_or(Errno::ENOMEM)?;
     if let Some(outer) = context::outer_waiter() {
-        // Woken already; if it was left for good, it must not be woken in somebody's place.
+        // This waiter has been woken already. If its frame was left by force, it must not take a later wakeup.
         ep.dequeue(&outer);
     }
     let waiter = context::waiter();
-    // Left over from an earlier wait; from the next line on another thread may interrupt this one.
+    // Clears an interrupt of an earlier wait. From the next line on another thread may interrupt this one.
     waiter.take_interrupt();
     let waiting = Waiting::new(&waiter, sigmask);
     if context::is_cancelled() {
-        // It came before it could end this wait.
+        // The signal came before it could interrupt this wait.
         return Err(Errno::EINTR);
     }
     let mut sink = Events::new(events);
@@ -289,16 +289,16 @@ crate::hook! {
     }
 }
 
-/// What a wait comes to in the program's terms.
+/// The result of a wait, as the program gets it.
 enum Answer {
     Value(c_int),
     Kernel,
 }
 
-/// Waits, as a cancellation point.
+/// Waits as a cancellation point.
 ///
 /// # Safety
-/// May unwind by force: this frame and its callers' have no destructors.
+/// May unwind by force: neither this frame nor its callers' frames have destructors.
 unsafe fn cancellable(
     epfd: c_int,
     events: *mut epoll_event,

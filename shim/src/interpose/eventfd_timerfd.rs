@@ -1,4 +1,4 @@
-//! eventfd(2) and timerfd(2): making, setting, and the calls that go past read and write.
+//! eventfd(2) and timerfd(2): the calls that make them, set them, or read and write them past read(2) and write(2).
 
 use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
@@ -11,7 +11,7 @@ use crate::interpose::{errno, guarded, set_errno};
 use crate::process;
 use crate::thread::context;
 
-/// A counter that was made with `flags`: who was being made meanwhile may have it, too.
+/// Notes a new eventfd or timerfd. A child or program that was being made at that time may have it, too.
 fn made(fd: c_int, kind: FdKind, flags: c_int, inheritors: [u32; 2]) {
     if fd < 0 {
         return;
@@ -48,9 +48,9 @@ crate::interpose! {
     }
 }
 
-/// Sets a timer that a set watches. What had expired before is forgotten: the next time is an edge. The call and its
-/// telling are one, for an expiry that is reported in between would be forgotten, and reported twice.
-/// None: it was not called, and need not be told.
+/// Sets a timer that a set watches. Earlier expiries no longer count: the next expiry is an edge. The call and its
+/// note are one step: an expiry that is delivered between the two would be dropped from the state and delivered twice.
+/// None: `set` was not called, and needs no note.
 fn set_watched(fd: c_int, set: impl FnOnce() -> c_int) -> Option<c_int> {
     if process::is_vfork_child() {
         return None;
@@ -83,7 +83,7 @@ crate::hook! {
 }
 
 crate::interpose! {
-    /// eventfd_read(3), which reads past our read.
+    /// eventfd_read(3). libc's own does not go through our `read`.
     fn eventfd_read(fd: c_int, value: *mut libc::eventfd_t) -> c_int |_real| {
         // SAFETY: `value` takes 8 bytes by its type.
         let got = unsafe { read(fd, value.cast(), 8) };
@@ -92,7 +92,7 @@ crate::interpose! {
 }
 
 crate::interpose! {
-    /// eventfd_write(3), which writes past our write.
+    /// eventfd_write(3). libc's own does not go through our `write`.
     fn eventfd_write(fd: c_int, value: libc::eventfd_t) -> c_int |_real| {
         // SAFETY: `value` is 8 bytes by its type.
         let put = unsafe { write(fd, std::ptr::from_ref(&value).cast(), 8) };

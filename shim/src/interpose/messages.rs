@@ -1,6 +1,6 @@
 //! sendmsg(2), recvmsg(2) and their kin: reads and writes that may carry descriptors.
 //!
-//! What comes with a message is a file of this process's under another number, or shared with its sender.
+//! A descriptor that comes with a message is a file of this process under another fd, or shared with its sender.
 
 use glasspoll_record::event::Op;
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
@@ -14,7 +14,7 @@ use crate::interpose::{errno, guarded, set_errno};
 use crate::process::{self, record};
 use crate::thread::context;
 
-/// Has every descriptor in a message looked at.
+/// Calls `look` with every descriptor in a message.
 ///
 /// # Safety
 /// The header and its control data are valid.
@@ -79,7 +79,7 @@ crate::interpose! {
         } else {
             // SAFETY: as above.
             unsafe { pthread_testcancel() };
-            // Looked up out here: the loader may be waiting for one of our locks.
+            // Looked up before we go inside: a thread in the loader may hold its lock and wait for one of ours.
             let real = real();
             at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
         };
@@ -146,10 +146,10 @@ crate::interpose! {
     }
 }
 
-/// Linux: `include/uapi/linux/uio.h`: of more messages than this the rest is not looked at.
+/// Linux: `include/uapi/linux/uio.h`: sendmmsg ignores messages past this count.
 const UIO_MAXIOV: c_uint = 1024;
 
-/// Whether a sendmmsg ended for want of room: before all were taken, or in the middle of the last.
+/// Whether a sendmmsg ended for lack of room: before the last message, or in the middle of it.
 ///
 /// # Safety
 /// The kernel has read as many headers as it says.

@@ -11,7 +11,7 @@ crate::hook! {
     }
 }
 
-/// signal(2) with the flags of its flavour.
+/// signal(2) with the flags of one of its variants.
 unsafe fn set_handler(
     signum: c_int,
     handler: libc::sighandler_t,

@@ -1,5 +1,5 @@
-//! socket(2), socketpair(2), pipe(2) and inotify_init(2): what the program makes is known from then on,
-//! and can be watched without asking the kernel about it.
+//! socket(2), socketpair(2), pipe(2) and inotify_init(2): the provenance of these files is known, so a set can watch
+//! them without asking the kernel about them.
 //!
 //! accept(2) is in `read_write`, eventfd(2) and timerfd_create(2) are in `eventfd_timerfd`.
 
@@ -19,10 +19,10 @@ crate::interpose! {
     }
 }
 
-/// Both ends of a pair.
+/// Notes both ends of a pair.
 ///
 /// # Safety
-/// On success the kernel has just stored them.
+/// On success the kernel has just stored both fds.
 unsafe fn both(result: c_int, fds: *const c_int, kind: FdKind, nonblocking: bool) -> c_int {
     if result == 0 {
         // SAFETY: the caller's promise.
@@ -67,7 +67,7 @@ crate::interpose! {
 }
 
 crate::interpose! {
-    /// inotify_init1(2). Of a forked child it is known so that it is not its parent's.
+    /// inotify_init1(2). Noted so that a forked child knows the file as its own, not its parent's.
     fn inotify_init1(flags: c_int) -> c_int |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(flags) };
@@ -86,7 +86,7 @@ crate::interpose! {
     }
 }
 
-/// accept(2) has returned.
+/// Called after accept(2).
 #[inline]
 pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
     if fd >= 0 {
