@@ -1,7 +1,6 @@
-//! What the program's reads tell of a file whose readiness is asked for, not hint (`reactor::hot`).
+//! Drain hints: what the program's reads say about a file that is polled instead of signalled (`reactor::hot`).
 //!
-//! Costs a store where there is something to tell, and nothing on other descriptors. Nothing depends on
-//! a hint that is missing but speed.
+//! A hint costs one store, and nothing on other descriptors. A missing hint costs only speed.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -24,7 +23,7 @@ fn leave(fd: c_int, bit: u8) {
     }
 }
 
-/// What was hint since the last time.
+/// Takes the hint that reads have left since the last call.
 pub fn take(fd: c_int) -> Told {
     let hint = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd));
     let Some(hint) = hint.filter(|hint| hint.load(Ordering::Acquire) != 0) else {
@@ -35,13 +34,13 @@ pub fn take(fd: c_int) -> Told {
     Told { short, again }
 }
 
-/// A read, with `flags` as recv(2) takes them, of up to `wanted` bytes.
+/// Called after a read of up to `wanted` bytes. `flags` are those of recv(2).
 #[inline]
 pub fn read(fd: c_int, got: ssize_t, wanted: size_t, flags: c_int) {
     if flags & (libc::MSG_PEEK | libc::MSG_OOB | libc::MSG_ERRQUEUE) != 0 {
         return;
     }
-    // Nothing is the end, which stays.
+    // 0 bytes are end of file, which stays.
     if got > 0 && (got as size_t) < wanted {
         leave(fd, SHORT);
     } else if got < 0 && errno() == libc::EAGAIN {

@@ -1,5 +1,5 @@
-//! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
-//! program changed of its state since.
+//! Provenance: fds that we saw being made (`SEEN`), the kind of their file, and how the program has changed its mode
+//! since.
 
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ use crate::interpose::guarded;
 use crate::process::{self, reserved_fds};
 use crate::thread::{context, fork_page};
 
-/// A kind of file that a call makes.
+/// The kinds of files that the calls make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum FdKind {
@@ -28,7 +28,7 @@ pub enum FdKind {
     Pipe,
     Eventfd,
     Timerfd,
-    /// Known to be none of those.
+    /// Known to be none of these.
     Other,
 }
 
@@ -49,12 +49,12 @@ impl FdKind {
         (self as u32) << KIND_SHIFT
     }
 
-    /// That of a number of which `flags` are known.
+    /// The kind in an fd's flags.
     pub fn of(flags: u32) -> Self {
         Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(FdKind::Other)
     }
 
-    /// That of a socket.
+    /// The kind of a socket.
     pub fn of_socket(domain: c_int, kind: c_int) -> Self {
         match (domain, kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)) {
             (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::InetStream,
@@ -69,7 +69,7 @@ impl FdKind {
         self.device_kind().is_some() && !matches!(self, FdKind::Pipe | FdKind::Eventfd | FdKind::Timerfd)
     }
 
-    /// As its device has it; None where it must be asked.
+    /// The same for the device. None: the device must ask the kernel.
     pub(super) fn device_kind(self) -> Option<Nature> {
         match self {
             FdKind::InetStream => Some(Nature::InetStream),
@@ -84,14 +84,14 @@ impl FdKind {
     }
 }
 
-/// The program made a descriptor. Nothing but a store in the usual case.
+/// The program made an fd. Usually this is one store.
 #[inline]
 pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
     if word(fd).is_none() || process::is_inert() || process::is_vfork_child() {
         return;
     }
     if fork_page::was_forked() {
-        // What is written now is this child's own.
+        // Become an early child first: what is written after that is this child's own.
         guarded((), || drop(context::enter_as_is()));
     }
     let seen = if kind.device_kind().is_some() { SEEN } else { 0 };
@@ -106,7 +106,7 @@ pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
                 return;
             }
         } else if renew(fd, before, bits) {
-            // Else another thread adds the number before the call that made it has returned.
+            // If `renew` fails, another thread added the fd to a set before the call that made it returned.
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
@@ -116,8 +116,8 @@ pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
     }
 }
 
-/// Forgets what was known of a number that was closed behind our back. False: it is ours, or another
-/// thread was so fast as to track the new file already.
+/// Forgets an fd that was closed unseen. False: it is ours, or another thread has already tracked the
+/// new file.
 #[cold]
 fn give_up(fd: c_int) -> bool {
     guarded(false, || {
@@ -131,7 +131,7 @@ fn give_up(fd: c_int) -> bool {
     })
 }
 
-/// The kind of a listening socket, and so of what it accepts. Asked once where it is not known.
+/// The kind of a listening socket, and so of the sockets that it accepts. Asks the kernel once if it is unknown.
 pub fn kind_of(fd: c_int) -> FdKind {
     match FdKind::of(flags(fd)) {
         FdKind::Unknown => {
@@ -144,20 +144,20 @@ pub fn kind_of(fd: c_int) -> FdKind {
     }
 }
 
-/// Whether the number can be trusted no more: it is asked again when it is next added.
+/// The fd's provenance no longer holds: the next ADD asks the kernel again.
 pub fn lost_sight(fd: c_int) {
     if flags(fd) & SEEN != 0 {
         change(fd, |now| Some(now & !(SEEN | NONBLOCK)));
     }
 }
 
-/// The program changed the mode of a number whose life is seen.
+/// The program changed the mode of an fd with known provenance.
 pub fn note_mode(fd: c_int, nonblocking: bool) {
     let changed = change(fd, |now| {
         let mode = if nonblocking { NONBLOCK } else { 0 };
         (now & SEEN != 0).then_some(now & !NONBLOCK | mode)
     });
-    // Looked at after that: who tracks it meanwhile has found the new mode, or is found here.
+    // Read after the store: a thread that tracks the fd meanwhile either finds the new mode, or is found here.
     if changed && flags(fd) & TRACKED != 0 {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };
