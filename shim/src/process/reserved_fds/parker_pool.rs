@@ -1,7 +1,7 @@
-//! Eventfds that end the sleep of threads in poll(2) on an epoll descriptor. Kept from call to call, so
-//! that such a poll takes no number from the program.
+//! The parker pool: eventfds that wake threads in poll(2) on an epoll descriptor. They are kept from call to call, so
+//! that such a poll takes no fd from the program.
 //!
-//! Locks: `POOL`, for a look-up only.
+//! Locks: `POOL`, only for look-ups.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -10,7 +10,7 @@ use glasspoll_reactor::sys;
 
 use crate::fdtable;
 
-/// Where the number of an eventfd stands; negative: there is none yet.
+/// A word that holds the fd of an eventfd; negative: none yet.
 pub type ParkerFd = &'static AtomicI32;
 
 #[derive(Default)]
@@ -19,12 +19,12 @@ struct ParkerPool {
     idle: Vec<ParkerFd>,
 }
 
-/// How many are made: as many as can be kept from the program's closes, beside our other descriptors.
+/// The maximum of eventfds: as many as we can protect from the program's closes, beside our other descriptors.
 const MOST: usize = fdtable::MOST_OURS - 16;
 
 static POOL: Mutex<ParkerPool> = Mutex::new(ParkerPool { all: Vec::new(), idle: Vec::new() });
 
-/// One for the calling thread. Where no number is free it stays negative, and wakes no thread.
+/// Takes one for the calling thread. If no fd is free, it stays negative and wakes no thread.
 pub fn take() -> ParkerFd {
     let (parker, count) = {
         let mut pool = POOL.lock();
@@ -47,25 +47,25 @@ pub fn take() -> ParkerFd {
     parker
 }
 
-/// The thread needs it no more.
+/// Returns one to the pool.
 pub fn give_back(parker: ParkerFd) {
     POOL.lock().idle.push(parker);
 }
 
-/// The numbers of all of them.
+/// The fds of all of them.
 pub fn descriptors() -> Vec<i32> {
     let fd = |parker: &ParkerFd| parker.load(Ordering::SeqCst);
     POOL.lock().all.iter().map(fd).filter(|fd| *fd >= 0).collect()
 }
 
-/// One of them got another number.
+/// Another fd is one of theirs now.
 pub fn moved(from: i32, to: i32) {
     for parker in &POOL.lock().all {
         let _ = parker.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
-/// In a forked child: they are the parent's, and nobody here uses one.
+/// In a forked child: the eventfds are the parent's, and no thread here uses one.
 pub fn forked() {
     let mut pool = POOL.lock();
     for parker in &pool.all {
