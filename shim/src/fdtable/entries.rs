@@ -1,6 +1,6 @@
 //! The file behind each fd: an array of pointers, so that a look-up is an indexed load and a count.
 //!
-//! The lowest bit of an entry is its lock, held for a few instructions: whoever finds the file there counts it
+//! The lowest bit of an entry is its lock, held for a few instructions: a thread that finds the file there counts it
 //! before its fd can leave the table. Only taken inside `context`, so neither a handler of the program nor a forked
 //! child finds it held.
 

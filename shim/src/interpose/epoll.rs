@@ -318,10 +318,10 @@ unsafe fn cancellable(
 crate::interpose! {
     /// epoll_wait(2).
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int |real| {
-        // SAFETY: no destructor in this frame; libc's own function.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), std::ptr::null()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
         }
     }
@@ -330,10 +330,10 @@ crate::interpose! {
 crate::interpose! {
     /// epoll_pwait(2).
     fn epoll_pwait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t) -> c_int |real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), sigmask.cast()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }
@@ -346,10 +346,10 @@ crate::interpose! {
             Ok(ns) => ns,
             Err(errno) => return answer(Err(errno)),
         };
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, timeout_ns, sigmask.cast()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }

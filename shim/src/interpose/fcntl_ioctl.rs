@@ -118,7 +118,7 @@ macro_rules! fcntl {
                     return 0;
                 }
                 if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     let result = unsafe { real()(fd, cmd, arg) };
                     if flags & SEEN != 0 && result == 0 {
                         note_seen(fd, cmd, arg);
@@ -127,12 +127,12 @@ macro_rules! fcntl {
                 }
                 match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
                     Steer::Answer(answer) => answer,
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     Steer::Pass => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     Steer::With(arg) => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
                     Steer::HideAsync => {
-                        // SAFETY: as above.
+                        // SAFETY: libc's own function; no destructor in this frame.
                         let flags = unsafe { real()(fd, cmd, arg) };
                         if flags < 0 { flags } else { flags & !libc::O_ASYNC }
                     }
@@ -180,7 +180,7 @@ crate::interpose! {
                 return answer(guarded(Err(Errno::EFAULT), || user_memory::write_u32(arg, owner as u32).map(|()| 0)));
             }
         }
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fd, request, arg) };
         if flags & TRACKED != 0 && request == libc::FIONBIO {
             return note_mode(fd, libc::F_SETFL, result);

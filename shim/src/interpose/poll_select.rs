@@ -84,7 +84,7 @@ crate::interpose! {
 crate::interpose! {
     /// poll(2), fortified.
     fn __poll_chk(fds: *mut pollfd, count: nfds_t, timeout: c_int, _size: usize) -> c_int |_real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         unsafe { poll(fds, count, timeout) }
     }
 }
@@ -95,12 +95,12 @@ crate::interpose! {
         match guarded(None, || concerned(fds, count)) {
             None => {
                 let mask = Masked::new(sigmask);
-                // SAFETY: as above.
+                // SAFETY: libc's own function; no destructor in this frame.
                 unsafe { real()(fds, count, timeout, mask.as_ptr()) }
             }
             Some(fds) => match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
                 Err(errno) => answer(Err(errno)),
-                // SAFETY: as above.
+                // SAFETY: no destructor in this frame.
                 Ok((ns, mask)) => answer(unsafe { waits(ns, &mut |left| poll_list(fds, left, mask)) }),
             },
         }
@@ -110,7 +110,7 @@ crate::interpose! {
 crate::interpose! {
     /// ppoll(2), fortified.
     fn __ppoll_chk(fds: *mut pollfd, count: nfds_t, timeout: *const timespec, sigmask: *const sigset_t, _size: usize) -> c_int |_real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         unsafe { ppoll(fds, count, timeout, sigmask) }
     }
 }
@@ -229,7 +229,7 @@ crate::interpose! {
             Err(errno) => return answer(Err(errno)),
         };
         let start = sys::now();
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         let result = unsafe { waits(ns, &mut |left| select_by_poll(count, sets, left, None)) };
         if let Some(ns) = ns {
             guarded((), || give_back_time(timeout, ns, start));
@@ -244,12 +244,12 @@ crate::interpose! {
         let sets = [read, write, except];
         if !guarded(false, || concerns_select(count, sets)) {
             let mask = Masked::new(sigmask);
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) };
         }
         match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
             Err(errno) => answer(Err(errno)),
-            // SAFETY: as above.
+            // SAFETY: no destructor in this frame.
             Ok((ns, mask)) => answer(unsafe {
                 waits(ns, &mut |left| select_by_poll(count, sets, left, mask))
             }),

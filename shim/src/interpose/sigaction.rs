@@ -35,28 +35,28 @@ unsafe fn set_handler(
 
 crate::hook! {
     unsafe fn signal(signum: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_signal {
-        // SAFETY: as above.
+        // SAFETY: valid actions.
         unsafe { set_handler(signum, handler, libc::SA_RESTART, true) }
     }
 }
 
 crate::hook! {
     unsafe fn bsd_signal(signum: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_bsd_signal {
-        // SAFETY: as above.
+        // SAFETY: valid actions.
         unsafe { set_handler(signum, handler, libc::SA_RESTART, true) }
     }
 }
 
 crate::hook! {
     unsafe fn sysv_signal(signum: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_sysv_signal {
-        // SAFETY: as above.
+        // SAFETY: valid actions.
         unsafe { set_handler(signum, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }
 }
 
 crate::hook! {
     unsafe fn __sysv_signal(signum: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => hooked_internal_sysv_signal {
-        // SAFETY: as above.
+        // SAFETY: valid actions.
         unsafe { set_handler(signum, handler, libc::SA_RESETHAND | libc::SA_NODEFER, false) }
     }
 }
@@ -102,7 +102,7 @@ crate::hook! {
 
 crate::hook! {
     unsafe fn sigignore(signum: c_int) -> c_int => hooked_sigignore {
-        // SAFETY: as above.
+        // SAFETY: valid actions.
         let before = unsafe { set_handler(signum, libc::SIG_IGN, 0, false) };
         if before == libc::SIG_ERR { -1 } else { 0 }
     }

@@ -143,17 +143,17 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_read | libc::SYS_write if fdtable::flags(fd) & !fdtable::PROVENANCE == 0 => {
             to_kernel(nr as usize, args)
         }
-        // SAFETY: as the functions of those names, here and below.
+        // SAFETY: as the function of that name.
         libc::SYS_close => uncancelled(|| c_long::from(unsafe { close_dup::close(fd) })),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_fcntl => uncancelled(|| c_long::from(unsafe { fcntl_ioctl::fcntl(fd, b as c_int, c) })),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_ioctl => c_long::from(unsafe { fcntl_ioctl::ioctl(fd, b as libc::c_ulong, c) }),
         libc::SYS_close_range => {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             c_long::from(unsafe { close_dup::close_range(a as u32, b as u32, c as c_int) })
         }
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_prctl => c_long::from(unsafe { prctl::prctl(fd, b, c, d, e) }),
         // SECCOMP_SET_MODE_STRICT is 0.
         libc::SYS_seccomp if prctl::forbids_the_counter(libc::PR_SET_SECCOMP as usize, a.wrapping_add(1)) => {
@@ -163,16 +163,16 @@ pub unsafe extern "C-unwind" fn syscall(
             }
             done
         }
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup => c_long::from(unsafe { close_dup::hooked_dup(fd) }),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup2 => c_long::from(unsafe { close_dup::hooked_dup2(fd, b as c_int) }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup3 => c_long::from(unsafe { close_dup::hooked_dup3(fd, b as c_int, c as c_int) }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_read => uncancelled(|| unsafe { read_write::read(fd, b as *mut c_void, c) as c_long }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_write => uncancelled(|| unsafe { read_write::write(fd, b as *const c_void, c) as c_long }),
         libc::SYS_writev
         | libc::SYS_sendto
@@ -187,61 +187,61 @@ pub unsafe extern "C-unwind" fn syscall(
             to_kernel(nr as usize, args)
         }
         libc::SYS_writev => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::writev(fd, b as *const iovec, c as c_int) as c_long }
         }),
         libc::SYS_sendto => uncancelled(|| {
             let address = e as *const libc::sockaddr;
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::sendto(fd, b as *const c_void, c, d as c_int, address, f as u32) as c_long }
         }),
         libc::SYS_sendmsg => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { messages::sendmsg(fd, b as *const libc::msghdr, c as c_int) as c_long }
         }),
         libc::SYS_readv => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::readv(fd, b as *const iovec, c as c_int) as c_long }
         }),
         libc::SYS_preadv2 => uncancelled(|| {
-            // SAFETY: as above. Only 32-bit systems use the upper half of the offset.
+            // SAFETY: as the function of that name. Only 32-bit systems use the upper half of the offset.
             unsafe { read_write::preadv2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
         }),
         libc::SYS_pwritev2 => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::pwritev2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
         }),
         libc::SYS_splice => uncancelled(|| {
             let (from, to) = (b as *mut libc::loff_t, d as *mut libc::loff_t);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { splice::splice(fd, from, c as c_int, to, e, f as u32) as c_long }
         }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_tee => uncancelled(|| unsafe { splice::tee(fd, b as c_int, c, d as u32) as c_long }),
         libc::SYS_vmsplice => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { splice::vmsplice(fd, b as *const iovec, c, d as u32) as c_long }
         }),
         libc::SYS_mq_timedreceive => uncancelled(|| {
             let (message, until) = (b as *mut libc::c_char, e as *const libc::timespec);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { mqueue::mq_timedreceive(fd, message, c, d as *mut u32, until) as c_long }
         }),
         libc::SYS_mq_timedsend => uncancelled(|| {
             let (message, until) = (b as *const libc::c_char, e as *const libc::timespec);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { c_long::from(mqueue::mq_timedsend(fd, message, c, d as u32, until)) }
         }),
         libc::SYS_recvfrom => uncancelled(|| {
             let (address, length) = (e as *mut libc::sockaddr, f as *mut libc::socklen_t);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::recvfrom(fd, b as *mut c_void, c, d as c_int, address, length) as c_long }
         }),
         libc::SYS_recvmsg => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { messages::recvmsg(fd, b as *mut libc::msghdr, c as c_int) as c_long }
         }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_shutdown => c_long::from(unsafe { read_write::shutdown(fd, b as c_int) }),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_fork => cloned(0, nr, args),
