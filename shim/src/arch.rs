@@ -1,16 +1,16 @@
-//! What depends on the architecture: getting at the arguments of a variadic function.
+//! What depends on the architecture: how to reach the arguments of a variadic function.
 //!
-//! The functions of the exec family that take a list are variadic, which Rust cannot define. Each is a
-//! trampoline: put the argument registers into memory, and call `exec_spawn::exec_list` with where they
-//! are and where the arguments on the stack begin. vfork returns twice, so it must leave no frame behind.
+//! The exec functions that take a list are variadic, and Rust cannot define variadic functions. Each is a trampoline:
+//! it stores the argument registers in memory, and passes their address and that of the arguments on the stack to
+//! `exec_spawn::exec_list`. vfork returns twice, so its trampoline leaves no frame behind.
 
-/// How many arguments come in registers.
+/// How many arguments are passed in registers.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const ARGUMENT_REGISTERS: usize = 6;
 #[cfg(target_arch = "aarch64")]
 pub(crate) const ARGUMENT_REGISTERS: usize = 8;
 
-/// Defines `$name` as such a trampoline; `$which` is its number in `exec_spawn::exec_list`.
+/// Defines such a trampoline. `$which` is its number in `exec_spawn::exec_list`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! exec_trampoline {
     ($name:ident, $which:literal) => {
@@ -64,7 +64,7 @@ macro_rules! exec_trampoline {
     };
 }
 
-/// Defines `vfork`, which must not have a frame of its own: the child returns from it first.
+/// Defines `vfork`. It has no frame of its own, because the child returns from it first.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vfork_trampoline {
     () => {

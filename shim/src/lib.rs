@@ -1,5 +1,5 @@
-//! `libglasspoll.so`: with LD_PRELOAD, every epoll call of an unmodified program is answered by
-//! `glasspoll-reactor` in the program's own address space.
+//! `libglasspoll.so`: with LD_PRELOAD, `glasspoll-reactor` answers every epoll call of an unmodified program, in the
+//! program's own address space.
 //!
 //! # The flow
 //! ```text
@@ -10,16 +10,16 @@
 //! # The map
 //! | folder | what it is |
 //! |---|---|
-//! | `interpose` | libc's names that we stand before, a file for each man page or family |
-//! | `fdtable` | what is behind each number |
+//! | `interpose` | the libc functions that we interpose, a file for each man page or family |
+//! | `fdtable` | which file is behind each fd |
 //! | `thread` | inside or outside: handlers, fork, cancellation |
 //! | `process` | start-up, fork, options, logs, the record, our own descriptors |
 //! | `memory` | a private heap, the program's memory, a lock |
 //!
-//! `arch` is what depends on the processor.
+//! `arch` depends on the processor.
 //!
-//! Locks: those of the reactor (see there); the table's shards are taken for look-ups only, before any
-//! of them. All are taken inside `thread::context` alone.
+//! Locks: those of the reactor (see there). The table's entries and shards are held only for look-ups, and before any
+//! of the reactor's. All are taken only inside `thread::context`.
 
 #![allow(clippy::missing_safety_doc)]
 

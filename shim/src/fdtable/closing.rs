@@ -1,32 +1,32 @@
-//! A number that is being closed: nobody takes it for what it was, nor what comes after for that.
+//! An fd that is being closed. Meanwhile no thread takes it for the old file, or the next file for the old one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 
-use super::flags::{flags, numbers, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
+use super::flags::{all_fds, flags, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
 use super::{forget, Held};
 use crate::process;
 use crate::thread::context;
 
-/// Whether a number may be closed.
+/// Whether the program may close an fd.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// Go on.
+    /// It may.
     Yes,
-    /// It is ours, and for the program not open.
+    /// The fd is ours: for the program it is not open.
     NotOpen,
 }
 
-/// A close of the number is under way in another thread: after it the number may stand for a new file.
+/// Waits until no other thread is closing the fd. After that the fd may belong to a new file.
 pub(super) fn wait_for_close(fd: i32) {
     if !sleep_while(|| flags(fd) & CLOSING != 0) {
-        // The kernel gives the number up before anything that can take time.
+        // The kernel frees the fd before anything that can take time.
         unset(fd, CLOSING);
     }
 }
 
-/// Sleeps for short times while it is so, a second in all at the most. Whether it is so no more.
+/// Sleeps while `is_so` holds, in short steps, for a second at most. False: it still holds.
 fn sleep_while(is_so: impl Fn() -> bool) -> bool {
     static NEVER: AtomicU32 = AtomicU32::new(0);
     let mut patience = 20_000;
@@ -40,21 +40,21 @@ fn sleep_while(is_so: impl Fn() -> bool) -> bool {
     true
 }
 
-/// In a forked child: the threads that were closing numbers, or making epoll instances, are not here.
+/// In a forked child. The threads that were closing fds, or making epoll instances, do not exist here.
 pub(super) fn forked() {
-    for fd in numbers().filter(|fd| flags(*fd) & CLOSING != 0) {
+    for fd in all_fds().filter(|fd| flags(*fd) & CLOSING != 0) {
         unset(fd, CLOSING);
     }
     UNDER_WAY.store(0, Ordering::SeqCst);
 }
 
-/// Whether an epoll descriptor may be behind the number: it is one, or what was there is just going.
+/// Whether the fd may be an epoll descriptor: it is one, or another thread is closing it.
 pub fn may_be_epoll(fd: i32) -> bool {
     flags(fd) & (EPOLL | CLOSING) != 0
 }
 
-/// The epoll instance behind a number. One that is being closed is waited for, so that nobody takes the
-/// eventfd beneath, which is open a little longer, for what the program means.
+/// The epoll instance behind an fd. If another thread is closing the fd, waits for that: the eventfd beneath stays
+/// open a little longer, and the program does not mean that one.
 pub fn held_eventpoll(fd: i32) -> Option<Held> {
     let held = || Held::get(fd).filter(|held| held.0.eventpoll().is_some());
     held().or_else(|| {
@@ -68,10 +68,10 @@ pub fn held_eventpoll(fd: i32) -> Option<Held> {
     })
 }
 
-/// How many epoll instances have a number and are not in the table yet.
+/// How many epoll instances have an fd but no table entry yet.
 #[link_section = "glasspoll_fork"]
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
-/// How many were begun.
+/// Counts the calls of `making`.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 /// Makes an epoll instance and enters it.
@@ -83,19 +83,19 @@ pub fn making<T>(make: impl FnOnce() -> T) -> T {
     made
 }
 
-/// A moment when every epoll instance that has a number is in the table.
+/// Returns when every epoll instance that has an fd is in the table. The value is for `none_made_since`.
 pub fn all_made() -> u32 {
-    // Not for ever: this may be a child forked past libc that has not noticed yet.
+    // Not for ever: this may be a child forked past libc that has not noticed that yet.
     sleep_while(|| UNDER_WAY.load(Ordering::SeqCst) != 0);
     BEGUN.load(Ordering::SeqCst)
 }
 
-/// Whether that is still so.
+/// Whether no epoll instance was begun since that moment.
 pub fn none_made_since(moment: u32) -> bool {
     BEGUN.load(Ordering::SeqCst) == moment
 }
 
-/// Runs a call that puts another file on the number, which has flags, and enters it in the table.
+/// Runs a call that puts another file on `fd` and enters it in the table. An fd with flags counts as closing meanwhile.
 pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     let known = flags(fd) != 0;
     if known {
@@ -108,14 +108,14 @@ pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Closes a number of which no more is known than what it stands for, past libc: so it is done for sure.
-/// None: more is known.
+/// Closes an fd of which we know only its provenance. It goes past libc, so no cancellation prevents the close.
+/// None: we know more about the fd.
 pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
     let known = flags(fd);
     if known & (TRACKED | EPOLL | INHERITED | OURS | CLOSING) != 0 || process::is_vfork_child() {
         return None;
     }
-    // Whoever tracks it meanwhile has changed the flags, or finds it closing.
+    // A thread that tracks the fd now has either changed the flags, or finds CLOSING.
     if !renew(fd, known, CLOSING) {
         return None;
     }
@@ -124,7 +124,7 @@ pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
     Some(closed)
 }
 
-/// Closes a number that has flags, past libc: so it is no cancellation point, and is done for sure.
+/// Closes an fd that has flags. It goes past libc, so it is no cancellation point, and always closes.
 ///
 /// # Errors
 /// As close(2).
@@ -136,7 +136,7 @@ pub fn close(fd: i32) -> Result<(), Errno> {
     closed
 }
 
-/// The program is about to close a number that has flags.
+/// Called before the program closes an fd that has flags.
 pub fn closing(fd: i32) -> Closing {
     if process::is_vfork_child() {
         return Closing::Yes;

@@ -1,7 +1,6 @@
-//! What the program's reads tell of a file whose readiness is asked for, not told (`reactor::hot`).
+//! Drain hints: what the program's reads say about a file that is polled instead of signalled (`reactor::hot`).
 //!
-//! Costs a store where there is something to tell, and nothing on other descriptors. Nothing depends on
-//! a hint that is missing but speed.
+//! A hint costs one store, and nothing on other descriptors. A missing hint costs only speed.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -16,35 +15,35 @@ const SHORT: u8 = 1;
 /// A read got EAGAIN.
 const AGAIN: u8 = 2;
 
-static TOLD: [AtomicU8; fdtable::NUMBERS] = [const { AtomicU8::new(0) }; fdtable::NUMBERS];
+static HINTS: [AtomicU8; fdtable::NR_OPEN] = [const { AtomicU8::new(0) }; fdtable::NR_OPEN];
 
-fn tell(fd: c_int, bit: u8) {
-    if let Some(told) = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd)) {
-        told.fetch_or(bit, Ordering::AcqRel);
+fn leave(fd: c_int, bit: u8) {
+    if let Some(hint) = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd)) {
+        hint.fetch_or(bit, Ordering::AcqRel);
     }
 }
 
-/// What was told since the last time.
+/// Takes the hint that reads have left since the last call.
 pub fn take(fd: c_int) -> DrainHint {
-    let told = usize::try_from(fd).ok().and_then(|fd| TOLD.get(fd));
-    let Some(told) = told.filter(|told| told.load(Ordering::Acquire) != 0) else {
+    let hint = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd));
+    let Some(hint) = hint.filter(|hint| hint.load(Ordering::Acquire) != 0) else {
         return DrainHint::default();
     };
-    let told = told.swap(0, Ordering::AcqRel);
-    let [short, again] = [SHORT, AGAIN].map(|bit| told & bit != 0);
+    let hint = hint.swap(0, Ordering::AcqRel);
+    let [short, again] = [SHORT, AGAIN].map(|bit| hint & bit != 0);
     DrainHint { short, again }
 }
 
-/// A read, with `flags` as recv(2) takes them, of up to `wanted` bytes.
+/// Called after a read of up to `wanted` bytes. `flags` are those of recv(2).
 #[inline]
 pub fn read(fd: c_int, got: ssize_t, wanted: size_t, flags: c_int) {
     if flags & (libc::MSG_PEEK | libc::MSG_OOB | libc::MSG_ERRQUEUE) != 0 {
         return;
     }
-    // Nothing is the end, which stays.
+    // 0 bytes are end of file, which stays.
     if got > 0 && (got as size_t) < wanted {
-        tell(fd, SHORT);
+        leave(fd, SHORT);
     } else if got < 0 && errno() == libc::EAGAIN {
-        tell(fd, AGAIN);
+        leave(fd, AGAIN);
     }
 }

@@ -1,8 +1,8 @@
-//! The file behind each number: an array of pointers, so that a look-up is an indexed load and a count.
+//! The file behind each fd: an array of pointers, so that a look-up is an indexed load and a count.
 //!
-//! The lowest bit of a slot is its lock, taken for a few instructions: the file that is found there is
-//! counted before its number can be taken out. Only taken inside `context`, so no handler of the program
-//! finds it held, nor does a forked child.
+//! The lowest bit of an entry is its lock, held for a few instructions: a thread that finds the file there counts it
+//! before its fd can leave the table. Only taken inside `context`, so neither a handler of the program nor a forked
+//! child finds it held.
 
 use std::hint;
 use std::mem::ManuallyDrop;
@@ -15,33 +15,33 @@ use glasspoll_reactor::eventpoll::release_file;
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 
-use super::flags::NUMBERS;
+use super::flags::NR_OPEN;
 
-static SLOTS: [AtomicPtr<File>; NUMBERS] = [const { AtomicPtr::new(ptr::null_mut()) }; NUMBERS];
+static ENTRIES: [AtomicPtr<File>; NR_OPEN] = [const { AtomicPtr::new(ptr::null_mut()) }; NR_OPEN];
 
 const LOCKED: usize = 1;
 
-fn slot(fd: i32) -> Option<&'static AtomicPtr<File>> {
-    SLOTS.get(usize::try_from(fd).ok()?)
+fn entry(fd: i32) -> Option<&'static AtomicPtr<File>> {
+    ENTRIES.get(usize::try_from(fd).ok()?)
 }
 
-/// A slot of which this thread holds the lock.
-struct Slot {
-    slot: &'static AtomicPtr<File>,
+/// An entry whose lock this thread holds.
+struct FdEntry {
+    entry: &'static AtomicPtr<File>,
     file: *mut File,
 }
 
-impl Slot {
+impl FdEntry {
     fn lock(fd: i32) -> Option<Self> {
-        let slot = slot(fd)?;
+        let entry = entry(fd)?;
         let mut patience = 100;
         loop {
-            let file = slot.load(Ordering::Relaxed);
+            let file = entry.load(Ordering::Relaxed);
             let free = file.addr() & LOCKED == 0;
             let locked = file.map_addr(|addr| addr | LOCKED);
-            if free && slot.compare_exchange_weak(file, locked, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            if free && entry.compare_exchange_weak(file, locked, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
-                return Some(Self { slot, file });
+                return Some(Self { entry, file });
             }
             if patience > 0 {
                 patience -= 1;
@@ -56,7 +56,7 @@ impl Slot {
         if self.file.is_null() {
             return None;
         }
-        // SAFETY: the number is a use, for which a count is kept, and can't go while we hold its lock.
+        // SAFETY: the fd holds a reference, which keeps a count, and cannot go while we hold its lock.
         unsafe {
             Arc::increment_strong_count(self.file);
             Some(Arc::from_raw(self.file))
@@ -64,23 +64,23 @@ impl Slot {
     }
 }
 
-/// A use of a file (`File::get`), by a number or a call. All uses together keep one count of its `Arc`.
-pub struct Used(ManuallyDrop<Arc<File>>);
+/// A reference to a file (`File::get`), held by an fd or a call. All references together keep one count of its `Arc`.
+pub struct FileRef(ManuallyDrop<Arc<File>>);
 
-impl Used {
-    /// The first use of a new file, as it was made with.
+impl FileRef {
+    /// The first reference to a new file, which `File::new` counted.
     pub(super) fn first(file: Arc<File>) -> Self {
         Self(ManuallyDrop::new(file))
     }
 
-    /// One more.
+    /// Takes one more reference.
     pub(super) fn another(&self) -> Self {
         self.get();
-        // SAFETY: as long as this use lasts, a count is kept.
+        // SAFETY: as long as this reference exists, a count is kept.
         Self(ManuallyDrop::new(unsafe { Arc::from_raw(Arc::as_ptr(&self.0)) }))
     }
 
-    /// Ends it. The file, if there are others.
+    /// Drops it. Returns the file if there are other references.
     pub(super) fn end(self) -> Option<Arc<File>> {
         let file = Arc::clone(&self);
         let mut used = ManuallyDrop::new(self);
@@ -91,10 +91,10 @@ impl Used {
         Some(file)
     }
 
-    /// Preconditions: it was the last.
+    /// Preconditions: it was the last reference.
     fn release(&mut self) {
         release_file(&self.0);
-        // SAFETY: the count goes with the last use.
+        // SAFETY: the count goes with the last reference.
         unsafe { ManuallyDrop::drop(&mut self.0) };
     }
 
@@ -105,12 +105,12 @@ impl Used {
     /// # Safety
     /// From `into_raw`, once.
     unsafe fn from_raw(file: *mut File) -> Self {
-        // SAFETY: as long as there is a use, a count is kept.
+        // SAFETY: as long as a reference exists, a count is kept.
         Self(ManuallyDrop::new(unsafe { Arc::from_raw(file) }))
     }
 }
 
-impl Deref for Used {
+impl Deref for FileRef {
     type Target = Arc<File>;
 
     fn deref(&self) -> &Arc<File> {
@@ -118,7 +118,7 @@ impl Deref for Used {
     }
 }
 
-impl Drop for Used {
+impl Drop for FileRef {
     fn drop(&mut self) {
         if self.put() {
             self.release();
@@ -126,53 +126,53 @@ impl Drop for Used {
     }
 }
 
-impl Drop for Slot {
+impl Drop for FdEntry {
     fn drop(&mut self) {
-        self.slot.store(self.file, Ordering::Release);
+        self.entry.store(self.file, Ordering::Release);
     }
 }
 
-/// The file behind a number.
+/// The file behind an fd.
 pub(super) fn get(fd: i32) -> Option<Arc<File>> {
-    Slot::lock(fd)?.get()
+    FdEntry::lock(fd)?.get()
 }
 
-/// The file behind a number, used once more before its number can go.
-pub(super) fn hold(fd: i32) -> Option<Used> {
-    let slot = Slot::lock(fd)?;
-    if slot.file.is_null() {
+/// The file behind an fd, with a reference taken before the fd can leave the table.
+pub(super) fn hold(fd: i32) -> Option<FileRef> {
+    let entry = FdEntry::lock(fd)?;
+    if entry.file.is_null() {
         return None;
     }
-    // SAFETY: the number is a use, which can't go while we hold its lock, and is not ended here.
-    let number = ManuallyDrop::new(unsafe { Used::from_raw(slot.file) });
-    Some(number.another())
+    // SAFETY: the fd holds a reference, which cannot go while we hold its lock, and is not dropped here.
+    let by_fd = ManuallyDrop::new(unsafe { FileRef::from_raw(entry.file) });
+    Some(by_fd.another())
 }
 
-/// Whether a number stands for this file, which the caller has.
+/// Whether `fd` is one of this file.
 pub(super) fn is(fd: i32, file: &Arc<File>) -> bool {
-    let at = slot(fd).map_or(ptr::null_mut(), |slot| slot.load(Ordering::Acquire));
+    let at = entry(fd).map_or(ptr::null_mut(), |entry| entry.load(Ordering::Acquire));
     ptr::eq(at.map_addr(|addr| addr & !LOCKED), Arc::as_ptr(file))
 }
 
-/// Enters a file, if `agreed`, which is asked with the slot locked. Err: the file that is there already,
-/// or None if it was not agreed.
-pub(super) fn enter(fd: i32, file: Used, agreed: impl FnOnce() -> bool) -> Result<(), Option<Arc<File>>> {
-    let mut slot = Slot::lock(fd).ok_or(None)?;
-    if let Some(other) = slot.get() {
+/// Enters a file, if `agreed` says yes; it runs with the entry locked. Err: the file that is already there, or
+/// None if `agreed` says no.
+pub(super) fn enter(fd: i32, file: FileRef, agreed: impl FnOnce() -> bool) -> Result<(), Option<Arc<File>>> {
+    let mut entry = FdEntry::lock(fd).ok_or(None)?;
+    if let Some(other) = entry.get() {
         return Err(Some(other));
     }
     if !agreed() {
         return Err(None);
     }
-    slot.file = file.into_raw();
+    entry.file = file.into_raw();
     Ok(())
 }
 
-/// Takes the file out; `meanwhile` runs with the slot locked.
-pub(super) fn take(fd: i32, meanwhile: impl FnOnce()) -> Option<Used> {
-    let mut slot = Slot::lock(fd)?;
+/// Takes the file out; `meanwhile` runs with the entry locked.
+pub(super) fn take(fd: i32, meanwhile: impl FnOnce()) -> Option<FileRef> {
+    let mut entry = FdEntry::lock(fd)?;
     meanwhile();
-    let file = std::mem::replace(&mut slot.file, ptr::null_mut());
+    let file = std::mem::replace(&mut entry.file, ptr::null_mut());
     // SAFETY: what `enter` has put there.
-    (!file.is_null()).then(|| unsafe { Used::from_raw(file) })
+    (!file.is_null()).then(|| unsafe { FileRef::from_raw(file) })
 }

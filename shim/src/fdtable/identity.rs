@@ -1,60 +1,60 @@
-//! Device and inode of files whose life was not seen, and the numbers of each.
+//! Device and inode of files without known provenance, and the fds of each.
 //!
-//! A number that was closed behind our back and reused stands for another inode, unless both are
-//! anonymous; and a file that comes with a message may be one of those we know.
+//! If an fd was closed unseen and reused, it has another inode, unless both files are anonymous. And a file that comes
+//! with a message may be one that we know.
 
 use dashmap::DashMap;
 use glasspoll_reactor::sys::{self, Errno};
 use once_cell::sync::Lazy;
 
-use super::flags::{flags, numbers, set, unset, EPOLL, IDENTIFIED, TRACKED};
+use super::flags::{all_fds, flags, set, unset, EPOLL, IDENTIFIED, TRACKED};
 
 /// Device and inode.
 pub(super) type Identity = (u64, u64);
 
-static OF_NUMBER: Lazy<DashMap<i32, Identity>> = Lazy::new(|| DashMap::with_shard_amount(4));
-static NUMBERS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+static OF_FD: Lazy<DashMap<i32, Identity>> = Lazy::new(|| DashMap::with_shard_amount(4));
+static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
 
-/// What the kernel says.
+/// Asks the kernel.
 pub(super) fn ask(fd: i32) -> Result<Identity, Errno> {
     sys::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino))
 }
 
-/// What was noted.
+/// What `note` stored.
 pub(super) fn get(fd: i32) -> Option<Identity> {
     if flags(fd) & IDENTIFIED == 0 {
         return None;
     }
-    OF_NUMBER.get(&fd).map(|identity| *identity)
+    OF_FD.get(&fd).map(|identity| *identity)
 }
 
-/// Notes that of a number which has none yet.
+/// Stores the identity of an fd that has none yet.
 pub(super) fn note(fd: i32, identity: Identity) {
-    if OF_NUMBER.insert(fd, identity).is_none() {
-        NUMBERS_OF.entry(identity).or_default().push(fd);
+    if OF_FD.insert(fd, identity).is_none() {
+        FDS_OF.entry(identity).or_default().push(fd);
     }
     set(fd, IDENTIFIED);
 }
 
-/// The number stands for its file no longer.
+/// Called when the fd leaves its file.
 pub(super) fn forget(fd: i32) {
     if flags(fd) & IDENTIFIED == 0 {
         return;
     }
     unset(fd, IDENTIFIED);
-    let Some((_, identity)) = OF_NUMBER.remove(&fd) else { return };
-    if let Some(mut numbers) = NUMBERS_OF.get_mut(&identity) {
-        numbers.retain(|other| *other != fd);
+    let Some((_, identity)) = OF_FD.remove(&fd) else { return };
+    if let Some(mut fds) = FDS_OF.get_mut(&identity) {
+        fds.retain(|other| *other != fd);
     }
-    NUMBERS_OF.remove_if(&identity, |_, numbers| numbers.is_empty());
+    FDS_OF.remove_if(&identity, |_, fds| fds.is_empty());
 }
 
-/// The tracked numbers whose file may be this one. Those of which it is not known are asked, once.
+/// The tracked fds whose file may be this one. For fds without an identity, asks the kernel once.
 pub(super) fn alike(identity: Identity) -> Vec<i32> {
-    for fd in numbers().filter(|fd| flags(*fd) & (TRACKED | EPOLL | IDENTIFIED) == TRACKED) {
+    for fd in all_fds().filter(|fd| flags(*fd) & (TRACKED | EPOLL | IDENTIFIED) == TRACKED) {
         if let Ok(identity) = ask(fd) {
             note(fd, identity);
         }
     }
-    NUMBERS_OF.get(&identity).map(|numbers| numbers.clone()).unwrap_or_default()
+    FDS_OF.get(&identity).map(|fds| fds.clone()).unwrap_or_default()
 }

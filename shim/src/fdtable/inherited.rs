@@ -1,6 +1,6 @@
-//! Files that this process did not make: inherited, or come with a message.
+//! Files that this process did not make: it inherited them, or they came with a message.
 //!
-//! Another process may have them too, and one of them may have several numbers that no dup told of.
+//! Another process may have them too, and such a file may have several fds without any dup.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -10,22 +10,22 @@ use once_cell::sync::Lazy;
 
 use super::flags::{
     change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, ASKED, IDENTIFIED,
-    INHERITED, LIFE, MANY, NONBLOCK, OURS, SEEN, TRACKED,
+    INHERITED, MANY, NONBLOCK, OURS, PROVENANCE, SEEN, TRACKED,
 };
 use super::identity::{self, Identity};
 use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
 use crate::process;
 
-/// No number above this one is inherited.
+/// No fd above this one is inherited.
 static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 
-/// The highest number that is looked at for another number of an inherited file.
+/// The search for other fds of an inherited file ends at this fd.
 const MOST_SIBLINGS: i32 = 1023;
 
-/// The inherited numbers that were asked what they stand for (`ASKED`). They may have been closed since.
-static NUMBERS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+/// The inherited fds whose identity we asked for (`ASKED`). Some may have been closed since.
+static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
 
-/// Enters the other numbers that an inherited file came with, as stdin and stdout often do. Each number is asked once.
+/// Enters the other fds that an inherited file came with, as stdin and stdout often do. Asks once for each fd.
 pub(super) fn enter_siblings(fd: i32, identity: Identity) {
     let inherited =
         if takes_all_for_inherited() { highest() } else { HIGHEST_INHERITED.load(Ordering::Relaxed) };
@@ -33,11 +33,11 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
         if other != fd && flags(other) & (INHERITED | TRACKED | OURS | ASKED) == INHERITED {
             set(other, ASKED);
             if let Ok(identity) = identity::ask(other) {
-                NUMBERS_OF.entry(identity).or_default().push(other);
+                FDS_OF.entry(identity).or_default().push(other);
             }
         }
     }
-    let others = NUMBERS_OF.get(&identity).map(|numbers| numbers.clone()).unwrap_or_default();
+    let others = FDS_OF.get(&identity).map(|fds| fds.clone()).unwrap_or_default();
     for other in others.into_iter().filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;
@@ -52,8 +52,8 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
     }
 }
 
-/// A number of this process was put into a message: another process may have the file from now on, and it
-/// may come back under another number.
+/// The program sent an fd in a message: from now on another process may have the file, and the file may come back
+/// under another fd.
 pub fn sent(fd: i32) {
     share_counter(fd);
     lost_sight(fd);
@@ -62,58 +62,58 @@ pub fn sent(fd: i32) {
     }
 }
 
-/// A number came with a message, from another process or from this one.
+/// An fd came with a message, from another process or from this one.
 pub fn received(fd: i32) {
     if flags(fd) & TRACKED != 0 {
-        // It was closed behind our back.
+        // It was closed unseen.
         forget(fd);
     }
     let alike = identity::ask(fd).map(identity::alike).unwrap_or_default();
     match alike.into_iter().find(|other| sys::is_same_file(*other, fd)) {
         Some(other) => duplicated(other, fd),
         None => {
-            unset(fd, LIFE);
+            unset(fd, PROVENANCE);
             inherited(fd);
         }
     }
 }
 
-/// Whether the file behind an inherited number signals another process, by our signal.
+/// Whether the file behind an inherited fd sends our signal to another process.
 pub fn is_armed_elsewhere(fd: i32) -> bool {
     let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
     armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(process::signal())
 }
 
-/// Another process has the file behind `fd`: it is to be polled.
+/// Another process has the file behind `fd`, so it must be polled.
 fn inherited(fd: i32) {
-    // What kind of file it is stays true.
+    // The kind of the file stays true.
     change(fd, |now| Some(now & !(SEEN | NONBLOCK) | INHERITED));
     HIGHEST_INHERITED.fetch_max(fd, Ordering::Relaxed);
 }
 
-/// A number is open: it is inherited, unless this process, a forked child, has made it.
+/// Marks an open fd as inherited, unless this process is a forked child that made it.
 fn mark(fd: i32) {
     if !takes_all_for_inherited() || flags(fd) & INHERITED != 0 {
         inherited(fd);
     }
 }
 
-/// Marks every open number as inherited: what is open now, another process may have as well.
+/// Marks every open fd as inherited: another process may have each file that is open now.
 pub fn mark_inherited() {
     if !mark_from_proc() {
         mark_by_polling();
     }
 }
 
-/// A forked child with so many numbers is not asked which are open: the kernel makes an entry for each, and its parent
-/// takes them down.
-const MANY_NUMBERS: i32 = 256;
+/// A forked child with more fds than this does not read /proc/self/fd: the kernel makes an entry for each, and the
+/// parent takes them down.
+const MANY_FDS: i32 = 256;
 
-/// In a forked child that is about to watch files: which numbers were open when it was made. A file that it has opened
-/// since by a call that is not seen (open(2) of a FIFO, say) is taken for one of them. Where there are many numbers,
-/// it stays so, except for numbers that this process has closed once.
+/// Finds out which fds were open at the fork, in a forked child that is about to watch files. A file that the child
+/// has opened since by a call that we do not see (open(2) of a FIFO, say) counts as inherited. If there are many fds,
+/// all of them keep counting as inherited until this process closes them.
 pub fn find_inherited() {
-    if takes_all_for_inherited() && highest() < MANY_NUMBERS {
+    if takes_all_for_inherited() && highest() < MANY_FDS {
         write_inherited(mark_inherited);
     }
 }
@@ -144,12 +144,12 @@ fn mark_from_proc() -> bool {
     is_whole
 }
 
-/// Without /proc: ppoll says of each number whether it is open.
+/// Without /proc: poll(2) tells which fds are open.
 fn mark_by_polling() {
     for start in (0..4096).step_by(512) {
-        let number = |fd| libc::pollfd { fd, events: 0, revents: 0 };
-        let mut fds: Vec<_> = (start..start + 512).map(number).collect();
-        // Where nothing can be known, all of them may be.
+        let pollfd = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+        let mut fds: Vec<_> = (start..start + 512).map(pollfd).collect();
+        // If poll fails, all of them count as open.
         let _ = sys::poll_now(&mut fds);
         for pollfd in fds.iter().filter(|pollfd| pollfd.revents & libc::POLLNVAL == 0) {
             mark(pollfd.fd);

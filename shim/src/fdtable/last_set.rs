@@ -1,7 +1,7 @@
-//! The epoll instance that a thread used last: found again by one comparison, and counted by nobody.
+//! The epoll instance that a thread used last: one comparison finds it again, without counting.
 //!
-//! The thread keeps it in memory, so that an address stands for it alone. It does not keep it open: when
-//! its last descriptor is closed meanwhile, the instance refuses what would be added.
+//! The thread keeps it in memory, so that no other instance gets its address. It does not keep it open: after the
+//! last close, the instance refuses new items.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::entries;
 use super::flags::{flags, CLOSING, EPOLL};
 use crate::thread::context::{with_thread, Thread};
 
-/// Does something with the epoll instance behind a number. None: it is none, or is being closed.
+/// Runs `work` with the epoll instance behind an fd. None: the fd is no epoll instance of ours, or is being closed.
 ///
 /// Preconditions: the thread is inside.
 pub fn with_set<T>(epfd: i32, work: impl FnOnce(&Arc<Eventpoll>) -> T) -> Option<T> {
@@ -35,7 +35,7 @@ fn take(thread: &Thread) -> Option<Arc<File>> {
     (!kept.is_null()).then(|| unsafe { Arc::from_raw(kept) })
 }
 
-/// The thread ends.
+/// Called when the thread ends.
 pub fn forget_set(thread: &Thread) {
     drop(take(thread));
 }

@@ -1,19 +1,18 @@
-//! The descriptor table: which file is behind which number, as far as it concerns us.
+//! The descriptor table: which file is behind which fd, as far as it concerns us.
 //!
-//! A number is tracked from the first time it is added to a set, or duplicated, until it is closed by any
-//! road that we see. Of numbers that the program made by a call that we see (`provenance`) all is known before
-//! that, and tracking them needs no system call.
+//! An fd is tracked from its first ADD to a set, or its first dup, until a close that we see. If we see the call that
+//! makes an fd (`provenance`), we know everything about it from then on, and tracking it needs no system call.
 //!
-//! Locks: a slot's or a map's shard is taken for a look-up only; no lock of the reactor is taken under them.
+//! Locks: an entry or a shard of a map is taken for a look-up only; no lock of the reactor is taken under them.
 
 mod closing;
 pub mod drain_hints;
 mod early;
 mod entries;
 mod flags;
-mod heirs;
 mod identity;
 mod inherited;
+mod inheritors;
 mod last_set;
 pub mod pollable;
 mod provenance;
@@ -23,19 +22,19 @@ pub use closing::{
     replacing, Closing,
 };
 pub use early::take_all as take_put_by;
-use entries::Used;
-use flags::{change, numbers, set, set_ours, slot, unset, CLOSING, MANY, NONBLOCK};
+use entries::FileRef;
+use flags::{all_fds, change, set, set_ours, unset, word, CLOSING, MANY, NONBLOCK};
 pub use flags::{
-    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, LIFE, NUMBERS, OURS, ROOM, SEEN, TRACKED,
-};
-pub use heirs::{
-    has_heir_since, heir_begins, heir_made, heirs, share_counter, share_counters, share_kept_counters,
-    will_be_copied, Heir,
+    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, NR_OPEN, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
 };
 use inherited::enter_siblings;
 pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
+pub use inheritors::{
+    has_inheritor_since, inheritor_begins, inheritor_made, inheritors, share_counter, share_counters,
+    share_kept_counters, will_be_copied, Inheritor,
+};
 pub use last_set::{forget_set, with_set};
-pub use provenance::{born, kind_of, lost_sight, note_mode, Kind};
+pub use provenance::{kind_of, lost_sight, note_made, note_mode, FdKind};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -50,10 +49,9 @@ use crate::process::{self, record, reserved_fds};
 use crate::thread::context;
 use closing::wait_for_close;
 
-/// Whether there has been an epoll instance.
 static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
 
-/// Whether there has been an epoll instance in this process.
+/// Whether this process has ever had an epoll instance.
 #[inline]
 pub fn any_epoll() -> bool {
     ANY_EPOLL.load(Ordering::Relaxed)
@@ -62,7 +60,7 @@ pub fn any_epoll() -> bool {
 /// In a forked child.
 pub fn forked() {
     closing::forked();
-    heirs::forked();
+    inheritors::forked();
     flags::forked();
 }
 
@@ -72,12 +70,12 @@ pub fn protect(fd: i32) {
     reserved_fds::is_at(fd);
 }
 
-/// It is ours no longer.
+/// Takes that mark off.
 pub fn unprotect(fd: i32) {
     unset(fd, OURS);
 }
 
-/// The file behind a number, if it is tracked.
+/// The file behind a tracked fd.
 pub fn get(fd: i32) -> Option<Arc<File>> {
     if flags(fd) & TRACKED == 0 {
         return None;
@@ -89,24 +87,24 @@ pub fn get(fd: i32) -> Option<Arc<File>> {
 pub fn insert_eventpoll(fd: i32) {
     forget(fd);
     loop {
-        // The thread whose close has set the number free may not be quite done with it.
+        // Another thread's close has freed the fd, but may not be done with the table.
         wait_for_close(fd);
         let file = File::new(fd, file::Backing::Epoll(Eventpoll::new(fd)));
-        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || slot(fd).is_none() {
+        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || word(fd).is_none() {
             break;
         }
     }
     ANY_EPOLL.store(true, Ordering::Relaxed);
 }
 
-/// Enters a file under a number, with the flags that `bits` makes of those before. With both under the
-/// slot's lock, whoever finds the file finds the flags.
+/// Enters a file under an fd. `bits` makes the new flags from the old ones. Both change under the entry's lock, so a
+/// thread that finds the file finds the flags.
 ///
 /// # Errors
-/// EBADF if the number is being closed, or does not have what `bits` asks for.
+/// EBADF if the fd is being closed, or `bits` returns None.
 fn enter(fd: i32, file: Arc<File>, bits: impl Fn(u32) -> Option<u32>) -> Result<Arc<File>, Errno> {
     let bits = |now: u32| bits(now).filter(|_| now & (OURS | CLOSING) == 0).map(|bits| now | TRACKED | bits);
-    match entries::enter(fd, Used::first(file.clone()), || change(fd, bits)) {
+    match entries::enter(fd, FileRef::first(file.clone()), || change(fd, bits)) {
         Ok(()) => Ok(file),
         // Another thread was faster.
         Err(Some(other)) => Ok(other),
@@ -114,10 +112,10 @@ fn enter(fd: i32, file: Arc<File>, bits: impl Fn(u32) -> Option<u32>) -> Result<
     }
 }
 
-/// The file behind an open number, tracked from now on.
+/// The file behind an open fd, which is tracked from now on.
 ///
 /// # Errors
-/// EBADF if the number is not open.
+/// EBADF if the fd is not open.
 pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     if flags(fd) & EPOLL != 0 {
         return get(fd).ok_or(Errno::EBADF);
@@ -126,7 +124,7 @@ pub fn track(fd: i32) -> Result<Arc<File>, Errno> {
     track_seen(fd).map_or_else(|| track_unseen(fd), Ok)
 }
 
-/// A number whose life was seen: nothing is asked.
+/// An fd of known provenance: asks the kernel nothing.
 fn track_seen(fd: i32) -> Option<Arc<File>> {
     let known = flags(fd);
     if known & SEEN == 0 {
@@ -135,12 +133,12 @@ fn track_seen(fd: i32) -> Option<Arc<File>> {
     if known & TRACKED != 0 {
         return get(fd);
     }
-    let kind = Kind::of(known);
-    let device = KernelFile::of_kind(fd, kind.nature()?);
+    let kind = FdKind::of(known);
+    let device = KernelFile::of_kind(fd, kind.device_kind()?);
     let file = File::new(fd, file::Backing::Kernel(device));
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
-        let eventfd = if kind == Kind::Eventfd { IO } else { 0 };
+        let eventfd = if kind == FdKind::Eventfd { IO } else { 0 };
         (now & SEEN != 0).then_some(blocking | eventfd)
     };
     enter(fd, file, bits).ok()
@@ -164,18 +162,18 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
         }
     }
     if flags(fd) & TRACKED != 0 {
-        // It was closed behind our back.
+        // It was closed unseen.
         forget(fd);
     }
-    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
+    if flags(fd) & (OURS | CLOSING) != 0 || word(fd).is_none() {
         return Err(Errno::EBADF);
     }
     let status = match sys::fcntl(fd, libc::F_GETFL, 0) {
-        // Refused: as if it had.
+        // Refused (by seccomp, say): assume that it has both.
         Err(errno) if errno != Errno::EBADF => libc::O_ASYNC | libc::O_NONBLOCK,
         status => status?,
     };
-    // With O_ASYNC the program has signals of its own on it.
+    // With O_ASYNC the program takes signals from it itself.
     let shared = flags(fd) & INHERITED != 0 || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
     let kind = stat.st_mode & libc::S_IFMT;
@@ -196,12 +194,12 @@ fn track_unseen(fd: i32) -> Result<Arc<File>, Errno> {
     Ok(file)
 }
 
-/// A number of which the kernel does not say what it stands for: it is asked, whatever it is.
+/// An fd about which the kernel refuses to say anything. It is polled, whatever it is.
 fn track_unknown(fd: i32) -> Result<Arc<File>, Errno> {
     if let Some(file) = get(fd) {
         return Ok(file);
     }
-    if flags(fd) & (OURS | CLOSING) != 0 || slot(fd).is_none() {
+    if flags(fd) & (OURS | CLOSING) != 0 || word(fd).is_none() {
         return Err(Errno::EBADF);
     }
     let eventfd = if is_eventfd(fd) { EVENTFD | IO } else { 0 };
@@ -219,14 +217,14 @@ fn is_eventfd(fd: i32) -> bool {
     link[..read].starts_with(b"anon_inode:[eventfd]")
 }
 
-/// Looks whether reads on the number can sleep.
+/// Finds out whether reads on the fd can sleep.
 pub fn note_blocking(fd: i32) {
     let Some(file) = get(fd) else { return };
     if !sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK) {
         return;
     }
     let nonblocking = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_NONBLOCK != 0);
-    for fd in numbers_of(fd, &file) {
+    for fd in fds_of(fd, &file) {
         if nonblocking {
             unset(fd, BLOCKING);
         } else {
@@ -235,7 +233,7 @@ pub fn note_blocking(fd: i32) {
     }
 }
 
-/// Has the program's reads and writes on the file's numbers noted.
+/// Turns on the notes of reads and writes that the device wants, for all fds of its file.
 pub fn note_io(device: &KernelFile) {
     let io = if device.wants_io() { IO } else { 0 };
     let room =
@@ -244,7 +242,7 @@ pub fn note_io(device: &KernelFile) {
     let own = device.pollfd().unwrap_or(-1);
     if get(own).is_some_and(|file| is_it(&file)) {
         set(own, io | room);
-        // Looked at after that: a dup that goes on meanwhile either finds what was set, or is found here.
+        // Read after the store: a concurrent dup either copies the new flags, or has set MANY.
         if flags(own) & MANY == 0 {
             return;
         }
@@ -254,18 +252,18 @@ pub fn note_io(device: &KernelFile) {
     }
 }
 
-/// The numbers of a file, of which `fd` is or was one.
-fn numbers_of(fd: i32, file: &Arc<File>) -> Vec<i32> {
+/// The fds of a file; `fd` is or was one of them.
+fn fds_of(fd: i32, file: &Arc<File>) -> Vec<i32> {
     if flags(fd) & (TRACKED | MANY) == TRACKED {
         return vec![fd];
     }
-    numbers().filter(|fd| flags(*fd) & TRACKED != 0 && entries::is(*fd, file)).collect()
+    all_fds().filter(|fd| flags(*fd) & TRACKED != 0 && entries::is(*fd, file)).collect()
 }
 
-/// `new` is another number for the file behind `old`.
+/// `new` is another fd of `old`'s file.
 pub fn duplicated(old: i32, new: i32) {
     if flags(new) & TRACKED != 0 {
-        // It was closed behind our back.
+        // It was closed unseen.
         forget(new);
     }
     if early::duplicated(old, new) {
@@ -278,7 +276,7 @@ pub fn duplicated(old: i32, new: i32) {
     set(old, MANY);
     let bits = || flags(old) & !(OURS | CLOSING | flags::IDENTIFIED);
     if put_another(new, file, bits()) {
-        // What was noted of the file meanwhile.
+        // Flags that changed meanwhile.
         set(new, bits());
         if let Some(identity) = identity::get(old) {
             identity::note(new, identity);
@@ -287,36 +285,36 @@ pub fn duplicated(old: i32, new: i32) {
     }
 }
 
-/// Enters another number of a file.
-fn put_another(fd: i32, file: Used, bits: u32) -> bool {
+/// Enters another fd of a file.
+fn put_another(fd: i32, file: FileRef, bits: u32) -> bool {
     entries::enter(fd, file, || change(fd, |now| Some(now & CLOSING | bits | MANY))).is_ok()
 }
 
-/// Whether nothing need be asked of the kernel to know what the number stands for.
+/// Whether we know the fd's provenance, and so need not ask the kernel about it.
 pub fn is_seen(fd: i32) -> bool {
     flags(fd) & (SEEN | CLOSING) == SEEN
 }
 
-/// Whether it is tracked besides, and no epoll descriptor; then `is_behind` says what file it is.
-pub fn is_settled(fd: i32) -> bool {
+/// Whether it is also tracked, and no epoll descriptor. Then `is_behind` tells which file it is.
+pub fn is_tracked_and_seen(fd: i32) -> bool {
     flags(fd) & (SEEN | TRACKED | CLOSING | EPOLL) == SEEN | TRACKED
 }
 
-/// Whether a number stands for a file that the caller has.
+/// Whether `fd` is one of this file.
 pub fn is_behind(fd: i32, file: &Arc<File>) -> bool {
     entries::is(fd, file)
 }
 
-/// Whether some set has the file behind a number, so that it was checked before.
+/// Whether some set has the file behind an fd. Such a file was checked when it was added.
 pub fn is_watched(fd: i32) -> bool {
     get(fd).is_some_and(|file| !file.wait_head().is_empty())
 }
 
-/// A file that a call holds on to: closing its last descriptor meanwhile does not end it.
-pub struct Held(pub Used);
+/// A file that a call holds: it lives on if its last fd is closed meanwhile.
+pub struct Held(pub FileRef);
 
 impl Held {
-    /// The file behind a number. Linux: `fdget`.
+    /// The file behind an fd. Linux: `fdget`.
     pub fn get(fd: i32) -> Option<Self> {
         if flags(fd) & TRACKED == 0 {
             return None;
@@ -325,21 +323,21 @@ impl Held {
     }
 }
 
-/// The number no longer stands for its file.
+/// The fd leaves its file.
 pub fn forget(fd: i32) {
     let is_early = early::is_early();
     if is_early && flags(fd) & TRACKED == 0 {
-        // Nothing is known of it but that it was there.
+        // We know only that it is inherited.
         identity::forget(fd);
         unset(fd, !(OURS | CLOSING));
         return;
     }
     if !is_early {
-        // Another thread may be settling this child. Until it has, what is done to a file may be done to its parent's.
-        context::wait_for_settling();
+        // Another thread may be adopting. Until it is done, a change to a file may change the parent's.
+        context::wait_for_adoption();
     }
     if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
-        // Outer sets are told of what became ready before it goes.
+        // Outer sets must see what became ready before the file goes.
         if let Some(watch) = process::WATCH.get() {
             watch.drain_wakeups();
         }
@@ -357,16 +355,16 @@ pub fn forget(fd: i32) {
     }
 }
 
-/// A number that was a use of a file is that no more. `many`: the file may have others.
-fn end(fd: i32, file: Used, many: bool) {
+/// Drops the reference that an fd held. `many`: the file may have other fds.
+fn end(fd: i32, file: FileRef, many: bool) {
     let Some(file) = file.end() else {
         record::note(Event::Close { fd, lives_as: -1, errno: 0 });
         return;
     };
     let mut lives_as = file.fd();
     if lives_as == fd {
-        // With no other number it is held by a call: nothing is to be done by this one then.
-        let other = if many { numbers_of(fd, &file).first().copied() } else { None };
+        // If there is no other fd, a call holds the file, and will end it.
+        let other = if many { fds_of(fd, &file).first().copied() } else { None };
         let other = other.unwrap_or(-1);
         lives_as = other;
         match file.device_as::<KernelFile>() {
@@ -377,28 +375,28 @@ fn end(fd: i32, file: Used, many: bool) {
     record::note(Event::Close { fd, lives_as, errno: 0 });
 }
 
-/// Whether a set that has the file is itself watched.
+/// Whether a set that has the file is watched by another set or a poll(2).
 fn is_seen_from_outside(file: &File) -> bool {
     let items = file.wait_head().items();
     items.iter().any(|item| item.ep.upgrade().is_some_and(|ep| ep.is_watched()))
 }
 
-/// The numbers of a range that we know something of, both ends included.
+/// The fds from `first` to `last` of which we know something.
 pub fn known(first: u32, last: u32) -> Vec<i32> {
     let inside = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
     let known = |fd: &i32| flags(*fd) & !CLOSING != 0 && flags(*fd) & OURS == 0;
-    numbers().filter(|fd| inside(fd) && known(fd)).collect()
+    all_fds().filter(|fd| inside(fd) && known(fd)).collect()
 }
 
-/// All files, each once for every number.
+/// All tracked fds, with their files.
 pub fn files() -> Vec<(i32, Arc<File>)> {
-    numbers().filter_map(|fd| get(fd).map(|file| (fd, file))).collect()
+    all_fds().filter_map(|fd| get(fd).map(|file| (fd, file))).collect()
 }
 
-/// The most numbers of the shim's that are kept from the program's closes by range.
+/// How many of our own fds we protect from the program's closes by range, at most.
 pub const MOST_OURS: usize = 1024;
 
-/// The first of the shim's numbers in a range, both ends included.
+/// The first of our own fds from `from` to `to`.
 pub fn first_of_ours(from: u32, to: u32) -> Option<u32> {
     let _guard = context::enter_as_is();
     let ours = process::descriptors().into_iter().filter(|fd| flags(*fd) & OURS != 0);

@@ -1,5 +1,5 @@
-//! Numbers whose life is seen from the call that made them (`SEEN`): what kind of file it is, and what the
-//! program changed of its state since.
+//! Provenance: fds that we saw being made (`SEEN`), the kind of their file, and how the program has changed its mode
+//! since.
 
 use std::sync::atomic::Ordering;
 
@@ -8,18 +8,18 @@ use glasspoll_reactor::watch::FileKind;
 use libc::c_int;
 
 use super::flags::{
-    change, flags, renew, set, slot, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
+    change, flags, renew, set, word, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
 };
-use super::heirs::MADE_COUNTER;
+use super::inheritors::MADE_COUNTER;
 use super::{forget, identity, note_blocking};
 use crate::interpose::guarded;
 use crate::process::{self, reserved_fds};
 use crate::thread::{context, fork_page};
 
-/// A kind of file that a call makes.
+/// The kinds of files that the calls make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Kind {
+pub enum FdKind {
     Unknown,
     InetStream,
     InetDgram,
@@ -28,76 +28,76 @@ pub enum Kind {
     Pipe,
     Eventfd,
     Timerfd,
-    /// Known to be none of those.
+    /// Known to be none of these.
     Other,
 }
 
-impl Kind {
-    const ALL: [Kind; 9] = [
-        Kind::Unknown,
-        Kind::InetStream,
-        Kind::InetDgram,
-        Kind::UnixStream,
-        Kind::UnixDgram,
-        Kind::Pipe,
-        Kind::Eventfd,
-        Kind::Timerfd,
-        Kind::Other,
+impl FdKind {
+    const ALL: [FdKind; 9] = [
+        FdKind::Unknown,
+        FdKind::InetStream,
+        FdKind::InetDgram,
+        FdKind::UnixStream,
+        FdKind::UnixDgram,
+        FdKind::Pipe,
+        FdKind::Eventfd,
+        FdKind::Timerfd,
+        FdKind::Other,
     ];
 
     fn bits(self) -> u32 {
         (self as u32) << KIND_SHIFT
     }
 
-    /// That of a number of which `flags` are known.
+    /// The kind in an fd's flags.
     pub fn of(flags: u32) -> Self {
-        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(Kind::Other)
+        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(FdKind::Other)
     }
 
-    /// That of a socket.
+    /// The kind of a socket.
     pub fn of_socket(domain: c_int, kind: c_int) -> Self {
         match (domain, kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)) {
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => Kind::InetStream,
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => Kind::InetDgram,
-            (libc::AF_UNIX, libc::SOCK_STREAM) => Kind::UnixStream,
-            (libc::AF_UNIX, libc::SOCK_DGRAM) => Kind::UnixDgram,
-            _ => Kind::Other,
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::InetStream,
+            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => FdKind::InetDgram,
+            (libc::AF_UNIX, libc::SOCK_STREAM) => FdKind::UnixStream,
+            (libc::AF_UNIX, libc::SOCK_DGRAM) => FdKind::UnixDgram,
+            _ => FdKind::Other,
         }
     }
 
     pub(super) fn is_socket(self) -> bool {
-        self.nature().is_some() && !matches!(self, Kind::Pipe | Kind::Eventfd | Kind::Timerfd)
+        self.device_kind().is_some() && !matches!(self, FdKind::Pipe | FdKind::Eventfd | FdKind::Timerfd)
     }
 
-    /// As its device has it; None where it must be asked.
-    pub(super) fn nature(self) -> Option<FileKind> {
+    /// The same for the device. None: the device must ask the kernel.
+    pub(super) fn device_kind(self) -> Option<FileKind> {
         match self {
-            Kind::InetStream => Some(FileKind::InetStream),
-            Kind::InetDgram => Some(FileKind::InetDgram),
-            Kind::UnixStream => Some(FileKind::Stream),
-            Kind::UnixDgram => Some(FileKind::Dgram),
-            Kind::Pipe => Some(FileKind::Pipe),
-            Kind::Eventfd => Some(FileKind::Eventfd),
-            Kind::Timerfd => Some(FileKind::Timerfd),
-            Kind::Unknown | Kind::Other => None,
+            FdKind::InetStream => Some(FileKind::InetStream),
+            FdKind::InetDgram => Some(FileKind::InetDgram),
+            FdKind::UnixStream => Some(FileKind::Stream),
+            FdKind::UnixDgram => Some(FileKind::Dgram),
+            FdKind::Pipe => Some(FileKind::Pipe),
+            FdKind::Eventfd => Some(FileKind::Eventfd),
+            FdKind::Timerfd => Some(FileKind::Timerfd),
+            FdKind::Unknown | FdKind::Other => None,
         }
     }
 }
 
-/// The program made a descriptor. Nothing but a store in the usual case.
+/// The program made an fd. Usually this is one store.
 #[inline]
-pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
-    if slot(fd).is_none() || process::is_inert() || process::is_vfork_child() {
+pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
+    if word(fd).is_none() || process::is_inert() || process::is_vfork_child() {
         return;
     }
     if fork_page::was_forked() {
-        // What is written now is this child's own.
+        // Become an early child first: what is written after that is this child's own.
         guarded((), || drop(context::enter_as_is()));
     }
-    let seen = if kind.nature().is_some() { SEEN } else { 0 };
+    let seen = if kind.device_kind().is_some() { SEEN } else { 0 };
     let nonblock = if nonblocking { NONBLOCK } else { 0 };
-    let eventfd = if kind == Kind::Eventfd { EVENTFD } else { 0 };
-    let is_counter = matches!(kind, Kind::Eventfd | Kind::Timerfd);
+    let eventfd = if kind == FdKind::Eventfd { EVENTFD } else { 0 };
+    let is_counter = matches!(kind, FdKind::Eventfd | FdKind::Timerfd);
     let bits = seen | nonblock | eventfd | kind.bits();
     loop {
         let before = flags(fd);
@@ -106,7 +106,7 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
                 return;
             }
         } else if renew(fd, before, bits) {
-            // Else another thread adds the number before the call that made it has returned.
+            // If `renew` fails, another thread added the fd to a set before the call that made it returned.
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
@@ -116,8 +116,8 @@ pub fn born(fd: c_int, kind: Kind, nonblocking: bool) {
     }
 }
 
-/// Forgets what was known of a number that was closed behind our back. False: it is ours, or another
-/// thread was so fast as to track the new file already.
+/// Forgets an fd that was closed unseen. False: it is ours, or another thread has already tracked the
+/// new file.
 #[cold]
 fn give_up(fd: c_int) -> bool {
     guarded(false, || {
@@ -131,12 +131,12 @@ fn give_up(fd: c_int) -> bool {
     })
 }
 
-/// The kind of a listening socket, and so of what it accepts. Asked once where it is not known.
-pub fn kind_of(fd: c_int) -> Kind {
-    match Kind::of(flags(fd)) {
-        Kind::Unknown => {
+/// The kind of a listening socket, and so of the sockets that it accepts. Asks the kernel once if it is unknown.
+pub fn kind_of(fd: c_int) -> FdKind {
+    match FdKind::of(flags(fd)) {
+        FdKind::Unknown => {
             let option = |name| sys::getsockopt(fd, libc::SOL_SOCKET, name).unwrap_or(-1);
-            let kind = Kind::of_socket(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
+            let kind = FdKind::of_socket(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
             set(fd, kind.bits());
             kind
         }
@@ -144,20 +144,20 @@ pub fn kind_of(fd: c_int) -> Kind {
     }
 }
 
-/// Whether the number can be trusted no more: it is asked again when it is next added.
+/// The fd's provenance no longer holds: the next ADD asks the kernel again.
 pub fn lost_sight(fd: c_int) {
     if flags(fd) & SEEN != 0 {
         change(fd, |now| Some(now & !(SEEN | NONBLOCK)));
     }
 }
 
-/// The program changed the mode of a number whose life is seen.
+/// The program changed the mode of an fd with known provenance.
 pub fn note_mode(fd: c_int, nonblocking: bool) {
     let changed = change(fd, |now| {
         let mode = if nonblocking { NONBLOCK } else { 0 };
         (now & SEEN != 0).then_some(now & !NONBLOCK | mode)
     });
-    // Looked at after that: who tracks it meanwhile has found the new mode, or is found here.
+    // Read after the store: a thread that tracks the fd meanwhile either finds the new mode, or is found here.
     if changed && flags(fd) & TRACKED != 0 {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };

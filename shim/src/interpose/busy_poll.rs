@@ -1,4 +1,4 @@
-//! ioctl(2) on an epoll descriptor: the busy-poll parameters, kept and checked, and without effect.
+//! ioctl(2) on an epoll descriptor: stores and checks the busy-poll parameters. They have no effect.
 //!
 //! Linux: `fs/eventpoll.c:ep_eventpoll_bp_ioctl` (6.9).
 

@@ -1,7 +1,7 @@
 //! Closing and duplicating descriptors: close, dup and the stdio functions that close.
 //!
-//! A number leaves the table before libc closes it: after that, another thread may have got the same
-//! number anew.
+//! The table forgets an fd before libc closes it: after the close, another thread may already have got the same fd
+//! for a new file.
 
 use glasspoll_reactor::sys;
 use libc::{c_char, c_int, c_uint, FILE};
@@ -16,7 +16,7 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Takes a number out of the table. False: the program must be told that it is not open.
+/// Takes an fd out of the table. False: the fd is ours, and the program gets EBADF.
 fn let_go(fd: c_int) -> bool {
     fdtable::flags(fd) == 0 || guarded(Closing::Yes, || fdtable::closing(fd)) == Closing::Yes
 }
@@ -41,7 +41,7 @@ crate::interpose! {
     /// mq_close(3): close(2) by another name.
     fn mq_close(queue: c_int) -> c_int |real| {
         if fdtable::flags(queue) == 0 {
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(queue) };
         }
         answer(guarded(Err(Errno::EIO), || fdtable::close(queue).map(|()| 0)))
@@ -64,14 +64,14 @@ crate::interpose! {
     /// close_range(2). Our own descriptors stay.
     fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int |real| {
         if flags & !(libc::CLOSE_RANGE_UNSHARE as c_int) != 0 || first > last {
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(first, last, flags) };
         }
         let_range_go(first, last);
         let mut from = first;
-        // One after another: the program's stack may have no room for all of them.
+        // A loop, not a list: the program's stack may be too small for a list.
         while let Some(ours) = guarded(None, || fdtable::first_of_ours(from, last)) {
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
                 return -1;
             }
@@ -80,7 +80,7 @@ crate::interpose! {
             }
             from = ours + 1;
         }
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(from, last, flags) }
     }
 }
@@ -88,7 +88,7 @@ crate::interpose! {
 crate::interpose! {
     /// closefrom(3).
     fn closefrom(first: c_int) |_real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
     }
 }
@@ -107,7 +107,7 @@ crate::interpose! {
     /// fclose(3).
     fn fclose(stream: *mut FILE) -> c_int |real| {
         let_stream_go(stream);
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(stream) }
     }
 }
@@ -116,7 +116,7 @@ crate::interpose! {
     /// pclose(3).
     fn pclose(stream: *mut FILE) -> c_int |real| {
         let_stream_go(stream);
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(stream) }
     }
 }
@@ -125,7 +125,7 @@ crate::interpose! {
     /// freopen(3).
     fn freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
         let_stream_go(stream);
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(path, mode, stream) }
     }
 }
@@ -134,7 +134,7 @@ crate::interpose! {
     /// freopen(3) with large files.
     fn freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE |real| {
         let_stream_go(stream);
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(path, mode, stream) }
     }
 }
@@ -145,12 +145,12 @@ crate::interpose! {
         if noclose == 0 {
             let_range_go(0, 2);
         }
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         unsafe { real()(nochdir, noclose) }
     }
 }
 
-/// `new` is a number for the file of `old` from now on.
+/// From now on `new` is an fd of `old`'s file.
 pub(super) fn note_duplicate(old: c_int, new: c_int) {
     if new < 0 || process::is_inert() || process::is_vfork_child() {
         return;
@@ -164,7 +164,7 @@ pub(super) fn note_duplicate(old: c_int, new: c_int) {
     set_errno(Errno::new(errno));
 }
 
-/// Before a duplicate is put over `new`: the file there loses a number. Errno: refuse.
+/// Called before a duplicate replaces `new`: the file there loses an fd. Err: the call fails with this errno.
 fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
     if fdtable::flags(old) & OURS != 0 || sys::fcntl(old, libc::F_GETFD, 0) == Err(Errno::EBADF) {
         return Err(Errno::EBADF);

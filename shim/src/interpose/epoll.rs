@@ -19,10 +19,10 @@ use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::process;
 use crate::thread::context::{self, Waiting};
 
-/// How a call ends that may have to go to the kernel's epoll after all.
+/// How a call ends: answered here, or passed to the kernel's epoll.
 pub enum Outcome {
     Done(Result<i32, Errno>),
-    /// Not ours: an epoll instance of the kernel's, or we do not run in this process.
+    /// Not ours: the kernel made this epoll instance, or the library is inert in this process.
     Kernel,
 }
 
@@ -40,8 +40,8 @@ pub fn create(flags: c_int) -> Outcome {
         return Outcome::Done(Err(Errno::ENOMEM));
     }
     fdtable::making(|| {
-        // The program's number first: it gets the last one there is.
-        let fd = match pollable::make_number(flags) {
+        // The program's fd comes first: if only one is left, the program gets it.
+        let fd = match pollable::make_fd(flags) {
             Ok(fd) => fd,
             Err(errno) => return Outcome::Done(Err(errno)),
         };
@@ -61,7 +61,7 @@ pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outc
     ctl_inside(epfd, op, fd, event)
 }
 
-/// As `ctl`, for a thread that is inside already.
+/// `ctl` for a thread that is already inside.
 pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
     let event = match op {
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
@@ -71,7 +71,7 @@ pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) 
 }
 
 fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
-    if let Some(done) = settled_ctl(epfd, op, fd, event) {
+    if let Some(done) = fast_ctl(epfd, op, fd, event) {
         return done.map(|()| 0);
     }
     if fdtable::flags(epfd) & fdtable::OURS != 0 || fdtable::flags(fd) & fdtable::OURS != 0 {
@@ -81,7 +81,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     let ep = set.as_ref().and_then(|set| set.0.eventpoll());
     match target_of(ep, op, fd) {
         Ok((ep, Held(target))) => {
-            take_in(ep, op);
+            drain_wakeups(ep, op);
             ep.ctl(op, &target, fd, event)?;
             Ok(0)
         }
@@ -94,7 +94,7 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     }
 }
 
-/// The file that an epoll_ctl is about. Held: a close meanwhile takes the item out once it is in.
+/// The file that an epoll_ctl names, held: if another thread closes it meanwhile, the release removes the new item.
 fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
     if op == EPOLL_CTL_ADD && !alloc::has_room() {
         return Err(Errno::ENOMEM);
@@ -110,7 +110,7 @@ fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<
     Ok((ep, Held::get(fd).ok_or(Errno::EBADF)?))
 }
 
-/// The epoll instance behind a number; None: it is open, and none.
+/// The epoll instance behind an fd. None: the fd is open, and is no epoll instance of ours.
 fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
     if let Some(set) = fdtable::held_eventpoll(epfd) {
         return Ok(Some(set));
@@ -122,19 +122,19 @@ fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
             return Ok(set);
         }
         pollable::must_be_open(epfd)?;
-        // One that is made between the two would be taken for the eventfd beneath it.
+        // Otherwise the fd may belong to a new epoll instance: its eventfd exists, its table entry does not yet.
         if fdtable::none_made_since(moment) {
             return Ok(None);
         }
     }
 }
 
-/// The same for a number of which all is known. None: it is not so simple.
-fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
-    if !fdtable::is_settled(fd) {
+/// `ctl` for an fd whose provenance is known. None: the call takes the full path.
+fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
+    if !fdtable::is_tracked_and_seen(fd) {
         return None;
     }
-    let by_number = match op {
+    let by_fd = match op {
         EPOLL_CTL_ADD if !alloc::has_room() => return None,
         EPOLL_CTL_ADD => false,
         EPOLL_CTL_MOD => event.events & EPOLLEXCLUSIVE == 0,
@@ -142,30 +142,30 @@ fn settled_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<R
         _ => return None,
     };
     fdtable::with_set(epfd, |ep| {
-        if by_number {
-            take_in(ep, op);
+        if by_fd {
+            drain_wakeups(ep, op);
             return ep.change(op, fd, |file| fdtable::is_behind(fd, file), event);
         }
         let Held(target) = &Held::get(fd)?;
-        take_in(ep, op);
+        drain_wakeups(ep, op);
         Some(ep.ctl(op, target, fd, event))
     })?
 }
 
-/// What became ready before is told before the set changes.
-fn take_in(ep: &Eventpoll, op: c_int) {
+/// Drains the signals that are pending before the set changes.
+fn drain_wakeups(ep: &Eventpoll, op: c_int) {
     match process::WATCH.get() {
-        // An outer set is told of what became ready before it goes.
+        // An outer set must see what became ready before the item goes.
         Some(watch) if ep.is_watched() => watch.drain_wakeups(),
-        // What became ready before comes before this one on the ready list. All that are polled are not
-        // asked here: adding many of them would take the square of their number.
+        // What became ready earlier gets the earlier place on the ready list. Polled files are not asked here:
+        // adding n of them would cost n² polls.
         Some(watch) if op != EPOLL_CTL_DEL && !ep.is_busy() => watch.drain_signals(),
         _ => {}
     }
 }
 
 impl Outcome {
-    /// An EINVAL may mean that `epfd` is an epoll instance of the kernel's.
+    /// Turns EINVAL into `Kernel` if `epfd` is an epoll instance of the kernel's.
     fn or_kernel(self, epfd: c_int) -> Self {
         match self {
             Outcome::Done(Err(Errno::EINVAL)) if fdtable::flags(epfd) & fdtable::EPOLL == 0 => {
@@ -182,7 +182,7 @@ impl Outcome {
     }
 }
 
-/// A wait as all the calls ask for it; `sigmask` may be null.
+/// The wait that all the calls share. `sigmask` may be null.
 ///
 /// Linux: `fs/eventpoll.c:do_epoll_wait`, `do_epoll_pwait`.
 pub fn wait(
@@ -201,7 +201,7 @@ pub fn wait(
     Outcome::Done(checked_wait(epfd, events, maxevents, timeout, sigmask)).or_kernel(epfd)
 }
 
-/// A wait that does not sleep, and that nothing can end. None: it is not so simple.
+/// A wait that does not sleep and cannot be interrupted. None: the call takes the full path.
 fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
     let watch = process::WATCH.get().filter(|_| !context::is_waiting())?;
     fdtable::with_set(epfd, |ep| {
@@ -210,7 +210,7 @@ fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<R
     })
 }
 
-/// Where the events go, and how many.
+/// Checks the buffer and its size.
 fn check_events(events: *mut epoll_event, maxevents: c_int) -> Result<(), Errno> {
     if maxevents <= 0 || maxevents > EP_MAX_EVENTS {
         return Err(Errno::EINVAL);
@@ -233,18 +233,18 @@ fn checked_wait(
     check_events(events, maxevents)?;
     let held = set.ok_or(Errno::EINVAL)?;
     let ep = held.0.eventpoll().ok_or(Errno::EINVAL)?;
-    // There is a set, so there is a watch.
+    // A set exists, so the watch exists.
     let watch = process::WATCH.get().ok_or(Errno::ENOMEM)?;
     if let Some(outer) = context::outer_waiter() {
-        // Woken already; if it was left for good, it must not be woken in somebody's place.
+        // This waiter has been woken already. If its frame was left by force, it must not take a later wakeup.
         ep.dequeue(&outer);
     }
     let waiter = context::waiter();
-    // Left over from an earlier wait; from the next line on another thread may interrupt this one.
+    // Clears an interrupt of an earlier wait. From the next line on another thread may interrupt this one.
     waiter.take_interrupt();
     let waiting = Waiting::new(&waiter, sigmask);
     if context::is_cancelled() {
-        // It came before it could end this wait.
+        // The signal came before it could interrupt this wait.
         return Err(Errno::EINTR);
     }
     let mut sink = Events::new(events);
@@ -289,16 +289,16 @@ crate::hook! {
     }
 }
 
-/// What a wait comes to in the program's terms.
+/// The result of a wait, as the program gets it.
 enum Answer {
     Value(c_int),
     Kernel,
 }
 
-/// Waits, as a cancellation point.
+/// Waits as a cancellation point.
 ///
 /// # Safety
-/// May unwind by force: this frame and its callers' have no destructors.
+/// May unwind by force: neither this frame nor its callers' frames have destructors.
 unsafe fn cancellable(
     epfd: c_int,
     events: *mut epoll_event,
@@ -318,10 +318,10 @@ unsafe fn cancellable(
 crate::interpose! {
     /// epoll_wait(2).
     fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int |real| {
-        // SAFETY: no destructor in this frame; libc's own function.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), std::ptr::null()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout) },
         }
     }
@@ -330,10 +330,10 @@ crate::interpose! {
 crate::interpose! {
     /// epoll_pwait(2).
     fn epoll_pwait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t) -> c_int |real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, milliseconds(timeout), sigmask.cast()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }
@@ -346,10 +346,10 @@ crate::interpose! {
             Ok(ns) => ns,
             Err(errno) => return answer(Err(errno)),
         };
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         match unsafe { cancellable(epfd, events, maxevents, timeout_ns, sigmask.cast()) } {
             Answer::Value(value) => value,
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             Answer::Kernel => unsafe { real()(epfd, events, maxevents, timeout, sigmask) },
         }
     }

@@ -1,23 +1,23 @@
-//! eventfd(2) and timerfd(2): making, setting, and the calls that go past read and write.
+//! eventfd(2) and timerfd(2): the calls that make them, set them, or read and write them past read(2) and write(2).
 
 use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 use syscalls::Errno;
 
-use crate::fdtable::{self, Kind, IO};
+use crate::fdtable::{self, FdKind, IO};
 use crate::interpose::read_write::{read, write};
 use crate::interpose::{errno, guarded, set_errno};
 use crate::process;
 use crate::thread::context;
 
-/// A counter that was made with `flags`: who was being made meanwhile may have it, too.
-fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
+/// Notes a new eventfd or timerfd. A child or program that was being made at that time may have it, too.
+fn made(fd: c_int, kind: FdKind, flags: c_int, inheritors: [u32; 2]) {
     if fd < 0 {
         return;
     }
-    fdtable::born(fd, kind, flags & libc::O_NONBLOCK != 0);
-    if fdtable::has_heir_since(heirs, flags) && !process::is_vfork_child() {
+    fdtable::note_made(fd, kind, flags & libc::O_NONBLOCK != 0);
+    if fdtable::has_inheritor_since(inheritors, flags) && !process::is_vfork_child() {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };
             fdtable::share_counter(fd);
@@ -29,10 +29,10 @@ fn made(fd: c_int, kind: Kind, flags: c_int, heirs: [u32; 2]) {
 crate::interpose! {
     /// eventfd(2).
     fn eventfd(count: libc::c_uint, flags: c_int) -> c_int |real| {
-        let heirs = fdtable::heirs();
+        let inheritors = fdtable::inheritors();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(count, flags) };
-        made(fd, Kind::Eventfd, flags, heirs);
+        made(fd, FdKind::Eventfd, flags, inheritors);
         fd
     }
 }
@@ -40,23 +40,23 @@ crate::interpose! {
 crate::interpose! {
     /// timerfd_create(2).
     fn timerfd_create(clock: c_int, flags: c_int) -> c_int |real| {
-        let heirs = fdtable::heirs();
+        let inheritors = fdtable::inheritors();
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(clock, flags) };
-        made(fd, Kind::Timerfd, flags, heirs);
+        made(fd, FdKind::Timerfd, flags, inheritors);
         fd
     }
 }
 
-/// Sets a timer that a set watches. What had expired before is forgotten: the next time is an edge. The call and its
-/// telling are one, for an expiry that is reported in between would be forgotten, and reported twice.
-/// None: it was not called, and need not be told.
+/// Sets a timer that a set watches. Earlier expiries no longer count: the next expiry is an edge. The call and its
+/// note are one step: an expiry that is delivered between the two would be dropped from the state and delivered twice.
+/// None: `set` was not called, and needs no note.
 fn set_watched(fd: c_int, set: impl FnOnce() -> c_int) -> Option<c_int> {
     if process::is_vfork_child() {
         return None;
     }
     let (done, errno) = guarded(None, || {
-        let _guard = context::enter_if_settled()?;
+        let _guard = context::enter_unless_early()?;
         let watch = process::WATCH.get()?;
         let file = fdtable::get(fd)?;
         watch.while_nobody_asks(|| {
@@ -83,7 +83,7 @@ crate::hook! {
 }
 
 crate::interpose! {
-    /// eventfd_read(3), which reads past our read.
+    /// eventfd_read(3). libc's own does not go through our `read`.
     fn eventfd_read(fd: c_int, value: *mut libc::eventfd_t) -> c_int |_real| {
         // SAFETY: `value` takes 8 bytes by its type.
         let got = unsafe { read(fd, value.cast(), 8) };
@@ -92,7 +92,7 @@ crate::interpose! {
 }
 
 crate::interpose! {
-    /// eventfd_write(3), which writes past our write.
+    /// eventfd_write(3). libc's own does not go through our `write`.
     fn eventfd_write(fd: c_int, value: libc::eventfd_t) -> c_int |_real| {
         // SAFETY: `value` is 8 bytes by its type.
         let put = unsafe { write(fd, std::ptr::from_ref(&value).cast(), 8) };

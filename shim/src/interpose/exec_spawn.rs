@@ -1,8 +1,7 @@
 //! exec and spawn.
 //!
-//! Before exec the files that would go on to signal the new program are
-//! disarmed and our signal is unblocked; should the exec fail, all is taken back.
-//! A child that shares the parent's memory (vfork, posix_spawn) changes its own mask alone.
+//! Before an exec we disarm every file that would signal the new program, and unblock our signal. If the exec fails,
+//! we undo both. A child that shares its parent's memory (vfork, posix_spawn) changes only its own mask.
 
 use std::mem::MaybeUninit;
 
@@ -11,7 +10,7 @@ use glasspoll_record::event::Event;
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
 use crate::arch::exec_trampoline;
-use crate::fdtable::{self, Heir};
+use crate::fdtable::{self, Inheritor};
 use crate::interpose::fork_clone::share;
 use crate::interpose::sigmask::ours;
 use crate::interpose::{errno, guarded, set_errno};
@@ -19,18 +18,18 @@ use crate::process::{self, record};
 use crate::thread::context;
 use crate::thread::signal::trampoline;
 
-/// A process about to become another program: no armed file may signal that one, and our signal must
-/// not stay blocked in it. The other threads are kept outside, so that none arms a file meanwhile.
-/// Dropped, it takes all back: the exec has failed.
+/// The state of a process during exec: no armed file signals the new program, and our signal is not blocked in it.
+/// The other threads stay outside, so that none arms a file meanwhile.
+/// The drop undoes it, because it runs only after a failed exec.
 struct Leaving {
-    /// False in a child that shares the parent's memory, which changes its own mask alone.
+    /// False in a child that shares its parent's memory: such a child changes only its own mask.
     alone: bool,
     unblocked: bool,
 }
 
 impl Leaving {
     fn new() -> Option<Self> {
-        // In a forked child that has used nothing of what it inherited, the armed files are its parent's.
+        // An early child has not adopted the armed files. They are its parent's.
         let alone =
             process::WATCH.get().is_some() && !process::is_vfork_child() && !context::is_early_child();
         if alone {
@@ -54,7 +53,7 @@ impl Leaving {
         Some(Self { alone, unblocked })
     }
 
-    /// The mask of the new program, and back. Not covered: whoever is would put back another mask.
+    /// Sets the new program's mask, or takes it back. Runs uncovered: `uncover` would restore another mask.
     fn change_mask(&self, how: c_int) {
         if self.unblocked {
             sys::sigprocmask(how, ours());
@@ -79,14 +78,14 @@ impl Drop for Leaving {
 macro_rules! start_programs {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*) => {
         $(crate::interpose! {
-            /// A function in which libc itself starts another program. Who is cancelled in there is never done: eventfds
-            /// that are made later, and not closed on exec, are watched as another's, too.
+            /// A function in which libc itself starts another program. If the thread is cancelled in it, the inheritor
+            /// counts as under way for ever: later eventfds without close-on-exec are then watched as shared files.
             fn $name($($arg: $type),*) -> $ret |real| {
-                fdtable::heir_begins(Heir::Program);
+                fdtable::inheritor_begins(Inheritor::Program);
                 share(fdtable::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let result = unsafe { real()($($arg),*) };
-                fdtable::heir_made(Heir::Program);
+                fdtable::inheritor_made(Inheritor::Program);
                 result
             }
         })*
@@ -129,11 +128,11 @@ exec! {
     fn execveat(dir: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int);
 }
 
-/// The functions that take a list, by the number their trampolines give.
+/// The functions that take a list; their trampolines pass these numbers.
 const EXECLP: usize = 1;
 const EXECLE: usize = 2;
 
-/// The arguments of a variadic call: those in registers, then those on the stack, up to a null.
+/// Collects the arguments of a variadic call: first those in registers, then those on the stack, up to a null.
 pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stack: Strings) -> c_int {
     const IN_REGISTERS: usize = crate::arch::ARGUMENT_REGISTERS;
     // SAFETY: the trampoline's saved registers and its caller's stack; the list ends with a null.
@@ -157,7 +156,7 @@ pub(crate) unsafe extern "C" fn exec_list(which: usize, registers: Strings, stac
     }
 }
 
-/// As glibc does, the list is put together where it needs no allocator, and takes the stack that it needs.
+/// Builds the list on the stack, as glibc does: it needs no allocator, and only the stack that the list takes.
 #[inline(never)]
 fn exec_copy<const ROOM: usize>(
     which: usize,
@@ -183,7 +182,7 @@ exec_trampoline!(execl, 0);
 exec_trampoline!(execlp, 1);
 exec_trampoline!(execle, 2);
 
-/// Attributes for a spawned program in which our signal is not blocked.
+/// Attributes that leave our signal unblocked in the spawned program.
 unsafe fn clean_attributes(
     given: *const posix_spawnattr_t,
     room: &mut MaybeUninit<posix_spawnattr_t>,
@@ -229,11 +228,11 @@ macro_rules! spawn {
                 let mut room = MaybeUninit::uninit();
                 // SAFETY: the program's attributes, by the contract of the call.
                 let attributes = unsafe { clean_attributes(attributes, &mut room) };
-                fdtable::heir_begins(Heir::Program);
+                fdtable::inheritor_begins(Inheritor::Program);
                 share(fdtable::share_kept_counters);
                 // SAFETY: libc's own function; no destructor in this frame.
                 let failed = unsafe { real()(pid, path, actions, attributes, argv, envp) };
-                fdtable::heir_made(Heir::Program);
+                fdtable::inheritor_made(Inheritor::Program);
                 failed
             }
         }
@@ -242,10 +241,10 @@ macro_rules! spawn {
 
 spawn!(posix_spawn);
 spawn!(posix_spawnp);
-// Not so pidfd_spawn, of glibc 2.39: who asks whether libc has it would find ours where it has not.
+// pidfd_spawn (glibc 2.39) is not interposed: a program that looks up the name would find ours where libc has none.
 
 crate::interpose! {
-    /// posix_spawn_file_actions_adddup2(3): the new program gets a copy of what may be closed on exec.
+    /// posix_spawn_file_actions_adddup2(3): the new program gets a copy of `fd`, even one with close-on-exec.
     fn posix_spawn_file_actions_adddup2(
         actions: *mut posix_spawn_file_actions_t,
         fd: c_int,

@@ -1,6 +1,6 @@
-//! fcntl(2) and ioctl(2): steering descriptors.
+//! fcntl(2) and ioctl(2): calls that change a descriptor's mode or owner.
 //!
-//! What arming changed of a file is not the program's to see.
+//! The program does not see what arming changed in a file's state.
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
@@ -14,20 +14,20 @@ use crate::memory::user_memory;
 use crate::process::reserved_fds;
 use crate::thread::context;
 
-/// What fcntl(2) on a tracked descriptor is to do.
+/// What becomes of an fcntl(2) on a tracked descriptor.
 enum Steer {
-    /// As asked.
+    /// It goes to libc unchanged.
     Pass,
-    /// As asked, with another argument.
+    /// It goes to libc with another argument.
     With(usize),
-    /// Nothing, and this is the answer.
+    /// It does not go to libc; this is the answer.
     Answer(c_int),
-    /// As asked, and O_ASYNC hidden in the answer.
+    /// It goes to libc unchanged, and the answer loses O_ASYNC.
     HideAsync,
 }
 
-/// Keeps what arming changed in a file's state out of the program's sight. If the program sets up
-/// signals on the file itself, the file is left to it and polled.
+/// Hides what arming changed in a file's state. If the program itself asks for signals from the file, we leave the
+/// file to it, and poll it.
 fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     let Some(_guard) = context::enter_as_is() else { return Steer::Pass };
     if fdtable::flags(fd) & INHERITED != 0 {
@@ -59,7 +59,7 @@ fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     }
 }
 
-/// After F_SETFL on a tracked descriptor: reads on it may sleep now, or no longer.
+/// Called after F_SETFL on a tracked descriptor: O_NONBLOCK may have changed.
 fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
     if cmd == libc::F_SETFL && result == 0 {
         guarded((), || {
@@ -70,21 +70,21 @@ fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
     result
 }
 
-/// After a call that steers a number whose life is seen.
+/// Called after a call that changes the mode or owner of an fd with known provenance.
 fn note_seen(fd: c_int, cmd: c_int, arg: usize) {
     let asynchronous = libc::O_ASYNC as usize;
     match cmd {
         libc::F_SETFL if arg & asynchronous == 0 => {
             fdtable::note_mode(fd, arg & libc::O_NONBLOCK as usize != 0)
         }
-        // The program takes signals from it.
+        // The program wants signals from it.
         libc::F_SETFL | libc::F_SETOWN | sys::F_SETSIG | sys::F_SETOWN_EX => fdtable::lost_sight(fd),
         _ => {}
     }
 }
 
-/// An inherited file may be armed by the process it comes from: its O_ASYNC is not ours to clear, and
-/// not the program's to see.
+/// The process that an inherited file comes from may have armed it. We do not clear its O_ASYNC, and the program does
+/// not see it.
 fn steer_inherited(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     let asynchronous = libc::O_ASYNC as usize;
     match cmd {
@@ -118,7 +118,7 @@ macro_rules! fcntl {
                     return 0;
                 }
                 if flags & (TRACKED | INHERITED) == 0 || flags & EPOLL != 0 {
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     let result = unsafe { real()(fd, cmd, arg) };
                     if flags & SEEN != 0 && result == 0 {
                         note_seen(fd, cmd, arg);
@@ -127,12 +127,12 @@ macro_rules! fcntl {
                 }
                 match guarded(Steer::Pass, || steer(fd, cmd, arg)) {
                     Steer::Answer(answer) => answer,
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     Steer::Pass => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
-                    // SAFETY: as above.
+                    // SAFETY: libc's own function; no destructor in this frame.
                     Steer::With(arg) => note_mode(fd, cmd, unsafe { real()(fd, cmd, arg) }),
                     Steer::HideAsync => {
-                        // SAFETY: as above.
+                        // SAFETY: libc's own function; no destructor in this frame.
                         let flags = unsafe { real()(fd, cmd, arg) };
                         if flags < 0 { flags } else { flags & !libc::O_ASYNC }
                     }
@@ -145,7 +145,7 @@ macro_rules! fcntl {
 fcntl!(fcntl);
 fcntl!(fcntl64);
 
-/// The owner of a file's signals by ioctl. Linux: `<asm-generic/sockios.h>`.
+/// ioctl's requests for the owner of a file's signals. Linux: `<asm-generic/sockios.h>`.
 const FIOSETOWN: c_ulong = 0x8901;
 const SIOCSPGRP: c_ulong = 0x8902;
 const FIOGETOWN: c_ulong = 0x8903;
@@ -168,7 +168,7 @@ crate::interpose! {
             && request == libc::FIOASYNC
             && user_memory::read_u32(arg) == Ok(0);
         if is_off && matches!(guarded(Steer::Pass, || steer(fd, libc::F_SETFL, 0)), Steer::With(_)) {
-            // For the program they are off already.
+            // For the program the signals are off already.
             return 0;
         }
         if flags & TRACKED != 0 && !is_off && matches!(request, libc::FIOASYNC | FIOSETOWN | SIOCSPGRP) {
@@ -180,7 +180,7 @@ crate::interpose! {
                 return answer(guarded(Err(Errno::EFAULT), || user_memory::write_u32(arg, owner as u32).map(|()| 0)));
             }
         }
-        // SAFETY: as above.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fd, request, arg) };
         if flags & TRACKED != 0 && request == libc::FIONBIO {
             return note_mode(fd, libc::F_SETFL, result);

@@ -1,4 +1,4 @@
-//! fork, vfork and clone: who comes to have what this process has.
+//! fork, vfork and clone: which children get this process's files and memory.
 //!
 //! What fork itself does is in `process::fork`.
 
@@ -6,7 +6,7 @@ use glasspoll_record::event::Event;
 use libc::{c_int, pid_t};
 
 use crate::arch::vfork_trampoline;
-use crate::fdtable::{self, Heir};
+use crate::fdtable::{self, Inheritor};
 use crate::interpose::{guarded, Real};
 use crate::process::{self, record};
 use crate::thread::context;
@@ -15,8 +15,8 @@ use crate::thread::context;
 #[link_section = "glasspoll_real"]
 static VFORK: Real = Real::new("vfork\0");
 
-/// The program is about to call vfork(2), which this is the address of. Its end is seen nowhere: what another thread
-/// makes in the moment until the child is there is not taken for the child's.
+/// Runs when the program calls vfork(2), and returns libc's vfork. Nothing tells us when the child exists: a file
+/// that another thread makes until then does not count as the child's.
 pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
     share(fdtable::share_counters);
     process::shares_memory();
@@ -26,7 +26,7 @@ pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
 vfork_trampoline!();
 
 crate::interpose! {
-    /// clone(2). Variadic in C; what is not given is not looked at.
+    /// clone(2). Variadic in C; arguments that the caller did not pass are not read.
     fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
         clone_begins(flags as usize);
         // SAFETY: libc's own function; no destructor in this frame.
@@ -36,9 +36,9 @@ crate::interpose! {
     }
 }
 
-/// Has eventfds be watched as files are that another process has, too.
+/// Marks eventfds as shared with another process.
 pub(super) fn share(which: fn()) {
-    // Not only once there is a set: a later one may watch what a child has by now.
+    // Also before the first set exists: a later set may watch an eventfd that a child has by then.
     if process::is_vfork_child() {
         return;
     }
@@ -48,16 +48,16 @@ pub(super) fn share(which: fn()) {
     });
 }
 
-/// Whether a child made with these flags reads and writes unseen what this process has.
-fn is_heir(flags: usize) -> bool {
+/// Whether a child made with these flags gets this process's files, and uses them unseen.
+fn is_inheritor(flags: usize) -> bool {
     flags & (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
         != (libc::CLONE_FILES | libc::CLONE_THREAD) as usize
 }
 
-/// A child is about to be made with these flags.
+/// Called before a child is made with these flags.
 pub fn clone_begins(flags: usize) {
-    if is_heir(flags) {
-        fdtable::heir_begins(Heir::Child);
+    if is_inheritor(flags) {
+        fdtable::inheritor_begins(Inheritor::Child);
     }
     note_clone(flags);
     if shares_the_table_alone(flags) {
@@ -65,15 +65,15 @@ pub fn clone_begins(flags: usize) {
     }
 }
 
-/// Whether a child made with these flags has this process's descriptors, and a memory of its own.
+/// Whether a child made with these flags shares this process's descriptor table, but not its memory.
 fn shares_the_table_alone(flags: usize) -> bool {
     let both = (libc::CLONE_FILES | libc::CLONE_VM) as usize;
     flags & both == libc::CLONE_FILES as usize
 }
 
-/// The same, where its end is not told.
+/// `clone_begins` for calls whose end we do not see.
 pub fn note_clone(flags: usize) {
-    if is_heir(flags) {
+    if is_inheritor(flags) {
         share(fdtable::share_counters);
     }
     if flags & (libc::CLONE_VM | libc::CLONE_THREAD) as usize == libc::CLONE_VM as usize {
@@ -81,12 +81,12 @@ pub fn note_clone(flags: usize) {
     }
 }
 
-/// It is made, or has failed; with CLONE_VFORK it has ended, or become another program.
+/// The child exists, or the call failed. With CLONE_VFORK the child has already ended or exec'd.
 pub fn clone_made(flags: usize, failed: bool) {
-    // Of a child with the same table of files all later eventfds are, too: its making never ends.
+    // A child that shares the descriptor table also gets all later eventfds: it stays under way for ever.
     let goes_on = flags & (libc::CLONE_FILES | libc::CLONE_VFORK) as usize == libc::CLONE_FILES as usize;
-    if is_heir(flags) && (failed || !goes_on) {
-        fdtable::heir_made(Heir::Child);
+    if is_inheritor(flags) && (failed || !goes_on) {
+        fdtable::inheritor_made(Inheritor::Child);
     }
     if shares_the_table_alone(flags) {
         process::shares_table(false);
@@ -94,7 +94,7 @@ pub fn clone_made(flags: usize, failed: bool) {
 }
 
 crate::interpose! {
-    /// _Fork(3): fork without its handlers.
+    /// _Fork(3): a fork that runs no atfork handlers.
     fn _Fork() -> pid_t |real| {
         clone_begins(0);
         // SAFETY: libc's own function; no destructor in this frame.
@@ -105,7 +105,7 @@ crate::interpose! {
 }
 
 crate::interpose! {
-    /// fork(2): the record has the child's id, for which the handlers of fork are too early.
+    /// fork(2): notes the child's pid in the record. The atfork handlers run too early to know it.
     fn fork() -> pid_t |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let child = unsafe { real()() };

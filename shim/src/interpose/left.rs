@@ -1,19 +1,19 @@
-//! What a read or write of the program leaves of a watched file, taken from the call itself.
+//! What a read or write of the program leaves in a watched file, derived from the call itself.
 //!
-//! A file that is asked after the call may have become ready anew in between. That is an edge; taken for what the call
-//! has left, it would be lost. So the answer of asking counts only where it says that nothing is left, or where an
-//! amount tells what has come since.
+//! If we poll the file after the call, it may have become ready anew in between. That is an edge; if we took it for
+//! what the call left, the edge would be lost. So a poll's answer counts only if it says that nothing is left, or if
+//! an amount tells what has come since.
 //!
 //! | file | call | what is left |
 //! |---|---|---|
 //! | any | refused | nothing |
 //! | timerfd | read | nothing: the count is 0 then, and the timer runs again |
-//! | eventfd | read | nothing; if only this process has it, asked: a semaphore keeps some, and writes tell |
-//! | stream, pipe, inotify | read | what there was, less what was read |
+//! | eventfd | read | nothing; if only this process has it, polled: a semaphore keeps some, and we see all writes |
+//! | stream, pipe, inotify | read | the amount before, less the amount read |
 //! | listening TCP socket | accept | one connection less |
 //! | message queue | a message received or sent | nothing: each of these is a wakeup of both sides |
-//! | signalfd | read | if the pending signals are fewer by those that were read: the rest; else nothing |
-//! | any other: datagrams, packets, listening unix sockets, shared semaphores | read | not known; taken for nothing, so what is left is reported once more |
+//! | signalfd | read | if the pending signals are fewer by exactly those that were read: the rest; else nothing |
+//! | any other: datagrams, packets, listening unix sockets, shared semaphores | read | unknown; taken as nothing, so what is left is reported once more |
 //! | any | write that was cut short | no room |
 //!
 //! Linux: `fs/timerfd.c:timerfd_read`, `fs/eventfd.c:eventfd_read`, `fs/eventpoll.c:ep_poll_callback`.
@@ -27,7 +27,7 @@ use glasspoll_reactor::uapi::{
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, size_t, ssize_t};
 
-use crate::fdtable::{self, Kind, EVENTFD};
+use crate::fdtable::{self, FdKind, EVENTFD};
 
 /// Whether a call reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +36,19 @@ pub enum Way {
     Out,
 }
 
-/// A read or write of the program that has ended.
+/// A finished read or write of the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer {
-    /// Whether it read or wrote.
     pub way: Way,
-    /// What it returned.
+    /// The return value.
     pub got: ssize_t,
-    /// The errno, if that is negative.
+    /// errno, if `got` is negative.
     pub errno: c_int,
-    /// The flags of recv(2), 0 for other calls.
+    /// The flags of recv(2); 0 for other calls.
     pub how: c_int,
-    /// How much was to be written.
+    /// How many bytes the program wanted to write.
     pub wanted: size_t,
-    /// The signals that were pending before, where it read a signalfd and nobody else could ask meanwhile.
+    /// For a signalfd: the signals that were pending before the read, if no other thread could poll meanwhile.
     pub pending: Option<u64>,
 }
 
@@ -64,7 +63,7 @@ impl Transfer {
     }
 }
 
-/// Tells a watched file what a read or write of the program has left.
+/// Notes in a watched file what a read or write of the program has left.
 pub fn note(fd: c_int, file: &File, call: &Transfer) {
     let Some(device) = file.device_as::<KernelFile>() else { return };
     if call.how & libc::MSG_ERRQUEUE != 0 {
@@ -82,8 +81,8 @@ pub fn note(fd: c_int, file: &File, call: &Transfer) {
     let known = fdtable::flags(fd);
     if known & EVENTFD != 0 {
         eventfd(file, device, call);
-    } else if call.way == Way::In && Kind::of(known) == Kind::Timerfd {
-        // The clock was set: that is told by the read, and is over.
+    } else if call.way == Way::In && FdKind::of(known) == FdKind::Timerfd {
+        // ECANCELED means that the clock was set. The read reported that, and nothing is left.
         if call.got > 0 || call.is_refused() || call.errno == libc::ECANCELED {
             device.drained(READ_SIDE);
         }
@@ -116,7 +115,7 @@ fn other(file: &File, device: &KernelFile, call: &Transfer) {
     };
     let peeked = call.how & libc::MSG_PEEK != 0;
     let now = device.look(bits);
-    // An end that it has come to is not used up, nor what it will be ready for ever because of it.
+    // End of file is not consumed by a read, nor is the readiness that it causes.
     let lasts = if now & EPOLLRDHUP != 0 { now } else { now & ENDS };
     if call.is_refused() || call.is_short() || now & poll == 0 {
         device.drained(bits & !lasts);
@@ -131,7 +130,7 @@ fn other(file: &File, device: &KernelFile, call: &Transfer) {
     }
 }
 
-/// A read has succeeded, and the file is ready still, or anew.
+/// A read succeeded, and the file is still ready, or ready again.
 fn took(device: &KernelFile, call: &Transfer, bits: u32) {
     if device.is_signalfd() {
         let count = call.got as u32 / size_of::<libc::signalfd_siginfo>() as u32;
@@ -151,13 +150,13 @@ fn took(device: &KernelFile, call: &Transfer, bits: u32) {
     }
 }
 
-/// The signals that are pending, before a read of a signalfd.
+/// The signals that are pending before a read of a signalfd.
 pub fn pending_before(file: &File) -> Option<u64> {
     file.device_as::<KernelFile>().filter(|device| device.is_signalfd()).map(KernelFile::pending_signals)
 }
 
-/// Whether a write adds no more than 1 to an eventfd, and will not sleep. More may not fit where 1 does; and a read
-/// might sleep in any case: what there is to read another may take first.
+/// Whether the eventfd has room for 1, so that a write of at most 1 does not sleep. A larger value may not fit where 1
+/// does. A read may always sleep: another thread may take the value first.
 pub fn has_room(fd: c_int, way: Way) -> bool {
     let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
     let is_eventfd = fdtable::flags(fd) & EVENTFD != 0;

@@ -1,7 +1,7 @@
-//! What a process is allowed: RLIMIT_NOFILE and the user it belongs to.
+//! The limits and the user of the process: RLIMIT_NOFILE, setuid(2) and its kin.
 //!
-//! Our own descriptors are made with the limit raised for a moment: the program neither sees that nor
-//! has its own change undone by the end of it. Files armed under another user would signal no more.
+//! We raise the limit for a moment to make our own descriptors. The program does not see the raised limit, and its own
+//! change is not undone when we lower it again. Files armed under an earlier user would no longer signal.
 
 use glasspoll_reactor::sys;
 use libc::{c_int, c_uint, pid_t, rlimit, uid_t};
@@ -10,7 +10,7 @@ use crate::interpose::{guarded, set_errno};
 use crate::process::{self, reserved_fds};
 use crate::thread::context;
 
-/// Calls libc while the limit is the program's own. `changes`: that may change it.
+/// Calls libc while the limit is the program's own. `changes`: the call may change the limit.
 fn undisturbed(changes: bool, call: impl FnOnce() -> c_int) -> c_int {
     if process::is_vfork_child() {
         return call();
@@ -18,7 +18,7 @@ fn undisturbed(changes: bool, call: impl FnOnce() -> c_int) -> c_int {
     let guard = context::enter_as_is();
     let limit = sys::LIMIT.lock();
     let result = call();
-    // The guard puts back what was before.
+    // The guard restores the errno from before.
     let errno = crate::interpose::errno();
     drop(limit);
     if result == 0 && changes {
@@ -52,7 +52,7 @@ limit! {
     fn prlimit64(pid: pid_t, resource: c_uint, new: *const rlimit, old: *mut rlimit);
 }
 
-/// After a change of user.
+/// Called after a change of user.
 fn user_changed(result: c_int) {
     if result != 0 {
         return;
@@ -61,7 +61,7 @@ fn user_changed(result: c_int) {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(watch) = process::WATCH.get() {
             watch.own_anew();
         }

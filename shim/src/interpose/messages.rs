@@ -1,6 +1,6 @@
 //! sendmsg(2), recvmsg(2) and their kin: reads and writes that may carry descriptors.
 //!
-//! What comes with a message is a file of this process's under another number, or shared with its sender.
+//! A descriptor that comes with a message is a file of this process under another fd, or shared with its sender.
 
 use glasspoll_record::event::Op;
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
@@ -14,7 +14,7 @@ use crate::interpose::{errno, guarded, set_errno};
 use crate::process::{self, record};
 use crate::thread::context;
 
-/// Has every descriptor in a message looked at.
+/// Calls `look` with every descriptor in a message.
 ///
 /// # Safety
 /// The header and its control data are valid.
@@ -74,17 +74,17 @@ crate::interpose! {
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
         // SAFETY: libc's own function, with what the program called us with; no destructor in this frame.
         let call = |real: Function| unsafe { real(fd, msg, flags) };
-        let told = if fdtable::flags(fd) & IO == 0 {
+        let at_once_got = if fdtable::flags(fd) & IO == 0 {
             None
         } else {
             // SAFETY: as above.
             unsafe { pthread_testcancel() };
-            // Looked up out here: the loader may be waiting for one of our locks.
+            // Looked up before we go inside: a thread in the loader may hold its lock and wait for one of ours.
             let real = real();
             at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
         };
-        let blocks = told.is_none() && fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
-        let got = match told {
+        let blocks = at_once_got.is_none() && fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        let got = match at_once_got {
             Some(got) => got,
             None => call(real()),
         };
@@ -102,7 +102,7 @@ crate::interpose! {
             // SAFETY: the kernel has just read the vector.
             record::io(fd, known, Op::Read, got, || unsafe { length((*msg).msg_iov, (*msg).msg_iovlen as c_int) });
         }
-        if known & IO != 0 && told.is_none() {
+        if known & IO != 0 && at_once_got.is_none() {
             note(fd, Way::In, got, flags, || 0);
         }
         if known & HINT != 0 {
@@ -146,10 +146,10 @@ crate::interpose! {
     }
 }
 
-/// Linux: `include/uapi/linux/uio.h`: of more messages than this the rest is not looked at.
+/// Linux: `include/uapi/linux/uio.h`: sendmmsg ignores messages past this count.
 const UIO_MAXIOV: c_uint = 1024;
 
-/// Whether a sendmmsg ended for want of room: before all were taken, or in the middle of the last.
+/// Whether a sendmmsg ended for lack of room: before the last message, or in the middle of it.
 ///
 /// # Safety
 /// The kernel has read as many headers as it says.

@@ -1,13 +1,13 @@
-//! libc's names that we stand before: a file for each man page or family. Here: libc's own functions, found behind our
-//! names, and the two ways to stand before them.
+//! The libc functions that we interpose: a file for each man page or family. Here: how we find libc's own functions
+//! behind ours, and the two macros that define ours.
 //!
 //! `hook!` runs the whole call `guarded`, which is right for calls that only compute. A cancellation
-//! point must not run there: pthread_cancel unwinds the thread by force, and Rust aborts on a forced
-//! unwind that reaches a catch. Those are defined with `interpose!`: the frame has no destructor, and
-//! calls libc outside of any catch.
+//! point must not run there: pthread_cancel unwinds the thread by force, and Rust aborts when a forced
+//! unwind reaches a catch. `interpose!` defines cancellation points: its frame has no destructor, and calls libc
+//! outside of any catch.
 //!
-//! Keeps true: a call that does not concern us costs a load or two, and goes to libc as it came. Work of ours is
-//! `guarded`, inside `thread::context`; no lock is taken outside of that.
+//! Keeps true: a call that does not concern us costs a load or two, and goes to libc unchanged. Our own work is
+//! `guarded`, inside `thread::context`; no lock is taken elsewhere.
 
 mod busy_poll;
 mod close_dup;
@@ -37,9 +37,9 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use crate::process::options::complain;
 use crate::thread::context;
 
-/// Defines a libc function that is or may lead to a cancellation point.
+/// Defines a libc function that is, or may lead to, a cancellation point.
 ///
-/// Inside the body `real()` is libc's function, looked up when first asked for.
+/// In the body `real()` is libc's function, looked up on first use.
 #[macro_export]
 macro_rules! interpose {
     ($(#[$doc:meta])* fn $name:ident ( $($arg:ident : $type:ty),* ) $(-> $ret:ty)? |$real:ident| $body:block) => {
@@ -60,7 +60,7 @@ macro_rules! interpose {
     };
 }
 
-/// Defines a libc function that is no cancellation point, and `$hook` to call it from within.
+/// Defines a libc function that is no cancellation point, and `$hook`, which other hooks call.
 ///
 /// After a panic libc's own function answers.
 #[macro_export]
@@ -97,7 +97,7 @@ macro_rules! hook {
     };
 }
 
-/// libc's function behind a `hook!`.
+/// Calls libc's function behind a `hook!`.
 #[macro_export]
 macro_rules! real_call {
     ($name:ident ( $($arg:expr),* )) => {{
@@ -107,7 +107,7 @@ macro_rules! real_call {
     }};
 }
 
-/// A symbol of libc's, looked up once.
+/// A libc symbol, looked up once.
 pub struct Real {
     name: &'static str,
     address: std::sync::atomic::AtomicPtr<u8>,
@@ -119,7 +119,6 @@ impl Real {
         Self { name, address: std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()) }
     }
 
-    /// Its address.
     pub fn get(&self) -> *const u8 {
         let known = self.address.load(std::sync::atomic::Ordering::Relaxed);
         if !known.is_null() {
@@ -133,7 +132,7 @@ impl Real {
     }
 }
 
-/// What a child calls between fork(2) and exec(2), if not less.
+/// What a child may call between fork(2) and exec(2).
 const OF_CHILDREN: &[&str] = &[
     "close",
     "dup",
@@ -156,12 +155,12 @@ const OF_CHILDREN: &[&str] = &[
     "sigaction",
 ];
 
-/// Looks up what children call. Looked up by each child, it would cost it a page fault for each page of the loader's
-/// tables: the parent does it once.
+/// Looks up what children call. Each child would take a page fault for every page of the loader's tables, so the
+/// parent does it once.
 pub fn look_up_for_children() {
     static DONE: std::sync::Once = std::sync::Once::new();
     extern "C" {
-        // The linker's: where the section of that name begins and ends.
+        // The linker defines these: the bounds of the section.
         static __start_glasspoll_real: u8;
         static __stop_glasspoll_real: u8;
     }
@@ -176,10 +175,10 @@ pub fn look_up_for_children() {
     });
 }
 
-/// Runs work of ours, covered: no handler of the program runs meanwhile, and cancellation waits. A
-/// panic in it becomes `fallback` and does not reach the program.
+/// Runs our own work, covered: no handler of the program runs meanwhile, and cancellation waits. If the work
+/// panics, returns `fallback`, and the panic does not reach the program.
 ///
-/// Not inlined, so that the frames of those who call it have nothing to clean up.
+/// Not inlined, so that the callers' frames have nothing to clean up.
 #[inline(never)]
 pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     let cover = context::cover();
@@ -191,7 +190,7 @@ pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Has a panic say one line, whatever the program's environment asks of Rust programs.
+/// Makes a panic print one line, whatever RUST_BACKTRACE says.
 pub fn be_brief() {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
@@ -206,19 +205,17 @@ pub fn be_brief() {
     }));
 }
 
-/// Sets `errno`.
 pub fn set_errno(errno: syscalls::Errno) {
     // SAFETY: the location is the calling thread's own.
     unsafe { *libc::__errno_location() = errno.into_raw() };
 }
 
-/// `errno` as it is.
 pub fn errno() -> i32 {
     // SAFETY: as above.
     unsafe { *libc::__errno_location() }
 }
 
-/// A result as libc gives it: -1 and errno on failure.
+/// A result in libc's form: -1 and errno on failure.
 pub fn answer(result: Result<i32, syscalls::Errno>) -> i32 {
     result.unwrap_or_else(|errno| {
         set_errno(errno);

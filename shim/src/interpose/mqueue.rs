@@ -9,7 +9,7 @@ macro_rules! calls {
     ($($way:ident: fn $name:ident($queue:ident $(, $arg:ident: $type:ty)*) -> $ret:ty;)*) => {
         $(
             $crate::interpose! {
-                /// Passed on to libc, and noted where it is of interest.
+                /// Calls libc, and notes the transfer on a descriptor of interest.
                 fn $name($queue: c_int $(, $arg: $type)*) -> $ret |real| {
                     // SAFETY: libc's own function; no destructor in this frame.
                     let done = unsafe { real()($queue $(, $arg)*) };

@@ -1,7 +1,7 @@
 //! The interposed names of poll(2) and select(2), and their system calls.
 //!
-//! With no epoll descriptor of ours among the descriptors they go to libc, with our signal kept
-//! blocked if a mask is given.
+//! If no epoll descriptor of ours is in the list, the call goes to libc. A mask that it carries has our signal
+//! blocked.
 
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
@@ -13,14 +13,14 @@ use crate::interpose::sigmask::{self, Masked};
 use crate::interpose::{answer, guarded, polling, pthread_cancel};
 use crate::memory::user_memory;
 
-/// The program's list: no reference, for it may lie in memory that another thread changes.
+/// The program's list. A pointer, not a reference: another thread may change the memory.
 #[derive(Clone, Copy)]
 struct List {
     fds: *mut pollfd,
     count: usize,
 }
 
-/// The program's list, if it is sane enough to be looked at and concerns us.
+/// The program's list, if it is readable and contains an epoll descriptor of ours.
 fn concerned(fds: *mut pollfd, count: nfds_t) -> Option<List> {
     let count = usize::try_from(count).ok().filter(|count| *count <= 1 << 20)?;
     if fds.is_null() || count == 0 || !fdtable::any_epoll() {
@@ -35,10 +35,10 @@ fn concerned(fds: *mut pollfd, count: nfds_t) -> Option<List> {
     concerns.then_some(List { fds, count })
 }
 
-/// Waits on a copy of the program's list, and stores what was found. As in the kernel, that the list cannot
-/// be written matters only then. Linux: `fs/select.c:do_sys_poll`.
+/// Waits on a copy of the program's list, and stores the result there. As in the kernel, an unwritable list fails
+/// only at that point. Linux: `fs/select.c:do_sys_poll`.
 fn poll_list(list: List, ns: Option<u64>, mask: Option<u64>) -> Result<c_int, Errno> {
-    // The heap is only used inside: the copy goes before the guard does.
+    // The heap is used only inside: the copy is dropped before the guard.
     let _guard = crate::thread::context::enter();
     // SAFETY: every page was found readable.
     let mut copy: Vec<pollfd> =
@@ -84,7 +84,7 @@ crate::interpose! {
 crate::interpose! {
     /// poll(2), fortified.
     fn __poll_chk(fds: *mut pollfd, count: nfds_t, timeout: c_int, _size: usize) -> c_int |_real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         unsafe { poll(fds, count, timeout) }
     }
 }
@@ -95,12 +95,12 @@ crate::interpose! {
         match guarded(None, || concerned(fds, count)) {
             None => {
                 let mask = Masked::new(sigmask);
-                // SAFETY: as above.
+                // SAFETY: libc's own function; no destructor in this frame.
                 unsafe { real()(fds, count, timeout, mask.as_ptr()) }
             }
             Some(fds) => match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
                 Err(errno) => answer(Err(errno)),
-                // SAFETY: as above.
+                // SAFETY: no destructor in this frame.
                 Ok((ns, mask)) => answer(unsafe { waits(ns, &mut |left| poll_list(fds, left, mask)) }),
             },
         }
@@ -110,12 +110,12 @@ crate::interpose! {
 crate::interpose! {
     /// ppoll(2), fortified.
     fn __ppoll_chk(fds: *mut pollfd, count: nfds_t, timeout: *const timespec, sigmask: *const sigset_t, _size: usize) -> c_int |_real| {
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         unsafe { ppoll(fds, count, timeout, sigmask) }
     }
 }
 
-/// What select(2)'s three sets mean to poll(2). Linux: `fs/select.c:POLLIN_SET` and so on.
+/// What the three sets of select(2) mean to poll(2). Linux: `fs/select.c:POLLIN_SET` and so on.
 const READ: i16 = libc::POLLIN | libc::POLLRDNORM | libc::POLLRDBAND | libc::POLLHUP | libc::POLLERR;
 const WRITE: i16 = libc::POLLOUT | libc::POLLWRNORM | libc::POLLWRBAND | libc::POLLERR;
 const EXCEPT: i16 = libc::POLLPRI;
@@ -139,12 +139,12 @@ fn put_member(set: *mut fd_set, fd: c_int, member: bool) {
     }
 }
 
-/// Words of a set that reaches up to `count`.
+/// The number of words in a set of `count` bits.
 fn words(count: c_int) -> usize {
     (count as usize).div_ceil(64)
 }
 
-/// Whether an epoll descriptor of ours is among the sets, and all of them can be read.
+/// Whether the sets contain an epoll descriptor of ours, and all of them can be read.
 fn concerns_select(count: c_int, sets: Sets) -> bool {
     if !fdtable::any_epoll() || count <= 0 {
         return false;
@@ -173,7 +173,7 @@ fn as_list(count: c_int, sets: Sets) -> Vec<pollfd> {
 
 /// select(2) through our poll(2).
 fn select_by_poll(count: c_int, sets: Sets, ns: Option<u64>, mask: Option<u64>) -> Result<c_int, Errno> {
-    // The heap is only used inside: the list goes before the guard does.
+    // The heap is used only inside: the list is dropped before the guard.
     let _guard = crate::thread::context::enter();
     let mut list = as_list(count, sets);
     polling::poll(&mut list, ns, mask)?;
@@ -197,7 +197,7 @@ fn nanoseconds(time: &timeval) -> Result<u64, Errno> {
     Ok(sec.saturating_mul(NSEC_PER_SEC).saturating_add(usec.saturating_mul(1000)))
 }
 
-/// Linux: `fs/select.c:poll_select_finish`: what is left of the time that began at `start`.
+/// The time that is left of a timeout that began at `start`. Linux: `fs/select.c:poll_select_finish`.
 fn time_left(ns: u64, start: u64) -> [u64; 2] {
     let left = ns.saturating_sub(sys::now() - start);
     [left / NSEC_PER_SEC, left % NSEC_PER_SEC]
@@ -229,7 +229,7 @@ crate::interpose! {
             Err(errno) => return answer(Err(errno)),
         };
         let start = sys::now();
-        // SAFETY: as above.
+        // SAFETY: no destructor in this frame.
         let result = unsafe { waits(ns, &mut |left| select_by_poll(count, sets, left, None)) };
         if let Some(ns) = ns {
             guarded((), || give_back_time(timeout, ns, start));
@@ -244,12 +244,12 @@ crate::interpose! {
         let sets = [read, write, except];
         if !guarded(false, || concerns_select(count, sets)) {
             let mask = Masked::new(sigmask);
-            // SAFETY: as above.
+            // SAFETY: libc's own function; no destructor in this frame.
             return unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) };
         }
         match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
             Err(errno) => answer(Err(errno)),
-            // SAFETY: as above.
+            // SAFETY: no destructor in this frame.
             Ok((ns, mask)) => answer(unsafe {
                 waits(ns, &mut |left| select_by_poll(count, sets, left, mask))
             }),
@@ -313,13 +313,13 @@ fn read_pair(at: usize) -> Result<[usize; 2], Errno> {
 }
 
 fn write_pair(at: *mut u64, pair: [u64; 2]) {
-    // Where it cannot be written the kernel does without as well.
+    // If the time cannot be written, the kernel ignores that, too.
     if user_memory::write_u64(at, pair[0]).is_ok() {
         let _ = user_memory::write_u64(at.wrapping_add(1), pair[1]);
     }
 }
 
-/// A wait with a timespec, in which the time that is left is stored, and a mask of a given size.
+/// A wait with a timespec and a mask of a given size. The time that is left is stored in the timespec.
 fn raw_wait(
     timeout: *mut timespec,
     [mask, size]: [usize; 2],

@@ -1,8 +1,8 @@
-//! poll(2) and select(2) with an epoll descriptor of ours among the descriptors.
+//! poll(2) and select(2) with an epoll descriptor of ours in the list.
 //!
-//! The thread hangs its waiter on the wait queue of each epoll instance, as poll(2) hangs itself on
-//! `ep->poll_wait` in the kernel, and sleeps on the other descriptors and on an eventfd by which the
-//! waiter is woken. The helper keeps the watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
+//! The thread puts its waiter on the wait queue of each epoll instance, as the kernel's poll(2) does with
+//! `ep->poll_wait`. It sleeps on the other descriptors and on an eventfd, which wakes the waiter. The helper holds the
+//! watch meanwhile. Linux: `fs/eventpoll.c:ep_eventpoll_poll`.
 
 use std::sync::atomic::Ordering;
 
@@ -13,10 +13,10 @@ use libc::pollfd;
 
 use crate::fdtable::{self, Held};
 use crate::process;
-use crate::process::reserved_fds::kicks::{self, Kick};
+use crate::process::reserved_fds::parker_pool::{self, ParkerFd};
 use crate::thread::context::{self, Part, ProgramHost, Waiting};
 
-/// An epoll descriptor in the list, held: closed meanwhile, the instance goes on until the call is over.
+/// An epoll descriptor in the list, held: if another thread closes it, the instance lives until the call is over.
 struct Set {
     at: usize,
     held: Held,
@@ -28,27 +28,27 @@ impl Set {
     }
 }
 
-/// A thread's stay on the wait queues, ended when it is dropped.
+/// A thread's stay on the wait queues. The drop ends it.
 struct Stay {
     watch: &'static Watch,
     waiter: Part,
-    kick: Kick,
+    parker: ParkerFd,
     sets: Vec<Set>,
 }
 
 impl Stay {
     fn new(watch: &'static Watch, sets: Vec<Set>) -> Self {
-        let kick = kicks::take();
+        let parker = parker_pool::take();
         let waiter = context::waiter();
         for set in &sets {
             set.file().wait_head().add_poller(waiter.clone());
             if let Some(ep) = set.file().eventpoll() {
-                // From here on it tells each wakeup.
+                // From here on every wakeup of a file reaches the wait queue.
                 ep.demote_hot_items();
             }
         }
         watch.guest(true);
-        Self { watch, waiter, kick, sets }
+        Self { watch, waiter, parker, sets }
     }
 }
 
@@ -58,11 +58,11 @@ impl Drop for Stay {
         for set in &self.sets {
             set.file().wait_head().remove_poller(&self.waiter);
         }
-        kicks::give_back(self.kick);
+        parker_pool::give_back(self.parker);
     }
 }
 
-/// Whether an epoll descriptor of ours may be among them.
+/// Whether the list may contain an epoll descriptor of ours.
 pub fn concerns_us(fds: &[pollfd]) -> bool {
     fds.iter().any(|pollfd| fdtable::may_be_epoll(pollfd.fd))
 }
@@ -89,7 +89,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     let mut signal = false;
     loop {
         watch.drain_wakeups();
-        // Before the question: a wakeup or an interruption after it must not be forgotten.
+        // Before the poll: a wakeup or an interruption after the poll must not be lost.
         waiter.reset();
         signal |= waiter.take_interrupt();
         let mut ready = ask(&stay, fds);
@@ -99,7 +99,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
             watch.call_helper();
         }
         let sleep = if done { Some(0) } else { left };
-        // A pending signal that the mask lets in ends the call, though the time is over.
+        // A pending signal that the mask lets in ends the call, even if the time is over.
         match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
             Ok(others) => ready += others,
             Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
@@ -121,7 +121,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     }
 }
 
-/// Asks the epoll instances; fills in their `revents`.
+/// Polls the epoll instances; fills in their `revents`.
 fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
     let mut ready = 0;
     for set in &stay.sets {
@@ -133,7 +133,7 @@ fn ask(stay: &Stay, fds: &mut [pollfd]) -> i32 {
     ready
 }
 
-/// How late a wakeup may be where there was no number for the eventfd, or no thread to watch.
+/// How late a wakeup may come if there is no eventfd, or no thread to hold the watch.
 const LATE_NS: u64 = 5_000_000;
 
 /// Sleeps on the other descriptors and on the stay's eventfd; fills in the `revents` of the others.
@@ -147,20 +147,20 @@ fn sleep_on(
     for set in &stay.sets {
         all[set.at].fd = -1;
     }
-    let kick = stay.kick.load(Ordering::SeqCst);
-    all.push(pollfd_of(kick, libc::POLLIN));
-    let capped = (kick < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
+    let parker = stay.parker.load(Ordering::SeqCst);
+    all.push(pollfd_of(parker, libc::POLLIN));
+    let capped = (parker < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
-    // Woken since the question: nothing to sleep for.
-    let timeout_ns = if stay.waiter.begin_ppoll(stay.kick) { timeout_ns } else { Some(0) };
+    // If a wakeup came since the poll, there is nothing to sleep for.
+    let timeout_ns = if stay.waiter.begin_ppoll(stay.parker) { timeout_ns } else { Some(0) };
     ProgramHost.leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
     ProgramHost.enter();
     stay.waiter.end_ppoll();
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {
-        // By its number now: the program may have taken the old one meanwhile.
-        let _ = sys::read(stay.kick.load(Ordering::SeqCst), &mut [0; 8]);
+        // The fd is loaded again: our descriptors may have moved meanwhile.
+        let _ = sys::read(stay.parker.load(Ordering::SeqCst), &mut [0; 8]);
     }
     slept?;
     let mut ready = 0;

@@ -1,10 +1,10 @@
-//! prctl(2), where it takes from the thread what every record needs.
+//! prctl(2): the calls after which a thread can no longer make records.
 
 use libc::c_int;
 
 use crate::process::{self, record};
 
-/// Whether with these arguments of prctl(2) the thread can read the processor's counter no more, as every record does.
+/// Whether these arguments of prctl(2) forbid the thread to read the processor's counter, which every record needs.
 /// Linux: `kernel/seccomp.c:seccomp_set_mode_strict`, `arch/x86/kernel/process.c:set_tsc_mode`.
 pub fn forbids_the_counter(option: usize, argument: usize) -> bool {
     const PR_SET_TSC: usize = 26;
@@ -14,7 +14,7 @@ pub fn forbids_the_counter(option: usize, argument: usize) -> bool {
 }
 
 crate::interpose! {
-    /// prctl(2). Variadic in C; what is not given is not looked at.
+    /// prctl(2). Variadic in C; arguments that the caller did not pass are not read.
     fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int |real| {
         let forbids = forbids_the_counter(option as usize, a);
         // SAFETY: libc's own function; no destructor in this frame.

@@ -1,10 +1,10 @@
-//! Waits as cancellation points: pthread_cancel ends them, before they sleep and while they do.
+//! Waits as cancellation points: pthread_cancel ends a wait before and during its sleep.
 //!
-//! A wait sleeps in a raw system call under frames that must not be left by force (`interpose::guarded`). So
-//! the interposed pthread_cancel ends the sleep, and the thread acts on it when those frames are gone.
+//! A wait sleeps in a raw system call, beneath frames that must not be unwound by force (`interpose::guarded`). So our
+//! pthread_cancel ends the sleep, and the thread acts on the cancellation when those frames have returned.
 //!
-//! From 2.41 on glibc sends a signal, SIGCANCEL, to a thread that is cancelled and lets it happen, and the
-//! sleep ends with EINTR before we have marked the thread. So each EINTR asks libc.
+//! From 2.41 on glibc sends the signal SIGCANCEL to a cancelled thread that has cancellation enabled. The sleep then
+//! ends with EINTR before we have marked the thread. So each EINTR asks libc.
 
 use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::sys::Errno;
@@ -18,13 +18,13 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Runs `wait`, which is told how much time is left, until it ends by something else than a cancellation that
-/// the thread does not let happen now.
+/// Runs `wait`, with the time that is left, until it ends for another reason than a cancellation that
+/// the thread has disabled.
 ///
 /// # Safety
-/// May unwind by force: this frame and its callers' have no destructors.
+/// May unwind by force: neither this frame nor its callers' frames have destructors.
 pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(&mut Timeout) -> Outcome) -> Outcome {
-    // On the list before the question: a pthread_cancel after it finds the thread there.
+    // First the thread gets on the list, then it asks libc: a later pthread_cancel finds it on the list.
     context::be_known();
     // SAFETY: the caller's promise.
     unsafe { pthread_testcancel() };
@@ -35,7 +35,7 @@ pub unsafe fn point(timeout_ns: Option<u64>, wait: &mut dyn FnMut(&mut Timeout) 
             return outcome;
         }
         let marked = context::take_cancelled();
-        // Not for the marked alone: SIGCANCEL is faster. As glibc does after its own system calls
+        // Also if the thread is not marked: SIGCANCEL may be faster. glibc does the same after its own system calls
         // (nptl/cancellation.c:__internal_syscall_cancel).
         // SAFETY: the caller's promise.
         unsafe { pthread_testcancel() };

@@ -1,10 +1,10 @@
-//! Reads and writes of the program, where they tell us something.
+//! Reads and writes of the program, where they change what a set must report.
 //!
-//! - An epoll descriptor can be neither read nor written: EINVAL, though it is an eventfd beneath.
-//! - Files that are polled for an edge-triggered item: a read or write that used up what there was
-//!   makes the next readiness a new edge. Reads and writes of an eventfd are wakeups of it.
-//! - A read that sleeps on a watched socket keeps the kernel from signalling what ends the sleep.
-//! - A refused write of an edge-triggered TCP socket: there is no room, whatever the kernel forgets.
+//! - An epoll descriptor can be neither read nor written: EINVAL, although an eventfd is beneath it.
+//! - A file that we poll for an edge-triggered item: if a read or write uses up what there was, the next readiness is
+//!   a new edge. Reads and writes of an eventfd are wakeups.
+//! - A read that sleeps on a watched socket: the kernel does not signal what ends the sleep.
+//! - A refused write on an edge-triggered TCP socket: there is no room, even if the kernel forgets that.
 //!
 //! Any other descriptor costs one load.
 
@@ -24,30 +24,30 @@ use crate::memory::user_memory;
 use crate::process::{self, record};
 use crate::thread::context;
 
-/// A wakeup that we know of without a device. What became ready before it comes first.
-fn tell(file: &File, key: u32) {
+/// Wakes the file without its device. Drains first, so that earlier wakeups come first.
+fn wake(file: &File, pollflags: u32) {
     if let Some(watch) = process::WATCH.get() {
         watch.drain_signals();
     }
-    file.wake(key);
+    file.wake(pollflags);
 }
 
-/// Takes in what became ready before a call that is itself a wakeup.
+/// Drains earlier wakeups before a call that is itself a wakeup.
 #[cold]
-fn catch_up() {
+fn drain_wakeups() {
     guarded((), || {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(watch) = process::WATCH.get() {
             watch.drain_signals();
         }
     });
 }
 
-/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2); `wanted`: how much was to be written, asked
-/// for if the call succeeded.
+/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2). `wanted`: how many bytes it wanted
+/// to write; called only if the call succeeded.
 #[cold]
 pub fn note(fd: c_int, way: Way, got: ssize_t, how: c_int, wanted: impl FnOnce() -> size_t) {
     let wanted = if got < 0 { 0 } else { wanted() };
@@ -65,9 +65,9 @@ extern "C-unwind" {
 
 pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
-/// A read or write of a descriptor of interest that will not sleep: the call and what it tells are one,
-/// for who asked between the two would take what is used up for new, or tell it a second time.
-/// None: it might sleep. `is_small`: it adds no more than 1 to an eventfd.
+/// Runs a read or write that will not sleep, on a descriptor of interest. The call and its note are one step: a poll
+/// between the two would take what is used up for new, or report it twice.
+/// None: the call might sleep, and was not made. `is_small`: it adds at most 1 to an eventfd.
 #[cold]
 pub fn at_once(
     fd: c_int,
@@ -82,7 +82,7 @@ pub fn at_once(
     }
     let mut before = 0;
     let done = guarded(None, || {
-        let _guard = context::enter_if_settled()?;
+        let _guard = context::enter_unless_early()?;
         let watch = process::WATCH.get()?;
         let file = fdtable::get(fd)?;
         if how & libc::MSG_DONTWAIT == 0
@@ -91,13 +91,13 @@ pub fn at_once(
         {
             return None;
         }
-        // SAFETY: numbers; nothing may leave this frame by force.
+        // SAFETY: plain values; no forced unwind may leave this frame.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
         let done = watch.while_nobody_asks(|| {
             let pending = left::pending_before(&file);
             let got = call();
             let errno = errno();
-            // The kernel has looked at what the program handed over.
+            // The kernel has accepted the program's pointers.
             let wanted = if got < 0 { 0 } else { wanted(got) };
             left::note(fd, &file, &Transfer { way, got, errno, how, wanted, pending });
             (got, errno)
@@ -114,12 +114,12 @@ pub fn at_once(
     })
 }
 
-/// Whether a write adds no more than 1 to an eventfd.
+/// Whether a write adds at most 1 to an eventfd.
 fn adds_one(buf: *const c_void, count: size_t) -> bool {
     count >= 8 && user_memory::read_u64(buf.cast()).is_ok_and(|value| value <= 1)
 }
 
-/// Whether a read that is about to begin will sleep.
+/// Whether a read would sleep now.
 #[cold]
 pub fn would_block(fd: c_int, way: Way) -> bool {
     let Way::In = way else { return false };
@@ -127,13 +127,13 @@ pub fn would_block(fd: c_int, way: Way) -> bool {
     sys::ppoll(&mut now, Some(0), None) == Ok(0)
 }
 
-/// A thread slept in a read: the kernel signals nobody else then, and what came is told here.
+/// A read slept: the kernel woke only this thread and sent no signal, so we wake the file.
 #[cold]
 pub fn note_blocked(fd: c_int) {
-    with_file(fd, |file| tell(file, READ_SIDE));
+    with_file(fd, |file| wake(file, READ_SIDE));
 }
 
-/// Whether a write did not take all of what was to be written, for want of room.
+/// Whether a write took less than it was given, for lack of room.
 #[inline]
 pub fn was_refused(put: ssize_t, wanted: impl FnOnce() -> size_t) -> bool {
     if put < 0 {
@@ -143,10 +143,10 @@ pub fn was_refused(put: ssize_t, wanted: impl FnOnce() -> size_t) -> bool {
     }
 }
 
-/// How much a sendfile of `count` that came to `put` was to write: no more than the file has.
+/// How many bytes a sendfile of `count` that returned `put` wanted to write: at most the rest of the file.
 ///
 /// # Safety
-/// The program's own pointer, that the kernel has just written to.
+/// `offset` is the program's own pointer, and the kernel has just written to it.
 unsafe fn to_the_end(file: c_int, offset: *const off_t, count: size_t, put: ssize_t) -> size_t {
     if put as size_t == count {
         return count;
@@ -164,18 +164,18 @@ unsafe fn to_the_end(file: c_int, offset: *const off_t, count: size_t, put: ssiz
     }
 }
 
-/// How much a vector holds.
+/// The number of bytes in a vector.
 ///
 /// # Safety
-/// The program's own, that the kernel has just read.
+/// The program's own vector, which the kernel has just read.
 pub unsafe fn length(iov: *const iovec, count: c_int) -> size_t {
     let count = usize::try_from(count).unwrap_or(0);
     // SAFETY: the caller's promise.
     (0..count).map(|n| unsafe { (*iov.add(n)).iov_len }).sum()
 }
 
-/// A write was refused: the room that comes back is an edge, though the next write may make the kernel
-/// forget to signal it.
+/// A write was refused: the next room is an edge. The kernel may forget to signal it, if another write comes
+/// first.
 #[cold]
 pub fn note_refused(fd: c_int) {
     let errno = errno();
@@ -187,20 +187,20 @@ pub fn note_refused(fd: c_int) {
     set_errno(Errno::new(errno));
 }
 
-/// Does something inside with the file behind a number, if it is tracked.
+/// Runs `work`, inside, with the file behind a tracked fd.
 pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
     guarded((), || {
         if process::is_vfork_child() {
             return;
         }
-        let Some(_guard) = context::enter_if_settled() else { return };
+        let Some(_guard) = context::enter_unless_early() else { return };
         if let Some(file) = fdtable::get(fd) {
             work(&file);
         }
     });
 }
 
-/// What it reads may be on a slow disk, for which no other thread is to wait.
+/// Whether a call reads from a file. The file may be on a slow disk, and no other thread should wait for it.
 fn reads_a_file(name: &str) -> bool {
     name.starts_with("sendfile")
 }
@@ -209,7 +209,7 @@ macro_rules! write_calls {
     ($(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $epoll:tt, $small:expr, |$put:ident| $wanted:expr;)*) => {
         $(
             $crate::interpose! {
-                /// Passed on to libc, and noted where it is of interest.
+                /// Calls libc, and notes the transfer on a descriptor of interest.
                 fn $name($fd: c_int $(, $arg: $type)*) -> ssize_t |real| {
                     let flags = fdtable::flags($fd);
                     if flags & EPOLL != 0 && $epoll {
@@ -219,7 +219,8 @@ macro_rules! write_calls {
                     if flags & IO != 0 && !reads_a_file(stringify!($name)) {
                         // SAFETY: no destructor in this frame.
                         unsafe { pthread_testcancel() };
-                        // Looked up out here: the loader may be waiting for one of our locks.
+                        // Looked up before we go inside: a thread in the loader may hold its lock and wait for
+                        // one of ours.
                         let real = real();
                         // SAFETY: libc's own function, with what the program called us with.
                         let call = || unsafe { real($fd $(, $arg)*) };
@@ -247,8 +248,8 @@ macro_rules! write_calls {
     };
 }
 
-// `true`: on an epoll descriptor it is EINVAL. A socket call is ENOTSOCK, as on the eventfd beneath. Then
-// whether it adds no more than 1 to an eventfd, and how much it was to write.
+// `true`: EINVAL on an epoll descriptor. A socket call gives ENOTSOCK, as on the eventfd beneath. Then: whether it adds
+// at most 1 to an eventfd, and how many bytes it wants to write.
 write_calls! {
     fn write(fd, buf: *const c_void, count: size_t) true, adds_one(buf, count), |_put| count;
     // SAFETY: the kernel has just read the vector.
@@ -269,7 +270,7 @@ macro_rules! transfer {
     ($way:ident: $(fn $name:ident($fd:ident $(, $arg:ident: $type:ty)*) -> $ret:ty, $wanted:expr, $how:expr $(, |$got:ident| $then:expr)?;)*) => {
         $(
             $crate::interpose! {
-                /// Passed on to libc, and noted where it is of interest.
+                /// Calls libc, and notes the transfer on a descriptor of interest.
                 fn $name($fd: c_int $(, $arg: $type)*) -> $ret |real| {
                     let flags = fdtable::flags($fd);
                     // SAFETY: libc's own function, with what the program called us with; no destructor in
@@ -286,14 +287,15 @@ macro_rules! transfer {
                         if flags & IO != 0 {
                             // SAFETY: no destructor in this frame.
                             unsafe { pthread_testcancel() };
-                            // Looked up out here: the loader may be waiting for one of our locks.
+                            // Looked up before we go inside: a thread in the loader may hold its lock and wait for
+                            // one of ours.
                             let real = real();
                             if let Some(got) = at_once($fd, Way::$way, $how, |_| 0, || false, || call(real) as ssize_t) {
                                 break 'got got as $ret;
                             }
                         }
                         if flags & (EVENTFD | IO) == EVENTFD | IO {
-                            catch_up();
+                            drain_wakeups();
                         }
                         let blocks = flags & BLOCKING != 0 && would_block($fd, Way::$way);
                         let got = call(real());
@@ -322,7 +324,7 @@ macro_rules! transfer {
     };
 }
 
-/// What a call is in the record.
+/// The operation that the record gives a call.
 fn op_of(name: &str) -> Op {
     if name.starts_with("accept") {
         Op::Accept
@@ -331,12 +333,12 @@ fn op_of(name: &str) -> Op {
     }
 }
 
-/// A socket call on an epoll descriptor is ENOTSOCK, as on the eventfd beneath.
+/// Whether a call on an epoll descriptor gives ENOTSOCK, as on the eventfd beneath.
 fn is_socket_call(name: &str) -> bool {
     !matches!(name, "read" | "readv" | "preadv2" | "preadv64v2")
 }
 
-// How much was asked for, and the flags of recv(2).
+// How many bytes the call asks for, and the flags of recv(2).
 transfer! { In:
     fn read(fd, buf: *mut c_void, count: size_t) -> ssize_t, count, 0;
     // SAFETY: the kernel has just read the vector.
@@ -355,7 +357,7 @@ transfer! { In:
 }
 
 crate::interpose! {
-    /// connect(2). Noted for the record alone.
+    /// connect(2). Noted only for the record.
     fn connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, addr, addrlen) };
@@ -365,21 +367,21 @@ crate::interpose! {
 }
 
 crate::interpose! {
-    /// shutdown(2). The socket's own side is woken by it, without a signal.
+    /// shutdown(2). It wakes the socket's own side, without a signal.
     fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
         let tracked = fdtable::flags(fd) & TRACKED != 0;
-        // A unix socket wakes its own side first, any other its peer.
+        // A unix socket wakes its own side first; any other socket wakes its peer first.
         let first = tracked && sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
         if first {
-            catch_up();
+            drain_wakeups();
         }
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, how) };
         record::io(fd, fdtable::flags(fd), Op::Shutdown, done as ssize_t, || how as usize);
-        // A socket that is not connected refuses, and is woken all the same.
+        // A socket that is not connected refuses the call, and is woken all the same.
         let woken = done == 0 || errno() == libc::ENOTCONN;
         if woken && tracked {
-            with_file(fd, |file| if first { file.wake(0) } else { tell(file, 0) });
+            with_file(fd, |file| if first { file.wake(0) } else { wake(file, 0) });
         }
         done
     }

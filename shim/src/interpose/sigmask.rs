@@ -1,8 +1,8 @@
-//! Our signal stays blocked and out of sight, whatever the program does with its masks.
+//! Keeps our signal blocked and hidden, whatever the program does with its masks.
 //!
-//! Wakeups are a process-directed real-time signal (`process::signal`) that every thread blocks and
-//! only our signalfd reads. The functions that could unblock or take it are interposed, the way glibc
-//! keeps its two internal signals: SIGRTMAX is one less than the kernel's.
+//! Wakeups are a process-directed real-time signal (`process::signal`). Every thread blocks it, and only our signalfd
+//! reads it. We interpose the functions that could unblock or take it, as glibc does for its two internal
+//! signals: SIGRTMAX is one less than the kernel's.
 
 use std::mem::MaybeUninit;
 
@@ -28,7 +28,7 @@ pub fn with_ours(mask: u64) -> u64 {
     }
 }
 
-/// Blocks our signal in the first thread; all others inherit it.
+/// Blocks our signal in the first thread. All other threads inherit the mask.
 pub fn block(signals: bool) {
     if signals {
         let before = sys::sigprocmask(libc::SIG_BLOCK, ours());
@@ -36,16 +36,16 @@ pub fn block(signals: bool) {
     }
 }
 
-/// A copy of a set with the first word changed; null stays null.
+/// A copy of a signal set with its first word changed; null stays null.
 pub struct Masked(Option<MaybeUninit<sigset_t>>);
 
 impl Masked {
-    /// With our signal in it: for masks that are put in force.
+    /// Adds our signal: for masks that the kernel applies.
     pub fn new(set: *const sigset_t) -> Self {
         Self::change(set, with_ours)
     }
 
-    /// Without it: for sets of signals to be taken.
+    /// Removes our signal: for sets of signals that the program takes.
     pub fn without(set: *const sigset_t) -> Self {
         Self::change(set, |word| if process::uses_signals() { word & !ours() } else { word })
     }
@@ -64,13 +64,13 @@ impl Masked {
         Self(Some(copy))
     }
 
-    /// For libc.
+    /// The set, as libc's functions take it.
     pub fn as_ptr(&self) -> *const sigset_t {
         self.0.as_ref().map_or(std::ptr::null(), MaybeUninit::as_ptr)
     }
 }
 
-/// sigprocmask(2) and pthread_sigmask(3): 0 or an errno.
+/// sigprocmask(2) and pthread_sigmask(3); returns what they return.
 unsafe fn change_mask(
     how: c_int,
     set: *const sigset_t,
@@ -135,7 +135,7 @@ crate::hook! {
     }
 }
 
-/// The program takes signals of this set itself. If SIGIO is among them we no longer read it.
+/// The program takes the signals of this set itself. If SIGIO is among them, we stop reading it.
 fn leave_sigio(set: *const sigset_t) {
     // SAFETY: the program's set, by the contract of the call.
     if !set.is_null() && unsafe { *set.cast::<u64>() } >> (libc::SIGIO - 1) & 1 != 0 {
@@ -145,7 +145,7 @@ fn leave_sigio(set: *const sigset_t) {
     }
 }
 
-/// It took `signal`. A SIGIO may have been the kernel's word that the queue of signals is full.
+/// The program took `signal`. If it is SIGIO, the kernel's signal queue may have been full.
 fn taken(signal: c_int) {
     if signal == libc::SIGIO {
         if let Some(watch) = process::WATCH.get() {
@@ -217,7 +217,7 @@ crate::interpose! {
     }
 }
 
-/// Refuses our signal to the program, as glibc refuses its own.
+/// Whether this is our signal, which is refused to the program as glibc refuses its own.
 pub fn is_ours(signal: c_int) -> bool {
     let ours = signal == process::signal() && process::uses_signals();
     if ours {

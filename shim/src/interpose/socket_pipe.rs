@@ -1,34 +1,34 @@
-//! socket(2), socketpair(2), pipe(2) and inotify_init(2): what the program makes is known from then on,
-//! and can be watched without asking the kernel about it.
+//! socket(2), socketpair(2), pipe(2) and inotify_init(2): the provenance of these files is known, so a set can watch
+//! them without asking the kernel about them.
 //!
 //! accept(2) is in `read_write`, eventfd(2) and timerfd_create(2) are in `eventfd_timerfd`.
 
 use libc::c_int;
 
-use crate::fdtable::{born, kind_of, Kind};
+use crate::fdtable::{kind_of, note_made, FdKind};
 
 crate::interpose! {
     /// socket(2).
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(domain, kind, protocol) };
         if fd >= 0 {
-            born(fd, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
+            note_made(fd, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
         }
         fd
     }
 }
 
-/// Both ends of a pair.
+/// Notes both ends of a pair.
 ///
 /// # Safety
-/// On success the kernel has just stored them.
-unsafe fn both(result: c_int, fds: *const c_int, kind: Kind, nonblocking: bool) -> c_int {
+/// On success the kernel has just stored both fds.
+unsafe fn both(result: c_int, fds: *const c_int, kind: FdKind, nonblocking: bool) -> c_int {
     if result == 0 {
         // SAFETY: the caller's promise.
         let fds = unsafe { [fds.read_unaligned(), fds.add(1).read_unaligned()] };
         for fd in fds {
-            born(fd, kind, nonblocking);
+            note_made(fd, kind, nonblocking);
         }
     }
     result
@@ -37,42 +37,42 @@ unsafe fn both(result: c_int, fds: *const c_int, kind: Kind, nonblocking: bool) 
 crate::interpose! {
     /// socketpair(2).
     fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(domain, kind, protocol, fds) };
         // SAFETY: what the call has stored.
-        unsafe { both(result, fds, Kind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0) }
+        unsafe { both(result, fds, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0) }
     }
 }
 
 crate::interpose! {
     /// pipe(2).
     fn pipe(fds: *mut c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fds) };
         // SAFETY: as above.
-        unsafe { both(result, fds, Kind::Pipe, false) }
+        unsafe { both(result, fds, FdKind::Pipe, false) }
     }
 }
 
 crate::interpose! {
     /// pipe2(2).
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int |real| {
-        // SAFETY: libc\'s own function; no destructor in this frame.
+        // SAFETY: libc's own function; no destructor in this frame.
         let result = unsafe { real()(fds, flags) };
         // Linux: `O_NOTIFICATION_PIPE` is O_EXCL, and makes another kind of pipe.
-        let kind = if flags & libc::O_EXCL == 0 { Kind::Pipe } else { Kind::Other };
+        let kind = if flags & libc::O_EXCL == 0 { FdKind::Pipe } else { FdKind::Other };
         // SAFETY: as above.
         unsafe { both(result, fds, kind, flags & libc::O_NONBLOCK != 0) }
     }
 }
 
 crate::interpose! {
-    /// inotify_init1(2). Of a forked child it is known so that it is not its parent's.
+    /// inotify_init1(2). Noted so that a forked child knows the file as its own, not its parent's.
     fn inotify_init1(flags: c_int) -> c_int |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(flags) };
         if fd >= 0 {
-            born(fd, Kind::Other, flags & libc::IN_NONBLOCK != 0);
+            note_made(fd, FdKind::Other, flags & libc::IN_NONBLOCK != 0);
         }
         fd
     }
@@ -86,10 +86,10 @@ crate::interpose! {
     }
 }
 
-/// accept(2) has returned.
+/// Called after accept(2).
 #[inline]
 pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
     if fd >= 0 {
-        born(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
+        note_made(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
     }
 }

@@ -1,4 +1,4 @@
-//! splice(2), tee(2) and vmsplice(2), where what they move tells us something.
+//! splice(2), tee(2) and vmsplice(2), where they change what a set must report.
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::sys::unread::unread;
@@ -9,13 +9,13 @@ use crate::fdtable::{self, HINT, IO, ROOM};
 use crate::interpose::read_write::{length, note, note_refused, was_refused, Way};
 use crate::process::record;
 
-/// What was moved from one file to another: `put` of `len`. `takes`: it is no longer where it came from.
+/// Notes that `put` of `len` bytes moved between two files. `takes`: the source no longer has them.
 fn moved(from: c_int, to: c_int, put: ssize_t, len: size_t, takes: bool) {
     let (source, sink) = (fdtable::flags(from), fdtable::flags(to));
     if source & IO == 0 && sink & (IO | ROOM | HINT) == 0 {
         return;
     }
-    // Less than asked for, or none, may be all that there was, or all that there is room for.
+    // A short result may mean that the source had no more, or that the target has no room for more.
     let is_full = was_refused(put, || len) && unread(from) != 0;
     if source & IO != 0 && takes && (put >= 0 || !is_full) {
         note(from, Way::In, put, 0, || 0);

@@ -1,5 +1,5 @@
-//! syscall(2): the numbers of epoll, of closing and duplicating, of reading and writing are answered as the
-//! functions are; everything else goes to the kernel.
+//! syscall(2): the system calls of epoll, of closing and duplicating, of reading and writing go to our functions;
+//! every other call goes to the kernel.
 
 use libc::{c_int, c_long, c_void, epoll_event, iovec};
 use syscalls::{Errno, Sysno};
@@ -16,13 +16,12 @@ use crate::process::record;
 use crate::thread::signal::trampoline;
 use glasspoll_reactor::eventpoll::timeout::Timeout;
 
-/// A call with its arguments.
 type Args = [usize; 6];
 
-/// Linux: `include/uapi/linux/sched.h`. For clone3(2) alone.
+/// Linux: `include/uapi/linux/sched.h`. Only for clone3(2).
 const CLONE_CLEAR_SIGHAND: usize = 1 << 32;
 
-/// Size of the kernel's signal set, in bytes.
+/// Bytes in the kernel's signal set.
 const SIGSET: usize = 8;
 
 fn answer(outcome: Outcome, nr: usize, args: Args) -> c_long {
@@ -47,10 +46,10 @@ fn to_kernel(nr: usize, args: Args) -> c_long {
     }
 }
 
-/// fork(2), vfork(2), clone(2) or clone3(2), with these flags.
+/// fork(2), vfork(2), clone(2) or clone3(2) with these flags.
 fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
     if flags & libc::CLONE_VM as usize != 0 {
-        // The child comes by here as well, and on the same stack: nothing is done after.
+        // The child returns through here as well, on the same stack: nothing may follow the call.
         match flags & libc::CLONE_FILES as usize {
             0 => fork_clone::note_clone(flags),
             _ => fork_clone::clone_begins(flags),
@@ -87,7 +86,7 @@ fn milliseconds(arg: usize) -> Option<u64> {
     u64::try_from(arg as c_int).ok().map(|ms| ms * 1_000_000)
 }
 
-/// The epoll calls among the numbers, and polls of an epoll descriptor.
+/// The epoll calls, and polls of an epoll descriptor.
 fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
     let [a, b, c, d, ..] = args;
     let nr = Sysno::new(nr)?;
@@ -107,7 +106,7 @@ fn epoll_call(nr: usize, args: Args) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// A system call is no cancellation point, though the function of its name is one.
+/// Runs a call with cancellation disabled: a raw system call is no cancellation point, but the function of its name is.
 fn uncancelled(call: impl FnOnce() -> c_long) -> c_long {
     let mut before = 0;
     // SAFETY: a valid pointer, and the state that was there before.
@@ -118,7 +117,7 @@ fn uncancelled(call: impl FnOnce() -> c_long) -> c_long {
     result
 }
 
-/// syscall(2). Variadic in C; all six arguments are taken, whether given or not.
+/// syscall(2). Variadic in C; we take all six arguments, whether or not the caller passed them.
 ///
 /// # Safety
 /// As the system call.
@@ -133,28 +132,28 @@ pub unsafe extern "C-unwind" fn syscall(
     f: usize,
 ) -> c_long {
     let args = [a, b, c, d, e, f];
-    // The reactor and Rust's own locks come by here as well: nothing but a comparison for them.
+    // The reactor and Rust's own locks come through here as well: for them it is one comparison.
     let fd = a as c_int;
     match nr {
         libc::SYS_futex => to_kernel(nr as usize, args),
-        // Of no interest.
+        // An unknown fd goes straight to the kernel.
         libc::SYS_close | libc::SYS_fcntl | libc::SYS_ioctl if fdtable::flags(fd) == 0 => {
             to_kernel(nr as usize, args)
         }
-        libc::SYS_read | libc::SYS_write if fdtable::flags(fd) & !fdtable::LIFE == 0 => {
+        libc::SYS_read | libc::SYS_write if fdtable::flags(fd) & !fdtable::PROVENANCE == 0 => {
             to_kernel(nr as usize, args)
         }
-        // SAFETY: as the functions of those names, here and below.
+        // SAFETY: as the function of that name.
         libc::SYS_close => uncancelled(|| c_long::from(unsafe { close_dup::close(fd) })),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_fcntl => uncancelled(|| c_long::from(unsafe { fcntl_ioctl::fcntl(fd, b as c_int, c) })),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_ioctl => c_long::from(unsafe { fcntl_ioctl::ioctl(fd, b as libc::c_ulong, c) }),
         libc::SYS_close_range => {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             c_long::from(unsafe { close_dup::close_range(a as u32, b as u32, c as c_int) })
         }
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_prctl => c_long::from(unsafe { prctl::prctl(fd, b, c, d, e) }),
         // SECCOMP_SET_MODE_STRICT is 0.
         libc::SYS_seccomp if prctl::forbids_the_counter(libc::PR_SET_SECCOMP as usize, a.wrapping_add(1)) => {
@@ -164,16 +163,16 @@ pub unsafe extern "C-unwind" fn syscall(
             }
             done
         }
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup => c_long::from(unsafe { close_dup::hooked_dup(fd) }),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup2 => c_long::from(unsafe { close_dup::hooked_dup2(fd, b as c_int) }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_dup3 => c_long::from(unsafe { close_dup::hooked_dup3(fd, b as c_int, c as c_int) }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_read => uncancelled(|| unsafe { read_write::read(fd, b as *mut c_void, c) as c_long }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_write => uncancelled(|| unsafe { read_write::write(fd, b as *const c_void, c) as c_long }),
         libc::SYS_writev
         | libc::SYS_sendto
@@ -183,66 +182,66 @@ pub unsafe extern "C-unwind" fn syscall(
         | libc::SYS_preadv2
         | libc::SYS_pwritev2
         | libc::SYS_vmsplice
-            if fdtable::flags(fd) & !fdtable::LIFE == 0 =>
+            if fdtable::flags(fd) & !fdtable::PROVENANCE == 0 =>
         {
             to_kernel(nr as usize, args)
         }
         libc::SYS_writev => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::writev(fd, b as *const iovec, c as c_int) as c_long }
         }),
         libc::SYS_sendto => uncancelled(|| {
             let address = e as *const libc::sockaddr;
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::sendto(fd, b as *const c_void, c, d as c_int, address, f as u32) as c_long }
         }),
         libc::SYS_sendmsg => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { messages::sendmsg(fd, b as *const libc::msghdr, c as c_int) as c_long }
         }),
         libc::SYS_readv => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::readv(fd, b as *const iovec, c as c_int) as c_long }
         }),
         libc::SYS_preadv2 => uncancelled(|| {
-            // SAFETY: as above. The upper half of the offset is of use on 32 bits alone.
+            // SAFETY: as the function of that name. Only 32-bit systems use the upper half of the offset.
             unsafe { read_write::preadv2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
         }),
         libc::SYS_pwritev2 => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::pwritev2(fd, b as *const iovec, c as c_int, d as i64, f as c_int) as c_long }
         }),
         libc::SYS_splice => uncancelled(|| {
             let (from, to) = (b as *mut libc::loff_t, d as *mut libc::loff_t);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { splice::splice(fd, from, c as c_int, to, e, f as u32) as c_long }
         }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_tee => uncancelled(|| unsafe { splice::tee(fd, b as c_int, c, d as u32) as c_long }),
         libc::SYS_vmsplice => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { splice::vmsplice(fd, b as *const iovec, c, d as u32) as c_long }
         }),
         libc::SYS_mq_timedreceive => uncancelled(|| {
             let (message, until) = (b as *mut libc::c_char, e as *const libc::timespec);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { mqueue::mq_timedreceive(fd, message, c, d as *mut u32, until) as c_long }
         }),
         libc::SYS_mq_timedsend => uncancelled(|| {
             let (message, until) = (b as *const libc::c_char, e as *const libc::timespec);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { c_long::from(mqueue::mq_timedsend(fd, message, c, d as u32, until)) }
         }),
         libc::SYS_recvfrom => uncancelled(|| {
             let (address, length) = (e as *mut libc::sockaddr, f as *mut libc::socklen_t);
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { read_write::recvfrom(fd, b as *mut c_void, c, d as c_int, address, length) as c_long }
         }),
         libc::SYS_recvmsg => uncancelled(|| {
-            // SAFETY: as above.
+            // SAFETY: as the function of that name.
             unsafe { messages::recvmsg(fd, b as *mut libc::msghdr, c as c_int) as c_long }
         }),
-        // SAFETY: as above.
+        // SAFETY: as the function of that name.
         libc::SYS_shutdown => c_long::from(unsafe { read_write::shutdown(fd, b as c_int) }),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_fork => cloned(0, nr, args),
@@ -250,7 +249,7 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_vfork => cloned(libc::CLONE_VM as usize, nr, args),
         libc::SYS_clone => cloned(a, nr, args),
         libc::SYS_clone3 => {
-            // Linux: `struct clone_args`. What cannot be read the kernel will refuse.
+            // Linux: `struct clone_args`. If it cannot be read, the kernel refuses the call.
             cloned(user_memory::read_u64(a as *const u64).unwrap_or(0) as usize, nr, args)
         }
         libc::SYS_io_uring_setup => {

@@ -1,4 +1,4 @@
-//! A futex lock that needs nothing of the program and can be held over fork.
+//! A futex lock that needs nothing of the program, and can be held across a fork.
 
 use std::hint;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,10 +7,10 @@ use glasspoll_reactor::sys;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Held, and somebody sleeps.
+/// Held, and a thread sleeps on it.
 const WANTED: u32 = 2;
 
-/// A lock without a guard: for where the holder's scope is not a scope of the language.
+/// A lock without a guard, for holders that do not release it in the scope that took it.
 pub struct RawLock(AtomicU32);
 
 impl RawLock {
@@ -25,13 +25,13 @@ impl RawLock {
             }
             hint::spin_loop();
         }
-        // Whoever has slept takes it as wanted: there may be others asleep.
+        // A thread that has slept takes the lock as wanted: other threads may still sleep.
         while self.0.swap(WANTED, Ordering::Acquire) != FREE {
             let _ = sys::futex_wait(&self.0, WANTED, None);
         }
     }
 
-    /// Only by the holder, or in a child forked by it.
+    /// Only the holder, or a child that it forked, may call this.
     pub fn release(&self) {
         if self.0.swap(FREE, Ordering::Release) == WANTED {
             sys::futex_wake(&self.0, 1);

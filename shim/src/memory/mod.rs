@@ -1,6 +1,6 @@
-//! Memory: a heap of our own, the program's memory, and a lock that needs neither.
+//! Memory: our own heap, access to the program's memory, and a lock that needs neither.
 //!
-//! Locks: `RawLock`, of the heap and of `context`, which can be held over fork.
+//! Locks: `RawLock`, in the heap and in `context`. It can be held across a fork.
 
 pub mod alloc;
 pub mod lock;

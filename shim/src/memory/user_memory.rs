@@ -1,7 +1,7 @@
-//! The program's memory: looked at only after the kernel has said that it can be.
+//! The program's memory. We touch it only after the kernel has said that we can.
 //!
-//! A pointer from the program may be anything. The kernel answers EFAULT for a bad one, and so do we:
-//! a system call that copies from or to the address is asked first, unless it lies in the thread's own stack.
+//! A pointer from the program may be anything. The kernel answers EFAULT for a bad one, and so do we: first we make a
+//! system call that copies from or to the address, unless it lies in the thread's own stack.
 
 use glasspoll_reactor::eventpoll::send_events::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
@@ -9,14 +9,14 @@ use glasspoll_reactor::uapi::EpollEvent;
 
 use crate::thread::own_stack;
 
-/// The kernel's lowest address; no buffer of the program reaches up to it.
+/// The kernel's lowest address; the program's buffers end below it.
 /// Linux: `TASK_SIZE_MAX` less a page.
 #[cfg(target_arch = "x86_64")]
 const TASK_SIZE: usize = (1 << 47) - 4096;
 #[cfg(not(target_arch = "x86_64"))]
 const TASK_SIZE: usize = 1 << 52;
 
-/// Whether a range lies where the program's memory can be. Linux: `access_ok`.
+/// Whether the program's memory can lie in this range. Linux: `access_ok`.
 pub fn access_ok(addr: usize, len: usize) -> bool {
     addr.checked_add(len).is_some_and(|end| end <= TASK_SIZE)
 }
@@ -34,7 +34,7 @@ pub fn read_event(event: *const libc::epoll_event) -> Result<EpollEvent, Errno> 
     if !readable {
         return Err(Errno::EFAULT);
     }
-    // SAFETY: the kernel has just read these bytes, or it is known that they can be.
+    // SAFETY: the kernel has just read these bytes, or they lie in the thread's own stack.
     Ok(unsafe { event.cast::<EpollEvent>().read_unaligned() })
 }
 
@@ -66,7 +66,7 @@ pub fn read_u32(addr: usize) -> Result<u32, Errno> {
 /// The program's event buffer.
 pub struct Events {
     start: *mut EpollEvent,
-    /// The pages from and to which stores were found to be possible in this call.
+    /// The first and last page of a range that was found writable in this call.
     writable: (usize, usize),
 }
 
@@ -100,8 +100,8 @@ impl EventSink for Events {
         if !self.can_write(place as usize) {
             return false;
         }
-        // SAFETY: the kernel has just written to the first and last bytes of this place, or to those
-        // of an earlier one on the same page, in this call; or it is known that they can be written.
+        // SAFETY: in this call the kernel has written to the first and last bytes of this place, or to those of an
+        // earlier one on the same page; or the place lies in the thread's own stack.
         unsafe { place.write_unaligned(event) };
         true
     }

@@ -1,6 +1,6 @@
-//! Forked children, and children that share this process's memory or its table of descriptors.
+//! Forked children, and children that share this process's memory or its descriptor table.
 //!
-//! A forked child is *early* until it uses what it inherited; then `settle` makes it a process like any other.
+//! A forked child is *early* until it uses what it inherited. Then `adopt` makes it a process like any other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -9,50 +9,50 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::watch::KernelFile;
 use glasspoll_reactor::{chaos, sys};
 
-use super::start::{begin_record, begin_to_look, complete, INERT, PID, WATCH};
+use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
 use crate::fdtable;
 use crate::interpose;
-use crate::process::reserved_fds::kicks;
+use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
 use crate::thread::{context, fork_page};
 
-/// There was, or may be, a child that shares this process's memory.
+/// Whether a child that shares this process's memory has been, or may have been, made.
 static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
 
-/// The program is about to make such a child.
+/// Called before the program makes such a child.
 pub fn shares_memory() {
     SHARES_MEMORY.store(true, Ordering::SeqCst);
 }
 
-/// Whether we run in a child that shares the parent's memory, or its table of descriptors, where nothing may be believed.
+/// Whether this is a child that shares its parent's memory or descriptor table. It must not rely on our state.
 #[inline]
 pub fn is_vfork_child() -> bool {
     SHARES_MEMORY.load(Ordering::Relaxed) && shares_the_parents_memory()
 }
 
-/// The same, also where the child was made past libc. Costs a system call.
+/// The same, also for a child made past libc. Costs a system call.
 pub fn shares_the_parents_memory() -> bool {
     PID.load(Ordering::Relaxed) != sys::getpid() && !fork_page::was_forked()
 }
 
-/// A child is being made that has this process's very table of descriptors.
+/// Whether a child is being made that shares this process's descriptor table.
 #[link_section = "glasspoll_fork"]
 static SHARES_TABLE: AtomicBool = AtomicBool::new(false);
 
-/// The program is about to make such a child, or has made it. The child itself is one for ever.
+/// Called before and after the program makes such a child. In the child itself it stays true.
 pub fn shares_table(now: bool) {
     if WATCH.get().is_some() && PID.load(Ordering::SeqCst) == sys::getpid() {
         SHARES_TABLE.store(now, Ordering::SeqCst);
     }
 }
 
-/// A forked child comes inside for the first time.
+/// Runs when a forked child comes inside for the first time.
 pub(super) fn mend_fork() {
     context::mend_fork();
     if SHARES_TABLE.load(Ordering::SeqCst) {
-        // What it closed and made of our descriptors would be the parent's: it counts as `is_vfork_child`, and the sets
-        // that it makes are the kernel's.
+        // If it closed or made our descriptors, it would do so in the parent, too. So it counts as a vfork child,
+        // and the sets that it makes are the kernel's.
         SHARES_MEMORY.store(true, Ordering::SeqCst);
         INERT.store(true, Ordering::SeqCst);
         return;
@@ -67,7 +67,7 @@ pub(super) unsafe extern "C" fn before_fork() {
     context::fork_begins();
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
-        // A pending signal does not pass to the child: what it tells must be on the ready lists.
+        // The child does not inherit pending signals: what they tell must be on the ready lists.
         watch.drain_wakeups();
     }
 }
@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn after_fork_child() {
 
 fn begin_as_early_child() {
     PID.store(sys::getpid(), Ordering::SeqCst);
-    // Of a child that another thread of the parent was making.
+    // Another thread of the parent may have been making such a child.
     SHARES_TABLE.store(false, Ordering::SeqCst);
     fdtable::forked();
     chaos::forked();
@@ -97,37 +97,37 @@ fn begin_as_early_child() {
     requeue::forked();
     record::forked();
     if WATCH.get().is_some() {
-        // Most children exec or exit: the rest waits until this one uses what it inherited.
-        context::on_trouble(settle);
+        // Most children only exec or exit. The rest waits until this child uses what it inherited.
+        context::adopt_on_entry(adopt);
     }
 }
 
-/// The child has a copy of the parent's sets, and shares every file with it: all must be polled.
-fn settle() {
+/// The child has a copy of the parent's sets, and shares every file with it, so it polls all of them.
+fn adopt() {
     let Some(watch) = WATCH.get() else { return };
     fdtable::find_inherited();
     for fd in watch.descriptors() {
         fdtable::unprotect(fd);
     }
-    kicks::forked();
+    parker_pool::forked();
     complete(watch, watch.forked());
     trampoline::install();
     for fd in watch.descriptors() {
         fdtable::protect(fd);
     }
     record::leave_parents();
-    let exact = begin_to_look(watch);
+    let exact = begin_exact_times(watch);
     begin_record(exact, true);
     let put_by = fdtable::take_put_by();
     let mut files = fdtable::files();
     files.extend(put_by.files());
-    settle_files(&files);
+    adopt_files(&files);
     put_by.end();
 }
 
-/// Makes files that were inherited this child's own.
-pub fn settle_files(files: &[(i32, Arc<File>)]) {
-    // All sets first, and each once: until then their items have places in the parent's record.
+/// Makes inherited files this child's own.
+pub fn adopt_files(files: &[(i32, Arc<File>)]) {
+    // First all sets, each once: until then their items have places in the parent's record.
     let mut sets: Vec<_> = files.iter().filter_map(|(_, file)| file.eventpoll()).collect();
     sets.sort_unstable_by_key(|ep| Arc::as_ptr(ep).addr());
     sets.dedup_by(|one, other| Arc::ptr_eq(one, other));

@@ -1,12 +1,12 @@
-//! Opening the log file. Its path comes from the environment, and may lie in a folder to which others write as well.
+//! Opens the log file. Its path comes from the environment, and may lie in a directory that others can write to.
 //!
-//! | what is there | what is done |
+//! | what is there | what happens |
 //! |---|---|
-//! | nothing | it is made, with mode 0600 |
-//! | a regular file of this user's that has one name | appended to |
-//! | a FIFO of this user's, a terminal, /dev/null | written to; who reads too slowly, or not yet, is not waited for |
-//! | a symbolic link of this user's or of root's | followed, and the same is asked of what it leads to |
-//! | another user's file or link, a file with several names, all else | refused |
+//! | nothing | we make a file with mode 0600 |
+//! | a regular file of this user with one name | we append to it |
+//! | a FIFO of this user, a terminal, /dev/null | we write to it, and do not wait for a slow or missing reader |
+//! | a symbolic link of this user or of root | we follow it, and apply this table to its target |
+//! | another user's file or link, a file with several names, anything else | we refuse it |
 
 use std::ffi::{CStr, CString};
 
@@ -14,13 +14,13 @@ use glasspoll_reactor::sys::{self, Errno};
 
 const FLAGS: i32 = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NONBLOCK | libc::O_NOCTTY;
 const ROOT: u32 = 0;
-/// So many links are followed, one after another.
+/// How many links we follow, one after another.
 const LINKS: usize = 8;
 
-/// Opens it; its descriptor is closed on exec.
+/// Opens the file, with close-on-exec.
 ///
 /// # Errors
-/// What open(2) gives; EPERM for what is refused.
+/// The errno of open(2); EPERM if we refuse.
 pub fn open(path: &CStr) -> Result<i32, Errno> {
     let mut path = path.to_owned();
     for _ in 0..=LINKS {
@@ -36,15 +36,15 @@ pub fn open(path: &CStr) -> Result<i32, Errno> {
     Err(Errno::ELOOP)
 }
 
-/// Where a link leads.
+/// The target of a link.
 enum Step {
     To(CString),
-    /// To a file of some process's, as /proc/self/fd/2 does; only the kernel can follow it.
+    /// A file of a process, as in /proc/self/fd/2. Only the kernel can follow it.
     Kernel,
 }
 
 impl Step {
-    /// Only if whoever made the link may choose our file: we ourselves, and the system's owner, as of /dev/stderr.
+    /// Only this user, and root as for /dev/stderr, may choose our file by a link.
     fn from(path: &CStr) -> Result<Self, Errno> {
         let link = sys::open(path, libc::O_PATH | libc::O_NOFOLLOW, 0)?;
         let step = Self::of(link, path.to_bytes());
@@ -79,7 +79,7 @@ fn ours(fd: i32) -> Result<i32, Errno> {
 
 fn is_for_us(stat: &libc::stat) -> bool {
     match stat.st_mode & libc::S_IFMT {
-        // Another name of it may lie where it has another meaning.
+        // Under its other name the file may serve another purpose.
         libc::S_IFREG => stat.st_uid == user() && stat.st_nlink <= 1,
         libc::S_IFIFO => stat.st_uid == user(),
         libc::S_IFCHR => stat.st_uid == user() || stat.st_uid == ROOT,

@@ -1,7 +1,7 @@
-//! Where the trace goes: a `tracing-subscriber` that writes text or JSON lines to stderr or a file.
+//! The log: a `tracing-subscriber` that writes text or JSON lines to stderr or a file.
 //!
-//! The file is opened at the first line, anew in each forked child, appended to, with mode 0600; its
-//! descriptor is ours and kept out of the program's way. Each line is one write; what cannot be written is lost.
+//! The first line opens the file, with mode 0600 and for appending; each forked child opens it again. Its descriptor is
+//! ours, and out of the program's way. Each line is one write; a line that cannot be written is lost.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -20,7 +20,7 @@ static PATH: OnceCell<String> = OnceCell::new();
 /// The open log file; -1: not open yet.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 
-/// The last line was written in part: the next one is to begin its own.
+/// Whether the last line was written in part: then the next one begins with a newline.
 static CUT: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ impl Write for Writer {
         if CUT.swap(false, Ordering::Relaxed) {
             let _ = sys::write_unsignalled(file, b"\n");
         }
-        // A full disk or a closed pipe must not reach the program: the line is lost.
+        // The program must not notice a full disk or a closed pipe: the line is lost.
         if sys::write_unsignalled(file, line).is_ok_and(|written| written < line.len()) {
             CUT.store(true, Ordering::Relaxed);
         }
@@ -80,7 +80,7 @@ fn complain_of_path(path: &str) {
     complain(&format!("GLASSPOLL_LOG_FILE={path:?} {what}"));
 }
 
-/// Whether the folder of a log file is there.
+/// Whether the directory of a log file exists.
 fn is_plausible(path: &str) -> bool {
     let folder = match path.rsplit_once('/') {
         Some(("", _)) => "/",
@@ -92,13 +92,13 @@ fn is_plausible(path: &str) -> bool {
     opened.map(sys::close).is_ok()
 }
 
-/// Starts logging, if it is asked for.
+/// Starts the log, if the options ask for it.
 pub fn start(options: &Options) {
     if let Some(path) = &options.log_file {
         let _ = PATH.set(path.clone());
     }
     let Some(filter) = options.log.clone() else {
-        // Nothing will be written, but a path that could not be is a mistake all the same.
+        // We write nothing, but a path that cannot work is an error all the same.
         if options.log_file.as_deref().is_some_and(|path| !is_plausible(path)) {
             complain_of_path(options.log_file.as_deref().unwrap_or(""));
         }
@@ -116,7 +116,7 @@ pub fn start(options: &Options) {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// In a forked child the parent's file is not ours to write to, if the name tells them apart.
+/// In a forked child: if the name contains the pid, the child closes its parent's file.
 pub fn forked() {
     if PATH.get().is_some_and(|path| path.contains("%p")) {
         let old = FILE.swap(-1, Ordering::AcqRel);
@@ -127,12 +127,12 @@ pub fn forked() {
     }
 }
 
-/// The log's descriptor got another number.
+/// Another fd is the log's now.
 pub fn moved(from: i32, to: i32) {
     let _ = FILE.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
 }
 
-/// The log's descriptor, if it is one of ours.
+/// The log's fd, if it is one of ours.
 pub fn own_descriptor() -> Option<i32> {
     Some(FILE.load(Ordering::Acquire)).filter(|fd| *fd > 2)
 }

@@ -1,8 +1,8 @@
 //! Start-up and the process's one watch.
 //!
-//! At start-up: options, logs, our signal blocked, the fork handlers, a look at what is open. The
-//! watch itself (descriptors, signal handlers) is made with the first epoll instance, so a program
-//! that never makes one keeps its descriptors, threads and signal handlers as they were.
+//! Start-up reads the options, starts the log, blocks our signal, installs the fork handlers, and notes which fds are
+//! open. The first epoll instance makes the watch itself (descriptors, signal handlers). So a program that never makes
+//! one keeps its descriptors, threads and signal handlers unchanged.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -19,20 +19,20 @@ use crate::fdtable;
 use crate::interpose::{self, sigmask};
 use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
 use crate::process::options::{complain, Options};
-use crate::process::reserved_fds::kicks;
+use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
 use crate::thread::fork_page;
 use crate::thread::signal::trampoline;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(64);
-/// valgrind keeps 64 for itself.
+/// valgrind uses 64 itself.
 const SIGNAL_ON_VALGRIND: i32 = 63;
 
 pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
 #[link_section = "glasspoll_fork"]
 pub(super) static PID: AtomicI32 = AtomicI32::new(0);
-/// We do nothing in this process: every call goes to libc.
+/// Whether we do nothing in this process: every call goes to libc.
 pub(super) static INERT: AtomicBool = AtomicBool::new(false);
 
 static HOST: ProgramHost = ProgramHost;
@@ -43,7 +43,7 @@ fn start_up() {
     context::let_signals_in();
 }
 
-/// Does what start-up does, once; hooks that run before our constructor call it too.
+/// Starts up, once. Hooks that run before our constructor call it too.
 pub fn start() {
     if OPTIONS.get().is_some() || INERT.load(Ordering::Relaxed) {
         return;
@@ -68,7 +68,7 @@ pub fn start() {
             spin::configure(options.spin_ns);
         }
         if options.exact {
-            // An item that only its waiting thread asks is not watched while that is busy.
+            // Nothing watches an item that only its waiting thread polls while that thread is busy.
             hot::configure(0, true);
         } else if let Some(bound) = options.hot {
             hot::configure(bound, true);
@@ -83,7 +83,7 @@ pub fn start() {
     });
 }
 
-/// The watch, made if need be. None: not to be had, and the kernel's epoll answers instead.
+/// The watch, made at the first call. None: it cannot be made, and the kernel's epoll answers instead.
 pub fn watch() -> Option<&'static Watch> {
     if INERT.load(Ordering::Relaxed) {
         return None;
@@ -93,7 +93,7 @@ pub fn watch() -> Option<&'static Watch> {
         let signal = if uses_signals() { signal() } else { 0 };
         let watch = Watch::new(&HOST, &SLEEPERS, signal);
         match watch.complete() {
-            // For good, and nobody depends on us yet.
+            // The error is permanent, and nobody depends on us yet.
             Err(errno) if !watch.can_unpark() && !is_passing(errno) => {
                 for fd in watch.descriptors() {
                     let _ = sys::close(fd);
@@ -111,7 +111,7 @@ pub fn watch() -> Option<&'static Watch> {
             }
             trampoline::prepare();
             STARTED.get_or_init(|| {
-                let exact = begin_to_look(watch);
+                let exact = begin_exact_times(watch);
                 begin_record(exact, false);
             });
             Some(watch)
@@ -124,17 +124,17 @@ pub fn watch() -> Option<&'static Watch> {
     }
 }
 
-/// Whether what was refused may be had later.
+/// Whether a later try may succeed.
 fn is_passing(errno: Errno) -> bool {
     matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENODEV)
 }
 
-/// Says once, and not again in children, what the watch has to do without.
+/// Prints once, and not again in children, what the watch has to do without.
 pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if let Err(errno) = result {
         if !SAID.swap(true, Ordering::Relaxed) {
-            // With an eventfd it is the signalfd alone that is missing.
+            // If it has an eventfd, only the signalfd is missing.
             let late = if watch.can_unpark() { "" } else { ", and wakeups come up to 5 ms late" };
             complain(&format!("no descriptors of its own are to be had ({errno}): files are polled{late}"));
         }
@@ -143,22 +143,24 @@ pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
 
 static STARTED: OnceCell<()> = OnceCell::new();
 
-/// Whether the helper is its own guest, which it is to be once: threads may end, and others begin, more than once.
-static LOOKS_ALL_THE_TIME: AtomicBool = AtomicBool::new(false);
+/// Whether the helper is its own guest. It must become that only once, although the program's threads may end and
+/// begin several times.
+static HELPER_IS_GUEST: AtomicBool = AtomicBool::new(false);
 
-/// Begins the record that goes with a watch.
+/// Starts the record that belongs to a watch.
 pub(super) fn begin_record(exact: bool, forked: bool) {
     if let Some(options) = OPTIONS.get() {
         record::start(options, exact, forked);
     }
 }
 
-/// Has somebody look all the time, if that is asked for. False: it is not, or there is no thread to be had.
-pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
+/// Makes a thread watch all the time, if the options ask for exact ready times. False: they do not, or there is no
+/// thread to be had.
+pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
     let asked = OPTIONS.get().is_some_and(|options| options.exact);
     if asked {
         watch.guest(true);
-        LOOKS_ALL_THE_TIME.store(true, Ordering::SeqCst);
+        HELPER_IS_GUEST.store(true, Ordering::SeqCst);
         watch.call_helper();
     }
     let exact = asked && !watch.lacks_helper();
@@ -166,9 +168,9 @@ pub(super) fn begin_to_look(watch: &'static Watch) -> bool {
     exact
 }
 
-/// The program's threads have all ended: the helper is to go as soon as nobody needs it.
+/// All threads of the program have ended: the helper ends as soon as nobody needs it.
 pub fn retire_helper(watch: &Watch) {
-    if LOOKS_ALL_THE_TIME.swap(false, Ordering::SeqCst) {
+    if HELPER_IS_GUEST.swap(false, Ordering::SeqCst) {
         watch.guest(false);
     }
     watch.retire_helper();
@@ -184,15 +186,15 @@ pub fn uses_signals() -> bool {
     OPTIONS.get().is_some_and(|options| options.signals)
 }
 
-/// Whether this process runs without us.
+/// Whether we do nothing in this process.
 pub fn is_inert() -> bool {
     INERT.load(Ordering::Relaxed)
 }
 
-/// The descriptors that are ours.
+/// All descriptors of ours.
 pub fn descriptors() -> Vec<i32> {
     let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
     all.extend(record::descriptors());
-    all.extend(kicks::descriptors());
+    all.extend(parker_pool::descriptors());
     all
 }

@@ -1,22 +1,22 @@
-//! Tells a forked child that it is one, by a page that the kernel empties in it, at the cost of a load: so a fork need
-//! not do anything in the child, and one that libc does not know of (`_Fork`, a raw clone) is noticed as well.
+//! Tells a forked child that it is one, at the cost of a load: the kernel empties this page in the child. So a fork
+//! need not run anything in the child, and we notice forks that libc does not know of (`_Fork`, a raw clone).
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use glasspoll_reactor::sys;
 
-/// A forked child that nobody has put in order.
+/// A forked child that is not yet in order.
 const FORKED: u32 = 0;
 /// A process in order.
 const IN_ORDER: u32 = 1;
-/// A forked child that a thread puts in order just now.
+/// A forked child that a thread is putting in order.
 const MENDING: u32 = 2;
 
-/// A page that the kernel empties in every forked child; its first word is one of the above.
+/// A page that the kernel empties in every forked child. Its first word is one of the above.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 static MEND_FORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Has `mend` called, inside, by a forked child. Linux 4.14: `MADV_WIPEONFORK`.
+/// Makes every forked child call `mend`, inside. Linux 4.14: `MADV_WIPEONFORK`.
 pub fn watch_for_forks(mend: fn()) {
     MEND_FORK.store(mend as *mut (), Ordering::SeqCst);
     if let Some(page) = sys::page_wiped_on_fork() {
@@ -31,18 +31,18 @@ fn page() -> Option<&'static AtomicU32> {
     unsafe { PAGE.load(Ordering::Relaxed).as_ref() }
 }
 
-/// Whether there is such a page. Where the kernel has none, the handlers of libc's fork call `mend`.
+/// Whether the page exists. If the kernel has no such pages, libc's fork handlers call `mend`.
 pub fn is_there() -> bool {
     page().is_some()
 }
 
-/// Whether this is a forked child that is not in order yet.
+/// Whether this is a forked child that is not yet in order.
 #[inline]
 pub fn was_forked() -> bool {
     page().is_some_and(|page| page.load(Ordering::Acquire) != IN_ORDER)
 }
 
-/// Puts a forked child in order. Returns once it is, by this thread or another.
+/// Puts a forked child in order. Returns when this thread or another has done so.
 #[cold]
 pub fn mend() {
     let Some(page) = page() else { return call_mend() };

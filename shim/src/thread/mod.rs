@@ -1,7 +1,7 @@
-//! A thread of the program: inside our critical sections or outside, its signal handlers, fork, and cancellation.
+//! A thread of the program: inside our critical sections or outside, its signal handlers, forks, and cancellation.
 //!
-//! `context` decides, `tls` is where a thread finds what it keeps for us, `own_stack` which pointers lie in its stack,
-//! `fork_page` whether the process is a forked child, `signal` how the program's handlers run.
+//! `context` decides. `tls` finds our state of a thread, `own_stack` tells which pointers lie in its stack, `fork_page`
+//! tells whether the process is a forked child, `signal` runs the program's handlers.
 //!
 //! Keeps true: no handler of the program runs on top of our frames, and no lock of ours is held in a forked child.
 

@@ -1,27 +1,26 @@
-//! Whether a pointer from the program lies in the calling thread's own stack, above the frame that asks:
-//! what lies there can be read and written, and the kernel need not be asked.
+//! Whether a pointer from the program lies in the calling thread's own stack, above the calling frame. That memory can
+//! be read and written, so we need not ask the kernel.
 //!
-//! The stack's top is the thread's descriptor, which glibc puts at the upper end of the mapping that is
-//! the stack, or for the main thread what the kernel put above its first frame. From there down to the
-//! frame that asks every page is read once. The thread's stack is one mapping, which lasts as long as the
-//! thread and only grows downwards; so what was found stays true while the frame that asks lies within it.
-//! A frame on another stack (a coroutine, sigaltstack) lies outside, or there is a gap below the thread's
-//! own, which the look finds.
+//! The stack's top is the thread's descriptor, which glibc puts at the upper end of the stack's mapping; for the main
+//! thread it is what the kernel put above its first frame. From there down to the calling frame we read every page
+//! once. The stack is one mapping, which lives as long as the thread and only grows downwards. So the result holds as
+//! long as the calling frame lies within it. A frame on another stack (a coroutine, sigaltstack) lies outside, or the
+//! search finds a gap below the thread's own stack.
 
 use glasspoll_reactor::sys;
 
 use crate::thread::context::with_thread;
 
-/// A deeper stack is not looked through.
+/// Deeper stacks are not searched.
 const MOST: usize = 1 << 20;
 const PAGE: usize = 4096;
 
 /// What a thread knows of its own stack.
 #[derive(Clone, Copy)]
 pub struct OwnStack {
-    /// Every page from here ...
+    /// We have read every page from here ...
     low: usize,
-    /// ... to here was read.
+    /// ... to here.
     top: usize,
     /// Below this there is a gap.
     gap: usize,
@@ -31,7 +30,7 @@ impl OwnStack {
     pub const UNKNOWN: Self = Self { low: usize::MAX, top: 0, gap: 0 };
 }
 
-/// Whether `len` bytes at `addr` do.
+/// Whether `len` bytes at `addr` lie there.
 #[inline]
 pub fn holds(addr: usize, len: usize) -> bool {
     let frame = 0u8;
@@ -45,13 +44,13 @@ pub fn holds(addr: usize, len: usize) -> bool {
         if here >= stack.low && end <= stack.top {
             return true;
         }
-        let looked = look(stack, here);
-        thread.stack.set(looked);
-        here >= looked.low && end <= looked.top
+        let found = look(stack, here);
+        thread.stack.set(found);
+        here >= found.low && end <= found.top
     })
 }
 
-/// Looks at what lies between the frame and the top.
+/// Reads the pages between the calling frame and the top.
 #[cold]
 fn look(known: OwnStack, here: usize) -> OwnStack {
     let below = |top: &usize| here < *top && *top - here <= MOST;

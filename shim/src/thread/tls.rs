@@ -1,7 +1,7 @@
-//! Where a thread finds what it keeps for us.
+//! Where a thread finds our state of it.
 //!
-//! Rust asks the loader, by a call, where a thread-local of a shared library is. A word at a fixed distance
-//! from the thread pointer costs two loads: there stands where the thread-local is, once it was asked.
+//! Rust calls the loader to find a thread-local of a shared library. A word at a fixed distance from the thread pointer
+//! costs only two loads: after the first call it holds the thread-local's address.
 
 use std::arch::{asm, global_asm};
 use std::ptr;
@@ -57,7 +57,7 @@ fn word() -> *mut *const Thread {
     at
 }
 
-/// What the calling thread keeps for us.
+/// Our state of the calling thread.
 #[inline]
 pub(crate) fn this() -> *const Thread {
     // SAFETY: a word of this thread's own.
@@ -73,7 +73,7 @@ pub(crate) fn this() -> *const Thread {
 #[inline(never)]
 fn find() -> *const Thread {
     let found = THREAD.with(ptr::from_ref);
-    // SAFETY: as above. A thread-local without a destructor stays where it is as long as the thread lives.
+    // SAFETY: as above. A thread-local without a destructor stays at its address as long as the thread lives.
     unsafe { word().write(found) };
     found
 }

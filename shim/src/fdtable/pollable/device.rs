@@ -1,7 +1,7 @@
 //! Which character devices have a poll method.
 //!
-//! A device that says something else than files without a poll method say has one. Of the rest, the tables below have
-//! those whose drivers have none. A device in no table is taken for one that has a poll method.
+//! A file without a poll method always gives the same answer. A device that gives another one has a poll method.
+//! For the rest, the tables below list the drivers without one. A device in no table counts as having one.
 //!
 //! Linux: `file_operations` of the drivers, 5.10 to 6.1 and newer ones by name.
 
@@ -103,8 +103,8 @@ const MISC_NAMES: [&[u8]; 48] = [
     b"watchdog",
 ];
 
-/// Where sysfs is not there to say: major numbers of such devices that are the same everywhere (lp, st, fb, ch, i2c,
-/// mtd, spi, msr, cpuid). Linux: `Documentation/admin-guide/devices.txt`.
+/// If sysfs is not mounted: major numbers of such devices that are the same everywhere (lp, st, fb, ch, i2c, mtd, spi,
+/// msr, cpuid). Linux: `Documentation/admin-guide/devices.txt`.
 const MAJORS: [u32; 9] = [6, 9, 29, 86, 89, 90, 153, 202, 203];
 
 /// And minor numbers of class misc (temperature, nvram, agpgart, hw_random, vfio, snapshot, kvm, btrfs-control, autofs,
@@ -134,7 +134,7 @@ fn is_known_without(major: u32, minor: u32) -> bool {
     }
 }
 
-/// The name of what a symbolic link leads to.
+/// The last component of a symbolic link's target.
 fn last_part<'a>(link: &str, room: &'a mut [u8]) -> Option<&'a [u8]> {
     let read = sys::readlink(link.as_bytes(), room).ok()?;
     room[..read].rsplit(|byte| *byte == b'/').next()

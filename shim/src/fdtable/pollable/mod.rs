@@ -1,6 +1,6 @@
-//! What may be put into a set, and what a number stands for that we did not make.
+//! Whether an fd can be added to a set, and what an fd is that we did not make.
 //!
-//! Linux: `file_can_poll`, by what can be seen of it from outside.
+//! Linux: `file_can_poll`, as far as it can be seen from outside.
 
 mod device;
 mod mounts;
@@ -8,15 +8,15 @@ mod procfs;
 
 use glasspoll_reactor::sys::{self, magic, Errno};
 
-/// What poll(2) says of a file that cannot be polled. Linux: `DEFAULT_POLLMASK`.
+/// What poll(2) answers for a file without a poll method. Linux: `DEFAULT_POLLMASK`.
 const DEFAULT_POLLMASK: i16 = libc::POLLIN | libc::POLLOUT | libc::POLLRDNORM | libc::POLLWRNORM;
 
-/// EBADF unless the number is open for more than its path.
+/// EBADF unless the fd is open, and not with O_PATH.
 pub fn must_be_open(fd: i32) -> Result<(), Errno> {
     let is_open = match sys::fcntl(fd, libc::F_GETFL, 0) {
         Ok(flags) => flags & libc::O_PATH == 0,
         Err(Errno::EBADF) => false,
-        // Refused.
+        // Refused, by seccomp for example.
         Err(_) => {
             let mut fds = [libc::pollfd { fd, events: 0, revents: 0 }];
             sys::poll_now(&mut fds).is_err() || fds[0].revents & libc::POLLNVAL == 0
@@ -55,13 +55,13 @@ pub fn check(fd: i32) -> Result<(), Errno> {
     }
 }
 
-/// Asks the file itself only where its filesystem does not decide, for to ask may take news
+/// Polls the file only if its filesystem does not decide, because a poll may consume news
 /// (`reactor/src/watch/kernel_file/news.rs`).
 fn regular_file_can_poll(fd: i32, inode: u64) -> bool {
     match sys::filesystem(fd) {
         Ok(magic::PROC) => procfs::can_poll(fd, inode),
-        // All of kernfs has a poll method (Linux: `fs/kernfs/file.c:kernfs_file_fops`), and all files of a FUSE
-        // filesystem, and all message queues.
+        // Every file of kernfs (Linux: `fs/kernfs/file.c:kernfs_file_fops`), every file of a FUSE filesystem, and every
+        // message queue has a poll method.
         Ok(magic::SYSFS | magic::CGROUP | magic::CGROUP2 | magic::RESCTRL | magic::FUSE | magic::MQUEUE) => {
             true
         }
@@ -70,15 +70,15 @@ fn regular_file_can_poll(fd: i32, inode: u64) -> bool {
     }
 }
 
-/// Of the files without a type (eventfd, timerfd, …), few have no poll method: fsopen's, Landlock's, KVM's.
+/// Few files without a type (eventfd, timerfd, …) have no poll method: those of fsopen, Landlock and KVM.
 fn nameless_file_can_poll(fd: i32) -> bool {
-    // These say the same when there is something to be taken from them and room as well.
+    // These give that same answer if they have both something to read and room.
     // Linux: `io_uring/io_uring.c:io_uring_poll`, `kernel/seccomp.c:seccomp_notify_poll`.
     const BOTH: [&[u8]; 2] = [b"anon_inode:[io_uring]", b"anon_inode:seccomp notify"];
     !looks_unpollable(fd) || BOTH.iter().any(|name| link_of(fd).starts_with(name))
 }
 
-/// Whether poll(2) says what it says of files without a poll method.
+/// Whether poll(2) answers as for a file without a poll method.
 fn looks_unpollable(fd: i32) -> bool {
     let mut fds = [libc::pollfd { fd, events: !libc::POLLNVAL, revents: 0 }];
     sys::poll_now(&mut fds).is_err() || fds[0].revents == DEFAULT_POLLMASK
@@ -91,24 +91,24 @@ fn link_of(fd: i32) -> [u8; 64] {
     link
 }
 
-/// Whether the number is an epoll instance of the kernel's, made before us or past us.
+/// Whether the fd is an epoll instance of the kernel's: the program made it before us, or past us.
 pub fn is_kernel_epoll(fd: i32) -> bool {
     link_of(fd).starts_with(b"anon_inode:[eventpoll]")
 }
 
 const MARK: i32 = 64;
 
-/// Leaves a mark on the file beneath an epoll descriptor, which it keeps in every process: a signal for
-/// wakeups that it never tells.
+/// Marks the file beneath an epoll descriptor, for every process that has it. The mark is the number of a signal that
+/// the file never sends.
 pub fn mark_as_set(fd: i32) {
     let _ = sys::fcntl(fd, sys::F_SETSIG, MARK as usize);
 }
 
-/// A number for an epoll instance.
+/// Makes the fd of an epoll instance.
 ///
 /// # Errors
-/// What the kernel gives where there are no more of them, or no memory.
-pub fn make_number(flags: i32) -> Result<i32, Errno> {
+/// The kernel's errno if there are no more fds, or no memory.
+pub fn make_fd(flags: i32) -> Result<i32, Errno> {
     let scarce = |errno: Errno| matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM);
     sys::eventfd(flags & libc::EPOLL_CLOEXEC).or_else(|errno| {
         match sys::idle_timer(flags & libc::EPOLL_CLOEXEC) {
@@ -120,10 +120,10 @@ pub fn make_number(flags: i32) -> Result<i32, Errno> {
     })
 }
 
-/// Whether the number was an epoll descriptor of ours before exec, or is one in the process that sent it.
+/// Whether the fd was an epoll descriptor of ours before an exec, or is one in the process that sent it.
 pub fn is_set_of_another(fd: i32) -> bool {
-    let is_number = |link: [u8; 64]| {
+    let is_ours = |link: [u8; 64]| {
         [&b"anon_inode:[eventfd]"[..], b"anon_inode:[timerfd]"].iter().any(|kind| link.starts_with(kind))
     };
-    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_number(link_of(fd))
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_ours(link_of(fd))
 }

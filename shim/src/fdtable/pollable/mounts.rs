@@ -1,9 +1,9 @@
-//! Where a path leads within its filesystem, by `/proc/self/mountinfo`.
+//! The path of a file within its filesystem, from `/proc/self/mountinfo`.
 
 use glasspoll_reactor::sys;
 
-/// The path from the root of the filesystem to what `path` leads to, which is on this mount. None: the
-/// mount is in another namespace, outside of the root folder, or detached.
+/// The path of a file on this mount, from the root of the filesystem. None: the mount is in another namespace,
+/// outside of the root directory, or detached.
 pub fn path_within(mount: u64, path: &[u8]) -> Option<Vec<u8>> {
     // A thread may have a mount namespace of its own.
     let fd = sys::open(c"/proc/thread-self/mountinfo", libc::O_RDONLY, 0).ok()?;
@@ -22,9 +22,9 @@ pub fn path_within(mount: u64, path: &[u8]) -> Option<Vec<u8>> {
     found
 }
 
-/// The same by a line, which is about this mount or another.
+/// `path_within` for one line of mountinfo. None: the line is about another mount.
 fn path_by(line: &[u8], mount: u64, path: &[u8]) -> Option<Vec<u8>> {
-    // Its number, its parent's, the device, the root within the filesystem, where it is mounted.
+    // The mount's id, its parent's, the device, the root within the filesystem, the mount point.
     let mut fields = line.split(|byte| *byte == b' ');
     if std::str::from_utf8(fields.next()?).ok()?.parse() != Ok(mount) {
         return None;

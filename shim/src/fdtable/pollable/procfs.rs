@@ -1,13 +1,13 @@
 //! Which regular files of procfs have a poll method.
 //!
-//! | file | has one |
+//! | file | poll method |
 //! |---|---|
 //! | a sysctl, below `sys` | yes. Linux: `fs/proc/proc_sysctl.c:proc_sys_file_operations` |
-//! | of a process, below its number | mounts and mountinfo alone. Linux: `fs/proc/base.c` |
-//! | of its network, `PID/net` | yes, as all others |
+//! | a process's, below `PID` | only mounts and mountinfo. Linux: `fs/proc/base.c` |
+//! | a process's network, `PID/net` | yes, as all others |
 //! | all others | yes. Linux: `fs/proc/inode.c:proc_reg_poll` |
 //!
-//! Nearly all of them say the same in poll(2), so the path decides: where it leads from the root of procfs.
+//! Nearly all of them give the same answer in poll(2), so the path from the root of procfs decides.
 
 use glasspoll_reactor::sys::{self, Errno};
 
@@ -16,10 +16,10 @@ use super::{looks_unpollable, mounts};
 /// Linux: `fs/proc/root.c:PROC_ROOT_INO`.
 const ROOT_INODE: u64 = 1;
 /// Files that belong to no process have inode numbers from here on (Linux: `fs/proc/generic.c:PROC_DYNAMIC_FIRST`).
-/// Those of processes and the sysctls are counted up from 1 with sockets and pipes, and get here after
-/// four billion of them.
+/// Files of processes, and sysctls, share a counter with sockets and pipes, which starts at 1. It gets here after four
+/// billion of them.
 const DYNAMIC_FIRST: u64 = 0xf000_0000;
-/// What follows the path of a file whose process has ended.
+/// The suffix of a path whose process has ended.
 const DELETED: &[u8] = b" (deleted)";
 
 pub fn can_poll(fd: i32, inode: u64) -> bool {
@@ -41,10 +41,10 @@ fn path_in_procfs(fd: i32, link: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether the kernel writes the file by `fs/seq_file.c`, as most of those of processes and no sysctl. The position
-/// stays as it is.
+/// Whether the kernel writes the file through `fs/seq_file.c`, as it does most files of processes and no sysctl.
+/// The file's position does not change.
 fn is_sequence(fd: i32) -> bool {
-    // Linux: `fs/seq_file.c:seq_lseek` does not know SEEK_DATA. To all others this is behind the end.
+    // Linux: `fs/seq_file.c:seq_lseek` does not know SEEK_DATA. For all others the offset is past the end.
     sys::seek(fd, i64::MAX, libc::SEEK_DATA) == Err(Errno::EINVAL)
 }
 
@@ -68,14 +68,13 @@ fn is_of_a_process(path: &[u8]) -> bool {
     }
 }
 
-/// Whether the end of a path looks like `PID/status`, `PID/attr/current`, `PID/fdinfo/0`, where it is not known
-/// whence the path leads.
+/// Whether a path ends like `PID/status`, `PID/attr/current` or `PID/fdinfo/0`. For paths whose root is unknown.
 fn ends_as_of_a_process(path: &[u8]) -> bool {
     let mut folders = parts(path).rev().skip(1);
     match folders.next() {
         Some(b"attr" | b"fdinfo") => is_number(folders.next()),
         Some(b"apparmor" | b"smack") => folders.next() == Some(b"attr") && is_number(folders.next()),
-        // A network interface may be called 7. Linux: `net/ipv4/devinet.c:__devinet_sysctl_register`.
+        // A network interface may have the name 7. Linux: `net/ipv4/devinet.c:__devinet_sysctl_register`.
         folder => is_number(folder) && !matches!(folders.next(), Some(b"conf" | b"neigh")),
     }
 }

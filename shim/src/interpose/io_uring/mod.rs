@@ -1,9 +1,9 @@
 //! epoll_ctl(2) by io_uring: IORING_OP_EPOLL_CTL, as libuv batches it.
 //!
-//! The kernel would do the operation on the descriptor beneath an epoll of ours, and fail. So before
-//! io_uring_enter(2) submits, the operations on our epolls are done here, and their entries become
-//! no-ops that say what came of it, or on kernels before 6.10 others that fail alike (`refusal`). Only rings made and entered by libc's syscall(2) are seen, and not
-//! those that a kernel thread reads by itself (SQPOLL).
+//! The kernel would apply the operation to the eventfd beneath our epoll descriptor, and fail. So before
+//! io_uring_enter(2) submits, we perform the operations on our own epolls. Their entries become no-ops that report
+//! the result, or on kernels before 6.10 operations that fail with the same errno (`refusal`). We see only rings that
+//! the program makes and enters through libc's syscall(2), and no rings that a kernel thread reads by itself (SQPOLL).
 //!
 //! Linux: `io_uring/epoll.c:io_epoll_ctl`, `io_uring/nop.c`, `include/uapi/linux/io_uring.h`.
 
@@ -32,8 +32,8 @@ const IOSQE_IO_LINK: u8 = 1 << 2;
 const IOSQE_IO_HARDLINK: u8 = 1 << 3;
 const IORING_SETUP_SQE128: u32 = 1 << 10;
 const IORING_SETUP_NO_SQARRAY: u32 = 1 << 16;
-/// Setups that change where the entries are, or who reads them: SQPOLL, NO_MMAP, REGISTERED_FD_ONLY,
-/// and all that came after NO_SQARRAY but HYBRID_IOPOLL.
+/// Setup flags that change where the entries are or what reads them: SQPOLL, NO_MMAP, REGISTERED_FD_ONLY, and every
+/// flag after NO_SQARRAY except HYBRID_IOPOLL.
 const STRANGE: u32 = 1 << 1 | 1 << 14 | 1 << 15 | !((1 << 18) - 1);
 
 /// Linux: `struct io_uring_params`, up to the offsets of the submission ring.
@@ -69,10 +69,10 @@ struct Sqe {
     rest: [u64; 3],
 }
 
-/// The rings by descriptor, as they were made.
+/// The parameters of each ring, by its fd.
 static RINGS: Lazy<DashMap<c_int, Params>> = Lazy::new(|| DashMap::with_shard_amount(2));
 
-/// Whether a no-op can be told what to answer (6.10); else it is always 0.
+/// Whether a no-op can report a given result (6.10). Otherwise it reports 0.
 static CAN_INJECT: Lazy<bool> = Lazy::new(|| {
     // SAFETY: uname(2) fills in the structure.
     let release = unsafe {
@@ -85,10 +85,10 @@ static CAN_INJECT: Lazy<bool> = Lazy::new(|| {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (6, 10)
 });
 
-/// io_uring_setup(2) has returned.
+/// Called after io_uring_setup(2).
 ///
 /// # Safety
-/// On success `params` is what the kernel has filled in.
+/// On success `params` points to the structure that the kernel has filled in.
 pub unsafe fn made(ring: c_long, params: usize) {
     let Ok(ring) = c_int::try_from(ring) else { return };
     if ring < 0 || process::is_vfork_child() {
@@ -106,7 +106,7 @@ pub unsafe fn made(ring: c_long, params: usize) {
     });
 }
 
-/// io_uring_enter(2) is about to be called.
+/// Called before io_uring_enter(2).
 pub fn before_enter(ring: c_int, to_submit: usize, flags: usize) {
     if to_submit == 0 || flags & IORING_ENTER_REGISTERED_RING != 0 || !fdtable::any_epoll() {
         return;
@@ -140,7 +140,7 @@ impl Params {
     }
 }
 
-/// A part of a ring, mapped for a moment: a mapping that stayed would keep the ring from ending.
+/// A part of a ring, mapped for the time of one call: a mapping that stays would keep the ring alive.
 struct Mapped {
     start: *mut u8,
     bytes: usize,
@@ -154,7 +154,7 @@ impl Mapped {
         (start != libc::MAP_FAILED).then_some(Self { start: start.cast(), bytes })
     }
 
-    /// Preconditions: a word of the queue, within it.
+    /// Preconditions: `offset` is that of a word within the queue.
     fn word(&self, offset: u32) -> &AtomicU32 {
         // SAFETY: the precondition; the kernel writes these words atomically as well.
         unsafe { &*self.start.add(offset as usize).cast() }
@@ -172,7 +172,7 @@ fn do_epoll_ctls(params: &Params, queue: &Mapped, entries: &Mapped, to_submit: u
     let head = queue.word(params.head).load(Ordering::Acquire);
     let tail = queue.word(params.tail).load(Ordering::Acquire);
     let count = tail.wrapping_sub(head).min(params.sq_entries).min(to_submit as u32);
-    // An entry before in the same chain has failed: the kernel will cancel the rest.
+    // An earlier entry of the chain has failed: the kernel will cancel the rest.
     let mut broken = false;
     for n in 0..count {
         let mut at = head.wrapping_add(n) & (params.sq_entries - 1);
@@ -198,7 +198,7 @@ fn do_epoll_ctl(sqe: &mut Sqe) -> Result<i32, Errno> {
     let done = epoll::ctl_inside(sqe.fd, sqe.len as c_int, sqe.off as c_int, event);
     let Outcome::Done(done) = done else { return Ok(0) };
     if done == Err(Errno::EFAULT) {
-        // The kernel finds a bad pointer itself, and submits no further.
+        // The kernel finds the bad pointer itself, and submits no later entry.
         return done;
     }
     *sqe = match done {

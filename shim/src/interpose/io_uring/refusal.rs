@@ -1,8 +1,8 @@
-//! Submission entries that fail with a given errno, on kernels whose no-op cannot be told what to answer.
+//! Submission entries that fail with a given errno, for kernels whose no-op always reports 0.
 //!
-//! Each fails by what it asks for, when it is carried out and not when it is submitted: from 5.12 on the kernel takes
-//! no further entries after one that it refuses at once. Those that open a file or ask for memory are carried out by a
-//! thread of the kernel's, so their completions may come behind others'.
+//! Each entry fails when it is carried out, not when it is submitted: from 5.12 on the kernel takes no further entries
+//! after one that it refuses at submission. A kernel thread carries out the entries that open a file or ask for
+//! memory, so their completions may come after later ones.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::AtomicU8;
@@ -21,10 +21,11 @@ const IORING_OP_MADVISE: u8 = 25;
 const IOSQE_FIXED_FILE: u8 = 1 << 0;
 const IOSQE_BUFFER_SELECT: u8 = 1 << 5;
 const NO_SUCH_ADVICE: u32 = 0x7fff_ffff;
-/// Behind the end of any record.
+/// An offset past the end of any record.
 const FAR: u64 = 1 << 40;
 
-/// What stands in place of `sqe`, of which came `errno`. ENOSPC, and what else no entry gives, is told as EINVAL.
+/// Returns the entry that replaces `sqe`, whose operation failed with `errno`. ENOSPC, and every other errno that no
+/// entry can produce, becomes EINVAL.
 pub fn entry(sqe: &Sqe, errno: Errno) -> Sqe {
     let mut failing = Sqe {
         opcode: IORING_OP_MADVISE,
@@ -40,16 +41,16 @@ pub fn entry(sqe: &Sqe, errno: Errno) -> Sqe {
     };
     match errno {
         Errno::ENOENT => {
-            // Linux: `io_uring/timeout.c:io_timeout_cancel`: there is no request that the program calls so.
+            // Linux: `io_uring/timeout.c:io_timeout_cancel`: no request of the program has this address as its name.
             static NOBODYS: AtomicU8 = AtomicU8::new(0);
             (failing.opcode, failing.op_flags) = (IORING_OP_TIMEOUT_REMOVE, 0);
             failing.addr = NOBODYS.as_ptr().addr() as u64;
         }
-        // No descriptor has the number -1.
+        // No descriptor is -1.
         Errno::EBADF => (failing.opcode, failing.op_flags) = (IORING_OP_CLOSE, 0),
-        // Linux: `fs/namei.c:do_open`: the root is there already.
+        // Linux: `fs/namei.c:do_open`: the root exists.
         Errno::EEXIST => opens(&mut failing, c"/", libc::O_CREAT | libc::O_EXCL),
-        // Linux: `fs/namei.c:may_open`: it is a link.
+        // Linux: `fs/namei.c:may_open`: the path is a symbolic link.
         Errno::ELOOP if is_link(c"/proc/self") => opens(&mut failing, c"/proc/self", libc::O_NOFOLLOW),
         // Nothing is mapped at the address 0.
         Errno::ENOMEM => (failing.op_flags, failing.len) = (libc::MADV_NORMAL as u32, 4096),
@@ -76,8 +77,8 @@ fn is_link(path: &std::ffi::CStr) -> bool {
     opened.is_err_and(|errno| errno == Errno::ELOOP)
 }
 
-/// Our record. None: there is none, or a limit on the size of files, of which the kernel would tell by SIGXFSZ before
-/// it looks at the seals. Linux: `fs/attr.c:inode_newsize_ok`.
+/// The fd of our record, which is sealed. None: there is no record, or a limit on file sizes applies, and the kernel
+/// would send SIGXFSZ before it checks the seals. Linux: `fs/attr.c:inode_newsize_ok`.
 fn what_cannot_grow() -> Option<c_int> {
     let record = record::own_descriptor()?;
     let mut limit = MaybeUninit::<libc::rlimit>::zeroed();

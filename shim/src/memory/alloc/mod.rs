@@ -1,14 +1,14 @@
-//! A private allocator: the shim runs inside other people's malloc, fork and signal handlers, and must
-//! not depend on their allocator being re-entrant.
+//! A private allocator: the library runs inside the program's malloc, fork and signal handlers, and must
+//! not depend on the program's allocator being re-entrant.
 //!
-//! Doug Lea's malloc over anonymous mappings, behind one lock. The lock is only ever taken inside
+//! Doug Lea's malloc over anonymous mappings, behind one lock. The lock is taken only inside
 //! `context`, so no signal handler of the program runs and no fork happens while it is held.
 //!
-//! Rust ends the process when there is no memory. So some is set aside (`spare`), which serves what cannot be refused:
-//! waits, wakeups, closes. What would make the heap grow for good asks first whether there is enough (`has_room`), and
-//! is refused with ENOMEM, as the kernel does.
+//! Rust aborts the process when memory runs out. So we keep a reserve (`spare`) for what cannot fail: waits, wakeups,
+//! closes. A call that would make the heap grow permanently first asks whether there is enough (`has_room`); if not, it
+//! gets ENOMEM, as from the kernel.
 //!
-//! With the feature `libc-heap` there is none of it.
+//! With the feature `libc-heap` this allocator is not used.
 
 #![cfg_attr(feature = "libc-heap", allow(dead_code))]
 

@@ -1,10 +1,10 @@
-//! Where the heap gets its memory from, and what is set aside for when there is no more.
+//! Where the heap gets its memory from, and the reserve for the time when there is no more.
 //!
 //! | from | when |
 //! |---|---|
 //! | mmap | always, if it can be had |
-//! | the spare mapping | else; `has_room` makes it with the first set, and anew when it was used |
-//! | `FIRST` | else: before there is a spare mapping |
+//! | the spare mapping | if mmap fails; `has_room` makes it with the first set, and again after it was used |
+//! | `FIRST` | if mmap fails before a spare mapping exists |
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -15,9 +15,9 @@ use glasspoll_reactor::sys;
 
 use crate::memory::lock::RawLock;
 
-/// How much is set aside at least.
+/// The smallest reserve.
 const LEAST: usize = 256 << 10;
-/// And at most. Between the two it is as much as the heap has taken: a list that grows takes twice what it was.
+/// The largest reserve. In between it equals what the heap has taken: a list that grows takes twice its old size.
 const MOST: usize = 16 << 20;
 const FIRST_BYTES: usize = 128 << 10;
 const PAGE: usize = 4096;
@@ -31,7 +31,7 @@ unsafe impl Sync for First {}
 static FIRST: First = First(UnsafeCell::new([0; FIRST_BYTES]));
 static FIRST_USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The spare mapping: where it begins and how long it is.
+/// The spare mapping: its start and its length.
 struct Spare {
     lock: RawLock,
     start: AtomicUsize,
@@ -39,11 +39,11 @@ struct Spare {
 }
 
 static SPARE: Spare = Spare { lock: RawLock::new(), start: AtomicUsize::new(0), len: AtomicUsize::new(0) };
-/// What the heap has from the system.
+/// How much memory the heap has from the system.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 impl Spare {
-    /// Cuts a piece off.
+    /// Cuts off a piece.
     fn take(&self, size: usize) -> *mut u8 {
         self.lock.acquire();
         let (start, len) = (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed));
@@ -60,7 +60,7 @@ impl Spare {
         }
     }
 
-    /// Makes it `wanted` long. What there was goes back to the system.
+    /// Makes the mapping `wanted` bytes long. What is left of the old one goes back to the system.
     fn renew(&self, wanted: usize) -> bool {
         let Ok(fresh) = sys::map(wanted) else { return false };
         self.lock.acquire();
@@ -75,7 +75,7 @@ impl Spare {
     }
 }
 
-/// Whether the heap may grow by an item, a set or the like: there is enough set aside, or it can be had.
+/// Whether the heap may grow by an item, a set or the like: the reserve is large enough, or can be made so.
 #[inline]
 pub fn has_room() -> bool {
     let wanted = TAKEN.load(Ordering::Relaxed).clamp(LEAST, MOST);
@@ -87,10 +87,10 @@ fn renew(wanted: usize) -> bool {
     SPARE.renew(wanted.next_multiple_of(PAGE))
 }
 
-/// The system, as dlmalloc asks it.
+/// The system's memory, as dlmalloc asks for it.
 pub struct Memory;
 
-// SAFETY: what is handed out is mapped, nobody else's, and stays until it is given back.
+// SAFETY: what is handed out is mapped, belongs to nobody else, and stays until it is given back.
 unsafe impl Allocator for Memory {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         let mapped = match sys::map(size) {
@@ -101,7 +101,7 @@ unsafe impl Allocator for Memory {
             TAKEN.fetch_add(size, Ordering::Relaxed);
             return (mapped, size, 0);
         }
-        // Under the heap's lock, as all of this.
+        // The heap's lock is held.
         let used = FIRST_USED.load(Ordering::Relaxed);
         if size > FIRST_BYTES - used {
             return (ptr::null_mut(), 0, 0);

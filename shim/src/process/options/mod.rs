@@ -1,4 +1,4 @@
-//! `GLASSPOLL_*` from the environment. A bad value is said in one line, and the default is used.
+//! `GLASSPOLL_*` from the environment. For a bad value we print one line, and use the default.
 //!
 //! | variable | values | default |
 //! |---|---|---|
@@ -6,14 +6,14 @@
 //! | `GLASSPOLL_LOG_FILE` | a path; `%p` becomes the process id | stderr |
 //! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
 //! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
-//! | `GLASSPOLL_HOT` | `auto`, or how many items of a set are hot at most, busy or not; 0: none | `auto` |
+//! | `GLASSPOLL_HOT` | `auto`, or the maximum of hot items in a set, busy or not; 0: none | `auto` |
 //! | `GLASSPOLL_RING` | the size of the record in memory: bytes, `512K`, `4M`, from 16K to 1G; `off` | `1M` |
-//! | `GLASSPOLL_READY` | `auto`, `exact`: a helper thread watches all the time, so that it is known when a file became ready | `auto` |
+//! | `GLASSPOLL_READY` | `auto`, `exact`: a helper thread watches all the time, so that we know when a file became ready | `auto` |
 //! | `GLASSPOLL_COLLECT` | a socket's path: set by `glasspoll run` | none |
 //! | `GLASSPOLL_CHAOS` | legal chaos, such as `all,seed=7`: the words of `glasspoll_record::chaos` | none |
-//! | `GLASSPOLL_SPIN` | how long a wait looks before it sleeps: `off`, `auto`, microseconds up to 1000000 | off |
+//! | `GLASSPOLL_SPIN` | how long a wait polls before it sleeps: `off`, `auto`, microseconds up to 1000000 | off |
 //!
-//! In secure-execution mode (setuid and the like) nothing is read.
+//! In secure-execution mode (setuid and the like) we read nothing.
 
 use std::ffi::{CStr, CString};
 
@@ -32,17 +32,17 @@ pub struct Options {
     pub log_file: Option<String>,
     pub log_format: Format,
     pub signals: bool,
-    /// How long a wait looks before it sleeps, in nanoseconds; None: as it pays.
+    /// How long a wait polls before it sleeps, in nanoseconds. None: as long as it pays.
     pub spin_ns: Option<u64>,
-    /// How many items of a set are hot at most, whether it is busy or not.
+    /// The maximum of hot items in a set, busy or not.
     pub hot: Option<usize>,
-    /// The bytes of the record; None: there is none.
+    /// The bytes of the record. None: no record.
     pub ring: Option<usize>,
-    /// Somebody watches the devices all the time.
+    /// Whether a thread watches the devices all the time.
     pub exact: bool,
-    /// Who gathers records.
+    /// The socket of the collector of records.
     pub collect: Option<String>,
-    /// What waits must put up with.
+    /// The chaos that waits are subject to.
     pub chaos: Option<Spec>,
 }
 
@@ -64,7 +64,7 @@ impl Options {
     }
 }
 
-/// The library has more to say of a wrong one than what is allowed.
+/// Separate, because the error message of a bad value is longer than a list of what is allowed.
 fn chosen_chaos() -> Option<Spec> {
     let value = variable("GLASSPOLL_CHAOS").filter(|value| !value.is_empty())?;
     value.parse().map_err(|error| complain(&format!("GLASSPOLL_CHAOS: {error}; there is no chaos"))).ok()
@@ -86,7 +86,7 @@ fn variable(name: &str) -> Option<String> {
         fn secure_getenv(name: *const libc::c_char) -> *const libc::c_char;
     }
     let name = CString::new(name).ok()?;
-    // SAFETY: the name ends with a NUL; the value is copied before anybody can change it.
+    // SAFETY: the name ends with a NUL; the value is copied before another thread can change it.
     let value = unsafe {
         let value = secure_getenv(name.as_ptr());
         (!value.is_null()).then(|| CStr::from_ptr(value))
@@ -94,7 +94,7 @@ fn variable(name: &str) -> Option<String> {
     value.map(|value| value.to_string_lossy().into_owned())
 }
 
-/// One line on stderr.
+/// Prints one line to stderr.
 pub fn complain(what: &str) {
     let line = format!("glasspoll: {what}\n");
     let _ = sys::write_unsignalled(2, line.as_bytes());

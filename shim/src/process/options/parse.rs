@@ -1,14 +1,14 @@
-//! What the values of `GLASSPOLL_*` mean: pure functions, each of which gives what is allowed if a value is not.
+//! Parses the values of `GLASSPOLL_*`. The functions are pure; for a bad value they return what is allowed.
 //!
-//! Also compiled by `shim/tests/options.rs` and the fuzz target `options`, for the library itself can be linked to
-//! no test.
+//! `shim/tests/options.rs` and the fuzz target `options` compile this file, too, because no test can link the
+//! library itself.
 
 use tracing_subscriber::filter::Targets;
 
-/// A value, or what is allowed.
+/// A value, or what is allowed instead.
 pub type Parsed<T> = Result<T, &'static str>;
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Text,
@@ -29,7 +29,7 @@ pub fn log_format(value: &str) -> Parsed<Format> {
     }
 }
 
-/// `GLASSPOLL_DEVICE`: whether files signal.
+/// `GLASSPOLL_DEVICE`: whether files send signals.
 pub fn signals(value: &str) -> Parsed<bool> {
     match value {
         "auto" => Ok(true),
@@ -38,7 +38,7 @@ pub fn signals(value: &str) -> Parsed<bool> {
     }
 }
 
-/// `GLASSPOLL_SPIN`: nanoseconds; None is as it pays.
+/// `GLASSPOLL_SPIN`: nanoseconds; None: as long as it pays.
 pub fn spin(value: &str) -> Parsed<Option<u64>> {
     match value {
         "off" => Ok(Some(0)),
@@ -58,7 +58,7 @@ pub fn hot(value: &str) -> Parsed<Option<usize>> {
     }
 }
 
-/// `GLASSPOLL_RING`: bytes; None is no record.
+/// `GLASSPOLL_RING`: bytes; None: no record.
 pub fn ring(value: &str) -> Parsed<Option<usize>> {
     match value {
         "off" => Ok(None),
@@ -69,7 +69,7 @@ pub fn ring(value: &str) -> Parsed<Option<usize>> {
     }
 }
 
-/// `GLASSPOLL_READY`: whether it is to be exact.
+/// `GLASSPOLL_READY`: whether ready times are exact.
 pub fn exact(value: &str) -> Parsed<bool> {
     match value {
         "auto" => Ok(false),
@@ -78,7 +78,7 @@ pub fn exact(value: &str) -> Parsed<bool> {
     }
 }
 
-/// Bytes, or with K, M or G at the end so many times 1024, 1024² or 1024³.
+/// A number of bytes. K, M or G at the end multiplies it by 1024, 1024² or 1024³.
 fn size(text: &str) -> Option<usize> {
     let (digits, shift) = match text.strip_suffix(['K', 'k']) {
         Some(digits) => (digits, 10),
@@ -88,7 +88,7 @@ fn size(text: &str) -> Option<usize> {
             _ => (text, 0),
         },
     };
-    // `parse` takes a sign as well.
+    // `parse` would also accept a sign.
     let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
     digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }

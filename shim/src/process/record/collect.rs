@@ -1,4 +1,4 @@
-//! The record is handed to `glasspoll run`, which waits for it on a socket: so it is not lost with the process.
+//! Hands the record to `glasspoll run`, which waits for it on a socket, so that it outlives the process.
 
 use std::ffi::CString;
 use std::mem;
@@ -6,11 +6,11 @@ use std::mem;
 use glasspoll_reactor::sys::{self, Errno};
 use syscalls::Sysno;
 
-/// How often a busy collector is tried, and how long is waited between two tries.
+/// How often we try a busy collector, and how long we wait in between.
 const TRIES: u32 = 40;
 const PAUSE_NS: u64 = 5_000_000;
 
-/// A message that carries one descriptor, as `struct cmsghdr` and the macros around it lay it out.
+/// A message that carries one descriptor, in the layout of `struct cmsghdr` and its macros.
 #[repr(C)]
 struct Control {
     header: libc::cmsghdr,
@@ -18,7 +18,7 @@ struct Control {
     _padding: i32,
 }
 
-/// Sends `fd` to the socket at `path`. By system calls of our own: the program's table is not to hear of them.
+/// Sends `fd` to the socket at `path`, by raw system calls: the descriptor table must not hear of them.
 pub fn hand_over(path: &str, fd: i32) -> Result<(), Errno> {
     let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
@@ -30,7 +30,7 @@ pub fn hand_over(path: &str, fd: i32) -> Result<(), Errno> {
         *to = *from as libc::c_char;
     }
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // Out of the way of the numbers that other threads get meanwhile.
+    // Above the fds that other threads get meanwhile.
     let socket = sys::with_raised_limit(|| {
         let socket = call(Sysno::socket, [libc::AF_UNIX as usize, kind as usize, 0, 0, 0, 0])?;
         Ok(sys::move_high(socket as i32) as usize)
@@ -41,7 +41,7 @@ pub fn hand_over(path: &str, fd: i32) -> Result<(), Errno> {
 }
 
 fn call(nr: Sysno, args: [usize; 6]) -> Result<usize, Errno> {
-    // SAFETY: the callers give numbers, and pointers to what lives.
+    // SAFETY: the callers pass numbers, and pointers to live memory.
     unsafe { sys::syscall(nr as usize, args) }
 }
 
@@ -68,7 +68,7 @@ fn send(socket: usize, fd: i32) -> Result<(), Errno> {
     let mut control = Control { header, fd, _padding: 0 };
     let mut byte = [1u8];
     let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
-    // SAFETY: all-zero bytes are a message without anything.
+    // SAFETY: all-zero bytes are an empty message.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_iov = &mut part;
     message.msg_iovlen = 1;

@@ -1,11 +1,11 @@
-//! The memory of the record: a memfd that nobody but this process can write to, nor make longer or shorter.
+//! The memory of the record: a memfd that only this process can write to, and whose size is fixed.
 
 use std::ptr;
 
 use glasspoll_reactor::sys::{self, Errno};
 use syscalls::Sysno;
 
-/// Linux 5.1: `F_SEAL_FUTURE_WRITE`: who maps it from now on cannot write.
+/// Linux 5.1: `F_SEAL_FUTURE_WRITE`: later mappings are read-only.
 const F_SEAL_FUTURE_WRITE: i32 = 0x10;
 
 pub struct Made {
@@ -14,17 +14,17 @@ pub struct Made {
 }
 
 fn call(nr: Sysno, args: [usize; 6]) -> Result<usize, Errno> {
-    // SAFETY: the callers below give numbers, and pointers to what lives.
+    // SAFETY: the callers below pass numbers, and pointers to live memory.
     unsafe { sys::syscall(nr as usize, args) }
 }
 
-/// The parent's id.
+/// The parent's pid.
 pub fn parent() -> i32 {
     call(Sysno::getppid, [0; 6]).unwrap_or(0) as i32
 }
 
-/// Whether the system promises no more memory than it has: then a page that is written to for the first time may be
-/// refused, by SIGBUS. Linux: `Documentation/mm/overcommit-accounting.rst`, mode 2.
+/// Whether the system overcommits no memory. Then the first write to a page may fail, with SIGBUS.
+/// Linux: `Documentation/mm/overcommit-accounting.rst`, mode 2.
 pub fn is_promised() -> bool {
     let mut mode = [0];
     let read = sys::open(c"/proc/sys/vm/overcommit_memory", libc::O_RDONLY, 0).and_then(|fd| {
@@ -35,13 +35,13 @@ pub fn is_promised() -> bool {
     read.is_ok() && mode == *b"2"
 }
 
-/// A memfd of so many bytes, mapped, and `over` memory of that size if some is given. What is never written to takes
-/// no memory, unless all of it is to be there from the start (`whole`).
+/// Makes a memfd of `size` bytes and maps it, at `over` if that is given. Pages that are never written take no
+/// memory, except with `whole`: then all of them are allocated at the start.
 pub fn make(size: usize, over: Option<*mut u8>, whole: bool) -> Result<Made, Errno> {
     let mut limit = [0u64; 2];
     call(Sysno::prlimit64, [0, libc::RLIMIT_FSIZE as usize, 0, limit.as_mut_ptr() as usize, 0, 0])?;
     if limit[0] < size as u64 {
-        // To make it that long would be a SIGXFSZ.
+        // ftruncate(2) to this size would raise SIGXFSZ.
         return Err(Errno::EFBIG);
     }
     let flags = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) as usize;

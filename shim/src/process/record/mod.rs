@@ -1,5 +1,5 @@
-//! This process's record of the event flow: made with its first epoll instance, anew in each forked child, and handed
-//! to the `glasspoll` command if that has started us. Layout and writing: `glasspoll_record`.
+//! This process's record of the event flow. The first epoll instance makes it, and each forked child makes its own. If
+//! the `glasspoll` command started the program, the record is handed to it. Layout and writing: `glasspoll_record`.
 
 mod collect;
 mod memory;
@@ -18,17 +18,17 @@ use crate::process::options::{complain, Options};
 use crate::process::{self, logs};
 use crate::thread::fork_page;
 
-/// The memfd; -1: there is none.
+/// The memfd; -1: none.
 static FILE: AtomicI32 = AtomicI32::new(-1);
-/// In a forked child: the memory of its parent's record. A frame that the fork interrupted may still write there.
+/// In a forked child: the memory of its parent's record. A frame that the fork interrupted may still write to it.
 static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
-/// The bytes of this process's record, or its parent's.
+/// The size of this process's record, or of its parent's.
 static SIZE: AtomicUsize = AtomicUsize::new(0);
 
-/// How many items have room where memory is scarce.
+/// The number of items when memory is scarce.
 const FEW: u32 = 1 << 12;
 
-/// Makes the record, unless it is not wanted. Where it is not to be had the program goes on without.
+/// Makes the record, if it is wanted. If that fails, the program runs without a record.
 pub fn start(options: &Options, exact: bool, forked: bool) {
     let Some(bytes) = options.ring else { return };
     if writer::is_on() {
@@ -40,13 +40,13 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
         shape.capacity = FEW;
     }
     let made = sys::with_raised_limit(|| {
-        // A chain of forks does not pile up the records of all that came before.
+        // Map over the parent's record: otherwise a chain of forks would pile up records.
         let over = |shape: Shape| {
             let parents = PARENTS.load(Ordering::Relaxed);
             Some(parents).filter(|at| !at.is_null() && SIZE.load(Ordering::Relaxed) == shape.size())
         };
         let made = memory::make(shape.size(), over(shape), whole).or_else(|_| {
-            // Address space or file sizes are limited.
+            // The address space or file size is limited.
             shape.capacity = FEW;
             memory::make(shape.size(), over(shape), whole)
         });
@@ -55,14 +55,14 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
     match made {
         Ok(made) => {
             let owner = Owner { pid: sys::getpid() as u32, ppid: memory::parent() as u32, exact, forked };
-            // SAFETY: fresh memory of that size, which stays.
+            // SAFETY: fresh memory of that size, which is never unmapped.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);
             fdtable::protect(made.fd);
             FILE.store(made.fd, Ordering::Release);
             if let Some(path) = &options.collect {
                 match collect::hand_over(path, made.fd) {
-                    // The program that was run has ended, and this is a child of its that goes on.
+                    // The program that was run has ended, and this process is a descendant that lives on.
                     Ok(()) | Err(Errno::ENOENT | Errno::ECONNREFUSED) => {}
                     Err(errno) => complain(&format!(
                         "the record of process {} does not reach its collector ({errno})",
@@ -78,7 +78,7 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
     }
 }
 
-/// In a forked child: the record is the parent's. Nothing is written until `start` has made the child's own.
+/// In a forked child, whose record is still the parent's. Writes nothing until `start` has made the child's own.
 pub fn forked() {
     let parents = writer::stop();
     if !parents.is_null() {
@@ -86,12 +86,12 @@ pub fn forked() {
     }
 }
 
-/// Nothing is recorded any more: there is a thread that may not look at the clock.
+/// Ends recording: some thread must not read the clock any more.
 pub fn end() {
     writer::stop();
 }
 
-/// The child lets go of its parent's record.
+/// The child unmaps its parent's record.
 pub fn leave_parents() {
     let fd = FILE.swap(-1, Ordering::AcqRel);
     if fd >= 0 {
@@ -100,18 +100,18 @@ pub fn leave_parents() {
     }
 }
 
-/// Its descriptor got another number.
+/// Another fd is the record's now.
 pub fn moved(from: i32, to: i32) {
     let _ = FILE.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
 }
 
-/// Its descriptor.
+/// The record's fd.
 pub fn own_descriptor() -> Option<i32> {
     Some(FILE.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
 }
 
-/// The program has read from, written to, or the like, a number of which `flags` were known. `asked` says how much
-/// was to be transferred.
+/// Called after a read, write or the like on an fd with these `flags`. `asked` returns how many bytes the program
+/// wanted to transfer.
 #[inline]
 pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -> usize) {
     if !writer::is_on() {
@@ -127,14 +127,14 @@ pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -
 #[cold]
 fn failed(fd: c_int, flags: u32, op: Op) {
     let errno = errno();
-    // A child that shares this memory closes and tries numbers of its own.
+    // A vfork child shares this memory, but its fds are its own.
     let is_ours = || errno != libc::EBADF || !process::is_vfork_child();
     if (flags & TRACKED != 0 || errno == libc::EBADF) && !fork_page::was_forked() && is_ours() {
         writer::record(Event::Io { fd, op, result: -1, asked: 0, errno: errno as u16 });
     }
 }
 
-/// A close has ended. Of numbers that are tracked the table tells before it.
+/// Called after a close. For tracked fds, the table has already recorded it.
 #[inline]
 pub fn closed(fd: c_int, result: c_int) -> c_int {
     if result < 0 {
@@ -151,14 +151,14 @@ fn close_failed(fd: c_int) {
     }
 }
 
-/// What becomes known of the program besides: that it forks, and that it becomes another one.
+/// Records another event of the program, such as a fork or an exec.
 pub fn note(event: Event) {
     if !fork_page::was_forked() {
         writer::record(event);
     }
 }
 
-/// All descriptors of logs and record.
+/// The fds of log and record.
 pub fn descriptors() -> impl Iterator<Item = i32> {
     logs::own_descriptor().into_iter().chain(own_descriptor())
 }

@@ -1,9 +1,10 @@
-//! Our own descriptors step aside when the program puts one of its own on their number, and move on when its numbers
-//! come near: it gets those that it would get without us. `kicks` are the eventfds of threads in poll(2).
+//! Our own descriptors. One of them moves aside when the program puts a descriptor on its fd, and all move up when the
+//! program's fds come near: so the program gets the fds that it would get without us. `parker_pool` holds the eventfds
+//! of threads in poll(2).
 //!
-//! Locks: `kicks::KICKS`, for a look-up only.
+//! Locks: `parker_pool::POOL`, only for look-ups.
 
-pub mod kicks;
+pub mod parker_pool;
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -15,10 +16,10 @@ use crate::interpose::guarded;
 use crate::process::{self, logs, record};
 use crate::thread::context;
 
-/// From this number on the program's are near to ours.
+/// An fd of the program from here on is near to ours.
 static NEAR: AtomicI32 = AtomicI32::new(i32::MAX);
 
-/// Gives the descriptor of ours at `fd` another number.
+/// Moves our descriptor at `fd` to another fd.
 pub fn make_way(fd: c_int) {
     let Some(_guard) = context::enter() else { return };
     let other = sys::duplicate_high(fd).or_else(|| sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, 64).ok());
@@ -33,22 +34,22 @@ fn moved(from: c_int, to: c_int) {
     if let Some(watch) = process::WATCH.get() {
         watch.moved(from, to);
     }
-    kicks::moved(from, to);
+    parker_pool::moved(from, to);
     logs::moved(from, to);
     record::moved(from, to);
 }
 
-/// There is a descriptor of ours at `fd`.
+/// Called when a descriptor of ours is at `fd`.
 pub fn is_at(fd: c_int) {
     NEAR.fetch_min(fd - sys::GAP as c_int, Ordering::Relaxed);
 }
 
-/// The program has changed its limit of descriptors: what could not move may be able to now.
+/// The program has changed its limit of descriptors. Ours that could not move may be able to now.
 pub fn limit_changed() {
     process::descriptors().into_iter().for_each(is_at);
 }
 
-/// The program got the number `fd`: if it is near to ours, they move on.
+/// The program got `fd`. If it is near to ours, ours move up.
 #[inline]
 pub fn keep_clear_of(fd: c_int) {
     if fd >= NEAR.load(Ordering::Relaxed) {
@@ -56,7 +57,7 @@ pub fn keep_clear_of(fd: c_int) {
     }
 }
 
-/// The program is about to get the first free number from `least` on.
+/// Called before the program gets the first free fd from `least` on.
 pub fn keep_clear_from(least: usize) {
     let Ok(fd) = c_int::try_from(least) else { return };
     let is_possible = || sys::descriptor_limits().is_none_or(|[soft, _]| (least as u64) < soft);
@@ -71,7 +72,7 @@ fn move_on(fd: c_int) {
     let floor = sys::stay_above(fd);
     NEAR.store(i32::MAX, Ordering::Relaxed);
     if context::is_early_child() {
-        // They are the parent's. This child's own will be above.
+        // They are the parent's. This child will make its own above them.
         return;
     }
     for ours in process::descriptors().into_iter().filter(|ours| *ours < floor) {
@@ -83,7 +84,7 @@ fn move_on(fd: c_int) {
         let _ = sys::close(if higher { ours } else { other });
     }
     if process::descriptors().into_iter().any(|ours| ours < floor) {
-        // They are where the limit of numbers is. There is no further.
+        // They are at the limit, and cannot go higher.
         NEAR.store(i32::MAX, Ordering::Relaxed);
     }
 }

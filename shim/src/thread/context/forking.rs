@@ -1,7 +1,7 @@
-//! fork and exec: one thread goes on, and all others are kept outside.
+//! fork and exec: one thread goes on, and all others stay outside.
 //!
-//! A forked child writes nothing at first: each page that it writes is one that the kernel copies. The first call of
-//! its that concerns us finds by `fork_page` that it is a child, and opens what the fork left closed (`mend_fork`).
+//! A forked child writes nothing at first, because the kernel copies each page that it writes. Its first call that
+//! concerns us finds out through `fork_page` that it is a child, and opens what the fork left closed (`mend_fork`).
 
 use std::sync::atomic::Ordering;
 
@@ -14,7 +14,7 @@ use super::{
 
 use crate::thread::fork_page;
 
-/// Keeps the other threads outside until `fork_done`; returns once they are, with this thread inside.
+/// Keeps the other threads outside until `fork_done`. Returns when they are outside and this thread is inside.
 ///
 /// Preconditions: the thread is outside.
 pub fn fork_begins() {
@@ -26,12 +26,12 @@ pub fn fork_begins() {
     });
     GATE.fetch_or(FORKING, Ordering::SeqCst);
     loop {
-        // Held over the fork, so that no thread comes or goes meanwhile; let go between two looks, for
-        // a thread that is inside may need it.
+        // Held across the fork, so that no thread begins or ends meanwhile. Released between two looks, because a
+        // thread that is inside may need it.
         THREADS.lock.acquire();
         // SAFETY: we hold the lock.
         let list = unsafe { &*THREADS.list.get() };
-        // SAFETY: a thread on the list is alive: to leave it needs the lock that we hold.
+        // SAFETY: a thread on the list is alive: to leave the list it needs the lock that we hold.
         let inside = |other: &&*const Thread| unsafe { &***other }.inside.load(Ordering::SeqCst) != 0;
         let busy =
             with_thread(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
@@ -43,7 +43,7 @@ pub fn fork_begins() {
     }
 }
 
-/// Has a forked child be put in order before one of the locks is taken that the fork left held.
+/// Puts a forked child in order before it takes a lock that the fork left held.
 pub(super) fn be_in_order() {
     if fork_page::was_forked() {
         drop(enter_as_is());
@@ -63,14 +63,15 @@ pub fn fork_done() {
     ALONE.release();
 }
 
-/// In a forked child, by the first thread that goes inside: of the threads of the parent, the one that has forked is
-/// the only one here.
+/// In a forked child, by the first thread that goes inside. Only one thread of the parent exists here: the one that
+/// forked.
 ///
-/// By libc's fork, it has come outside since, and holds what `fork_begins` took. By any other way (`_Fork`, a raw
-/// clone) it is the calling thread, unless it made another thread first; then that one alone is known.
+/// With libc's fork, that thread has come outside since, and holds what `fork_begins` took. With any other way
+/// (`_Fork`, a raw clone) it is the calling thread. If it made another thread, which came here first, only the latter
+/// is known.
 pub fn mend_fork() {
     let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
-    // SAFETY: a thread of the parent's, of which the memory is here, whether the thread is or not.
+    // SAFETY: a thread of the parent. Its memory exists here, whether or not the thread does.
     let is_libcs = unsafe { alone.as_ref() }.is_some_and(|alone| {
         with_thread(|me| std::ptr::eq(me, alone)) || alone.inside.load(Ordering::SeqCst) == 0
     });
@@ -84,14 +85,14 @@ pub fn mend_fork() {
     if alone.is_null() {
         THREADS.with(only_those_here);
     } else {
-        // SAFETY: the lock is held since before the fork: by this process, or by a thread that is not here.
+        // SAFETY: the lock is held since before the fork, by this process or by a thread that does not exist here.
         only_those_here(unsafe { &mut *THREADS.list.get() });
         fork_done();
     }
 }
 
-/// Goes outside for the exec itself, with all other threads kept outside: a signal that is held back is
-/// let in before it, and one that comes now runs its handler.
+/// Goes outside for the exec itself, while all other threads stay outside. A signal that was held back is let in
+/// before the exec, and one that comes now runs its handler.
 pub fn step_out() {
     with_thread(go_outside);
 }
@@ -101,7 +102,7 @@ pub fn step_in() {
     with_thread(|thread| go_inside(thread, Wants::AsIs));
 }
 
-/// Ends what `enter` began in the fork handler before.
+/// Undoes the `enter` of the fork handler that ran before the fork.
 #[inline]
 pub fn go_outside_after_fork() {
     let is_held_back = with_thread(|thread| {

@@ -1,20 +1,20 @@
-//! Inside or outside: the one place that decides how our critical sections live with the program's
+//! Inside or outside: the one place that decides how our critical sections coexist with the program's
 //! signal handlers and with fork.
 //!
 //! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps. It is
-//! *covered* as long as there are frames of ours on its stack that must not be left by force
+//! *covered* as long as its stack has frames of ours that must not be unwound by force
 //! (`interpose::guarded`), so also while it sleeps in a wait.
 //!
-//! - **Signal handlers** of the program are installed behind a trampoline (`signal::trampoline`). If it finds the
-//!   interrupted thread inside or covered, it queues the signal anew to the thread, has all signals
-//!   blocked on return, ends the wait that the thread may be in, and the thread unblocks them when it is
-//!   covered no longer. So a handler never runs on top of us: it may call whatever it likes, stay long,
-//!   and leave by siglongjmp or pthread_exit. As in the kernel, it runs when the wait is over.
-//! - **fork** waits until no other thread is inside; so in the child no lock of ours is held.
+//! - **Signal handlers** of the program run behind a trampoline (`signal::trampoline`). If it finds the interrupted
+//!   thread inside or covered, it queues the signal to the thread again, blocks all signals on return, and ends the
+//!   wait that the thread may be in. The thread unblocks the signals when it is no longer covered. So a handler never
+//!   runs on top of us: it may make any call, run for long, and leave by siglongjmp or pthread_exit. As in the kernel,
+//!   it runs after the wait.
+//! - **fork** waits until no other thread is inside, so in the child no lock of ours is held.
 //! - **Our own calls** that come back through an interposed name find the thread inside and go straight
-//!   to libc (`enter` gives None).
+//!   to libc (`enter` returns None).
 //!
-//! Costs two stores and two loads, of which one store, on the way in, is a full fence.
+//! Costs two stores and two loads. The store on the way in is a full fence.
 
 mod forking;
 mod waiting;
@@ -44,33 +44,33 @@ use crate::thread::signal::held;
 use crate::thread::{fork_page, tls};
 use crate::{fdtable, process};
 
-/// What a thread keeps for us. Lives in static thread-local storage: no allocation, no destructor.
+/// Our state of a thread. It lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
     inside: AtomicU32,
     registered: Cell<bool>,
-    /// The thread sleeps, or is about to, in a wait of its own.
+    /// The waiter, while the thread sleeps or is about to.
     waiting: AtomicPtr<Waiter>,
-    /// Depth of frames that must not be left by force.
+    /// How many frames must not be unwound by force.
     covered: AtomicU32,
-    /// A signal is held back until the thread is covered no longer: which one, and the mask then.
+    /// The signal that is held back until the thread is no longer covered, and the thread's mask at that time.
     held_back: AtomicI32,
     outer_mask: AtomicU64,
-    /// The mask of the wait that the thread is in, and of one that was ended by a signal.
+    /// The mask of the thread's wait, and that of a wait that a signal has ended.
     wait_mask: Cell<Option<u64>>,
     ended_mask: Cell<Option<u64>>,
-    /// The thread's own mask while that of the wait is in its place.
+    /// The thread's own mask, while the wait's mask replaces it.
     own_mask: Cell<Option<u64>>,
-    /// A signal of ours ran its handler here.
+    /// Whether our signal ran its handler in this thread.
     our_signal: AtomicBool,
     waiter: AtomicPtr<Waiter>,
     pthread: Cell<u64>,
-    /// pthread_cancel was called for it while it waited.
+    /// Whether pthread_cancel was called for the thread while it waited.
     cancelled: AtomicBool,
     /// Whether the program believes that our signal is blocked in this thread.
     pub blocks_ours: Cell<bool>,
     /// The epoll instance that the thread used last, with a count of its `Arc`.
     pub set: Cell<*const File>,
-    /// What is known of the thread's stack.
+    /// What we know of the thread's stack.
     pub stack: Cell<OwnStack>,
 }
 
@@ -97,34 +97,34 @@ thread_local! {
     };
 }
 
-/// Has `unregister` run when a thread ends. A pthread key and no destructor of the language: those run
-/// before the keys', in which the program may call us for the first time.
+/// Runs `unregister` when a thread ends. A pthread key, not a Rust destructor: Rust's run before those of keys, and in
+/// the latter the program may call us for the first time.
 static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
 
-/// How many rounds of key destructors we let pass before the thread is taken off the list.
+/// After how many rounds of key destructors the thread leaves the list.
 /// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
 const ROUNDS: usize = 3;
 
 unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
     match (round as usize, EXIT.get()) {
         (round @ 1..ROUNDS, Some(key)) => {
-            // SAFETY: a key of ours.
+            // SAFETY: our own key.
             unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(round + 1)) };
         }
         _ => unregister(),
     }
 }
 
-/// Every thread that ever was inside, until it has ended.
+/// All threads that have ever been inside, and have not ended.
 struct Threads {
     lock: RawLock,
     list: UnsafeCell<Vec<*const Thread>>,
-    /// How many of them are on their last way out. Changed with `lock` held.
+    /// How many of them are in `unregister`. Changed with `lock` held.
     leaving: AtomicUsize,
 }
 
-// SAFETY: the list is touched by the holder of `lock` alone; a `Thread` is atomics to others, and
-// lives until its thread took it off the list.
+// SAFETY: only the holder of `lock` touches the list. Other threads use a `Thread` only through atomics, and it
+// lives until its thread has left the list.
 unsafe impl Sync for Threads {}
 
 #[link_section = "glasspoll_fork"]
@@ -141,33 +141,33 @@ impl Threads {
     }
 }
 
-/// All signals but the two that glibc itself needs to reach every thread.
+/// All signals except the two that glibc needs to reach every thread.
 pub const ALL_SIGNALS: u64 = !(0b11 << 31);
 
-/// Nothing out of the ordinary: `enter` goes straight in.
+/// `enter` goes straight in.
 const QUIET: u32 = 0;
 /// A fork waits for all threads to be outside.
 const FORKING: u32 = 1;
-/// Something must be mended before anybody goes inside (`on_trouble`).
-const TROUBLE: u32 = 2;
-/// Somebody is mending it.
-const MENDING: u32 = 4;
+/// This is an early child: `adopt_on_entry` must run before a thread uses what was inherited.
+const UNADOPTED: u32 = 2;
+/// A thread is adopting.
+const ADOPTING: u32 = 4;
 
 #[link_section = "glasspoll_fork"]
 static GATE: AtomicU32 = AtomicU32::new(QUIET);
 #[link_section = "glasspoll_fork"]
-static TROUBLES: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ADOPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Threads asleep on a futex.
+/// Threads that sleep on a futex.
 pub static SLEEPERS: Sleepers = Sleepers::new();
 
-/// Runs `work` with what the calling thread keeps for us.
+/// Runs `work` with the calling thread's state.
 pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
     // SAFETY: it lives as long as the thread.
     work(unsafe { &*tls::this() })
 }
 
-/// The thread is inside until this is dropped; `errno` is then what it was before.
+/// The thread is inside until the drop, which also restores `errno`.
 pub struct Guard {
     errno: i32,
 }
@@ -179,28 +179,28 @@ impl Drop for Guard {
     }
 }
 
-/// What a thread that goes inside wants of what this process, a forked child, inherited.
+/// What a thread needs of what this process, a forked child, inherited.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wants {
     /// Sets and files that are this process's own.
-    Settled,
-    /// Nothing: it stays an early child.
+    Adopted,
+    /// Nothing: the process stays an early child.
     AsIs,
 }
 
-/// Goes inside. None: this thread is inside already, and the call is our own.
+/// Goes inside. None: this thread is already inside, and the call is our own.
 pub fn enter() -> Option<Guard> {
-    enter_for(Wants::Settled)
+    enter_for(Wants::Adopted)
 }
 
-/// The same for a call that changes numbers alone. An early child stays one.
+/// `enter` for a call that only changes fds. An early child stays one.
 pub fn enter_as_is() -> Option<Guard> {
     enter_for(Wants::AsIs)
 }
 
-/// The same for a call that tells something of a file. An early child need not know: it asks all files when it is
-/// settled. None then, too.
-pub fn enter_if_settled() -> Option<Guard> {
+/// `enter` for a call that reports something about a file. None also in an early child: it polls all files when it
+/// adopts, so it need not know.
+pub fn enter_unless_early() -> Option<Guard> {
     if is_early_child() {
         return None;
     }
@@ -233,17 +233,17 @@ fn go_inside(thread: &Thread, wants: Wants) {
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
             return;
         }
-        if gate == TROUBLE && wants == Wants::AsIs {
+        if gate == UNADOPTED && wants == Wants::AsIs {
             return;
         }
-        if gate == TROUBLE {
-            if GATE.compare_exchange(gate, MENDING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                let mend = TROUBLES.load(Ordering::SeqCst);
-                if !mend.is_null() {
-                    // SAFETY: only `on_trouble` stores here, and it stores a `fn()`.
-                    unsafe { std::mem::transmute::<*mut (), fn()>(mend)() };
+        if gate == UNADOPTED {
+            if GATE.compare_exchange(gate, ADOPTING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                let adopt = ADOPT.load(Ordering::SeqCst);
+                if !adopt.is_null() {
+                    // SAFETY: only `adopt_on_entry` stores here, and it stores a `fn()`.
+                    unsafe { std::mem::transmute::<*mut (), fn()>(adopt)() };
                 }
-                GATE.fetch_and(!MENDING, Ordering::SeqCst);
+                GATE.fetch_and(!ADOPTING, Ordering::SeqCst);
                 sys::futex_wake(&GATE, i32::MAX);
                 return;
             }
@@ -265,8 +265,8 @@ extern "C-unwind" {
 
 const PTHREAD_CANCEL_DEFERRED: c_int = 0;
 
-/// From here to `uncover` the thread's stack must not be left by force: no handler runs, and
-/// cancellation waits. Returns what `uncover` is to be given.
+/// From here to `uncover`, nothing may unwind the thread's stack by force: no handler runs, and
+/// cancellation waits. Returns the argument for `uncover`.
 pub fn cover() -> c_int {
     let mut before = PTHREAD_CANCEL_DEFERRED;
     // SAFETY: a valid pointer.
@@ -274,13 +274,13 @@ pub fn cover() -> c_int {
     with_thread(|thread| {
         let depth = thread.covered.load(Ordering::Relaxed);
         thread.covered.store(depth + 1, Ordering::Relaxed);
-        // Looked at by handlers in this thread alone.
+        // Only handlers in this thread read it.
         compiler_fence(Ordering::SeqCst);
     });
     before
 }
 
-/// Ends a `cover`. The handlers that were held back run in here, and may leave by force.
+/// Ends a `cover`. The handlers that were held back run here, and may unwind by force.
 pub fn uncover(before: c_int) {
     let held_back = with_thread(|thread| {
         let depth = thread.covered.load(Ordering::Relaxed) - 1;
@@ -289,17 +289,17 @@ pub fn uncover(before: c_int) {
         depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
     });
     if held_back {
-        // By a pointer that the compiler cannot see through: it would find that no call in there
-        // unwinds, and put this one among those of which a catch takes care.
+        // Called through a pointer that the compiler cannot see through. Otherwise it would find that no call in here
+        // unwinds, and would treat this call as one that needs no catch.
         std::hint::black_box(let_signals_in as fn())();
     }
     if before != PTHREAD_CANCEL_DEFERRED {
-        // SAFETY: null is allowed. Cancels the thread if it is to be.
+        // SAFETY: null is allowed. If the thread is to be cancelled, this call cancels it.
         unsafe { pthread_setcanceltype(before, std::ptr::null_mut()) };
     }
 }
 
-/// Has the handlers run that were held back, unless this thread goes on being inside or covered.
+/// Runs the handlers that were held back, unless this thread is still inside or covered.
 #[cold]
 pub fn let_signals_in() {
     let masks = with_thread(|thread| {
@@ -317,7 +317,7 @@ pub fn let_signals_in() {
         held::give_back();
     }
     if let Some(mask) = ended {
-        // What ended a wait with a mask of its own is handled under that mask.
+        // The signal that ended a wait with its own mask is handled under that mask.
         sys::sigprocmask(libc::SIG_SETMASK, mask);
     }
     sys::sigprocmask(libc::SIG_SETMASK, sigmask::with_ours(outer));
@@ -334,7 +334,7 @@ fn register(thread: &Thread) {
         unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
         key
     });
-    // SAFETY: a key of ours.
+    // SAFETY: our own key.
     unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
 }
 
@@ -347,7 +347,7 @@ fn unregister() {
             (list.len().saturating_sub(leaving), thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst))
         });
         if let Some(watch) = process::WATCH.get().filter(|_| !is_early_child()) {
-            // The one that is left may be the helper.
+            // The thread that is left may be the helper.
             if left <= 1 {
                 process::retire_helper(watch);
             } else {
@@ -359,7 +359,7 @@ fn unregister() {
             // SAFETY: `waiter` stores what `Arc::into_raw` gave.
             drop(unsafe { Arc::from_raw(waiter) });
         }
-        // Last, for all that is above takes locks: a fork waits for those on the list alone.
+        // Last, because everything above takes locks, and a fork waits only for threads on the list.
         THREADS.with(|list| {
             list.retain(|other| !std::ptr::eq(*other, thread));
             THREADS.leaving.store(THREADS.leaving.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
@@ -369,7 +369,7 @@ fn unregister() {
     let_signals_in();
 }
 
-/// Puts the thread on the list of those that fork and pthread_cancel look at.
+/// Puts the thread on the list, where fork and pthread_cancel find it.
 pub fn be_known() {
     if with_thread(|thread| !thread.registered.get()) {
         drop(enter_as_is());
@@ -377,32 +377,32 @@ pub fn be_known() {
     }
 }
 
-/// Has `mend` called by the next thread that goes inside, inside. Safe anywhere.
-pub fn on_trouble(mend: fn()) {
-    TROUBLES.store(mend as *mut (), Ordering::SeqCst);
-    GATE.fetch_or(TROUBLE, Ordering::SeqCst);
+/// Makes the next thread that goes inside run `adopt` there. May be called anywhere.
+pub fn adopt_on_entry(adopt: fn()) {
+    ADOPT.store(adopt as *mut (), Ordering::SeqCst);
+    GATE.fetch_or(UNADOPTED, Ordering::SeqCst);
 }
 
-/// Whether this is an early child: forked, and not settled, for no call has needed the sets that it inherited.
+/// Whether this is an early child: forked, and no call has used the sets that it inherited.
 pub fn is_early_child() -> bool {
-    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & TROUBLE != 0
+    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & UNADOPTED != 0
 }
 
-/// Returns once no thread is settling this child.
-pub fn wait_for_settling() {
+/// Returns when no thread is adopting.
+pub fn wait_for_adoption() {
     loop {
         let gate = GATE.load(Ordering::SeqCst);
-        if gate & MENDING == 0 {
+        if gate & ADOPTING == 0 {
             return;
         }
         let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
     }
 }
 
-/// Taken outside, before the gate is closed: one thread at a time forks or execs.
+/// One thread at a time forks or execs. Taken outside, before the gate closes.
 #[link_section = "glasspoll_fork"]
 static ALONE: RawLock = RawLock::new();
-/// That thread, for which the gate is open.
+/// That thread. The gate is open for it.
 #[link_section = "glasspoll_fork"]
 static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -410,29 +410,29 @@ fn blocks(mask: Option<u64>, signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
 
-/// A signal of the program arrived in this thread, which ran with `mask`. In a signal handler.
-/// True: it is to be held back, and the caller has all signals blocked when it returns.
+/// Called in a signal handler: a signal of the program interrupted this thread, which ran with `mask`.
+/// True: hold the signal back, and return with all signals blocked.
 pub fn holds_back(signal: i32, mask: u64) -> bool {
     with_thread(|thread| {
         if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
             return false;
         }
-        // Of signals that arrive at once the kernel lays the frames on each other, and the last one's
-        // trampoline runs first, with those before it blocked: the first one's knows the thread's mask.
+        // If several signals arrive at once, the kernel stacks their frames. The last one's trampoline runs first, with
+        // the earlier ones blocked; only the first one's trampoline sees the thread's own mask.
         let again = thread.held_back.swap(signal, Ordering::SeqCst) != 0;
         if !again || mask != ALL_SIGNALS {
             thread.outer_mask.store(thread.own_mask.get().unwrap_or(mask), Ordering::SeqCst);
         }
         let waiter = thread.waiting.load(Ordering::SeqCst);
         if !waiter.is_null() && !blocks(thread.wait_mask.get(), signal) {
-            // SAFETY: `Waiting` lives, and with it the waiter.
+            // SAFETY: `Waiting` is alive, and keeps the waiter alive.
             unsafe { &*waiter }.interrupt();
         }
         true
     })
 }
 
-/// A signal of ours ran its handler in this thread: a system call that it interrupts goes on.
+/// Our signal ran its handler in this thread: a system call that it interrupted goes on.
 pub fn our_signal() {
     with_thread(|thread| thread.our_signal.store(true, Ordering::SeqCst));
 }

@@ -1,4 +1,4 @@
-//! A thread that waits: its waiter, and what ends its wait from outside.
+//! A waiting thread: its waiter, and what ends its wait from outside.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -12,11 +12,11 @@ use glasspoll_reactor::watch::{DrainHint, Host, KernelFile};
 use super::forking::be_in_order;
 use super::{blocks, go_inside, go_outside, with_thread, Wants, ALL_SIGNALS, SLEEPERS, THREADS};
 
-/// A thread's part in waiting.
+/// The waiter of one wait.
 pub enum Part {
-    /// Kept from wait to wait, with a count that lasts until the thread ends.
+    /// Kept from wait to wait. Its count lasts until the thread ends.
     Kept(ManuallyDrop<Arc<Waiter>>),
-    /// For a wait inside a signal handler that interrupted a wait.
+    /// For a wait in a signal handler that interrupted another wait.
     Fresh(Arc<Waiter>),
 }
 
@@ -31,7 +31,7 @@ impl Deref for Part {
     }
 }
 
-/// The calling thread's part in the wait that it begins.
+/// The waiter for a wait that the calling thread begins.
 pub fn waiter() -> Part {
     with_thread(|thread| {
         if !thread.waiting.load(Ordering::Relaxed).is_null() {
@@ -42,7 +42,7 @@ pub fn waiter() -> Part {
             kept = Arc::into_raw(Waiter::new(&SLEEPERS));
             thread.waiter.store(kept.cast_mut(), Ordering::Relaxed);
         }
-        // SAFETY: `waiter` stores what `Arc::into_raw` gave, and keeps one count until the thread ends.
+        // SAFETY: `waiter` stores the result of `Arc::into_raw`, and keeps one count until the thread ends.
         Part::Kept(ManuallyDrop::new(unsafe { Arc::from_raw(kept) }))
     })
 }
@@ -52,14 +52,14 @@ pub fn is_waiting() -> bool {
     with_thread(|thread| !thread.waiting.load(Ordering::SeqCst).is_null())
 }
 
-/// The waiter of a wait that this thread is in, from a handler that was installed past us, or has left
-/// by siglongjmp from such a one.
+/// The waiter of the wait that this thread is in, if we run in a handler that was installed past us, or that such a
+/// handler left by siglongjmp.
 pub fn outer_waiter() -> Option<Arc<Waiter>> {
     let waiter = with_thread(|thread| thread.waiting.load(Ordering::SeqCst));
     if waiter.is_null() {
         return None;
     }
-    // SAFETY: the frame of that wait holds a count, whether it is still there or was jumped over.
+    // SAFETY: the frame of that wait holds a count, whether the frame still exists or was jumped over.
     unsafe {
         Arc::increment_strong_count(waiter);
         Some(Arc::from_raw(waiter))
@@ -72,7 +72,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// `mask` is in force while the thread sleeps: a signal that it blocks does not end the wait.
+    /// `mask` applies while the thread sleeps: a signal that it blocks does not end the wait.
     pub fn new(waiter: &Arc<Waiter>, mask: Option<u64>) -> Self {
         with_thread(|thread| {
             thread.wait_mask.set(mask);
@@ -85,7 +85,7 @@ impl Waiting {
         })
     }
 
-    /// The wait ends with EINTR: what ended it is to be handled under the wait's mask.
+    /// The wait ends with EINTR. The signal that ended it is handled under the wait's mask.
     pub fn interrupted(&self) {
         with_thread(|thread| {
             if thread.held_back.load(Ordering::SeqCst) != 0 {
@@ -114,7 +114,7 @@ pub fn take_cancelled() -> bool {
     with_thread(|thread| thread.cancelled.swap(false, Ordering::SeqCst))
 }
 
-/// Ends the wait of `pthread`, which is to be cancelled.
+/// Ends the wait of `pthread`, which another thread cancels.
 pub fn cancel(pthread: u64) {
     be_in_order();
     THREADS.with(|list| {
@@ -133,7 +133,7 @@ pub fn cancel(pthread: u64) {
     });
 }
 
-/// The program's thread as our `Host`: sleeping is outside.
+/// The program's threads as our `Host`: a thread sleeps outside.
 pub struct ProgramHost;
 
 impl Host for ProgramHost {
@@ -158,7 +158,7 @@ impl Host for ProgramHost {
     }
 
     fn enter(&self) {
-        with_thread(|thread| go_inside(thread, Wants::Settled));
+        with_thread(|thread| go_inside(thread, Wants::Adopted));
     }
 
     fn wants_io(&self, device: &KernelFile) {

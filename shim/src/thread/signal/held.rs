@@ -1,11 +1,11 @@
 //! Signals that are held back on valgrind.
 //!
-//! Elsewhere a signal that comes at the wrong time is queued anew, and its thread left with all signals blocked by what
-//! the handler writes into its context. valgrind puts back the mask from before the handler, so the signal would come
-//! again at once, for ever. There it is kept here until the thread lets signals in. Of the first 31 signals one of a
-//! kind is kept, as the kernel does.
+//! Elsewhere we queue a signal that comes at the wrong time again, and the handler writes a mask that blocks all
+//! signals into the thread's context. valgrind restores the mask from before the handler, so the signal would come again at
+//! once, for ever. On valgrind we keep it here until the thread lets signals in. Of the first 31 signals we keep
+//! one of a kind, as the kernel does.
 //!
-//! Used in signal handlers: no lock, no memory taken. No page of it is touched elsewhere.
+//! Used in signal handlers: takes no lock, allocates nothing. Without valgrind no page of it is touched.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -16,27 +16,27 @@ use crate::thread::signal::requeue;
 
 const FREE: i32 = 0;
 const TAKEN: i32 = -1;
-/// Linux: `SIGRTMIN`. Signals from here on are queued, however many of a kind.
+/// Linux: `SIGRTMIN`. From here on the kernel queues every signal of a kind.
 const FIRST_QUEUED: i32 = 32;
-/// A `siginfo_t`.
+/// Bytes in a `siginfo_t`.
 const INFO: usize = 128;
 
 #[repr(C, align(8))]
 struct Info([u8; INFO]);
 
-struct Slot {
-    /// The thread; `FREE`; `TAKEN` while it is filled in.
+struct HeldSignal {
+    /// The thread; `FREE`; or `TAKEN` while the entry is filled in.
     tid: AtomicI32,
     signal: AtomicI32,
     order: AtomicU64,
     info: UnsafeCell<Info>,
 }
 
-// SAFETY: `info` is touched by the thread alone that took the slot.
-unsafe impl Sync for Slot {}
+// SAFETY: only the thread that took the entry touches `info`.
+unsafe impl Sync for HeldSignal {}
 
-static SLOTS: [Slot; 256] = [const {
-    Slot {
+static HELD: [HeldSignal; 256] = [const {
+    HeldSignal {
         tid: AtomicI32::new(FREE),
         signal: AtomicI32::new(0),
         order: AtomicU64::new(0),
@@ -45,8 +45,8 @@ static SLOTS: [Slot; 256] = [const {
 }; 256];
 static ORDER: AtomicU64 = AtomicU64::new(0);
 
-fn own(tid: i32) -> impl Iterator<Item = &'static Slot> {
-    SLOTS.iter().filter(move |slot| slot.tid.load(Ordering::SeqCst) == tid)
+fn own(tid: i32) -> impl Iterator<Item = &'static HeldSignal> {
+    HELD.iter().filter(move |held| held.tid.load(Ordering::SeqCst) == tid)
 }
 
 /// Keeps a signal of this thread. False: there is no room.
@@ -55,26 +55,27 @@ fn own(tid: i32) -> impl Iterator<Item = &'static Slot> {
 /// `info` points to a `siginfo_t`.
 pub unsafe fn keep(signal: i32, info: *const u8) -> bool {
     let tid = sys::gettid();
-    if signal < FIRST_QUEUED && own(tid).any(|slot| slot.signal.load(Ordering::SeqCst) == signal) {
+    if signal < FIRST_QUEUED && own(tid).any(|held| held.signal.load(Ordering::SeqCst) == signal) {
         return true;
     }
-    let take =
-        |slot: &&Slot| slot.tid.compare_exchange(FREE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-    let Some(slot) = SLOTS.iter().find(take) else { return false };
-    // SAFETY: the slot is ours; the caller's promise on `info`.
-    unsafe { std::ptr::copy_nonoverlapping(info, slot.info.get().cast(), INFO) };
-    slot.signal.store(signal, Ordering::SeqCst);
-    slot.order.store(ORDER.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
-    slot.tid.store(tid, Ordering::SeqCst);
+    let take = |held: &&HeldSignal| {
+        held.tid.compare_exchange(FREE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    };
+    let Some(held) = HELD.iter().find(take) else { return false };
+    // SAFETY: the entry is ours; the caller's promise on `info`.
+    unsafe { std::ptr::copy_nonoverlapping(info, held.info.get().cast(), INFO) };
+    held.signal.store(signal, Ordering::SeqCst);
+    held.order.store(ORDER.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+    held.tid.store(tid, Ordering::SeqCst);
     true
 }
 
-/// Queues all that is kept for this thread, which blocks them, in the order in which it came.
+/// Queues the signals that are kept for this thread, in their order. The thread blocks them.
 pub fn give_back() {
     let tid = sys::gettid();
-    while let Some(slot) = own(tid).min_by_key(|slot| slot.order.load(Ordering::SeqCst)) {
-        // SAFETY: a `siginfo_t` that was kept; the slot is ours until it is free.
-        unsafe { requeue::queue(slot.signal.load(Ordering::SeqCst), slot.info.get().cast()) };
-        slot.tid.store(FREE, Ordering::SeqCst);
+    while let Some(held) = own(tid).min_by_key(|held| held.order.load(Ordering::SeqCst)) {
+        // SAFETY: a `siginfo_t` that `keep` stored; the entry is ours until it is free.
+        unsafe { requeue::queue(held.signal.load(Ordering::SeqCst), held.info.get().cast()) };
+        held.tid.store(FREE, Ordering::SeqCst);
     }
 }

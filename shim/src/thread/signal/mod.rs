@@ -1,8 +1,8 @@
 //! The program's signal handlers, and signals that come at the wrong time.
 //!
-//! `trampoline` stands before the handlers. `requeue` queues a signal to its thread anew, `held` keeps it on valgrind.
+//! `trampoline` runs before the handlers. `requeue` queues a signal to its thread again, `held` keeps it on valgrind.
 //!
-//! `requeue` and `held` are used in signal handlers: they take no lock and no memory.
+//! `requeue` and `held` are used in signal handlers: they take no lock and allocate nothing.
 
 pub mod held;
 pub mod requeue;

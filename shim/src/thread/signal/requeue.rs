@@ -1,7 +1,7 @@
-//! Queues a signal of the program to its thread once more, with all that it carried.
+//! Queues a signal of the program to its thread again, with everything that it carried.
 //!
-//! The kernel may have no room for that: the queue is the user's, and other processes fill it. A signal without
-//! anything to carry always goes through, so that one is sent, and what the real one carried waits here for it.
+//! The kernel's queue may be full: all processes of the user share it. A signal that carries nothing always gets
+//! through, so we send such a one, and what the real signal carried waits here for it.
 //!
 //! Safe in a signal handler: no locks, no allocation.
 
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use glasspoll_reactor::sys;
 use libc::{c_int, siginfo_t};
 
-/// What one signal carried. `thread`: whose it is; 0: nobody's; `BUSY`: it is being written or read.
+/// What one signal carried. `thread`: whose signal it is; `FREE`: unused; `BUSY`: being written or read.
 struct Place {
     thread: AtomicI32,
     signal: AtomicI32,
@@ -24,7 +24,7 @@ struct Place {
 #[repr(C, align(8))]
 struct Info([u8; size_of::<siginfo_t>()]);
 
-// SAFETY: `info` is touched by who has made `thread` `BUSY`.
+// SAFETY: only the thread that has made `thread` `BUSY` touches `info`.
 unsafe impl Sync for Place {}
 
 const FREE: i32 = 0;
@@ -40,19 +40,19 @@ static PLACES: [Place; 64] = [const {
     }
 }; 64];
 static TURN: AtomicU32 = AtomicU32::new(0);
-/// How many places are taken.
+/// How many places are in use.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 
 /// Queues `signal` to this thread.
 ///
 /// # Safety
-/// `info` is what the kernel gave the handler.
+/// `info` comes from the kernel, as the handler's argument.
 pub unsafe fn queue(signal: c_int, info: *const siginfo_t) {
     // SAFETY: the caller's promise, here and below.
     if unsafe { sys::queue_to_self(signal, info.cast()) }.is_ok() {
         return;
     }
-    // SAFETY: as above. Where no place is left, the signal comes with nothing.
+    // SAFETY: as above. If no place is free, the signal comes without what it carried.
     keep(signal, unsafe { info.cast::<Info>().read() });
     send(signal);
 }
@@ -60,7 +60,7 @@ pub unsafe fn queue(signal: c_int, info: *const siginfo_t) {
 fn keep(signal: c_int, info: Info) {
     for place in &PLACES {
         if place.thread.compare_exchange(FREE, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            // SAFETY: it is ours while it is busy.
+            // SAFETY: the place is ours while it is busy.
             unsafe { *place.info.get() = info };
             place.signal.store(signal, Ordering::SeqCst);
             place.turn.store(TURN.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
@@ -71,19 +71,19 @@ fn keep(signal: c_int, info: Info) {
     }
 }
 
-/// A signal as kill(2) sends it, which needs no room.
+/// Sends a signal as kill(2) does. It needs no room in the queue.
 fn send(signal: c_int) {
-    // SAFETY: all-zero bytes are a signal of that kind, from nobody.
+    // SAFETY: all-zero bytes are such a signal, without a sender.
     let sent = unsafe { sys::queue_to_self(signal, NOTHING.0.as_ptr()) };
     if sent.is_err() {
         let _ = sys::signal_self(signal);
     }
 }
 
-/// A signal has come, with `info`: if it is one that was sent in place of another, gives it what that one carried.
+/// A signal has come with `info`. If we sent it in place of another one, fills in what that one carried.
 ///
 /// # Safety
-/// `info` is what the kernel gave the handler.
+/// `info` comes from the kernel, as the handler's argument.
 pub unsafe fn give_back(signal: c_int, info: *mut siginfo_t) {
     if KEPT.load(Ordering::SeqCst) == 0 {
         return;
@@ -101,17 +101,17 @@ pub unsafe fn give_back(signal: c_int, info: *mut siginfo_t) {
     let oldest = PLACES.iter().filter(own).min_by_key(|place| place.turn.load(Ordering::SeqCst));
     let Some(place) = oldest else { return };
     place.thread.store(BUSY, Ordering::SeqCst);
-    // SAFETY: it is ours while it is busy; the caller's promise.
+    // SAFETY: the place is ours while it is busy; the caller's promise.
     unsafe { info.cast::<Info>().write(*place.info.get()) };
     KEPT.fetch_sub(1, Ordering::SeqCst);
     place.thread.store(FREE, Ordering::SeqCst);
     if PLACES.iter().any(|place| own(&place)) {
-        // Those that carry nothing are one while they wait.
+        // The kernel merges pending signals that carry nothing, so send one for the next place.
         send(signal);
     }
 }
 
-/// In a forked child, to which no signal of the parent passes.
+/// In a forked child. The parent's pending signals do not pass to it.
 pub fn forked() {
     if KEPT.load(Ordering::SeqCst) == 0 {
         return;

@@ -1,11 +1,11 @@
-//! The program's signal handlers run behind a trampoline, so that none runs on top of our frames and
-//! each ends the wait it interrupts.
+//! The program's signal handlers run behind a trampoline, so that no handler runs on top of our frames, and each
+//! handler ends the wait that it interrupts.
 //!
-//! If the interrupted thread is inside or covered (`context`), the signal is queued to it anew with all
-//! it carried, and the thread is left with all signals blocked until it is covered no longer.
+//! If the interrupted thread is inside or covered (`context`), we queue the signal to it again with everything that it
+//! carried, and leave the thread with all signals blocked until it is no longer covered.
 //!
-//! Two handlers are ours: the one behind our real-time signal, which runs only if somebody unblocks it
-//! past us, and the one for SIGIO, which the kernel sends when the queue of real-time signals is full.
+//! Two handlers are our own. One is for our real-time signal, and runs only if the program unblocks the signal
+//! past us. The other is for SIGIO, which the kernel sends when the queue of real-time signals is full.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,16 +21,20 @@ use crate::thread::signal::{held, requeue};
 
 const SIGNALS: usize = 65;
 
-/// What the program set for a signal. Counts as long as the kernel has our trampoline or handler for it
-/// (`told`): a child may be made without its parent's handlers. Readable in a signal handler.
-struct Slot {
+/// What the program has set for a signal. Valid as long as the kernel has our trampoline or handler for it
+/// (`reported`), because a child may be made without its parent's handlers. Can be read in a signal handler.
+struct SignalEntry {
     handler: AtomicUsize,
     flags: AtomicUsize,
     mask: AtomicU64,
 }
 
-static SLOTS: [Slot; SIGNALS] = [const {
-    Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicUsize::new(0), mask: AtomicU64::new(0) }
+static ENTRIES: [SignalEntry; SIGNALS] = [const {
+    SignalEntry {
+        handler: AtomicUsize::new(libc::SIG_DFL),
+        flags: AtomicUsize::new(0),
+        mask: AtomicU64::new(0),
+    }
 }; SIGNALS];
 
 #[used]
@@ -51,14 +55,14 @@ pub fn zeroed() -> Action {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Installs our own two handlers. With the first epoll instance.
+/// Installs our own two handlers, with the first epoll instance.
 pub fn prepare() {
     static ONCE: OnceCell<()> = OnceCell::new();
     ONCE.get_or_init(install);
 }
 
-/// Installs those that the kernel lacks: in a forked child that was made with CLONE_CLEAR_SIGHAND, and after an exec
-/// that failed.
+/// Installs those of our handlers that the kernel lacks: in a forked child that was made with CLONE_CLEAR_SIGHAND, and
+/// after a failed exec.
 pub fn install() {
     if process::uses_signals() {
         install_ours(process::signal());
@@ -74,26 +78,26 @@ fn install_ours(signal: c_int) {
     unsafe { real_sigaction(signal, &ours, std::ptr::null_mut()) };
 }
 
-/// Whether SIGIO is to come to us also where the program does not handle it.
+/// Whether SIGIO must come to us even if the program does not handle it.
 fn covers_sigio() -> bool {
     process::uses_signals() && process::WATCH.get().is_some()
 }
 
-/// Has a full signal queue told to us unless the program handles SIGIO itself.
+/// Makes a full signal queue reach us, also if the program does not handle SIGIO.
 fn cover_sigio() {
     let mut now = zeroed();
     // SAFETY: valid actions.
     unsafe { real_sigaction(libc::SIGIO, std::ptr::null(), &mut now) };
-    let slot = &SLOTS[libc::SIGIO as usize];
+    let entry = &ENTRIES[libc::SIGIO as usize];
     if is_trampoline(&now) {
-        // The program's handler is there, and the trampoline tells us as well.
+        // The program has a handler, and its trampoline reports to us.
         take_sigio(false);
     } else if !is_ours(&now) {
-        if is_handler(slot.handler.load(Ordering::SeqCst)) {
-            // This child was made without it.
+        if is_handler(entry.handler.load(Ordering::SeqCst)) {
+            // This child was made without that handler.
             take_sigio(true);
         }
-        slot.set(&now);
+        entry.set(&now);
         install_ours(libc::SIGIO);
     }
 }
@@ -104,25 +108,25 @@ fn take_sigio(take: bool) {
     }
 }
 
-/// The program has changed whether it handles SIGIO itself.
+/// The program now handles SIGIO itself, or no longer does.
 fn change_sigio(take: bool) {
     let Some(watch) = process::WATCH.get() else { return };
     if context::is_early_child() {
-        // The signalfd is the parent's. This child's own will be made so.
+        // The signalfd is the parent's. The child's own will be made this way.
         watch.will_take_sigio(take);
         if context::is_early_child() {
             return;
         }
     }
-    context::wait_for_settling();
+    context::wait_for_adoption();
     watch.take_sigio(take);
 }
 
-/// In a child that was just made with CLONE_CLEAR_SIGHAND, and has a memory of its own: what was ignored stays so,
-/// except a SIGIO that the program ignores: for the kernel it had a handler, ours.
+/// In a child with its own memory that was just made with CLONE_CLEAR_SIGHAND. Ignored signals stay ignored, except a
+/// SIGIO that the program ignores, because the kernel has our handler for it. Sets it to ignored.
 /// Linux: `kernel/signal.c:flush_signal_handlers`.
 pub fn cleared() {
-    if covers_sigio() && SLOTS[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {
+    if covers_sigio() && ENTRIES[libc::SIGIO as usize].handler.load(Ordering::SeqCst) == libc::SIG_IGN {
         let mut ignore = zeroed();
         ignore.sa_sigaction = libc::SIG_IGN;
         // SAFETY: a valid action.
@@ -130,8 +134,8 @@ pub fn cleared() {
     }
 }
 
-/// The process is about to become another program, which is to find ignored what this one ignores. Should the exec
-/// fail, `install` takes it back.
+/// Called before an exec: the new program must find the same signals ignored. If the exec fails, `install` undoes
+/// this.
 pub fn before_exec() {
     let mut now = zeroed();
     // SAFETY: a valid action.
@@ -141,7 +145,7 @@ pub fn before_exec() {
     }
 }
 
-/// A wakeup was told by a signal handler: which one is not worth knowing, all files are asked.
+/// Our signal ran a handler instead of reaching the signalfd. We do not look which file it was for: all are polled.
 extern "C" fn on_ours(_signal: c_int, _info: *mut siginfo_t, _context: *mut c_void) {
     context::our_signal();
     if let Some(watch) = process::WATCH.get() {
@@ -156,7 +160,7 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             watch.overflowed();
         }
     }
-    // SAFETY: the kernel hands a handler with SA_SIGINFO valid pointers.
+    // SAFETY: the kernel gives a handler with SA_SIGINFO valid pointers.
     unsafe { requeue::give_back(signal, info) };
     // SAFETY: as above.
     let (code, mask) = unsafe { ((*info).si_code, (*context.cast::<ucontext_t>()).uc_sigmask.word()) };
@@ -170,21 +174,21 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } {
             return;
         }
-        // Blocked first, or a handler with SA_NODEFER would come back here at once.
+        // Block first: otherwise a handler with SA_NODEFER would come back here at once.
         sys::sigprocmask(libc::SIG_SETMASK, ALL_SIGNALS);
-        // SAFETY: as above; the mask is what the thread has once we return.
+        // SAFETY: as above; the kernel restores this mask when we return.
         unsafe {
             requeue::queue(signal, info);
             (*context.cast::<ucontext_t>()).uc_sigmask.set_word(ALL_SIGNALS);
         }
         return;
     }
-    let slot = &SLOTS[signal as usize];
-    let handler = slot.handler.load(Ordering::SeqCst);
-    if slot.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {
+    let entry = &ENTRIES[signal as usize];
+    let handler = entry.handler.load(Ordering::SeqCst);
+    if entry.flags.load(Ordering::SeqCst) & libc::SA_RESETHAND as usize != 0 {
         let default = zeroed();
         if signal == libc::SIGIO && covers_sigio() {
-            slot.set(&default);
+            entry.set(&default);
             install_ours(signal);
             take_sigio(true);
         } else {
@@ -193,7 +197,7 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         }
     }
     if is_handler(handler) {
-        // SAFETY: the program gave a handler; one that takes the number alone ignores the rest.
+        // SAFETY: the program set this handler. If it takes only the signal's number, it ignores the rest.
         unsafe { std::mem::transmute::<usize, Handler>(handler)(signal, info, context) };
     }
 }
@@ -227,7 +231,7 @@ fn is_ours(action: &Action) -> bool {
     action.sa_sigaction == on_ours as *const () as usize
 }
 
-impl Slot {
+impl SignalEntry {
     fn get(&self) -> Action {
         let mut action = zeroed();
         action.sa_sigaction = self.handler.load(Ordering::SeqCst);
@@ -243,10 +247,10 @@ impl Slot {
     }
 }
 
-/// What the program is told of a signal for which the kernel has `real`, and `slot` what the program set.
-fn told(real: Action, slot: Action) -> Action {
+/// What the program gets to see of a signal: `real` is what the kernel has, `entry` what the program set.
+fn reported(real: Action, entry: Action) -> Action {
     if is_trampoline(&real) || is_ours(&real) {
-        slot
+        entry
     } else {
         real
     }
@@ -258,34 +262,34 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
         return -1;
     }
     let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
-    let Some(slot) = known.map(|signal| &SLOTS[signal]) else {
+    let Some(entry) = known.map(|signal| &ENTRIES[signal]) else {
         // SAFETY: the caller's promise on the pointers, here and below.
         return unsafe { real_sigaction(signal, new, old) };
     };
-    // The slots may be the parent's; the kernel's table is not.
+    // In a vfork child the entries are the parent's, but the kernel's table is its own.
     let is_own = !process::is_inert() && !process::shares_the_parents_memory();
-    let kept = slot.get();
+    let kept = entry.get();
     let mut was = zeroed();
     // SAFETY: as above.
     let result = match unsafe { new.as_ref() } {
-        Some(asked) if is_own => set_behind(slot, &kept, signal, *asked, &mut was),
+        Some(asked) if is_own => set_behind(entry, &kept, signal, *asked, &mut was),
         // SAFETY: as above.
         _ => unsafe { real_sigaction(signal, new, &mut was) },
     };
     if result == 0 && !old.is_null() {
         // SAFETY: as above.
-        unsafe { *old = told(was, kept) };
+        unsafe { *old = reported(was, kept) };
     }
     result
 }
 
-/// Sets what the program asks for, behind the trampoline if it is a handler.
-fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mut Action) -> c_int {
+/// Sets what the program asks for. A handler goes behind the trampoline.
+fn set_behind(entry: &SignalEntry, kept: &Action, signal: c_int, asked: Action, was: &mut Action) -> c_int {
     let mut given = asked;
     let handles = is_handler(asked.sa_sigaction);
     if handles || signal == libc::SIGIO && covers_sigio() {
-        // In this order a handler that runs meanwhile finds either the old or the new one.
-        slot.set(&asked);
+        // In this order, a handler that runs meanwhile finds either the old or the new entry.
+        entry.set(&asked);
         given.sa_sigaction =
             if handles { on_program as *const () as usize } else { on_ours as *const () as usize };
         given.sa_flags = (asked.sa_flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
@@ -294,7 +298,7 @@ fn set_behind(slot: &Slot, kept: &Action, signal: c_int, asked: Action, was: &mu
     // SAFETY: valid actions.
     let result = unsafe { real_sigaction(signal, &given, was) };
     if result != 0 {
-        slot.set(kept);
+        entry.set(kept);
     } else if signal == libc::SIGIO {
         change_sigio(!handles);
     }
