@@ -20,14 +20,13 @@
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
 //! `args` is the command line, `manual` what help says beyond it; `output` a file that is put in place at the end,
-//! `units` and `text` are numbers as people read them, `sys` and `errno` system calls.
+//! `units` and `text` are numbers as people read them, `sys` and `signals` system calls.
 
 mod args;
 mod chaos;
 mod collect;
 mod commands;
 mod doctor;
-mod errno;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod manual;
@@ -38,6 +37,7 @@ mod replay;
 mod report;
 #[cfg(test)]
 mod script;
+mod signals;
 mod summary;
 mod sys;
 mod text;

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use crate::args::Settings;
-use crate::sys::{self, Signals};
+use crate::signals::{self, Signals};
+use crate::sys;
 use crate::TROUBLE;
 
 /// Signals that whoever ends or asks something of a program sends it, and so sends us in its stead.
@@ -172,7 +173,7 @@ impl Program {
 /// Ends as a program has ended: with its exit status, or by the same signal.
 pub fn end_like(status: ExitStatus) -> ExitCode {
     if let Some(signal) = status.signal() {
-        sys::die_by(signal);
+        signals::die_by(signal);
         return ExitCode::from((128 + signal) as u8);
     }
     ExitCode::from(status.code().unwrap_or(0) as u8)

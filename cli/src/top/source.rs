@@ -24,7 +24,8 @@ use crate::doctor::Doctor;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::program::ENDING;
-use crate::sys::{self, Signals};
+use crate::signals::Signals;
+use crate::sys;
 
 /// How long a program may take to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
