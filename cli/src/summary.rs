@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use glasspoll_record::file::Named;
+use glasspoll_record::histogram::Histogram;
 use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 
-use crate::replay::{share, Analysis, Histogram, Item, Latency, Loop, Period, Set};
+use crate::replay::{share, Analysis, Item, Latency, Loop, Period, Set};
 use crate::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
 
 /// How many items that ended are kept.

@@ -7,12 +7,12 @@
 //! | `item` | an item, from ADD to its end |
 //! | `thread` | which of its events a thread serves now |
 //! | `files` | which numbers are the same open file |
-//! | `histogram`, `window` | values by size, and the last seconds |
+//! | `latency`, `window` | times by size, and the last seconds |
 //! | `world` | sets, items, numbers and threads at a moment, as the doctor's rules know them |
 
 mod files;
-mod histogram;
 mod item;
+mod latency;
 mod thread;
 mod turn;
 mod window;
@@ -24,8 +24,8 @@ use glasspoll_record::event::{Ctl, Op};
 use glasspoll_record::ring;
 use glasspoll_record::{Entry, Event, Process};
 
-pub use histogram::{Histogram, Latency};
 pub use item::{End, Item};
+pub use latency::Latency;
 pub use turn::{Loop, Period, State};
 
 use files::Files;

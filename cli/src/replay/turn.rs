@@ -1,7 +1,9 @@
 //! A loop: a thread that waits at a set, over and over.
 
+use glasspoll_record::histogram::Histogram;
+
 use super::window::{Recent, Window};
-use super::{Histogram, Key, Latency};
+use super::{Key, Latency};
 
 /// How many of the longest serving periods are kept.
 const LONGEST: usize = 8;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use glasspoll_record::event::Mask;
+use glasspoll_record::histogram::Histogram;
 use glasspoll_record::{Process, Recording};
 use serde::Serialize;
 
 use super::track::{base64, Numbers, Track};
 use crate::doctor::Finding;
-use crate::replay::{Analysis, End, Histogram, Item, Key, Latency, Loop};
+use crate::replay::{Analysis, End, Item, Key, Latency, Loop};
 
 /// How many items are told of, those of all processes together, and of how many the histogram; but of a process
 /// at least so many.
@@ -91,7 +92,7 @@ struct Times {
     /// How many are upper bounds.
     at_most: u64,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    buckets: Vec<(u16, u32)>,
+    buckets: Vec<(u16, u64)>,
 }
 
 impl Times {
