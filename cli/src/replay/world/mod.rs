@@ -3,10 +3,20 @@
 //! All rules share it: it is brought up to date behind them, so that a rule sees it as it was before the event. Its
 //! memory is bounded; what was forgotten is not judged.
 
+mod item;
+mod number;
+mod set;
+mod thread;
+
 use std::collections::{BTreeMap, HashMap};
 
-use glasspoll_record::event::{Ctl, Event, Op, EPOLLET, EPOLLONESHOT};
+use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::{ring, Entry};
+
+pub use item::Item;
+pub use number::{Closed, Number};
+pub use set::Set;
+pub use thread::{Delivered, Thread};
 
 /// The most items that are kept; the oldest are forgotten first.
 const ITEMS: usize = 1 << 18;
@@ -16,134 +26,6 @@ const LARGEST: i32 = 1 << 20;
 pub const BATCH: usize = 4096;
 /// The most threads that are followed; those that were quiet for longest are forgotten first.
 const THREADS: usize = 4096;
-
-/// An item of a set.
-#[derive(Clone, Debug, Default)]
-pub struct Item {
-    /// The set.
-    pub epoll: u32,
-    /// The number that it was added by.
-    pub fd: i32,
-    /// The interest and the flags, if they are known.
-    pub events: Option<u32>,
-    /// What the program gets with its events, if it is known.
-    pub data: Option<u64>,
-    /// Which file it is of: see `Number::file`.
-    pub file: u64,
-}
-
-impl Item {
-    /// Whether it is known to be edge-triggered.
-    pub fn is_edge(&self) -> bool {
-        self.events.is_some_and(|events| events & EPOLLET != 0)
-    }
-
-    /// Whether it is known to be level-triggered.
-    pub fn is_level(&self) -> bool {
-        self.events.is_some_and(|events| events & (EPOLLET | EPOLLONESHOT) == 0)
-    }
-
-    /// Whether it is known to be reported once.
-    pub fn is_oneshot(&self) -> bool {
-        self.events.is_some_and(|events| events & EPOLLONESHOT != 0)
-    }
-}
-
-/// How a number was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// When.
-    pub ns: u64,
-    /// By which thread.
-    pub tid: u32,
-    /// It was the number of an item.
-    pub was_item: bool,
-}
-
-/// A descriptor's number.
-#[derive(Clone, Debug, Default)]
-pub struct Number {
-    /// Which file is behind it, counted in this process; 0: not known, or none.
-    pub file: u64,
-    /// It is known to be open, or not to be; else nothing is known.
-    pub is_open: Option<bool>,
-    /// The thread that got it, or used it first.
-    pub owner: u32,
-    /// When it was last closed.
-    pub closed: Option<Closed>,
-    /// Its items ended just now, with its file.
-    released: bool,
-}
-
-/// An event of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Delivered {
-    /// The number.
-    pub fd: i32,
-    /// The item.
-    pub item: u32,
-}
-
-/// What a thread is about.
-#[derive(Clone, Debug, Default)]
-pub struct Thread {
-    /// The set that it waits on, or last waited on; 0: none.
-    pub epoll: u32,
-    /// Since when it waits.
-    pub waits_since: Option<u64>,
-    /// How many events it asks for.
-    pub maxevents: u32,
-    /// Its timeout.
-    pub timeout_ns: i64,
-    /// What it was given, in its order.
-    pub batch: Vec<Delivered>,
-    /// When the last wait ended, and what it gave.
-    pub returned: Option<(u64, i32)>,
-    /// When it did the last thing that is known.
-    pub seen_ns: u64,
-}
-
-impl Thread {
-    /// Whether it is at work on what a wait gave.
-    pub fn serves(&self) -> bool {
-        self.waits_since.is_none() && self.returned.is_some()
-    }
-}
-
-/// A set.
-#[derive(Clone, Debug, Default)]
-pub struct Set {
-    /// Its descriptor, if it is known.
-    pub epfd: Option<i32>,
-    /// How many threads wait on it.
-    pub waiting: usize,
-    /// Since when some thread does, if one does.
-    since_ns: u64,
-    /// How long some thread did, all in all, before that.
-    before_ns: u64,
-}
-
-impl Set {
-    /// How long some thread has waited on it, all in all.
-    pub fn waited(&self, now_ns: u64) -> u64 {
-        let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
-        self.before_ns.saturating_add(now)
-    }
-
-    fn enter(&mut self, ns: u64) {
-        if self.waiting == 0 {
-            self.since_ns = ns;
-        }
-        self.waiting += 1;
-    }
-
-    fn leave(&mut self, ns: u64) {
-        if self.waiting == 1 {
-            self.before_ns = self.waited(ns);
-        }
-        self.waiting = self.waiting.saturating_sub(1);
-    }
-}
 
 /// All of a process.
 #[derive(Debug, Default)]
@@ -243,7 +125,7 @@ impl World {
         match entry.event {
             Event::Create { epoll, epfd, .. } => {
                 self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set { epfd: Some(epfd), ..Set::default() });
+                self.sets.insert(epoll, Set::of(epfd));
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
                 Ctl::Add => {
