@@ -29,19 +29,19 @@ fn set_of(signals: &[i32]) -> libc::sigset_t {
     }
 }
 
-/// Signals that are read, and not suffered, for as long as this lives.
+/// Signals that are blocked and read as long as this lives.
 pub struct Signals {
     fd: OwnedFd,
-    /// What was blocked before: a program that is started gets it back.
+    /// The mask before: a program that is started gets it back.
     before: libc::sigset_t,
-    /// What was done at SIGCHLD: of an ignored one the status of a child is lost.
+    /// The action of SIGCHLD before: if it is ignored, the status of a child is lost.
     at_child: libc::sighandler_t,
-    /// What has come and was not read is suffered in the end.
+    /// Whether signals that were not read take effect when this is dropped.
     suffers: bool,
 }
 
 impl Signals {
-    /// Takes these.
+    /// Blocks and reads these.
     pub fn take(signals: &[i32]) -> io::Result<Self> {
         let set = set_of(signals);
         let mut before = set_of(&[]);
@@ -55,17 +55,17 @@ impl Signals {
         }
     }
 
-    /// To be waited on.
+    /// The signalfd, to wait on.
     pub fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    /// Has what is not read be suffered when this is dropped.
+    /// Lets signals that are not read take effect when this is dropped.
     pub fn suffer_what_is_left(&mut self) {
         self.suffers = true;
     }
 
-    /// Lets a command start with what was before.
+    /// Lets a command start with the mask and action from before.
     pub fn give_back(&self, command: &mut Command) {
         let (before, at_child) = (self.before, self.at_child);
         // SAFETY: both may be called between fork and exec.
@@ -77,7 +77,7 @@ impl Signals {
         };
     }
 
-    /// The next one, and whether a process has sent it (and not the kernel, for the terminal).
+    /// The next signal, and whether a process sent it (and not the kernel, for the terminal).
     pub fn next(&self) -> Option<(i32, bool)> {
         let mut info = [0u8; mem::size_of::<libc::signalfd_siginfo>()];
         let read = rustix::io::read(&self.fd, &mut info).ok()?;
@@ -90,7 +90,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // What came while the program was ending was meant for it.
+        // A signal that came while the program was ending was meant for it.
         while !self.suffers && self.next().is_some() {}
         // SAFETY: the set is one that sigprocmask gave, and the action one that signal gave.
         unsafe {

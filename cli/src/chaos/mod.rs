@@ -19,7 +19,7 @@ use trial::{Injected, Outcome, Trial};
 
 /// How often a failure is tried to be had again.
 const AGAIN: u32 = 3;
-/// At most so many runs to find the fewest injections.
+/// The most runs to find the fewest injections.
 const SHRINKS: u32 = 400;
 /// A variable of the environment has no more room than that. Linux: `MAX_ARG_STRLEN`.
 const LONGEST: usize = 120_000;
@@ -28,7 +28,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// How long injections are left out at most.
 const SHRINK_TIME: Duration = Duration::from_secs(600);
 
-/// Somebody has ended the search, or it cannot go on.
+/// The search was ended by a signal, or cannot go on.
 #[derive(Debug)]
 pub enum Ended {
     /// By a signal.
@@ -43,7 +43,7 @@ impl From<String> for Ended {
     }
 }
 
-/// Searches through so many seeds. The exit status is 1 if the program failed with one of them.
+/// Searches through the seeds. The exit status is 1 if the program failed with one of them.
 pub fn search(args: &Run, seeds: u64) -> Result<ExitCode, String> {
     let Some(chaos) = &args.settings.chaos else { return Err("--chaos says what may happen".into()) };
     // Not only after all of the search.

@@ -15,7 +15,7 @@ use glasspoll_record::{Entry, Process};
 
 use crate::args::Settings;
 use crate::chaos::Ended;
-use crate::collect::spool::Keeper;
+use crate::collect::spool::Spool;
 use crate::collect::{apply, Collector, News, RECORDING};
 use crate::output::Output;
 use crate::sys;
@@ -98,11 +98,11 @@ pub fn run(
     output: Option<&Output>,
 ) -> Result<Trial, Ended> {
     let mut printed = sys::nameless_file().map_err(|error| format!("the program's output: {error}"))?;
-    let keeper = output.map(|output| output.file().and_then(|file| Keeper::new(file, program))).transpose();
-    let keeper = keeper.map_err(|error| format!("a record cannot be written: {error}"))?;
+    let spool = output.map(|output| output.file().and_then(|file| Spool::new(file, program))).transpose();
+    let spool = spool.map_err(|error| format!("a record cannot be written: {error}"))?;
     let began = Instant::now();
     let mut collector =
-        Collector::start_apart(program, settings, RECORDING, &printed, keeper).map_err(String::from)?;
+        Collector::start_apart(program, settings, RECORDING, &printed, spool).map_err(String::from)?;
     let mut processes = BTreeMap::new();
     let outcome = loop {
         collector.wait();
@@ -120,7 +120,7 @@ pub fn run(
         }
     };
     let took = began.elapsed();
-    // What it has started and left, too: the next run is to find things as this one did.
+    // Also the processes that it has left: the next run must start as this one did.
     collector.end_group(PATIENCE);
     // It has come after the program has ended, or with its end.
     if collector.is_to_end() {
@@ -141,7 +141,7 @@ fn said(status: ExitStatus) -> Outcome {
     }
 }
 
-/// Of all that happened the injections alone are kept, and what the files are called.
+/// Keeps only the injections and the names of files.
 fn take(processes: &mut BTreeMap<u32, Process>, mut news: News) {
     if let News::Events { events, .. } = &mut news {
         events.retain(|entry| matches!(entry.event, Event::Chaos { .. }));

@@ -1,4 +1,4 @@
-//! `dump`: what was recorded, an event a line, as text or as JSON.
+//! `dump`: prints a record, an event a line, as text or as JSON.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ fn say_what_is_missing(process: &Process) {
     }
 }
 
-/// Prints the events of all of them, in the order of time.
+/// Prints the events of all processes, in the order of time.
 pub fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::Result<()> {
     let mut order: Vec<(u64, u32, u32)> = Vec::new();
     for (at, process) in processes.iter().enumerate() {
@@ -83,7 +83,7 @@ fn errno_name(errno: u16) -> String {
 /// A field of an event: as text, and as JSON.
 enum Field {
     Number(i64),
-    /// Of any meaning: as the program gave it.
+    /// The `data` of an item, as the program gave it.
     Data(u64),
     Mask(u32),
     Errno(u16),

@@ -23,7 +23,7 @@ pub struct Counts {
     pub adds: u64,
     /// Calls of epoll_ctl that failed.
     pub failed_ctls: u64,
-    /// Numbers that accept(2) gave.
+    /// Connections that accept(2) gave.
     pub accepts: u64,
     /// Bytes read, of files that are watched or were.
     pub read: u64,
@@ -34,7 +34,7 @@ pub struct Counts {
 /// The sum of a process's events.
 #[derive(Clone, Debug, Default)]
 pub struct Analysis {
-    /// When the first event and the last were, up to now.
+    /// When the first event and the last one were.
     pub span: Option<(u64, u64)>,
     /// What it did in all.
     pub counts: Counts,
@@ -42,7 +42,7 @@ pub struct Analysis {
     pub sets: BTreeMap<u32, Set>,
     /// Its loops.
     pub loops: Vec<Loop>,
-    /// Its items, those that ended included.
+    /// Its items, also those that ended.
     pub items: HashMap<Key, Item>,
     /// The open sets by descriptor, and the items of each that have not ended: a program may make many, one after another.
     open: HashMap<i32, u32>,
@@ -55,17 +55,17 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Of nothing yet.
+    /// The sum of no events.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of all that was recorded of a process.
+    /// The sum of all events of a process.
     pub fn of(process: &Process) -> Self {
         Self::tell(process, |_| {})
     }
 
-    /// The same; `span` is told what each thread did, in the order in which it ended.
+    /// The same; calls `span` for what each thread did, in the order in which it ended.
     pub fn tell(process: &Process, mut span: impl FnMut(Span)) -> Self {
         let mut analysis = Self::new();
         let mut gaps = process.gaps.iter().peekable();
@@ -162,7 +162,7 @@ impl Analysis {
                 span(Span { tid, epoll, from, to: ns, did: Did::Wait(n) });
             }
             Event::Release { fd, .. } => {
-                // One that comes after its close may meet a new file of the same number.
+                // A release after its close may meet a new file of the same fd.
                 let thread = self.threads.entry(tid).or_default();
                 if thread.closed.take() != Some(fd) {
                     self.close(ns, fd, -1);
@@ -184,7 +184,7 @@ impl Analysis {
         }
     }
 
-    /// Events are missing here: what the threads are at is not known.
+    /// Events are missing here: what the threads do is not known.
     pub fn gap(&mut self) {
         self.threads.clear();
         for this in &mut self.loops {
@@ -195,7 +195,7 @@ impl Analysis {
         }
     }
 
-    /// Takes in the items as they are at a moment: what was added long ago is in no event.
+    /// Takes in the items as they are at a moment: an item that was added long ago is in no event.
     pub fn table(&mut self, items: &[ring::Item], ns: u64) {
         for entry in items {
             let set = self.set(entry.epoll);
@@ -210,7 +210,7 @@ impl Analysis {
         }
     }
 
-    /// A file was looked at: what it is.
+    /// Names the file behind a fd.
     pub fn name(&mut self, fd: i32, what: &str) {
         if what.is_empty() {
             return;
@@ -222,7 +222,7 @@ impl Analysis {
         }
     }
 
-    /// Lets go of items that ended, but for `keep` of those that were delivered most, or slowest.
+    /// Forgets items that ended; keeps `keep` of those that were delivered most, or slowest.
     pub fn forget(&mut self, keep: usize) {
         if self.ended <= keep * 2 {
             return;
@@ -254,7 +254,7 @@ impl Analysis {
         &mut self.loops[at]
     }
 
-    /// An item that is heard of.
+    /// An item; it becomes known if it was not.
     fn item(&mut self, key: Key, fd: i32, ns: u64) -> &mut Item {
         let (files, living) = (&mut self.files, &mut self.living);
         let item = self.items.entry(key).or_insert_with(|| {
@@ -362,7 +362,7 @@ impl Analysis {
         self.served(tid, left, span);
     }
 
-    /// Tells what the threads were at when the record ended.
+    /// Calls `span` for what the threads did when the record ended.
     fn under_way(&self, end: u64, span: &mut impl FnMut(Span)) {
         for this in &self.loops {
             let (tid, epoll) = (this.tid, this.epoll);

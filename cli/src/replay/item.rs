@@ -1,4 +1,4 @@
-//! An item: what was watched by one number in one set, from ADD to its end.
+//! An item: a file in a set by one fd, from ADD to its end.
 
 use glasspoll_record::event::{Known, Op};
 
@@ -24,7 +24,7 @@ pub struct Item {
     pub epoll: u32,
     /// The item's serial number.
     pub serial: u32,
-    /// The number that it was added by.
+    /// The fd that it was added by.
     pub fd: i32,
     /// What the file is, in words, if somebody looked.
     pub what: Option<String>,

@@ -11,6 +11,6 @@ pub struct Set {
     pub inherited: bool,
     /// When it was closed.
     pub closed: Option<u64>,
-    /// Items that ended, and are not kept any more.
+    /// How many of its items ended and are no longer kept.
     pub forgotten: u64,
 }

@@ -20,8 +20,8 @@ pub struct Span {
 /// See `Span`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Did {
-    /// It waited, and got so many events, or an errno, negative.
+    /// It waited, and got this number of events, or a negative errno.
     Wait(i32),
-    /// It served an item, or it is not known which.
+    /// It served an item; None if it is not known which.
     Serve(Option<Key>),
 }

@@ -25,7 +25,7 @@ pub struct Thread {
     now: Option<(Key, u64)>,
     /// How long which item was served.
     pub shares: Vec<(Key, u64)>,
-    /// The last number that was closed, and its file with it.
+    /// The fd that it closed last, if the file ended with it.
     pub closed: Option<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! What the page is told, as JSON. Times are nanoseconds since the first event of the record.
+//! The data of the page, as JSON. Times are nanoseconds since the first event of the record.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -79,7 +79,7 @@ pub struct One<'a> {
     items: Vec<Row<'a>>,
     /// How many items there are in all.
     all_items: usize,
-    /// The place in `items` of each number that the timelines have, less 1; -1 for those that were left out.
+    /// For each item number of the timelines, less 1, its place in `items`; -1 if it was left out.
     numbers: Vec<i32>,
 }
 
@@ -327,7 +327,7 @@ fn one<'a>(
     }
 }
 
-/// The items that are told of: those of findings, then those that cost most time.
+/// The items of the page: those of findings, then those that cost most time.
 fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding], most: usize) -> Vec<&'a Item> {
     let of_this = findings.iter().filter(|finding| finding.pid == pid);
     let found: HashSet<i32> = of_this.flat_map(|finding| finding.fds.iter().copied()).collect();

@@ -9,7 +9,7 @@ pub struct Column<R> {
     /// Those with a high one are left out first; 0 never is.
     rank: u8,
     right: bool,
-    /// It takes what the others leave.
+    /// It takes the width that the others leave.
     grows: bool,
     cell: fn(&R) -> String,
 }

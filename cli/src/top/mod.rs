@@ -70,7 +70,7 @@ struct App {
     view: View,
 }
 
-/// What is to be done after a key.
+/// What a key does.
 #[derive(Debug, PartialEq, Eq)]
 enum Then {
     Nothing,

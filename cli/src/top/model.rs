@@ -1,4 +1,4 @@
-//! What is known of a process that is looked at.
+//! What is known of the process that top shows.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -57,7 +57,7 @@ impl Model {
     /// Takes in what happened.
     pub fn events(&mut self, events: &[Entry]) {
         for entry in events {
-            // What lies before the first interval is history, and no news.
+            // Events before the first interval are history.
             if let (Event::Deliver { ready_ns, known, .. }, Some(begin)) = (entry.event, self.begin) {
                 if entry.ns >= begin {
                     self.latency.add(ready_ns, known);
@@ -68,7 +68,7 @@ impl Model {
         self.analysis.forget(KEEP);
     }
 
-    /// So many blocks are missing before what follows.
+    /// Blocks are missing before the next events.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
             self.lost = self.lost.saturating_add(layout::records(blocks));
@@ -136,7 +136,7 @@ impl Model {
         self.loop_rates.get(&(this.tid, this.epoll)).copied().unwrap_or(0.0)
     }
 
-    /// Numbers of items of which it is not known what they are.
+    /// The fds of items whose file is not known.
     pub fn unnamed(&self) -> Vec<i32> {
         let is_unnamed = |entry: &&Item| {
             let item = self.analysis.items.get(&(entry.epoll, entry.serial));

@@ -181,7 +181,7 @@ impl Running {
 
     fn poll(&mut self, known: &mut Known) -> io::Result<()> {
         let was_over = self.is_over;
-        // Asked first: then all that it did is in what is read.
+        // Asked before the read: then the read has all that it did.
         self.is_over = match &self.exit {
             Some(exit) => sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true],
             None => true,
@@ -225,7 +225,7 @@ impl Running {
     }
 
     fn look_at_items(&mut self, known: &mut Known) {
-        // What cannot be read is looked at the next time.
+        // A file that cannot be read is tried again at the next look.
         if let Ok((_, items)) = self.stream.live().read_items() {
             known.items(self.ring, items, clock::now_ns());
         }

@@ -7,13 +7,13 @@ use glasspoll_record::event::{EPOLLET, EPOLLONESHOT};
 pub struct Item {
     /// The set.
     pub epoll: u32,
-    /// The number that it was added by.
+    /// The fd that it was added by.
     pub fd: i32,
     /// The interest and the flags, if they are known.
     pub events: Option<u32>,
     /// What the program gets with its events, if it is known.
     pub data: Option<u64>,
-    /// Which file it is of: see `Number::file`.
+    /// The file that it watches: see `FdState::file`.
     pub file: u64,
 }
 

@@ -7,9 +7,9 @@ pub struct Set {
     pub epfd: Option<i32>,
     /// How many threads wait on it.
     pub waiting: usize,
-    /// Since when some thread does, if one does.
+    /// Since when a thread waits, if one does.
     since_ns: u64,
-    /// How long some thread did, all in all, before that.
+    /// How long a thread waited before that, in all.
     before_ns: u64,
 }
 
@@ -19,7 +19,7 @@ impl Set {
         Self { epfd: Some(epfd), ..Self::default() }
     }
 
-    /// How long some thread has waited on it, all in all.
+    /// How long a thread has waited on it, in all.
     pub fn waited(&self, now_ns: u64) -> u64 {
         let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
         self.before_ns.saturating_add(now)

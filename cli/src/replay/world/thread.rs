@@ -3,13 +3,13 @@
 /// An event of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivered {
-    /// The number.
+    /// The fd.
     pub fd: i32,
     /// The item.
     pub item: u32,
 }
 
-/// What a thread is about.
+/// What a thread does.
 #[derive(Clone, Debug, Default)]
 pub struct Thread {
     /// The set that it waits on, or last waited on; 0: none.
@@ -20,7 +20,7 @@ pub struct Thread {
     pub maxevents: u32,
     /// Its timeout.
     pub timeout_ns: i64,
-    /// What it was given, in its order.
+    /// The events of its last wait, in their order.
     pub batch: Vec<Delivered>,
     /// When the last wait ended, and what it gave.
     pub returned: Option<(u64, i32)>,
@@ -29,7 +29,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// Whether it is at work on what a wait gave.
+    /// Whether it serves the events of a wait.
     pub fn serves(&self) -> bool {
         self.waits_since.is_none() && self.returned.is_some()
     }

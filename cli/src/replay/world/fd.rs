@@ -1,22 +1,22 @@
-//! A descriptor's number: which file is behind it.
+//! A fd: whether it is open, and which file is behind it.
 
-/// How a number was closed.
+/// How a fd was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
     /// When.
     pub ns: u64,
     /// By which thread.
     pub tid: u32,
-    /// It was the number of an item.
+    /// An item had this fd.
     pub was_item: bool,
 }
 
-/// A descriptor's number.
+/// What is known of a fd.
 #[derive(Clone, Debug, Default)]
-pub struct Number {
-    /// Which file is behind it, counted in this process; 0: not known, or none.
+pub struct FdState {
+    /// The file behind it, counted in this process; 0: not known, or none.
     pub file: u64,
-    /// It is known to be open, or not to be; else nothing is known.
+    /// Whether it is open; None if that is not known.
     pub is_open: Option<bool>,
     /// The thread that got it, or used it first.
     pub owner: u32,
