@@ -21,9 +21,9 @@ use crate::output::Output;
 use crate::sys;
 use crate::units::duration;
 
-/// How long a program that takes too long is given to end by itself.
+/// How long a program that exceeds its limit may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// As much of its output is kept.
+/// How much of its output is kept.
 const OUTPUT: u64 = 64 << 10;
 
 /// How a run ended.
@@ -69,7 +69,7 @@ pub struct Injected {
     pub name: Name,
     /// What it did, and to which file.
     pub text: String,
-    /// By how much it held the program up.
+    /// How long it delayed the program.
     pub us: u64,
 }
 
@@ -77,7 +77,7 @@ pub struct Injected {
 #[derive(Debug)]
 pub struct Trial {
     pub outcome: Outcome,
-    /// In the order of time; not more than there is room for in a specification, and one.
+    /// In the order of time; at most one more than a specification has room for.
     pub injected: Vec<Injected>,
     /// How many there were.
     pub injections: usize,
@@ -182,7 +182,7 @@ fn describe(process: &Process, entry: &Entry) -> Option<Injected> {
 fn tail(file: &mut File) -> Vec<u8> {
     let mut text = Vec::new();
     let len = file.metadata().map_or(0, |metadata| metadata.len());
-    // Without it, what else is known is still said.
+    // Without the output, the rest is still printed.
     let _ = file
         .seek(SeekFrom::Start(len.saturating_sub(OUTPUT)))
         .and_then(|_| file.take(OUTPUT).read_to_end(&mut text));

@@ -19,13 +19,13 @@ impl Latency {
         self.at_most += u64::from(known == Known::NotBefore);
     }
 
-    /// Counts all that another has counted.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         self.histogram.merge(&other.histogram);
         self.at_most += other.at_most;
     }
 
-    /// Whether most of the times are upper bounds: then what they add up to is one.
+    /// Whether most of the times are upper bounds: then so are its quantiles.
     pub fn is_bound(&self) -> bool {
         self.at_most * 2 > self.histogram.count()
     }

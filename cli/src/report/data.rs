@@ -11,13 +11,12 @@ use super::track::{base64, Numbers, Track};
 use crate::doctor::Finding;
 use crate::replay::{Analysis, End, Item, Key, Latency, Loop};
 
-/// How many items are told of, those of all processes together, and of how many the histogram; but of a process
-/// at least so many.
+/// How many items of all processes together the page has, and how many of these with a histogram; and the least
+/// number for each process.
 const ITEMS: usize = 5000;
 const HISTOGRAMS: usize = 1000;
 const LEAST: usize = 100;
-/// How many events there may be before short pieces of the timelines become one, and how many pieces there are about
-/// then.
+/// The most events with exact timelines; with more, short pieces become one, down to about this many pieces.
 const EVENTS: usize = 2_000_000;
 const PIECES: u64 = 600_000;
 
@@ -57,7 +56,7 @@ pub struct One<'a> {
     command: &'a str,
     forked: bool,
     exact: bool,
-    /// From when to when there is a record.
+    /// When the record begins and ends.
     from: u64,
     to: u64,
     /// Its status, if it has ended and that is known.
@@ -141,7 +140,7 @@ struct Longest {
     from: u64,
     ns: u64,
     events: u64,
-    /// The places of items, and how long each was served.
+    /// The places of the items in `items`, and how long each was served.
     shares: Vec<(i32, u64)>,
 }
 
@@ -172,7 +171,7 @@ struct Row<'a> {
     longest: u64,
 }
 
-/// All of it.
+/// All data of the page.
 pub fn of<'a>(recording: &'a Recording, analyses: &'a [Told], findings: &'a [Finding]) -> Data<'a> {
     let begin = begin(recording);
     let first = recording.processes.iter().min_by_key(|process| first(process));

@@ -11,10 +11,10 @@ use crate::replay::{Analysis, Key, Latency, Loop};
 
 /// How many intervals are remembered.
 const HISTORY: usize = 200;
-/// How many items that ended are kept.
+/// How many ended items are kept.
 const KEEP: usize = 500;
 
-/// What there was in an interval.
+/// The counts of an interval.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     pub events_rate: f64,
@@ -49,12 +49,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// Of which nothing is known yet.
+    /// A process of which nothing is known yet.
     pub fn new(header: &Header) -> Self {
         Self { pid: header.pid, ..Self::default() }
     }
 
-    /// Takes in what happened.
+    /// Takes in events.
     pub fn events(&mut self, events: &[Entry]) {
         for entry in events {
             // Events before the first interval are history.
@@ -126,12 +126,12 @@ impl Model {
         self.samples.iter().map(|sample| sample.latency.map_or(0, |([_, p99, _], _)| p99))
     }
 
-    /// Events a second that an item brought of late.
+    /// Events a second of an item, recently.
     pub fn item_rate(&self, key: Key) -> f64 {
         self.rates.get(&key).copied().unwrap_or(0.0)
     }
 
-    /// Events a second that a loop got of late.
+    /// Events a second of a loop, recently.
     pub fn loop_rate(&self, this: &Loop) -> f64 {
         self.loop_rates.get(&(this.tid, this.epoll)).copied().unwrap_or(0.0)
     }
