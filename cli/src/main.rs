@@ -20,14 +20,13 @@
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
 //! `args` is the command line, `manual` what help says beyond it; `output` a file that is put in place at the end,
-//! `units` and `text` are numbers as people read them, `sys` and `errno` system calls.
+//! `units` and `text` write numbers for people, `sys` and `signals` system calls.
 
 mod args;
 mod chaos;
 mod collect;
 mod commands;
 mod doctor;
-mod errno;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod manual;
@@ -38,6 +37,7 @@ mod replay;
 mod report;
 #[cfg(test)]
 mod script;
+mod signals;
 mod summary;
 mod sys;
 mod text;
@@ -50,11 +50,11 @@ use args::{Args, Command};
 use clap::Parser;
 use commands::{dump, ls, record, run, shell};
 
-/// The exit status of trouble that is ours, as of `timeout` and `env`.
+/// The exit status of an error of our own, as `timeout` and `env` have it.
 pub const TROUBLE: u8 = 125;
 
 fn main() -> ExitCode {
-    // A reader that has seen enough ends us quietly, as other tools.
+    // When the reader of a pipe closes it, we end quietly, as other tools do.
     // SAFETY: before anything else runs.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let done = match Args::parse().command {

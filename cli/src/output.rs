@@ -1,11 +1,11 @@
-//! A file for a record: private, and never written through a link that somebody else has laid.
+//! A file for a record: private, and never written through a link that another user made.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A new file beside the one that is wanted, of mode 0600. Removed when dropped, unless it was put in place.
+/// A new file of mode 0600 in the folder of the wanted one. Removed when dropped, unless it was put in place.
 #[derive(Debug)]
 pub struct Output {
     file: File,
@@ -15,7 +15,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Makes one for a path. What is there already stays until the new one is put in its place.
+    /// Makes a file for a path. A file that is there stays until the new one is put in its place.
     pub fn create(wanted: &Path) -> Result<Self, String> {
         let refused = |what: &str| Err(format!("{}: {what}", wanted.display()));
         match fs::symlink_metadata(wanted) {
@@ -30,7 +30,7 @@ impl Output {
         hidden.push(name);
         hidden.push(format!(".{}", std::process::id()));
         let beside = wanted.with_file_name(hidden);
-        // O_EXCL follows no link and takes nobody else's file.
+        // O_EXCL follows no link and opens no file that exists.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
         match file {
             Ok(file) => Ok(Self { file, wanted: wanted.into(), beside, is_in_place: false }),
@@ -38,12 +38,12 @@ impl Output {
         }
     }
 
-    /// To be written to.
+    /// The file to write to.
     pub fn file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Gives it its name, in the place of what had it.
+    /// Gives it its name, and replaces the file that had it.
     pub fn put_in_place(&mut self) -> Result<(), String> {
         fs::rename(&self.beside, &self.wanted)
             .map_err(|error| format!("{}: {error}", self.wanted.display()))?;

@@ -43,7 +43,7 @@ impl Script {
         self
     }
 
-    /// A number is added to set 1.
+    /// A fd is added to set 1.
     pub fn add(&mut self, fd: i32, item: u32, events: u32) -> &mut Self {
         self.ctl(Ctl::Add, fd, item, events)
     }
@@ -52,7 +52,7 @@ impl Script {
         self.does(Event::Ctl { epoll: 1, op: Some(op), fd, events, data: 0, errno: 0, item })
     }
 
-    /// The thread waits at set 1, for some microseconds, and gets events of these items: number, serial number,
+    /// The thread waits at set 1, for some microseconds, and gets events of these items: fd, serial number,
     /// and how many microseconds they have been ready.
     pub fn wait(&mut self, us: u64, items: &[(i32, u32, u64)]) -> &mut Self {
         self.does(Event::WaitEnter { epoll: 1, maxevents: 64, timeout_ns: -1 }).after(us);

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use glasspoll_record::file::Named;
+use glasspoll_record::histogram::Histogram;
 use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 
-use crate::replay::{share, Analysis, Histogram, Item, Latency, Loop, Period, Set};
+use crate::replay::{share, Analysis, Item, Latency, Loop, Period, Set};
 use crate::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
 
-/// How many items that ended are kept.
+/// How many ended items are kept.
 const KEEP: usize = 1000;
-/// How many items a table has, and how many threads are named.
+/// How many items a table has, and how many threads it names.
 const ROWS: usize = 5;
 const THREADS: usize = 8;
 
@@ -29,12 +30,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of a process of which nothing happened yet.
+    /// A process in which nothing happened yet.
     pub fn new(pid: u32) -> Self {
         Self { pid, ..Self::default() }
     }
 
-    /// Of all that was recorded of one.
+    /// All that was recorded of a process.
     pub fn of(process: &Process) -> Self {
         Self {
             pid: process.pid(),
@@ -62,7 +63,7 @@ impl Summary {
         }
     }
 
-    /// So many blocks are missing before the next event.
+    /// Blocks are missing before the next event.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
             self.lost_blocks = self.lost_blocks.saturating_add(blocks);
@@ -70,7 +71,7 @@ impl Summary {
         }
     }
 
-    /// The process ended then, or was looked at last.
+    /// When the process ended, or was looked at last.
     pub fn end(&mut self, ns: u64) {
         self.end = Some(ns);
     }
@@ -257,7 +258,7 @@ fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number as u64), if number == 1 { one } else { many })
 }
 
-/// Prints that of each process.
+/// Prints the summary of each process.
 ///
 /// # Errors
 /// What writing gives.

@@ -26,7 +26,7 @@ fn long(seconds: u64) -> String {
     }
 }
 
-/// A span in whole units, as nobody needs it more exactly: `3 s`.
+/// A span in whole units: `3 s`.
 pub fn rough(ns: u64) -> String {
     match ns {
         0..1_000_000_000 => "now".into(),
@@ -35,7 +35,7 @@ pub fn rough(ns: u64) -> String {
     }
 }
 
-/// At most so many characters: the middle is left out.
+/// The text in at most `width` characters: the middle is left out.
 pub fn short(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {

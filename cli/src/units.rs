@@ -1,4 +1,4 @@
-//! Numbers as people read them, and text of the record's that does no harm to a terminal.
+//! Numbers as people read them, and text of a record that does no harm to a terminal.
 
 use crate::replay::Latency;
 
@@ -88,9 +88,9 @@ fn bound(latency: &Latency, ns: u64) -> String {
     format!("{}{}", if latency.is_bound() { "≤" } else { "" }, duration(ns))
 }
 
-/// Text from elsewhere with what steers a terminal made visible.
+/// Foreign text, with the characters that control a terminal replaced.
 pub fn clean(text: &str) -> String {
-    // Marks of direction and breaks of lines, which are no control characters.
+    // Marks of direction and line breaks are no control characters to Unicode.
     let is_mark = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let is_bad = |c: char| c.is_control() || is_mark(c);
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()

@@ -34,6 +34,7 @@ pub mod clock;
 pub mod event;
 pub mod file;
 pub mod find;
+pub mod histogram;
 pub mod items;
 pub mod layout;
 #[cfg(loom)]
@@ -42,6 +43,7 @@ pub mod memory;
 pub mod mutation;
 pub mod process;
 pub mod ring;
+pub mod ring_size;
 pub mod stream;
 mod sync;
 pub mod writer;

@@ -17,18 +17,18 @@ use crate::output::Output;
 use crate::units::{clean, count, duration, times};
 use trial::{Injected, Outcome, Trial};
 
-/// How often a failure is tried to be had again.
+/// How many runs try to repeat a failure.
 const AGAIN: u32 = 3;
-/// At most so many runs to find the fewest injections.
+/// The most runs to find the fewest injections.
 const SHRINKS: u32 = 400;
-/// A variable of the environment has no more room than that. Linux: `MAX_ARG_STRLEN`.
+/// The longest environment variable. Linux: `MAX_ARG_STRLEN`.
 const LONGEST: usize = 120_000;
-/// How often it is said how far the search is.
+/// How often the progress is printed.
 const PROGRESS: Duration = Duration::from_secs(10);
-/// How long injections are left out at most.
+/// The longest time for leaving injections out.
 const SHRINK_TIME: Duration = Duration::from_secs(600);
 
-/// Somebody has ended the search, or it cannot go on.
+/// The search was ended by a signal, or cannot go on.
 #[derive(Debug)]
 pub enum Ended {
     /// By a signal.
@@ -43,7 +43,7 @@ impl From<String> for Ended {
     }
 }
 
-/// Searches through so many seeds. The exit status is 1 if the program failed with one of them.
+/// Searches through the seeds. The exit status is 1 if the program failed with one of them.
 pub fn search(args: &Run, seeds: u64) -> Result<ExitCode, String> {
     let Some(chaos) = &args.settings.chaos else { return Err("--chaos says what may happen".into()) };
     // Not only after all of the search.
@@ -116,7 +116,7 @@ impl Search<'_> {
         trial::run(&self.args.program, &settings, limit, None)
     }
 
-    /// Finds the fewest injections with which it fails, and says which these are.
+    /// Finds the fewest injections with which it fails, and prints them.
     fn explain(&self, spec: &Spec, failed: &Trial) -> Result<(), Ended> {
         let mut seen = HashSet::new();
         let names = failed.injected.iter().map(|injected| injected.name);
@@ -148,7 +148,7 @@ impl Search<'_> {
         if fails(&[], AGAIN)? != 0 {
             return Err(Ended::Trouble("it fails now and then without chaos, too".into()));
         }
-        // One that fails now and then is given more chances to.
+        // A program that fails only sometimes gets more chances to.
         let tries = if again == AGAIN { 1 } else { 2 * AGAIN };
         let (mut left, began, mut said) = (SHRINKS / tries, Instant::now(), Instant::now());
         let fewest = shrink::fewest(names, &mut |names| {
@@ -177,8 +177,8 @@ impl Search<'_> {
         self.show_how_to_repeat(&spec, &[], "")
     }
 
-    /// How long a run may take that is to fail as that one did. A program that hangs is not given all of its time again
-    /// and again; one that fails otherwise must not be taken for one.
+    /// The limit for a run that repeats a failure. A program that hangs does not get its whole time again and again; a
+    /// program that fails in another way must not count as one that hangs.
     fn limit_for(&self, failed: &Trial) -> Duration {
         let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
         let usual = self.without.max(match failed.outcome {
@@ -188,7 +188,7 @@ impl Search<'_> {
         (usual * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit())
     }
 
-    /// A run whose record goes to the file that was asked for, if it ends in such a way.
+    /// A run whose record goes to the output file, if it ends in that way.
     fn keep(
         &self,
         spec: &Spec,
@@ -242,13 +242,13 @@ fn of(injections: usize) -> String {
     }
 }
 
-/// As a shell takes it for one word.
+/// Quoted, so that a shell takes it for one word.
 fn quoted(word: &OsStr) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-=:,@%+".contains(byte);
     match word.to_str() {
         Some(text) if !text.is_empty() && text.bytes().all(|byte| is_plain(&byte)) => text.into(),
         Some(text) if clean(text) == text => format!("'{}'", text.replace('\'', r"'\''")),
-        // bash's, for what no terminal shows.
+        // bash's form, for characters that no terminal shows.
         _ => {
             let mut quoted = String::from("$'");
             for byte in word.as_bytes() {
@@ -263,7 +263,7 @@ fn quoted(word: &OsStr) -> String {
     }
 }
 
-/// What the program said before it failed.
+/// The last output of the program before it failed.
 fn show(trial: &Trial) {
     let text = String::from_utf8_lossy(&trial.output);
     let lines: Vec<_> = text.lines().collect();

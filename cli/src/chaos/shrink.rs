@@ -1,7 +1,7 @@
 //! The fewest of many things with which something is so (`ddmin`: Zeller and Hildebrandt, "Simplifying and isolating
 //! failure-inducing input", 2002).
 
-/// Leaves out of `all` what can be left out while `fails` says that it still fails. None of it: no more is to be tried.
+/// Removes from `all` what can be removed while `fails` says that it still fails. `fails` returns None to end the search.
 pub fn fewest<T: Clone, E>(
     all: Vec<T>,
     fails: &mut impl FnMut(&[T]) -> Result<Option<bool>, E>,
@@ -41,7 +41,7 @@ fn smaller<T: Clone, E>(
         }
     }
     if size * 2 >= kept.len() {
-        // All but one of two parts is the other one.
+        // Of two parts, all but one is the other part.
         return Ok(Some(None));
     }
     for at in (0..kept.len()).step_by(size) {

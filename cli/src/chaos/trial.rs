@@ -15,15 +15,15 @@ use glasspoll_record::{Entry, Process};
 
 use crate::args::Settings;
 use crate::chaos::Ended;
-use crate::collect::spool::Keeper;
+use crate::collect::spool::Spool;
 use crate::collect::{apply, Collector, News, RECORDING};
 use crate::output::Output;
 use crate::sys;
 use crate::units::duration;
 
-/// How long a program that takes too long is given to end by itself.
+/// How long a program that exceeds its limit may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// As much of its output is kept.
+/// How much of its output is kept.
 const OUTPUT: u64 = 64 << 10;
 
 /// How a run ended.
@@ -69,7 +69,7 @@ pub struct Injected {
     pub name: Name,
     /// What it did, and to which file.
     pub text: String,
-    /// By how much it held the program up.
+    /// How long it delayed the program.
     pub us: u64,
 }
 
@@ -77,7 +77,7 @@ pub struct Injected {
 #[derive(Debug)]
 pub struct Trial {
     pub outcome: Outcome,
-    /// In the order of time; not more than there is room for in a specification, and one.
+    /// In the order of time; at most one more than a specification has room for.
     pub injected: Vec<Injected>,
     /// How many there were.
     pub injections: usize,
@@ -98,11 +98,11 @@ pub fn run(
     output: Option<&Output>,
 ) -> Result<Trial, Ended> {
     let mut printed = sys::nameless_file().map_err(|error| format!("the program's output: {error}"))?;
-    let keeper = output.map(|output| output.file().and_then(|file| Keeper::new(file, program))).transpose();
-    let keeper = keeper.map_err(|error| format!("a record cannot be written: {error}"))?;
+    let spool = output.map(|output| output.file().and_then(|file| Spool::new(file, program))).transpose();
+    let spool = spool.map_err(|error| format!("a record cannot be written: {error}"))?;
     let began = Instant::now();
     let mut collector =
-        Collector::start_apart(program, settings, RECORDING, &printed, keeper).map_err(String::from)?;
+        Collector::start_apart(program, settings, RECORDING, &printed, spool).map_err(String::from)?;
     let mut processes = BTreeMap::new();
     let outcome = loop {
         collector.wait();
@@ -120,7 +120,7 @@ pub fn run(
         }
     };
     let took = began.elapsed();
-    // What it has started and left, too: the next run is to find things as this one did.
+    // Also the processes that it has left: the next run must start as this one did.
     collector.end_group(PATIENCE);
     // It has come after the program has ended, or with its end.
     if collector.is_to_end() {
@@ -141,7 +141,7 @@ fn said(status: ExitStatus) -> Outcome {
     }
 }
 
-/// Of all that happened the injections alone are kept, and what the files are called.
+/// Keeps only the injections and the names of files.
 fn take(processes: &mut BTreeMap<u32, Process>, mut news: News) {
     if let News::Events { events, .. } = &mut news {
         events.retain(|entry| matches!(entry.event, Event::Chaos { .. }));
@@ -182,7 +182,7 @@ fn describe(process: &Process, entry: &Entry) -> Option<Injected> {
 fn tail(file: &mut File) -> Vec<u8> {
     let mut text = Vec::new();
     let len = file.metadata().map_or(0, |metadata| metadata.len());
-    // Without it, what else is known is still said.
+    // Without the output, the rest is still printed.
     let _ = file
         .seek(SeekFrom::Start(len.saturating_sub(OUTPUT)))
         .and_then(|_| file.take(OUTPUT).read_to_end(&mut text));

@@ -1,12 +1,13 @@
-//! Where the processes of a program that we started hand in their rings, by descriptor: so the record of one that
-//! dies at once is kept. The library connects as it makes a process's ring, sends the memfd and goes.
+//! A socket to which the processes of a program that we started send their rings, as memfds: so we have the record of
+//! a process that dies at once. The library makes a process's ring, connects, sends the memfd and closes.
 //!
-//! Who knows the way in may come in: only the environment of the program's processes tells it. Where we are not root,
-//! nobody but our user can go it. What root starts may go on as another user, so there the folders can be passed by
-//! all, and not be listed; the inner one has a name that nobody guesses. `/proc/net/unix` lists the path that bind(2)
-//! was given, which goes by a descriptor of ours.
+//! The path of the socket is a secret: only the environment of the program's processes has it. If we are not root, only
+//! our user can follow it. A program of root's may go on as another user, so root's folders let all users through but
+//! cannot be listed, and nobody can guess the name of the inner one. `/proc/net/unix` shows the path that was given to
+//! bind(2), which names only a descriptor of ours.
 //!
-//! Who is killed leaves a folder. Each holds a lock on its own as long as it lives: what can be locked is nobody's.
+//! A command that is killed leaves its folder. It holds a lock on the folder as long as it lives: a folder that can be
+//! locked is left over.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -19,17 +20,17 @@ use glasspoll_record::ring::Live;
 
 use crate::sys;
 
-/// The environment variable that says where it is.
+/// The environment variable that has its path.
 pub const VARIABLE: &str = "GLASSPOLL_COLLECT";
-/// Of the socket.
+/// The name of the socket.
 const NAME: &str = "rings";
-/// So many may have come and not sent anything: of more the first are turned away.
+/// The most connections that have sent nothing yet: if there are more, the oldest are closed.
 const WAITING: usize = 256;
 
 /// A ring that was handed in.
 #[derive(Debug)]
 pub struct Handed {
-    /// The process, by the number that it has here.
+    /// The process, by its pid in our namespace.
     pub pid: u32,
     /// Its ring.
     pub live: Live,
@@ -37,24 +38,24 @@ pub struct Handed {
 
 /// The socket, in a folder in a folder. Removed when dropped.
 #[derive(Debug)]
-pub struct Door {
+pub struct Listener {
     socket: OwnedFd,
     outer: PathBuf,
     path: PathBuf,
     _lock: File,
-    /// Who has come and not sent anything yet.
+    /// Connections that have sent nothing yet, and their processes.
     waiting: Vec<(OwnedFd, u32)>,
 }
 
-impl Door {
+impl Listener {
     /// Opens one.
     pub fn open() -> Result<Self, String> {
-        // Root's own folder can be passed by nobody else.
+        // Other users cannot get through root's own folder.
         let own = env::var_os("XDG_RUNTIME_DIR").filter(|_| sys::user() != 0).map(PathBuf::from);
         let mut trouble = String::new();
         for place in own.into_iter().chain([env::temp_dir(), PathBuf::from("/tmp")]) {
             match Self::open_in(&place) {
-                Ok(door) => return Ok(door),
+                Ok(listener) => return Ok(listener),
                 Err(error) => trouble = format!("{}: {error}", place.display()),
             }
         }
@@ -97,12 +98,12 @@ impl Door {
         &self.path
     }
 
-    /// What to wait on.
+    /// The socket, to wait on.
     pub fn socket(&self) -> &OwnedFd {
         &self.socket
     }
 
-    /// The rings that were handed in since the last call.
+    /// The rings that came since the last call.
     pub fn take(&mut self) -> Vec<Handed> {
         while let Ok(socket) = sys::accept(&self.socket) {
             let Ok((pid, user)) = sys::peer(&socket) else { continue };
@@ -135,7 +136,7 @@ fn make_folder(place: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Removes the folders of those of our user that were killed.
+/// Removes the folders of commands of our user that were killed.
 fn sweep(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for entry in entries.flatten() {
@@ -144,7 +145,7 @@ fn sweep(place: &Path) {
             name.to_str().and_then(|name| name.strip_prefix("glasspoll-")?.split_once('-')?.0.parse().ok());
         let is_over = |pid: u32| !Path::new(&format!("/proc/{pid}")).exists();
         if pid.is_some_and(is_over) {
-            // Whoever removes it as well is as right as we are.
+            // Another command may remove it at the same time.
             let _ = remove_left(&entry.path());
         }
     }
@@ -156,7 +157,7 @@ fn remove_left(outer: &Path) -> io::Result<()> {
     if folder.metadata()?.uid() != sys::user() {
         return Ok(());
     }
-    // In another container its process may have another number.
+    // Its process may live in another PID namespace, with another pid.
     let _lock = sys::lock(folder)?;
     for inner in fs::read_dir(outer)?.flatten() {
         let _ = fs::remove_file(inner.path().join(NAME));
@@ -166,13 +167,13 @@ fn remove_left(outer: &Path) -> io::Result<()> {
 }
 
 fn remove(outer: &Path, path: &Path) {
-    // What is gone already need not be removed.
+    // An error means that it is gone already.
     let _ = fs::remove_file(path);
     let _ = path.parent().map(fs::remove_dir);
     let _ = fs::remove_dir(outer);
 }
 
-impl Drop for Door {
+impl Drop for Listener {
     fn drop(&mut self) {
         remove(&self.outer, &self.path);
     }
@@ -184,19 +185,19 @@ mod tests {
 
     #[test]
     fn a_door_is_gone_with_its_folders_and_its_name_is_nowhere_else() {
-        let mut door = Door::open().unwrap();
-        let (path, outer) = (door.path().to_owned(), door.outer.clone());
+        let mut listener = Listener::open().unwrap();
+        let (path, outer) = (listener.path().to_owned(), listener.outer.clone());
         assert!(path.exists());
-        assert!(door.take().is_empty());
+        assert!(listener.take().is_empty());
         let secret = path.parent().and_then(Path::file_name).unwrap().to_str().unwrap().to_owned();
         assert!(!fs::read_to_string("/proc/net/unix").unwrap_or_default().contains(&secret));
-        drop(door);
+        drop(listener);
         assert!(!outer.exists());
     }
 
     #[test]
     fn what_one_that_was_killed_has_left_is_removed_and_nothing_else() {
-        let place = env::temp_dir().join(format!("glasspoll-door-{}", std::process::id()));
+        let place = env::temp_dir().join(format!("glasspoll-test-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         let left = |name: &str| {
             let inner = place.join(name).join("secret");
@@ -204,7 +205,7 @@ mod tests {
             drop(sys::listen(&inner.join(NAME)).unwrap());
             place.join(name)
         };
-        // No process has such a number: 2^22 is the most that there can be.
+        // No process has such a pid: the limit is 2^22.
         let (killed, locked) = (left("glasspoll-99999999-0"), left("glasspoll-99999998-0"));
         let (ours, others) = (left(&format!("glasspoll-{}-7", std::process::id())), left("glasspoll-notes"));
         let lock = sys::lock(File::open(&locked).unwrap()).unwrap();
@@ -212,14 +213,15 @@ mod tests {
         fs::create_dir(&precious).unwrap();
         fs::write(precious.join("file"), "precious").unwrap();
         std::os::unix::fs::symlink(&others, place.join("glasspoll-99999996-0")).unwrap();
-        let door = Door::open_in(&place).unwrap();
+        let listener = Listener::open_in(&place).unwrap();
         assert!(!killed.exists());
-        for stays in [&locked, &ours, &others, &others.join("secret"), &precious.join("file"), &door.path] {
+        for stays in [&locked, &ours, &others, &others.join("secret"), &precious.join("file"), &listener.path]
+        {
             assert!(stays.exists(), "{}", stays.display());
         }
-        // One that lives holds its lock, wherever it lives.
-        assert!(sys::lock(File::open(&door.outer).unwrap()).is_err());
-        drop((door, lock));
+        // A live command holds its lock, in whichever namespace it lives.
+        assert!(sys::lock(File::open(&listener.outer).unwrap()).is_err());
+        drop((listener, lock));
         fs::remove_dir_all(&place).unwrap();
     }
 

@@ -1,6 +1,6 @@
-//! Gathers the records of a program and its children while they run: a program started here hands in its rings at
-//! our `Door` (`listener`). What is new comes as `News`; with a `Keeper` (`spool`) all of it goes to a file as well.
-//! `snapshot` is the ring of a process that was not started here, `source` which of both is meant.
+//! Gathers the records of a program and its children while they run: they send their rings to our `Listener`. What is
+//! new comes as `News`; with a `Spool` all of it goes to a file as well. `snapshot` reads the ring of a process that was
+//! not started here; `source` says whether an argument means a process or a file.
 //!
 //! ```ignore
 //! let mut collector = Collector::start(&args.program, &args.settings, RECORDING)?;
@@ -33,8 +33,8 @@ use glasspoll_record::file::Named;
 use glasspoll_record::ring::{parse_items, Header, Item};
 
 use crate::args::Settings;
-use crate::collect::listener::{Door, Handed};
-use crate::collect::spool::Keeper;
+use crate::collect::listener::{Handed, Listener};
+use crate::collect::spool::Spool;
 use crate::program::{self, Program, Refused};
 use crate::sys;
 pub use news::{apply, Ended, News};
@@ -43,7 +43,7 @@ use ring::Ring;
 /// The size of a ring that is emptied all the time: two million events.
 pub const RECORDING: &str = "64M";
 
-/// Between two looks, while much happens and while nothing does.
+/// The pause between two looks: while a ring fills fast, usually, and while nothing happens.
 const SHORTEST: Duration = Duration::from_millis(5);
 const USUAL: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(100);
@@ -52,17 +52,17 @@ const LONGEST: Duration = Duration::from_millis(100);
 pub struct Collector {
     program: Program,
     exit: Option<OwnedFd>,
-    /// What the program is called, for the case that it has ended before we looked.
+    /// The names of the program, in case it ends before we look.
     called: [String; 2],
-    door: Door,
+    listener: Listener,
     rings: Vec<Ring>,
     count: u32,
     pause: Duration,
-    keeper: Option<Keeper>,
+    spool: Option<Spool>,
 }
 
 impl Collector {
-    /// Starts `program`. `default_ring` is the size of each ring if nobody has said one.
+    /// Starts `program`. `default_ring` is the size of each ring unless the settings or the environment have one.
     pub fn start(program: &[OsString], settings: &Settings, default_ring: &str) -> Result<Self, Refused> {
         Self::start_and_keep(program, settings, default_ring, None)
     }
@@ -80,14 +80,14 @@ impl Collector {
         Self::start_command(command, program, None)
     }
 
-    /// As `start_aside`, in a process group of its own, with rings that large unless the settings say
-    /// how large, and not the last one to be started; all goes to a file as well.
+    /// As `start_aside`, in a process group of its own; other programs are started after it. `ring` is the size of each
+    /// ring unless the settings have one. All goes to a file as well.
     pub fn start_apart(
         program: &[OsString],
         settings: &Settings,
         ring: &str,
         output: &File,
-        keeper: Option<Keeper>,
+        spool: Option<Spool>,
     ) -> Result<Self, Refused> {
         let mut command = program::command(program, settings, None)?;
         command.env("GLASSPOLL_RING", settings.ring.as_deref().unwrap_or(ring));
@@ -96,7 +96,7 @@ impl Collector {
         }
         let copy = || output.try_clone().map_err(|error| format!("the program's output: {error}"));
         command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).process_group(0);
-        let mut collector = Self::start_command(command, program, keeper)?;
+        let mut collector = Self::start_command(command, program, spool)?;
         collector.program.be_one_of_many();
         Ok(collector)
     }
@@ -106,30 +106,30 @@ impl Collector {
         program: &[OsString],
         settings: &Settings,
         default_ring: &str,
-        keeper: Option<Keeper>,
+        spool: Option<Spool>,
     ) -> Result<Self, Refused> {
         let command = program::command(program, settings, Some(default_ring))?;
-        Self::start_command(command, program, keeper)
+        Self::start_command(command, program, spool)
     }
 
     fn start_command(
         mut command: Command,
         program: &[OsString],
-        keeper: Option<Keeper>,
+        spool: Option<Spool>,
     ) -> Result<Self, Refused> {
-        let door = Door::open()?;
-        command.env(listener::VARIABLE, door.path());
+        let listener = Listener::open()?;
+        command.env(listener::VARIABLE, listener.path());
         let called = called(program);
         let program = Program::start(command)?;
         Ok(Self {
             exit: sys::pidfd(program.pid()).ok(),
             program,
             called,
-            door,
+            listener,
             rings: Vec::new(),
             count: 0,
             pause: SHORTEST,
-            keeper,
+            spool,
         })
     }
 
@@ -149,12 +149,12 @@ impl Collector {
         ring.stream.live().read_items().ok().map(|(_, items)| items)
     }
 
-    /// Whether somebody wants us to end, or the program in our stead.
+    /// Whether a signal asked us, or the program in our place, to end.
     pub fn is_to_end(&self) -> bool {
         self.program.is_to_end()
     }
 
-    /// Ends the program: asks it to, and does not ask again after that time.
+    /// Ends the program: by SIGTERM, and after `patience` by SIGKILL.
     pub fn end_program(&mut self, patience: Duration) {
         let end = Instant::now() + patience;
         for (signal, until) in [(libc::SIGTERM, end), (libc::SIGKILL, end + patience)] {
@@ -169,8 +169,8 @@ impl Collector {
         }
     }
 
-    /// Ends all of a program's process group (`start_apart`): asks the program to end, and does not ask again after that
-    /// time, nor the others.
+    /// Ends all of a program's process group (`start_apart`): the program by SIGTERM, and when it has ended or after
+    /// `patience`, the group by SIGKILL.
     pub fn end_group(&mut self, patience: Duration) {
         let group = self.program.pid();
         if self.status().is_none() {
@@ -180,12 +180,12 @@ impl Collector {
                 self.wait_for_exit();
             }
         }
-        // As long as one of the group is there nobody else gets its number, and not soon after.
+        // No other group gets this number while a process of the group is left, nor soon after.
         sys::kill_group(group, libc::SIGKILL);
         while self.status().is_none() {
             self.wait_for_exit();
         }
-        // What it has left ends a moment later, and is waited for by init, which may not do that.
+        // The rest of the group ends a moment later. Their parent is init, and not every init waits for them.
         let until = Instant::now() + patience;
         while sys::has_group(group) && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
@@ -202,9 +202,9 @@ impl Collector {
         self.wait_at_most(LONGEST);
     }
 
-    /// The same, and not longer than that. Signals that come for the program meanwhile are passed on.
+    /// The same, and at most for `limit`. Passes on the signals that come for the program meanwhile.
     pub fn wait_at_most(&mut self, limit: Duration) {
-        let mut fds = vec![self.program.signals().fd().as_fd(), self.door.socket().as_fd()];
+        let mut fds = vec![self.program.signals().fd().as_fd(), self.listener.socket().as_fd()];
         fds.extend(
             self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd),
         );
@@ -216,8 +216,8 @@ impl Collector {
     pub fn poll(&mut self) -> Vec<News> {
         self.program.pass_signals_on();
         let mut news = Vec::new();
-        for handed in self.door.take() {
-            // A process that has a new ring was another program before.
+        for handed in self.listener.take() {
+            // A process that sends a second ring was another program before its exec.
             if let Some(at) = self.rings.iter().position(|ring| ring.pid == handed.pid) {
                 let ring = self.rings.remove(at);
                 self.end(ring, Some(None), &mut news);
@@ -226,9 +226,9 @@ impl Collector {
         }
         let (mut fullest, mut at) = (0.0f64, 0);
         while let Some(ring) = self.rings.get_mut(at) {
-            // First whether it has ended: then nothing comes after this look.
+            // Asked before the look: if it has ended, nothing comes after this look.
             let is_over = ring.is_over();
-            fullest = fullest.max(ring.look(is_over, &mut news, self.keeper.as_mut()));
+            fullest = fullest.max(ring.look(is_over, &mut news, self.spool.as_mut()));
             if is_over {
                 let ring = self.rings.remove(at);
                 let status = (ring.pid == self.program.pid()).then(|| self.program.status()).flatten();
@@ -237,23 +237,24 @@ impl Collector {
                 at += 1;
             }
         }
-        if let Some(keeper) = &mut self.keeper {
-            keeper.keep(&news);
+        if let Some(spool) = &mut self.spool {
+            spool.keep(&news);
         }
         self.pause = next_pause(self.pause, fullest);
         news
     }
 
-    /// Leaves: what there is of the processes that go on is taken. Says what was wrong with the file, if one is kept.
+    /// Ends the collection: takes what the processes that go on have recorded. Says what was wrong with the file, if there
+    /// is one.
     pub fn finish(mut self) -> (Vec<News>, Option<String>) {
         let mut news = self.poll();
         let mut last = Vec::new();
         for ring in std::mem::take(&mut self.rings) {
             self.end(ring, None, &mut last);
         }
-        let trouble = self.keeper.take().and_then(|mut keeper| {
-            keeper.keep(&last);
-            keeper.trouble()
+        let trouble = self.spool.take().and_then(|mut spool| {
+            spool.keep(&last);
+            spool.trouble()
         });
         news.append(&mut last);
         (news, trouble)
@@ -262,8 +263,8 @@ impl Collector {
     fn begin(&mut self, handed: Handed, news: &mut Vec<News>) {
         let number = self.count;
         self.count += 1;
-        if let Some(keeper) = &mut self.keeper {
-            keeper.begin(number, &handed.live);
+        if let Some(spool) = &mut self.spool {
+            spool.begin(number, &handed.live);
         }
         let pid = handed.pid;
         news.push(News::Began { ring: number, pid, header: Box::new(handed.live.header().clone()) });
@@ -277,15 +278,15 @@ impl Collector {
     }
 
     fn end(&mut self, mut ring: Ring, status: Option<Option<i32>>, news: &mut Vec<News>) {
-        ring.look(true, news, self.keeper.as_mut());
+        ring.look(true, news, self.spool.as_mut());
         let live = ring.stream.live();
         let at = live.now();
         let page = live.page();
         let header = page.as_ref().ok().and_then(|page| Header::parse(page).ok());
         let header = header.unwrap_or_else(|| live.header().clone());
         let entries = live.items(&header).unwrap_or_default();
-        if let (Some(keeper), Ok(page)) = (&mut self.keeper, &page) {
-            keeper.items(ring.number, at, page, &entries);
+        if let (Some(spool), Ok(page)) = (&mut self.spool, &page) {
+            spool.items(ring.number, at, page, &entries);
         }
         let items = parse_items(&header, at, &entries);
         let ended = Ended { ring: ring.number, at, status, header, items, torn: ring.stream.torn };
@@ -293,15 +294,15 @@ impl Collector {
     }
 }
 
-/// How a program is called before it could be asked: as `comm`, and as a command line.
+/// The names of a program, before /proc has them: as `comm`, and as a command line.
 fn called(program: &[OsString]) -> [String; 2] {
     let words: Vec<_> = program.iter().map(|word| word.to_string_lossy()).collect();
     let name = words.first().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
     [name.chars().take(15).collect(), words.join(" ")]
 }
 
-/// How long to wait, if this part of a ring was written to during the last pause. A ring must not run over, and
-/// nobody is to be woken for nothing.
+/// The next pause, if this part of a ring was written to during the last one. A ring must not run over, and needless
+/// looks cost time.
 fn next_pause(pause: Duration, part: f64) -> Duration {
     let next = match part {
         0.0 => pause * 2,

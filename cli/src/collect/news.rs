@@ -12,13 +12,13 @@ use glasspoll_record::ring::{Header, Item};
 pub enum News {
     /// There is a new ring: a process has made its first epoll instance, or was forked from one that has some.
     Began { ring: u32, pid: u32, header: Box<Header> },
-    /// What something of the process's is called, as seen at `ns`.
+    /// A name of the process, of a thread or of a file, as seen at `ns`.
     Name { ring: u32, named: Named, ns: u64, text: String },
-    /// So many blocks of up to 31 events were overwritten before they were read: they are missing before what follows.
+    /// Blocks of up to 31 events were overwritten before they were read: they are missing before what follows.
     Lost { ring: u32, blocks: u64 },
     /// What happened, in the order of time.
     Events { ring: u32, events: Vec<Entry> },
-    /// No more will come. The status is as of wait(2), and known of the program itself alone.
+    /// No more will come. The status is as of wait(2), and known only of the program itself.
     Ended(Box<Ended>),
 }
 
@@ -28,7 +28,7 @@ pub struct Ended {
     pub ring: u32,
     /// When that was noticed.
     pub at: Moment,
-    /// None where the process goes on: we left.
+    /// None if the process goes on: we stopped reading.
     pub status: Option<Option<i32>>,
     /// The header as it was at the end.
     pub header: Header,
@@ -51,7 +51,7 @@ impl News {
     }
 }
 
-/// Takes news in, so that `processes` are what is known by now.
+/// Applies news to `processes`.
 pub fn apply(processes: &mut BTreeMap<u32, Process>, news: News) {
     let ring = news.ring();
     if let News::Began { header, .. } = news {

@@ -1,4 +1,4 @@
-//! One ring: what comes out of it, and what the process's names and files are, for as long as it lives.
+//! One ring: its events, and the names and files of its process while it lives.
 
 use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use glasspoll_record::stream::Stream;
 
 use super::News;
 use crate::collect::listener::Handed;
-use crate::collect::spool::Keeper;
+use crate::collect::spool::Spool;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::sys;
@@ -21,17 +21,17 @@ use crate::sys;
 /// Between two looks at names and files.
 const NAMES: Duration = Duration::from_secs(1);
 const FILES: Duration = Duration::from_millis(100);
-/// Describing files takes at most this part of the time.
+/// Describing files takes at most one part in this many of the time.
 const SHARE: u32 = 20;
 
-/// A process's ring, and what was said of it.
+/// A process's ring, and what was reported of it.
 pub struct Ring {
     pub number: u32,
     pub pid: u32,
     /// Readable once the process has ended; None if it had when we looked.
     pub exit: Option<OwnedFd>,
     pub stream: Stream,
-    /// The blocks that were told to be lost.
+    /// The lost blocks that were reported.
     lost: u64,
     comm: String,
     command: String,
@@ -39,11 +39,11 @@ pub struct Ring {
     names_due: Instant,
     /// What files are, and when they were looked at.
     files: BTreeMap<i32, (u64, String)>,
-    /// Where connections come from, as long as nobody looked at them.
+    /// The listener of each connection that was not looked at yet.
     accepted: BTreeMap<i32, String>,
-    /// Descriptors that were added to a set and not looked at yet.
+    /// Fds that were added to a set and not looked at yet.
     wanted: BTreeSet<i32>,
-    /// Descriptors of sets.
+    /// Fds of sets.
     sets: BTreeSet<i32>,
     files_due: Instant,
 }
@@ -52,10 +52,9 @@ pub struct Ring {
 #[derive(Default)]
 struct Closed {
     numbers: BTreeSet<i32>,
-    /// Names that somebody who takes in one piece of news after another has to hear before those events: of what was
-    /// there before them.
+    /// Names of files that were there before those events: they must be reported before the events.
     before: Vec<News>,
-    /// Those of what came and went in them.
+    /// Names of files that came and went in those events.
     after: Vec<News>,
 }
 
@@ -87,13 +86,13 @@ impl Ring {
 
     /// Hands over what is new, and for a file the blocks; with `all` those that are not full too. Says how much of
     /// the ring was written to since the last look.
-    pub fn look(&mut self, all: bool, news: &mut Vec<News>, mut keeper: Option<&mut Keeper>) -> f64 {
+    pub fn look(&mut self, all: bool, news: &mut Vec<News>, mut spool: Option<&mut Spool>) -> f64 {
         let mut blocks = 0u32;
-        // What a pread(2) of our own memfd would fail for is not there: then nothing is new.
+        // A pread(2) of a memfd has no reason to fail; if it does, nothing is new.
         let events = self.stream.poll_and(|block| {
             blocks += 1;
-            if let Some(keeper) = &mut keeper {
-                keeper.block(self.number, block, all);
+            if let Some(spool) = &mut spool {
+                spool.block(self.number, block, all);
             }
         });
         let events = events.unwrap_or_default();
@@ -151,7 +150,7 @@ impl Ring {
         }
     }
 
-    /// A connection may be closed before anybody has looked at it, but not what it came by.
+    /// A connection may be closed before we look at it; its listener is still there.
     fn accept(&mut self, fd: i32, new: i32) {
         let listener = self.files.get(&fd).and_then(|(_, text)| text.strip_suffix(" listening"));
         match listener {
@@ -160,14 +159,14 @@ impl Ring {
         }
     }
 
-    /// A number is closed: until then the file was what it was found to be, or nobody knows.
+    /// A fd is closed: until then the file was what we found, or it stays unknown.
     fn close(&mut self, fd: i32, ns: u64, closed: &mut Closed) {
         self.sets.remove(&fd);
         let (known, accepted) = (self.files.remove(&fd), self.accepted.remove(&fd));
         if known.is_none() && !self.wanted.remove(&fd) {
             return;
         }
-        // One that was looked at only after that is another file, of the same number.
+        // A file that we looked at only after the close is another file of the same fd.
         let known = known.filter(|(seen, text)| *seen <= ns && !text.is_empty()).map(|(_, text)| text);
         let text = known.or(accepted).unwrap_or_default();
         let list = if closed.numbers.insert(fd) { &mut closed.before } else { &mut closed.after };
@@ -194,7 +193,7 @@ impl Ring {
         }
     }
 
-    /// Looks at what the files are that were added to sets.
+    /// Looks at the files that were added to sets.
     fn describe(&mut self, news: &mut Vec<News>) {
         if self.wanted.is_empty() || Instant::now() < self.files_due {
             return;

@@ -45,7 +45,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Looks at what everything is called.
+    /// Looks up all names.
     fn name(&mut self, pid: u32) {
         let now = clock::now_ns();
         let mut all: Vec<(Named, u64, String)> = Vec::new();
@@ -58,7 +58,7 @@ impl Snapshot {
         let items = self.process.items.iter().map(|item| item.fd);
         for fd in items.chain(sets).collect::<BTreeSet<i32>>() {
             if let Some(text) = files.describe(fd) {
-                // What had the number before is another file.
+                // Before that the fd was another file.
                 all.extend(closed.get(&fd).map(|ns| (Named::File(fd), ns.saturating_add(1), String::new())));
                 all.push((Named::File(fd), clock::now_ns(), text));
             }
@@ -69,7 +69,7 @@ impl Snapshot {
         self.names = all;
     }
 
-    /// Writes it to a file that has no other.
+    /// Writes it to an empty file.
     pub fn write(&self, out: impl Write) -> io::Result<()> {
         let mut writer = Writer::new(out)?;
         let process = &self.process;
@@ -97,7 +97,7 @@ pub fn sets(process: &Process) -> BTreeSet<i32> {
     process.items.iter().filter(|item| item.is_set).map(|item| item.fd).collect()
 }
 
-/// When each number was closed last.
+/// When each fd was closed last.
 fn closed(process: &Process) -> BTreeMap<i32, u64> {
     let mut closed = BTreeMap::new();
     for entry in &process.events {

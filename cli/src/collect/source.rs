@@ -1,4 +1,4 @@
-//! What a command is to look at: a running process, or a file.
+//! What a command looks at: a running process, or a file.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What an argument means: a number is a process, unless a file is called so. That is said if it is both.
+    /// What an argument means: a number is a process, unless a file has that name. If both exist, this says so.
     pub fn of(argument: &OsStr) -> Self {
         let path = Path::new(argument);
         let digits = argument.to_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));

@@ -1,4 +1,4 @@
-//! Keeps what is gathered in a file while it comes, so that it is there whatever becomes of the program, and of us.
+//! Writes what is gathered to a file as it comes, so that the file has it even if the program or this command is killed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,19 +13,19 @@ use glasspoll_record::ring::{Block, Live, Page};
 
 use crate::collect::News;
 
-/// Blocks that are not full are written so often.
+/// How often blocks that are not full are written.
 const OPEN: Duration = Duration::from_secs(1);
 
 /// The file. After the first failure nothing more is written.
-pub struct Keeper {
+pub struct Spool {
     writer: Writer<BufWriter<File>>,
     trouble: Option<io::Error>,
-    /// How many records were written of blocks that were not full: by ring and serial number.
+    /// For each block that was not full when written, by ring and serial number: how many records it had.
     open: BTreeMap<(u32, u64), u32>,
     open_due: Instant,
 }
 
-impl Keeper {
+impl Spool {
     /// Begins a file for a program.
     pub fn new(file: File, program: &[OsString]) -> io::Result<Self> {
         let words: Vec<_> = program.iter().map(|word| word.to_string_lossy()).collect();
@@ -49,7 +49,7 @@ impl Keeper {
         }
     }
 
-    /// A block, which may have come before with fewer records. One that is not full has time, but for `now`.
+    /// A block; it may have come before with fewer records. A block that is not full can wait, unless `now` is set.
     pub fn block(&mut self, ring: u32, bytes: &Block, now: bool) {
         let (serial, len) = (word(bytes, block::SERIAL), word(bytes, block::LEN) as u32);
         let key = (ring, serial);
@@ -68,7 +68,7 @@ impl Keeper {
         self.write(|writer| writer.items(ring, now, page, entries));
     }
 
-    /// Names and ends, and hands all to the system.
+    /// Writes names and ends, and flushes.
     pub fn keep(&mut self, news: &[News]) {
         for news in news {
             match news {

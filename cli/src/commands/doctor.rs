@@ -1,4 +1,4 @@
-//! `glasspoll doctor`: what is to be looked at, and what is said of it.
+//! `glasspoll doctor`: looks at a record, a process or a program, and prints the findings.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(4);
 const LONGEST: f64 = 7.0 * 86_400.0;
 
 pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
-    // What cannot be written is said before a program runs for an hour.
+    // A file that cannot be written is an error now, and not after an hour.
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let seen = match args.from.as_deref().map(Source::of) {
         None => program(args)?,
@@ -80,11 +80,11 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut known = None;
     let now = loop {
-        // First whether it has ended: then nothing comes after this look.
+        // Asked before the look: if it has ended, nothing comes after this look.
         let has_ended = sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true];
         let is_over = has_ended || Instant::now() >= end;
         let events = stream.poll().map_err(broken)?;
-        // What was overwritten before we came is no gap.
+        // Events that were overwritten before we came are no gap.
         let lost = known.map_or(0, |known| stream.lost_blocks - known);
         known = Some(stream.lost_blocks);
         if lost != 0 {
@@ -138,7 +138,7 @@ fn program(args: &args::Doctor) -> Result<Seen, String> {
     Ok(gathered.finish())
 }
 
-/// What has come of a program's processes.
+/// What the news of a program's processes add up to.
 #[derive(Default)]
 struct Gathered {
     doctor: Doctor,

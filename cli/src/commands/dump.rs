@@ -1,4 +1,4 @@
-//! `dump`: what was recorded, an event a line, as text or as JSON.
+//! `dump`: prints a record, an event a line, as text or as JSON.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -7,11 +7,11 @@ use glasspoll_record::event::{Event, Injection, Known, Mask, Op};
 use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 use serde_json::{json, Map, Value};
+use syscalls::Errno;
 
 use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
-use crate::errno;
 use crate::text::span;
 use crate::units::{clean, count};
 
@@ -55,7 +55,7 @@ fn say_what_is_missing(process: &Process) {
     }
 }
 
-/// Prints the events of all of them, in the order of time.
+/// Prints the events of all processes, in the order of time.
 pub fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::Result<()> {
     let mut order: Vec<(u64, u32, u32)> = Vec::new();
     for (at, process) in processes.iter().enumerate() {
@@ -75,10 +75,15 @@ pub fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::
     Ok(())
 }
 
+/// `EBADF` and the like; a number if the error has no name.
+fn errno_name(errno: u16) -> String {
+    Errno::new(errno.into()).name().map_or_else(|| errno.to_string(), str::to_owned)
+}
+
 /// A field of an event: as text, and as JSON.
 enum Field {
     Number(i64),
-    /// Of any meaning: as the program gave it.
+    /// The `data` of an item, as the program gave it.
     Data(u64),
     Mask(u32),
     Errno(u16),
@@ -96,7 +101,7 @@ impl Field {
             Field::Number(number) => number.to_string(),
             Field::Data(data) => format!("{data:#x}"),
             Field::Mask(mask) => Mask(mask).to_string(),
-            Field::Errno(errno) => errno::name(errno),
+            Field::Errno(errno) => errno_name(errno),
             Field::Word(word) => word.into(),
             Field::Yes(yes) => if yes { "yes" } else { "no" }.into(),
             Field::Time(ns) => span(ns).replace(' ', ""),

@@ -1,6 +1,6 @@
-//! The subcommands, each by its name: what it is asked for, and in which order things are done.
+//! The subcommands, each in a file of its name: its options, and the order of its steps.
 //!
-//! `report` and `top` are folders of their own, for they are more than a command; `shell` is `completions` and `man`.
+//! `report` and `top` are folders of their own, because they are more than a command; `shell` is `completions` and `man`.
 
 pub mod doctor;
 pub mod dump;

@@ -1,4 +1,4 @@
-//! `record`: the ring of a running process, into a file. What happened in the last seconds.
+//! `record`: copies the ring of a running process to a file: what happened in the last seconds.
 
 use std::io::BufWriter;
 use std::process::ExitCode;

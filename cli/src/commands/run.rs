@@ -1,4 +1,4 @@
-//! `run`: a program on glasspoll, with its record kept or summed up if that is asked for.
+//! `run`: runs a program on glasspoll; keeps its record or prints a summary if the user asks for that.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::args::Run;
 use crate::chaos;
-use crate::collect::spool::Keeper;
+use crate::collect::spool::Spool;
 use crate::collect::{Collector, News, RECORDING};
 use crate::output::Output;
 use crate::program::{self, library, preloadable, Refused};
@@ -33,7 +33,7 @@ pub fn main(args: &Run) -> Result<ExitCode, String> {
     })
 }
 
-/// Nothing is to be gathered: then nobody stands between the program and who started it.
+/// Nothing is gathered: we become the program, so its parent is the process that started us.
 fn become_it(args: &Run) -> Result<ExitCode, Refused> {
     let command = program::command(&args.program, &args.settings, None)?;
     if let Some(why) = preloadable::why_not(&args.program[0]) {
@@ -44,10 +44,10 @@ fn become_it(args: &Run) -> Result<ExitCode, Refused> {
 
 fn gather(args: &Run) -> Result<ExitCode, Refused> {
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
-    let keeper = output.as_ref().map(|output| begin(output, args)).transpose()?;
-    let mut collector = Collector::start_and_keep(&args.program, &args.settings, RECORDING, keeper)?;
+    let spool = output.as_ref().map(|output| begin(output, args)).transpose()?;
+    let mut collector = Collector::start_and_keep(&args.program, &args.settings, RECORDING, spool)?;
     if let Some(output) = &mut output {
-        // From now on it is there, whatever happens.
+        // From now on the file has its name, whatever happens.
         output.put_in_place()?;
     }
     let mut summaries = Summaries { is_on: args.count, ..Summaries::default() };
@@ -73,14 +73,14 @@ fn gather(args: &Run) -> Result<ExitCode, Refused> {
         });
         eprintln!("glasspoll: nothing was recorded: {why}");
     }
-    // Whoever does not read it does not miss it.
+    // A summary that cannot be printed is no error of the program.
     let _ = summaries.print(&mut io::stderr().lock());
     Ok(program::end_like(status))
 }
 
-fn begin(output: &Output, args: &Run) -> Result<Keeper, String> {
-    let keeper = output.file().and_then(|file| Keeper::new(file, &args.program));
-    keeper.map_err(|error| format!("a record cannot be written: {error}"))
+fn begin(output: &Output, args: &Run) -> Result<Spool, String> {
+    let spool = output.file().and_then(|file| Spool::new(file, &args.program));
+    spool.map_err(|error| format!("a record cannot be written: {error}"))
 }
 
 /// What the processes did, by ring.
@@ -100,7 +100,7 @@ impl Summaries {
             let Some(summary) = self.of.get_mut(&ring) else { continue };
             match news {
                 News::Began { .. } => {}
-                // What was closed before anybody looked has no name.
+                // A file that was closed before we looked has no name.
                 News::Name { text, .. } if text.is_empty() => {}
                 News::Name { named, text, .. } => summary.named(named, &text),
                 News::Lost { blocks, .. } => summary.lost(blocks),

@@ -26,7 +26,7 @@ fn print(out: &mut dyn Write) -> io::Result<()> {
     man.render_name_section(out)?;
     let mut roff = Roff::new();
     roff.control("SH", ["SYNOPSIS"]);
-    // Its own names of the arguments, as `--help` has them.
+    // The names of the arguments as `--help` has them.
     let mut command = command;
     command.build();
     let commands: Vec<&Command> =
@@ -89,7 +89,7 @@ fn subcommand(roff: &mut Roff, command: &Command) {
     }
 }
 
-/// What every command has is not said of each.
+/// An option that every command has is not listed for each.
 fn is_common(argument: &Arg) -> bool {
     matches!(argument.get_id().as_str(), "help" | "version")
 }

@@ -37,7 +37,7 @@ pub struct Finding {
     pub severity: Severity,
     /// What happened, in one line, with numbers.
     pub title: String,
-    /// What that is known by.
+    /// The evidence.
     pub evidence: Vec<String>,
     /// What to do.
     pub advice: &'static str,
@@ -84,7 +84,7 @@ impl Finding {
         self
     }
 
-    /// With what cannot be known.
+    /// Adds what the record cannot tell.
     pub fn unknown(mut self, what: impl Into<String>) -> Self {
         self.unknown = Some(what.into());
         self
@@ -198,7 +198,7 @@ impl Tally {
         self.with_tid(tid);
     }
 
-    /// That descriptor has to do with it. A negative number is none.
+    /// Adds a descriptor that it concerns; a negative one is none.
     pub fn with_fd(&mut self, fd: i32) {
         if fd >= 0 && self.fds.len() < NAMED {
             self.fds.insert(fd);

@@ -47,7 +47,7 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// One who has seen nothing yet.
+    /// A doctor that has seen nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -61,7 +61,7 @@ impl Doctor {
         self.patients.len() - 1
     }
 
-    /// Tells of the table of items, for those whose ADD is in no record. Best before the events.
+    /// Takes the table of items: it has items whose ADD is in no record. Best before the events.
     pub fn items(&mut self, place: usize, items: &[Item]) {
         if let Some(patient) = self.patients.get_mut(place) {
             patient.world.learn(items);
@@ -79,7 +79,7 @@ impl Doctor {
         patient.world.take(entry);
     }
 
-    /// Events were lost here: what follows may hang together with what was not seen.
+    /// Events were lost here: the next events may depend on them.
     pub fn gap(&mut self, place: usize) {
         let Some(patient) = self.patients.get_mut(place) else { return };
         for rule in &mut patient.rules {
@@ -89,14 +89,14 @@ impl Doctor {
         self.waiters.gap(place);
     }
 
-    /// The process has ended: what did not happen later says nothing.
+    /// The process has ended: that nothing happens later means nothing.
     pub fn ended(&mut self, place: usize, ns: u64) {
         if let Some(patient) = self.patients.get_mut(place) {
             patient.world.ended_ns = Some(ns);
         }
     }
 
-    /// What is found up to now, the worst first.
+    /// The findings up to now, the worst first.
     pub fn findings(&self, now_ns: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
         for patient in &self.patients {
@@ -150,7 +150,7 @@ pub fn examine(recording: &Recording) -> Vec<Finding> {
     findings
 }
 
-/// Adds to each finding what its descriptors were, by process, number and moment, as far as it is known.
+/// Adds to each finding what its descriptors were, by process, fd and moment, as far as it is known.
 pub fn name_files(findings: &mut [Finding], file_at: impl Fn(u32, i32, u64) -> Option<String>) {
     for finding in findings {
         for fd in &finding.fds {

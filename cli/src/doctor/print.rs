@@ -22,7 +22,7 @@ use serde_json::json;
 use super::Finding;
 use crate::units::{clean, count};
 
-/// What was looked at, and what was found.
+/// What the doctor looked at, and its findings.
 #[derive(Debug)]
 pub struct Seen {
     /// When the record began.
@@ -65,14 +65,14 @@ impl Seen {
         self.last_ns = self.last_ns.max(entry.ns);
     }
 
-    /// A process, and what is missing of it.
+    /// Counts a process, and what is missing of it.
     pub fn process(&mut self, process: &Process) {
         self.lost_blocks = self.lost_blocks.saturating_add(process.lost_blocks);
         self.torn += process.torn;
         self.name(process);
     }
 
-    /// What a process is called.
+    /// Takes the names of a process.
     pub fn name(&mut self, process: &Process) {
         self.names.push((process.pid(), clean(&process.comm), clean(&process.command)));
     }

@@ -71,7 +71,7 @@ pub fn events(bytes: &[u8]) {
             _ => {
                 let words = [bytes.word(), bytes.word(), bytes.word()];
                 let words = if how & 4 != 0 { words } else { words.map(small) };
-                // The last kind came after inputs had been kept, which still mean what they did.
+                // The last kind is newer than the kept inputs: the meaning of those must not change.
                 let kind = if kind > 0xf3 { Event::KINDS } else { 1 + kind % (Event::KINDS - 1) };
                 let Some(event) = Event::unpack(kind, words) else { continue };
                 let entry = Entry { ns: now, tid: 1 + u32::from(how >> 3 & 3), event };

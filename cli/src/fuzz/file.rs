@@ -1,6 +1,6 @@
 //! A file of records, and all that is made of one.
 //!
-//! A fuzzer guesses no checks: the first byte says whether those of the chunks (1) and of the records (2) are put right.
+//! A fuzzer cannot guess checks: the first byte says whether those of the chunks (1) and of the records (2) are corrected.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::Bytes;
 use crate::commands::dump;
 use crate::{doctor, report, summary};
 
-/// Reads it, examines it and writes all that can be made of it.
+/// Reads a file, examines it and makes every output of it.
 pub fn file(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
     let mend = bytes.byte();
@@ -24,7 +24,7 @@ pub fn file(bytes: &[u8]) {
     }
 }
 
-/// All that the command makes of a record.
+/// Every output that the command makes of a record.
 pub fn all_of(recording: &Recording) {
     let seen = crate::commands::doctor::file(recording);
     let out = &mut io::sink();

@@ -7,7 +7,7 @@
 //! | `events` | events of several processes |
 //! | `words` | a command line, files of /proc, messages of netlink, programs |
 //!
-//! What was found once is kept in `tests/fuzz/regressions`, and tried by each test run.
+//! Inputs that once failed are in `tests/fuzz/regressions`; each test run tries them.
 
 mod events;
 mod file;
@@ -46,7 +46,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Feeds a target what it once failed at; says how many there were.
+    /// Runs a target on the inputs at which it once failed; returns how many there are.
     fn replay(target: &str, feed: impl Fn(&[u8])) -> usize {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/regressions").join(target);
         let inputs = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -1,6 +1,6 @@
-//! The memory of a process that lies: it is read while it is one thing, and again when it is another.
+//! The memory of a process that lies: it is read, changed, and read again.
 //!
-//! The first byte says what is put right before each reading, so that the fuzzer need not guess it: the checks of
+//! The first byte says what is corrected before each reading, so that the fuzzer need not guess it: the checks of
 //! records (1), the header's first words (2). The next two say how long the memory is the first time.
 
 use std::fs::File;
@@ -42,7 +42,7 @@ pub fn ring(bytes: &[u8]) {
         }) {
             assert!(events.is_sorted_by_key(|entry| entry.ns));
         }
-        // However much it says to have written: it has no more than so many places.
+        // Whatever count it claims, it has no more places than these.
         assert!(taken <= 2 * blocks, "{taken} of {blocks} blocks");
         if let Ok((head, items)) = stream.live().read_items() {
             for item in &items {
@@ -68,7 +68,7 @@ fn put(file: &File, image: &[u8], mend: u8) {
             mend_records(block);
         }
     }
-    // As long as it says it is, so that little is refused for being cut; what is not given is 0.
+    // As long as its header says, so that few inputs are refused as cut; the missing bytes are 0.
     let page: Option<&[u8; layout::HEADER]> = image.first_chunk();
     let said = page.and_then(|page| Header::parse(page).ok());
     let size = said.map_or(0, |said| layout::size(said.blocks.min(256), said.capacity.min(1024)));

@@ -1,4 +1,5 @@
-//! Text and the like that the command reads: its arguments, how chaos is asked for, what /proc and netlink say, programs that are to be run.
+//! Text and bytes that the command reads: its arguments, specifications of chaos, files of /proc, netlink messages,
+//! programs.
 //! The first byte says which.
 
 use std::fs::File;
@@ -60,7 +61,7 @@ pub fn words(bytes: &[u8]) {
             assert!(units::fit(&text, width).chars().count() <= width);
         }
         5 => {
-            // What is taken comes back as it was understood.
+            // A value that is accepted prints as a text that means the same.
             if let Ok(spec) = text.parse::<Spec>() {
                 let again = spec.to_string().parse::<Spec>();
                 assert_eq!(again.map(|again| again.to_string()), Ok(spec.to_string()));

@@ -12,18 +12,18 @@ use crate::{text, units};
 /// The files of a process. Sockets are read once for all of them, when the first one is asked for.
 pub struct Files {
     pid: u32,
-    /// Descriptors that are glasspoll's sets: to the kernel they are eventfds.
+    /// Fds of glasspoll's sets: to the kernel they are eventfds.
     sets: BTreeSet<i32>,
     sockets: Option<Sockets>,
 }
 
 impl Files {
-    /// Those of a process that has these sets.
+    /// The files of a process that has these sets.
     pub fn of(pid: u32, sets: BTreeSet<i32>) -> Self {
         Self { pid, sets, sockets: None }
     }
 
-    /// What is behind a number; None if nothing is, or it may not be looked at.
+    /// The file behind a fd, in words; None if there is none, or we may not look at it.
     pub fn describe(&mut self, fd: i32) -> Option<String> {
         if self.sets.contains(&fd) {
             return Some("epoll".into());

@@ -1,6 +1,6 @@
 //! What /proc says of a process: its names, its files, its sockets.
 //!
-//! Keeps true: whatever stands there is a guess about another process, which may have gone or changed since.
+//! What it says is a guess about another process, which may have ended or changed since.
 
 pub mod describe;
 pub mod names;

@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io::Read;
 
-/// More of a file of another process's is not read.
+/// The most that is read of another process's file.
 const MOST: u64 = 1 << 16;
 
-/// The beginning of a file, which another process may have made as long as it likes.
+/// The beginning of a file: another process may make it as long as it likes.
 pub fn read(path: String) -> Option<String> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(MOST).read_to_end(&mut bytes).ok()?;
@@ -29,7 +29,7 @@ pub fn thread(pid: u32, tid: u32) -> Option<String> {
     read(format!("/proc/{pid}/task/{tid}/comm")).map(|text| text.trim_end_matches('\n').to_owned())
 }
 
-/// The names of all its threads. A process inside a container has other numbers for them: those are left out.
+/// The names of all its threads. The record of a process in a container has other tids: they get no name here.
 pub fn threads(pid: u32) -> Vec<(u32, String)> {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let tids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());

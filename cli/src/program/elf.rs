@@ -1,4 +1,4 @@
-//! What ELF files say of who can load them: for which machine they are, by which loader, with which glibc.
+//! What ELF files need: which machine, which loader, which glibc.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Where the library is that programs are run on.
+//! Where the library is that programs run on.
 
 use std::env;
 use std::ffi::OsString;

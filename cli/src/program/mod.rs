@@ -12,17 +12,18 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use crate::args::Settings;
-use crate::sys::{self, Signals};
+use crate::signals::{self, Signals};
+use crate::sys;
 use crate::TROUBLE;
 
-/// Signals that whoever ends or asks something of a program sends it, and so sends us in its stead.
+/// Signals that are meant for the program and are sent to us in its place.
 const PASSED_ON: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
-/// The variable that says what waits are to put up with.
+/// The variable that has the specification of chaos.
 pub const CHAOS: &str = "GLASSPOLL_CHAOS";
 
-/// Those that end a program.
+/// Signals that end a program.
 pub const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 /// Why a program was not started.
@@ -30,7 +31,7 @@ pub const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::S
 pub struct Refused {
     /// In words.
     pub what: String,
-    /// The exit status that says so: 127 if it is not there, 126 if it cannot be run, 125 for trouble of ours.
+    /// The exit status: 127 if it does not exist, 126 if it cannot be run, 125 for an error of our own.
     pub status: u8,
 }
 
@@ -46,7 +47,7 @@ impl From<Refused> for String {
     }
 }
 
-/// The command that runs a program without it.
+/// The command that runs a program without the library.
 pub fn bare_command(program: &[OsString]) -> Result<Command, Refused> {
     let (name, arguments) = program.split_first().ok_or_else(|| "no program is given".to_owned())?;
     let mut command = Command::new(name);
@@ -54,7 +55,8 @@ pub fn bare_command(program: &[OsString]) -> Result<Command, Refused> {
     Ok(command)
 }
 
-/// The command that runs a program on the library. `default_ring` is the size of the record if nobody has said one.
+/// The command that runs a program on the library. `default_ring` is the size of the record unless the settings or the
+/// environment have one.
 pub fn command(
     program: &[OsString],
     settings: &Settings,
@@ -109,7 +111,7 @@ pub struct Program {
     child: Child,
     signals: Signals,
     is_to_end: bool,
-    /// Once it has ended, signals are for us.
+    /// Other programs follow it: once it has ended, signals are for us.
     is_one_of_many: bool,
     status: Option<ExitStatus>,
 }
@@ -123,7 +125,7 @@ impl Program {
         Ok(Self { child, signals, is_to_end: false, is_one_of_many: false, status: None })
     }
 
-    /// Others follow it: what comes once it has ended was not meant for it, and ends us.
+    /// Other programs follow it: a signal that comes once it has ended was not meant for it, and ends us.
     pub fn be_one_of_many(&mut self) {
         self.is_one_of_many = true;
         self.signals.suffer_what_is_left();
@@ -134,24 +136,25 @@ impl Program {
         self.child.id()
     }
 
-    /// What to wait on for signals to be passed on.
+    /// The signals, to wait on: they are then passed on.
     pub fn signals(&self) -> &Signals {
         &self.signals
     }
 
-    /// Whether a signal has come by which programs are ended.
+    /// Whether one of `ENDING` has come.
     pub fn is_to_end(&self) -> bool {
         self.is_to_end
     }
 
-    /// Passes on what has come. What the terminal sends goes to all of the foreground, the program included.
+    /// Passes on the signals that have come. The terminal sends its signals to the whole foreground, the program included:
+    /// those are not passed on.
     pub fn pass_signals_on(&mut self) {
         if self.is_one_of_many && self.status().is_some() {
             return;
         }
         while let Some((signal, is_for_us)) = self.signals.next() {
             self.is_to_end |= ENDING.contains(&signal);
-            // Once it was waited for its pid may be another process's.
+            // After the wait for it, its pid may be another process's.
             if is_for_us && self.status().is_none() {
                 sys::kill(self.child.id(), signal);
             }
@@ -161,7 +164,7 @@ impl Program {
     /// How it ended, if it has.
     pub fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
-            // Somebody else cannot have waited for it; if so, it has ended all the same.
+            // No one else can wait for it. If that happens all the same, it has ended.
             self.status =
                 self.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(i32::from(TROUBLE) << 8)));
         }
@@ -172,7 +175,7 @@ impl Program {
 /// Ends as a program has ended: with its exit status, or by the same signal.
 pub fn end_like(status: ExitStatus) -> ExitCode {
     if let Some(signal) = status.signal() {
-        sys::die_by(signal);
+        signals::die_by(signal);
         return ExitCode::from((128 + signal) as u8);
     }
     ExitCode::from(status.code().unwrap_or(0) as u8)

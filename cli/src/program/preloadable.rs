@@ -1,5 +1,5 @@
-//! Why ld.so will not preload anything into a program, or will not start it with our library, as far as the files
-//! tell.
+//! Why ld.so does not preload anything into a program, or does not start it with our library, as far as the files
+//! show.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ const SCRIPTS: usize = 5;
 /// Linux: `BINPRM_BUF_SIZE`, of which a script's first line may take all.
 const HEAD: u64 = 256;
 
-/// The reason why nothing is preloaded, in words; None if there is none to be seen. The program runs all the same.
+/// The reason why nothing is preloaded, in words; None if the files show none. The program runs all the same.
 pub fn why_not(program: &OsStr) -> Option<String> {
     let path = find(program)?;
     let mode = fs::metadata(&path).ok()?.permissions().mode();
@@ -30,8 +30,8 @@ pub fn why_not(program: &OsStr) -> Option<String> {
         .then(|| "it is linked statically, and nothing can be preloaded into it".into())
 }
 
-/// Why the program's loader cannot load `library`, in words; None if that is not to be seen. With the library it would
-/// not start, or say so in lines of its own.
+/// Why the program's loader cannot load `library`, in words; None if the files show no reason. With the library it would
+/// not start, or print error lines of its own.
 pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
     let path = interpreter_of_scripts(find(program)?)?;
     let library = File::open(library).ok()?;
@@ -57,7 +57,7 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
     })
 }
 
-/// What a glibc says of itself: its newest symbols may be older than it is.
+/// The version that a glibc prints: its newest symbols may be older than it is.
 fn release(libc: &Path) -> Option<String> {
     const BANNER: &[u8] = b"stable release version ";
     let bytes = fs::read(libc).ok()?;
@@ -73,7 +73,7 @@ fn libc_beside(loader: &Path) -> Option<PathBuf> {
     [beside(&loader.canonicalize().ok()?), beside(loader)].into_iter().find(|path| path.is_file())
 }
 
-/// Whether this is a loader, which runs what it is given: `ld-linux-x86-64.so.2 PROGRAM`.
+/// Whether this is a loader, which runs its argument: `ld-linux-x86-64.so.2 PROGRAM`.
 fn is_loader(path: &Path) -> bool {
     let is_one = |path: &Path| named(path).starts_with("ld-") && named(path).contains(".so");
     is_one(path) || path.canonicalize().is_ok_and(|path| is_one(&path))
@@ -97,12 +97,12 @@ fn interpreter_of_scripts(mut path: PathBuf) -> Option<PathBuf> {
 
 fn head(file: &File) -> Vec<u8> {
     let mut head = Vec::new();
-    // What cannot be read is no program.
+    // A file that cannot be read is no program.
     let _ = file.take(HEAD).read_to_end(&mut head);
     head
 }
 
-/// The file that execvp(3) takes.
+/// The file that execvp(3) runs.
 fn find(program: &OsStr) -> Option<PathBuf> {
     if program.as_bytes().contains(&b'/') {
         return Some(program.into());
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_static_program_and_a_set_user_id_one_have_theirs() {
         let folder = Folder::new("static");
-        // A program header that is none of a loader's.
+        // No program header of this file is a loader's.
         let mut bytes = made::program(HERE, "/lib/ld.so");
         bytes[64] = 1;
         let path = folder.write("program", &bytes);

@@ -1,4 +1,4 @@
-//! Which numbers are the same open file, and which items watch it.
+//! Which fds are the same open file, and which items watch it.
 
 use std::collections::HashMap;
 
@@ -7,23 +7,23 @@ use super::Key;
 /// The open files of a process, as far as the record tells.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// The file behind each number.
-    numbers: HashMap<i32, u64>,
+    /// The file behind each fd.
+    fds: HashMap<i32, u64>,
     /// The live items of each file.
     items: HashMap<u64, Vec<Key>>,
     next: u64,
 }
 
 impl Files {
-    /// The file behind a number: a new one if nothing is known of it.
+    /// The file behind a fd; a new one if none is known.
     fn file(&mut self, fd: i32) -> u64 {
-        *self.numbers.entry(fd).or_insert_with(|| {
+        *self.fds.entry(fd).or_insert_with(|| {
             self.next += 1;
             self.next
         })
     }
 
-    /// An item watches the file behind a number.
+    /// An item watches the file behind a fd.
     pub fn watch(&mut self, fd: i32, key: Key) {
         let file = self.file(fd);
         let items = self.items.entry(file).or_default();
@@ -32,14 +32,14 @@ impl Files {
         }
     }
 
-    /// The live items of the file behind a number.
+    /// The live items of the file behind a fd.
     pub fn items(&self, fd: i32) -> &[Key] {
-        self.numbers.get(&fd).and_then(|file| self.items.get(file)).map_or(&[], Vec::as_slice)
+        self.fds.get(&fd).and_then(|file| self.items.get(file)).map_or(&[], Vec::as_slice)
     }
 
-    /// An item has ended. It may watch any file, if its number is another's by now.
+    /// An item has ended. Its fd may have another file by now: then all files are searched for it.
     pub fn unwatch(&mut self, fd: i32, key: Key) {
-        if self.drop_from(self.numbers.get(&fd).copied(), key) {
+        if self.drop_from(self.fds.get(&fd).copied(), key) {
             return;
         }
         let other = self.items.iter().find(|(_, items)| items.contains(&key)).map(|(file, _)| *file);
@@ -57,19 +57,19 @@ impl Files {
         true
     }
 
-    /// `new` is another number of the file behind `old`.
+    /// `new` is another fd of the file behind `old`.
     pub fn dup(&mut self, old: i32, new: i32) {
         if old != new {
             let file = self.file(old);
-            self.numbers.insert(new, file);
+            self.fds.insert(new, file);
         }
     }
 
-    /// A number is closed; the file lives on as another, or ends with the items that are returned.
+    /// A fd is closed. The file lives on as the fd `lives_as`, or ends; returns the items that end with it.
     pub fn close(&mut self, fd: i32, lives_as: i32) -> Vec<Key> {
-        let Some(file) = self.numbers.remove(&fd) else { return Vec::new() };
+        let Some(file) = self.fds.remove(&fd) else { return Vec::new() };
         if lives_as >= 0 {
-            self.numbers.insert(lives_as, file);
+            self.fds.insert(lives_as, file);
             return Vec::new();
         }
         self.items.remove(&file).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! An item: what was watched by one number in one set, from ADD to its end.
+//! An item: a file in a set by one fd, from ADD to its end.
 
 use glasspoll_record::event::{Known, Op};
 
@@ -24,9 +24,9 @@ pub struct Item {
     pub epoll: u32,
     /// The item's serial number.
     pub serial: u32,
-    /// The number that it was added by.
+    /// The fd that it was added by.
     pub fd: i32,
-    /// What the file is, in words, if somebody looked.
+    /// The file, in words, if it was looked at.
     pub what: Option<String>,
     /// Interest and flags, if they are known.
     pub interest: Option<u32>,
@@ -34,11 +34,11 @@ pub struct Item {
     pub added: Option<u64>,
     /// When and how it ended; None if it lives.
     pub ended: Option<(u64, End)>,
-    /// When it is first and last heard of.
+    /// When the first and the last event about it were.
     pub seen: (u64, u64),
     /// How many events were delivered.
     pub deliveries: u64,
-    /// When the first and the last were.
+    /// When the first and the last delivery were.
     pub delivered: Option<(u64, u64)>,
     /// How long they took from becoming ready.
     pub latency: Latency,
@@ -58,7 +58,7 @@ pub struct Item {
     pub again: u64,
     /// How long it was served in all.
     pub serving_ns: u64,
-    /// The longest that it was served at a stretch between two waits, and when that began.
+    /// The longest time that it was served between two waits, and when that began.
     pub longest: Option<(u64, u64)>,
     /// The batch that it was delivered in last.
     pub(super) batch: u64,
@@ -116,7 +116,7 @@ impl Item {
         self.again += u64::from(result < 0 && errno == EAGAIN);
     }
 
-    /// Was served for a while, from `from` on, in a batch.
+    /// It was served for a while, from `from` on, in a batch.
     pub(super) fn serve(&mut self, batch: u64, from: u64, ns: u64) {
         self.serving_ns = self.serving_ns.saturating_add(ns);
         if self.served.batch != batch {

@@ -1,11 +1,11 @@
 //! A thread between two waits: which of the events that it got it serves now.
 //!
-//! With one event all of the time is that one's. With several, the first read or write of another one's file says
-//! that the thread has gone on to it. What it does before the first is that one's.
+//! With one event, that item has all of the time. With several, the thread serves an item from a read or write of its
+//! file on; the item of the first read or write has the time before it as well.
 
 use super::Key;
 
-/// How many changes from one item to another are kept in a batch; what comes after is counted for the items alone.
+/// How many changes from one item to another are kept in a batch; later ones count only for the items.
 const CHANGES: usize = 4096;
 
 /// A thread.
@@ -23,9 +23,9 @@ pub struct Thread {
     pub since: Option<u64>,
     /// The item that is served, and since when.
     now: Option<(Key, u64)>,
-    /// How long which item was served.
+    /// How long each item was served.
     pub shares: Vec<(Key, u64)>,
-    /// The last number that was closed, and its file with it.
+    /// The fd that it closed last, if the file ended with it.
     pub closed: Option<i32>,
 }
 
@@ -55,7 +55,7 @@ impl Thread {
         }
     }
 
-    /// It reads or writes the file of an item of the batch. Returns which one is left for it.
+    /// It reads or writes the file of an item of the batch. Returns the item that it leaves for it.
     pub fn touches(&mut self, key: Key, ns: u64) -> Option<Served> {
         match self.now {
             Some((now, _)) if now == key || self.events == 1 => None,
@@ -76,7 +76,7 @@ impl Thread {
         self.now
     }
 
-    /// It serves none any more.
+    /// It serves no item any more.
     pub fn leave(&mut self, ns: u64) -> Option<Served> {
         let (key, since) = self.now.take()?;
         let served = ns.saturating_sub(since);

@@ -1,14 +1,16 @@
 //! A loop: a thread that waits at a set, over and over.
 
+use glasspoll_record::histogram::Histogram;
+
 use super::window::{Recent, Window};
-use super::{Histogram, Key, Latency};
+use super::{Key, Latency};
 
 /// How many of the longest serving periods are kept.
 const LONGEST: usize = 8;
-/// How many items of one are kept.
+/// How many items of a serving period are kept.
 const SHARES: usize = 8;
 
-/// What a loop is at.
+/// What a loop does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Not known: the record began in the middle, or has a gap.
@@ -18,7 +20,7 @@ pub enum State {
     Waiting {
         /// Since when.
         since: u64,
-        /// For how long at most; negative for ever.
+        /// Its timeout; negative is for ever.
         timeout_ns: i64,
     },
     /// It serves what it got.
@@ -26,7 +28,7 @@ pub enum State {
         /// Since when.
         since: u64,
     },
-    /// The thread is at another set.
+    /// The thread waits at another set.
     Elsewhere,
 }
 
@@ -39,7 +41,7 @@ pub struct Period {
     pub ns: u64,
     /// How many events were served.
     pub events: u64,
-    /// How long which items took, the longest first; what cannot be told is left out.
+    /// How long each item took, the longest first; time of which the item is not known is left out.
     pub shares: Vec<(Key, u64)>,
 }
 
@@ -74,7 +76,7 @@ pub struct Loop {
     pub serving_ns: u64,
     /// How long events took from becoming ready to being delivered.
     pub latency: Latency,
-    /// What it is at.
+    /// What it does.
     pub state: State,
     /// What it did last, as the log calls it, and when.
     pub last: (u64, &'static str),
@@ -85,7 +87,7 @@ pub struct Loop {
 }
 
 impl Loop {
-    /// The time waiting and serving, with what is under way.
+    /// The time waiting and serving, with the present period.
     pub fn times(&self, now: u64) -> (u64, u64) {
         let (waiting, serving) = self.under_way(now);
         (self.waiting_ns.saturating_add(waiting), self.serving_ns.saturating_add(serving))
@@ -130,7 +132,7 @@ impl Loop {
         self.state = State::Serving { since: ns };
     }
 
-    /// A serving period is over, which had `events` events.
+    /// A serving period with `events` events is over.
     pub(super) fn served(&mut self, from: u64, to: u64, events: u64, shares: &[(Key, u64)]) {
         let ns = to.saturating_sub(from);
         self.serving_ns = self.serving_ns.saturating_add(ns);

@@ -7,7 +7,7 @@ const SLOT_NS: u64 = 500_000_000;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    /// Which stretch of time it holds, counted from 0 of the clock.
+    /// Which stretch of time it holds, counted from time 0 of the clock.
     number: u64,
     waiting_ns: u64,
     serving_ns: u64,
@@ -47,9 +47,9 @@ impl Window {
         slot
     }
 
-    /// The thread waited, or else served, from one moment to another.
+    /// The thread waited, or served, from one moment to another.
     pub fn add_time(&mut self, from: u64, to: u64, waiting: bool) {
-        // What is too long ago for any slot is left out.
+        // Time that is too long ago for any slot is left out.
         let mut from = from.max((to / SLOT_NS).saturating_sub(SLOTS - 1) * SLOT_NS);
         while from < to {
             let number = from / SLOT_NS;
@@ -69,7 +69,7 @@ impl Window {
         self.slot(ns / SLOT_NS).events += 1;
     }
 
-    /// What there was in the ten seconds before a moment.
+    /// The sums of the ten seconds before a moment.
     pub fn recent(&self, now: u64) -> Recent {
         let last = now / SLOT_NS;
         let mut recent = Recent::default();

@@ -1,22 +1,22 @@
-//! What the page is told, as JSON. Times are nanoseconds since the first event of the record.
+//! The data of the page, as JSON. Times are nanoseconds since the first event of the record.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use glasspoll_record::event::Mask;
+use glasspoll_record::histogram::Histogram;
 use glasspoll_record::{Process, Recording};
 use serde::Serialize;
 
 use super::track::{base64, Numbers, Track};
 use crate::doctor::Finding;
-use crate::replay::{Analysis, End, Histogram, Item, Key, Latency, Loop};
+use crate::replay::{Analysis, End, Item, Key, Latency, Loop};
 
-/// How many items are told of, those of all processes together, and of how many the histogram; but of a process
-/// at least so many.
+/// How many items of all processes together the page has, and how many of these with a histogram; and the least
+/// number for each process.
 const ITEMS: usize = 5000;
 const HISTOGRAMS: usize = 1000;
 const LEAST: usize = 100;
-/// How many events there may be before short pieces of the timelines become one, and how many pieces there are about
-/// then.
+/// The most events with exact timelines; with more, short pieces become one, down to about this many pieces.
 const EVENTS: usize = 2_000_000;
 const PIECES: u64 = 600_000;
 
@@ -56,7 +56,7 @@ pub struct One<'a> {
     command: &'a str,
     forked: bool,
     exact: bool,
-    /// From when to when there is a record.
+    /// When the record begins and ends.
     from: u64,
     to: u64,
     /// Its status, if it has ended and that is known.
@@ -78,7 +78,7 @@ pub struct One<'a> {
     items: Vec<Row<'a>>,
     /// How many items there are in all.
     all_items: usize,
-    /// The place in `items` of each number that the timelines have, less 1; -1 for those that were left out.
+    /// For each item number of the timelines, less 1, its place in `items`; -1 if it was left out.
     numbers: Vec<i32>,
 }
 
@@ -91,7 +91,7 @@ struct Times {
     /// How many are upper bounds.
     at_most: u64,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    buckets: Vec<(u16, u32)>,
+    buckets: Vec<(u16, u64)>,
 }
 
 impl Times {
@@ -140,7 +140,7 @@ struct Longest {
     from: u64,
     ns: u64,
     events: u64,
-    /// The places of items, and how long each was served.
+    /// The places of the items in `items`, and how long each was served.
     shares: Vec<(i32, u64)>,
 }
 
@@ -171,7 +171,7 @@ struct Row<'a> {
     longest: u64,
 }
 
-/// All of it.
+/// All data of the page.
 pub fn of<'a>(recording: &'a Recording, analyses: &'a [Told], findings: &'a [Finding]) -> Data<'a> {
     let begin = begin(recording);
     let first = recording.processes.iter().min_by_key(|process| first(process));
@@ -326,7 +326,7 @@ fn one<'a>(
     }
 }
 
-/// The items that are told of: those of findings, then those that cost most time.
+/// The items of the page: those of findings, then those that cost most time.
 fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding], most: usize) -> Vec<&'a Item> {
     let of_this = findings.iter().filter(|finding| finding.pid == pid);
     let found: HashSet<i32> = of_this.flat_map(|finding| finding.fds.iter().copied()).collect();

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `page` | the page; its style and its scripts are files of their own beside it |
-//! | `data` | what the page is told |
+//! | `data` | the data of the page |
 //! | `track` | a loop's timeline in few bytes |
 //! | `trace` | the timeline for Perfetto and Chrome |
 //! | `text` | the text |
@@ -24,7 +24,7 @@ use glasspoll_record::Recording;
 use crate::args::Report;
 use crate::output::Output;
 
-/// What can be made.
+/// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Page,
@@ -32,7 +32,7 @@ pub enum Form {
     Text,
 }
 
-/// What is to be made, by the end of the name.
+/// The format, by the end of the name.
 fn form(path: &Path) -> Result<Form, String> {
     match path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).as_deref() {
         Some("html" | "htm") => Ok(Form::Page),

@@ -1,6 +1,6 @@
 //! The page: one file that needs nothing else, neither the network nor a server.
 //!
-//! All that comes from the record is in one block of JSON, in which no `<` is left; the scripts make text nodes of it.
+//! All data of the record is in one block of JSON, which has no `<`; the scripts make text nodes of it.
 
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ const SCRIPTS: [&str; 7] = [
     include_str!("main.js"),
 ];
 
-/// Writes JSON that may stand in a script element: `<` is written as an escape.
+/// Writes JSON for a script element: `<` becomes an escape.
 struct Inside<W: Write>(W);
 
 impl<W: Write> Write for Inside<W> {

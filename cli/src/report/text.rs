@@ -1,4 +1,4 @@
-//! The text: the summary, what was found, and a table of all items.
+//! The text: the summary, the findings, and a table of all items.
 
 use std::cmp::Reverse;
 use std::io::{self, Write};

@@ -2,7 +2,7 @@
 //! waiting and serving, small slices for wakeups, items that become ready, and deliveries, and arrows between them.
 //!
 //! An arrow begins where an item became ready, or at the wakeup that made it so, and ends at its delivery. Both ends
-//! are written together, at the delivery: so none is without the other.
+//! are written together, at the delivery, so that each arrow has both.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::doctor;
 use crate::replay::{Analysis, Did, Key, Span};
 
-/// How long a slice for a moment is at most, in nanoseconds: else it could not be seen.
+/// The longest slice for a moment, in nanoseconds: a slice of no length cannot be seen.
 const MOMENT: u64 = 1000;
 /// How soon a thread that takes a wakeup puts items on the ready list.
 const AT_ONCE: u64 = 100_000;
@@ -101,7 +101,7 @@ struct Trace<'a, W: Write> {
     arrows: u64,
 }
 
-/// A number of nanoseconds as microseconds. Up to 2^53, which is 104 days, all digits are right.
+/// Nanoseconds as microseconds. Up to 2^53 ns, which is 104 days, all digits are right.
 fn us(ns: u64) -> f64 {
     ns as f64 / 1000.0
 }
@@ -178,7 +178,7 @@ fn names<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()
     Ok(())
 }
 
-/// What threads did between two moments.
+/// What threads did from one moment to another.
 fn slices<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
     let mut spans = Vec::new();
     let analysis = Analysis::tell(process, |span| spans.push(span));
@@ -270,7 +270,7 @@ mod tests {
             script.tid = 4711;
             script.wait(10, &[(5, 1, 2), (6, 2, 3)]).after(3).read(5, 7).after(4).write(6, 9).after(2);
         }
-        // This one is never delivered: no arrow begins here.
+        // This event is never delivered: no arrow begins here.
         script.does(Station::Ready { epoll: 1, fd: 5, item: 1, overflow: false });
         let mut out = Vec::new();
         let recording = Recording { processes: vec![script.process], ..Recording::default() };

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use crate::replay::{Did, Key, Span};
 
-/// Items by the order in which they are heard of, counted from 1.
+/// Numbers of items, in the order in which they first appear, from 1.
 #[derive(Debug, Default)]
 pub struct Numbers {
     numbers: HashMap<Key, u32>,
@@ -34,7 +34,7 @@ impl Numbers {
     }
 }
 
-/// Short pieces on their way into one.
+/// Short pieces that become one.
 #[derive(Clone, Copy, Debug)]
 struct Mixed {
     from: u64,
@@ -57,7 +57,7 @@ pub struct Track {
 }
 
 impl Track {
-    /// What comes next. Pieces shorter than `finest` become one with those beside them.
+    /// Adds the next piece. Pieces shorter than `finest` become one with their neighbours.
     pub fn add(&mut self, span: &Span, begin: u64, finest: u64, numbers: &mut Numbers) {
         let (from, to) = (span.from.saturating_sub(begin), span.to.saturating_sub(begin));
         if finest != 0 && to - from < finest {
@@ -88,7 +88,7 @@ impl Track {
         }
     }
 
-    /// Nothing comes any more, or something long.
+    /// The end, or a long piece comes next.
     pub fn flush(&mut self) {
         if let Some(Mixed { from, to, serving, events, most }) = self.mixed.take() {
             self.put(2, from, to, &[serving, events, most.0]);
@@ -96,7 +96,7 @@ impl Track {
     }
 
     fn put(&mut self, kind: u64, from: u64, to: u64, more: &[u64]) {
-        // A clock of two threads' may differ a little.
+        // The clocks of two threads may differ a little.
         let from = from.max(self.end);
         let to = to.max(from);
         self.varint((from - self.end).min(u64::MAX >> 2) << 2 | kind);

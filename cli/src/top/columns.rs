@@ -1,4 +1,4 @@
-//! Tables whose least important columns are left out where there is no room.
+//! Tables that leave out their least important columns if there is no room.
 
 use crate::units::fit;
 
@@ -6,10 +6,10 @@ use crate::units::fit;
 pub struct Column<R> {
     name: &'static str,
     width: usize,
-    /// Those with a high one are left out first; 0 never is.
+    /// Columns of a high rank are left out first; those of rank 0 never.
     rank: u8,
     right: bool,
-    /// It takes what the others leave.
+    /// It takes the width that the others leave.
     grows: bool,
     cell: fn(&R) -> String,
 }
@@ -31,7 +31,7 @@ impl<R> Column<R> {
     }
 }
 
-/// How narrow a column that grows may become before those of this rank and less are left out.
+/// How narrow a column that grows may become before columns of this rank and less are left out.
 const NARROWEST: usize = 12;
 const IMPORTANT: u8 = 2;
 

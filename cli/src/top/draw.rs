@@ -59,7 +59,7 @@ pub fn draw(view: &View, choice: &Choice, area: Rect, buffer: &mut Buffer) {
         rest.height
     };
     let width = usize::from(area.width);
-    // What is below the items has its place first.
+    // The lines below the items get their place first.
     let findings = findings(view, width, area.height);
     let foot = findings.len() as u16 + 1;
     take(title(view, choice, width));
@@ -127,7 +127,7 @@ fn spark(values: &[u64], width: usize) -> String {
     let log = |value: u64| (value.max(1) as f64).log2();
     let least = shown.iter().copied().filter(|value| *value != 0).map(log).fold(f64::MAX, f64::min);
     let most = shown.iter().copied().map(log).fold(0.0, f64::max);
-    // Within a factor of 16 all is about the same.
+    // Values within a factor of 16 are about the same.
     let range = (most - least).max(4.0);
     let bar = |value: &u64| match *value {
         0 => ' ',

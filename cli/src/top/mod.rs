@@ -7,7 +7,7 @@
 //! | `view` | what is on the screen, as data |
 //! | `draw`, `columns` | how it is drawn |
 //!
-//! The terminal is given back as it was on every way out: by key, by signal, by a panic.
+//! Every way out restores the terminal: a key, a signal, a panic.
 
 mod columns;
 mod draw;
@@ -29,7 +29,7 @@ use draw::Choice;
 use source::{Known, Source};
 use view::{Sort, View};
 
-/// Between two looks at a ring, which must not run over meanwhile, and at the keyboard.
+/// The pause between two looks at the keyboard, and at a ring, which must not run over meanwhile.
 const PAUSE: Duration = Duration::from_millis(25);
 
 pub fn main(args: &Top) -> Result<ExitCode, String> {
@@ -53,7 +53,7 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
     shown.map(|()| ExitCode::SUCCESS)
 }
 
-/// Gives the terminal back.
+/// Restores the terminal when dropped.
 struct Screen;
 
 impl Drop for Screen {
@@ -70,7 +70,7 @@ struct App {
     view: View,
 }
 
-/// What is to be done after a key.
+/// What a key does.
 #[derive(Debug, PartialEq, Eq)]
 enum Then {
     Nothing,
@@ -92,7 +92,7 @@ impl App {
     ) -> io::Result<()> {
         source.poll(known)?;
         self.tick(source, known);
-        // The first rates are there soon.
+        // The first interval is short, so that rates appear soon.
         let mut due = Instant::now() + self.interval.min(Duration::from_millis(300));
         loop {
             terminal.draw(|frame| draw::draw(&self.view, &self.choice, frame.area(), frame.buffer_mut()))?;

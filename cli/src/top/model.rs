@@ -1,4 +1,4 @@
-//! What is known of a process that is looked at.
+//! What is known of the process that top shows.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -11,10 +11,10 @@ use crate::replay::{Analysis, Key, Latency, Loop};
 
 /// How many intervals are remembered.
 const HISTORY: usize = 200;
-/// How many items that ended are kept.
+/// How many ended items are kept.
 const KEEP: usize = 500;
 
-/// What there was in an interval.
+/// The counts of an interval.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     pub events_rate: f64,
@@ -49,15 +49,15 @@ pub struct Model {
 }
 
 impl Model {
-    /// Of which nothing is known yet.
+    /// A process of which nothing is known yet.
     pub fn new(header: &Header) -> Self {
         Self { pid: header.pid, ..Self::default() }
     }
 
-    /// Takes in what happened.
+    /// Takes in events.
     pub fn events(&mut self, events: &[Entry]) {
         for entry in events {
-            // What lies before the first interval is history, and no news.
+            // Events before the first interval are history.
             if let (Event::Deliver { ready_ns, known, .. }, Some(begin)) = (entry.event, self.begin) {
                 if entry.ns >= begin {
                     self.latency.add(ready_ns, known);
@@ -68,7 +68,7 @@ impl Model {
         self.analysis.forget(KEEP);
     }
 
-    /// So many blocks are missing before what follows.
+    /// Blocks are missing before the next events.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
             self.lost = self.lost.saturating_add(layout::records(blocks));
@@ -126,17 +126,17 @@ impl Model {
         self.samples.iter().map(|sample| sample.latency.map_or(0, |([_, p99, _], _)| p99))
     }
 
-    /// Events a second that an item brought of late.
+    /// Events a second of an item, recently.
     pub fn item_rate(&self, key: Key) -> f64 {
         self.rates.get(&key).copied().unwrap_or(0.0)
     }
 
-    /// Events a second that a loop got of late.
+    /// Events a second of a loop, recently.
     pub fn loop_rate(&self, this: &Loop) -> f64 {
         self.loop_rates.get(&(this.tid, this.epoll)).copied().unwrap_or(0.0)
     }
 
-    /// Numbers of items of which it is not known what they are.
+    /// The fds of items whose file is not known.
     pub fn unnamed(&self) -> Vec<i32> {
         let is_unnamed = |entry: &&Item| {
             let item = self.analysis.items.get(&(entry.epoll, entry.serial));

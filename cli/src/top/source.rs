@@ -24,11 +24,12 @@ use crate::doctor::Doctor;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::program::ENDING;
-use crate::sys::{self, Signals};
+use crate::signals::Signals;
+use crate::sys;
 
-/// How long a program may take to end when it is asked to.
+/// How long a program may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Describing files takes at most this part of the time.
+/// Describing files takes at most one part in this many of the time.
 const SHARE: u32 = 20;
 
 /// All that is known, by ring.
@@ -42,7 +43,7 @@ pub struct Known {
 impl Known {
     fn begin(&mut self, ring: u32, header: &Header, table: &[Item]) -> &mut Model {
         let place = self.doctor.process(header);
-        // Before the events: it has what was added long ago.
+        // Before the events: the table has items that were added long ago.
         self.doctor.items(place, table);
         self.places.insert(ring, place);
         self.models.entry(ring).or_insert_with(|| Model::new(header))
@@ -108,7 +109,7 @@ impl Source {
         }
     }
 
-    /// An interval is over: looks at what is not in the events.
+    /// An interval is over: reads what no event has.
     pub fn look(&mut self, known: &mut Known) {
         match self {
             Source::Process(running) => running.look(known),
@@ -133,7 +134,7 @@ impl Source {
     }
 }
 
-/// A process that ran before.
+/// A process that was running before we came.
 pub struct Running {
     pid: u32,
     exit: Option<OwnedFd>,
@@ -143,7 +144,7 @@ pub struct Running {
     ring: u32,
     lost: u64,
     is_over: bool,
-    /// The process is becoming another program, which has a ring of its own as soon as it makes a set.
+    /// The process has called exec: the new program has a ring of its own when it makes a set.
     execs: bool,
     files_due: Instant,
 }
@@ -180,7 +181,7 @@ impl Running {
 
     fn poll(&mut self, known: &mut Known) -> io::Result<()> {
         let was_over = self.is_over;
-        // Asked first: then all that it did is in what is read.
+        // Asked before the read: then the read has all that it did.
         self.is_over = match &self.exit {
             Some(exit) => sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true],
             None => true,
@@ -224,7 +225,7 @@ impl Running {
     }
 
     fn look_at_items(&mut self, known: &mut Known) {
-        // What cannot be read is looked at the next time.
+        // A file that cannot be read is tried again at the next look.
         if let Ok((_, items)) = self.stream.live().read_items() {
             known.items(self.ring, items, clock::now_ns());
         }
@@ -262,12 +263,12 @@ impl Started {
         Ok(Self { collector, output, running: BTreeSet::new() })
     }
 
-    /// Ends the program, if it has not ended. Returns what there is to say.
+    /// Ends the program, if it has not ended. Returns the text to print.
     pub fn finish(&mut self) -> Vec<String> {
         let said = self.collector.status().map(|status| format!("the program {}", in_words(status)));
         self.collector.end_program(PATIENCE);
         let output = self.output.display();
-        // Where it has printed nothing there is nothing to keep.
+        // If it has printed nothing, its file is not kept.
         let printed = if fs::metadata(&self.output).is_ok_and(|meta| meta.len() == 0) {
             let _ = fs::remove_file(&self.output);
             None
@@ -334,7 +335,7 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-/// A file for what the program prints, that only we can read.
+/// A file for the output of the program; only our user can read it.
 fn output() -> Result<(PathBuf, File), String> {
     let folder = std::env::temp_dir();
     for number in 0..1000 {

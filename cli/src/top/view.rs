@@ -1,4 +1,4 @@
-//! What is on the screen: plain data, made of a `Model` at a moment, so that it can be drawn and held still.
+//! What is on the screen: plain data, made of a `Model` at a moment, so that it can be drawn, and frozen.
 
 use glasspoll_record::event::Mask;
 
@@ -13,7 +13,7 @@ pub enum Sort {
     /// By events a second.
     #[default]
     Rate,
-    /// By the longest time from ready to delivered of late.
+    /// By the longest recent time from ready to delivered.
     Latency,
     /// By how long they have been ready.
     Backlog,
@@ -25,16 +25,16 @@ pub struct View {
     pub pid: u32,
     pub comm: String,
     pub command: String,
-    /// Which of how many processes it is.
+    /// Its place among the processes, and how many there are.
     pub place: (usize, usize),
     /// How it has ended, in words.
     pub ended: Option<String>,
     /// Records that were overwritten before they were read.
     pub lost: u64,
-    /// In a second, of late.
+    /// Events a second, recently.
     pub events_rate: f64,
     pub waits_rate: f64,
-    /// p50, p99 and max of late, and whether they are upper bounds.
+    /// Recent p50, p99 and max, and whether they are upper bounds.
     pub latency: Option<([u64; 3], bool)>,
     /// p99 in each interval, the latest last.
     pub history: Vec<u64>,

@@ -2,9 +2,9 @@
 
 use super::answer::Progress;
 use super::asker::{Asked, Asker};
-use super::latency::Latency;
 use super::socket::Socket;
 use crate::random::Random;
+use glasspoll_record::histogram::Histogram;
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
@@ -159,7 +159,7 @@ impl Conn {
     ///
     /// # Errors
     /// How it ended.
-    pub fn go_on(&mut self, events: i16, buffer: &mut [u8], times: &mut Latency) -> Result<(), End> {
+    pub fn go_on(&mut self, events: i16, buffer: &mut [u8], times: &mut Histogram) -> Result<(), End> {
         let now = Instant::now();
         if events & libc::POLLOUT != 0 {
             self.write(now)?;
@@ -188,7 +188,7 @@ impl Conn {
         Ok(())
     }
 
-    fn read(&mut self, buffer: &mut [u8], times: &mut Latency) -> Result<(), End> {
+    fn read(&mut self, buffer: &mut [u8], times: &mut Histogram) -> Result<(), End> {
         // Not for ever: others have a right too.
         for _ in 0..4 {
             match self.socket.read(buffer) {
@@ -216,7 +216,7 @@ impl Conn {
         End::Lost { partly, what }
     }
 
-    fn take(&mut self, mut input: &[u8], times: &mut Latency) -> Result<(), End> {
+    fn take(&mut self, mut input: &[u8], times: &mut Histogram) -> Result<(), End> {
         while !input.is_empty() {
             let Some(first) = self.waiting.front_mut() else {
                 let text = String::from_utf8_lossy(&input[..input.len().min(80)]).into_owned();

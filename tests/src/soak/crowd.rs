@@ -7,10 +7,10 @@ use super::asker::Asker;
 use super::conn::{Conn, End, Habit};
 use super::fault::{Fault, Report};
 use super::kind::Kind;
-use super::latency::Latency;
 use super::phase::Step;
 use super::socket::Socket;
 use crate::random::Random;
+use glasspoll_record::histogram::Histogram;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -61,7 +61,7 @@ pub struct Done {
     /// Requests on connections that the server had a right to close.
     pub shed: u64,
     /// How long answers took.
-    pub times: Latency,
+    pub times: Histogram,
 }
 
 /// The clients.

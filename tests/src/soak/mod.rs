@@ -10,7 +10,7 @@
 //! | `crowd`, `conn`, `socket` | the clients |
 //! | `asker`, `answer` | what they ask, and what must come |
 //! | `disturb` | stops, signals, reloads, forks, killed clients |
-//! | `subject`, `proc`, `latency` | a server, and what is seen of it |
+//! | `subject`, `proc` | a server, and what is seen of it |
 //! | `fault`, `verdict`, `table` | what is wrong, and what it came to |
 
 mod answer;
@@ -20,7 +20,6 @@ mod crowd;
 mod disturb;
 mod fault;
 mod kind;
-mod latency;
 mod phase;
 mod proc;
 mod socket;

@@ -4,10 +4,10 @@ use super::asker::{page, PAGES};
 use super::crowd::{Address, Crowd, Shed};
 use super::fault::{Book, Fault, Report};
 use super::kind::{self, Kind};
-use super::latency::Latency;
 use super::proc::{self, Usage};
 use crate::{Mode, Server};
 use glasspoll_record::event::Known;
+use glasspoll_record::histogram::Histogram;
 use glasspoll_record::stream::Stream;
 use glasspoll_record::{find, Event};
 use std::collections::BTreeMap;
@@ -37,9 +37,9 @@ pub struct Seen {
     /// The most of each.
     pub most: Usage,
     /// From becoming ready to being delivered, where that is known exactly.
-    pub ready: Latency,
+    pub ready: Histogram,
     /// Where it is an upper bound.
-    pub bound: Latency,
+    pub bound: Histogram,
     streams: BTreeMap<u32, Stream>,
 }
 

@@ -45,8 +45,8 @@ fn row(subject: &Subject) -> Vec<String> {
     let (done, ready) = (&crowd.done, &seen.ready);
     let ms = |ns: u64| format!("{:.2}", ns as f64 / 1e6);
     let us = |ns: u64| format!("{:.1}", ns as f64 / 1e3);
-    let of_record = |text: String| if ready.count == 0 { "–".to_owned() } else { text };
-    let exact = 100.0 * ready.count as f64 / (ready.count + seen.bound.count).max(1) as f64;
+    let of_record = |text: String| if ready.count() == 0 { "–".to_owned() } else { text };
+    let exact = 100.0 * ready.count() as f64 / (ready.count() + seen.bound.count()).max(1) as f64;
     let arrow = |(begin, end): (f64, f64), unit: f64, digits: usize| {
         format!("{:.digits$} → {:.digits$}", begin / unit, end / unit)
     };
@@ -57,7 +57,7 @@ fn row(subject: &Subject) -> Vec<String> {
         done.answered.to_string(),
         ms(done.times.quantile(0.5)),
         ms(done.times.quantile(0.99)),
-        ms(done.times.longest),
+        ms(done.times.max()),
         of_record(us(ready.quantile(0.5))),
         of_record(us(ready.quantile(0.99))),
         of_record(format!("{exact:.0}%")),

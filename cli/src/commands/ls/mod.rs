@@ -65,7 +65,7 @@ struct Set {
     epoll: u32,
     /// None if it is not known.
     epfd: Option<i32>,
-    /// How many have returned.
+    /// How many waits have returned.
     waits: u32,
     /// Threads that wait now, as far as the record reaches.
     waiting: Vec<Thread>,
@@ -99,9 +99,9 @@ struct Item {
 enum State {
     /// On the ready list.
     Ready,
-    /// The waiting thread asks it itself.
+    /// The waiting thread polls it itself.
     Hot,
-    /// The kernel tells of it.
+    /// The kernel wakes us for it.
     Cold,
     /// EPOLLONESHOT has silenced it.
     Disarmed,
@@ -186,7 +186,7 @@ fn age(header: &Header, serial: u32, now: u64) -> [u64; 2] {
     [now.saturating_sub(until), now.saturating_sub(from)]
 }
 
-/// The threads that wait at each set now: those whose last record says so.
+/// The threads that wait at each set now, by the last record of each thread.
 fn waiting(live: &mut Live) -> BTreeMap<u32, Vec<u32>> {
     // The last block of each thread is enough, and the ring may be large.
     let mut last: BTreeMap<[u8; 4], (u64, Box<Block>)> = BTreeMap::new();
@@ -208,7 +208,7 @@ fn waiting(live: &mut Live) -> BTreeMap<u32, Vec<u32>> {
     at.extend(process.events.iter().map(|entry| (entry.tid, entry.event)));
     let mut waiting: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (tid, event) in at {
-        // What a waiting thread does itself for its wait comes between.
+        // A waiting thread polls for its wait; those records come after WaitEnter.
         if let Event::WaitEnter { epoll, .. } = event {
             waiting.entry(epoll).or_default().push(tid);
         }
@@ -218,6 +218,6 @@ fn waiting(live: &mut Live) -> BTreeMap<u32, Vec<u32>> {
 
 fn threads(pid: u32, tids: Option<&Vec<u32>>) -> Vec<Thread> {
     let tids = tids.into_iter().flatten();
-    // One that has ended does not wait.
+    // A thread that has ended has no name, and does not wait.
     tids.filter_map(|tid| Some(Thread { tid: *tid, name: names::thread(pid, *tid)? })).collect()
 }

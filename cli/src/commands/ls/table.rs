@@ -9,12 +9,12 @@ use crate::units::{clean, count};
 const TITLES: [&str; 7] = ["FD", "WHAT", "INTEREST", "STATE", "EVENTS", "LAST", "AGE"];
 /// The column that is shortened.
 const WHAT: usize = 1;
-/// The least that it has.
+/// Its least width.
 const NARROWEST: usize = 12;
-/// Those whose numbers stand below each other.
+/// The columns of numbers, which are aligned to the right.
 const NUMBERS: [bool; 7] = [true, false, false, false, true, false, false];
 
-/// How wide the terminal is; None if it is none.
+/// The width of the terminal; None if stdout is no terminal.
 pub fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;

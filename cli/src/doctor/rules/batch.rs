@@ -13,13 +13,13 @@ use crate::units::times;
 
 /// How long an item waits at least: less is the pace of a busy loop.
 const LONG_NS: u64 = 100_000_000;
-/// So many full batches, one after the other, went before it.
+/// The least number of full batches in a row that go before it.
 const BATCHES: usize = 10;
-/// Who asks for more at once does not do it by small batches.
+/// A larger maxevents is no small batch.
 const SMALL: u32 = 64;
-/// Of so many full batches in a row the times are kept.
+/// The most full batches in a row of which the times are kept.
 const KEPT: usize = 256;
-/// The most sets that are followed, and the most items of one that are told.
+/// The most sets that are followed, and the most items of a set that are reported.
 const SETS: usize = 1 << 10;
 const TOLD: usize = 16;
 /// The most items that are followed from the ready list on.
@@ -28,7 +28,7 @@ const QUEUED: usize = 1 << 16;
 #[derive(Debug, Default)]
 struct Starved {
     tally: Tally,
-    /// Those that waited longest, and how long.
+    /// The items that waited longest, and how long.
     items: Vec<(u64, i32)>,
     /// Behind how many batches the first of them.
     batches: usize,
@@ -64,7 +64,7 @@ impl Batches {
     fn deliver(&mut self, world: &World, entry: &Entry, key: (i32, u32), since: u64) {
         let waited = entry.ns.saturating_sub(since);
         let Some(full) = self.full.get(&key.1).filter(|_| waited >= LONG_NS) else { return };
-        // Those that ended while it was ready: a wait that found less in between would have taken it.
+        // The full batches that ended while it was ready: a wait that was not full would have taken it.
         let batches = full.iter().rev().take_while(|ended| **ended >= since).count();
         if batches < BATCHES || self.found.len() >= SETS && !self.found.contains_key(&key.1) {
             return;

@@ -1,4 +1,4 @@
-//! Class 17: a descriptor is closed that was closed before: by then the number may be another's.
+//! Class 17: a descriptor is closed twice: at the second close its fd may have another owner.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use crate::replay::world::World;
 use crate::text::span;
 use crate::units::times;
 
-/// Whoever closes so many numbers in a row, one after the other, cleans up, and does not know which are open.
+/// A thread that closes at least this many consecutive fds cleans up, and does not know which are open.
 const SWEEP: u32 = 4;
 /// The most threads whose last close is remembered.
 const THREADS: usize = 1 << 12;
-/// The most numbers of which the close is remembered.
-const NUMBERS: usize = 1 << 16;
+/// The most fds whose close is remembered.
+const FDS: usize = 1 << 16;
 
-/// A number closed under its owner.
+/// A fd that another thread closed under its owner.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     ns: u64,
@@ -45,7 +45,7 @@ enum How {
 #[derive(Debug, Default)]
 pub struct Closing {
     last: HashMap<u32, Last>,
-    /// Who closed each number last, the time before the present owner's.
+    /// Which thread closed each fd last before its present owner got it.
     closers: HashMap<i32, u32>,
     taken: HashMap<i32, Taken>,
     /// Closes that were in vain, until it is clear that they are no sweep.
@@ -77,7 +77,7 @@ impl Closing {
     /// A close in vain turned out to be no part of a sweep.
     fn settle(&mut self, world: &World, tid: u32) {
         let Some((fd, ns)) = self.waiting.remove(&tid) else { return };
-        if let Some(closed) = world.number(fd).and_then(|number| number.closed) {
+        if let Some(closed) = world.fd(fd).and_then(|state| state.closed) {
             self.count((fd, How::Bad), ns, [tid, closed.tid], ns.saturating_sub(closed.ns));
         }
     }
@@ -88,8 +88,8 @@ impl Closing {
             return;
         }
         self.settle(world, entry.tid);
-        let number = world.number(fd);
-        if number.is_some_and(|number| number.closed.is_some() && number.is_open == Some(false)) {
+        let state = world.fd(fd);
+        if state.is_some_and(|state| state.closed.is_some() && state.is_open == Some(false)) {
             self.waiting.insert(entry.tid, (fd, entry.ns));
         }
     }
@@ -97,20 +97,20 @@ impl Closing {
     fn closed(&mut self, world: &World, entry: &Entry, fd: i32) {
         let in_row = self.in_row(entry.tid, fd);
         self.settle(world, entry.tid);
-        let Some(number) = world.number(fd) else { return };
-        let is_anothers = number.owner != 0 && number.owner != entry.tid;
-        // It has closed an earlier file of that number, and never had this one.
+        let Some(state) = world.fd(fd) else { return };
+        let is_anothers = state.owner != 0 && state.owner != entry.tid;
+        // This thread closed an earlier file of that fd, and never had this one.
         if is_anothers && self.closers.get(&fd) == Some(&entry.tid) && in_row < SWEEP {
-            self.taken.insert(fd, Taken { ns: entry.ns, by: entry.tid, owner: number.owner });
+            self.taken.insert(fd, Taken { ns: entry.ns, by: entry.tid, owner: state.owner });
         } else {
             self.taken.remove(&fd);
         }
-        if self.closers.len() < NUMBERS || self.closers.contains_key(&fd) {
+        if self.closers.len() < FDS || self.closers.contains_key(&fd) {
             self.closers.insert(fd, entry.tid);
         }
     }
 
-    /// The owner finds its number bad.
+    /// The owner gets EBADF for its fd.
     fn bad(&mut self, entry: &Entry, fd: i32) {
         let Some(taken) = self.taken.get(&fd).copied() else { return };
         if taken.owner == entry.tid {
@@ -129,7 +129,7 @@ impl Rule for Closing {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
             Event::Close { fd, errno, .. } if i32::from(errno) == libc::EBADF => {
-                // A number that is none, such as -1, stands for "closed already".
+                // A negative fd, such as -1, stands for "closed already".
                 if fd >= 0 {
                     self.failed(world, entry, fd);
                 }
@@ -146,7 +146,7 @@ impl Rule for Closing {
                 }
                 // Used by another than its owner, they share it, and share its close too.
                 if let Event::Io { fd, .. } = entry.event {
-                    let is_shared = world.number(fd).is_some_and(|number| number.owner != entry.tid);
+                    let is_shared = world.fd(fd).is_some_and(|state| state.owner != entry.tid);
                     if is_shared && self.closers.get(&fd) == Some(&entry.tid) {
                         self.closers.remove(&fd);
                     }

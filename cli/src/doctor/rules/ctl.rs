@@ -1,8 +1,8 @@
-//! epoll_ctl(2) that is refused: for an earlier file of the same number (class 6), for a regular file (class 13).
+//! epoll_ctl(2) that is refused: for an earlier file of the same fd (class 6), for a regular file (class 13).
 //!
 //! Event libraries try one operation and take the other where it is refused: MOD, then ADD; ADD, then MOD. What is put
-//! right before the thread's next wait is no finding. A DEL of a number that is closed does no harm; one that meets
-//! another file's number nearly did.
+//! right before the thread's next wait is no finding. A DEL of a closed fd does no harm; a DEL that meets
+//! another file at its fd nearly did.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ struct Refused {
 /// Looks for both.
 #[derive(Debug, Default)]
 pub struct CtlRace {
-    /// By thread and number, since when.
+    /// By thread and fd, since when.
     pending: HashMap<(u32, i32), (Refused, u64)>,
     races: Kept<Refused>,
     regular: Kept<i32>,
@@ -40,11 +40,11 @@ pub struct CtlRace {
 
 impl CtlRace {
     fn refused(&mut self, world: &World, entry: &Entry, refused: Refused, data: u64) {
-        let ended_by_close = world.number(refused.fd).and_then(|number| number.closed);
+        let ended_by_close = world.fd(refused.fd).and_then(|state| state.closed);
         let by_close = ended_by_close.is_some_and(|closed| closed.was_item);
         let is_race = match (Ctl::of(refused.op), refused.errno) {
             (Some(Ctl::Mod), ENOENT | EBADF) | (Some(Ctl::Del), ENOENT) => by_close,
-            // Added again by who owns it already, it is merely in vain.
+            // An ADD by the owner itself is merely in vain.
             (Some(Ctl::Add), EEXIST) => {
                 world.items_of(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
             }
@@ -108,7 +108,7 @@ impl Rule for CtlRace {
             let mut finding =
                 Finding::new(6, Severity::Warning, world.pid, format!("{name} fd {fd}: {what}"), tally)
                     .because(format!("refused with {error} {times}, and not put right before the next wait"));
-            if let Some(closed) = world.number(*fd).and_then(|number| number.closed) {
+            if let Some(closed) = world.fd(*fd).and_then(|state| state.closed) {
                 let at = world.at(closed.ns);
                 finding =
                     finding.because(format!("fd {fd} was last closed at {at} by thread {}", closed.tid));

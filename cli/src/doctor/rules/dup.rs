@@ -11,7 +11,7 @@ use crate::doctor::finding::{rate, Finding, Severity, Tally};
 use crate::replay::world::World;
 use crate::units::count;
 
-/// An event that was under way when the number was closed, or two, do no harm.
+/// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;
 /// From here on the loop is kept busy by it.
 const MANY: u64 = 100;
@@ -21,7 +21,7 @@ const ORPHANS: usize = 1 << 14;
 #[derive(Debug)]
 struct Orphan {
     fd: i32,
-    /// A number that its file lives as.
+    /// Another fd of its file.
     lives_as: i32,
     tally: Tally,
 }
@@ -47,8 +47,8 @@ impl Rule for Dup {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
             Event::Close { fd, lives_as, errno: 0 } if lives_as >= 0 => {
-                // Only the first close of an item's own number makes it an orphan: later its number may be anything's.
-                let file = world.number(fd).map(|number| number.file);
+                // Only the first close of an item's own fd makes it an orphan: later that fd may be any file's.
+                let file = world.fd(fd).map(|state| state.file);
                 for (serial, item) in world.items_of(fd).filter(|(_, item)| Some(item.file) == file) {
                     if self.orphans.len() < ORPHANS && item.events.is_none_or(|events| events != 0) {
                         let new = Orphan { fd, lives_as, tally: Tally::new() };
@@ -65,11 +65,11 @@ impl Rule for Dup {
                     orphan.tally.with_fd(orphan.lives_as);
                 }
             }
-            // The program serves the file by its other number: it means to have these events.
+            // The program serves the file by its other fd: it means to have these events.
             Event::Io { fd, op: Op::Read | Op::Write | Op::Accept, result, .. }
                 if result >= 0 && !self.orphans.is_empty() =>
             {
-                let Some(file) = world.number(fd).map(|number| number.file) else { return };
+                let Some(file) = world.fd(fd).map(|state| state.file) else { return };
                 let is_served = |item: &u32| world.items.get(item).is_some_and(|item| item.file == file);
                 let served: Vec<u32> = self.orphans.keys().copied().filter(|item| is_served(item)).collect();
                 served.into_iter().for_each(|item| self.end(item));

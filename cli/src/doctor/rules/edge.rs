@@ -1,7 +1,7 @@
 //! Class 2: an edge-triggered item was told of, was not read to the end, and no further edge is due.
 //!
 //! The record has how much was read, not how much was there. A read that got all it asked for may have left more. A
-//! program that reads without being told keeps in mind itself what may be there: then nothing of its set is judged.
+//! program that reads without an event remembers itself what may be there: then its set is not judged.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -50,7 +50,7 @@ struct Edge {
 #[derive(Debug, Default)]
 pub struct Edges {
     edges: HashMap<u32, Edge>,
-    /// Sets whose programs read without being told.
+    /// Sets whose programs read without an event.
     minded: BTreeSet<u32>,
     found: Kept<(i32, u32)>,
 }

@@ -1,4 +1,4 @@
-//! Class 15: a wait ends with EINTR, the program takes it for the end of its loop, and nobody waits on the set again.
+//! Class 15: a wait ends with EINTR, the program takes it for the end of its loop, and no thread waits on the set again.
 //!
 //! A signal often means that the process is to end, and then it does not wait either. So it counts only where the
 //! process goes on: where another thread, or this one on another set, still waits, or where the process lives on.
@@ -26,7 +26,7 @@ struct Loop {
     waits: u64,
     /// When and in which thread the last wait ended with EINTR.
     interrupted: Option<(u64, u32)>,
-    /// What became ready since.
+    /// The items that became ready since.
     ready: Tally,
     /// The last wait of the process's on another set since.
     others_ns: u64,

@@ -9,7 +9,7 @@
 //! | `stale`, `closing` | 7 and 17: used or closed after a close |
 //! | `forks`, `waiters` | 8, 9 and 10: over all processes together |
 //! | `timeout`, `interrupt` | 11 and 15: waits cut short |
-//! | `batch`, `slow` | 14 and 16: who has to wait |
+//! | `batch`, `slow` | 14 and 16: what waits too long |
 //!
 //! Keeps true: a rule sees each event once, in order, with bounded memory. Takes no lock.
 

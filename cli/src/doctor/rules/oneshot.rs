@@ -24,7 +24,7 @@ struct Disarmed {
     tid: u32,
     /// How long the set had been waited on by then.
     waited: u64,
-    /// Since when there is something that nobody has read, and how often the file told of it.
+    /// Since when the file has data that was not read, and how often it woke its items since.
     woken: Option<(u64, u64)>,
     /// The last read got less than it asked for.
     is_drained: bool,
@@ -34,7 +34,7 @@ struct Disarmed {
 #[derive(Debug, Default)]
 pub struct Oneshots {
     disarmed: HashMap<u32, Disarmed>,
-    /// Those that were closed in the end.
+    /// Descriptors that were closed in the end.
     closed: Vec<Left>,
 }
 
@@ -54,7 +54,7 @@ impl Oneshots {
         let since = *self.disarmed.get(&serial)?;
         let item = world.items.get(&serial)?;
         let waited = world.sets.get(&item.epoll).map_or(0, |set| set.waited(until_ns));
-        // While nobody waits on the set, no event is missed.
+        // While no thread waits on the set, no event is missed.
         if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
             return None;
         }

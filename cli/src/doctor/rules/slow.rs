@@ -1,4 +1,4 @@
-//! Class 16: a thread takes long over what a wait gave, and nobody waits on the set meanwhile.
+//! Class 16: a thread serves a batch for long, and no other thread waits on the set meanwhile.
 //!
 //! The time between the return of a wait and the next wait on the set is serving. Reads and writes in it say which
 //! descriptor was being served in the longest stretch. What the thread waits on other sets does not count.
@@ -20,7 +20,7 @@ const SLOW_NS: u64 = 100_000_000;
 const OFTEN: u64 = 3;
 /// Once is enough, if it is so long.
 const VERY_SLOW_NS: u64 = 500_000_000;
-/// So long it is told even if nobody is known to have waited.
+/// A stretch of this length is reported even if nothing is known to have waited.
 const HANG_NS: u64 = 1_000_000_000;
 /// A wait that gives something in less than this time found it ready.
 const AT_ONCE_NS: u64 = 100_000;
@@ -39,7 +39,7 @@ struct Serving {
     n: i32,
     /// When something was last read or written, and which.
     last: (u64, i32),
-    /// The longest stretch without, and whose it was.
+    /// The longest stretch without a wait, and the descriptor that was served.
     longest: (u64, i32),
     /// Waited on other sets.
     elsewhere: u64,
@@ -117,7 +117,7 @@ impl Slow {
     }
 
     fn count(&mut self, epoll: u32, ended: Ended) {
-        // Where nobody else wanted anything, only a very long time is worth telling.
+        // If nothing else was ready, only a very long time is worth reporting.
         if ended.ready == 0 && ended.took < HANG_NS {
             return;
         }
@@ -170,7 +170,7 @@ impl Rule for Slow {
                     let served = match op {
                         // It is over when it returns; what follows may be the new connection's.
                         Op::Accept => serving.fd,
-                        // For whoever is being served: an answer passed on, another thread woken.
+                        // Part of serving: an answer passed on, another thread woken.
                         Op::Write if thread.batch.iter().all(|event| event.fd != fd) => serving.last.1,
                         _ => fd,
                     };
@@ -196,7 +196,7 @@ impl Rule for Slow {
             if tally.count < OFTEN && worst.took < VERY_SLOW_NS {
                 continue;
             }
-            // A single descriptor that keeps its own process busy is nobody's trouble.
+            // A single descriptor that keeps its own process busy harms no other.
             let severity = if worst.ready > 0 { Severity::Warning } else { Severity::Note };
             let who = name(*fd);
             let took = span(worst.took);

@@ -23,7 +23,7 @@ const HUP: u32 = libc::EPOLLHUP as u32;
 const OFTEN: u64 = 100;
 /// How long a run has to be to be worth telling: a timer's tick may deal with what was put off.
 const LONG_NS: u64 = 100_000_000;
-/// From here on nobody is about to deal with it.
+/// From this length on the program does not mean to handle it.
 const VERY_LONG_NS: u64 = 1_000_000_000;
 /// A fast loop fills the ring in less than that time. So often in a row is as good a proof.
 const VERY_OFTEN: u64 = 5000;

@@ -1,6 +1,6 @@
 //! Class 7: a batch tells of a descriptor that a handler of an earlier event of the same batch has closed.
 //!
-//! Looked for at the close: the descriptor's turn is yet to come. It shows if its number is used all the same before
+//! Looked for at the close: the descriptor's turn is yet to come. It shows if its fd is used all the same before
 //! the batch is done: it is bad (EBADF), or, worse, another file's by then. The latter says nothing of a program that
 //! reads new connections before it is told of them.
 
@@ -19,7 +19,7 @@ use crate::units::count;
 const CLOSED: usize = 1 << 12;
 /// The most new connections that are followed.
 const FRESH: usize = 1 << 14;
-/// Of so many threads the batches are looked at when a descriptor is closed.
+/// The most threads whose batches are searched when a descriptor is closed.
 const THREADS: usize = 64;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ struct Pending {
     place: usize,
     closed_ns: u64,
     by: u32,
-    /// The number is another file's now.
+    /// The fd is another file's now.
     is_reborn: bool,
     /// Since then, the event of another descriptor of the batch was served.
     is_next: bool,
@@ -37,11 +37,11 @@ struct Pending {
 /// Looks for it.
 #[derive(Debug, Default)]
 pub struct Stale {
-    /// By thread and number.
+    /// By thread and fd.
     pending: HashMap<(u32, i32), Pending>,
     /// By thread: the last descriptor of its batch that it has read or written.
     served: HashMap<u32, i32>,
-    /// By number, and whether it was another file's.
+    /// By fd, and whether it was another file's.
     found: Kept<(i32, bool)>,
     /// Accepted connections that were not delivered yet.
     fresh: BTreeSet<i32>,

@@ -1,7 +1,7 @@
 //! Many threads or processes that wait for one file: all are woken for what one takes (class 9), or one does the work
 //! of all (class 10).
 //!
-//! A listener that processes share is known by their parent and its number, which forking leaves the same.
+//! A listener that processes share is known by their parent and its fd, which a fork does not change.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,11 +16,11 @@ use crate::units::{count, percent};
 const IN: u32 = libc::EPOLLIN as u32;
 const EXCLUSIVE: u32 = 1 << 28;
 
-/// So many wakeups in vain are worth a word.
+/// The least number of wakeups in vain that is reported.
 const VAIN: u64 = 100;
 /// Woken in vain for each that was of use: two workers meet by chance, and so do a few more under load.
 const VAIN_EACH: u64 = 2;
-/// So many connections, or events, show how they are spread.
+/// The least number of connections, or events, that shows how they are spread.
 const ACCEPTED: u64 = 100;
 const EVENTS: u64 = 1000;
 /// Less than this part of an equal share is none.
@@ -29,13 +29,13 @@ const SHARE: u64 = 10;
 const BUSY: f64 = 0.5;
 /// And below this part of it another one has time.
 const IDLE: f64 = 0.25;
-/// A batch of so many events on average could be shared.
+/// The average size from which a batch could be shared.
 const BATCH: u64 = 2;
 /// The most files and waiters that are followed.
 const FILES: usize = 1 << 10;
 const WAITERS: usize = 1 << 12;
 
-/// Who waits: the process's place and the thread.
+/// A waiter: the process's place and the thread.
 type Who = (usize, u32);
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ struct Waiter {
     last: Option<(u64, bool)>,
     /// The set that it waits on.
     epoll: u32,
-    /// Numbers that its last wait has told of, and that it has not read or accepted from yet.
+    /// Fds that its last wait gave, and that it has not read or accepted from yet.
     told: BTreeSet<i32>,
 }
 
@@ -84,7 +84,7 @@ impl Contested {
     }
 }
 
-/// A file that is waited for: the process, or its parent where it is a listener, and the number.
+/// A file that threads wait for: the process, or its parent if the file is a listener, and the fd.
 type Key = (u32, i32);
 
 /// Workers have one parent; a process alone is its own group.
@@ -124,7 +124,7 @@ impl Waiters {
                     self.accept(patients, who, fd, is_vain, entry);
                 }
             }
-            // Whoever comes later watches it too.
+            // A process that starts later watches it too.
             Event::Ctl { epoll, op: Some(Ctl::Add), fd, events, errno: 0, .. } => {
                 if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
                 {
@@ -184,7 +184,7 @@ impl Waiters {
             return;
         }
         let listener = self.listeners.entry(key).or_default();
-        // Who else watches it, is looked at now and then.
+        // The other watchers are counted only now and then.
         if (listener.vain.count + listener.useful.count).is_multiple_of(64) {
             for (place, Patient { world, .. }) in patients.iter().enumerate() {
                 if self::key(patients, place, fd) == Some(key) {
@@ -263,7 +263,7 @@ impl Waiters {
         )));
     }
 
-    /// The waiters of a listener: those who watch it, whether they ever accept or not.
+    /// The waiters of a listener: all threads that watch it, also those that never accept.
     fn listener(&self, patients: &[Patient], fd: i32, contested: &Contested, out: &mut Vec<Finding>) {
         if contested.useful.count < ACCEPTED {
             return;

@@ -1,5 +1,5 @@
 //! TCP sockets as the kernel lists them by netlink: without those in TIME_WAIT, which on a busy machine are tens of
-//! thousands and belong to nobody. Linux: include/uapi/linux/{sock_diag,inet_diag}.h.
+//! thousands and belong to no process. Linux: include/uapi/linux/{sock_diag,inet_diag}.h.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,7 +26,7 @@ pub struct Tcp {
     pub inode: u64,
 }
 
-/// All those of our own namespace.
+/// All TCP sockets of our own namespace.
 pub fn tcp() -> io::Result<Vec<Tcp>> {
     let mut all = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {

@@ -1,4 +1,4 @@
-//! The sockets of a network namespace, by inode: from `/proc/PID/net`, and where it is our own from netlink.
+//! The sockets of a network namespace, by inode: from `/proc/PID/net`, or by netlink if the namespace is our own.
 
 pub mod diag;
 
@@ -29,14 +29,14 @@ const NOBODYS: u64 = 0;
 #[derive(Debug, Default)]
 pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
-    /// Ports that somebody listens on.
+    /// Ports that have a listener.
     listening: BTreeSet<u16>,
-    /// The ports that the kernel gives to whoever calls.
+    /// The ports that the kernel gives to a connecting socket.
     given: (u16, u16),
 }
 
 impl Sockets {
-    /// Those of a process's namespace.
+    /// The sockets of a process's namespace.
     pub fn of(pid: u32) -> Self {
         let mut sockets = Self { given: given(), ..Self::default() };
         let read = |name| fs::read(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Sockets {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
         let inode = fields.nth(5)?.parse().ok()?;
-        // Those that nobody has any more may be many: TIME_WAIT.
+        // Sockets in TIME_WAIT have no inode, and may be many.
         if inode == NOBODYS {
             return None;
         }
@@ -106,10 +106,10 @@ impl Sockets {
         Some(())
     }
 
-    /// One of them, in words.
+    /// A socket, in words.
     pub fn describe(&self, inode: u64) -> String {
         match self.by_inode.get(&inode) {
-            // Of another kind, or new: neither bound nor connected.
+            // A socket of another kind, or a new one: neither bound nor connected.
             None => "socket".into(),
             Some(Socket::Tcp { local, state: LISTEN, .. }) => format!("tcp {local} listening"),
             Some(Socket::Tcp { local, remote, state }) => {

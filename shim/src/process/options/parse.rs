@@ -3,6 +3,7 @@
 //! `shim/tests/options.rs` and the fuzz target `options` compile this file, too, because no test can link the
 //! library itself.
 
+use glasspoll_record::ring_size;
 use tracing_subscriber::filter::Targets;
 
 /// A value, or what is allowed instead.
@@ -62,10 +63,7 @@ pub fn hot(value: &str) -> Parsed<Option<usize>> {
 pub fn ring(value: &str) -> Parsed<Option<usize>> {
     match value {
         "off" => Ok(None),
-        text => size(text)
-            .filter(|bytes| (16 << 10..=1 << 30).contains(bytes))
-            .map(Some)
-            .ok_or("'off' or a size from 16K to 1G, such as 4M"),
+        text => ring_size::parse(text).map(Some).ok_or("'off' or a size from 16K to 1G, such as 4M"),
     }
 }
 
@@ -76,19 +74,4 @@ pub fn exact(value: &str) -> Parsed<bool> {
         "exact" => Ok(true),
         _ => Err("'auto' or 'exact'"),
     }
-}
-
-/// A number of bytes. K, M or G at the end multiplies it by 1024, 1024² or 1024³.
-fn size(text: &str) -> Option<usize> {
-    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 10),
-        None => match (text.strip_suffix(['M', 'm']), text.strip_suffix(['G', 'g'])) {
-            (Some(digits), _) => (digits, 20),
-            (_, Some(digits)) => (digits, 30),
-            _ => (text, 0),
-        },
-    };
-    // `parse` would also accept a sign.
-    let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }

@@ -1,7 +1,5 @@
 //! How often which value came: log-linear, so that each is known to a sixteenth, in a few hundred bytes.
 
-use glasspoll_record::event::Known;
-
 /// Buckets in each power of two.
 const SUB: u32 = 16;
 const SUB_BITS: u32 = 4;
@@ -10,7 +8,7 @@ const SUB_BITS: u32 = 4;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     /// Buckets that have something, by number, and how much.
-    buckets: Vec<(u16, u32)>,
+    buckets: Vec<(u16, u64)>,
     count: u64,
     sum: u128,
     max: u64,
@@ -49,9 +47,9 @@ impl Histogram {
         self.max = self.max.max(value);
     }
 
-    fn add_to(&mut self, bucket: u16, times: u32) {
+    fn add_to(&mut self, bucket: u16, times: u64) {
         match self.buckets.binary_search_by_key(&bucket, |(number, _)| *number) {
-            Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(times),
+            Ok(at) => self.buckets[at].1 += times,
             Err(at) => self.buckets.insert(at, (bucket, times)),
         }
     }
@@ -93,7 +91,7 @@ impl Histogram {
         }
         let mut seen = 0;
         for (bucket, times) in &self.buckets {
-            seen += u64::from(*times);
+            seen += *times;
             if seen >= rank {
                 return middle(*bucket).min(self.max);
             }
@@ -102,36 +100,8 @@ impl Histogram {
     }
 
     /// The buckets that have something: number, 16 for each power of two, and how much.
-    pub fn buckets(&self) -> &[(u16, u32)] {
+    pub fn buckets(&self) -> &[(u16, u64)] {
         &self.buckets
-    }
-}
-
-/// How long it took from becoming ready to being delivered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Latency {
-    /// The times, in nanoseconds.
-    pub histogram: Histogram,
-    /// How many of them are upper bounds.
-    pub at_most: u64,
-}
-
-impl Latency {
-    /// Counts a delivery.
-    pub fn add(&mut self, ready_ns: u64, known: Known) {
-        self.histogram.add(ready_ns);
-        self.at_most += u64::from(known == Known::NotBefore);
-    }
-
-    /// Counts all that another has counted.
-    pub fn merge(&mut self, other: &Self) {
-        self.histogram.merge(&other.histogram);
-        self.at_most += other.at_most;
-    }
-
-    /// Whether most of the times are upper bounds: then what they add up to is one.
-    pub fn is_bound(&self) -> bool {
-        self.at_most * 2 > self.histogram.count()
     }
 }
 

@@ -1,149 +1,31 @@
-//! What a process's sets, items, numbers and threads are like at a moment, as far as its events have told.
+//! What a process's sets, items, fds and threads are like at a moment, as far as its events have told.
 //!
-//! All rules share it: it is brought up to date behind them, so that a rule sees it as it was before the event. Its
-//! memory is bounded; what was forgotten is not judged.
+//! All rules share it. An event updates it after the rules have seen that event, so a rule sees the world as it was
+//! before. Its memory is bounded; the rules do not judge what was forgotten.
+
+mod fd;
+mod item;
+mod set;
+mod thread;
 
 use std::collections::{BTreeMap, HashMap};
 
-use glasspoll_record::event::{Ctl, Event, Op, EPOLLET, EPOLLONESHOT};
+use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::{ring, Entry};
+
+pub use fd::{Closed, FdState};
+pub use item::Item;
+pub use set::Set;
+pub use thread::{Delivered, Thread};
 
 /// The most items that are kept; the oldest are forgotten first.
 const ITEMS: usize = 1 << 18;
-/// The largest number of a descriptor that is followed.
+/// The largest fd that is followed.
 const LARGEST: i32 = 1 << 20;
 /// The most events of a batch that are followed.
 pub const BATCH: usize = 4096;
 /// The most threads that are followed; those that were quiet for longest are forgotten first.
 const THREADS: usize = 4096;
-
-/// An item of a set.
-#[derive(Clone, Debug, Default)]
-pub struct Item {
-    /// The set.
-    pub epoll: u32,
-    /// The number that it was added by.
-    pub fd: i32,
-    /// The interest and the flags, if they are known.
-    pub events: Option<u32>,
-    /// What the program gets with its events, if it is known.
-    pub data: Option<u64>,
-    /// Which file it is of: see `Number::file`.
-    pub file: u64,
-}
-
-impl Item {
-    /// Whether it is known to be edge-triggered.
-    pub fn is_edge(&self) -> bool {
-        self.events.is_some_and(|events| events & EPOLLET != 0)
-    }
-
-    /// Whether it is known to be level-triggered.
-    pub fn is_level(&self) -> bool {
-        self.events.is_some_and(|events| events & (EPOLLET | EPOLLONESHOT) == 0)
-    }
-
-    /// Whether it is known to be reported once.
-    pub fn is_oneshot(&self) -> bool {
-        self.events.is_some_and(|events| events & EPOLLONESHOT != 0)
-    }
-}
-
-/// How a number was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// When.
-    pub ns: u64,
-    /// By which thread.
-    pub tid: u32,
-    /// It was the number of an item.
-    pub was_item: bool,
-}
-
-/// A descriptor's number.
-#[derive(Clone, Debug, Default)]
-pub struct Number {
-    /// Which file is behind it, counted in this process; 0: not known, or none.
-    pub file: u64,
-    /// It is known to be open, or not to be; else nothing is known.
-    pub is_open: Option<bool>,
-    /// The thread that got it, or used it first.
-    pub owner: u32,
-    /// When it was last closed.
-    pub closed: Option<Closed>,
-    /// Its items ended just now, with its file.
-    released: bool,
-}
-
-/// An event of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Delivered {
-    /// The number.
-    pub fd: i32,
-    /// The item.
-    pub item: u32,
-}
-
-/// What a thread is about.
-#[derive(Clone, Debug, Default)]
-pub struct Thread {
-    /// The set that it waits on, or last waited on; 0: none.
-    pub epoll: u32,
-    /// Since when it waits.
-    pub waits_since: Option<u64>,
-    /// How many events it asks for.
-    pub maxevents: u32,
-    /// Its timeout.
-    pub timeout_ns: i64,
-    /// What it was given, in its order.
-    pub batch: Vec<Delivered>,
-    /// When the last wait ended, and what it gave.
-    pub returned: Option<(u64, i32)>,
-    /// When it did the last thing that is known.
-    pub seen_ns: u64,
-}
-
-impl Thread {
-    /// Whether it is at work on what a wait gave.
-    pub fn serves(&self) -> bool {
-        self.waits_since.is_none() && self.returned.is_some()
-    }
-}
-
-/// A set.
-#[derive(Clone, Debug, Default)]
-pub struct Set {
-    /// Its descriptor, if it is known.
-    pub epfd: Option<i32>,
-    /// How many threads wait on it.
-    pub waiting: usize,
-    /// Since when some thread does, if one does.
-    since_ns: u64,
-    /// How long some thread did, all in all, before that.
-    before_ns: u64,
-}
-
-impl Set {
-    /// How long some thread has waited on it, all in all.
-    pub fn waited(&self, now_ns: u64) -> u64 {
-        let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
-        self.before_ns.saturating_add(now)
-    }
-
-    fn enter(&mut self, ns: u64) {
-        if self.waiting == 0 {
-            self.since_ns = ns;
-        }
-        self.waiting += 1;
-    }
-
-    fn leave(&mut self, ns: u64) {
-        if self.waiting == 1 {
-            self.before_ns = self.waited(ns);
-        }
-        self.waiting = self.waiting.saturating_sub(1);
-    }
-}
 
 /// All of a process.
 #[derive(Debug, Default)]
@@ -158,13 +40,13 @@ pub struct World {
     pub ended_ns: Option<u64>,
     /// The items, by serial number.
     pub items: BTreeMap<u32, Item>,
-    /// The items of each number.
+    /// The items of each fd.
     by_fd: HashMap<i32, Vec<u32>>,
     /// The sets.
     pub sets: BTreeMap<u32, Set>,
     /// The threads.
     pub threads: HashMap<u32, Thread>,
-    numbers: HashMap<i32, Number>,
+    fds: HashMap<i32, FdState>,
     files: u64,
     /// Interest and flags of items whose ADD is in no record: from the table of items.
     table: HashMap<u32, u32>,
@@ -173,7 +55,7 @@ pub struct World {
 }
 
 impl World {
-    /// Of a process of which nothing is known.
+    /// A process of which nothing is known yet.
     pub fn new(pid: u32, begin_ns: u64, zero_ns: u64) -> Self {
         Self { pid, begin_ns, zero_ns, ..Self::default() }
     }
@@ -190,18 +72,18 @@ impl World {
         }
     }
 
-    /// What is known of a number.
-    pub fn number(&self, fd: i32) -> Option<&Number> {
-        self.numbers.get(&fd)
+    /// What is known of a fd.
+    pub fn fd(&self, fd: i32) -> Option<&FdState> {
+        self.fds.get(&fd)
     }
 
-    /// The items that were added by a number and live.
+    /// The live items that were added by a fd.
     pub fn items_of(&self, fd: i32) -> impl Iterator<Item = (u32, &Item)> {
         let serials = self.by_fd.get(&fd).map(Vec::as_slice).unwrap_or_default();
         serials.iter().filter_map(|serial| Some((*serial, self.items.get(serial)?)))
     }
 
-    /// What a thread is about.
+    /// What a thread does.
     pub fn thread(&self, tid: u32) -> Option<&Thread> {
         self.threads.get(&tid)
     }
@@ -224,14 +106,14 @@ impl World {
         }
     }
 
-    /// Events were lost: what threads are about is no longer known.
+    /// Events were lost: what the threads do is no longer known.
     pub fn gap(&mut self) {
         self.threads.clear();
         for set in self.sets.values_mut() {
             set.waiting = 0;
         }
-        for number in self.numbers.values_mut() {
-            *number = Number::default();
+        for state in self.fds.values_mut() {
+            *state = FdState::default();
         }
     }
 
@@ -243,7 +125,7 @@ impl World {
         match entry.event {
             Event::Create { epoll, epfd, .. } => {
                 self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set { epfd: Some(epfd), ..Set::default() });
+                self.sets.insert(epoll, Set::of(epfd));
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
                 Ctl::Add => {
@@ -264,16 +146,16 @@ impl World {
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
             Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => {
-                if let Some(number) = self.numbers.get_mut(&fd) {
-                    number.is_open = Some(false);
+                if let Some(state) = self.fds.get_mut(&fd) {
+                    state.is_open = Some(false);
                 }
             }
             Event::Release { fd, items } => self.release(fd, items),
             Event::Dup { old, new } => {
                 let file = self.open(old, 0, false);
                 if (0..=LARGEST).contains(&new) {
-                    let number = self.numbers.entry(new).or_default();
-                    (number.file, number.is_open, number.owner) = (file, Some(true), tid);
+                    let state = self.fds.entry(new).or_default();
+                    (state.file, state.is_open, state.owner) = (file, Some(true), tid);
                 }
             }
             Event::Io { op: Op::Accept, result, errno: 0, .. } => {
@@ -288,7 +170,7 @@ impl World {
         }
     }
 
-    /// The part of it that is about waits.
+    /// Takes the part of an event that is about waits.
     fn take_wait(&mut self, entry: &Entry) {
         if self.threads.len() >= THREADS && !self.threads.contains_key(&entry.tid) {
             self.forget_threads();
@@ -327,40 +209,40 @@ impl World {
         let middle = seen.len() / 2;
         let (_, middle, _) = seen.select_nth_unstable(middle);
         let middle = *middle;
-        // One that waits is not gone, however long it was quiet.
+        // A thread that waits is not gone, however long it was quiet.
         self.threads.retain(|_, thread| thread.seen_ns > middle || thread.waits_since.is_some());
     }
 
-    /// The number is open. Returns which file is behind it; with `fresh` it is another one than before.
+    /// The fd is open. Returns the file behind it; with `fresh`, a new file.
     fn open(&mut self, fd: i32, tid: u32, fresh: bool) -> u64 {
         if !(0..=LARGEST).contains(&fd) {
             return 0;
         }
-        let number = self.numbers.entry(fd).or_default();
-        if fresh || number.file == 0 || number.is_open == Some(false) {
+        let state = self.fds.entry(fd).or_default();
+        if fresh || state.file == 0 || state.is_open == Some(false) {
             self.files += 1;
-            (number.file, number.owner, number.released) = (self.files, tid, false);
+            (state.file, state.owner, state.released) = (self.files, tid, false);
         }
-        number.is_open = Some(true);
-        if number.owner == 0 {
-            number.owner = tid;
+        state.is_open = Some(true);
+        if state.owner == 0 {
+            state.owner = tid;
         }
-        number.file
+        state.file
     }
 
     fn close(&mut self, fd: i32, lives_as: i32, ns: u64, tid: u32) {
         let has_items = self.items_of(fd).next().is_some();
         let file = self.open(fd, tid, false);
-        if let Some(number) = self.numbers.get_mut(&fd) {
-            let was_item = has_items || std::mem::take(&mut number.released);
-            number.closed = Some(Closed { ns, tid, was_item });
-            number.is_open = Some(false);
+        if let Some(state) = self.fds.get_mut(&fd) {
+            let was_item = has_items || std::mem::take(&mut state.released);
+            state.closed = Some(Closed { ns, tid, was_item });
+            state.is_open = Some(false);
         }
-        if let Some(other) = self.numbers.get_mut(&lives_as) {
+        if let Some(other) = self.fds.get_mut(&lives_as) {
             other.file = file;
         } else if (0..=LARGEST).contains(&lives_as) {
-            let other = Number { file, is_open: Some(true), ..Number::default() };
-            self.numbers.insert(lives_as, other);
+            let other = FdState { file, is_open: Some(true), ..FdState::default() };
+            self.fds.insert(lives_as, other);
         }
         let epolls: Vec<u32> =
             self.sets.iter().filter(|(_, set)| set.epfd == Some(fd)).map(|(epoll, _)| *epoll).collect();
@@ -376,11 +258,11 @@ impl World {
         }
     }
 
-    /// The file that is, or was, behind a number is gone, and its items.
+    /// The file that is, or was, behind a fd is gone, and its items.
     fn release(&mut self, fd: i32, count: u32) {
         let direct: Vec<u32> = self.items_of(fd).map(|(serial, _)| serial).collect();
-        let file = self.numbers.get(&fd).map_or(0, |number| number.file);
-        // An item whose own number was closed earlier is found by its file.
+        let file = self.fds.get(&fd).map_or(0, |state| state.file);
+        // An item whose own fd was closed earlier is found by its file.
         let others = if direct.len() < count as usize && file != 0 {
             let of_file = |(_, item): &(&u32, &Item)| item.file == file && item.fd != fd;
             self.items.iter().filter(of_file).map(|(serial, _)| *serial).collect()
@@ -388,15 +270,15 @@ impl World {
             Vec::new()
         };
         // The record of the close follows.
-        if let Some(number) = self.numbers.get_mut(&fd).filter(|_| count > 0) {
-            number.released = true;
+        if let Some(state) = self.fds.get_mut(&fd).filter(|_| count > 0) {
+            state.released = true;
         }
         for serial in direct.into_iter().chain(others) {
             self.remove(serial);
         }
     }
 
-    /// An item, which becomes known if it was not.
+    /// An item; it becomes known if it was not.
     fn item(&mut self, serial: u32, epoll: u32, fd: i32, file: u64) -> &mut Item {
         if !self.items.contains_key(&serial) {
             let events = self.table.get(&serial).copied();

@@ -1,0 +1,27 @@
+//! A fd: whether it is open, and which file is behind it.
+
+/// How a fd was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When.
+    pub ns: u64,
+    /// By which thread.
+    pub tid: u32,
+    /// An item had this fd.
+    pub was_item: bool,
+}
+
+/// What is known of a fd.
+#[derive(Clone, Debug, Default)]
+pub struct FdState {
+    /// The file behind it, counted in this process; 0: not known, or none.
+    pub file: u64,
+    /// Whether it is open; None if that is not known.
+    pub is_open: Option<bool>,
+    /// The thread that got it, or used it first.
+    pub owner: u32,
+    /// When it was last closed.
+    pub closed: Option<Closed>,
+    /// Its items ended just now, with its file.
+    pub(super) released: bool,
+}

@@ -1,0 +1,41 @@
+//! A set: which threads wait on it, and for how long.
+
+/// A set.
+#[derive(Clone, Debug, Default)]
+pub struct Set {
+    /// Its descriptor, if it is known.
+    pub epfd: Option<i32>,
+    /// How many threads wait on it.
+    pub waiting: usize,
+    /// Since when a thread waits, if one does.
+    since_ns: u64,
+    /// How long a thread waited before that, in all.
+    before_ns: u64,
+}
+
+impl Set {
+    /// A new one.
+    pub(super) fn of(epfd: i32) -> Self {
+        Self { epfd: Some(epfd), ..Self::default() }
+    }
+
+    /// How long a thread has waited on it, in all.
+    pub fn waited(&self, now_ns: u64) -> u64 {
+        let now = if self.waiting > 0 { now_ns.saturating_sub(self.since_ns) } else { 0 };
+        self.before_ns.saturating_add(now)
+    }
+
+    pub(super) fn enter(&mut self, ns: u64) {
+        if self.waiting == 0 {
+            self.since_ns = ns;
+        }
+        self.waiting += 1;
+    }
+
+    pub(super) fn leave(&mut self, ns: u64) {
+        if self.waiting == 1 {
+            self.before_ns = self.waited(ns);
+        }
+        self.waiting = self.waiting.saturating_sub(1);
+    }
+}
