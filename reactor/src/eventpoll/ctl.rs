@@ -217,7 +217,7 @@ impl Eventpoll {
     }
 
     /// The interest of an item without an entry with the poller has changed.
-    fn concern(&self, id: u32) {
+    fn interest_changed(&self, id: u32) {
         let (file, serial, events) = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID) else { return };
@@ -225,7 +225,7 @@ impl Eventpoll {
         };
         let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
         if let Some(device) = file.device() {
-            let poller_id = device.concern(&file, &item, events);
+            let poller_id = device.interest_changed(&file, &item, events);
             if poller_id != NO_POLLER_ID {
                 self.rewatch(id, poller_id);
             }
@@ -258,7 +258,7 @@ impl Eventpoll {
         if place == NO_PLACE {
             let is_hot = tree.hot.has_room() && self.promote(&mut tree, id, 0);
             if !is_hot && events & !before != 0 {
-                self.concern(id);
+                self.interest_changed(id);
             }
         } else {
             let leaving = tree.hot.slot(place).is_some_and(|slot| slot.leaving);

@@ -20,7 +20,7 @@ pub(crate) struct Note {
 /// Notes the answer, if the device wants it.
 pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {
     let Some(item) = ready.list.get(id) else { return };
-    if item.poller_id != NO_POLLER_ID || item.file.device().is_some_and(|device| device.lacks(result)) {
+    if item.poller_id != NO_POLLER_ID || item.file.device().is_some_and(|device| device.has_gap(result)) {
         notes.push(Note { file: item.file.clone(), id, poller_id: item.poller_id, result });
     }
 }
@@ -41,7 +41,7 @@ impl Eventpoll {
     pub(crate) fn rearm(&self, file: &Arc<File>, id: u32, poller_id: PollerId, result: PollResult) {
         let Some(device) = file.device() else { return };
         let poller_id = match poller_id {
-            NO_POLLER_ID if device.lacks(result) => self.fill_gap(file, device, id, result.events),
+            NO_POLLER_ID if device.has_gap(result) => self.fill_gap(file, device, id, result.events),
             poller_id => poller_id,
         };
         if poller_id != NO_POLLER_ID {

@@ -71,7 +71,7 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
     }
 
     /// The interest of an item without an entry changed. Returns the item's entry, if the device made one.
-    fn concern(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
+    fn interest_changed(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> PollerId {
         NO_POLLER_ID
     }
 
@@ -80,12 +80,12 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
 
     /// Whether there may be a gap: its wakeups do not report something that an item with this interest waits
     /// for.
-    fn may_lack(&self, _events: u32) -> bool {
+    fn may_have_gap(&self, _events: u32) -> bool {
         false
     }
 
     /// Whether there is a gap now.
-    fn lacks(&self, _result: PollResult) -> bool {
+    fn has_gap(&self, _result: PollResult) -> bool {
         false
     }
 

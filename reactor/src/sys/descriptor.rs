@@ -24,8 +24,8 @@ pub fn eventfd(flags: i32) -> Result<i32, Errno> {
     call!(eventfd2, 0, flags).map(|fd| fd as i32)
 }
 
-/// A descriptor that is never ready until it is set, for sandboxes that refuse eventfds. Linux:
-/// `timerfd_create(2)`.
+/// A descriptor that is never ready until it is set, for sandboxes that refuse eventfds.
+/// Linux: `timerfd_create(2)`.
 pub fn idle_timer(flags: i32) -> Result<i32, Errno> {
     call!(timerfd_create, libc::CLOCK_MONOTONIC, flags).map(|fd| fd as i32)
 }

@@ -58,8 +58,8 @@ fn readable_bytes(fd: i32) -> Result<u64, Errno> {
     call!(ioctl, fd, libc::FIONREAD, ptr::from_mut(&mut bytes)).map(|_| bytes as u64)
 }
 
-/// How many connections wait to be accepted. None if the file is not a listening TCP socket. Linux:
-/// `net/ipv4/tcp.c:tcp_get_info` gives `sk_ack_backlog` as `tcpi_unacked`.
+/// How many connections wait to be accepted. None if the file is not a listening TCP socket.
+/// Linux: `net/ipv4/tcp.c:tcp_get_info` gives `sk_ack_backlog` as `tcpi_unacked`.
 fn waiting_connections(fd: i32) -> Option<u64> {
     const TCP_LISTEN: u8 = 10;
     const UNACKED: usize = 24;
@@ -73,8 +73,8 @@ fn waiting_connections(fd: i32) -> Option<u64> {
     Some(u64::from(u32::from_ne_bytes(*count)))
 }
 
-/// How many messages are in a message queue. None if the file is no message queue. Linux:
-/// `ipc/mqueue.c:do_mq_getsetattr`.
+/// How many messages are in a message queue. None if the file is no message queue.
+/// Linux: `ipc/mqueue.c:do_mq_getsetattr`.
 pub fn queued_messages(fd: i32) -> Option<u64> {
     const CURRENT: usize = 3;
     let mut attributes = [0usize; 8];

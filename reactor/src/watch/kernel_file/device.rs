@@ -77,7 +77,7 @@ impl Device for KernelFile {
         self.watch_by_poller(file, item, events, (!by_poll).then_some(gaps))
     }
 
-    fn concern(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
+    fn interest_changed(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
         let _state = self.state.lock();
         let gaps = self.gaps();
         if !gaps.concern(events) {
@@ -94,12 +94,12 @@ impl Device for KernelFile {
         self.watch().drain_signals();
     }
 
-    fn may_lack(&self, events: u32) -> bool {
+    fn may_have_gap(&self, events: u32) -> bool {
         events & WRITE_BITS != 0 && !self.is_polled() && self.kind().gaps().only_write()
     }
 
-    fn lacks(&self, result: PollResult) -> bool {
-        result.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_lack(result.events)
+    fn has_gap(&self, result: PollResult) -> bool {
+        result.revents & (WRITE_BITS | EPOLLNVAL) == 0 && self.may_have_gap(result.events)
     }
 
     fn fill_gap(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {

@@ -212,7 +212,7 @@ impl KernelFile {
 
     /// The program's own call is a wakeup of the file: wakes its items.
     pub fn tell(&self, file: &File, pollflags: u32) {
-        self.for_entries(|poller, id| poller.told(id, pollflags));
+        self.for_entries(|poller, id| poller.note_woken(id, pollflags));
         file.wake(pollflags);
     }
 
@@ -385,7 +385,7 @@ impl KernelFile {
 
     /// Whether no edge can be missed without polling: a call of the program reports it, or there is no edge
     /// while the file is ready.
-    pub(super) fn tells_all(&self) -> bool {
+    pub(super) fn reports_all_edges(&self) -> bool {
         self.is_own_counter() || self.known_kind() == Some(FileKind::Pidfd)
     }
 

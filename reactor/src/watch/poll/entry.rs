@@ -126,8 +126,8 @@ impl Entry {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::is_signalfd)
     }
 
-    fn tells_all(&self) -> bool {
-        self.file.device_as::<KernelFile>().is_some_and(KernelFile::tells_all)
+    fn reports_all_edges(&self) -> bool {
+        self.file.device_as::<KernelFile>().is_some_and(KernelFile::reports_all_edges)
     }
 
     pub(crate) fn wants(&self) -> u32 {
@@ -227,7 +227,7 @@ impl Entry {
 
     /// The program's own call made the file ready for `pollflags`. The caller wakes the item, so the poller
     /// must not.
-    pub(crate) fn told(&mut self, pollflags: u32) {
+    pub(crate) fn note_woken(&mut self, pollflags: u32) {
         if self.mode != Mode::Gaps && self.mask & pollflags != 0 {
             self.armed = false;
             self.queued = true;
@@ -310,6 +310,6 @@ impl Entry {
         // A socket that was never connected is hung up, and may connect later.
         let unconnected = self.seen & !self.steady & (EPOLLHUP | READ_SIDE) == EPOLLHUP;
         let undrained = self.seen & !self.steady & (EPOLLIN | EPOLLRDNORM) != 0 && self.seen & EPOLLHUP == 0;
-        self.armed && (undrained && !self.tells_all() || unconnected)
+        self.armed && (undrained && !self.reports_all_edges() || unconnected)
     }
 }

@@ -175,8 +175,8 @@ impl Poller {
     }
 
     /// The caller is about to wake the file's items for these events: the next poll must not do so again.
-    pub(crate) fn told(&self, id: PollerId, events: u32) -> bool {
-        self.change_entry(id, |entry| entry.told(events))
+    pub(crate) fn note_woken(&self, id: PollerId, events: u32) -> bool {
+        self.change_entry(id, |entry| entry.note_woken(events))
     }
 
     /// The program read some of what there was.
