@@ -46,7 +46,7 @@ pub struct Transfer {
     pub errno: c_int,
     /// The flags of recv(2); 0 for other calls.
     pub how: c_int,
-    /// How many bytes the program wanted to write.
+    /// How much the program wanted to write.
     pub wanted: size_t,
     /// For a signalfd: the signals that were pending before the read, if no other thread could poll meanwhile.
     pub pending: Option<u64>,

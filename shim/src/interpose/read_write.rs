@@ -46,7 +46,7 @@ fn drain_wakeups() {
     });
 }
 
-/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2). `wanted`: how many bytes it wanted
+/// The program read or wrote a descriptor of interest. `how`: the flags of recv(2). `wanted`: how much it wanted
 /// to write; called only if the call succeeded.
 #[cold]
 pub fn note(fd: c_int, way: Way, got: ssize_t, how: c_int, wanted: impl FnOnce() -> size_t) {

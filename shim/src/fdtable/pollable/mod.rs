@@ -122,8 +122,8 @@ pub fn make_fd(flags: i32) -> Result<i32, Errno> {
 
 /// Whether the fd was an epoll descriptor of ours before an exec, or is one in the process that sent it.
 pub fn is_set_of_another(fd: i32) -> bool {
-    let is_ours = |link: [u8; 64]| {
+    let is_eventfd_or_timerfd = |link: [u8; 64]| {
         [&b"anon_inode:[eventfd]"[..], b"anon_inode:[timerfd]"].iter().any(|kind| link.starts_with(kind))
     };
-    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_ours(link_of(fd))
+    sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(MARK) && is_eventfd_or_timerfd(link_of(fd))
 }
