@@ -12,11 +12,15 @@ static const char *const kind_names[] = {
 };
 static enum kind kind;
 static struct sockaddr_in *listener_at; // told by whoever makes it
-static char dir[] = "/tmp/window-XXXXXX";
+static char dir[] = "/tmp/window-XXXXXX"; // nobody else makes files there
 enum { SIGNAL = 45 };
+
+static void remove_dir(void) { rmdir(dir); }
 
 static void begin(void)
 {
+    CHECK(mkdtemp(dir));
+    atexit(remove_dir);
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGNAL);
@@ -46,7 +50,7 @@ static void make(int fds[2])
     case LISTENER: fds[0] = tcp_listener(listener_at); break;
     case INOTIFY:
         fds[0] = OK(inotify_init1(IN_NONBLOCK));
-        OK(inotify_add_watch(fds[0], "/tmp", IN_CREATE));
+        OK(inotify_add_watch(fds[0], dir, IN_CREATE));
         break;
     default:
         fds[0] = OK(mq_open("/window", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr));
@@ -60,7 +64,7 @@ static void arrive(void)
     uint64_t one = 1;
     struct itimerspec now = {.it_value.tv_nsec = 1};
     int fd;
-    char name[sizeof dir];
+    char name[sizeof dir + 8];
     switch (kind) {
     case TICKER: break;
     case TIMER: elsewhere(SYS_timerfd_settime, out, 0, (long)&now, 0); break;
@@ -73,7 +77,7 @@ static void arrive(void)
         OK(close(fd));
         break;
     case INOTIFY:
-        strcpy(name, dir);
+        snprintf(name, sizeof name, "%s/XXXXXX", dir);
         fd = OK(mkstemp(name));
         OK(close(fd));
         OK(unlink(name));

@@ -43,7 +43,7 @@ impl Script {
         self
     }
 
-    /// A fd is added to set 1.
+    /// An fd is added to set 1.
     pub fn add(&mut self, fd: i32, item: u32, events: u32) -> &mut Self {
         self.ctl(Ctl::Add, fd, item, events)
     }

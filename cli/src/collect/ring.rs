@@ -159,7 +159,7 @@ impl Ring {
         }
     }
 
-    /// A fd is closed: until then the file was what we found, or it stays unknown.
+    /// An fd is closed: until then the file was what we found, or it stays unknown.
     fn close(&mut self, fd: i32, ns: u64, closed: &mut Closed) {
         self.sets.remove(&fd);
         let (known, accepted) = (self.files.remove(&fd), self.accepted.remove(&fd));

@@ -23,7 +23,7 @@ impl Files {
         Self { pid, sets, sockets: None }
     }
 
-    /// The file behind a fd, in words; None if there is none, or we may not look at it.
+    /// The file behind an fd, in words; None if there is none, or we may not look at it.
     pub fn describe(&mut self, fd: i32) -> Option<String> {
         if self.sets.contains(&fd) {
             return Some("epoll".into());

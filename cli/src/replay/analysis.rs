@@ -210,7 +210,7 @@ impl Analysis {
         }
     }
 
-    /// Names the file behind a fd.
+    /// Names the file behind an fd.
     pub fn name(&mut self, fd: i32, what: &str) {
         if what.is_empty() {
             return;

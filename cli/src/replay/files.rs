@@ -15,7 +15,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The file behind a fd; a new one if none is known.
+    /// The file behind an fd; a new one if none is known.
     fn file(&mut self, fd: i32) -> u64 {
         *self.fds.entry(fd).or_insert_with(|| {
             self.next += 1;
@@ -23,7 +23,7 @@ impl Files {
         })
     }
 
-    /// An item watches the file behind a fd.
+    /// An item watches the file behind an fd.
     pub fn watch(&mut self, fd: i32, key: Key) {
         let file = self.file(fd);
         let items = self.items.entry(file).or_default();
@@ -32,7 +32,7 @@ impl Files {
         }
     }
 
-    /// The live items of the file behind a fd.
+    /// The live items of the file behind an fd.
     pub fn items(&self, fd: i32) -> &[Key] {
         self.fds.get(&fd).and_then(|file| self.items.get(file)).map_or(&[], Vec::as_slice)
     }
@@ -65,7 +65,7 @@ impl Files {
         }
     }
 
-    /// A fd is closed. The file lives on as the fd `lives_as`, or ends; returns the items that end with it.
+    /// An fd is closed. The file lives on as the fd `lives_as`, or ends; returns the items that end with it.
     pub fn close(&mut self, fd: i32, lives_as: i32) -> Vec<Key> {
         let Some(file) = self.fds.remove(&fd) else { return Vec::new() };
         if lives_as >= 0 {

@@ -170,6 +170,10 @@ fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
         return Err(Errno::EBADF);
     }
     if fdtable::flags(new) & OURS != 0 && !process::is_vfork_child() {
+        if sys::descriptor_limits().is_some_and(|[soft, _]| new as u64 >= soft) {
+            // libc's dup2 would refuse it too, and ours would be left there, in nobody's care.
+            return Err(Errno::EBADF);
+        }
         reserved_fds::make_way(new);
     }
     let_go(new);

@@ -152,27 +152,25 @@ const OF_CHILDREN: &[&str] = &[
     "setrlimit",
     "prctl",
     "close_range",
+    "fork",
     "sigaction",
 ];
 
-/// Looks up what children call. Each child would take a page fault for every page of the loader's tables, so the
-/// parent does it once.
+/// Looks up what children call. Each child would take a page fault for every page of the loader's tables. At start-up,
+/// because at a fork another thread may hold the loader's lock.
 pub fn look_up_for_children() {
-    static DONE: std::sync::Once = std::sync::Once::new();
     extern "C" {
         // The linker defines these: the bounds of the section.
         static __start_glasspoll_real: u8;
         static __stop_glasspoll_real: u8;
     }
-    DONE.call_once(|| {
-        let [start, stop] = [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real]
-            .map(<*const u8>::cast::<Real>);
-        // SAFETY: in the section there are statics of this type alone.
-        let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
-        for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
-            real.get();
-        }
-    });
+    let [start, stop] =
+        [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real].map(<*const u8>::cast::<Real>);
+    // SAFETY: in the section there are statics of this type alone.
+    let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
+    for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
+        real.get();
+    }
 }
 
 /// Runs our own work, covered: no handler of the program runs meanwhile, and cancellation waits. If the work

@@ -11,7 +11,6 @@ use glasspoll_reactor::{chaos, sys};
 
 use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
 use crate::fdtable;
-use crate::interpose;
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
@@ -61,9 +60,6 @@ pub(super) fn mend_fork() {
 }
 
 pub(super) unsafe extern "C" fn before_fork() {
-    if WATCH.get().is_some() {
-        interpose::look_up_for_children();
-    }
     context::fork_begins();
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {

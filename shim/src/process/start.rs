@@ -61,6 +61,7 @@ pub fn start() {
         }
         interpose::be_brief();
         fork_page::watch_for_forks(mend_fork);
+        interpose::look_up_for_children();
         let options = Options::read();
         fdtable::mark_inherited();
         sigmask::block(options.signals);

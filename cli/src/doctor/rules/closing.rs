@@ -18,7 +18,7 @@ const THREADS: usize = 1 << 12;
 /// The most fds whose close is remembered.
 const FDS: usize = 1 << 16;
 
-/// A fd that another thread closed under its owner.
+/// An fd that another thread closed under its owner.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     ns: u64,

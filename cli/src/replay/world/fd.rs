@@ -1,6 +1,6 @@
-//! A fd: whether it is open, and which file is behind it.
+//! An fd: whether it is open, and which file is behind it.
 
-/// How a fd was closed.
+/// How an fd was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
     /// When.
@@ -11,7 +11,7 @@ pub struct Closed {
     pub was_item: bool,
 }
 
-/// What is known of a fd.
+/// What is known of an fd.
 #[derive(Clone, Debug, Default)]
 pub struct FdState {
     /// The file behind it, counted in this process; 0: not known, or none.

@@ -72,12 +72,12 @@ impl World {
         }
     }
 
-    /// What is known of a fd.
+    /// What is known of an fd.
     pub fn fd(&self, fd: i32) -> Option<&FdState> {
         self.fds.get(&fd)
     }
 
-    /// The live items that were added by a fd.
+    /// The live items that were added by an fd.
     pub fn items_of(&self, fd: i32) -> impl Iterator<Item = (u32, &Item)> {
         let serials = self.by_fd.get(&fd).map(Vec::as_slice).unwrap_or_default();
         serials.iter().filter_map(|serial| Some((*serial, self.items.get(serial)?)))
@@ -258,7 +258,7 @@ impl World {
         }
     }
 
-    /// The file that is, or was, behind a fd is gone, and its items.
+    /// The file that is, or was, behind an fd is gone, and its items.
     fn release(&mut self, fd: i32, count: u32) {
         let direct: Vec<u32> = self.items_of(fd).map(|(serial, _)| serial).collect();
         let file = self.fds.get(&fd).map_or(0, |state| state.file);

@@ -54,12 +54,12 @@ pub(super) fn be_in_order() {
 pub fn fork_done() {
     // SAFETY: we hold the lock.
     let is_only_thread = unsafe { &*THREADS.list.get() }.len() <= 1;
-    ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
     THREADS.lock.release();
     GATE.fetch_and(!FORKING, Ordering::SeqCst);
     if !is_only_thread {
         sys::futex_wake(&GATE, i32::MAX);
     }
+    ALONE_IS.store(std::ptr::null_mut(), Ordering::Relaxed);
     ALONE.release();
 }
 
@@ -82,13 +82,11 @@ pub fn mend_fork() {
         list.retain(is_here);
         THREADS.leaving.store(0, Ordering::Relaxed);
     };
-    if alone.is_null() {
-        THREADS.with(only_those_here);
-    } else {
-        // SAFETY: the lock is held since before the fork, by this process or by a thread that does not exist here.
-        only_those_here(unsafe { &mut *THREADS.list.get() });
-        fork_done();
-    }
+    // SAFETY: if the lock is held, it is so since the fork, by this process or by a thread that does not exist here;
+    // no other thread of this process is inside.
+    only_those_here(unsafe { &mut *THREADS.list.get() });
+    // At whichever step of a fork another thread of the parent was: nothing of it stays closed.
+    fork_done();
 }
 
 /// Goes outside for the exec itself, while all other threads stay outside. A signal that was held back is let in

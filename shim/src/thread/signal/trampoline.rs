@@ -190,7 +190,7 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
         if signal == libc::SIGIO && covers_sigio() {
             entry.set(&default);
             install_ours(signal);
-            take_sigio(true);
+            change_sigio(true);
         } else {
             // SAFETY: a valid action.
             unsafe { real_sigaction(signal, &default, std::ptr::null_mut()) };
