@@ -51,10 +51,19 @@ impl Sleep {
     }
 }
 
-/// All devices were polled.
-pub(crate) fn note_look() {
-    if is_on() {
-        LAST_LOOK.store(ticks() & !JUST_NOW, Ordering::Relaxed);
+/// A poll of all devices: when it began. What becomes ready after that may be missed by it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look(u64);
+
+impl Look {
+    pub(crate) fn begins() -> Self {
+        Self(if is_on() { ticks() } else { 0 })
+    }
+
+    pub(crate) fn ends(self) {
+        if self.0 != 0 {
+            LAST_LOOK.store(self.0 & !JUST_NOW, Ordering::Relaxed);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use glasspoll_record::event::Source;
 use crate::mutation::is;
 use crate::sync::Ordering;
 use crate::trace;
-use crate::trace::ready_time;
+use crate::trace::ready_time::Look;
 use crate::uapi::READ_SIDE;
 use crate::watch::poll::poller;
 use crate::watch::{KernelFile, Watch};
@@ -20,6 +20,11 @@ pub(super) struct Pump {
 impl Watch {
     /// Calls back the items for all wakeups that have come until now.
     pub fn drain_wakeups(&self) {
+        self.drain_in(Look::begins());
+    }
+
+    /// The same as a part of a look that has begun.
+    pub(super) fn drain_in(&self, look: Look) {
         let mut pump = self.pump.lock();
         self.drain_signals_locked(&mut pump);
         self.poller.ask(&mut pump.fired);
@@ -29,7 +34,7 @@ impl Watch {
                 ep.poll_callback(fired.item.id, fired.item.serial, fired.pollflags, &mut || true);
             }
         }
-        ready_time::note_look();
+        look.ends();
     }
 
     /// As `drain_wakeups`, for a thread that is about to report a wakeup itself. It asks no file, because the

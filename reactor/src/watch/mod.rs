@@ -34,7 +34,7 @@ use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::mutation::is;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};
-use crate::trace::ready_time;
+use crate::trace::ready_time::Look;
 use drain::Pump;
 use helper::Helper;
 use holder::Holder;
@@ -341,6 +341,7 @@ impl Watcher for &'static Watch {
         if hot.is_empty() {
             return self.drain_wakeups();
         }
+        let look = Look::begins();
         let own = hot.len();
         let asks = self.poller.is_active();
         // The signalfd is last: ppoll looks at it after the files, so the signal of a file found ready is
@@ -351,11 +352,11 @@ impl Watcher for &'static Watch {
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
         if told || asks {
-            self.drain_wakeups();
+            self.drain_in(look);
         } else {
             // Another thread may drain right now, and have read a signal that came before.
             drop(self.pump.lock());
-            ready_time::note_look();
+            look.ends();
         }
     }
 
