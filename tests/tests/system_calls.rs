@@ -37,8 +37,8 @@ impl Pace {
 const SERVERS: [(&str, Pace, f64, f64); 8] = [
     ("redis", Pace::Quiet, 7.15, 2.15),
     ("redis", Pace::Busy, 4.15, 2.15),
-    ("nginx", Pace::Quiet, 12.15, 7.5),
-    ("nginx", Pace::Busy, 9.15, 7.5),
+    ("nginx", Pace::Quiet, 12.15, 7.9),
+    ("nginx", Pace::Busy, 9.15, 7.9),
     ("echo lt", Pace::Quiet, 6.15, 2.15),
     ("echo lt", Pace::Busy, 3.15, 2.15),
     ("echo et", Pace::Quiet, 6.15, 3.15),
