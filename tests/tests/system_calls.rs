@@ -37,8 +37,8 @@ impl Pace {
 const SERVERS: [(&str, Pace, f64, f64); 8] = [
     ("redis", Pace::Quiet, 7.15, 2.15),
     ("redis", Pace::Busy, 4.15, 2.15),
-    ("nginx", Pace::Quiet, 12.15, 7.9),
-    ("nginx", Pace::Busy, 9.15, 7.9),
+    ("nginx", Pace::Quiet, 12.15, 7.15),
+    ("nginx", Pace::Busy, 9.15, 7.15),
     ("echo lt", Pace::Quiet, 6.15, 2.15),
     ("echo lt", Pace::Busy, 3.15, 2.15),
     ("echo et", Pace::Quiet, 6.15, 3.15),
@@ -175,15 +175,7 @@ fn compare(
     }
 }
 
-/// Goes before all other work of the machine, where that is allowed, and so does what is started from here: a server
-/// that gets no processor for 10 ms is not busy, and makes other calls.
-fn go_first() {
-    // SAFETY: setpriority takes numbers.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
-}
-
 fn check_server(what: &str, programs: &[&str]) {
-    go_first();
     if !program::have(programs) || !program::have(&["strace"]) {
         return;
     }
