@@ -11,7 +11,10 @@
 //! epoll_wait ──► eventpoll::wait ──► Watcher::look ──► send_events: ask again, deliver
 //!                               └──► Watcher::sleep ──► watch::holder
 //! ```
-//! Calls go one way: application → eventpoll → watch. Only the wakeup callback goes back.
+//! Calls go one way: application → eventpoll → watch. Only the wakeup callback goes back. Of the modules,
+//! `eventpoll` knows the traits `Device` and `Watcher`, and `watch` implements them. The modules that import each
+//! other in a ring are those of the structures that point to each other: `Eventpoll` and its `Scratch`, `Epitem`,
+//! `File` and `Device`.
 //!
 //! # Locks, in the order they are taken
 //! 1. `loop_check::EPMUTEX`: insertions that can form a loop.
@@ -30,7 +33,7 @@
 //! |---|---|
 //! | `eventpoll` | `fs/eventpoll.c`: an instance, its items, its ready list, its waiters |
 //! | `hot` | busy items, whose files the waiting thread asks itself |
-//! | `file` | our `struct file`: its wait queue head, its device |
+//! | `file` | our `struct file`: its wait queue head, its device, what is kept of a file of the kernel's |
 //! | `watch` | how we learn that the kernel's files are ready: by signals, by poll |
 //! | `trace` | records and logs the stations of the flow, and when files became ready |
 //! | `sys` | the system calls |

@@ -19,6 +19,7 @@
 mod plan;
 mod spurious;
 mod stir;
+mod stirred;
 mod wait;
 
 pub(crate) use plan::Plan;

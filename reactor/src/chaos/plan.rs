@@ -4,10 +4,8 @@ use glasspoll_record::chaos::{Name, Spec};
 use glasspoll_record::event::Injection;
 
 use crate::chaos::{mix, PROCESS, SETS, SPEC};
-use crate::eventpoll::send_events::EventSink;
 use crate::sync::Ordering;
 use crate::trace::{self, About};
-use crate::uapi::EpollEvent;
 
 /// The chaos of one wait.
 #[derive(Debug)]
@@ -119,21 +117,5 @@ impl Plan {
     /// Whether the wait must pause before it goes on.
     pub(crate) fn is_to_pause(&self) -> bool {
         self.is_to_pause
-    }
-}
-
-/// Where the events of a wait with chaos go.
-pub(super) struct Stirred<'a> {
-    pub(super) sink: &'a mut dyn EventSink,
-    pub(super) plan: Plan,
-}
-
-impl EventSink for Stirred<'_> {
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
-        self.sink.put(index, event)
-    }
-
-    fn plan(&mut self) -> Option<&mut Plan> {
-        Some(&mut self.plan)
     }
 }

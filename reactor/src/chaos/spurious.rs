@@ -3,15 +3,14 @@
 use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 
-use crate::chaos::plan::Stirred;
+use crate::chaos::stirred::Stirred;
+use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::rearm::note_result;
-use crate::eventpoll::send_events::EventSink;
 use crate::eventpoll::Eventpoll;
-use crate::file::{Device, File, PollResult};
+use crate::file::{Device, File, KernelFile, PollResult};
 use crate::sync::Arc;
 use crate::trace::{self, Since};
 use crate::uapi::*;
-use crate::watch::KernelFile;
 
 impl Eventpoll {
     /// Adds one spurious event to the `sent` events, if that is drawn. Returns how many events there are.

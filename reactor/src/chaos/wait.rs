@@ -2,12 +2,12 @@
 
 use glasspoll_record::event::Injection;
 
-use crate::chaos::plan::Stirred;
+use crate::chaos::stirred::Stirred;
 use crate::chaos::Plan;
-use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
-use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::Eventpoll;
 use crate::sync::Arc;
 use crate::sys::{self, Errno};

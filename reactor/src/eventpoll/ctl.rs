@@ -2,12 +2,12 @@
 //!
 //! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
 
-use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
+use crate::eventpoll::epitem::Epitem;
 use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
 use crate::eventpoll::max_user_watches;
 use crate::eventpoll::{demote_file, Eventpoll, Ready, Tree};
-use crate::file::{File, ItemRef, PollResult};
+use crate::file::{File, ItemRef, PollResult, NO_POLLER_ID};
 use crate::hot::list::NO_PLACE;
 use crate::hot::transition::take_place;
 use crate::mutation::is;

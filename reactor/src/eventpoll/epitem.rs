@@ -8,16 +8,10 @@
 
 use glasspoll_record::items::{New, Place};
 
-use crate::file::File;
+use crate::file::{File, PollerId, NO_POLLER_ID};
 use crate::hot::state::HotState;
 use crate::sync::Arc;
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
-
-/// The id of an item's entry with the poller (`watch::poll`).
-pub type PollerId = u32;
-
-/// No entry.
-pub const NO_POLLER_ID: PollerId = u32::MAX;
 
 /// One registration of a file under an fd.
 #[derive(Debug)]

@@ -1,307 +1,39 @@
-//! `Eventpoll`: one epoll instance, how it is made and how it ends. Names and flow are those of
-//! `fs/eventpoll.c`.
+//! `fs/eventpoll.c`: the epoll instances. Names and flow are those of the kernel.
 //!
-//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers, a wakeup calls `poll_callback`.
+//! `instance` is one epoll instance, and what its locks protect. `ctl` changes an instance, `wait` waits for it, `send_events` delivers, a wakeup calls `poll_callback`.
 //! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
 //! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
-//! `loop_check` and `max_user_watches` refuse additions.
+//! `loop_check` and `max_user_watches` refuse additions. `items_of_file` takes a closed file out of every set.
+//! `watcher` and `event_sink` are what a wait gets from its caller, `scratch` is room for a delivery.
 //!
 //! Locks: `mtx` (outer before nested), then a file's `WaitHead`, then `lock`. `lock` is never held
 //! over a system call that can block.
 //!
 //! Keeps true: after `Device::detach` and `WaitHead::remove_item` return, no callback runs for that item.
 //!
-//! Linux: `fs/eventpoll.c:struct eventpoll`, `eventpoll_release_file`, `ep_clear_and_put`.
+//! The parts import each other only where the kernel's structures point to each other: an instance has items, an
+//! item has a file, and a file's wait queue has items of instances.
 
 mod ctl;
 pub mod epitem;
+pub mod event_sink;
+mod instance;
 mod item_poll;
 pub(crate) mod item_tree;
+mod items_of_file;
 mod loop_check;
 pub mod max_user_watches;
 mod poll_callback;
 pub mod ready_list;
 pub(crate) mod rearm;
+pub(crate) mod scratch;
 pub mod send_events;
 pub mod timeout;
 pub mod wait;
 pub mod wait_queue;
+pub mod watcher;
 
-use std::collections::HashMap;
-
-use glasspoll_record::items::{New, Place, SetPlace};
-
-use crate::chaos;
-use crate::eventpoll::epitem::{Epitem, PollerId};
-use crate::eventpoll::item_tree::Rbr;
-use crate::eventpoll::ready_list::ReadyList;
-use crate::eventpoll::send_events::Scratch;
-use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
-use crate::file::{Backing, Device, File};
-use crate::hot::list::Hot;
-use crate::hot::spin::Spin;
-use crate::hot::state::HotState;
-use crate::mutation::is;
-use crate::sync::global::AtomicU32;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
-use crate::trace::{self, About};
-use crate::uapi::*;
-
-/// What `ep.mtx` protects.
-#[derive(Debug, Default)]
-pub(crate) struct Tree {
-    /// The item tree. Linux: `eventpoll.rbr`.
-    pub(crate) rbr: Rbr,
-    /// The last descriptor of the instance is gone: epoll_ctl adds nothing more.
-    pub(crate) dead: bool,
-    pub(crate) hot: Hot,
-    pub(crate) spin: Spin,
-    pub(crate) scratch: Scratch,
-}
-
-impl Count for Tree {
-    #[inline]
-    fn count(&self) -> u32 {
-        self.hot.len() as u32
-    }
-}
-
-/// What `ep.lock` protects.
-#[derive(Debug, Default)]
-pub(crate) struct Ready {
-    pub(crate) list: ReadyList<Epitem>,
-    /// Linux: `eventpoll.wq`.
-    pub(crate) wq: WaitQueue,
-    /// When an item went to the ready list, in nanoseconds; kept only while the flow is traced.
-    pub(crate) since: HashMap<u32, u64>,
-}
-
-impl Count for Ready {
-    #[inline]
-    fn count(&self) -> u32 {
-        u32::from(self.list.events_available())
-    }
-}
-
-/// An epoll instance.
-#[derive(Debug)]
-pub struct Eventpoll {
-    pub(crate) this: Weak<Self>,
-    /// Its fd at creation, for the log.
-    pub(crate) fd: AtomicI32,
-    /// An id that no other instance of the process ever has.
-    id: u32,
-    /// Its entry in the process's record.
-    pub(crate) shown: SetPlace,
-    /// Counts the hot items.
-    pub(crate) mtx: Counted<Tree>,
-    /// Counts 1 while something may be ready.
-    pub(crate) lock: Counted<Ready>,
-    /// The items and threads that watch the instance itself. Linux: `eventpoll.poll_wait` and `eventpoll.refs`.
-    pub(crate) poll_wait: crate::file::WaitHead,
-    /// Whether a file in it answers each thread differently, so that each thread must ask for itself.
-    pub(crate) depends_on_thread: AtomicBool,
-    /// The busy-poll parameters, which have no effect. Linux: `eventpoll.busy_poll_usecs` and after.
-    pub busy_poll: AtomicU64,
-    /// Work comes so fast that items may be hot. The order in which hot items become ready is not known.
-    pub(crate) busy: AtomicBool,
-    /// The last `wait_now` found nothing.
-    pub(crate) found_nothing: AtomicBool,
-    /// Linux: `eventpoll.gen`; protected by `loop_check::EPMUTEX`.
-    pub(crate) generation: AtomicU64,
-    /// Linux: `eventpoll.loop_check_depth`; protected by `loop_check::EPMUTEX`.
-    pub(crate) depth: AtomicI32,
-}
-
-impl Eventpoll {
-    /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
-    pub fn new(fd: i32) -> Arc<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let ep = Arc::new_cyclic(|this| Self {
-            this: this.clone(),
-            fd: AtomicI32::new(fd),
-            id,
-            shown: SetPlace::default(),
-            mtx: Counted::default(),
-            lock: Counted::default(),
-            poll_wait: crate::file::WaitHead::default(),
-            depends_on_thread: AtomicBool::new(false),
-            busy_poll: AtomicU64::new(0),
-            busy: AtomicBool::new(false),
-            found_nothing: AtomicBool::new(false),
-            generation: AtomicU64::new(0),
-            depth: AtomicI32::new(0),
-        });
-        ep.show(false);
-        ep
-    }
-
-    /// Enters the set in the process's record.
-    fn show(&self, inherited: bool) {
-        trace::create(self.fd(), self.id, inherited);
-        let new = New { epoll: self.id, fd: self.fd(), serial: self.id, interest: 0, is_set: true };
-        self.shown.set(Place::new(new));
-    }
-
-    /// What the record and the log say of a call about an item of the set.
-    pub(crate) fn about(&self, item: u64) -> About {
-        About { epfd: self.fd(), epoll: self.id, item }
-    }
-
-    /// An id that no other instance of the process ever has.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// Its fd at creation.
-    pub fn fd(&self) -> i32 {
-        self.fd.load(Ordering::Relaxed)
-    }
-
-    /// Whether something may be ready. Linux: `fs/eventpoll.c:ep_events_available`.
-    #[inline]
-    pub(crate) fn events_available(&self) -> bool {
-        self.lock.count() != 0
-    }
-
-    /// How many items it has.
-    pub fn len(&self) -> usize {
-        self.lock.lock().list.len()
-    }
-
-    /// Whether it has no item.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Takes all items out: the last descriptor of the instance is gone.
-    /// Linux: `fs/eventpoll.c:ep_clear_and_put`.
-    pub fn clear(&self) {
-        if !self.poll_wait.is_empty() {
-            self.safewake();
-        }
-        let mut tree = self.mtx.lock();
-        tree.dead = true;
-        let ids: Vec<u32> = self.lock.lock().list.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            self.remove(&mut tree, self.lock.lock(), id);
-        }
-        self.shown.remove();
-    }
-
-    /// Wakes the items and threads that watch the instance itself. Linux: `fs/eventpoll.c:ep_poll_safewake`.
-    pub(crate) fn safewake(&self) {
-        self.poll_wait.wake(EPOLLIN, &mut || true);
-    }
-
-    /// Counts work on the set.
-    pub(crate) fn count(&self, tree: &mut Tree, units: u32) {
-        tree.hot.count(units);
-        let busy = tree.hot.is_busy();
-        if self.busy.load(Ordering::Relaxed) != busy {
-            self.busy.store(busy, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the set is so busy that the order in which its files become ready is not kept.
-    pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
-    }
-
-    /// Whether another set, or a thread in poll(2), waits for this one.
-    pub fn is_watched(&self) -> bool {
-        !self.poll_wait.is_empty()
-    }
-
-    /// In a forked child: forgets the threads that waited, which exist in the parent only, and enters the set
-    /// and its items in the child's own record.
-    pub fn forked(&self) {
-        self.mtx.lock().hot.forked();
-        self.show(true);
-        let mut ready = self.lock.lock();
-        ready.list.for_each(|item| {
-            item.hot_state = HotState::NEW;
-            item.show(self.id);
-        });
-        ready.wq.clear();
-        drop(ready);
-        self.poll_wait.clear_pollers();
-    }
-
-    /// The interest of an item; None if the id stands for another item by now.
-    pub fn interest(&self, id: u32, serial: u64) -> Option<u32> {
-        let ready = self.lock.lock();
-        ready.list.get(id).filter(|item| item.serial == serial).map(|item| item.events)
-    }
-
-    /// Gives an item another entry with the poller.
-    pub fn rewatch(&self, id: u32, poller_id: PollerId) {
-        let mut ready = self.lock.lock();
-        if let Some(item) = ready.list.get_mut(id) {
-            item.poller_id = poller_id;
-        }
-    }
-
-    /// Takes the waiter off the queue. False: a wakeup took it off before.
-    pub fn dequeue(&self, waiter: &Arc<Waiter>) -> bool {
-        self.lock.lock().wq.remove(waiter)
-    }
-}
-
-impl Drop for Eventpoll {
-    fn drop(&mut self) {
-        chaos::forget(self.id);
-        max_user_watches::give_back(self.lock.lock().list.len());
-    }
-}
-
-/// Demotes every item of the file.
-pub(crate) fn demote_file(file: &File) {
-    if file.wait_head().is_empty() {
-        return;
-    }
-    for item in file.wait_head().items() {
-        if let Some(ep) = item.ep.upgrade() {
-            ep.demote_item(item.id, item.serial);
-        }
-    }
-}
-
-/// Returns once every delivery has ended that began before the call and may ask the file.
-pub(crate) fn finish_scans(file: &File) {
-    for item in file.wait_head().items() {
-        if let Some(ep) = item.ep.upgrade() {
-            drop(ep.mtx.lock());
-        }
-    }
-}
-
-/// Takes a file out of every set: its last descriptor is about to be closed.
-/// Returns how many items it took out. Linux: `fs/eventpoll.c:eventpoll_release_file`.
-pub fn release_file(file: &Arc<File>) -> usize {
-    let items = file.wait_head().items();
-    for item in &items {
-        if let Some(ep) = item.ep.upgrade() {
-            if is("a_release_waits_for_nobody") {
-                let item = ep.lock.lock().list.remove(item.id);
-                item.file.wait_head().remove_item(item.serial);
-                continue;
-            }
-            let mut tree = ep.mtx.lock();
-            let ready = ep.lock.lock();
-            if ready.list.get(item.id).is_some_and(|found| found.serial == item.serial) {
-                ep.remove(&mut tree, ready, item.id);
-            }
-        }
-    }
-    match file.backing() {
-        Backing::Kernel(device) => device.release(),
-        Backing::Device(device) => device.release(),
-        Backing::Epoll(ep) => ep.clear(),
-    }
-    if !items.is_empty() || file.eventpoll().is_some() {
-        trace::release(file.fd(), items.len());
-    }
-    items.len()
-}
+pub use instance::Eventpoll;
+pub(crate) use instance::{Ready, Tree};
+pub use items_of_file::release_file;
+pub(crate) use items_of_file::{demote_file, finish_scans};

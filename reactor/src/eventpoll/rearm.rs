@@ -2,20 +2,11 @@
 //! comes next. Some devices keep an entry for an item (`Epitem::poller_id`) from `attach` on, others only once
 //! their wakeups would leave something out.
 
-use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
+use crate::eventpoll::scratch::Note;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, ItemRef, PollResult};
+use crate::file::{Device, File, ItemRef, PollResult, PollerId, NO_POLLER_ID};
 use crate::hot::list::NO_PLACE;
 use crate::sync::Arc;
-
-/// An answer that its device gets once `ep.lock` is dropped.
-#[derive(Debug)]
-pub(crate) struct Note {
-    file: Arc<File>,
-    id: u32,
-    poller_id: PollerId,
-    result: PollResult,
-}
 
 /// Notes the answer, if the device wants it.
 pub(crate) fn note_result(notes: &mut Vec<Note>, ready: &Ready, id: u32, result: PollResult) {

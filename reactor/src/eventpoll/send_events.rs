@@ -9,87 +9,21 @@ use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
-use crate::chaos::{self, Plan};
-use crate::eventpoll::epitem::NO_POLLER_ID;
-use crate::eventpoll::rearm::{note_result, Note};
-use crate::eventpoll::wait::Watcher;
+use crate::chaos;
+use crate::eventpoll::event_sink::EventSink;
+use crate::eventpoll::rearm::note_result;
+use crate::eventpoll::scratch::{Asked, Scratch};
+use crate::eventpoll::watcher::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{Device, File, PollResult};
+use crate::file::{Device, PollResult, NO_POLLER_ID};
 use crate::hot::list::{Hot, NO_PLACE};
-use crate::hot::send::Found;
 use crate::hot::slot::EDGE_BITS;
 use crate::mutation::is;
-use crate::sync::{Arc, CountedGuard};
+use crate::sync::CountedGuard;
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Moment;
 use crate::trace::{self, Since};
 use crate::uapi::*;
-
-/// Where delivered events go.
-pub trait EventSink {
-    /// Stores an event. False: the memory is not writable, and the event is kept.
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool;
-
-    /// What chaos does in this wait; None without chaos.
-    fn plan(&mut self) -> Option<&mut Plan> {
-        None
-    }
-}
-
-/// Room for a batch of items, kept from wait to wait. Protected by `ep.mtx`.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    batch: Vec<Asked>,
-    pub(crate) pollfds: Vec<pollfd>,
-    /// `pollfds` has the answers for the batch.
-    asked: bool,
-    /// Files of edge-triggered items, and their entries: before the files are asked, the poller notes how much
-    /// there is to read.
-    measured: Vec<(Arc<File>, u32)>,
-    pub(crate) results: Vec<Note>,
-    /// Hot items that are ready.
-    pub(crate) found: Vec<Found>,
-    /// Items that are leaving the hot list and have been asked for the last time.
-    pub(crate) leaving: Vec<u32>,
-    /// Hot items that were reported, of which we cannot tell later whether more has come since.
-    pub(crate) unsure: Vec<u32>,
-    /// Cold items that were delivered, with their revents.
-    delivered: Vec<(u32, u32)>,
-}
-
-impl Scratch {
-    /// Notes how much there is to read. What arrives after this is new to the item.
-    fn measure(&mut self) {
-        for (file, poller_id) in self.measured.drain(..) {
-            if let Some(device) = file.device() {
-                device.measure(poller_id);
-            }
-        }
-    }
-
-    /// Drains wakeups, and asks the files of the batch in the same system call if all of them have a
-    /// descriptor.
-    fn look(&mut self, watcher: &dyn Watcher) -> bool {
-        if self.batch.len() == self.pollfds.len() {
-            watcher.look(&mut self.pollfds);
-            self.asked = true;
-        } else {
-            watcher.look(&mut Vec::new());
-        }
-        true
-    }
-}
-
-#[derive(Debug)]
-struct Asked {
-    id: u32,
-    /// Its index in `pollfds`, if it is there.
-    pollfd: Option<u32>,
-    revents: u32,
-}
-
-// SAFETY: `pollfd` is plain numbers.
-unsafe impl Send for Scratch {}
 
 impl Eventpoll {
     /// Drains all wakeups that have come until now, and delivers.

@@ -5,9 +5,10 @@
 use libc::pollfd;
 
 use crate::chaos::{self, Waits};
-use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::spin::Spin;
 use crate::hot::state::HotState;
@@ -17,36 +18,6 @@ use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Sleep;
 use crate::trace::{self, Entered};
-
-/// How a sleep ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slept {
-    /// By a wakeup, or because a device may have wakeups to drain.
-    Woken,
-    /// The time is over.
-    TimedOut,
-    /// A signal handler of the program ran.
-    Signal,
-}
-
-/// The source of wakeups for a thread that waits.
-pub trait Watcher {
-    /// Drains all wakeups that have come until now, and asks `files` as poll(2) does.
-    fn look(&self, files: &mut Vec<pollfd>);
-
-    /// Whether there are no wakeups to drain. May return false spuriously.
-    fn has_no_news(&self) -> bool;
-
-    /// Sleeps until `waiter` is woken, a file of `hot` is ready, or a wakeup came from a device, which is
-    /// drained before the return. During the sleep `hot` has further files.
-    fn sleep(
-        &self,
-        waiter: &Arc<Waiter>,
-        timeout_ns: Option<u64>,
-        sigmask: Option<u64>,
-        hot: &mut Vec<pollfd>,
-    ) -> Slept;
-}
 
 impl Eventpoll {
     /// Waits for events and stores up to `maxevents` of them. `sigmask` is in force while asleep.
@@ -175,7 +146,7 @@ impl Eventpoll {
                 }
             }
             let of_this = self.depends_on_thread.load(Ordering::SeqCst);
-            waiter.sleeps_on_signalfds_of(if of_this { self } else { std::ptr::null() });
+            waiter.sleeps_on_signalfds_of(if of_this { self.address() } else { std::ptr::null() });
             // Reset first: an interruption that comes after `take_interrupt` must end the sleep.
             waiter.reset();
             signal = waiter.take_interrupt();

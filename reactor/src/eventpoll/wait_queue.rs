@@ -15,7 +15,6 @@
 
 use std::collections::VecDeque;
 
-use crate::eventpoll::Eventpoll;
 use crate::mutation::is;
 use crate::sync::{const_unless_modelled, Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use crate::sys;
@@ -71,7 +70,8 @@ pub struct Waiter {
     /// Points to the fd of the eventfd that ends the sleep in ppoll.
     wake_fd: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
-    signalfds_of: AtomicPtr<Eventpoll>,
+    /// The address of a set, only for comparison.
+    signalfds_of: AtomicPtr<()>,
     sleepers: &'static Sleepers,
 }
 
@@ -122,12 +122,12 @@ impl Waiter {
     }
 
     /// Sets the set whose signalfds the thread must sleep on itself; null: no set.
-    pub fn sleeps_on_signalfds_of(&self, set: *const Eventpoll) {
+    pub fn sleeps_on_signalfds_of(&self, set: *const ()) {
         self.signalfds_of.store(set.cast_mut(), Ordering::Relaxed);
     }
 
     /// The set whose signalfds the thread must sleep on itself, or null. Only for comparison.
-    pub fn signalfds_of(&self) -> *const Eventpoll {
+    pub fn signalfds_of(&self) -> *const () {
         self.signalfds_of.load(Ordering::Relaxed)
     }
 

@@ -1,11 +1,10 @@
-//! What a file of each kind does when it is watched, and what passes between its device and the eventpolls.
+//! What a file of each kind does when it is watched, and how its device knows an item.
 
 use std::any::Any;
 use std::fmt;
 
-use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::Eventpoll;
-use crate::file::File;
+use crate::file::{wait_head, DrainHint, File, PollResult, PollerId, NO_POLLER_ID};
 use crate::sync::{Arc, Weak};
 
 /// An item, as its device knows it.
@@ -21,30 +20,22 @@ pub struct ItemRef {
     pub exclusive: bool,
 }
 
-/// What the eventpoll found when it asked the file of an item.
-#[derive(Clone, Copy, Debug)]
-pub struct PollResult {
-    /// Interest and private bits now.
-    pub events: u32,
-    /// The device's answer.
-    pub revents: u32,
-    /// Whether the item is on the ready list.
-    pub queued: bool,
-}
+/// The wait queue of a file, or of an eventpoll.
+pub type WaitHead = wait_head::WaitHead<ItemRef>;
 
-/// What the program's reads of a file have shown since the last `take_drain_hint`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DrainHint {
-    /// A read got less than it asked for.
-    pub short: bool,
-    /// A read got EAGAIN.
-    pub again: bool,
-}
+impl wait_head::Item for ItemRef {
+    fn serial(&self) -> u64 {
+        self.serial
+    }
 
-impl DrainHint {
-    /// Whether a read emptied the file.
-    pub fn drained(self) -> bool {
-        self.short || self.again
+    fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    #[inline]
+    fn call_back(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) -> bool {
+        let Some(ep) = self.ep.upgrade() else { return false };
+        ep.poll_callback(self.id, self.serial, pollflags, has_new_end)
     }
 }
 

@@ -3,21 +3,32 @@
 //! Locks: `entries`, in the third level. Linux: `include/linux/wait.h:struct wait_queue_head`.
 
 use crate::eventpoll::wait_queue::Waiter;
-use crate::file::ItemRef;
 use crate::mutation::is;
 use crate::sync::{Arc, Count, Counted};
 use crate::uapi::EPOLLIN;
 
+/// An item of an eventpoll, as the queue knows it. Linux: `include/linux/wait.h:struct wait_queue_entry`.
+pub trait Item: Clone {
+    /// Its number, which no other item ever has.
+    fn serial(&self) -> u64;
+
+    /// Whether a wakeup reaches it only if no exclusive item before it used that wakeup.
+    fn is_exclusive(&self) -> bool;
+
+    /// Queues the item. Returns whether it used the wakeup. Linux: `wait_queue_entry.func`.
+    fn call_back(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) -> bool;
+}
+
 /// An entry of the wait queue.
 #[derive(Debug)]
-enum Entry {
+enum Entry<I> {
     /// An item of an eventpoll. Linux: `fs/eventpoll.c:struct eppoll_entry`.
-    Item(ItemRef),
+    Item(I),
     /// A thread in poll(2) or select(2) on an epoll descriptor.
     Poller(Arc<Waiter>),
 }
 
-impl Entry {
+impl<I> Entry<I> {
     fn waiter(&self) -> Option<Arc<Waiter>> {
         match self {
             Entry::Item(_) => None,
@@ -28,23 +39,23 @@ impl Entry {
 
 /// The entries of a wait queue. Nearly every file has at most one, so one is stored in place.
 #[derive(Debug, Default)]
-enum Entries {
+enum Entries<I> {
     #[default]
     None,
-    One(Entry),
+    One(Entry<I>),
     /// In a box, so that an `Entries` is no larger than the one entry in place.
     #[allow(clippy::box_collection)]
-    Many(Box<Vec<Entry>>),
+    Many(Box<Vec<Entry<I>>>),
 }
 
-impl Count for Entries {
+impl<I> Count for Entries<I> {
     fn count(&self) -> u32 {
         self.all().len() as u32
     }
 }
 
-impl Entries {
-    fn all(&self) -> &[Entry] {
+impl<I> Entries<I> {
+    fn all(&self) -> &[Entry<I>] {
         match self {
             Entries::None => &[],
             Entries::One(entry) => std::slice::from_ref(entry),
@@ -52,7 +63,7 @@ impl Entries {
         }
     }
 
-    fn insert(&mut self, first: bool, entry: Entry) {
+    fn insert(&mut self, first: bool, entry: Entry<I>) {
         *self = match std::mem::take(self) {
             Entries::None => Entries::One(entry),
             Entries::One(other) => {
@@ -66,7 +77,7 @@ impl Entries {
         };
     }
 
-    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&Entry<I>) -> bool) {
         let left = match std::mem::take(self) {
             Entries::One(entry) if keep(&entry) => Entries::One(entry),
             Entries::Many(mut entries) => {
@@ -86,13 +97,19 @@ impl Entries {
 /// A wait queue head. Items that are not exclusive come first, the newest before the others.
 ///
 /// Linux: `wait_queue_head_t`; the entries are the slab `pwq_cache`.
-#[derive(Debug, Default)]
-pub struct WaitHead {
+#[derive(Debug)]
+pub struct WaitHead<I> {
     /// Counts the entries.
-    entries: Counted<Entries>,
+    entries: Counted<Entries<I>>,
 }
 
-impl WaitHead {
+impl<I> Default for WaitHead<I> {
+    fn default() -> Self {
+        Self { entries: Counted::default() }
+    }
+}
+
+impl<I: Item> WaitHead<I> {
     /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -103,19 +120,19 @@ impl WaitHead {
         self.entries.count() as usize
     }
 
-    fn change(&self, change: impl FnOnce(&mut Entries)) {
+    fn change(&self, change: impl FnOnce(&mut Entries<I>)) {
         change(&mut self.entries.lock());
     }
 
     /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.
-    pub fn add_item(&self, item: ItemRef) {
-        self.change(|entries| entries.insert(!item.exclusive, Entry::Item(item)));
+    pub fn add_item(&self, item: I) {
+        self.change(|entries| entries.insert(!item.is_exclusive(), Entry::Item(item)));
     }
 
     /// Takes an item off. After the return no wakeup reaches it. Linux: `remove_wait_queue`.
     pub fn remove_item(&self, serial: u64) {
         self.change(|entries| {
-            entries.retain(|entry| !matches!(entry, Entry::Item(item) if item.serial == serial));
+            entries.retain(|entry| !matches!(entry, Entry::Item(item) if item.serial() == serial));
         });
     }
 
@@ -137,7 +154,7 @@ impl WaitHead {
     }
 
     /// The items of the queue. Linux: `file->f_ep`, `ep->refs`.
-    pub fn items(&self) -> Vec<ItemRef> {
+    pub fn items(&self) -> Vec<I> {
         if self.is_empty() {
             return Vec::new();
         }
@@ -166,9 +183,8 @@ impl WaitHead {
         for entry in entries.all() {
             match entry {
                 Entry::Item(item) => {
-                    let Some(ep) = item.ep.upgrade() else { continue };
-                    let used = ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
-                    if item.exclusive && used {
+                    let used = item.call_back(pollflags, has_new_end);
+                    if used && item.is_exclusive() {
                         break;
                     }
                 }
@@ -181,8 +197,7 @@ impl WaitHead {
     /// A mutation.
     fn wake_unlocked(&self, pollflags: u32, has_new_end: &mut dyn FnMut() -> bool) {
         for item in self.items() {
-            let Some(ep) = item.ep.upgrade() else { continue };
-            ep.poll_callback(item.id, item.serial, pollflags, has_new_end);
+            item.call_back(pollflags, has_new_end);
         }
     }
 }

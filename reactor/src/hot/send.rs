@@ -3,7 +3,8 @@
 use glasspoll_record::event::Source;
 use glasspoll_record::writer::{is_on, ticks};
 
-use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::event_sink::EventSink;
+use crate::eventpoll::scratch::Found;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::list::NO_PLACE;
 use crate::hot::slot::EDGE_BITS;
@@ -12,15 +13,6 @@ use crate::sys;
 use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// A hot item that is ready.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
-    place: u32,
-    /// Its index in the second ppoll, which asks for all events.
-    again: Option<u32>,
-    revents: u32,
-}
 
 impl Eventpoll {
     /// Queues the hot items that the last ppoll found ready.

@@ -3,9 +3,9 @@
 use glasspoll_record::event::Source;
 use libc::pollfd;
 
-use crate::eventpoll::epitem::{Epitem, NO_POLLER_ID};
+use crate::eventpoll::epitem::Epitem;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
-use crate::file::{DrainHint, File, ItemRef, PollResult};
+use crate::file::{DrainHint, File, ItemRef, PollResult, NO_POLLER_ID};
 use crate::hot::list::NO_PLACE;
 use crate::hot::slot::HotSlot;
 use crate::hot::state::{HotState, FOR_EVER};

@@ -1,9 +1,9 @@
 //! The world around the reactor in a model: devices and sets without a kernel, and a process with a watch.
 
-use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
-use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
+use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::Eventpoll;
 use crate::file::{Backing, Device, File};
 use crate::sync::{Arc, AtomicU32, Ordering};

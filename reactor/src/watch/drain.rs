@@ -2,13 +2,14 @@
 
 use glasspoll_record::event::Source;
 
+use crate::file::KernelFile;
 use crate::mutation::is;
 use crate::sync::Ordering;
 use crate::trace;
 use crate::trace::ready_time::Look;
 use crate::uapi::READ_SIDE;
 use crate::watch::poll::poller;
-use crate::watch::{KernelFile, Watch};
+use crate::watch::Watch;
 
 /// Buffers for draining, kept to save allocations.
 #[derive(Default)]

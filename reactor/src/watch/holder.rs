@@ -14,8 +14,8 @@
 
 use libc::pollfd;
 
-use crate::eventpoll::wait::Slept;
 use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::watcher::Slept;
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};

@@ -23,14 +23,13 @@ mod park;
 mod poll;
 mod signal;
 
-pub use crate::file::DrainHint;
+pub use crate::file::{DrainHint, KernelFile, Ownership};
 pub use kernel_file::kind::FileKind;
-pub use kernel_file::{KernelFile, Ownership};
 
 use libc::pollfd;
 
-use crate::eventpoll::wait::{Slept, Watcher};
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
+use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::mutation::is;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};

@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
-use glasspoll_reactor::eventpoll::send_events::EventSink;
+use glasspoll_reactor::eventpoll::event_sink::EventSink;
 use glasspoll_reactor::eventpoll::timeout::Timeout;
-use glasspoll_reactor::eventpoll::wait::{Slept, Watcher};
 use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
+use glasspoll_reactor::eventpoll::watcher::{Slept, Watcher};
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{Backing, Device, File};
 use glasspoll_reactor::sys::Errno;

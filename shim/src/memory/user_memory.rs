@@ -3,7 +3,7 @@
 //! A pointer from the program may be anything. The kernel answers EFAULT for a bad one, and so do we: first we make a
 //! system call that copies from or to the address, unless it lies in the thread's own stack.
 
-use glasspoll_reactor::eventpoll::send_events::EventSink;
+use glasspoll_reactor::eventpoll::event_sink::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::uapi::EpollEvent;
 

@@ -1,9 +1,9 @@
 //! Items are promoted and demoted in a busy set, on a device and a watcher without a kernel.
 
 use super::*;
-use crate::eventpoll::send_events::EventSink;
-use crate::eventpoll::wait::{Slept, Watcher};
+use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::file::{Backing, Device};
 use crate::sync::AtomicU32;
 

@@ -1,18 +1,19 @@
 //! `KernelFile` as a `Device`: asked by ppoll, watched by its source.
 
-use super::news::{is_regular, News};
-use super::{KernelFile, Source, DRAIN_HINTS, NOT_ARMED, REGULAR, SIGNALFD, SIGNALS};
 use glasspoll_record::event;
 
-use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
-use crate::file::{Device, DrainHint, File, ItemRef, PollResult};
+use crate::file::{
+    Device, DrainHint, File, ItemRef, KernelFile, Marks, PollResult, PollerId, NOT_ARMED, NO_POLLER_ID,
+};
 use crate::mutation::is;
 use crate::sync::{Arc, Ordering};
 use crate::sys;
 use crate::trace;
 use crate::uapi::*;
 use crate::watch::kernel_file::kind::FileKind;
-use crate::watch::poll::entry::{Gaps, WRITE_BITS};
+use crate::watch::kernel_file::news::{is_regular, News};
+use crate::watch::kernel_file::source::Source;
+use crate::watch::poll::gaps::{Gaps, WRITE_BITS};
 use crate::watch::WATCH;
 
 impl Device for KernelFile {
@@ -29,7 +30,7 @@ impl Device for KernelFile {
     }
 
     fn depends_on_thread(&self) -> bool {
-        self.has(SIGNALFD)
+        self.marks.has(Marks::SIGNALFD)
     }
 
     fn attach(&self, file: &Arc<File>, item: &ItemRef, events: u32) -> PollerId {
@@ -38,7 +39,7 @@ impl Device for KernelFile {
         let source = self.source();
         if source == Source::Unknown {
             if self.arm(&mut state, file) {
-                self.marks.fetch_or(SIGNALS, Ordering::SeqCst);
+                self.marks.set(Marks::SIGNALS);
                 self.find_kind();
             } else {
                 self.polls();
@@ -62,11 +63,11 @@ impl Device for KernelFile {
             if self.known_kind().is_none() {
                 if is_regular(self.fd()) {
                     self.news_kind.store(News::of(self.fd()) as u8, Ordering::Relaxed);
-                    self.marks.fetch_or(REGULAR, Ordering::SeqCst);
+                    self.marks.set(Marks::REGULAR);
                 }
                 let name = anonymous_name(self.fd());
                 if name.starts_with(b"anon_inode:[signalfd]") {
-                    self.marks.fetch_or(SIGNALFD, Ordering::SeqCst);
+                    self.marks.set(Marks::SIGNALFD);
                 }
                 // Linux: `fs/pidfs.c:pidfs_dname` since 6.9, `kernel/fork.c:pidfd_create` before.
                 if name.starts_with(b"anon_inode:[pidfd]") || name.starts_with(b"pidfd:[") {
@@ -174,7 +175,7 @@ impl Device for KernelFile {
     }
 
     fn wants_drain_hints(&self) {
-        if self.marks.fetch_or(DRAIN_HINTS, Ordering::SeqCst) & DRAIN_HINTS == 0 {
+        if self.marks.set(Marks::DRAIN_HINTS) {
             self.watch().host.wants_drain_hints(self);
         }
     }

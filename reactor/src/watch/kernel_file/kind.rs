@@ -2,7 +2,7 @@
 
 use crate::sys;
 use crate::uapi::*;
-use crate::watch::poll::entry::Gaps;
+use crate::watch::poll::gaps::Gaps;
 
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

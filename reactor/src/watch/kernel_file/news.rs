@@ -3,6 +3,8 @@
 //! Their other bits are always the same, so only a change is an edge. /proc/mdstat and the files of sysfs and
 //! control groups are different: they report a change until they are read.
 
+use crate::file::KernelFile;
+use crate::sync::Ordering;
 use crate::sys::{self, magic};
 use crate::uapi::*;
 
@@ -80,4 +82,50 @@ impl News {
 /// A regular file that can be polled is one of /proc or the like.
 pub(super) fn is_regular(fd: i32) -> bool {
     sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+impl KernelFile {
+    /// How it reports a change.
+    pub(super) fn news_kind(&self) -> News {
+        News::by_number(self.news_kind.load(Ordering::Relaxed))
+    }
+
+    /// The bits that are never new.
+    pub(in crate::watch) fn steady(&self) -> u32 {
+        self.news_kind().steady()
+    }
+
+    /// Called after a poll that delivers nothing: keeps the bits that the poll took for the next delivery.
+    /// Returns all bits that are ready, with those kept before.
+    pub(in crate::watch) fn keep_news(&self, found: u32) -> u32 {
+        match self.news_kind() {
+            News::Level => found,
+            kind if found & kind.steady() & EPOLLERR != 0 => found,
+            kind => {
+                let news = (found & kind.taken()) as u8;
+                self.with_news(found, self.news.fetch_or(news, Ordering::SeqCst))
+            }
+        }
+    }
+
+    /// What the file says now, together with news kept before.
+    pub(super) fn with_news(&self, found: u32, kept: u8) -> u32 {
+        match kept {
+            0 => found,
+            kept => found & !self.news_kind().absent() | u32::from(kept),
+        }
+    }
+
+    /// The readiness now, for a caller that delivers nothing.
+    pub fn look(&self, mask: u32) -> u32 {
+        self.keep_news(self.ask(mask))
+    }
+
+    pub(super) fn ask(&self, mask: u32) -> u32 {
+        let mut fds = [libc::pollfd { fd: self.fd(), events: mask as i16, revents: 0 }];
+        match sys::poll_now(&mut fds) {
+            Ok(_) => fds[0].revents as u16 as u32 & !EPOLLNVAL,
+            Err(_) => 0,
+        }
+    }
 }

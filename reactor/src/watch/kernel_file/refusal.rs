@@ -1,6 +1,6 @@
 //! Which calls of the program may fail with EAGAIN although the file was reported as ready.
 
-use super::KernelFile;
+use crate::file::KernelFile;
 use crate::sys;
 use crate::uapi::*;
 use crate::watch::kernel_file::kind::FileKind;

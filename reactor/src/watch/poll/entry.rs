@@ -13,50 +13,18 @@
 //!
 //! An entry that has fired is silent until the eventpoll has asked the file and calls `rearm` with the result.
 
-use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
-use crate::file::{File, ItemRef, PollResult};
+use crate::file::{File, ItemRef, KernelFile, PollResult, PollerId, NO_POLLER_ID};
 use crate::sync::Arc;
 use crate::sys;
 use crate::uapi::*;
-use crate::watch::kernel_file::Unread;
-use crate::watch::KernelFile;
-
-pub(crate) const WRITE_BITS: u32 = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+use crate::watch::kernel_file::unread::Unread;
+use crate::watch::poll::gaps::{Gaps, WRITE_BITS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Level,
     Edge,
     Gaps,
-}
-
-/// What a file's signals leave out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gaps {
-    /// Room to write, after there was none.
-    pub(crate) write: bool,
-    /// That there is no room, if no write was refused: the file is asked after each write.
-    pub(crate) full: bool,
-    /// Hang-ups and errors.
-    pub(crate) hangup: bool,
-    /// A hang-up that follows the peer's shutdown of one half.
-    pub(crate) half: bool,
-}
-
-impl Gaps {
-    pub(crate) fn any(self) -> bool {
-        self.write || self.hangup || self.half
-    }
-
-    /// Whether an item needs no entry until there is no room.
-    pub(crate) fn only_write(self) -> bool {
-        self == Self { write: true, ..Self::default() }
-    }
-
-    /// Whether the gaps can concern an item with this interest.
-    pub(crate) fn concern(self, events: u32) -> bool {
-        self.hangup || self.half || self.write && events & WRITE_BITS != 0
-    }
 }
 
 #[derive(Debug)]

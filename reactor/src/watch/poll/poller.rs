@@ -10,15 +10,14 @@ use std::collections::BTreeMap;
 
 use libc::pollfd;
 
-use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
-use crate::eventpoll::Eventpoll;
-use crate::file::{File, ItemRef, PollResult};
+use crate::file::{File, ItemRef, PollResult, PollerId, NO_POLLER_ID};
 use crate::slab::Slab;
 use crate::sync::global::AtomicU32;
 use crate::sync::{Arc, AtomicU64, Count, Counted, Ordering};
 use crate::sys;
 use crate::uapi::EPOLLEXCLUSIVE;
-use crate::watch::poll::entry::{Entry, Gaps};
+use crate::watch::poll::entry::Entry;
+use crate::watch::poll::gaps::Gaps;
 
 /// An undrained file with an edge-triggered item is asked at this interval.
 const LOOK_AGAIN_NS: u64 = 10_000_000;
@@ -234,9 +233,9 @@ impl Poller {
 
     /// Adds the signalfds of one set, on which its waiting thread must sleep itself: only that thread sees the
     /// signals that were sent to it.
-    pub(crate) fn own_signalfds(&self, set: *const Eventpoll, fds: &mut Vec<pollfd>) {
+    pub(crate) fn own_signalfds(&self, set: *const (), fds: &mut Vec<pollfd>) {
         for (_, entry) in self.set.lock().active() {
-            if entry.item.ep.as_ptr() == set && entry.is_signalfd() && entry.can_sleep() {
+            if entry.item.ep.as_ptr().cast() == set && entry.is_signalfd() && entry.can_sleep() {
                 fds.push(pollfd { fd: entry.file.fd(), events: entry.wants() as i16, revents: 0 });
             }
         }

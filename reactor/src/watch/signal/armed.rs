@@ -92,8 +92,7 @@ impl Armed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Backing;
-    use crate::watch::{KernelFile, Ownership};
+    use crate::file::{Backing, KernelFile, Ownership};
 
     #[test]
     fn an_fd_far_away_takes_no_room() {
