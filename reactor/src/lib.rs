@@ -41,16 +41,18 @@
 //! | `chaos` | injects what programs must tolerate |
 //! | `model` | the reactor under a model checker |
 //!
-//! `uapi` has the constants and `epoll_event`; `slab` holds items and the poller's entries.
+//! `uapi` has the constants and `epoll_event`; `shared` is what the sets of a process share, with the process's
+//! settings (`Config`); `slab` holds items and the poller's entries.
 
 use glasspoll_record::mutation;
 
-pub mod chaos;
+pub(crate) mod chaos;
 pub mod eventpoll;
 pub mod file;
 pub mod hot;
 #[cfg(loom)]
 mod model;
+pub mod shared;
 pub mod slab;
 pub mod sync;
 pub mod sys;

@@ -28,18 +28,38 @@ pub(crate) use wait::{pause, Waits};
 use std::collections::{HashMap, HashSet};
 
 use glasspoll_record::chaos::Spec;
-use once_cell::sync::{Lazy, OnceCell};
 
-use crate::hot;
-use crate::sync::global::{AtomicBool, AtomicU64};
+use crate::sync::global::AtomicU64;
 use crate::sync::{Mutex, Ordering};
 
-static ON: AtomicBool = AtomicBool::new(false);
-static SPEC: OnceCell<Spec> = OnceCell::new();
-/// Tells a forked child from its parent and its siblings.
-static PROCESS: AtomicU64 = AtomicU64::new(0);
-static FORKS: AtomicU64 = AtomicU64::new(0);
-static SETS: Lazy<Mutex<HashMap<u32, Past>>> = Lazy::new(Mutex::default);
+/// Which process of a family of forked processes this is: each has a schedule of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Family {
+    /// Tells a forked child from its parent and its siblings.
+    process: AtomicU64,
+    forks: AtomicU64,
+}
+
+impl Family {
+    /// The process is about to fork.
+    pub(crate) fn forks(&self) {
+        self.forks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// In a forked child: it has a schedule of its own from now on.
+    pub(crate) fn forked(&self) {
+        let which = self.forks.swap(0, Ordering::Relaxed);
+        self.process.store(mix(self.process.load(Ordering::Relaxed) ^ which), Ordering::Relaxed);
+    }
+}
+
+/// The chaos of a set.
+#[derive(Debug)]
+pub(crate) struct Chaos {
+    spec: &'static Spec,
+    family: &'static Family,
+    past: Mutex<Past>,
+}
 
 /// State of a set, kept from wait to wait.
 #[derive(Debug, Default)]
@@ -52,41 +72,11 @@ struct Past {
     queued: HashMap<u64, u32>,
 }
 
-/// Turns chaos on.
-pub fn start(spec: Spec) {
-    hot::configure(0, true);
-    if SPEC.set(spec).is_ok() {
-        ON.store(true, Ordering::Relaxed);
+impl Chaos {
+    /// For a new set.
+    pub(crate) fn new(spec: &'static Spec, family: &'static Family) -> Self {
+        Self { spec, family, past: Mutex::default() }
     }
-}
-
-/// Whether chaos is on.
-#[inline]
-pub fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
-}
-
-/// The set is gone.
-pub(crate) fn forget(epoll: u32) {
-    if is_on() {
-        SETS.lock().remove(&epoll);
-    }
-}
-
-/// The process is about to fork.
-pub fn forks() {
-    if is_on() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// In a forked child: it has a schedule of its own from now on.
-pub fn forked() {
-    if !is_on() {
-        return;
-    }
-    let which = FORKS.swap(0, Ordering::Relaxed);
-    PROCESS.store(mix(PROCESS.load(Ordering::Relaxed) ^ which), Ordering::Relaxed);
 }
 
 /// Mixes the bits of a number: every bit of the result depends on every bit of `number` (`splitmix64`).

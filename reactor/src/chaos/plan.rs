@@ -3,14 +3,14 @@
 use glasspoll_record::chaos::{Name, Spec};
 use glasspoll_record::event::Injection;
 
-use crate::chaos::{mix, PROCESS, SETS, SPEC};
-use crate::sync::Ordering;
+use crate::chaos::{mix, Chaos};
+use crate::sync::{Arc, Ordering};
 use crate::trace::{self, About};
 
 /// The chaos of one wait.
 #[derive(Debug)]
 pub struct Plan {
-    spec: &'static Spec,
+    chaos: Arc<Chaos>,
     about: About,
     wait: u32,
     /// All decisions come from this number.
@@ -30,27 +30,29 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for the next wait of a set. None: chaos is off.
-    pub(super) fn next(about: About) -> Option<Self> {
-        let spec = SPEC.get()?;
-        let mut sets = SETS.lock();
-        let past = sets.entry(about.epoll).or_default();
+    /// The plan for the next wait of a set.
+    pub(super) fn next(chaos: Arc<Chaos>, about: About) -> Self {
+        let mut past = chaos.past.lock();
         past.waits = past.waits.wrapping_add(1);
         let wait = past.waits;
-        drop(sets);
+        drop(past);
         let place = u64::from(about.epoll) << 32 | u64::from(wait);
-        let key = mix(mix(spec.seed ^ PROCESS.load(Ordering::Relaxed)) ^ place);
+        let key = mix(mix(chaos.spec.seed ^ chaos.family.process.load(Ordering::Relaxed)) ^ place);
         let (has_held, is_holding, is_to_pause) = (false, false, false);
         let reported = Vec::new();
-        Some(Self { spec, about, wait, key, has_held, is_holding, is_to_pause, left: 0, moved: 0, reported })
+        Self { chaos, about, wait, key, has_held, is_holding, is_to_pause, left: 0, moved: 0, reported }
+    }
+
+    fn spec(&self) -> &'static Spec {
+        self.chaos.spec
     }
 
     /// Decides whether `what` is done. If so, returns 32 bits to decide how. `nth` distinguishes the cases
     /// within a wait.
     pub(crate) fn draw(&self, what: Injection, nth: u32) -> Option<u32> {
         let drawn = mix(self.key ^ mix(u64::from(nth) << 8 | what as u64));
-        let is_drawn = self.spec.share(what).has((drawn >> 32) as u32);
-        (is_drawn && self.spec.allows(Name::new(self.about.epoll, self.wait, what))).then_some(drawn as u32)
+        let is_drawn = self.spec().share(what).has((drawn >> 32) as u32);
+        (is_drawn && self.spec().allows(Name::new(self.about.epoll, self.wait, what))).then_some(drawn as u32)
     }
 
     /// 32 more bits.
@@ -60,7 +62,7 @@ impl Plan {
 
     /// By how much the wait is delayed, in microseconds.
     pub(super) fn delay(&self) -> Option<u32> {
-        self.draw(Injection::Delay, 0).map(|drawn| self.spec.delay.pick(drawn))
+        self.draw(Injection::Delay, 0).map(|drawn| self.spec().delay.pick(drawn))
     }
 
     /// Records that it was done.
@@ -70,8 +72,7 @@ impl Plan {
 
     /// Holds an item back, unless it was held back before and not reported since.
     pub(super) fn hold(&mut self, serial: u64) -> bool {
-        let mut sets = SETS.lock();
-        let is_held = sets.entry(self.about.epoll).or_default().held.insert(serial);
+        let is_held = self.chaos.past.lock().held.insert(serial);
         self.has_held |= is_held;
         self.is_holding |= is_held;
         is_held
@@ -80,8 +81,7 @@ impl Plan {
     /// An item was reported. `is_put_back`: it is on the ready list again.
     pub(crate) fn reported(&mut self, serial: u64, is_put_back: bool) {
         self.reported.push(serial);
-        let mut sets = SETS.lock();
-        let past = sets.entry(self.about.epoll).or_default();
+        let mut past = self.chaos.past.lock();
         past.held.remove(&serial);
         if is_put_back {
             past.queued.insert(serial, self.wait);
@@ -92,8 +92,7 @@ impl Plan {
 
     /// For each of these items, the wait since which it is on the ready list; for new ones, the latest wait.
     pub(super) fn since(&self, serials: &[u64]) -> Vec<u32> {
-        let mut sets = SETS.lock();
-        let past = sets.entry(self.about.epoll).or_default();
+        let mut past = self.chaos.past.lock();
         let last = self.wait.wrapping_sub(1);
         serials.iter().map(|serial| *past.queued.entry(*serial).or_insert(last)).collect()
     }

@@ -34,7 +34,8 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         timeout: &mut Timeout,
     ) -> Result<usize, Errno> {
-        let Some(plan) = Plan::next(self.about(0)) else { return self.poll_for(waits, sink, timeout) };
+        let Some(chaos) = &self.chaos else { return self.poll_for(waits, sink, timeout) };
+        let plan = Plan::next(chaos.clone(), self.about(0));
         let mut sink = Stirred { sink, plan };
         if let Some(us) = sink.plan.delay().filter(|us| *us != 0) {
             sink.plan.note(Injection::Delay, -1, us);

@@ -5,20 +5,16 @@
 use crate::eventpoll::epitem::Epitem;
 use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
-use crate::eventpoll::max_user_watches;
 use crate::eventpoll::{demote_file, Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, PollResult, NO_POLLER_ID};
 use crate::hot::list::NO_PLACE;
 use crate::hot::transition::take_place;
 use crate::mutation::is;
-use crate::sync::global::AtomicU64;
 use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::Errno;
 use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 impl Eventpoll {
     /// The part of epoll_ctl(2) after the shim has looked up the descriptors and found the target pollable.
@@ -140,8 +136,8 @@ impl Eventpoll {
         event: EpollEvent,
         known_as: &mut u64,
     ) -> Result<u32, Errno> {
-        max_user_watches::take()?;
-        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        self.shared.user_watches.take()?;
+        let serial = self.shared.next_item();
         *known_as = serial;
         let events = event.events | EPOLLERR | EPOLLHUP;
         let next = tree.rbr.first(fd);
@@ -299,7 +295,7 @@ impl Eventpoll {
                 }
             }
         }
-        max_user_watches::give_back(1);
+        self.shared.user_watches.give_back(1);
     }
 }
 

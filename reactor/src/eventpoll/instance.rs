@@ -8,10 +8,9 @@ use std::collections::HashMap;
 
 use glasspoll_record::items::{New, Place, SetPlace};
 
-use crate::chaos;
+use crate::chaos::Chaos;
 use crate::eventpoll::epitem::Epitem;
 use crate::eventpoll::item_tree::Rbr;
-use crate::eventpoll::max_user_watches;
 use crate::eventpoll::ready_list::ReadyList;
 use crate::eventpoll::scratch::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
@@ -19,7 +18,7 @@ use crate::file::{PollerId, WaitHead};
 use crate::hot::list::Hot;
 use crate::hot::spin::Spin;
 use crate::hot::state::HotState;
-use crate::sync::global::AtomicU32;
+use crate::shared::{Config, Shared};
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU64, Count, Counted, Ordering, Weak};
 use crate::trace::{self, About};
 use crate::uapi::*;
@@ -34,6 +33,12 @@ pub(crate) struct Tree {
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
+}
+
+impl Tree {
+    fn new(config: &Config) -> Self {
+        Self { hot: Hot::new(config.hot), spin: Spin::new(config.spin_ns), ..Self::default() }
+    }
 }
 
 impl Count for Tree {
@@ -64,6 +69,9 @@ impl Count for Ready {
 #[derive(Debug)]
 pub struct Eventpoll {
     pub(crate) this: Weak<Self>,
+    pub(crate) shared: &'static Shared,
+    /// None: chaos is off.
+    pub(crate) chaos: Option<Arc<Chaos>>,
     /// Its fd at creation, for the log.
     pub(crate) fd: AtomicI32,
     /// An id that no other instance of the process ever has.
@@ -92,15 +100,17 @@ pub struct Eventpoll {
 
 impl Eventpoll {
     /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
-    pub fn new(fd: i32) -> Arc<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    pub fn new(shared: &'static Shared, fd: i32) -> Arc<Self> {
+        let id = shared.next_set();
+        let chaos = shared.config.chaos.as_ref().map(|spec| Arc::new(Chaos::new(spec, &shared.family)));
         let ep = Arc::new_cyclic(|this| Self {
             this: this.clone(),
+            shared,
+            chaos,
             fd: AtomicI32::new(fd),
             id,
             shown: SetPlace::default(),
-            mtx: Counted::default(),
+            mtx: Counted::new(Tree::new(&shared.config)),
             lock: Counted::default(),
             poll_wait: WaitHead::default(),
             depends_on_thread: AtomicBool::new(false),
@@ -129,6 +139,12 @@ impl Eventpoll {
     /// An id that no other instance of the process ever has.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Whether waits are subject to chaos.
+    #[inline]
+    pub fn has_chaos(&self) -> bool {
+        self.chaos.is_some()
     }
 
     /// Its address, for comparison.
@@ -233,7 +249,6 @@ impl Eventpoll {
 
 impl Drop for Eventpoll {
     fn drop(&mut self) {
-        chaos::forget(self.id);
-        max_user_watches::give_back(self.lock.lock().list.len());
+        self.shared.user_watches.give_back(self.lock.lock().list.len());
     }
 }

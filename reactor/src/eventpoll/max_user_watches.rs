@@ -10,25 +10,31 @@ use crate::sync::global::AtomicUsize;
 use crate::sync::Ordering;
 use crate::sys::{self, Errno};
 
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static LIMIT: OnceLock<usize> = OnceLock::new();
-
-/// Counts one more item.
-///
-/// # Errors
-/// ENOSPC at the limit.
-pub fn take() -> Result<(), Errno> {
-    let limit = *LIMIT.get_or_init(|| read_limit().unwrap_or(usize::MAX));
-    if IN_USE.fetch_add(1, Ordering::Relaxed) >= limit {
-        IN_USE.fetch_sub(1, Ordering::Relaxed);
-        return Err(Errno::ENOSPC);
-    }
-    Ok(())
+/// How many items the process has, and how many it may have.
+#[derive(Debug, Default)]
+pub(crate) struct UserWatches {
+    in_use: AtomicUsize,
+    limit: OnceLock<usize>,
 }
 
-/// Counts `count` items less.
-pub fn give_back(count: usize) {
-    IN_USE.fetch_sub(count, Ordering::Relaxed);
+impl UserWatches {
+    /// Counts one more item.
+    ///
+    /// # Errors
+    /// ENOSPC at the limit.
+    pub(crate) fn take(&self) -> Result<(), Errno> {
+        let limit = *self.limit.get_or_init(|| read_limit().unwrap_or(usize::MAX));
+        if self.in_use.fetch_add(1, Ordering::Relaxed) >= limit {
+            self.in_use.fetch_sub(1, Ordering::Relaxed);
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
+    }
+
+    /// Counts `count` items less.
+    pub(crate) fn give_back(&self, count: usize) {
+        self.in_use.fetch_sub(count, Ordering::Relaxed);
+    }
 }
 
 fn read_limit() -> Option<usize> {

@@ -22,7 +22,7 @@ mod item_poll;
 pub(crate) mod item_tree;
 mod items_of_file;
 mod loop_check;
-pub mod max_user_watches;
+pub(crate) mod max_user_watches;
 mod poll_callback;
 pub mod ready_list;
 pub(crate) mod rearm;

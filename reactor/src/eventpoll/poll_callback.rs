@@ -47,14 +47,14 @@ impl Eventpoll {
         match ready.list.queue(id) {
             Queued::Already => {
                 if let Some(item) = ready.list.get(id) {
-                    let moment = Moment::found();
+                    let moment = self.shared.ready_time.found();
                     item.shown.woken(moment.ticks, moment.exactly);
                 }
             }
-            Queued::Ready => self.note_ready(&mut ready, id, Moment::found()),
+            Queued::Ready => self.note_ready(&mut ready, id, self.shared.ready_time.found()),
             Queued::Overflow => {
                 if let Some(item) = ready.list.get(id) {
-                    let moment = Moment::found();
+                    let moment = self.shared.ready_time.found();
                     if ready.list.is_linked(id) {
                         // The scan under way has it, and delivers it now or soon.
                         item.shown.woken(moment.ticks, moment.exactly);
@@ -107,8 +107,11 @@ fn wakes_exclusive(pollflags: u32, events: u32) -> bool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::file::{Backing, Device, File};
+    use crate::shared::Shared;
 
     #[derive(Debug)]
     struct Quiet;
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_wakeup_that_does_not_concern_an_item_does_not_queue_it() {
-        let (ep, file) = (Eventpoll::new(3), File::new(4, Backing::Device(Box::new(Quiet))));
+        static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
+        let (ep, file) = (Eventpoll::new(&SHARED, 3), File::new(4, Backing::Device(Box::new(Quiet))));
         let set = |op, events| ep.ctl(op, &file, 4, EpollEvent { events, data: 0 }).unwrap();
         set(EPOLL_CTL_ADD, EPOLLIN);
         file.wake(EPOLLOUT);

@@ -9,7 +9,6 @@ use glasspoll_record::event::Injection;
 use glasspoll_record::writer::{is_on, ticks};
 use libc::pollfd;
 
-use crate::chaos;
 use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::scratch::{Asked, Scratch};
@@ -109,7 +108,7 @@ impl Eventpoll {
         let mut fault = false;
         let mut ready = self.lock.lock();
         ready.list.start_scan();
-        let mut plan = if chaos::is_on() { sink.plan() } else { None };
+        let mut plan = if self.has_chaos() { sink.plan() } else { None };
         let maxevents = plan.as_mut().map_or(maxevents, |plan| self.stir(&mut ready, plan, maxevents));
         while *sent < maxevents && !fault {
             gather(&ready, scratch, maxevents - *sent);
@@ -132,7 +131,7 @@ impl Eventpoll {
             fault = self.deliver(&mut ready, scratch, hot, sink, sent);
         }
         self.done_scan(ready);
-        if let Some(plan) = if chaos::is_on() { sink.plan() } else { None } {
+        if let Some(plan) = if self.has_chaos() { sink.plan() } else { None } {
             plan.delivered(*sent);
         }
         self.rearm_all(tree);
@@ -235,7 +234,7 @@ impl Eventpoll {
             let (serial, fd) = (item.serial, item.fd);
             let stays = !oneshot && !edge;
             let repeated =
-                chaos::is_on() && repeats(sink, (serial, fd, events), stays, edge && !oneshot, *sent);
+                self.has_chaos() && repeats(sink, (serial, fd, events), stays, edge && !oneshot, *sent);
             let queued = (stays || repeated) && place == NO_PLACE;
             if queued {
                 item.shown.queued_again(now);

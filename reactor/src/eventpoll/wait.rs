@@ -4,13 +4,12 @@
 
 use libc::pollfd;
 
-use crate::chaos::{self, Waits};
+use crate::chaos::{pause, Waits};
 use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::spin::Spin;
 use crate::hot::state::HotState;
 use crate::hot::QUIET_NS;
 use crate::mutation::is;
@@ -34,7 +33,7 @@ impl Eventpoll {
         sigmask: Option<u64>,
     ) -> Result<usize, Errno> {
         let entered = trace::wait_enter(self.about(0), maxevents, timeout.ns());
-        let result = if chaos::is_on() {
+        let result = if self.has_chaos() {
             self.chaotic_poll(&Waits { watcher, waiter, maxevents, sigmask }, sink, timeout)
         } else {
             self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask)
@@ -133,9 +132,9 @@ impl Eventpoll {
                 };
                 match () {
                     () if sent != 0 => return Ok(sent),
-                    () if chaos::is_on() && sink.plan().is_some_and(|plan| plan.is_to_pause()) => {
+                    () if self.has_chaos() && sink.plan().is_some_and(|plan| plan.is_to_pause()) => {
                         drop(tree);
-                        chaos::pause(&Waits { watcher, waiter, maxevents, sigmask }, sink);
+                        pause(&Waits { watcher, waiter, maxevents, sigmask }, sink);
                         (asked, slept_well) = (false, false);
                         continue;
                     }
@@ -154,7 +153,7 @@ impl Eventpoll {
                 // Events that came before the interruption are delivered first.
                 continue;
             }
-            let began = if Spin::is_on() { sys::now() } else { 0 };
+            let began = if tree.spin.is_on() { sys::now() } else { 0 };
             if began != 0 {
                 let spin = tree.spin.length();
                 let until = began + timeout.left().map_or(spin, |left| spin.min(left));

@@ -7,8 +7,6 @@ use libc::pollfd;
 use crate::hot::load::Load;
 use crate::hot::slot::HotSlot;
 use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
-use crate::sync::global::{AtomicBool, AtomicUsize};
-use crate::sync::Ordering;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
@@ -18,20 +16,25 @@ pub(crate) const NO_PLACE: u32 = u32::MAX;
 /// The item of this place is gone, or cold.
 const GONE: u32 = u32::MAX;
 
-/// How many items of a set may be hot.
-static BOUND: AtomicUsize = AtomicUsize::new(512);
-/// Every set counts as busy.
-static ALWAYS: AtomicBool = AtomicBool::new(false);
+/// When items may be hot.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many items of a set may be hot at most.
+    pub most: usize,
+    /// Every set counts as busy.
+    pub always: bool,
+}
 
-/// Sets how many items of a set may be hot at most, and whether every set counts as busy.
-pub fn configure(bound: usize, always: bool) {
-    BOUND.store(bound, Ordering::Relaxed);
-    ALWAYS.store(always, Ordering::Relaxed);
+impl Default for Limits {
+    fn default() -> Self {
+        Self { most: 512, always: false }
+    }
 }
 
 /// The hot items of a set.
 #[derive(Debug, Default)]
 pub(crate) struct Hot {
+    limits: Limits,
     /// The list for ppoll; empty while a thread sleeps on it.
     pub(crate) fds: Vec<pollfd>,
     /// One for each of `fds`.
@@ -59,6 +62,11 @@ pub(crate) struct Hot {
 unsafe impl Send for Hot {}
 
 impl Hot {
+    /// No items.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     /// Counts work on the set.
     pub(crate) fn count(&mut self, units: u32) {
         self.load.count(units);
@@ -84,7 +92,7 @@ impl Hot {
 
     /// If no item may be hot, no set counts as busy, so the order of events is always kept.
     pub(crate) fn is_busy(&self) -> bool {
-        BOUND.load(Ordering::Relaxed) != 0 && (self.load.busy || ALWAYS.load(Ordering::Relaxed))
+        self.limits.most != 0 && (self.load.busy || self.limits.always)
     }
 
     /// Whether an item may become hot.
@@ -92,7 +100,7 @@ impl Hot {
         self.is_busy()
             && self.sleepers == 0
             && self.rests_until.is_none()
-            && self.slots.len() < BOUND.load(Ordering::Relaxed)
+            && self.slots.len() < self.limits.most
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -258,7 +266,7 @@ impl Hot {
 
     /// In a forked child: forgets all items, for the thread that had the list exists in the parent only.
     pub(crate) fn forked(&mut self) {
-        *self = Self { load: std::mem::take(&mut self.load), ..Self::default() };
+        *self = Self { load: std::mem::take(&mut self.load), ..Self::new(self.limits) };
     }
 }
 

@@ -29,11 +29,11 @@ pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod send;
 pub mod slot;
-pub mod spin;
+pub(crate) mod spin;
 pub(crate) mod state;
 pub(crate) mod transition;
 
-pub use list::configure;
+pub use list::Limits;
 
 /// A set is busy if it has this many units of work (calls and events) in `BUSY_NS`.
 pub(crate) const BUSY_UNITS: u32 = 2000;

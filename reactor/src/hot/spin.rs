@@ -2,8 +2,6 @@
 //! than to poll again and again. Off by default; never on one CPU, and not for a while after another thread
 //! wanted the CPU.
 
-use crate::sync::global::AtomicU64;
-use crate::sync::Ordering;
 use crate::sys;
 
 /// In automatic mode, how long a wait spins before it sleeps, in nanoseconds.
@@ -12,16 +10,8 @@ const AUTO_NS: u64 = 100_000;
 const GAP_NS: u64 = 30_000;
 /// Longer waits count as this long.
 const MOST_NS: u64 = AUTO_NS * 8;
-/// The value of `LONGEST` for the automatic mode.
+/// The value of `longest` for the automatic mode.
 const AUTO: u64 = u64::MAX;
-
-static LONGEST: AtomicU64 = AtomicU64::new(0);
-
-/// How long waits spin before they sleep. 0: not at all; None: automatic. Without effect in threads that may
-/// run on one CPU only.
-pub fn configure(longest_ns: Option<u64>) {
-    LONGEST.store(longest_ns.unwrap_or(AUTO), Ordering::Relaxed);
-}
 
 /// Every this many waits the thread's CPUs are counted.
 const COUNT_CPUS: u32 = 256;
@@ -29,6 +19,8 @@ const COUNT_CPUS: u32 = 256;
 /// Statistics of a set's waits. Protected by `ep.mtx`.
 #[derive(Debug, Default)]
 pub(crate) struct Spin {
+    /// How long waits spin before they sleep, in nanoseconds.
+    longest: u64,
     /// How long the last waits took, as a moving mean, in nanoseconds.
     mean: u64,
     waits: u32,
@@ -37,13 +29,19 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
+    /// `longest_ns`: how long waits spin before they sleep. 0: not at all; None: automatic. Without effect in
+    /// threads that may run on one CPU only.
+    pub(crate) fn new(longest_ns: Option<u64>) -> Self {
+        Self { longest: longest_ns.unwrap_or(AUTO), ..Self::default() }
+    }
+
     /// How long the next wait spins before it sleeps, in nanoseconds.
     pub(crate) fn length(&mut self) -> u64 {
         if self.waits.is_multiple_of(COUNT_CPUS) {
             self.on_one_cpu = sys::cpus() < 2;
         }
         self.waits = self.waits.wrapping_add(1);
-        match LONGEST.load(Ordering::Relaxed) {
+        match self.longest {
             _ if self.on_one_cpu => 0,
             AUTO if self.mean <= AUTO_NS => AUTO_NS,
             AUTO => 0,
@@ -52,8 +50,8 @@ impl Spin {
     }
 
     /// Whether spinning is on, so that waits are measured.
-    pub(crate) fn is_on() -> bool {
-        LONGEST.load(Ordering::Relaxed) != 0
+    pub(crate) fn is_on(&self) -> bool {
+        self.longest != 0
     }
 
     /// A wait that found something took `ns`.
@@ -79,8 +77,7 @@ mod tests {
             eprintln!("SKIPPED: one CPU");
             return;
         }
-        LONGEST.store(AUTO, Ordering::Relaxed);
-        let mut spin = Spin::default();
+        let mut spin = Spin::new(None);
         assert_eq!(spin.length(), AUTO_NS);
         (0..50).for_each(|_| spin.waited(1_000_000));
         assert_eq!(spin.length(), 0);
@@ -90,7 +87,6 @@ mod tests {
         assert_eq!(spin.length(), AUTO_NS);
         spin.note_gap(4_000_000);
         assert_eq!(spin.length(), 0, "another thread had the CPU");
-        LONGEST.store(0, Ordering::Relaxed);
-        assert_eq!(spin.length(), 0);
+        assert_eq!(Spin::new(Some(0)).length(), 0);
     }
 }

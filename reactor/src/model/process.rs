@@ -1,10 +1,13 @@
 //! A process with a watch over files of the kernel of the models.
 
+use std::sync::LazyLock;
+
 use super::kernel::{self, Sort};
 use super::world::{Buffer, Count, Set};
 use super::{join_helpers, spawn};
 use crate::file::{Backing, File};
-use crate::hot;
+use crate::hot::Limits;
+use crate::shared::{Config, Shared};
 use crate::sync::Arc;
 use crate::uapi::*;
 use crate::watch::{DrainHint, FileKind, Host, KernelFile, Ownership, Watch, WATCH};
@@ -31,22 +34,32 @@ impl Host for Silent {
     }
 }
 
+/// All items are hot from the start, if they may be.
+static HOT: LazyLock<Shared> = LazyLock::new(|| with(Limits { most: 512, always: true }));
+/// No item is ever hot.
+static COLD: LazyLock<Shared> = LazyLock::new(|| with(Limits { most: 0, always: false }));
+
+fn with(hot: Limits) -> Shared {
+    Shared::new(Config { hot, ..Config::default() })
+}
+
 /// The process of one execution. When it is dropped, all threads but the helper have ended.
 pub(super) struct Process {
     count: Count,
+    shared: &'static Shared,
     watch: *mut Watch,
 }
 
 impl Process {
     /// `is_hot`: items are hot from the start, if they may be. Otherwise no item ever is.
     pub(super) fn new(is_hot: bool) -> Self {
-        hot::configure(if is_hot { 512 } else { 0 }, is_hot);
+        let shared: &'static Shared = if is_hot { &HOT } else { &COLD };
         let count = Count::new();
-        let watch = Watch::new(&Silent, count.get(), 64);
+        let watch = Watch::new(&Silent, count.get(), shared, 64);
         watch.complete().expect("descriptors");
         let watch = Box::into_raw(Box::new(watch));
         WATCH.put(watch);
-        Self { count, watch }
+        Self { count, shared, watch }
     }
 
     pub(super) fn watch(&self) -> &'static Watch {
@@ -54,7 +67,7 @@ impl Process {
     }
 
     pub(super) fn set(&self) -> Set {
-        Set::new(&self.count)
+        Set::of(self.shared, &self.count)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The world around the reactor in a model: devices and sets without a kernel, and a process with a watch.
 
+use std::sync::LazyLock;
+
 use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::Eventpoll;
 use crate::file::{Backing, Device, File};
+use crate::shared::Shared;
 use crate::sync::{Arc, AtomicU32, Ordering};
 use crate::sys::Errno;
 use crate::uapi::*;
@@ -84,7 +87,12 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) fn new(sleepers: &Count) -> Self {
-        Self { ep: Eventpoll::new(3), sleepers: sleepers.get() }
+        static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
+        Self::of(&SHARED, sleepers)
+    }
+
+    pub(super) fn of(shared: &'static Shared, sleepers: &Count) -> Self {
+        Self { ep: Eventpoll::new(shared, 3), sleepers: sleepers.get() }
     }
 
     pub(super) fn ctl(&self, op: i32, file: &Arc<File>, events: u32) {

@@ -136,6 +136,12 @@ impl<T> Mutex<T> {
 }
 
 impl<T: Count> Counted<T> {
+    /// A new, unlocked mutex.
+    pub fn new(value: T) -> Self {
+        let count = AtomicU32::new(value.count());
+        Self { lock: Lock::default(), count, value: Value::new(value) }
+    }
+
     /// Blocks until the calling thread has the lock.
     #[inline]
     pub fn lock(&self) -> CountedGuard<'_, T> {

@@ -11,10 +11,14 @@ use crate::sync::global::{AtomicBool, AtomicU64};
 use crate::sync::Ordering;
 use crate::trace::Since;
 
-/// The time of the last poll, in ticks. The lowest bit is set if a sleep has just ended.
-static LAST_LOOK: AtomicU64 = AtomicU64::new(0);
-/// A thread watches the devices all the time (`GLASSPOLL_READY=exact`).
-static ALWAYS: AtomicBool = AtomicBool::new(false);
+/// What is known of when files became ready.
+#[derive(Debug, Default)]
+pub(crate) struct ReadyTime {
+    /// The time of the last poll, in ticks. The lowest bit is set if a sleep has just ended.
+    last_look: AtomicU64,
+    /// A thread watches the devices all the time (`GLASSPOLL_READY=exact`).
+    always: AtomicBool,
+}
 
 const JUST_NOW: u64 = 1;
 
@@ -23,9 +27,20 @@ const JUST_NOW: u64 = 1;
 const AT_ONCE_NS: u64 = 50_000;
 const FILE_NS: u64 = 100;
 
-/// Sets whether a thread watches the devices all the time.
-pub fn all_the_time(always: bool) {
-    ALWAYS.store(always, Ordering::Relaxed);
+impl ReadyTime {
+    /// Sets whether a thread watches the devices all the time.
+    pub(crate) fn all_the_time(&self, always: bool) {
+        self.always.store(always, Ordering::Relaxed);
+    }
+
+    /// The moment at which something that is found now became ready.
+    pub(crate) fn found(&self) -> Moment {
+        if self.always.load(Ordering::Relaxed) {
+            return Moment::now();
+        }
+        let last = self.last_look.load(Ordering::Relaxed);
+        Moment { ticks: last & !JUST_NOW, exactly: last & JUST_NOW != 0 }
+    }
 }
 
 /// A call that may sleep: when it began.
@@ -44,9 +59,9 @@ impl Sleep {
     }
 
     /// The call, which was on the devices, has ended.
-    pub(crate) fn ends(self, files: usize) {
+    pub(crate) fn ends(self, files: usize, known: &ReadyTime) {
         if self.was_real(files) {
-            LAST_LOOK.store(ticks() | JUST_NOW, Ordering::Relaxed);
+            known.last_look.store(ticks() | JUST_NOW, Ordering::Relaxed);
         }
     }
 }
@@ -60,9 +75,9 @@ impl Look {
         Self(if is_on() { ticks() } else { 0 })
     }
 
-    pub(crate) fn ends(self) {
+    pub(crate) fn ends(self, known: &ReadyTime) {
         if self.0 != 0 {
-            LAST_LOOK.store(self.0 & !JUST_NOW, Ordering::Relaxed);
+            known.last_look.store(self.0 & !JUST_NOW, Ordering::Relaxed);
         }
     }
 }
@@ -78,15 +93,6 @@ impl Moment {
     /// Now, as the exact moment at which something became ready.
     pub(crate) fn now() -> Self {
         Self { ticks: if is_on() { ticks() } else { 0 }, exactly: true }
-    }
-
-    /// The moment at which something that is found now became ready.
-    pub(crate) fn found() -> Self {
-        if ALWAYS.load(Ordering::Relaxed) {
-            return Self::now();
-        }
-        let last = LAST_LOOK.load(Ordering::Relaxed);
-        Self { ticks: last & !JUST_NOW, exactly: last & JUST_NOW != 0 }
     }
 
     /// This moment, or `ticks` if that is later: the item cannot have become ready before.

@@ -35,7 +35,7 @@ impl Watch {
                 ep.poll_callback(fired.item.id, fired.item.serial, fired.pollflags, &mut || true);
             }
         }
-        look.ends();
+        look.ends(&self.shared.ready_time);
     }
 
     /// As `drain_wakeups`, for a thread that is about to report a wakeup itself. It asks no file, because the

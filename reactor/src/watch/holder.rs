@@ -76,7 +76,7 @@ impl Watch {
             self.host.leave();
             let sleep = Sleep::begins();
             slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
-            sleep.ends(hot.len());
+            sleep.ends(hot.len(), &self.shared.ready_time);
         }
         forget_unless(asleep && slept.is_ok(), hot);
         parker.end_park();

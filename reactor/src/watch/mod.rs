@@ -31,6 +31,7 @@ use libc::pollfd;
 use crate::eventpoll::wait_queue::{Sleepers, Waiter};
 use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::mutation::is;
+use crate::shared::Shared;
 use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Look;
@@ -74,6 +75,7 @@ pub static WATCH: OnceCell<Watch> = OnceCell::new();
 pub struct Watch {
     host: &'static dyn Host,
     sleepers: &'static Sleepers,
+    shared: &'static Shared,
     pid: AtomicI32,
     signals: Signals,
     poller: Poller,
@@ -103,10 +105,16 @@ impl std::fmt::Debug for Watch {
 impl Watch {
     /// A watch that gets wakeups by `signal`; with 0 every file is polled. It has no descriptors yet
     /// (`complete`).
-    pub fn new(host: &'static dyn Host, sleepers: &'static Sleepers, signal: i32) -> Self {
+    pub fn new(
+        host: &'static dyn Host,
+        sleepers: &'static Sleepers,
+        shared: &'static Shared,
+        signal: i32,
+    ) -> Self {
         Self {
             host,
             sleepers,
+            shared,
             pid: AtomicI32::new(0),
             signals: Signals::new(signal),
             poller: Poller::default(),
@@ -355,7 +363,7 @@ impl Watcher for &'static Watch {
         } else {
             // Another thread may drain right now, and have read a signal that came before.
             drop(self.pump.lock());
-            look.ends();
+            look.ends(&self.shared.ready_time);
         }
     }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use glasspoll_reactor::eventpoll::event_sink::EventSink;
 use glasspoll_reactor::eventpoll::timeout::Timeout;
@@ -10,10 +10,12 @@ use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::eventpoll::watcher::{Slept, Watcher};
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{Backing, Device, File};
+use glasspoll_reactor::shared::Shared;
 use glasspoll_reactor::sys::Errno;
 use glasspoll_reactor::uapi::*;
 
 pub static SLEEPERS: Sleepers = Sleepers::new();
+static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
 
 /// The device's answer to `poll`, shared with the test.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +58,7 @@ pub struct Set {
 
 impl Set {
     pub fn new(fd: i32) -> Self {
-        Self { file: File::new(fd, Backing::Epoll(Eventpoll::new(fd))) }
+        Self { file: File::new(fd, Backing::Epoll(Eventpoll::new(&SHARED, fd))) }
     }
 
     pub fn ep(&self) -> &Arc<Eventpoll> {

@@ -89,7 +89,7 @@ pub fn insert_eventpoll(fd: i32) {
     loop {
         // Another thread's close has freed the fd, but may not be done with the table.
         wait_for_close(fd);
-        let file = File::new(fd, file::Backing::Epoll(Eventpoll::new(fd)));
+        let file = File::new(fd, file::Backing::Epoll(Eventpoll::new(process::shared(), fd)));
         if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || word(fd).is_none() {
             break;
         }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use glasspoll_reactor::chaos;
 use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
@@ -193,7 +192,7 @@ pub fn wait(
     sigmask: *const u64,
 ) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
-    if timeout.is_zero() && sigmask.is_null() && !chaos::is_on() {
+    if timeout.is_zero() && sigmask.is_null() {
         if let Some(done) = wait_now(epfd, events, maxevents) {
             return Outcome::Done(done);
         }
@@ -204,10 +203,11 @@ pub fn wait(
 /// A wait that does not sleep and cannot be interrupted. None: the call takes the full path.
 fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
     let watch = process::WATCH.get().filter(|_| !context::is_waiting())?;
-    fdtable::with_set(epfd, |ep| {
+    let wait = |ep: &Arc<Eventpoll>| {
         check_events(events, maxevents)?;
         ep.wait_now(&watch, &mut Events::new(events), maxevents as usize).map(|sent| sent as i32)
-    })
+    };
+    fdtable::with_set(epfd, |ep| (!ep.has_chaos()).then(|| wait(ep))).flatten()
 }
 
 /// Checks the buffer and its size.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
+use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
-use glasspoll_reactor::{chaos, sys};
 
-use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
+use super::start::{begin_exact_times, begin_record, complete, INERT, PID, SHARED, WATCH};
 use crate::fdtable;
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
@@ -61,7 +61,9 @@ pub(super) fn mend_fork() {
 
 pub(super) unsafe extern "C" fn before_fork() {
     context::fork_begins();
-    chaos::forks();
+    if let Some(shared) = SHARED.get() {
+        shared.forks();
+    }
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
         // The child does not inherit pending signals: what they tell must be on the ready lists.
         watch.drain_wakeups();
@@ -88,7 +90,9 @@ fn begin_as_early_child() {
     // Another thread of the parent may have been making such a child.
     SHARES_TABLE.store(false, Ordering::SeqCst);
     fdtable::forked();
-    chaos::forked();
+    if let Some(shared) = SHARED.get() {
+        shared.forked();
+    }
     logs::forked();
     requeue::forked();
     record::forked();

@@ -6,11 +6,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use glasspoll_reactor::chaos;
-use glasspoll_reactor::hot;
-use glasspoll_reactor::hot::spin;
+use glasspoll_reactor::shared::Shared;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::trace::ready_time;
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
 use once_cell::sync::OnceCell;
@@ -32,6 +29,8 @@ const SIGNAL_ON_VALGRIND: i32 = 63;
 pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
 #[link_section = "glasspoll_fork"]
 pub(super) static PID: AtomicI32 = AtomicI32::new(0);
+/// What the reactor's sets share.
+pub(super) static SHARED: OnceCell<Shared> = OnceCell::new();
 /// Whether we do nothing in this process: every call goes to libc.
 pub(super) static INERT: AtomicBool = AtomicBool::new(false);
 
@@ -65,18 +64,7 @@ pub fn start() {
         let options = Options::read();
         fdtable::mark_inherited();
         sigmask::block(options.signals);
-        if options.spin_ns != Some(0) {
-            spin::configure(options.spin_ns);
-        }
-        if options.exact {
-            // Nothing watches an item that only its waiting thread polls while that thread is busy.
-            hot::configure(0, true);
-        } else if let Some(bound) = options.hot {
-            hot::configure(bound, true);
-        }
-        if let Some(spec) = &options.chaos {
-            chaos::start(spec.clone());
-        }
+        SHARED.get_or_init(|| Shared::new(options.config()));
         logs::start(&options);
         // SAFETY: the handlers are functions of this library, which is never unloaded.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
@@ -92,7 +80,7 @@ pub fn watch() -> Option<&'static Watch> {
     fdtable::find_inherited();
     let made = WATCH.get_or_try_init(|| {
         let signal = if uses_signals() { signal() } else { 0 };
-        let watch = Watch::new(&HOST, &SLEEPERS, signal);
+        let watch = Watch::new(&HOST, &SLEEPERS, shared(), signal);
         match watch.complete() {
             // The error is permanent, and nobody depends on us yet.
             Err(errno) if !watch.can_unpark() && !is_passing(errno) => {
@@ -123,6 +111,11 @@ pub fn watch() -> Option<&'static Watch> {
             None
         }
     }
+}
+
+/// What the reactor's sets share. `start` makes it, with the options.
+pub fn shared() -> &'static Shared {
+    SHARED.get_or_init(Shared::default)
 }
 
 /// Whether a later try may succeed.
@@ -165,7 +158,7 @@ pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
         watch.call_helper();
     }
     let exact = asked && !watch.lacks_helper();
-    ready_time::all_the_time(exact);
+    shared().watches_all_the_time(exact);
     exact
 }
 

@@ -1,10 +1,13 @@
 //! Items are promoted and demoted in a busy set, on a device and a watcher without a kernel.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::file::{Backing, Device};
+use crate::shared::Shared;
 use crate::sync::AtomicU32;
 
 /// Counts calls of attach and detach.
@@ -67,9 +70,11 @@ impl EventSink for Nowhere {
     }
 }
 
+static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
+
 /// A busy set with an item that is ready.
 fn busy_set() -> (Arc<Eventpoll>, Counting, Arc<File>) {
-    let (ep, device) = (Eventpoll::new(3), Counting::default());
+    let (ep, device) = (Eventpoll::new(&SHARED, 3), Counting::default());
     let file = File::new(4, Backing::Device(Box::new(device.clone())));
     ep.ctl(EPOLL_CTL_ADD, &file, 4, EpollEvent { events: EPOLLIN, data: 0 }).unwrap();
     let mut tree = ep.mtx.lock();

@@ -17,6 +17,8 @@
 
 use std::ffi::{CStr, CString};
 
+use glasspoll_reactor::hot::Limits;
+use glasspoll_reactor::shared::Config;
 use glasspoll_reactor::sys;
 use glasspoll_record::chaos::Spec;
 use tracing_subscriber::filter::Targets;
@@ -61,6 +63,19 @@ impl Options {
             collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
             chaos: chosen_chaos(),
         }
+    }
+}
+
+impl Options {
+    /// What the reactor is to know of them.
+    pub fn config(&self) -> Config {
+        let hot = match self.hot {
+            // Nothing watches an item that only its waiting thread polls while that thread is busy.
+            _ if self.exact => Limits { most: 0, always: true },
+            Some(most) => Limits { most, always: true },
+            None => Limits::default(),
+        };
+        Config { hot, spin_ns: self.spin_ns, chaos: self.chaos.clone() }
     }
 }
 
