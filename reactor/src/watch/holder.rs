@@ -183,7 +183,7 @@ impl Watch {
     ) -> Slept {
         // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
         self.drain_wakeups();
-        let parker = self.parkers.take(self.host);
+        let parker = self.parkers.take(self.host, usize::MAX);
         let own = hot.len();
         let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
         hot.push(pollin(wake_fd));

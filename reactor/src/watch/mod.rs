@@ -6,8 +6,8 @@
 //!
 //! Every waiting thread drains wakeups (`drain`) before it looks at the ready list, so a program with one event
 //! loop needs no other thread. While threads sleep, one of them sleeps in ppoll on the signalfd and on the
-//! polled files, and holds the *watch* (`holder`); the others sleep on a futex. `park` has the parkers, in
-//! which threads sleep in ppoll. The `helper` thread holds the watch when no other thread can.
+//! polled files, and holds the *watch* (`holder`); the others sleep on a futex. Threads sleep in ppoll in a
+//! parker (`park`, `parker_pool`). The `helper` thread holds the watch when no other thread can.
 //!
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is about to call
 //! `drain_wakeups`.
@@ -20,11 +20,13 @@ mod helper;
 mod holder;
 mod kernel_file;
 mod park;
+mod parker_pool;
 mod poll;
 mod signal;
 
 pub use crate::file::{DrainHint, KernelFile, Ownership};
 pub use kernel_file::kind::FileKind;
+pub use park::Parker;
 
 use libc::pollfd;
 
@@ -38,7 +40,7 @@ use crate::trace::ready_time::Look;
 use drain::Pump;
 use helper::Helper;
 use holder::Holder;
-use park::{Parker, ParkerPool};
+use parker_pool::ParkerPool;
 use poll::poller::Poller;
 use signal::armed::Armed;
 use signal::signalfd::Signals;
@@ -261,6 +263,16 @@ impl Watch {
             drop(holder);
             self.helper.be_there(self);
         }
+    }
+
+    /// A parker for a guest, with an eventfd if there are at most `most` parkers.
+    pub fn take_parker(&self, most: usize) -> &'static Parker {
+        self.parkers.take(self.host, most)
+    }
+
+    /// The guest no longer needs its parker.
+    pub fn give_parker_back(&self, parker: &'static Parker) {
+        self.parkers.give_back(parker);
     }
 
     /// Counts one more guest, or one less: a thread that sleeps in a poll(2) of its own and depends on wakeups.

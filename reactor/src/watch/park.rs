@@ -3,13 +3,12 @@
 //! While a thread is in ppoll the kernel holds the polled files open. So before a file is closed it is taken
 //! out of the poller, and then the sleeper must wake once (`quiesce`).
 
-use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use crate::sys;
-use crate::watch::Host;
 
 /// One thread at a time sleeps in it, in ppoll.
 #[derive(Debug)]
-pub(super) struct Parker {
+pub struct Parker {
     /// Odd while the thread is in ppoll.
     serial: AtomicU32,
     /// An eventfd that ends the sleep.
@@ -62,6 +61,11 @@ impl Parker {
         self.wake_fd.load(Ordering::SeqCst) >= 0
     }
 
+    /// The fd of the eventfd that ends the sleep; negative: there is none. It changes when the eventfd moves.
+    pub fn wake_fd(&self) -> &AtomicI32 {
+        &self.wake_fd
+    }
+
     pub(super) fn unpark(&self) {
         let _ = sys::write(self.wake_fd.load(Ordering::SeqCst), &1u64.to_ne_bytes());
     }
@@ -97,77 +101,5 @@ impl Parker {
             sys::relax(&self.serial, serial);
         }
         self.quiescing.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Parkers for threads that sleep on their hot items, or on their signalfds, while another thread holds the
-/// watch.
-#[derive(Debug, Default)]
-pub(super) struct ParkerPool {
-    all: Mutex<Vec<&'static Parker>>,
-    idle: Mutex<Vec<&'static Parker>>,
-    /// How many threads sleep in a parker that `follows_poller`.
-    following: AtomicU32,
-}
-
-impl ParkerPool {
-    /// A parker for the calling thread.
-    pub(super) fn take(&self, host: &dyn Host) -> &'static Parker {
-        let parker = self.idle.lock().pop().unwrap_or_else(|| {
-            let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
-            self.all.lock().push(parker);
-            parker
-        });
-        if parker.wake_fd.load(Ordering::SeqCst) < 0 {
-            let made = sys::with_raised_limit(|| {
-                sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
-            });
-            if let Ok(wake_fd) = made {
-                host.protect(wake_fd);
-                parker.wake_fd.store(wake_fd, Ordering::SeqCst);
-            }
-        }
-        parker
-    }
-
-    /// The thread is about to sleep in `parker`, and must wake when the poller changes.
-    pub(super) fn follow_poller(&self, parker: &Parker) {
-        parker.follows_poller.store(true, Ordering::SeqCst);
-        self.following.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// The poller has changed.
-    pub(super) fn unpark_followers(&self) {
-        if self.following.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        for parker in self.all() {
-            if parker.follows_poller.load(Ordering::SeqCst) && parker.asleep().is_some() {
-                parker.unpark();
-            }
-        }
-    }
-
-    /// The thread has woken, and no longer needs `parker`.
-    pub(super) fn give_back(&self, parker: &'static Parker) {
-        if parker.follows_poller.swap(false, Ordering::SeqCst) {
-            self.following.fetch_sub(1, Ordering::SeqCst);
-        }
-        self.idle.lock().push(parker);
-    }
-
-    /// All parkers, in use or not.
-    pub(super) fn all(&self) -> Vec<&'static Parker> {
-        self.all.lock().clone()
-    }
-
-    /// In a forked child: forgets the sleepers, which exist in the parent only, and the parent's eventfds.
-    pub(super) fn forget(&self) {
-        let all = self.all();
-        for parker in &all {
-            parker.forget();
-        }
-        self.following.store(0, Ordering::SeqCst);
-        *self.idle.lock() = all;
     }
 }

@@ -8,12 +8,11 @@ use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::watch::{Host, Watch};
+use glasspoll_reactor::watch::{Host, Parker, Watch};
 use libc::pollfd;
 
 use crate::fdtable::{self, Held};
 use crate::process;
-use crate::process::reserved_fds::parker_pool::{self, ParkerFd};
 use crate::thread::context::{self, Part, ProgramHost, Waiting};
 
 /// An epoll descriptor in the list, held: if another thread closes it, the instance lives until the call is over.
@@ -28,17 +27,21 @@ impl Set {
     }
 }
 
+/// The maximum of parkers with an eventfd: as many as we can protect from the program's closes, beside our other
+/// descriptors.
+const MOST_PARKERS: usize = fdtable::MOST_OURS - 16;
+
 /// A thread's stay on the wait queues. The drop ends it.
 struct Stay {
     watch: &'static Watch,
     waiter: Part,
-    parker: ParkerFd,
+    parker: &'static Parker,
     sets: Vec<Set>,
 }
 
 impl Stay {
     fn new(watch: &'static Watch, sets: Vec<Set>) -> Self {
-        let parker = parker_pool::take();
+        let parker = watch.take_parker(MOST_PARKERS);
         let waiter = context::waiter();
         for set in &sets {
             set.file().wait_head().add_poller(waiter.clone());
@@ -58,7 +61,7 @@ impl Drop for Stay {
         for set in &self.sets {
             set.file().wait_head().remove_poller(&self.waiter);
         }
-        parker_pool::give_back(self.parker);
+        self.watch.give_parker_back(self.parker);
     }
 }
 
@@ -147,12 +150,12 @@ fn sleep_on(
     for set in &stay.sets {
         all[set.at].fd = -1;
     }
-    let parker = stay.parker.load(Ordering::SeqCst);
+    let parker = stay.parker.wake_fd().load(Ordering::SeqCst);
     all.push(pollfd_of(parker, libc::POLLIN));
     let capped = (parker < 0 || stay.watch.lacks_helper()) && timeout_ns.is_none_or(|ns| ns > LATE_NS);
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // If a wakeup came since the poll, there is nothing to sleep for.
-    let timeout_ns = if stay.waiter.begin_ppoll(stay.parker) { timeout_ns } else { Some(0) };
+    let timeout_ns = if stay.waiter.begin_ppoll(stay.parker.wake_fd()) { timeout_ns } else { Some(0) };
     ProgramHost.leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
     ProgramHost.enter();
@@ -160,7 +163,7 @@ fn sleep_on(
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {
         // The fd is loaded again: our descriptors may have moved meanwhile.
-        let _ = sys::read(stay.parker.load(Ordering::SeqCst), &mut [0; 8]);
+        let _ = sys::read(stay.parker.wake_fd().load(Ordering::SeqCst), &mut [0; 8]);
     }
     slept?;
     let mut ready = 0;

@@ -11,7 +11,6 @@ use glasspoll_reactor::watch::KernelFile;
 
 use super::start::{begin_exact_times, begin_record, complete, INERT, PID, SHARED, WATCH};
 use crate::fdtable;
-use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
 use crate::thread::{context, fork_page};
@@ -109,7 +108,6 @@ fn adopt() {
     for fd in watch.descriptors() {
         fdtable::unprotect(fd);
     }
-    parker_pool::forked();
     complete(watch, watch.forked());
     trampoline::install();
     for fd in watch.descriptors() {

@@ -16,7 +16,6 @@ use crate::fdtable;
 use crate::interpose::{self, sigmask};
 use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
 use crate::process::options::{complain, Options};
-use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
 use crate::thread::fork_page;
@@ -189,6 +188,5 @@ pub fn is_inert() -> bool {
 pub fn descriptors() -> Vec<i32> {
     let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
     all.extend(record::descriptors());
-    all.extend(parker_pool::descriptors());
     all
 }

@@ -1,10 +1,5 @@
 //! Our own descriptors. One of them moves aside when the program puts a descriptor on its fd, and all move up when the
-//! program's fds come near: so the program gets the fds that it would get without us. `parker_pool` holds the eventfds
-//! of threads in poll(2).
-//!
-//! Locks: `parker_pool::POOL`, only for look-ups.
-
-pub mod parker_pool;
+//! program's fds come near: so the program gets the fds that it would get without us.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -34,7 +29,6 @@ fn moved(from: c_int, to: c_int) {
     if let Some(watch) = process::WATCH.get() {
         watch.moved(from, to);
     }
-    parker_pool::moved(from, to);
     logs::moved(from, to);
     record::moved(from, to);
 }
