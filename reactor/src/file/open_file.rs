@@ -96,7 +96,7 @@ impl File {
         self.refs.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Counts one less. True: it was the last, and the caller must call `release`. Linux: `fput`.
+    /// Counts one less. Returns whether it was the last; then the caller must call `release`. Linux: `fput`.
     #[must_use]
     pub fn put(&self) -> bool {
         self.refs.fetch_sub(1, Ordering::AcqRel) & !SEEN_ENDS == 1

@@ -37,6 +37,13 @@ impl<I> Entry<I> {
     }
 }
 
+/// An end of the queue.
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
+
 /// The entries of a wait queue. Nearly every file has at most one, so one is stored in place.
 #[derive(Debug, Default)]
 enum Entries<I> {
@@ -63,15 +70,18 @@ impl<I> Entries<I> {
         }
     }
 
-    fn insert(&mut self, first: bool, entry: Entry<I>) {
+    fn insert(&mut self, at: End, entry: Entry<I>) {
         *self = match std::mem::take(self) {
             Entries::None => Entries::One(entry),
-            Entries::One(other) => {
-                Entries::Many(Box::new(if first { vec![entry, other] } else { vec![other, entry] }))
-            }
+            Entries::One(other) => Entries::Many(Box::new(match at {
+                End::Front => vec![entry, other],
+                End::Back => vec![other, entry],
+            })),
             Entries::Many(mut entries) => {
-                let at = if first { 0 } else { entries.len() };
-                entries.insert(at, entry);
+                match at {
+                    End::Front => entries.insert(0, entry),
+                    End::Back => entries.push(entry),
+                }
                 Entries::Many(entries)
             }
         };
@@ -126,7 +136,8 @@ impl<I: Item> WaitHead<I> {
 
     /// Linux: `add_wait_queue`, `add_wait_queue_exclusive`.
     pub fn add_item(&self, item: I) {
-        self.change(|entries| entries.insert(!item.is_exclusive(), Entry::Item(item)));
+        let at = if item.is_exclusive() { End::Back } else { End::Front };
+        self.change(|entries| entries.insert(at, Entry::Item(item)));
     }
 
     /// Takes an item off. After the return no wakeup reaches it. Linux: `remove_wait_queue`.
@@ -138,7 +149,7 @@ impl<I: Item> WaitHead<I> {
 
     /// Adds a thread, which each wakeup wakes.
     pub fn add_poller(&self, waiter: Arc<Waiter>) {
-        self.change(|entries| entries.insert(true, Entry::Poller(waiter)));
+        self.change(|entries| entries.insert(End::Front, Entry::Poller(waiter)));
     }
 
     /// Takes a thread off.

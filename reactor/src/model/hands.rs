@@ -50,12 +50,12 @@ model!(
         let (set, pipe) = (process.set(), Pipe::new(10));
         set.add(&pipe.file, EPOLLIN);
         process.watch().call_helper();
-        process.watch().guest(true);
+        process.watch().guest_comes();
         process.watch().call_helper();
         let other = pipe.arrives();
         assert_eq!(set.wait_in(&process).len(), 1);
         other.join().expect("no panic");
-        process.watch().guest(false);
+        process.watch().guest_leaves();
     }
 );
 

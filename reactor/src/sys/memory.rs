@@ -62,7 +62,7 @@ pub fn remap(start: usize, old: usize, new: usize, can_move: bool) -> Result<usi
     call!(mremap, start, old, new, if can_move { libc::MREMAP_MAYMOVE } else { 0 })
 }
 
-/// Unmaps memory that `map` gave. False: it stays mapped.
+/// Unmaps memory that `map` gave. Returns whether the kernel did it.
 pub fn unmap(start: usize, bytes: usize) -> bool {
     call!(munmap, start, bytes).is_ok()
 }

@@ -98,12 +98,12 @@ impl Helper {
         self.broken.load(Ordering::Relaxed)
     }
 
-    pub(super) fn guest(&self, come: bool) {
-        if come {
-            self.guests.fetch_add(1, Ordering::SeqCst);
-        } else {
-            self.guests.fetch_sub(1, Ordering::SeqCst);
-        }
+    pub(super) fn guest_comes(&self) {
+        self.guests.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn guest_leaves(&self) {
+        self.guests.fetch_sub(1, Ordering::SeqCst);
     }
 
     pub(super) fn has_guests(&self) -> bool {

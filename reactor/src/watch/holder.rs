@@ -170,7 +170,7 @@ impl Watch {
         if slept.is_ok_and(|ended| ended.news) {
             self.drain_wakeups();
         }
-        self.verdict(slept.map(|ended| ended.woken))
+        self.verdict(slept)
     }
 
     /// Sleeps on the hot items of the own set and on its signalfds, while another thread holds the watch.
@@ -223,7 +223,7 @@ impl Watch {
             self.drain_wakeups();
             return Slept::Woken;
         }
-        self.verdict(slept.map(|ready| ready != 0))
+        self.verdict(slept.map(|ready| Ended { woken: ready != 0, news: signalled }))
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
@@ -257,10 +257,10 @@ impl Watch {
         }
     }
 
-    fn verdict(&self, slept: Result<bool, Errno>) -> Slept {
+    fn verdict(&self, slept: Result<Ended, Errno>) -> Slept {
         match slept {
-            Ok(true) => Slept::Woken,
-            Ok(false) => Slept::TimedOut,
+            Ok(Ended { woken: true, .. }) => Slept::Woken,
+            Ok(Ended { woken: false, .. }) => Slept::TimedOut,
             Err(Errno::EINTR) if !self.host.was_our_signal() => Slept::Signal,
             Err(_) => Slept::Woken,
         }

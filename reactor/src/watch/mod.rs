@@ -275,12 +275,15 @@ impl Watch {
         self.parkers.give_back(parker);
     }
 
-    /// Counts one more guest, or one less: a thread that sleeps in a poll(2) of its own and depends on wakeups.
-    pub fn guest(&self, come: bool) {
-        self.helper.guest(come);
-        if !come {
-            self.unpark_holder();
-        }
+    /// Counts one more guest: a thread that sleeps in a poll(2) of its own and depends on wakeups.
+    pub fn guest_comes(&self) {
+        self.helper.guest_comes();
+    }
+
+    /// Counts one guest less.
+    pub fn guest_leaves(&self) {
+        self.helper.guest_leaves();
+        self.unpark_holder();
     }
 
     /// In a forked child: forgets the threads, which exist in the parent only. Every file is shared with the

@@ -50,14 +50,14 @@ impl Stay {
                 ep.demote_hot_items();
             }
         }
-        watch.guest(true);
+        watch.guest_comes();
         Self { watch, waiter, parker, sets }
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.watch.guest(false);
+        self.watch.guest_leaves();
         for set in &self.sets {
             set.file().wait_head().remove_poller(&self.waiter);
         }

@@ -152,7 +152,7 @@ pub(super) fn begin_record(exact: bool, forked: bool) {
 pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
     let asked = OPTIONS.get().is_some_and(|options| options.exact);
     if asked {
-        watch.guest(true);
+        watch.guest_comes();
         HELPER_IS_GUEST.store(true, Ordering::SeqCst);
         watch.call_helper();
     }
@@ -164,7 +164,7 @@ pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
 /// All threads of the program have ended: the helper ends as soon as nobody needs it.
 pub fn retire_helper(watch: &Watch) {
     if HELPER_IS_GUEST.swap(false, Ordering::SeqCst) {
-        watch.guest(false);
+        watch.guest_leaves();
     }
     watch.retire_helper();
 }

@@ -14,6 +14,7 @@ use crate::watch::kernel_file::kind::FileKind;
 use crate::watch::kernel_file::news::{is_regular, News};
 use crate::watch::kernel_file::source::Source;
 use crate::watch::poll::gaps::{Gaps, WRITE_BITS};
+use crate::watch::poll::poller::Sleeper;
 use crate::watch::WATCH;
 
 impl Device for KernelFile {
@@ -135,7 +136,7 @@ impl Device for KernelFile {
         }
         // As in `measure`: no read or write of the program comes between.
         let _pump = self.wants_io().then(|| self.watch().pump.lock());
-        if self.watch().poller.rearm(id, result) {
+        if self.watch().poller.rearm(id, result) == Sleeper::MustWake {
             self.watch().unpark_holder();
         }
     }

@@ -4,7 +4,7 @@ use crate::file::{File, KernelFile, Marks, NO_POLLER_ID};
 use crate::sys;
 use crate::uapi::*;
 use crate::watch::poll::gaps::{Gaps, WRITE_BITS};
-use crate::watch::poll::poller::Poller;
+use crate::watch::poll::poller::{Poller, Sleeper};
 use crate::watch::WATCH;
 
 impl KernelFile {
@@ -76,17 +76,17 @@ impl KernelFile {
         }
     }
 
-    pub(super) fn for_entries(&self, change: impl Fn(&Poller, u32) -> bool) {
+    pub(super) fn for_entries(&self, change: impl Fn(&Poller, u32) -> Sleeper) {
         let Some(watch) = WATCH.get() else { return };
-        let mut unpark = false;
+        let mut must_wake = false;
         let first = self.first_poller_id.lock();
         let mut id = *first;
         while id != NO_POLLER_ID {
-            unpark |= change(&watch.poller, id);
+            must_wake |= change(&watch.poller, id) == Sleeper::MustWake;
             id = watch.poller.next(id);
         }
         drop(first);
-        if unpark {
+        if must_wake {
             watch.unpark_holder();
         }
     }

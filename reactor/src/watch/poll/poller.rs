@@ -33,6 +33,15 @@ pub(crate) struct Fired {
     exclusive: bool,
 }
 
+/// What a change of an entry means for the thread that sleeps on the poller's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Sleeper {
+    SleepsOn,
+    /// It must wake, and build its list anew.
+    MustWake,
+}
+
 #[derive(Debug, Default)]
 struct Set {
     entries: Slab<Entry>,
@@ -66,15 +75,19 @@ impl Set {
         }
     }
 
-    /// Changes an entry. True: a sleeping holder must wake and build its list anew.
-    fn change(&mut self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
-        let Some(entry) = self.entries.get_mut(id) else { return false };
+    /// Changes an entry.
+    fn change(&mut self, id: PollerId, change: impl FnOnce(&mut Entry)) -> Sleeper {
+        let Some(entry) = self.entries.get_mut(id) else { return Sleeper::SleepsOn };
         let before = entry.can_sleep().then(|| entry.wants());
         change(entry);
         let now = entry.can_sleep().then(|| entry.wants());
-        let unpark = now.is_some_and(|now| before != Some(now)) || entry.written;
+        let is_old = now.is_some_and(|now| before != Some(now)) || entry.written;
         self.place(id);
-        unpark
+        if is_old {
+            Sleeper::MustWake
+        } else {
+            Sleeper::SleepsOn
+        }
     }
 
     fn active(&self) -> impl Iterator<Item = (u32, &Entry)> {
@@ -115,16 +128,16 @@ impl Poller {
         self.set.lock().entries.get(id).map_or(NO_POLLER_ID, |entry| entry.next)
     }
 
-    fn change_entry(&self, id: PollerId, change: impl FnOnce(&mut Entry)) -> bool {
-        let unpark = self.set.lock().change(id, change);
-        if unpark {
+    fn change_entry(&self, id: PollerId, change: impl FnOnce(&mut Entry)) -> Sleeper {
+        let sleeper = self.set.lock().change(id, change);
+        if sleeper == Sleeper::MustWake {
             self.change();
         }
-        unpark
+        sleeper
     }
 
-    /// Returns whether a sleeping holder must be unparked, as the methods below do.
-    pub(crate) fn rearm(&self, id: PollerId, result: PollResult) -> bool {
+    /// The eventpoll has asked the file and got this result.
+    pub(crate) fn rearm(&self, id: PollerId, result: PollResult) -> Sleeper {
         self.change_entry(id, |entry| entry.rearm(result))
     }
 
@@ -159,37 +172,37 @@ impl Poller {
     }
 
     /// The program has drained `bits` of the file: they are new when they are seen again.
-    pub(crate) fn drained(&self, id: PollerId, bits: u32) -> bool {
+    pub(crate) fn drained(&self, id: PollerId, bits: u32) -> Sleeper {
         self.change_entry(id, |entry| entry.drain(bits))
     }
 
     /// A delivery is about to ask the file.
     pub(crate) fn measure(&self, id: PollerId) {
-        self.change_entry(id, Entry::measure);
+        let _ = self.change_entry(id, Entry::measure);
     }
 
     /// The program read signals; `signals` are left.
-    pub(crate) fn left(&self, id: PollerId, signals: u64) -> bool {
+    pub(crate) fn left(&self, id: PollerId, signals: u64) -> Sleeper {
         self.change_entry(id, |entry| entry.amount = signals)
     }
 
     /// The caller is about to wake the file's items for these events: the next poll must not do so again.
-    pub(crate) fn note_woken(&self, id: PollerId, events: u32) -> bool {
+    pub(crate) fn note_woken(&self, id: PollerId, events: u32) -> Sleeper {
         self.change_entry(id, |entry| entry.note_woken(events))
     }
 
     /// The program read some of what there was.
-    pub(crate) fn took(&self, id: PollerId, amount: u64) -> bool {
+    pub(crate) fn took(&self, id: PollerId, amount: u64) -> Sleeper {
         self.change_entry(id, |entry| entry.amount = entry.amount.saturating_sub(amount))
     }
 
     /// The program wrote to the file: it may be full now.
-    pub(crate) fn written(&self, id: PollerId) -> bool {
+    pub(crate) fn written(&self, id: PollerId) -> Sleeper {
         self.change_entry(id, |entry| entry.written |= entry.gaps.full)
     }
 
     /// A write of the program was refused.
-    pub(crate) fn refused(&self, id: PollerId) -> bool {
+    pub(crate) fn refused(&self, id: PollerId) -> Sleeper {
         self.change_entry(id, Entry::refused)
     }
 

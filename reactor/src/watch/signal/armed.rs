@@ -57,7 +57,7 @@ impl Armed {
         self.files.lock().get(fd).cloned()
     }
 
-    /// Makes `file` the file of signals with this fd. False: another file is, and remains so.
+    /// Makes `file` the file of signals with this fd, unless another file is. Returns whether `file` is now.
     pub(crate) fn claim(&self, fd: i32, file: &Arc<File>) -> bool {
         let mut files = self.files.lock();
         match files.get(fd) {

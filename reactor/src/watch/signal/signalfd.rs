@@ -112,7 +112,7 @@ impl Signals {
         }
     }
 
-    /// Asks the kernel to signal this file's wakeups to process `pid`. False: the file does not support it.
+    /// Asks the kernel to signal this file's wakeups to process `pid`. Returns whether the file supports that.
     pub(crate) fn arm(&self, fd: i32, pid: i32) -> bool {
         // The ioctl succeeds even on files that never signal, but then the flag does not stick. A file without
         // an owner sends no signal, so the owner is set last.
@@ -164,12 +164,17 @@ impl Later<'_> {
 /// Linux: `fs/fcntl.c:band_table`.
 fn pollflags_of_band(band: u32) -> u32 {
     let has = |bit: i16| band & bit as u32 != 0;
-    match () {
-        () if has(libc::POLLHUP) => 0,
-        () if has(libc::POLLERR) => EPOLLERR,
-        () if has(libc::POLLIN) => READ_SIDE,
-        () if has(libc::POLLPRI) => URGENT,
-        () if has(libc::POLLOUT) => WRITE_SIDE,
-        () => 0,
+    if has(libc::POLLHUP) {
+        0
+    } else if has(libc::POLLERR) {
+        EPOLLERR
+    } else if has(libc::POLLIN) {
+        READ_SIDE
+    } else if has(libc::POLLPRI) {
+        URGENT
+    } else if has(libc::POLLOUT) {
+        WRITE_SIDE
+    } else {
+        0
     }
 }
