@@ -12,7 +12,8 @@ use crate::trace::ready_time::ReadyTime;
 /// The settings of a process, which do not change.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// When items may be hot. With chaos none is, so that the order in which items become ready is known.
+    /// When items may be hot. With chaos no item is hot, so that the order in which items become ready is
+    /// known.
     pub hot: Limits,
     /// How long a wait polls before it sleeps, in nanoseconds. 0: not at all; None: as long as it pays.
     pub spin_ns: Option<u64>,

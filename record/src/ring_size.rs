@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 /// The sizes that the library takes, in bytes.
 const ALLOWED: RangeInclusive<usize> = 16 << 10..=1 << 30;
 
-/// Bytes, or with K, M or G at the end so many times 1024, 1024² or 1024³. None unless it is a size from 16K to 1G.
+/// A number of bytes; K, M or G at the end multiplies it by 1024, 1024² or 1024³. None: the text is not a size from 16K
+/// to 1G.
 pub fn parse(text: &str) -> Option<usize> {
     let (digits, shift) = match text.as_bytes().last()? {
         b'k' | b'K' => (&text[..text.len() - 1], 10),

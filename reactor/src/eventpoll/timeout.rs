@@ -10,12 +10,12 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// Nanoseconds; None is for ever.
+    /// Nanoseconds; None: there is no time-out.
     pub fn new(ns: Option<u64>) -> Self {
         Self { ns, until: None }
     }
 
-    /// The whole time in nanoseconds; None is for ever.
+    /// The whole time in nanoseconds; None: there is no time-out.
     pub fn ns(&self) -> Option<u64> {
         self.ns
     }
@@ -25,7 +25,7 @@ impl Timeout {
         self.ns == Some(0)
     }
 
-    /// The nanoseconds that are left; None is for ever. The time runs from the first call of this.
+    /// The nanoseconds that are left; None: there is no time-out. The time runs from the first call of this.
     pub fn left(&mut self) -> Option<u64> {
         let ns = self.ns.filter(|ns| *ns != 0);
         let Some(ns) = ns else { return self.ns };

@@ -114,7 +114,7 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         false
     }
 
-    /// Has the program's reads and refused writes leave hints from now on.
+    /// From now on the program's reads and refused writes must leave hints.
     fn wants_drain_hints(&self) {}
 
     /// The hints left at `fd` since the last call of this.

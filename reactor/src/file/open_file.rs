@@ -51,7 +51,7 @@ impl File {
         self.fd.load(Ordering::Acquire)
     }
 
-    /// Use another descriptor of the file from now on.
+    /// Makes `fd` the descriptor of the file from now on.
     pub fn set_fd(&self, fd: i32) {
         self.fd.store(fd, Ordering::Release);
     }

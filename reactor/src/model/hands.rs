@@ -1,4 +1,4 @@
-//! The watch changes hands, and what is slept on changes.
+//! The watch changes hands, and the files change on which a thread sleeps.
 
 use super::process::{Pipe, Process};
 use super::{kernel, model, spawn};

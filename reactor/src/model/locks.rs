@@ -27,7 +27,7 @@ impl Count for Number {
 }
 
 model!(
-    /// As a thread does that announces its sleep and then reads `poller.is_active`.
+    /// A thread announces its sleep in the same way, and then reads `poller.is_active`.
     of_two_that_change_and_look_one_sees_the_other,
     Some(4),
     [a_count_is_relaxed => "neither saw the other"],

@@ -39,7 +39,7 @@ impl<T> Value<T> {
     /// Begins an access.
     pub(super) fn get(&self) -> (*mut T, Access<T>) {
         let pointer = self.0.get_mut();
-        // SAFETY: the checker has seen to that.
+        // SAFETY: the checker fails the model if another access is under way.
         (std::ptr::from_mut(unsafe { pointer.deref() }), Access(Some(pointer)))
     }
 }

@@ -59,7 +59,7 @@ pub fn with_raised_limit<T>(work: impl FnOnce() -> T) -> T {
     let raised = [limits[1].min(limits[0].saturating_add(64)), limits[1]];
     let is_raised = call!(prlimit64, 0, libc::RLIMIT_NOFILE, raised.as_ptr(), 0).is_ok();
     let done = work();
-    // If the kernel refuses this once, try again. If it refused for ever, it would have refused to raise the
+    // If the kernel refuses this once, try again. A kernel that always refuses would have refused to raise the
     // limit.
     let mut tries = 0..3;
     while is_raised

@@ -4,7 +4,7 @@ use std::ptr;
 
 use super::{args_of, over_limit, syscall, timespec, Errno, Sysno};
 
-/// `ppoll(2)`. A `timeout_ns` of None is for ever; `sigmask` is in force during the call.
+/// `ppoll(2)`. Without `timeout_ns` the call has no time-out; `sigmask` is in force during the call.
 ///
 /// Changes only `revents` in `fds`.
 pub fn ppoll(

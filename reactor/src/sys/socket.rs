@@ -22,7 +22,8 @@ pub fn has_peer(fd: i32) -> bool {
     call!(getpeername, fd, address.as_mut_ptr(), ptr::from_mut(&mut len)).is_ok()
 }
 
-/// How many bytes a TCP connection has received in its life; None for a listening socket. Linux 4.1: `tcp_info.tcpi_bytes_received`.
+/// How many bytes a TCP connection has received in its life; None for a listening socket.
+/// Linux 4.1: `tcp_info.tcpi_bytes_received`.
 pub fn bytes_received(fd: i32) -> Option<u64> {
     const AT: usize = 128;
     const TCP_LISTEN: u8 = 10;

@@ -14,7 +14,7 @@ pub fn pause(ns: u64) {
     let _ = ppoll(&mut Vec::new(), Some(ns), None);
 }
 
-/// Sleeps for `ns` or less, by futex(2), which no program can do without.
+/// Sleeps for `ns` or less, by futex(2). Every program needs that call, so no sandbox refuses it.
 pub(crate) fn nap(ns: u64) {
     let _ = futex_wait(&crate::sync::AtomicU32::new(0), 0, Some(ns));
 }
@@ -27,7 +27,7 @@ pub fn now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 
-/// The same at the last tick of the clock, at most some milliseconds ago, for a quarter of the cost.
+/// The time of the clock's last tick, which is at most some milliseconds ago, for a quarter of the cost.
 pub fn now_coarse() -> u64 {
     #[cfg(loom)]
     return enter::now();

@@ -1,6 +1,6 @@
 //! The helper thread: it holds the watch while the threads that sleep cannot hold it themselves.
 //!
-//! It is started when a thread goes to sleep that may come to depend on it. It ends after a second without
+//! It starts when a thread that may come to depend on it goes to sleep. It ends after a second without
 //! sleepers, or when all threads of the program have ended, so that it keeps no process alive. An idle process
 //! has no wakeups: while a thread sleeps the helper waits without a time-out, and checks again when a thread of
 //! the program ends. A *guest* is a thread that sleeps in a poll(2) of its own and depends on wakeups: it makes
@@ -16,7 +16,7 @@ use crate::watch::{Holder, Watch};
 
 /// After this time with nothing to do the thread ends.
 const IDLE_NS: u64 = 1_000_000_000;
-/// After the kernel has refused a thread, none is started for this time.
+/// After the kernel has refused a thread, we do not try again for this time.
 const REFUSED_NS: u64 = 100_000_000;
 
 #[derive(Debug, Default)]
@@ -25,11 +25,11 @@ pub(super) struct Helper {
     running: Mutex<bool>,
     /// The same, readable without the lock. False while the thread decides whether to end.
     alive: AtomicBool,
-    /// No thread could be started: followers must check for wakeups themselves from time to time.
+    /// The kernel refused the thread: followers must check for wakeups themselves from time to time.
     broken: AtomicBool,
     /// The user has been told that it is broken.
     said: AtomicBool,
-    /// No thread is started before this time.
+    /// We do not try to start the thread before this time.
     not_before: AtomicU64,
     /// Counts calls. The thread sleeps on it as a futex.
     calls: AtomicU32,
@@ -39,7 +39,7 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Has the helper thread take the watch, which has been given to it. Starts the thread if necessary.
+    /// Tells the helper thread that it holds the watch now. Starts the thread if necessary.
     pub(super) fn call(&self, watch: &'static Watch) {
         let mut running = self.running.lock();
         self.retired.store(false, Ordering::SeqCst);
@@ -78,7 +78,7 @@ impl Helper {
         }
     }
 
-    /// Has the thread, if it does not hold the watch, check whether a thread sleeps.
+    /// Makes the thread check whether another thread sleeps, if it does not hold the watch.
     pub(super) fn poke(&self) {
         if self.alive.load(Ordering::SeqCst) {
             self.calls.fetch_add(1, Ordering::SeqCst);
@@ -86,7 +86,7 @@ impl Helper {
         }
     }
 
-    /// Has the thread end, unless it is called again.
+    /// Makes the thread end, unless it is called again.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
         self.calls.fetch_add(1, Ordering::SeqCst);

@@ -173,7 +173,7 @@ impl Watch {
         self.verdict(slept)
     }
 
-    /// Sleeps on the hot items of the own set and on its signalfds, while another thread holds the watch.
+    /// Sleeps on the hot items of its own set and on the set's signalfds, while another thread holds the watch.
     fn follow_in_ppoll(
         &self,
         waiter: &Arc<Waiter>,

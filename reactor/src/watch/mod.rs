@@ -57,10 +57,10 @@ pub trait Host: Send + Sync {
     fn give_mask_back(&self);
     /// Whether only a signal of ours interrupted the last system call.
     fn was_our_signal(&self) -> bool;
-    /// Has the program's reads and writes of the file reported from now on. Called with locks held, and before
-    /// the file is reported ready, to which the program reacts with reads and writes.
+    /// From now on the host must report the program's reads and writes of the file. Called with locks held, and
+    /// before the file is reported ready, to which the program reacts with reads and writes.
     fn wants_io(&self, device: &KernelFile);
-    /// Has the program's reads and refused writes of the file leave hints from now on. Called as `wants_io`.
+    /// From now on the program's reads and refused writes of the file must leave hints. Called as `wants_io`.
     fn wants_drain_hints(&self, device: &KernelFile);
     /// The hints left since the last call of this.
     fn take_drain_hint(&self, fd: i32) -> DrainHint;
@@ -216,7 +216,7 @@ impl Watch {
     }
 
     /// Ends the sleep of the thread that holds the watch, and of those that follow the poller, so that they
-    /// build their lists anew.
+    /// build new lists.
     fn unpark_holder(&self) {
         if is("a_change_unparks_nobody") {
             return;
@@ -308,7 +308,7 @@ impl Watch {
         self.complete()
     }
 
-    /// The process has changed its user: sets the owner of each armed file anew, for the kernel checks the user
+    /// The process has changed its user: sets the owner of each armed file again, because the kernel checks the user
     /// of the process that set it.
     pub fn own_anew(&self) {
         for file in self.armed.all() {

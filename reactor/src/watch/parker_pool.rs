@@ -20,8 +20,8 @@ pub(super) struct ParkerPool {
 }
 
 impl ParkerPool {
-    /// A parker for the calling thread. It has an eventfd if one is to be had, and if there are at most `most`
-    /// parkers.
+    /// A parker for the calling thread. It has an eventfd, unless the kernel refuses one or there are more
+    /// than `most` parkers.
     pub(super) fn take(&self, host: &dyn Host, most: usize) -> &'static Parker {
         let parker = self.idle.lock().pop().unwrap_or_else(|| {
             let parker: &'static Parker = Box::leak(Box::new(Parker::new()));

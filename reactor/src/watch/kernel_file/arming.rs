@@ -115,7 +115,7 @@ impl KernelFile {
         *first
     }
 
-    /// Arms the file by its fd. If signals of another file still have that fd (it was moved, and to arm it anew
+    /// Arms the file by its fd. If signals of another file still have that fd (it was moved, and to arm it again
     /// would miss wakeups), arms by an alias.
     pub(super) fn arm(&self, state: &mut Arming, file: &Arc<File>) -> bool {
         let fd = self.fd();

@@ -25,7 +25,7 @@ pub enum FileKind {
     Eventfd,
     /// A timerfd of this process alone: the shim sees all calls that make a further expiry possible.
     Timerfd,
-    /// A pidfd: once ready, it is ready for ever.
+    /// A pidfd: once it is ready, it stays ready.
     Pidfd,
     /// A terminal or another device.
     Other,

@@ -38,7 +38,7 @@ pub(crate) struct Fired {
 #[must_use]
 pub(crate) enum Sleeper {
     SleepsOn,
-    /// It must wake, and build its list anew.
+    /// It must wake, and build a new list.
     MustWake,
 }
 
