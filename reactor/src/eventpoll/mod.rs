@@ -1,7 +1,8 @@
 //! `Eventpoll`: one epoll instance, how it is made and how it ends. Names and flow are those of
 //! `fs/eventpoll.c`.
 //!
-//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers, a wakeup calls `poll_callback`.
+//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers a `batch`, `deliver` one item of it, a
+//! wakeup calls `poll_callback`.
 //! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
 //! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
 //! `loop_check` and `max_user_watches` refuse additions.
@@ -13,7 +14,9 @@
 //!
 //! Linux: `fs/eventpoll.c:struct eventpoll`, `eventpoll_release_file`, `ep_clear_and_put`.
 
+mod batch;
 mod ctl;
+pub(crate) mod deliver;
 pub mod epitem;
 mod item_poll;
 pub(crate) mod item_tree;
@@ -32,10 +35,10 @@ use std::collections::HashMap;
 use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos;
+use crate::eventpoll::batch::Scratch;
 use crate::eventpoll::epitem::{Epitem, PollerId};
 use crate::eventpoll::item_tree::Rbr;
 use crate::eventpoll::ready_list::ReadyList;
-use crate::eventpoll::send_events::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
 use crate::file::{Backing, Device, File};
 use crate::hot::list::Hot;
@@ -74,6 +77,16 @@ pub(crate) struct Ready {
     pub(crate) wq: WaitQueue,
     /// When an item went to the ready list, in nanoseconds; kept only while the flow is traced.
     pub(crate) since: HashMap<u32, u64>,
+}
+
+impl Ready {
+    /// When the item went to the ready list, in nanoseconds, for the log.
+    pub(crate) fn ready_since(&self, id: u32) -> u64 {
+        if !trace::enabled() {
+            return 0;
+        }
+        self.since.get(&id).copied().unwrap_or(0)
+    }
 }
 
 impl Count for Ready {

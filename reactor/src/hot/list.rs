@@ -29,6 +29,15 @@ pub fn configure(bound: usize, always: bool) {
     ALWAYS.store(always, Ordering::Relaxed);
 }
 
+/// A hot item that is ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) place: u32,
+    /// Its index in the second ppoll, which asks for all events.
+    pub(crate) again: Option<u32>,
+    pub(crate) revents: u32,
+}
+
 /// The hot items of a set.
 #[derive(Debug, Default)]
 pub(crate) struct Hot {

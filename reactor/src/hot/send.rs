@@ -1,26 +1,13 @@
 //! Delivers hot items that are ready, or queues them if not all fit.
 
-use glasspoll_record::event::Source;
-use glasspoll_record::writer::{is_on, ticks};
-
-use crate::eventpoll::send_events::EventSink;
+use crate::eventpoll::deliver::{Delivered, Delivery, Observer, Origin};
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::list::NO_PLACE;
+use crate::hot::list::{Found, NO_PLACE};
 use crate::hot::slot::EDGE_BITS;
 use crate::hot::state::FOR_EVER;
 use crate::sys;
-use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// A hot item that is ready.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
-    place: u32,
-    /// Its index in the second ppoll, which asks for all events.
-    again: Option<u32>,
-    revents: u32,
-}
 
 impl Eventpoll {
     /// Queues the hot items that the last ppoll found ready.
@@ -40,24 +27,16 @@ impl Eventpoll {
         }
     }
 
-    /// Stores events for the items that the last ppoll found ready. True: a store failed.
-    pub(crate) fn send_hot(
-        &self,
-        tree: &mut Tree,
-        sink: &mut dyn EventSink,
-        maxevents: usize,
-        sent: &mut usize,
-        moment: Moment,
-    ) -> bool {
+    /// Stores events for the items that the last ppoll found ready.
+    pub(crate) fn send_hot(&self, tree: &mut Tree, to: &mut Delivery<'_>, moment: Moment) {
         let mut found = std::mem::take(&mut tree.scratch.found);
-        self.gather_hot(tree, maxevents - *sent, &mut found);
-        let fault = self.deliver_hot(tree, &found, sink, sent, moment);
+        self.gather_hot(tree, to.room(), &mut found);
+        self.deliver_hot(tree, &found, to, moment);
         tree.scratch.found = found;
         tree.scratch.found.clear();
         for id in std::mem::take(&mut tree.scratch.leaving) {
             self.finish_leaving(tree, id);
         }
-        fault
     }
 
     /// Finishes the items that are leaving, in a wait that delivers from the ready list only.
@@ -141,46 +120,22 @@ impl Eventpoll {
         }
     }
 
-    fn deliver_hot(
-        &self,
-        tree: &mut Tree,
-        found: &[Found],
-        sink: &mut dyn EventSink,
-        sent: &mut usize,
-        moment: Moment,
-    ) -> bool {
+    fn deliver_hot(&self, tree: &mut Tree, found: &[Found], to: &mut Delivery<'_>, moment: Moment) {
         let Tree { hot, scratch, .. } = tree;
-        let now = if is_on() { ticks() } else { 0 };
+        let observer = Observer::new(self.about(0));
         let mut ready = self.lock.lock();
         for found in found {
             let Some(slot) = hot.slot(found.place).copied() else { continue };
             let Some(item) = ready.list.get_mut(slot.id) else { continue };
-            if found.revents & ENDS != 0 {
-                item.file.note_ends(found.revents);
-            }
             if item.is_edge() && found.revents & EPOLLPRI != 0 {
                 hot.change(found.place, |slot| slot.rest = FOR_EVER);
                 scratch.unsure.push(slot.id);
             }
-            let revents = found.revents & item.events;
-            if revents == 0 {
-                continue;
-            }
-            let event = EpollEvent { events: revents, data: item.data };
-            if !sink.put(*sent, event) {
-                return true;
-            }
-            *sent += 1;
-            item.shown.delivered(now);
-            let since = moment.not_before(slot.placed).since(now);
-            trace::deliver(self.about(item.serial), item.fd, *sent - 1, event, now, since);
-            if trace::enabled() {
-                trace::log_wakeup(item.fd, Source::Hot, revents);
-                trace::log_delivery(self.fd(), item.fd, event, sys::now());
-            }
-            if item.events & EPOLLONESHOT != 0 {
-                item.events &= EP_PRIVATE_BITS;
-                item.shown.interest(item.events);
+            let origin = Origin::Hot(moment.not_before(slot.placed));
+            match to.deliver_one(item, found.revents, origin, observer) {
+                Delivered::Fault => return,
+                Delivered::NotReady => continue,
+                Delivered::AndStays | Delivered::AndLeaves => {}
             }
             let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
             let unsure = slot.is_unproven() || found.revents & ENDS != 0;
@@ -195,6 +150,5 @@ impl Eventpoll {
             // It may be on the ready list as well.
             ready.list.unlink(slot.id);
         }
-        false
     }
 }
