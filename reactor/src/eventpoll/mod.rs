@@ -1,8 +1,8 @@
 //! `Eventpoll`: one epoll instance, how it is made and how it ends. Names and flow are those of
 //! `fs/eventpoll.c`.
 //!
-//! `ctl` changes an instance, `wait` waits for it, `send_events` delivers a `batch`, `deliver` one item of it, a
-//! wakeup calls `poll_callback`.
+//! `ctl` changes an instance, `wait` and `ep_poll` wait for it, `send_events` delivers a `batch`, `deliver` one item
+//! of it, a wakeup calls `poll_callback`.
 //! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
 //! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
 //! `loop_check` and `max_user_watches` refuse additions.
@@ -17,6 +17,7 @@
 mod batch;
 mod ctl;
 pub(crate) mod deliver;
+mod ep_poll;
 pub mod epitem;
 mod item_poll;
 pub(crate) mod item_tree;

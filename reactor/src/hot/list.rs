@@ -194,21 +194,21 @@ impl Hot {
     }
 
     /// A thread is about to sleep. The first such thread gets the list.
-    pub(crate) fn lend(&mut self) -> Vec<pollfd> {
+    pub(crate) fn lend(&mut self) -> Option<Vec<pollfd>> {
         self.sleepers += 1;
         if self.taken || self.slots.is_empty() {
-            return Vec::new();
+            return None;
         }
         self.taken = true;
         self.asks();
-        std::mem::take(&mut self.fds)
+        Some(std::mem::take(&mut self.fds))
     }
 
-    /// The thread has slept. `lent`: it got the list, and returns it. Calls `moved` with each item that has
-    /// another place now.
-    pub(crate) fn give_back(&mut self, fds: Vec<pollfd>, lent: bool, moved: impl FnMut(u32, u32)) {
+    /// The thread has slept, and returns the list if it got it. Calls `moved` with each item that has another
+    /// place now.
+    pub(crate) fn give_back(&mut self, fds: Option<Vec<pollfd>>, moved: impl FnMut(u32, u32)) {
         self.sleepers = self.sleepers.saturating_sub(1);
-        if lent {
+        if let Some(fds) = fds {
             self.put_back(fds, moved);
         }
     }
@@ -218,11 +218,12 @@ impl Hot {
         self.taken && self.slots.iter().any(|slot| slot.id == GONE)
     }
 
-    /// Removes the items that are no longer hot from the list of a sleep that goes on.
-    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Vec<pollfd> {
+    /// Removes the items that are no longer hot from the list of a sleep that goes on. None: no item is left,
+    /// so the list is no longer lent.
+    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Option<Vec<pollfd>> {
         self.put_back(fds, moved);
         self.taken = !self.slots.is_empty();
-        std::mem::take(&mut self.fds)
+        self.taken.then(|| std::mem::take(&mut self.fds))
     }
 
     fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
@@ -299,7 +300,7 @@ mod tests {
         hot.remove(0);
         hot.remove(3);
         let mut places = Vec::new();
-        hot.give_back(fds, true, |id, place| places.push((id, place)));
+        hot.give_back(fds, |id, place| places.push((id, place)));
         assert_eq!(hot.ids(), [2, 1]);
         assert_eq!(places, [(2, 0)]);
         assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
