@@ -31,8 +31,9 @@ pub(crate) struct Scratch {
     pub(crate) found: Vec<Found>,
     /// Items that are leaving the hot list and have been asked for the last time.
     pub(crate) leaving: Vec<u32>,
-    /// Hot items that were reported, of which we cannot tell later whether more has come since.
-    pub(crate) unsure: Vec<u32>,
+    /// Hot items that were reported, of which we cannot tell later whether more has come since, and for how many
+    /// waits they are unfit to be hot.
+    pub(crate) unsure: Vec<(u32, u32)>,
     /// Cold items that were delivered, with their revents.
     pub(crate) delivered: Vec<(u32, u32)>,
 }

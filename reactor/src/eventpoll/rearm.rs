@@ -5,7 +5,7 @@
 use crate::eventpoll::epitem::{PollerId, NO_POLLER_ID};
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, ItemRef, PollResult};
-use crate::hot::list::NO_PLACE;
+use crate::hot::state::NO_PLACE;
 use crate::sync::Arc;
 
 /// An answer that its device gets once `ep.lock` is dropped.

@@ -12,7 +12,8 @@ use crate::eventpoll::rearm::note_result;
 use crate::eventpoll::wait::Watcher;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::PollResult;
-use crate::hot::list::{Hot, NO_PLACE};
+use crate::hot::list::Hot;
+use crate::hot::state::NO_PLACE;
 use crate::mutation::is;
 use crate::sync::CountedGuard;
 use crate::sys::{self, Errno};
@@ -172,7 +173,7 @@ impl Eventpoll {
                 Delivered::AndStays | Delivered::AndLeaves if place != NO_PLACE => {
                     hot.reported(place, events, asked.revents, None);
                     if events & EPOLLET != 0 {
-                        scratch.unsure.push(asked.id);
+                        scratch.unsure.push((asked.id, 0));
                     }
                 }
                 Delivered::AndStays | Delivered::AndLeaves => {

@@ -6,14 +6,13 @@ use libc::pollfd;
 
 use crate::hot::load::Load;
 use crate::hot::slot::HotSlot;
+use crate::hot::state::HotState;
+use crate::hot::transition::{Event, Phase, State};
 use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
 use crate::sync::global::{AtomicBool, AtomicUsize};
 use crate::sync::Ordering;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// The item has no place in the list.
-pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 /// The item of this place is gone, or cold.
 const GONE: u32 = u32::MAX;
@@ -116,6 +115,14 @@ impl Hot {
         self.slots.get(place as usize)
     }
 
+    /// The state of an item.
+    pub(crate) fn state(&self, stored: HotState) -> State {
+        match self.slot(stored.place()) {
+            Some(slot) => State::Hot(slot.phase),
+            None => stored.state(self.round),
+        }
+    }
+
     /// Adds an item. The first ppoll asks for all its events.
     pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
         self.slots.push(HotSlot::new(id, self.round, events));
@@ -164,7 +171,8 @@ impl Hot {
             slot.seen &= !(WRITE_SIDE & !ENDS);
         }
         if edge {
-            (slot.owed, slot.intake) = (true, intake);
+            slot.take(Event::Delivered { edge });
+            slot.intake = intake;
             self.owed.push(slot.id);
         }
         self.place_again(place);
@@ -256,14 +264,15 @@ impl Hot {
     /// Up to `most` items without an event for `QUIET_ROUNDS` waits.
     pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
         let quiet = |slot: &&HotSlot| {
-            !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
+            slot.phase == Phase::Asked && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
         };
         self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
     }
 
     /// The items that are leaving.
     pub(crate) fn leaving(&self) -> Vec<u32> {
-        self.slots.iter().filter(|slot| slot.leaving && slot.id != GONE).map(|slot| slot.id).collect()
+        let is_leaving = |slot: &&HotSlot| slot.phase == Phase::Leaving && slot.id != GONE;
+        self.slots.iter().filter(is_leaving).map(|slot| slot.id).collect()
     }
 
     /// In a forked child: forgets all items, for the thread that had the list exists in the parent only.
@@ -312,7 +321,7 @@ mod tests {
         for id in 0..3 {
             hot.add(id, 10 + id as i32, EPOLLIN);
         }
-        (1..3).for_each(|place| hot.change(place, |slot| slot.leaving = true));
+        (1..3).for_each(|place| hot.change(place, |slot| slot.take(Event::Quiet)));
         let _fds = hot.lend();
         hot.remove(1);
         assert_eq!(hot.leaving(), [2]);

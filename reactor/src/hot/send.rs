@@ -2,9 +2,10 @@
 
 use crate::eventpoll::deliver::{Delivered, Delivery, Observer, Origin};
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::list::{Found, NO_PLACE};
+use crate::hot::list::Found;
 use crate::hot::slot::EDGE_BITS;
 use crate::hot::state::FOR_EVER;
+use crate::hot::transition::{Event, Phase};
 use crate::sys;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
@@ -15,7 +16,7 @@ impl Eventpoll {
         let Tree { hot, .. } = tree;
         let mut ready = self.lock.lock();
         for (place, pollfd) in hot.fds.iter().enumerate() {
-            let slot = hot.slot(place as u32).filter(|slot| !slot.leaving && pollfd.fd >= 0);
+            let slot = hot.slot(place as u32).filter(|slot| slot.phase != Phase::Leaving && pollfd.fd >= 0);
             if let Some(slot) = slot.filter(|_| pollfd.revents & !libc::POLLNVAL != 0) {
                 if !ready.list.is_linked(slot.id) {
                     ready.list.add_tail(slot.id);
@@ -35,24 +36,22 @@ impl Eventpoll {
         tree.scratch.found = found;
         tree.scratch.found.clear();
         for id in std::mem::take(&mut tree.scratch.leaving) {
-            self.finish_leaving(tree, id);
+            self.demote(tree, id, Event::AskedLast);
         }
     }
 
     /// Finishes the items that are leaving, in a wait that delivers from the ready list only.
     pub(crate) fn finish_leaving_all(&self, tree: &mut Tree) {
         for id in tree.hot.leaving() {
-            self.finish_leaving(tree, id);
+            self.demote(tree, id, Event::AskedLast);
         }
     }
 
     /// Demotes reported items of which we could not tell later whether more has arrived. Called before the wait
     /// returns, so before the program can react to the report.
     pub(crate) fn demote_unsure(&self, tree: &mut Tree) {
-        for id in std::mem::take(&mut tree.scratch.unsure) {
-            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
-            tree.hot.change(place, |slot| slot.owed = false);
-            self.demote(tree, id);
+        for (id, rest) in std::mem::take(&mut tree.scratch.unsure) {
+            self.demote(tree, id, Event::Unsure { rest });
         }
     }
 
@@ -71,7 +70,7 @@ impl Eventpoll {
             let here = place;
             place = if place + 1 == len { 0 } else { place + 1 };
             let Some(slot) = slot else { continue };
-            if slot.leaving {
+            if slot.phase == Phase::Leaving {
                 scratch.leaving.push(slot.id);
                 continue;
             }
@@ -128,8 +127,7 @@ impl Eventpoll {
             let Some(slot) = hot.slot(found.place).copied() else { continue };
             let Some(item) = ready.list.get_mut(slot.id) else { continue };
             if item.is_edge() && found.revents & EPOLLPRI != 0 {
-                hot.change(found.place, |slot| slot.rest = FOR_EVER);
-                scratch.unsure.push(slot.id);
+                scratch.unsure.push((slot.id, FOR_EVER));
             }
             let origin = Origin::Hot(moment.not_before(slot.placed));
             match to.deliver_one(item, found.revents, origin, observer) {
@@ -143,8 +141,7 @@ impl Eventpoll {
             let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
                 // If the program does not drain it, we could not tell whether more has arrived.
-                hot.change(found.place, |slot| slot.rest = FOR_EVER);
-                scratch.unsure.push(slot.id);
+                scratch.unsure.push((slot.id, FOR_EVER));
             }
             hot.reported(found.place, item.events, found.revents, intake);
             // It may be on the ready list as well.
