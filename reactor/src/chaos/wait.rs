@@ -67,7 +67,7 @@ impl Eventpoll {
         sink: &mut dyn EventSink,
         timeout: &mut Timeout,
     ) -> Result<usize, Errno> {
-        self.ep_poll(waits.watcher, waits.waiter, sink, waits.maxevents, timeout, waits.sigmask)
+        self.ep_poll(waits, sink, timeout)
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Linux: `fs/eventpoll.c:do_epoll_ctl`, `ep_insert`, `ep_modify`, `ep_remove`.
 
-use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::epitem::{Epitem, Known};
 use crate::eventpoll::item_tree::NIL;
 use crate::eventpoll::loop_check;
 use crate::eventpoll::{demote_file, Eventpoll, Ready, Tree};
 use crate::file::{File, ItemRef, PollResult, NO_POLLER_ID};
-use crate::hot::list::NO_PLACE;
-use crate::hot::transition::take_place;
+use crate::hot::state::NO_PLACE;
+use crate::hot::transition::{transition, Action, Event, State};
 use crate::mutation::is;
 use crate::sync::{Arc, CountedGuard, Ordering};
 use crate::sys::Errno;
@@ -153,7 +153,8 @@ impl Eventpoll {
             // A watched set must report each wakeup, which hot items do not.
             inner.demote_hot_items();
         }
-        if self.may_be_hot(tree, file, events) {
+        let event = if self.may_be_hot(tree, file, events) { Event::Fits } else { Event::Unfit };
+        if let (State::Hot(_), _) = transition(State::New, event) {
             self.add_hot(tree, id, 0);
         } else if let Some(device) = file.device() {
             let poller_id = device.attach(file, &item(), events);
@@ -173,14 +174,14 @@ impl Eventpoll {
         if is("armed_and_not_asked") {
             return;
         }
-        let (file, events, poller_id) = {
+        let Known { file, events, poller_id, .. } = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id) else { return };
             if item.place() != NO_PLACE {
                 // The next wait asks it.
                 return;
             }
-            (item.file.clone(), item.events, item.poller_id)
+            item.known(id)
         };
         if let (Some(device), true) = (file.device(), self.is_busy()) {
             // A wakeup that came earlier and what the poll below finds are one edge: drain the wakeup first.
@@ -214,14 +215,13 @@ impl Eventpoll {
 
     /// The interest of an item without an entry with the poller has changed.
     fn interest_changed(&self, id: u32) {
-        let (file, serial, events) = {
+        let item = {
             let ready = self.lock.lock();
             let Some(item) = ready.list.get(id).filter(|item| item.poller_id == NO_POLLER_ID) else { return };
-            (item.file.clone(), item.serial, item.events)
+            item.known(id)
         };
-        let item = ItemRef { ep: self.this.clone(), id, serial, exclusive: false };
-        if let Some(device) = file.device() {
-            let poller_id = device.interest_changed(&file, &item, events);
+        if let Some(device) = item.file.device() {
+            let poller_id = device.interest_changed(&item.file, &item.as_ref(&self.this), item.events);
             if poller_id != NO_POLLER_ID {
                 self.rewatch(id, poller_id);
             }
@@ -244,26 +244,30 @@ impl Eventpoll {
         let before = std::mem::replace(&mut item.events, events);
         item.data = event.data;
         item.shown.interest(events);
-        let place = item.place();
-        let device = item.file.device().filter(|device| place != NO_PLACE && device.can_be_hot(events));
-        if let (Some(device), true) = (device, events & EPOLLET != 0) {
-            device.wants_drain_hints();
-        }
-        let may_stay = device.is_some();
-        drop(ready);
-        if place == NO_PLACE {
-            let is_hot = tree.hot.has_room() && self.promote(&mut tree, id, 0);
-            if !is_hot && events & !before != 0 {
-                self.interest_changed(id);
+        let state = tree.hot.state(item.hot_state);
+        if let State::Hot(_) = state {
+            let place = item.place();
+            let device = item.file.device().filter(|device| device.can_be_hot(events));
+            if let (Some(device), true) = (device, events & EPOLLET != 0) {
+                device.wants_drain_hints();
             }
-        } else {
-            let leaving = tree.hot.slot(place).is_some_and(|slot| slot.leaving);
+            let may_stay = device.is_some() && tree.hot.sleepers == 0;
+            drop(ready);
             tree.hot.change(place, |slot| (slot.events, slot.seen) = (events, 0));
-            if may_stay && !leaving && tree.hot.sleepers == 0 {
+            let event = if may_stay { Event::Changed } else { Event::Unfit };
+            if let (State::Hot(_), _) = transition(state, event) {
                 // The next wait asks it.
                 return Ok(());
             }
-            self.demote(&mut tree, id);
+            self.demote(&mut tree, id, event);
+        } else {
+            let (_, action) = transition(state, Event::Changed);
+            let item = (action == Action::Consider && tree.hot.has_room()).then(|| item.known(id));
+            drop(ready);
+            let is_hot = item.is_some_and(|item| self.promote(&mut tree, &item, state, 0));
+            if !is_hot && events & !before != 0 {
+                self.interest_changed(id);
+            }
         }
         self.first_poll(tree, id);
         Ok(())
@@ -271,7 +275,7 @@ impl Eventpoll {
 
     /// Linux: `fs/eventpoll.c:ep_remove`.
     pub(crate) fn remove(&self, tree: &mut Tree, mut ready: CountedGuard<'_, Ready>, id: u32) {
-        let slot = take_place(tree, &mut ready, id);
+        let action = self.step_removed(tree, &mut ready, id);
         erase(tree, &mut ready, id);
         let item = ready.list.remove(id);
         item.shown.remove();
@@ -279,7 +283,7 @@ impl Eventpoll {
         // A wakeup that still finds the item in the wait head finds no item here.
         item.file.wait_head().remove_item(item.serial);
         if let Some(device) = item.file.device() {
-            if slot.is_none_or(|slot| slot.leaving) {
+            if action == Action::Detach {
                 device.detach(item.poller_id);
             }
             if tree.hot.is_stale() {

@@ -8,9 +8,10 @@
 
 use glasspoll_record::items::{New, Place};
 
-use crate::file::{File, PollerId, NO_POLLER_ID};
+use crate::eventpoll::Eventpoll;
+use crate::file::{File, ItemRef, PollerId, NO_POLLER_ID};
 use crate::hot::state::HotState;
-use crate::sync::Arc;
+use crate::sync::{Arc, Weak};
 use crate::uapi::{EPOLLET, EPOLLEXCLUSIVE, EP_PRIVATE_BITS};
 
 /// One registration of a file under an fd.
@@ -36,7 +37,32 @@ pub struct Epitem {
     pub(crate) shown: Place,
 }
 
+/// What is known of an item that was found under `ep.lock`, for use without the lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) id: u32,
+    pub(crate) file: Arc<File>,
+    pub(crate) fd: i32,
+    serial: u64,
+    pub(crate) events: u32,
+    pub(crate) poller_id: PollerId,
+}
+
+impl Known {
+    /// The item, for its device.
+    pub(crate) fn as_ref(&self, ep: &Weak<Eventpoll>) -> ItemRef {
+        let exclusive = self.events & EPOLLEXCLUSIVE != 0;
+        ItemRef { ep: ep.clone(), id: self.id, serial: self.serial, exclusive }
+    }
+}
+
 impl Epitem {
+    /// What is known of it; `id` is its slab id.
+    pub(crate) fn known(&self, id: u32) -> Known {
+        let (file, fd, serial) = (self.file.clone(), self.fd, self.serial);
+        Known { id, file, fd, serial, events: self.events, poller_id: self.poller_id }
+    }
+
     /// A new item, cold and without an entry with the poller. `next` is the item with the same fd.
     pub(crate) fn new(file: Arc<File>, fd: i32, serial: u64, events: u32, data: u64, next: u32) -> Self {
         Self {

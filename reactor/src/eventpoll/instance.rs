@@ -58,6 +58,16 @@ pub(crate) struct Ready {
     pub(crate) since: HashMap<u32, u64>,
 }
 
+impl Ready {
+    /// When the item went to the ready list, in nanoseconds, for the log.
+    pub(crate) fn ready_since(&self, id: u32) -> u64 {
+        if !trace::enabled() {
+            return 0;
+        }
+        self.since.get(&id).copied().unwrap_or(0)
+    }
+}
+
 impl Count for Ready {
     #[inline]
     fn count(&self) -> u32 {

@@ -1,6 +1,7 @@
 //! `fs/eventpoll.c`: the epoll instances. Names and flow are those of the kernel.
 //!
-//! `instance` is one epoll instance, and what its locks protect. `ctl` changes an instance, `wait` waits for it, `send_events` delivers, a wakeup calls `poll_callback`.
+//! `instance` is one epoll instance, and what its locks protect. `ctl` changes an instance, `wait` and `ep_poll` wait
+//! for it, `send_events` delivers a `batch`, `deliver` one item of it, a wakeup calls `poll_callback`.
 //! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
 //! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
 //! `loop_check` and `max_user_watches` refuse additions. `items_of_file` takes a closed file out of every set.
@@ -14,7 +15,10 @@
 //! The parts import each other only where the kernel's structures point to each other: an instance has items, an
 //! item has a file, and a file's wait queue has items of instances.
 
+mod batch;
 mod ctl;
+pub(crate) mod deliver;
+mod ep_poll;
 pub mod epitem;
 pub mod event_sink;
 mod instance;

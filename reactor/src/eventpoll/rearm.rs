@@ -5,7 +5,7 @@
 use crate::eventpoll::scratch::Note;
 use crate::eventpoll::{Eventpoll, Ready, Tree};
 use crate::file::{Device, File, ItemRef, PollResult, PollerId, NO_POLLER_ID};
-use crate::hot::list::NO_PLACE;
+use crate::hot::state::NO_PLACE;
 use crate::sync::Arc;
 
 /// Notes the answer, if the device wants it.

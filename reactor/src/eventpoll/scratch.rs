@@ -5,12 +5,13 @@ use libc::pollfd;
 
 use crate::eventpoll::watcher::Watcher;
 use crate::file::{File, PollResult, PollerId};
+use crate::hot::list::Found;
 use crate::sync::Arc;
 
 /// Room for a batch of items, kept from wait to wait. Protected by `ep.mtx`.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    pub(super) batch: Vec<Asked>,
+    pub(crate) batch: Vec<Asked>,
     pub(crate) pollfds: Vec<pollfd>,
     /// `pollfds` has the answers for the batch.
     pub(super) asked: bool,
@@ -22,10 +23,11 @@ pub(crate) struct Scratch {
     pub(crate) found: Vec<Found>,
     /// Items that are leaving the hot list and have been asked for the last time.
     pub(crate) leaving: Vec<u32>,
-    /// Hot items that were reported, of which we cannot tell later whether more has come since.
-    pub(crate) unsure: Vec<u32>,
+    /// Hot items that were reported, of which we cannot tell later whether more has come since, and for how many
+    /// waits they are unfit to be hot.
+    pub(crate) unsure: Vec<(u32, u32)>,
     /// Cold items that were delivered, with their revents.
-    pub(super) delivered: Vec<(u32, u32)>,
+    pub(crate) delivered: Vec<(u32, u32)>,
 }
 
 impl Scratch {
@@ -40,36 +42,27 @@ impl Scratch {
 
     /// Drains wakeups, and asks the files of the batch in the same system call if all of them have a
     /// descriptor.
-    pub(super) fn look(&mut self, watcher: &dyn Watcher) -> bool {
+    pub(super) fn look(&mut self, watcher: &dyn Watcher) {
         if self.batch.len() == self.pollfds.len() {
             watcher.look(&mut self.pollfds);
             self.asked = true;
         } else {
             watcher.look(&mut Vec::new());
         }
-        true
     }
 }
 
+/// An item of the batch, and the answer of its file.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) id: u32,
+pub(crate) struct Asked {
+    pub(crate) id: u32,
     /// Its index in `pollfds`, if it is there.
     pub(super) pollfd: Option<u32>,
-    pub(super) revents: u32,
+    pub(crate) revents: u32,
 }
 
 // SAFETY: `pollfd` is plain numbers.
 unsafe impl Send for Scratch {}
-
-/// A hot item that is ready.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
-    pub(crate) place: u32,
-    /// Its index in the second ppoll, which asks for all events.
-    pub(crate) again: Option<u32>,
-    pub(crate) revents: u32,
-}
 
 /// An answer that its device gets once `ep.lock` is dropped.
 #[derive(Debug)]

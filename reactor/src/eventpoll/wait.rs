@@ -1,21 +1,14 @@
-//! Waiting: the `ep_poll` loop. Delivery: `send_events`.
-//!
-//! Linux: `fs/eventpoll.c:ep_poll`.
+//! The doors to a wait: `wait`, which may sleep (`ep_poll`), and `wait_now`, which does not.
 
-use libc::pollfd;
-
-use crate::chaos::{pause, Waits};
+use crate::chaos::Waits;
 use crate::eventpoll::event_sink::EventSink;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
-use crate::eventpoll::watcher::{Slept, Watcher};
+use crate::eventpoll::watcher::Watcher;
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::state::HotState;
-use crate::hot::QUIET_NS;
 use crate::mutation::is;
 use crate::sync::{Arc, CountedGuard, Ordering};
-use crate::sys::{self, Errno};
-use crate::trace::ready_time::Sleep;
+use crate::sys::Errno;
 use crate::trace::{self, Entered};
 
 impl Eventpoll {
@@ -33,10 +26,11 @@ impl Eventpoll {
         sigmask: Option<u64>,
     ) -> Result<usize, Errno> {
         let entered = trace::wait_enter(self.about(0), maxevents, timeout.ns());
+        let waits = Waits { watcher, waiter, maxevents, sigmask };
         let result = if self.has_chaos() {
-            self.chaotic_poll(&Waits { watcher, waiter, maxevents, sigmask }, sink, timeout)
+            self.chaotic_poll(&waits, sink, timeout)
         } else {
-            self.ep_poll(watcher, waiter, sink, maxevents, timeout, sigmask)
+            self.ep_poll(&waits, sink, timeout)
         };
         self.note_return(result, entered);
         result
@@ -88,7 +82,7 @@ impl Eventpoll {
     }
 
     /// Locks the set for a thread that begins to wait. No other thread sleeps on the hot items afterwards.
-    fn begin_wait(&self) -> CountedGuard<'_, Tree> {
+    pub(crate) fn begin_wait(&self) -> CountedGuard<'_, Tree> {
         let mut tree = self.mtx.lock();
         if tree.hot.taken && !is("a_second_waiter_demotes_nothing") {
             // Another thread sleeps on the hot items. Of two waiters a wakeup wakes one, so it must come from
@@ -97,171 +91,5 @@ impl Eventpoll {
             tree.hot.rest();
         }
         tree
-    }
-
-    /// Linux: `fs/eventpoll.c:ep_poll`.
-    pub(crate) fn ep_poll(
-        &self,
-        watcher: &dyn Watcher,
-        waiter: &Arc<Waiter>,
-        sink: &mut dyn EventSink,
-        maxevents: usize,
-        timeout: &mut Timeout,
-        sigmask: Option<u64>,
-    ) -> Result<usize, Errno> {
-        let mut timed_out = timeout.is_zero();
-        let mut signal = false;
-        // Whether a sleep has just asked all files, and whether the thread really slept.
-        let (mut asked, mut slept_well) = (false, false);
-        loop {
-            if timed_out && !timeout.is_zero() && is("a_waiter_that_times_out_does_not_look") {
-                return Ok(0);
-            }
-            if signal && is("a_waiter_that_is_interrupted_does_not_look") {
-                return Err(Errno::EINTR);
-            }
-            let mut tree = self.begin_wait();
-            if !asked {
-                self.prepare_round(&mut tree);
-            }
-            if asked || timed_out || signal || self.events_available() {
-                let sent = if asked {
-                    self.send(&mut tree, sink, maxevents, slept_well)?
-                } else {
-                    self.look_and_send(&mut tree, watcher, sink, maxevents)?
-                };
-                match () {
-                    () if sent != 0 => return Ok(sent),
-                    () if self.has_chaos() && sink.plan().is_some_and(|plan| plan.is_to_pause()) => {
-                        drop(tree);
-                        pause(&Waits { watcher, waiter, maxevents, sigmask }, sink);
-                        (asked, slept_well) = (false, false);
-                        continue;
-                    }
-                    () if timed_out => return Ok(0),
-                    () if signal => return Err(Errno::EINTR),
-                    () if std::mem::take(&mut asked) => self.prepare_round(&mut tree),
-                    () => {}
-                }
-            }
-            let of_this = self.depends_on_thread.load(Ordering::SeqCst);
-            waiter.sleeps_on_signalfds_of(if of_this { self.address() } else { std::ptr::null() });
-            // Reset first: an interruption that comes after `take_interrupt` must end the sleep.
-            waiter.reset();
-            signal = waiter.take_interrupt();
-            if signal {
-                // Events that came before the interruption are delivered first.
-                continue;
-            }
-            let began = if tree.spin.is_on() { sys::now() } else { 0 };
-            if began != 0 {
-                let spin = tree.spin.length();
-                let until = began + timeout.left().map_or(spin, |left| spin.min(left));
-                drop(tree);
-                asked = self.look_until(until, watcher, waiter);
-                tree = self.mtx.lock();
-                if asked {
-                    slept_well = false;
-                    tree.spin.waited(sys::now().saturating_sub(began));
-                    drop(tree);
-                    continue;
-                }
-            }
-            {
-                let mut ready = self.lock.lock();
-                if ready.list.events_available() && !is("a_waiter_sleeps_without_a_look") {
-                    continue;
-                }
-                ready.wq.push(waiter.clone());
-            }
-            let mut hot = tree.hot.lend();
-            let mut lent = !hot.is_empty();
-            drop(tree);
-            let mut quiet = false;
-            let slept = loop {
-                let left = timeout.left();
-                if left == Some(0) {
-                    break Slept::TimedOut;
-                }
-                let capped = !hot.is_empty() && left.is_none_or(|left| left > QUIET_NS);
-                let most = if capped { Some(QUIET_NS) } else { left };
-                let sleep = Sleep::begins();
-                let slept = watcher.sleep(waiter, most, sigmask, &mut hot);
-                slept_well = sleep.was_real(hot.len());
-                quiet = capped && slept == Slept::TimedOut;
-                let found = hot.iter().any(|pollfd| pollfd.revents != 0);
-                if quiet || found || slept != Slept::Woken || waiter.is_woken() {
-                    break slept;
-                }
-                if lent {
-                    hot = self.tidy(hot);
-                    lent = !hot.is_empty();
-                }
-            };
-            self.dequeue(waiter);
-            if began != 0 {
-                self.mtx.lock().spin.waited(sys::now().saturating_sub(began));
-            }
-            self.take_back(hot, lent, quiet);
-            match slept {
-                _ if quiet => {}
-                Slept::TimedOut => timed_out = true,
-                Slept::Signal => signal = true,
-                Slept::Woken => asked = true,
-            }
-        }
-    }
-
-    /// Asks the files again and again until `until`. Returns whether something is ready.
-    fn look_until(&self, until: u64, watcher: &dyn Watcher, waiter: &Waiter) -> bool {
-        let mut last = sys::now();
-        while last < until {
-            let mut tree = self.mtx.lock();
-            if tree.hot.taken || waiter.is_woken() {
-                return false;
-            }
-            tree.hot.asks();
-            watcher.look(&mut tree.hot.fds);
-            let found = tree.hot.fds.iter().any(|pollfd| pollfd.revents != 0);
-            if found || self.events_available() {
-                return true;
-            }
-            let now = sys::now();
-            tree.spin.note_gap(now.saturating_sub(last));
-            last = now;
-        }
-        false
-    }
-
-    /// Takes items that are no longer hot out of the list of a sleep that goes on. A sleep on a file keeps it
-    /// open.
-    fn tidy(&self, hot: Vec<pollfd>) -> Vec<pollfd> {
-        let mut tree = self.mtx.lock();
-        if !tree.hot.is_stale() {
-            return hot;
-        }
-        let mut ready = self.lock.lock();
-        tree.hot.tidy(hot, |id, place| {
-            if let Some(item) = ready.list.get_mut(id) {
-                item.hot_state = HotState::hot(place);
-            }
-        })
-    }
-
-    /// Ends a sleep on the hot items. `quiet`: nothing came for `QUIET_NS`, so all items go cold.
-    fn take_back(&self, hot: Vec<pollfd>, lent: bool, quiet: bool) {
-        let mut tree = self.mtx.lock();
-        let mut ready = self.lock.lock();
-        tree.hot.give_back(hot, lent, |id, place| {
-            if let Some(item) = ready.list.get_mut(id) {
-                item.hot_state = HotState::hot(place);
-            }
-        });
-        drop(ready);
-        if quiet {
-            self.demote_all(&mut tree);
-            tree.hot.reset_load();
-            self.count(&mut tree, 0);
-        }
     }
 }

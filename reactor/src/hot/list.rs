@@ -6,12 +6,11 @@ use libc::pollfd;
 
 use crate::hot::load::Load;
 use crate::hot::slot::HotSlot;
+use crate::hot::state::HotState;
+use crate::hot::transition::{Event, Phase, State};
 use crate::hot::{QUIET_ROUNDS, REST_ROUNDS, SWEEP_ROUNDS};
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// The item has no place in the list.
-pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 /// The item of this place is gone, or cold.
 const GONE: u32 = u32::MAX;
@@ -29,6 +28,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self { most: 512, always: false }
     }
+}
+
+/// A hot item that is ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) place: u32,
+    /// Its index in the second ppoll, which asks for all events.
+    pub(crate) again: Option<u32>,
+    pub(crate) revents: u32,
 }
 
 /// The hot items of a set.
@@ -115,6 +123,14 @@ impl Hot {
         self.slots.get(place as usize)
     }
 
+    /// The state of an item.
+    pub(crate) fn state(&self, stored: HotState) -> State {
+        match self.slot(stored.place()) {
+            Some(slot) => State::Hot(slot.phase),
+            None => stored.state(self.round),
+        }
+    }
+
     /// Adds an item. The first ppoll asks for all its events.
     pub(crate) fn add(&mut self, id: u32, fd: i32, events: u32) -> u32 {
         self.slots.push(HotSlot::new(id, self.round, events));
@@ -163,7 +179,8 @@ impl Hot {
             slot.seen &= !(WRITE_SIDE & !ENDS);
         }
         if edge {
-            (slot.owed, slot.intake) = (true, intake);
+            slot.take(Event::Delivered { edge });
+            slot.intake = intake;
             self.owed.push(slot.id);
         }
         self.place_again(place);
@@ -193,21 +210,21 @@ impl Hot {
     }
 
     /// A thread is about to sleep. The first such thread gets the list.
-    pub(crate) fn lend(&mut self) -> Vec<pollfd> {
+    pub(crate) fn lend(&mut self) -> Option<Vec<pollfd>> {
         self.sleepers += 1;
         if self.taken || self.slots.is_empty() {
-            return Vec::new();
+            return None;
         }
         self.taken = true;
         self.asks();
-        std::mem::take(&mut self.fds)
+        Some(std::mem::take(&mut self.fds))
     }
 
-    /// The thread has slept. `lent`: it got the list, and returns it. Calls `moved` with each item that has
-    /// another place now.
-    pub(crate) fn give_back(&mut self, fds: Vec<pollfd>, lent: bool, moved: impl FnMut(u32, u32)) {
+    /// The thread has slept, and returns the list if it got it. Calls `moved` with each item that has another
+    /// place now.
+    pub(crate) fn give_back(&mut self, fds: Option<Vec<pollfd>>, moved: impl FnMut(u32, u32)) {
         self.sleepers = self.sleepers.saturating_sub(1);
-        if lent {
+        if let Some(fds) = fds {
             self.put_back(fds, moved);
         }
     }
@@ -217,11 +234,12 @@ impl Hot {
         self.taken && self.slots.iter().any(|slot| slot.id == GONE)
     }
 
-    /// Removes the items that are no longer hot from the list of a sleep that goes on.
-    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Vec<pollfd> {
+    /// Removes the items that are no longer hot from the list of a sleep that goes on. None: no item is left,
+    /// so the list is no longer lent.
+    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Option<Vec<pollfd>> {
         self.put_back(fds, moved);
         self.taken = !self.slots.is_empty();
-        std::mem::take(&mut self.fds)
+        self.taken.then(|| std::mem::take(&mut self.fds))
     }
 
     fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
@@ -254,14 +272,15 @@ impl Hot {
     /// Up to `most` items without an event for `QUIET_ROUNDS` waits.
     pub(crate) fn quiet(&self, most: usize) -> Vec<u32> {
         let quiet = |slot: &&HotSlot| {
-            !slot.leaving && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
+            slot.phase == Phase::Asked && slot.id != GONE && self.round.wrapping_sub(slot.last) > QUIET_ROUNDS
         };
         self.slots.iter().filter(quiet).map(|slot| slot.id).take(most).collect()
     }
 
     /// The items that are leaving.
     pub(crate) fn leaving(&self) -> Vec<u32> {
-        self.slots.iter().filter(|slot| slot.leaving && slot.id != GONE).map(|slot| slot.id).collect()
+        let is_leaving = |slot: &&HotSlot| slot.phase == Phase::Leaving && slot.id != GONE;
+        self.slots.iter().filter(is_leaving).map(|slot| slot.id).collect()
     }
 
     /// In a forked child: forgets all items, for the thread that had the list exists in the parent only.
@@ -298,7 +317,7 @@ mod tests {
         hot.remove(0);
         hot.remove(3);
         let mut places = Vec::new();
-        hot.give_back(fds, true, |id, place| places.push((id, place)));
+        hot.give_back(fds, |id, place| places.push((id, place)));
         assert_eq!(hot.ids(), [2, 1]);
         assert_eq!(places, [(2, 0)]);
         assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
@@ -310,7 +329,7 @@ mod tests {
         for id in 0..3 {
             hot.add(id, 10 + id as i32, EPOLLIN);
         }
-        (1..3).for_each(|place| hot.change(place, |slot| slot.leaving = true));
+        (1..3).for_each(|place| hot.change(place, |slot| slot.take(Event::Quiet)));
         let _fds = hot.lend();
         hot.remove(1);
         assert_eq!(hot.leaving(), [2]);

@@ -6,15 +6,7 @@
 //! So a set has hot items only while it is busy (`load`), as a network driver polls under load and takes
 //! interrupts otherwise.
 //!
-//! | from | to | when | system calls |
-//! |---|---|---|---|
-//! | new | hot | ADD to a busy set | 0 |
-//! | new | cold | any other ADD | arm, ask |
-//! | cold | hot | in a busy set: delivered twice within `QUIET_ROUNDS` waits, or MOD | disarm |
-//! | hot | leaving | no event for `QUIET_ROUNDS` waits | arm |
-//! | leaving | cold | asked once more with the rest | 0 |
-//! | hot | cold | no event for `QUIET_NS`; the set gets a second waiter or is watched itself; the file gets a second item; the program did not drain an edge-triggered item | arm, ask |
-//! | hot | gone | DEL, close | 0 |
+//! `transition` has the states of an item, and the table of how it goes from one to the next.
 //!
 //! A hot edge-triggered item reports the rise of a level. This is an edge only if the level has fallen since
 //! the last report, which we know from a read of the program (`DrainHint`). An item not known to be drained
@@ -22,11 +14,15 @@
 //!
 //! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
 //!
-//! `list` has the places, `slot` is one place, `state` is the part that the item stores, `transition` promotes
-//! and demotes, `send` delivers, `load` is how busy a set is, `spin` polls before a sleep.
+//! `transition` is pure. `state` is the part of a state that the item stores, `slot` the part that its place in
+//! the `list` has. `promote` and `demote` do what a transition says, and `round` what is due before a wait asks.
+//! `send` delivers, `load` is how busy a set is, `spin` polls before a sleep.
 
+mod demote;
 pub(crate) mod list;
 pub(crate) mod load;
+mod promote;
+mod round;
 pub(crate) mod send;
 pub mod slot;
 pub(crate) mod spin;
@@ -64,3 +60,6 @@ const PROOFS: u8 = 2;
 /// before.
 const ONCE_ROUNDS: u32 = 32;
 const TRUSTED: u8 = 8;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

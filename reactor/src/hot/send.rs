@@ -1,16 +1,12 @@
 //! Delivers hot items that are ready, or queues them if not all fit.
 
-use glasspoll_record::event::Source;
-use glasspoll_record::writer::{is_on, ticks};
-
-use crate::eventpoll::event_sink::EventSink;
-use crate::eventpoll::scratch::Found;
+use crate::eventpoll::deliver::{Delivered, Delivery, Observer, Origin};
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::list::NO_PLACE;
+use crate::hot::list::Found;
 use crate::hot::slot::EDGE_BITS;
 use crate::hot::state::FOR_EVER;
+use crate::hot::transition::{Event, Phase};
 use crate::sys;
-use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
@@ -20,7 +16,7 @@ impl Eventpoll {
         let Tree { hot, .. } = tree;
         let mut ready = self.lock.lock();
         for (place, pollfd) in hot.fds.iter().enumerate() {
-            let slot = hot.slot(place as u32).filter(|slot| !slot.leaving && pollfd.fd >= 0);
+            let slot = hot.slot(place as u32).filter(|slot| slot.phase != Phase::Leaving && pollfd.fd >= 0);
             if let Some(slot) = slot.filter(|_| pollfd.revents & !libc::POLLNVAL != 0) {
                 if !ready.list.is_linked(slot.id) {
                     ready.list.add_tail(slot.id);
@@ -32,40 +28,30 @@ impl Eventpoll {
         }
     }
 
-    /// Stores events for the items that the last ppoll found ready. True: a store failed.
-    pub(crate) fn send_hot(
-        &self,
-        tree: &mut Tree,
-        sink: &mut dyn EventSink,
-        maxevents: usize,
-        sent: &mut usize,
-        moment: Moment,
-    ) -> bool {
+    /// Stores events for the items that the last ppoll found ready.
+    pub(crate) fn send_hot(&self, tree: &mut Tree, to: &mut Delivery<'_>, moment: Moment) {
         let mut found = std::mem::take(&mut tree.scratch.found);
-        self.gather_hot(tree, maxevents - *sent, &mut found);
-        let fault = self.deliver_hot(tree, &found, sink, sent, moment);
+        self.gather_hot(tree, to.room(), &mut found);
+        self.deliver_hot(tree, &found, to, moment);
         tree.scratch.found = found;
         tree.scratch.found.clear();
         for id in std::mem::take(&mut tree.scratch.leaving) {
-            self.finish_leaving(tree, id);
+            self.demote(tree, id, Event::AskedLast);
         }
-        fault
     }
 
     /// Finishes the items that are leaving, in a wait that delivers from the ready list only.
     pub(crate) fn finish_leaving_all(&self, tree: &mut Tree) {
         for id in tree.hot.leaving() {
-            self.finish_leaving(tree, id);
+            self.demote(tree, id, Event::AskedLast);
         }
     }
 
     /// Demotes reported items of which we could not tell later whether more has arrived. Called before the wait
     /// returns, so before the program can react to the report.
     pub(crate) fn demote_unsure(&self, tree: &mut Tree) {
-        for id in std::mem::take(&mut tree.scratch.unsure) {
-            let place = self.lock.lock().list.get(id).map_or(NO_PLACE, |item| item.place());
-            tree.hot.change(place, |slot| slot.owed = false);
-            self.demote(tree, id);
+        for (id, rest) in std::mem::take(&mut tree.scratch.unsure) {
+            self.demote(tree, id, Event::Unsure { rest });
         }
     }
 
@@ -84,7 +70,7 @@ impl Eventpoll {
             let here = place;
             place = if place + 1 == len { 0 } else { place + 1 };
             let Some(slot) = slot else { continue };
-            if slot.leaving {
+            if slot.phase == Phase::Leaving {
                 scratch.leaving.push(slot.id);
                 continue;
             }
@@ -133,46 +119,21 @@ impl Eventpoll {
         }
     }
 
-    fn deliver_hot(
-        &self,
-        tree: &mut Tree,
-        found: &[Found],
-        sink: &mut dyn EventSink,
-        sent: &mut usize,
-        moment: Moment,
-    ) -> bool {
+    fn deliver_hot(&self, tree: &mut Tree, found: &[Found], to: &mut Delivery<'_>, moment: Moment) {
         let Tree { hot, scratch, .. } = tree;
-        let now = if is_on() { ticks() } else { 0 };
+        let observer = Observer::new(self);
         let mut ready = self.lock.lock();
         for found in found {
             let Some(slot) = hot.slot(found.place).copied() else { continue };
             let Some(item) = ready.list.get_mut(slot.id) else { continue };
-            if found.revents & ENDS != 0 {
-                item.file.note_ends(found.revents);
-            }
             if item.is_edge() && found.revents & EPOLLPRI != 0 {
-                hot.change(found.place, |slot| slot.rest = FOR_EVER);
-                scratch.unsure.push(slot.id);
+                scratch.unsure.push((slot.id, FOR_EVER));
             }
-            let revents = found.revents & item.events;
-            if revents == 0 {
-                continue;
-            }
-            let event = EpollEvent { events: revents, data: item.data };
-            if !sink.put(*sent, event) {
-                return true;
-            }
-            *sent += 1;
-            item.shown.delivered(now);
-            let since = moment.not_before(slot.placed).since(now);
-            trace::deliver(self.about(item.serial), item.fd, *sent - 1, event, now, since);
-            if trace::enabled() {
-                trace::log_wakeup(item.fd, Source::Hot, revents);
-                trace::log_delivery(self.fd(), item.fd, event, sys::now());
-            }
-            if item.events & EPOLLONESHOT != 0 {
-                item.events &= EP_PRIVATE_BITS;
-                item.shown.interest(item.events);
+            let origin = Origin::Hot(moment.not_before(slot.placed));
+            match to.deliver_one(item, found.revents, origin, observer) {
+                Delivered::Fault => return,
+                Delivered::NotReady => continue,
+                Delivered::AndStays | Delivered::AndLeaves => {}
             }
             let edge = item.is_edge() && found.revents & READ_SIDE & !ENDS != 0;
             let unsure = slot.is_unproven() || found.revents & ENDS != 0;
@@ -180,13 +141,11 @@ impl Eventpoll {
             let intake = device.and_then(|device| device.intake());
             if device.is_some() && intake.is_none() {
                 // If the program does not drain it, we could not tell whether more has arrived.
-                hot.change(found.place, |slot| slot.rest = FOR_EVER);
-                scratch.unsure.push(slot.id);
+                scratch.unsure.push((slot.id, FOR_EVER));
             }
             hot.reported(found.place, item.events, found.revents, intake);
             // It may be on the ready list as well.
             ready.list.unlink(slot.id);
         }
-        false
     }
 }

@@ -1,7 +1,8 @@
 //! A hot item's place in the list, with the state of the item.
 
-use crate::file::DrainHint;
-use crate::hot::PROOFS;
+use crate::hot::state::FOR_EVER;
+use crate::hot::transition::{transition, Event, Phase, State};
+use crate::hot::{ONCE_ROUNDS, PROOFS, TRUSTED};
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
 
@@ -18,18 +19,13 @@ pub(crate) struct HotSlot {
     pub(crate) events: u32,
     /// Bits that an edge-triggered item has reported, and that are not known to have fallen since.
     pub(crate) seen: u32,
-    /// The item is attached again, and the next wait asks it for the last time.
-    pub(crate) leaving: bool,
-    /// The item is edge-triggered and was reported, and we do not know yet whether the program drained it.
-    pub(crate) owed: bool,
+    pub(crate) phase: Phase,
     /// The number of the last refused write.
     pub(crate) refused: u64,
     /// The intake when the item was reported, if it was read (`Device::intake`).
     pub(crate) intake: Option<u64>,
     /// How often in a row the program drained the item after a report.
     proofs: u8,
-    /// For how many waits the item must stay cold after it is demoted.
-    pub(crate) rest: u32,
 }
 
 /// What an edge-triggered item is asked for besides its interest. A read stops at urgent data, whether or not
@@ -45,12 +41,17 @@ impl HotSlot {
             last: round,
             events,
             seen: 0,
-            leaving: false,
-            owed: false,
+            phase: Phase::Asked,
             refused: 0,
             intake: None,
             proofs: 0,
-            rest: 0,
+        }
+    }
+
+    /// Takes an event after which the item is still hot.
+    pub(crate) fn take(&mut self, event: Event) {
+        if let (State::Hot(phase), _) = transition(State::Hot(self.phase), event) {
+            self.phase = phase;
         }
     }
 
@@ -72,25 +73,28 @@ impl HotSlot {
         self.events & EPOLLET != 0 && self.seen & (EPOLLHUP | EPOLLERR) != 0
     }
 
-    /// Takes the drain hint into account. None: the item is not known to be drained.
-    pub(crate) fn learn(&mut self, hint: DrainHint) -> Option<()> {
+    /// Learns whether a read of the program has drained the file since the report.
+    pub(crate) fn learn(&mut self, is_drained: bool) -> Event {
         const READS: u32 = READ_SIDE & !ENDS;
-        self.owed = false;
         if self.seen & READS == 0 {
-            return Some(());
+            return Event::Drained;
         }
-        if hint.drained() && self.seen & ENDS == 0 {
+        if is_drained && self.seen & ENDS == 0 {
             self.seen &= !READS;
             self.proofs = self.proofs.saturating_add(1);
-            return Some(());
+            return Event::Drained;
         }
-        self.proofs = 0;
-        None
+        self.not_drained()
     }
 
-    /// How often in a row the program drained the item after a report.
-    pub(crate) fn proofs(&self) -> u8 {
-        self.proofs
+    /// The item was not drained: only a signal shows that more has arrived on top of the rest.
+    pub(crate) fn not_drained(&self) -> Event {
+        let rest = match self.proofs {
+            _ if self.seen & ENDS != 0 => 0,
+            ..TRUSTED => FOR_EVER,
+            _ => ONCE_ROUNDS,
+        };
+        Event::NotDrained { rest }
     }
 
     /// Whether a delivery must read the intake, because the item is not trusted yet.

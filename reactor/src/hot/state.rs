@@ -1,6 +1,11 @@
-//! Whether an item is hot, in four bytes: a hot item's place in the hot list, or a cold item's history.
+//! The part of an item's state that the item stores, in four bytes: a hot item's place in the hot list, or a cold
+//! item's history. The place's slot has the rest (`HotSlot::phase`).
 
-use crate::hot::list::NO_PLACE;
+use crate::hot::transition::State;
+use crate::hot::QUIET_ROUNDS;
+
+/// The item has no place in the list.
+pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 /// Set while the item is cold. The other bits are then a wait's number, or 0 for "never delivered".
 const COLD: u32 = 1 << 31;
@@ -22,14 +27,17 @@ impl HotState {
         Self(place & !COLD)
     }
 
-    /// Cold; last delivered in this wait.
-    pub(crate) fn delivered(round: u32) -> Self {
-        Self(COLD | round.max(1))
+    /// The state of an item that is not hot, as of wait `round`.
+    pub(crate) fn cold(state: State, round: u32) -> Self {
+        match state {
+            State::Recent { ago } => Self::since(round.wrapping_sub(ago)),
+            State::Resting { waits } => Self::since(round.wrapping_add(waits)),
+            State::New | State::Cold | State::Hot(_) | State::Gone => Self::NEW,
+        }
     }
 
-    /// Cold for at least `waits` waits.
-    pub(crate) fn resting(round: u32, waits: u32) -> Self {
-        Self::delivered(round.wrapping_add(waits))
+    fn since(round: u32) -> Self {
+        Self(COLD | round.max(1))
     }
 
     /// The place, or `NO_PLACE`.
@@ -41,20 +49,16 @@ impl HotState {
         }
     }
 
-    /// How many waits ago the item was delivered; negative if it must stay cold. None: never.
-    fn age(self, round: u32) -> Option<i32> {
+    /// The state of an item that is not hot, in wait `round`.
+    pub(crate) fn state(self, round: u32) -> State {
         // Numbers of waits have 31 bits.
-        (self.0 != COLD).then_some((round.wrapping_sub(self.0) << 1) as i32 >> 1)
-    }
-
-    /// Whether the item must stay cold.
-    pub(crate) fn rests(self, round: u32) -> bool {
-        self.age(round).is_some_and(|age| age < 0)
-    }
-
-    /// Whether the cold item was delivered in one of the last `waits` waits.
-    pub(crate) fn is_recent(self, round: u32, waits: u32) -> bool {
-        self.age(round).is_some_and(|age| (0..=waits as i32).contains(&age))
+        let age = (round.wrapping_sub(self.0) << 1) as i32 >> 1;
+        match age {
+            _ if self.0 == COLD => State::Cold,
+            ..0 => State::Resting { waits: age.unsigned_abs() },
+            _ if age as u32 <= QUIET_ROUNDS => State::Recent { ago: age as u32 },
+            _ => State::Cold,
+        }
     }
 }
 
@@ -66,19 +70,21 @@ mod tests {
     fn a_place_is_no_wait() {
         assert_eq!(HotState::hot(7).place(), 7);
         assert_eq!(HotState::NEW.place(), NO_PLACE);
-        assert_eq!(HotState::delivered(7).place(), NO_PLACE);
-        assert!(!HotState::NEW.is_recent(0, 12) && !HotState::NEW.rests(0));
+        assert_eq!(HotState::cold(State::Recent { ago: 0 }, 7).place(), NO_PLACE);
+        assert_eq!(HotState::NEW.state(0), State::Cold);
     }
 
     #[test]
     fn waits_are_counted_round_the_end() {
         for round in [5, u32::MAX - 3, (1 << 31) - 3, u32::MAX / 2 + 20] {
-            let delivered = HotState::delivered(round);
-            assert!(delivered.is_recent(round.wrapping_add(12), 12));
-            assert!(!delivered.is_recent(round.wrapping_add(13), 12));
-            let resting = HotState::resting(round, 32);
-            assert!(resting.rests(round.wrapping_add(31)) && !resting.rests(round.wrapping_add(32)));
-            assert!(HotState::resting(round, FOR_EVER).rests(round.wrapping_add(FOR_EVER - 1)));
+            let after = |state, waits| HotState::cold(state, round).state(round.wrapping_add(waits));
+            let recent = State::Recent { ago: 0 };
+            assert_eq!(after(recent, 12), State::Recent { ago: 12 });
+            assert_eq!(after(recent, 13), State::Cold);
+            let resting = State::Resting { waits: 32 };
+            assert_eq!([after(resting, 31), after(resting, 32)], [State::Resting { waits: 1 }, recent]);
+            let for_ever = State::Resting { waits: FOR_EVER };
+            assert_eq!(after(for_ever, FOR_EVER - 1), State::Resting { waits: 1 });
         }
     }
 }

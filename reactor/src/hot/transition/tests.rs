@@ -1,115 +1,107 @@
-//! Items are promoted and demoted in a busy set, on a device and a watcher without a kernel.
-
-use std::sync::LazyLock;
+//! The function is the table in the module's comment, for every state and every event, and the table in
+//! docs/watch.md is the same.
 
 use super::*;
-use crate::eventpoll::event_sink::EventSink;
-use crate::eventpoll::wait_queue::Waiter;
-use crate::eventpoll::watcher::{Slept, Watcher};
-use crate::file::{Backing, Device};
-use crate::shared::Shared;
-use crate::sync::AtomicU32;
 
-/// Counts calls of attach and detach.
-#[derive(Clone, Debug, Default)]
-struct Counting(Arc<[AtomicU32; 2]>);
+const SOURCE: &str = include_str!("../transition.rs");
+const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/watch.md"));
 
-impl Device for Counting {
-    fn poll(&self, _mask: u32) -> u32 {
-        EPOLLIN
-    }
+const STATES: [(&str, State); 8] = [
+    ("new", State::New),
+    ("cold", State::Cold),
+    ("recent", State::Recent { ago: 7 }),
+    ("resting", State::Resting { waits: 7 }),
+    ("hot", State::Hot(Phase::Asked)),
+    ("owed", State::Hot(Phase::Owed)),
+    ("leaving", State::Hot(Phase::Leaving)),
+    ("gone", State::Gone),
+];
 
-    fn attach(&self, _file: &Arc<File>, _item: &ItemRef, _events: u32) -> u32 {
-        self.0[0].fetch_add(1, Ordering::SeqCst);
-        NO_POLLER_ID
-    }
+/// With the waits that the item has to rest after it.
+const EVENTS: [(&str, Event, u32); 13] = [
+    ("Fits", Event::Fits, 0),
+    ("Unfit", Event::Unfit, 0),
+    ("Changed", Event::Changed, 0),
+    ("Delivered", Event::Delivered { edge: false }, 0),
+    ("DeliveredEdge", Event::Delivered { edge: true }, 0),
+    ("Drained", Event::Drained, 0),
+    ("NotDrained", Event::NotDrained { rest: 0 }, 0),
+    ("NotDrained", Event::NotDrained { rest: 32 }, 32),
+    ("Unsure", Event::Unsure { rest: 0 }, 0),
+    ("Unsure", Event::Unsure { rest: 32 }, 32),
+    ("Quiet", Event::Quiet, 0),
+    ("AskedLast", Event::AskedLast, 0),
+    ("Removed", Event::Removed, 0),
+];
 
-    fn detach(&self, _key: u32) {
-        self.0[1].fetch_add(1, Ordering::SeqCst);
-    }
+const ACTIONS: [(&str, Action); 7] = [
+    ("–", Action::Nothing),
+    ("Consider", Action::Consider),
+    ("Attach", Action::Attach),
+    ("Detach", Action::Detach),
+    ("Ask", Action::Ask),
+    ("AttachAsk", Action::AttachAsk),
+    ("AttachCompareAsk", Action::AttachCompareAsk),
+];
 
-    fn can_be_hot(&self, _events: u32) -> bool {
-        true
-    }
+/// The rows of the table in the module's comment.
+fn rows() -> impl Iterator<Item = &'static str> {
+    SOURCE.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| line.starts_with("| "))
 }
 
-impl Counting {
-    fn counts(&self) -> [u32; 2] {
-        [0, 1].map(|n| self.0[n].load(Ordering::SeqCst))
-    }
+/// The names in a cell.
+fn names(cell: &str) -> Vec<&str> {
+    cell.split(',').map(|name| name.trim().trim_matches('`')).collect()
 }
 
-/// Finds every file ready for these events.
-struct Finds(u32);
-
-impl Watcher for Finds {
-    fn look(&self, files: &mut Vec<pollfd>) {
-        files.iter_mut().for_each(|pollfd| pollfd.revents = self.0 as i16 & pollfd.events);
+/// What the table says.
+fn expected((state, now): (&str, State), (event, rest): (&str, u32)) -> (State, Action) {
+    for row in rows() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        // A cold item takes an edge like a level.
+        let is_event =
+            |name: &str| name == event || !cells[1].contains("hot") && event == format!("{name}Edge");
+        if !names(cells[1]).contains(&state) || !names(cells[2]).into_iter().any(is_event) {
+            continue;
+        }
+        let after = match cells[3] {
+            "same" => now,
+            "recent" => State::Recent { ago: 0 },
+            "resting" => State::rested(rest),
+            name => STATES.iter().find(|(known, _)| *known == name).expect("a state").1,
+        };
+        let action = ACTIONS.iter().find(|(known, _)| *known == cells[4].trim_matches('`'));
+        return (after, action.expect("an action").1);
     }
-
-    fn has_no_news(&self) -> bool {
-        false
-    }
-
-    fn sleep(
-        &self,
-        _waiter: &Arc<Waiter>,
-        _timeout_ns: Option<u64>,
-        _sigmask: Option<u64>,
-        _hot: &mut Vec<pollfd>,
-    ) -> Slept {
-        Slept::TimedOut
-    }
-}
-
-struct Nowhere;
-
-impl EventSink for Nowhere {
-    fn put(&mut self, _index: usize, _event: EpollEvent) -> bool {
-        true
-    }
-}
-
-static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
-
-/// A busy set with an item that is ready.
-fn busy_set() -> (Arc<Eventpoll>, Counting, Arc<File>) {
-    let (ep, device) = (Eventpoll::new(&SHARED, 3), Counting::default());
-    let file = File::new(4, Backing::Device(Box::new(device.clone())));
-    ep.ctl(EPOLL_CTL_ADD, &file, 4, EpollEvent { events: EPOLLIN, data: 0 }).unwrap();
-    let mut tree = ep.mtx.lock();
-    (0..2).for_each(|_| ep.count(&mut tree, crate::hot::BUSY_UNITS));
-    drop(tree);
-    (ep, device, file)
-}
-
-fn wait(ep: &Eventpoll, finds: u32) -> usize {
-    ep.wait_now(&Finds(finds), &mut Nowhere, 8).unwrap()
+    (now, Action::Nothing)
 }
 
 #[test]
-fn an_item_that_is_delivered_twice_in_a_busy_set_becomes_hot() {
-    let (ep, device, _file) = busy_set();
-    assert_eq!((wait(&ep, EPOLLIN), ep.mtx.count(), device.counts()), (1, 0, [1, 0]));
-    assert_eq!((wait(&ep, EPOLLIN), ep.mtx.count(), device.counts()), (1, 1, [1, 1]));
-    assert!(!ep.events_available(), "it is asked now");
-    assert_eq!((wait(&ep, EPOLLIN), wait(&ep, 0)), (1, 0));
+fn every_state_takes_every_event_as_the_table_says() {
+    for state in STATES {
+        for (name, event, rest) in EVENTS {
+            assert_eq!(transition(state.1, event), expected(state, (name, rest)), "{} {event:?}", state.0);
+        }
+    }
 }
 
 #[test]
-fn a_hot_item_without_news_is_attached_again_and_asked_once_more() {
-    let (ep, device, _file) = busy_set();
-    (0..2).for_each(|_| assert_eq!(wait(&ep, EPOLLIN), 1));
-    let quiet = (0..100).take_while(|_| ep.mtx.count() == 1 && wait(&ep, 0) == 0).count();
-    assert!((QUIET_ROUNDS as usize..QUIET_ROUNDS as usize + 10).contains(&quiet), "{quiet} waits");
-    assert_eq!((ep.mtx.count(), device.counts()), (0, [2, 1]));
-    assert!(ep.events_available(), "it was ready when it was asked");
+fn every_row_of_the_table_names_states_and_events() {
+    for row in rows().skip(1) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let is_state = |name: &&str| STATES.iter().any(|(known, _)| known == name);
+        assert!(names(cells[1]).iter().all(is_state), "{row}");
+        let is_event = |name: &&str| EVENTS.iter().any(|(known, ..)| known == name);
+        assert!(names(cells[2]).iter().all(is_event), "{row}");
+    }
 }
 
 #[test]
-fn in_a_set_that_is_not_busy_no_item_is_hot() {
-    let (ep, device, _file) = busy_set();
-    ep.mtx.lock().hot.reset_load();
-    (0..20).for_each(|_| assert_eq!(wait(&ep, EPOLLIN), 1));
-    assert_eq!((ep.mtx.count(), device.counts()), (0, [1, 0]));
+fn the_document_has_the_same_table() {
+    let missing: Vec<&str> = rows().filter(|row| !DOCUMENT.lines().any(|line| line == *row)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    let states = || STATES.iter().map(|(name, _)| *name);
+    let is_row = |line: &&str| states().any(|name| line.starts_with(&format!("| {name}")));
+    let section = DOCUMENT.split("\n## ").find(|section| section.starts_with("Hot and cold")).expect("it");
+    assert_eq!(section.lines().filter(is_row).count(), rows().count() - 1, "a row more");
 }
