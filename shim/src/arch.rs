@@ -1,8 +1,8 @@
 //! What depends on the architecture: how to reach the arguments of a variadic function.
 //!
 //! The exec functions that take a list are variadic, and Rust cannot define variadic functions. Each is a trampoline:
-//! it stores the argument registers in memory, and passes their address and that of the arguments on the stack to
-//! `exec_spawn::exec_list`. vfork returns twice, so its trampoline leaves no frame behind.
+//! it stores the argument registers in memory, and passes their address and that of the arguments on the stack to a
+//! function that collects them. vfork returns twice, so its trampoline leaves no frame behind.
 
 /// How many arguments are passed in registers.
 #[cfg(target_arch = "x86_64")]
@@ -10,10 +10,10 @@ pub(crate) const ARGUMENT_REGISTERS: usize = 6;
 #[cfg(target_arch = "aarch64")]
 pub(crate) const ARGUMENT_REGISTERS: usize = 8;
 
-/// Defines such a trampoline. `$which` is its number in `exec_spawn::exec_list`.
+/// Defines such a trampoline to `$list`. `$which` is the function's number there.
 #[cfg(target_arch = "x86_64")]
 macro_rules! exec_trampoline {
-    ($name:ident, $which:literal) => {
+    ($name:ident, $list:path, $which:literal) => {
         /// As libc's function of that name.
         ///
         /// # Safety
@@ -31,7 +31,7 @@ macro_rules! exec_trampoline {
                 "add rsp, 56",
                 "ret",
                 which = const $which,
-                list = sym $crate::interpose::exec_spawn::exec_list,
+                list = sym $list,
             )
         }
     };
@@ -39,7 +39,7 @@ macro_rules! exec_trampoline {
 
 #[cfg(target_arch = "aarch64")]
 macro_rules! exec_trampoline {
-    ($name:ident, $which:literal) => {
+    ($name:ident, $list:path, $which:literal) => {
         /// As libc's function of that name.
         ///
         /// # Safety
@@ -58,16 +58,17 @@ macro_rules! exec_trampoline {
                 "ldp x29, x30, [sp], #80",
                 "ret",
                 which = const $which,
-                list = sym $crate::interpose::exec_spawn::exec_list,
+                list = sym $list,
             )
         }
     };
 }
 
-/// Defines `vfork`. It has no frame of its own, because the child returns from it first.
+/// Defines `vfork`, which calls `$before` and goes on to the address that this returns. It has no frame of its own,
+/// because the child returns from it first.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vfork_trampoline {
-    () => {
+    ($before:path) => {
         /// vfork(2).
         ///
         /// # Safety
@@ -80,7 +81,7 @@ macro_rules! vfork_trampoline {
                 "call {before}",
                 "add rsp, 8",
                 "jmp rax",
-                before = sym $crate::interpose::fork_clone::before_vfork,
+                before = sym $before,
             )
         }
     };
@@ -88,7 +89,7 @@ macro_rules! vfork_trampoline {
 
 #[cfg(target_arch = "aarch64")]
 macro_rules! vfork_trampoline {
-    () => {
+    ($before:path) => {
         /// vfork(2).
         ///
         /// # Safety
@@ -102,7 +103,7 @@ macro_rules! vfork_trampoline {
                 "mov x16, x0",
                 "ldp x29, x30, [sp], #16",
                 "br x16",
-                before = sym $crate::interpose::fork_clone::before_vfork,
+                before = sym $before,
             )
         }
     };

@@ -9,6 +9,7 @@ mod closing;
 pub mod drain_hints;
 mod early;
 mod entries;
+mod fd_kind;
 mod flags;
 mod identity;
 mod inherited;
@@ -23,9 +24,10 @@ pub use closing::{
 };
 pub use early::take_all as take_put_by;
 use entries::FileRef;
+pub use fd_kind::FdKind;
 use flags::{all_fds, change, set, set_ours, unset, word, CLOSING, MANY, NONBLOCK};
 pub use flags::{
-    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, NR_OPEN, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
+    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
 };
 use inherited::enter_siblings;
 pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
@@ -34,7 +36,7 @@ pub use inheritors::{
     share_kept_counters, will_be_copied, Inheritor,
 };
 pub use last_set::{forget_set, with_set};
-pub use provenance::{kind_of, lost_sight, note_made, note_mode, FdKind};
+pub use provenance::{kind_of, lost_sight, note_made, note_mode};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;

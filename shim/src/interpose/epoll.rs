@@ -13,18 +13,12 @@ use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
 use crate::fdtable::{self, pollable, Held};
+use crate::interpose::outcome::Outcome;
 use crate::interpose::{answer, guarded, pthread_cancel, sigmask};
 use crate::memory::alloc;
 use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::process;
 use crate::thread::context::{self, Waiting};
-
-/// How a call ends: answered here, or passed to the kernel's epoll.
-pub enum Outcome {
-    Done(Result<i32, Errno>),
-    /// Not ours: the kernel made this epoll instance, or the library is inert in this process.
-    Kernel,
-}
 
 /// Linux: `fs/eventpoll.c:do_epoll_create`.
 pub fn create(flags: c_int) -> Outcome {

@@ -178,9 +178,9 @@ fn exec_copy<const ROOM: usize>(
     }
 }
 
-exec_trampoline!(execl, 0);
-exec_trampoline!(execlp, 1);
-exec_trampoline!(execle, 2);
+exec_trampoline!(execl, exec_list, 0);
+exec_trampoline!(execlp, exec_list, 1);
+exec_trampoline!(execle, exec_list, 2);
 
 /// Attributes that leave our signal unblocked in the spawned program.
 unsafe fn clean_attributes(

@@ -8,9 +8,9 @@ use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
 use syscalls::Sysno;
 
 use crate::fdtable;
-use crate::interpose::epoll::{self, Outcome};
+use crate::interpose::outcome::Outcome;
 use crate::interpose::sigmask::{self, Masked};
-use crate::interpose::{answer, guarded, polling, pthread_cancel};
+use crate::interpose::{answer, epoll, guarded, polling, pthread_cancel};
 use crate::memory::user_memory;
 
 /// The program's list. A pointer, not a reference: another thread may change the memory.

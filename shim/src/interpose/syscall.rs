@@ -5,11 +5,11 @@ use libc::{c_int, c_long, c_void, epoll_event, iovec};
 use syscalls::{Errno, Sysno};
 
 use crate::fdtable;
-use crate::interpose::epoll::{self, Outcome};
+use crate::interpose::outcome::Outcome;
 use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::interpose::{
-    close_dup, fcntl_ioctl, fork_clone, guarded, io_uring, messages, mqueue, poll_select, prctl, set_errno,
-    splice,
+    close_dup, epoll, fcntl_ioctl, fork_clone, guarded, io_uring, messages, mqueue, poll_select, prctl,
+    set_errno, splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;

@@ -23,6 +23,7 @@ use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
 use crate::thread::fork_page;
+use crate::thread::guarded::be_brief;
 use crate::thread::signal::trampoline;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(64);
@@ -59,7 +60,7 @@ pub fn start() {
         if sys::on_valgrind() {
             SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
         }
-        interpose::be_brief();
+        be_brief();
         fork_page::watch_for_forks(mend_fork);
         interpose::look_up_for_children();
         let options = Options::read();

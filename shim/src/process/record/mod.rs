@@ -12,8 +12,8 @@ use glasspoll_record::event::{Event, Op};
 use glasspoll_record::writer::{self, Owner, Shape};
 use libc::{c_int, ssize_t};
 
+use crate::errno::errno;
 use crate::fdtable::{self, TRACKED};
-use crate::interpose::errno;
 use crate::process::options::{complain, Options};
 use crate::process::{self, logs};
 use crate::thread::fork_page;

@@ -12,9 +12,9 @@ use glasspoll_reactor::sys;
 use libc::c_int;
 
 use crate::fdtable;
-use crate::interpose::guarded;
 use crate::process::{self, logs, record};
 use crate::thread::context;
+use crate::thread::guarded::guarded;
 
 /// An fd of the program from here on is near to ours.
 static NEAR: AtomicI32 = AtomicI32::new(i32::MAX);

@@ -37,7 +37,8 @@ use glasspoll_reactor::sys;
 use libc::c_int;
 use once_cell::sync::OnceCell;
 
-use crate::interpose::{self, sigmask};
+use crate::errno;
+use crate::interpose::sigmask;
 use crate::memory::lock::RawLock;
 use crate::thread::own_stack::OwnStack;
 use crate::thread::signal::held;
@@ -175,7 +176,7 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         with_thread(go_outside);
-        interpose::set_errno(sys::Errno::new(self.errno));
+        errno::set_errno(sys::Errno::new(self.errno));
     }
 }
 
@@ -212,7 +213,7 @@ fn enter_for(wants: Wants) -> Option<Guard> {
         if thread.inside.load(Ordering::Relaxed) != 0 {
             return None;
         }
-        let errno = interpose::errno();
+        let errno = errno::errno();
         go_inside(thread, wants);
         Some(Guard { errno })
     })

@@ -14,7 +14,8 @@ use glasspoll_reactor::sys;
 use libc::{c_int, c_void, sigaction as Action, siginfo_t, sigset_t, ucontext_t};
 use once_cell::sync::OnceCell;
 
-use crate::interpose::{sigmask, Real};
+use crate::interpose::real::Real;
+use crate::interpose::sigmask;
 use crate::process;
 use crate::thread::context::{self, ALL_SIGNALS};
 use crate::thread::signal::{held, requeue};
