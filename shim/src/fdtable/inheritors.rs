@@ -7,8 +7,8 @@ use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
 use super::fd_kind::FdKind;
+use super::fd_ref::get;
 use super::flags::{all_fds, flags, EVENTFD, SEEN};
-use super::get;
 use super::provenance::{lost_sight, MADE_COUNTER};
 use crate::process;
 use crate::thread::context;

@@ -10,7 +10,7 @@ use glasspoll_reactor::file::File;
 
 use super::entries;
 use super::flags::{flags, CLOSING, EPOLL};
-use crate::thread::context::{with_thread, Thread};
+use crate::thread::{with_thread, Thread};
 
 /// Runs `work` with the epoll instance behind an fd. None: the fd is no epoll instance of ours, or is being closed.
 ///

@@ -8,8 +8,10 @@ use libc::c_int;
 
 use super::fd_kind::FdKind;
 use super::flags::{change, flags, renew, set, word, EPOLL, EVENTFD, NONBLOCK, OURS, SEEN, TRACKED};
-use super::{forget, identity, note_blocking};
-use crate::process::{self, reserved_fds};
+use super::identity;
+use super::leaving::forget;
+use super::notes::note_blocking;
+use crate::process;
 use crate::thread::guarded::guarded;
 use crate::thread::{context, fork_page};
 
@@ -17,11 +19,20 @@ use crate::thread::{context, fork_page};
 #[link_section = "glasspoll_fork"]
 pub(super) static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
+/// What becomes of an fd that the program made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Its provenance is known from now on.
+    Noted,
+    /// Nothing: we do not keep track here, the fd is ours, or another thread has already tracked the new file.
+    Passed,
+}
+
 /// The program made an fd. Usually this is one store.
 #[inline]
-pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
+pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) -> Made {
     if word(fd).is_none() || process::is_inert() || process::is_vfork_child() {
-        return;
+        return Made::Passed;
     }
     if fork_page::was_forked() {
         // Become an early child first: what is written after that is this child's own.
@@ -35,32 +46,37 @@ pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
     loop {
         let before = flags(fd);
         if before & (TRACKED | EPOLL | OURS) != 0 {
-            if !give_up(fd) {
-                return;
+            if give_up(fd) == GivenUp::No {
+                return Made::Passed;
             }
         } else if renew(fd, before, bits) {
             // If `renew` fails, another thread added the fd to a set before the call that made it returned.
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
-            reserved_fds::keep_clear_of(fd);
-            return;
+            return Made::Noted;
         }
     }
 }
 
-/// Forgets an fd that was closed unseen. False: it is ours, or another thread has already tracked the
-/// new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    Yes,
+    /// It is ours, or another thread has already tracked the new file.
+    No,
+}
+
+/// Forgets an fd that was closed unseen.
 #[cold]
-fn give_up(fd: c_int) -> bool {
-    guarded(false, || {
-        let Some(_guard) = context::enter_as_is() else { return false };
+fn give_up(fd: c_int) -> GivenUp {
+    guarded(GivenUp::No, || {
+        let Some(_guard) = context::enter_as_is() else { return GivenUp::No };
         let is_new = identity::get(fd).is_some_and(|known| identity::ask(fd) == Ok(known));
         if is_new || flags(fd) & OURS != 0 {
-            return false;
+            return GivenUp::No;
         }
         forget(fd);
-        true
+        GivenUp::Yes
     })
 }
 

@@ -70,7 +70,7 @@ crate::interpose! {
         let_range_go(first, last);
         let mut from = first;
         // A loop, not a list: the program's stack may be too small for a list.
-        while let Some(ours) = guarded(None, || fdtable::first_of_ours(from, last)) {
+        while let Some(ours) = guarded(None, || reserved_fds::first_from(from, last)) {
             // SAFETY: libc's own function; no destructor in this frame.
             if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
                 return -1;

@@ -14,11 +14,12 @@ use libc::{c_int, epoll_event, sigset_t, timespec};
 
 use crate::fdtable::{self, pollable, Held};
 use crate::interpose::outcome::Outcome;
-use crate::interpose::{answer, guarded, pthread_cancel, sigmask};
+use crate::interpose::{answer, guarded, pthread_cancel};
 use crate::memory::alloc;
 use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::process;
 use crate::thread::context::{self, Waiting};
+use crate::thread::signal::ours;
 
 /// Linux: `fs/eventpoll.c:do_epoll_create`.
 pub fn create(flags: c_int) -> Outcome {
@@ -222,7 +223,7 @@ fn checked_wait(
     timeout: &mut Timeout,
     sigmask: *const u64,
 ) -> Result<i32, Errno> {
-    let sigmask = if sigmask.is_null() { None } else { Some(sigmask::with_ours(read_u64(sigmask)?)) };
+    let sigmask = if sigmask.is_null() { None } else { Some(ours::with_ours(read_u64(sigmask)?)) };
     let set = set_behind(epfd)?;
     check_events(events, maxevents)?;
     let held = set.ok_or(Errno::EINVAL)?;

@@ -36,7 +36,7 @@ mod syscall;
 
 pub use crate::errno::{answer, errno, set_errno};
 pub use crate::thread::guarded::guarded;
-pub use real::{look_up_for_children, Real};
+pub use real::Real;
 
 /// Defines a libc function that is, or may lead to, a cancellation point.
 ///

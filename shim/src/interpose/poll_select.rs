@@ -9,9 +9,10 @@ use syscalls::Sysno;
 
 use crate::fdtable;
 use crate::interpose::outcome::Outcome;
-use crate::interpose::sigmask::{self, Masked};
+use crate::interpose::sigmask::Masked;
 use crate::interpose::{answer, epoll, guarded, polling, pthread_cancel};
 use crate::memory::user_memory;
+use crate::thread::signal::ours;
 
 /// The program's list. A pointer, not a reference: another thread may change the memory.
 #[derive(Clone, Copy)]
@@ -63,7 +64,7 @@ fn mask_of(sigmask: *const sigset_t) -> Result<Option<u64>, Errno> {
     if sigmask.is_null() {
         return Ok(None);
     }
-    user_memory::read_u64(sigmask.cast()).map(|mask| Some(sigmask::with_ours(mask)))
+    user_memory::read_u64(sigmask.cast()).map(|mask| Some(ours::with_ours(mask)))
 }
 
 crate::interpose! {

@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::watch::{Host, Watch};
+use glasspoll_reactor::watch::Watch;
 use libc::pollfd;
 
 use crate::fdtable::{self, Held};
 use crate::process;
 use crate::process::reserved_fds::parker_pool::{self, ParkerFd};
-use crate::thread::context::{self, Part, ProgramHost, Waiting};
+use crate::thread::context::{self, Part, Waiting};
 
 /// An epoll descriptor in the list, held: if another thread closes it, the instance lives until the call is over.
 struct Set {
@@ -102,7 +102,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
         // A pending signal that the mask lets in ends the call, even if the time is over.
         match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
             Ok(others) => ready += others,
-            Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
+            Err(Errno::EINTR) if context::was_our_signal() => {}
             Err(Errno::EINTR) => signal = true,
             Err(errno) => return Err(errno),
         }
@@ -153,9 +153,9 @@ fn sleep_on(
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // If a wakeup came since the poll, there is nothing to sleep for.
     let timeout_ns = if stay.waiter.begin_ppoll(stay.parker) { timeout_ns } else { Some(0) };
-    ProgramHost.leave();
+    context::leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
-    ProgramHost.enter();
+    context::come_back();
     stay.waiter.end_ppoll();
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {

@@ -9,7 +9,8 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::watch::KernelFile;
 use glasspoll_reactor::{chaos, sys};
 
-use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
+use super::state::{INERT, PID};
+use super::watch::{begin_exact_times, begin_record, complete, WATCH};
 use crate::fdtable;
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};

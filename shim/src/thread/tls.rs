@@ -6,7 +6,7 @@
 use std::arch::{asm, global_asm};
 use std::ptr;
 
-use super::context::{Thread, THREAD};
+use super::state::{Thread, THREAD};
 
 global_asm!(
     ".pushsection .tbss.glasspoll_thread,\"awT\",%nobits",
@@ -59,7 +59,7 @@ fn word() -> *mut *const Thread {
 
 /// Our state of the calling thread.
 #[inline]
-pub(crate) fn this() -> *const Thread {
+fn this() -> *const Thread {
     // SAFETY: a word of this thread's own.
     let known = unsafe { word().read() };
     if known.is_null() {
@@ -76,4 +76,10 @@ fn find() -> *const Thread {
     // SAFETY: as above. A thread-local without a destructor stays at its address as long as the thread lives.
     unsafe { word().write(found) };
     found
+}
+
+/// Runs `work` with the calling thread's state.
+pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
+    // SAFETY: it lives as long as the thread.
+    work(unsafe { &*this() })
 }
