@@ -50,6 +50,14 @@ pub fn create(flags: c_int) -> Outcome {
     })
 }
 
+/// Linux: `fs/eventpoll.c:SYSCALL_DEFINE1(epoll_create)`.
+pub fn create_sized(size: c_int) -> Outcome {
+    if size <= 0 {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    create(0)
+}
+
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
 pub fn ctl(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
@@ -250,16 +258,56 @@ fn checked_wait(
     sent.map(|sent| sent as i32)
 }
 
+/// epoll_wait(2) and epoll_pwait(2) as system calls.
+pub fn raw_wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: c_int,
+    sigmask: usize,
+    size: usize,
+) -> Outcome {
+    raw_wait_for(epfd, events, maxevents, Ok(milliseconds(timeout)), [sigmask, size])
+}
+
+/// epoll_pwait2(2) as a system call.
+pub fn raw_wait2(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: *const timespec,
+    sigmask: usize,
+    size: usize,
+) -> Outcome {
+    raw_wait_for(epfd, events, maxevents, nanoseconds(timeout), [sigmask, size])
+}
+
+/// Bytes in the kernel's signal set.
+const SIGSET: usize = 8;
+
+fn raw_wait_for(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: Result<Option<u64>, Errno>,
+    [sigmask, size]: [usize; 2],
+) -> Outcome {
+    if sigmask != 0 && size != SIGSET {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    match timeout {
+        Ok(ns) => wait(epfd, events, maxevents, &mut Timeout::new(ns), sigmask as *const u64),
+        Err(errno) => Outcome::Done(Err(errno)),
+    }
+}
+
 fn milliseconds(timeout: c_int) -> Option<u64> {
     u64::try_from(timeout).ok().map(|ms| ms * 1_000_000)
 }
 
 crate::hook! {
     unsafe fn epoll_create(size: c_int) -> c_int => hooked_create {
-        if size <= 0 {
-            return answer(Err(Errno::EINVAL));
-        }
-        match create(0) {
+        match create_sized(size) {
             Outcome::Done(result) => answer(result),
             Outcome::Kernel => crate::real_call!(epoll_create(size)),
         }

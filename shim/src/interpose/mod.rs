@@ -28,6 +28,7 @@ mod prctl;
 mod pthread_cancel;
 mod read_write;
 pub mod real;
+mod routes;
 mod sigaction;
 pub mod sigmask;
 mod socket_pipe;

@@ -7,14 +7,8 @@ use glasspoll_reactor::eventpoll::send_events::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::uapi::EpollEvent;
 
+use crate::arch::TASK_SIZE;
 use crate::thread::with_thread;
-
-/// The kernel's lowest address; the program's buffers end below it.
-/// Linux: `TASK_SIZE_MAX` less a page.
-#[cfg(target_arch = "x86_64")]
-const TASK_SIZE: usize = (1 << 47) - 4096;
-#[cfg(not(target_arch = "x86_64"))]
-const TASK_SIZE: usize = 1 << 52;
 
 /// Whether the program's memory can lie in this range. Linux: `access_ok`.
 pub fn access_ok(addr: usize, len: usize) -> bool {
