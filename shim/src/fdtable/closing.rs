@@ -4,8 +4,9 @@ use std::sync::atomic::AtomicU32;
 
 use glasspoll_reactor::sys::{self, Errno};
 
+use super::fd_ref::FdRef;
 use super::flags::{all_fds, flags, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
-use super::leaving::forget;
+use super::leaving::leave;
 use crate::process;
 use crate::thread::context;
 
@@ -71,17 +72,16 @@ pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
 
 /// Closes an fd of which we know only its provenance. It goes past libc, so no cancellation prevents the close.
 /// None: we know more about the fd.
-pub fn close_untracked(fd: i32) -> Option<Result<(), Errno>> {
-    let known = flags(fd);
-    if known & (TRACKED | EPOLL | INHERITED | OURS | CLOSING) != 0 || process::is_vfork_child() {
+pub fn close_untracked(fd: FdRef) -> Option<Result<(), Errno>> {
+    if fd.is(TRACKED | EPOLL | INHERITED | OURS | CLOSING) || process::is_vfork_child() {
         return None;
     }
-    // A thread that tracks the fd now has either changed the flags, or finds CLOSING.
-    if !renew(fd, known, CLOSING) {
+    // A thread that tracks the fd meanwhile has either changed the flags, or finds CLOSING.
+    if !renew(fd.fd(), fd.flags(), CLOSING) {
         return None;
     }
-    let closed = sys::close(fd);
-    unset(fd, CLOSING);
+    let closed = sys::close(fd.fd());
+    unset(fd.fd(), CLOSING);
     Some(closed)
 }
 
@@ -103,9 +103,10 @@ pub fn closing(fd: i32) -> Closing {
         return Closing::Yes;
     }
     let Some(_guard) = context::enter_as_is() else { return Closing::Yes };
-    if flags(fd) & OURS != 0 {
+    let fd = FdRef::of(fd);
+    if fd.is_ours() {
         return Closing::NotOpen;
     }
-    forget(fd);
+    leave(fd);
     Closing::Yes
 }

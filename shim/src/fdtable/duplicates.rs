@@ -4,7 +4,7 @@ use glasspoll_record::event::Event;
 
 use super::early;
 use super::entering::put_another;
-use super::fd_ref::Held;
+use super::fd_ref::{FdRef, Held};
 use super::flags::{flags, set, CLOSING, IDENTIFIED, MANY, OURS, TRACKED};
 use super::identity;
 use super::leaving::forget;
@@ -20,10 +20,7 @@ pub fn duplicated(old: i32, new: i32) {
     if early::duplicated(old, new) {
         return;
     }
-    if track(old).is_err() {
-        return;
-    }
-    let Some(Held(file)) = Held::get(old) else { return };
+    let Ok(Held(file)) = track(FdRef::of(old)) else { return };
     set(old, MANY);
     let bits = || flags(old) & !(OURS | CLOSING | IDENTIFIED);
     if put_another(new, file, bits()) {

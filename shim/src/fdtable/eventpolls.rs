@@ -7,7 +7,7 @@ use glasspoll_reactor::file::{self, File};
 
 use super::closing::{sleep_while, wait_for_close};
 use super::entering::enter;
-use super::fd_ref::Held;
+use super::fd_ref::{FdRef, Held};
 use super::flags::{flags, word, CLOSING, EPOLL, OURS};
 use super::leaving::forget;
 
@@ -38,18 +38,16 @@ pub fn may_be_epoll(fd: i32) -> bool {
     flags(fd) & (EPOLL | CLOSING) != 0
 }
 
-/// The epoll instance behind an fd. If another thread is closing the fd, waits for that: the eventfd beneath stays
-/// open a little longer, and the program does not mean that one.
-pub fn held_eventpoll(fd: i32) -> Option<Held> {
-    let held = || Held::get(fd).filter(|held| held.0.eventpoll().is_some());
-    held().or_else(|| {
-        let going = flags(fd) & CLOSING != 0;
-        wait_for_close(fd);
-        if going {
-            held()
-        } else {
-            None
+/// The epoll instance behind an fd. If another thread is closing the fd, waits for that, and looks it up again: the
+/// eventfd beneath stays open a little longer, and the program does not mean that one.
+pub fn held_eventpoll(fd: FdRef) -> Option<Held> {
+    let held = |fd: FdRef| fd.hold().filter(|held| held.0.eventpoll().is_some());
+    held(fd).or_else(|| {
+        if !fd.is(CLOSING) {
+            return None;
         }
+        wait_for_close(fd.fd());
+        held(FdRef::of(fd.fd()))
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use glasspoll_reactor::sys;
 
 use super::duplicates::duplicated;
+use super::fd_ref::FdRef;
 use super::flags::{
     change, flags, highest, takes_all_for_inherited, unset, write_inherited, INHERITED, NONBLOCK, OURS,
     PROVENANCE, SEEN, TRACKED,
@@ -24,7 +25,8 @@ use crate::thread::signal::ours;
 pub fn sent(fd: i32) {
     share_counter(fd);
     lost_sight(fd);
-    if flags(fd) & TRACKED == 0 {
+    let fd = FdRef::of(fd);
+    if !fd.is(TRACKED) {
         let _ = track(fd);
     }
 }

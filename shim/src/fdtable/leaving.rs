@@ -6,15 +6,21 @@ use glasspoll_reactor::watch::WATCH;
 use super::early;
 use super::ending::end;
 use super::entries;
-use super::fd_ref::get;
+use super::fd_ref::FdRef;
 use super::flags::{flags, unset, CLOSING, MANY, OURS, TRACKED};
 use super::identity;
 use crate::thread::context;
 
 /// The fd leaves its file.
 pub fn forget(fd: i32) {
+    leave(FdRef::of(fd));
+}
+
+/// `forget` for an fd that was looked up.
+pub(super) fn leave(found: FdRef) {
+    let fd = found.fd();
     let is_early = early::is_early();
-    if is_early && flags(fd) & TRACKED == 0 {
+    if is_early && !found.is(TRACKED) {
         // We know only that it is inherited.
         identity::forget(fd);
         unset(fd, !(OURS | CLOSING));
@@ -24,7 +30,7 @@ pub fn forget(fd: i32) {
         // Another thread may be adopting. Until it is done, a change to a file may change the parent's.
         context::wait_for_adoption();
     }
-    if !is_early && get(fd).is_some_and(|file| is_seen_from_outside(&file)) {
+    if !is_early && found.get().is_some_and(|file| is_seen_from_outside(&file)) {
         // Outer sets must see what became ready before the file goes.
         if let Some(watch) = WATCH.get() {
             watch.drain_wakeups();

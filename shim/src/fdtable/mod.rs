@@ -48,7 +48,7 @@ pub use eventpolls::{
     all_made, any_epoll, held_eventpoll, insert_eventpoll, making, may_be_epoll, none_made_since,
 };
 pub use fd_kind::FdKind;
-pub use fd_ref::{get, is_behind, is_seen, is_tracked_and_seen, is_watched, Held};
+pub use fd_ref::{get, is_behind, FdRef, Held};
 pub use files::{files, known};
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, OURS, PROVENANCE, ROOM, SEEN, TRACKED,

@@ -7,7 +7,7 @@ use glasspoll_reactor::sys;
 use once_cell::sync::Lazy;
 
 use super::entering::put_another;
-use super::fd_ref::Held;
+use super::fd_ref::{FdRef, Held};
 use super::flags::{
     flags, highest, set, takes_all_for_inherited, ASKED, IDENTIFIED, INHERITED, MANY, OURS, TRACKED,
 };
@@ -41,7 +41,7 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
         }
         if identity::ask(other) == Ok(identity) && sys::is_same_file(fd, other) {
             set(fd, MANY);
-            let Some(Held(file)) = Held::get(fd) else { return };
+            let Some(Held(file)) = FdRef::of(fd).hold() else { return };
             if put_another(other, file, flags(fd) & !IDENTIFIED) {
                 identity::note(other, identity);
             }

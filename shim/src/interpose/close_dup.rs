@@ -7,7 +7,7 @@ use glasspoll_reactor::sys;
 use libc::{c_char, c_int, c_uint, FILE};
 use syscalls::Errno;
 
-use crate::fdtable::{self, Closing, OURS};
+use crate::fdtable::{self, Closing, FdRef, OURS};
 use crate::interpose::{answer, guarded, set_errno};
 use crate::process::{self, record, reserved_fds};
 use crate::thread::context;
@@ -24,13 +24,14 @@ fn let_go(fd: c_int) -> bool {
 crate::interpose! {
     /// close(2).
     fn close(fd: c_int) -> c_int |real| {
-        if fdtable::flags(fd) == 0 {
+        let found = FdRef::of(fd);
+        if found.flags() == 0 {
             // SAFETY: libc's own function; no destructor in this frame.
             return record::closed(fd, unsafe { real()(fd) });
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
-        if let Some(closed) = fdtable::close_untracked(fd) {
+        if let Some(closed) = fdtable::close_untracked(found) {
             return record::closed(fd, answer(closed.map(|()| 0)));
         }
         record::closed(fd, answer(guarded(Err(Errno::EIO), || fdtable::close(fd).map(|()| 0))))

@@ -11,7 +11,7 @@ use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::Watch;
 use libc::pollfd;
 
-use crate::fdtable::{self, Held};
+use crate::fdtable::{self, FdRef, Held};
 use crate::process;
 use crate::process::reserved_fds::parker_pool::{self, ParkerFd};
 use crate::thread::context::{self, Part, Waiting};
@@ -74,8 +74,9 @@ pub fn concerns_us(fds: &[pollfd]) -> bool {
 pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
     let _guard = context::enter();
     let watch = process::watch().ok_or(Errno::ENOMEM)?;
-    let set =
-        |(at, pollfd): (usize, &pollfd)| fdtable::held_eventpoll(pollfd.fd).map(|held| Set { at, held });
+    let set = |(at, pollfd): (usize, &pollfd)| {
+        fdtable::held_eventpoll(FdRef::of(pollfd.fd)).map(|held| Set { at, held })
+    };
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
     let stay = Stay::new(watch, sets);
     let waiter = &stay.waiter;
