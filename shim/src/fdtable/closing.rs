@@ -70,19 +70,26 @@ pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     done
 }
 
+/// What becomes of an fd of which we may know only its provenance.
+pub enum Untracked {
+    /// It was closed.
+    Closed(Result<(), Errno>),
+    /// Nothing yet: we know more about it.
+    KnownMore,
+}
+
 /// Closes an fd of which we know only its provenance. It goes past libc, so no cancellation prevents the close.
-/// None: we know more about the fd.
-pub fn close_untracked(fd: FdRef) -> Option<Result<(), Errno>> {
+pub fn close_untracked(fd: FdRef) -> Untracked {
     if fd.is(TRACKED | EPOLL | INHERITED | OURS | CLOSING) || process::is_vfork_child() {
-        return None;
+        return Untracked::KnownMore;
     }
     // A thread that tracks the fd meanwhile has either changed the flags, or finds CLOSING.
     if !renew(fd.fd(), fd.flags(), CLOSING) {
-        return None;
+        return Untracked::KnownMore;
     }
     let closed = sys::close(fd.fd());
     unset(fd.fd(), CLOSING);
-    Some(closed)
+    Untracked::Closed(closed)
 }
 
 /// Closes an fd that has flags. It goes past libc, so it is no cancellation point, and always closes.

@@ -41,7 +41,7 @@ mod provenance;
 mod siblings;
 mod track;
 
-pub use closing::{close, close_untracked, closing, replacing, Closing};
+pub use closing::{close, close_untracked, closing, replacing, Closing, Untracked};
 pub use duplicates::duplicated;
 pub use early::take_all as take_put_by;
 pub use eventpolls::{

@@ -7,7 +7,7 @@ use glasspoll_reactor::sys;
 use libc::{c_char, c_int, c_uint, FILE};
 use syscalls::Errno;
 
-use crate::fdtable::{self, Closing, FdRef, OURS};
+use crate::fdtable::{self, Closing, FdRef, Untracked, OURS};
 use crate::interpose::{answer, guarded, set_errno};
 use crate::process::{self, record, reserved_fds};
 use crate::thread::context;
@@ -16,9 +16,11 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Takes an fd out of the table. False: the fd is ours, and the program gets EBADF.
-fn let_go(fd: c_int) -> bool {
-    fdtable::flags(fd) == 0 || guarded(Closing::Yes, || fdtable::closing(fd)) == Closing::Yes
+/// Takes an fd of the program out of the table.
+fn let_go(fd: c_int) {
+    if fdtable::flags(fd) != 0 {
+        guarded(Closing::Yes, || fdtable::closing(fd));
+    }
 }
 
 crate::interpose! {
@@ -31,7 +33,7 @@ crate::interpose! {
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
-        if let Some(closed) = fdtable::close_untracked(found) {
+        if let Untracked::Closed(closed) = fdtable::close_untracked(found) {
             return record::closed(fd, answer(closed.map(|()| 0)));
         }
         record::closed(fd, answer(guarded(Err(Errno::EIO), || fdtable::close(fd).map(|()| 0))))

@@ -79,12 +79,20 @@ pub(super) fn blocks(mask: Option<u64>, signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
 
+/// What a signal of the program meets in the thread that it interrupts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Meeting {
+    /// Frames of ours: the signal is held back, and its handler returns with all signals blocked.
+    HoldsBack,
+    /// None of ours: its handler may run.
+    LetsThrough,
+}
+
 /// Called in a signal handler: a signal of the program interrupted this thread, which ran with `mask`.
-/// True: hold the signal back, and return with all signals blocked.
-pub fn holds_back(signal: i32, mask: u64) -> bool {
+pub fn meets(signal: i32, mask: u64) -> Meeting {
     with_thread(|thread| {
         if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
-            return false;
+            return Meeting::LetsThrough;
         }
         // If several signals arrive at once, the kernel stacks their frames. The last one's trampoline runs first, with
         // the earlier ones blocked; only the first one's trampoline sees the thread's own mask.
@@ -97,7 +105,7 @@ pub fn holds_back(signal: i32, mask: u64) -> bool {
             // SAFETY: `Waiting` is alive, and keeps the waiter alive.
             unsafe { &*waiter }.interrupt();
         }
-        true
+        Meeting::HoldsBack
     })
 }
 

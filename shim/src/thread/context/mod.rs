@@ -27,7 +27,7 @@ mod gate;
 mod threads;
 mod waiting;
 
-pub use cover::{cover, holds_back, let_signals_in, our_signal, uncover, ALL_SIGNALS};
+pub use cover::{cover, let_signals_in, meets, our_signal, uncover, Meeting, ALL_SIGNALS};
 pub use forking::{fork_begins, fork_done, go_outside_after_fork, mend_fork, step_in, step_out};
 pub use gate::{
     adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early, is_early_child,

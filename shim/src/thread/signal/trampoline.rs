@@ -18,8 +18,9 @@ use once_cell::sync::OnceCell;
 use crate::errno::set_errno;
 use crate::interpose::real::Real;
 use crate::process;
-use crate::thread::context::{self, ALL_SIGNALS};
-use crate::thread::signal::{held, ours, requeue};
+use crate::thread::context::{self, Meeting, ALL_SIGNALS};
+use crate::thread::signal::held::{self, Kept};
+use crate::thread::signal::{ours, requeue};
 
 const SIGNALS: usize = 65;
 
@@ -171,9 +172,9 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             signal,
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
         );
-    if !fault && context::holds_back(signal, mask) {
+    if !fault && context::meets(signal, mask) == Meeting::HoldsBack {
         // SAFETY: as above.
-        if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } {
+        if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } == Kept::Yes {
             return;
         }
         // Block first: otherwise a handler with SA_NODEFER would come back here at once.
