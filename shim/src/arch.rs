@@ -1,8 +1,84 @@
-//! What depends on the architecture: how to reach the arguments of a variadic function.
+//! What depends on the architecture: the numbers of system calls, the end of the program's memory, the thread's word,
+//! and how to reach the arguments of a variadic function.
 //!
 //! The exec functions that take a list are variadic, and Rust cannot define variadic functions. Each is a trampoline:
-//! it stores the argument registers in memory, and passes their address and that of the arguments on the stack to
-//! `exec_spawn::exec_list`. vfork returns twice, so its trampoline leaves no frame behind.
+//! it stores the argument registers in memory, and passes their address and that of the arguments on the stack to a
+//! function that collects them. vfork returns twice, so its trampoline leaves no frame behind.
+
+use std::arch::asm;
+
+/// The numbers of system calls. What aarch64 lacks has a number there that no program uses.
+#[allow(non_upper_case_globals)]
+pub(crate) mod numbers {
+    pub use libc::{
+        SYS_clone, SYS_clone3, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_epoll_create1,
+        SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_fcntl, SYS_futex, SYS_io_uring_enter,
+        SYS_io_uring_setup, SYS_ioctl, SYS_mq_timedreceive, SYS_mq_timedsend, SYS_ppoll, SYS_prctl,
+        SYS_preadv2, SYS_pselect6, SYS_pwritev2, SYS_read, SYS_readv, SYS_recvfrom, SYS_recvmsg, SYS_seccomp,
+        SYS_sendmsg, SYS_sendto, SYS_shutdown, SYS_splice, SYS_tee, SYS_vmsplice, SYS_write, SYS_writev,
+    };
+    #[cfg(target_arch = "x86_64")]
+    pub use libc::{SYS_dup2, SYS_epoll_create, SYS_epoll_wait, SYS_fork, SYS_poll, SYS_select, SYS_vfork};
+
+    #[cfg(target_arch = "aarch64")]
+    mod lacking {
+        use libc::c_long;
+
+        pub const SYS_dup2: c_long = c_long::MIN;
+        pub const SYS_epoll_create: c_long = c_long::MIN + 1;
+        pub const SYS_epoll_wait: c_long = c_long::MIN + 2;
+        pub const SYS_fork: c_long = c_long::MIN + 3;
+        pub const SYS_poll: c_long = c_long::MIN + 4;
+        pub const SYS_select: c_long = c_long::MIN + 5;
+        pub const SYS_vfork: c_long = c_long::MIN + 6;
+    }
+    #[cfg(target_arch = "aarch64")]
+    pub use lacking::*;
+}
+
+/// The kernel's lowest address; the program's buffers end below it.
+/// Linux: `TASK_SIZE_MAX` less a page.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const TASK_SIZE: usize = (1 << 47) - 4096;
+#[cfg(target_arch = "aarch64")]
+pub(crate) const TASK_SIZE: usize = 1 << 52;
+
+/// The address of the word of the calling thread that `glasspoll_thread` names (`thread::tls`).
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn thread_word() -> *mut *const () {
+    let at: *mut *const ();
+    // SAFETY: reads the thread pointer and the loader's table of distances.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr fs:[0]",
+            "add {at}, qword ptr [rip + glasspoll_thread@GOTTPOFF]",
+            at = out(reg) at,
+            options(nostack, pure, readonly),
+        );
+    }
+    at
+}
+
+/// The address of the word of the calling thread that `glasspoll_thread` names (`thread::tls`).
+#[cfg(target_arch = "aarch64")]
+#[inline]
+pub(crate) fn thread_word() -> *mut *const () {
+    let at: *mut *const ();
+    // SAFETY: reads the thread pointer and the loader's table of distances.
+    unsafe {
+        asm!(
+            "mrs {at}, tpidr_el0",
+            "adrp {offset}, :gottprel:glasspoll_thread",
+            "ldr {offset}, [{offset}, :gottprel_lo12:glasspoll_thread]",
+            "add {at}, {at}, {offset}",
+            at = out(reg) at,
+            offset = out(reg) _,
+            options(nostack, pure, readonly),
+        );
+    }
+    at
+}
 
 /// How many arguments are passed in registers.
 #[cfg(target_arch = "x86_64")]
@@ -10,10 +86,10 @@ pub(crate) const ARGUMENT_REGISTERS: usize = 6;
 #[cfg(target_arch = "aarch64")]
 pub(crate) const ARGUMENT_REGISTERS: usize = 8;
 
-/// Defines such a trampoline. `$which` is its number in `exec_spawn::exec_list`.
+/// Defines such a trampoline to `$list`. `$which` is the function's number there.
 #[cfg(target_arch = "x86_64")]
 macro_rules! exec_trampoline {
-    ($name:ident, $which:literal) => {
+    ($name:ident, $list:path, $which:literal) => {
         /// As libc's function of that name.
         ///
         /// # Safety
@@ -31,7 +107,7 @@ macro_rules! exec_trampoline {
                 "add rsp, 56",
                 "ret",
                 which = const $which,
-                list = sym $crate::interpose::exec_spawn::exec_list,
+                list = sym $list,
             )
         }
     };
@@ -39,7 +115,7 @@ macro_rules! exec_trampoline {
 
 #[cfg(target_arch = "aarch64")]
 macro_rules! exec_trampoline {
-    ($name:ident, $which:literal) => {
+    ($name:ident, $list:path, $which:literal) => {
         /// As libc's function of that name.
         ///
         /// # Safety
@@ -58,16 +134,17 @@ macro_rules! exec_trampoline {
                 "ldp x29, x30, [sp], #80",
                 "ret",
                 which = const $which,
-                list = sym $crate::interpose::exec_spawn::exec_list,
+                list = sym $list,
             )
         }
     };
 }
 
-/// Defines `vfork`. It has no frame of its own, because the child returns from it first.
+/// Defines `vfork`, which calls `$before` and goes on to the address that this returns. It has no frame of its own,
+/// because the child returns from it first.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vfork_trampoline {
-    () => {
+    ($before:path) => {
         /// vfork(2).
         ///
         /// # Safety
@@ -80,7 +157,7 @@ macro_rules! vfork_trampoline {
                 "call {before}",
                 "add rsp, 8",
                 "jmp rax",
-                before = sym $crate::interpose::fork_clone::before_vfork,
+                before = sym $before,
             )
         }
     };
@@ -88,7 +165,7 @@ macro_rules! vfork_trampoline {
 
 #[cfg(target_arch = "aarch64")]
 macro_rules! vfork_trampoline {
-    () => {
+    ($before:path) => {
         /// vfork(2).
         ///
         /// # Safety
@@ -102,7 +179,7 @@ macro_rules! vfork_trampoline {
                 "mov x16, x0",
                 "ldp x29, x30, [sp], #16",
                 "br x16",
-                before = sym $crate::interpose::fork_clone::before_vfork,
+                before = sym $before,
             )
         }
     };

@@ -16,7 +16,7 @@
 //! | `process` | start-up, fork, options, logs, the record, our own descriptors |
 //! | `memory` | a private heap, the program's memory, a lock |
 //!
-//! `arch` depends on the processor.
+//! `arch` depends on the processor. `errno` gives results in libc's form.
 //!
 //! Locks: those of the reactor (see there). The table's entries and shards are held only for look-ups, and before any
 //! of the reactor's. All are taken only inside `thread::context`.
@@ -24,6 +24,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arch;
+mod errno;
 mod fdtable;
 mod interpose;
 mod memory;

@@ -2,7 +2,7 @@
 //!
 //! | valgrind | so on valgrind |
 //! |---|---|
-//! | keeps signal 64 for itself: if it arrives during a system call, the result of the call is lost | the shim uses another signal (`process::signal`) |
+//! | keeps signal 64 for itself: if it arrives during a system call, the result of the call is lost | the shim uses another signal (`thread::signal::ours`) |
 //! | restores the mask from before a handler, whatever mask the handler left in its context | signals are held back in memory (`signal::held`) |
 //! | complains about memory that a system call only probes | memory is probed by another call (`can_read_8`) |
 //!

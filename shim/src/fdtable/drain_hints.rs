@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use glasspoll_reactor::watch::DrainHint;
 use libc::{c_int, size_t, ssize_t};
 
-use crate::fdtable;
-use crate::interpose::errno;
+use super::flags::NR_OPEN;
+use crate::errno::errno;
 
 /// A read got less than it asked for.
 const SHORT: u8 = 1;
 /// A read got EAGAIN.
 const AGAIN: u8 = 2;
 
-static HINTS: [AtomicU8; fdtable::NR_OPEN] = [const { AtomicU8::new(0) }; fdtable::NR_OPEN];
+static HINTS: [AtomicU8; NR_OPEN] = [const { AtomicU8::new(0) }; NR_OPEN];
 
 fn leave(fd: c_int, bit: u8) {
     if let Some(hint) = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd)) {

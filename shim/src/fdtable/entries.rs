@@ -62,6 +62,15 @@ impl FdEntry {
             Some(Arc::from_raw(self.file))
         }
     }
+
+    fn hold(&self) -> Option<FileRef> {
+        if self.file.is_null() {
+            return None;
+        }
+        // SAFETY: the fd holds a reference, which cannot go while we hold its lock, and is not dropped here.
+        let by_fd = ManuallyDrop::new(unsafe { FileRef::from_raw(self.file) });
+        Some(by_fd.another())
+    }
 }
 
 /// A reference to a file (`File::get`), held by an fd or a call. All references together keep one count of its `Arc`.
@@ -139,13 +148,7 @@ pub(super) fn get(fd: i32) -> Option<Arc<File>> {
 
 /// The file behind an fd, with a reference taken before the fd can leave the table.
 pub(super) fn hold(fd: i32) -> Option<FileRef> {
-    let entry = FdEntry::lock(fd)?;
-    if entry.file.is_null() {
-        return None;
-    }
-    // SAFETY: the fd holds a reference, which cannot go while we hold its lock, and is not dropped here.
-    let by_fd = ManuallyDrop::new(unsafe { FileRef::from_raw(entry.file) });
-    Some(by_fd.another())
+    FdEntry::lock(fd)?.hold()
 }
 
 /// Whether `fd` is one of this file.
@@ -154,15 +157,22 @@ pub(super) fn is(fd: i32, file: &Arc<File>) -> bool {
     ptr::eq(at.map_addr(|addr| addr & !LOCKED), Arc::as_ptr(file))
 }
 
-/// Enters a file, if `agreed` says yes; it runs with the entry locked. Err: the file that is already there, or
-/// None if `agreed` says no.
-pub(super) fn enter(fd: i32, file: FileRef, agreed: impl FnOnce() -> bool) -> Result<(), Option<Arc<File>>> {
-    let mut entry = FdEntry::lock(fd).ok_or(None)?;
-    if let Some(other) = entry.get() {
-        return Err(Some(other));
+/// Why a file was not entered.
+pub(super) enum Refused {
+    /// This file is already there.
+    Taken(FileRef),
+    /// The fd is not to have it.
+    NotAgreed,
+}
+
+/// Enters a file, if `agreed` says yes; it runs with the entry locked.
+pub(super) fn enter(fd: i32, file: FileRef, agreed: impl FnOnce() -> bool) -> Result<(), Refused> {
+    let mut entry = FdEntry::lock(fd).ok_or(Refused::NotAgreed)?;
+    if let Some(other) = entry.hold() {
+        return Err(Refused::Taken(other));
     }
     if !agreed() {
-        return Err(None);
+        return Err(Refused::NotAgreed);
     }
     entry.file = file.into_raw();
     Ok(())

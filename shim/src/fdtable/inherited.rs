@@ -2,62 +2,31 @@
 //!
 //! Another process may have them too, and such a file may have several fds without any dup.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 
-use dashmap::DashMap;
 use glasspoll_reactor::sys;
-use once_cell::sync::Lazy;
 
+use super::duplicates::duplicated;
+use super::fd_ref::FdRef;
 use super::flags::{
-    change, flags, highest, set, takes_all_for_inherited, unset, write_inherited, ASKED, IDENTIFIED,
-    INHERITED, MANY, NONBLOCK, OURS, PROVENANCE, SEEN, TRACKED,
+    change, flags, highest, takes_all_for_inherited, unset, write_inherited, INHERITED, NONBLOCK, OURS,
+    PROVENANCE, SEEN, TRACKED,
 };
-use super::identity::{self, Identity};
-use super::{duplicated, forget, lost_sight, put_another, share_counter, track, Held};
-use crate::process;
-
-/// No fd above this one is inherited.
-static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
-
-/// The search for other fds of an inherited file ends at this fd.
-const MOST_SIBLINGS: i32 = 1023;
-
-/// The inherited fds whose identity we asked for (`ASKED`). Some may have been closed since.
-static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
-
-/// Enters the other fds that an inherited file came with, as stdin and stdout often do. Asks once for each fd.
-pub(super) fn enter_siblings(fd: i32, identity: Identity) {
-    let inherited =
-        if takes_all_for_inherited() { highest() } else { HIGHEST_INHERITED.load(Ordering::Relaxed) };
-    for other in 0..=inherited.min(MOST_SIBLINGS) {
-        if other != fd && flags(other) & (INHERITED | TRACKED | OURS | ASKED) == INHERITED {
-            set(other, ASKED);
-            if let Ok(identity) = identity::ask(other) {
-                FDS_OF.entry(identity).or_default().push(other);
-            }
-        }
-    }
-    let others = FDS_OF.get(&identity).map(|fds| fds.clone()).unwrap_or_default();
-    for other in others.into_iter().filter(|other| *other != fd) {
-        if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
-            continue;
-        }
-        if identity::ask(other) == Ok(identity) && sys::is_same_file(fd, other) {
-            set(fd, MANY);
-            let Some(Held(file)) = Held::get(fd) else { return };
-            if put_another(other, file, flags(fd) & !IDENTIFIED) {
-                identity::note(other, identity);
-            }
-        }
-    }
-}
+use super::identity;
+use super::inheritors::share_counter;
+use super::leaving::forget;
+use super::provenance::lost_sight;
+use super::siblings::HIGHEST_INHERITED;
+use super::track::track;
+use crate::thread::signal::ours;
 
 /// The program sent an fd in a message: from now on another process may have the file, and the file may come back
 /// under another fd.
 pub fn sent(fd: i32) {
     share_counter(fd);
     lost_sight(fd);
-    if flags(fd) & TRACKED == 0 {
+    let fd = FdRef::of(fd);
+    if !fd.is(TRACKED) {
         let _ = track(fd);
     }
 }
@@ -81,7 +50,7 @@ pub fn received(fd: i32) {
 /// Whether the file behind an inherited fd sends our signal to another process.
 pub fn is_armed_elsewhere(fd: i32) -> bool {
     let armed = sys::fcntl(fd, libc::F_GETFL, 0).is_ok_and(|flags| flags & libc::O_ASYNC != 0);
-    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(process::signal())
+    armed && sys::fcntl(fd, sys::F_GETSIG, 0) == Ok(ours::signal())
 }
 
 /// Another process has the file behind `fd`, so it must be polled.

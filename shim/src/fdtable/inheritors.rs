@@ -1,20 +1,17 @@
 //! Inheritors: children and programs that get an eventfd or a timerfd, and read and write it unseen.
 
-use std::sync::atomic::{fence, AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{fence, AtomicU32, Ordering};
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 use libc::c_int;
 
+use super::fd_kind::FdKind;
+use super::fd_ref::get;
 use super::flags::{all_fds, flags, EVENTFD, SEEN};
-use super::get;
-use super::provenance::{lost_sight, FdKind};
+use super::provenance::{lost_sight, MADE_COUNTER};
 use crate::process;
 use crate::thread::context;
-
-/// This process has made an eventfd or a timerfd.
-#[link_section = "glasspoll_fork"]
-pub(super) static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
 /// What may get an eventfd of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,19 +9,19 @@ use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::File;
 
 use super::entries;
-use super::flags::{flags, CLOSING, EPOLL};
-use crate::thread::context::{with_thread, Thread};
+use super::fd_ref::FdRef;
+use crate::thread::{with_thread, Thread};
 
 /// Runs `work` with the epoll instance behind an fd. None: the fd is no epoll instance of ours, or is being closed.
 ///
 /// Preconditions: the thread is inside.
-pub fn with_set<T>(epfd: i32, work: impl FnOnce(&Arc<Eventpoll>) -> T) -> Option<T> {
-    if flags(epfd) & (EPOLL | CLOSING) != EPOLL {
+pub fn with_set<T>(epfd: FdRef, work: impl FnOnce(&Arc<Eventpoll>) -> T) -> Option<T> {
+    if !epfd.is_set() {
         return None;
     }
     with_thread(|thread| {
-        let kept = take(thread).filter(|file| entries::is(epfd, file));
-        let file = kept.or_else(|| entries::get(epfd))?;
+        let kept = take(thread).filter(|file| entries::is(epfd.fd(), file));
+        let file = kept.or_else(|| entries::get(epfd.fd()))?;
         let done = file.eventpoll().map(work);
         forget_set(thread);
         thread.set.set(Arc::into_raw(file));

@@ -1,94 +1,38 @@
 //! Provenance: fds that we saw being made (`SEEN`), the kind of their file, and how the program has changed its mode
 //! since.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use glasspoll_reactor::sys;
-use glasspoll_reactor::watch::FileKind;
 use libc::c_int;
 
-use super::flags::{
-    change, flags, renew, set, word, EPOLL, EVENTFD, KIND, KIND_SHIFT, NONBLOCK, OURS, SEEN, TRACKED,
-};
-use super::inheritors::MADE_COUNTER;
-use super::{forget, identity, note_blocking};
-use crate::interpose::guarded;
-use crate::process::{self, reserved_fds};
+use super::fd_kind::FdKind;
+use super::flags::{change, flags, renew, set, word, EPOLL, EVENTFD, NONBLOCK, OURS, SEEN, TRACKED};
+use super::identity;
+use super::leaving::forget;
+use super::notes::note_blocking;
+use crate::process;
+use crate::thread::guarded::guarded;
 use crate::thread::{context, fork_page};
 
-/// The kinds of files that the calls make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum FdKind {
-    Unknown,
-    InetStream,
-    InetDgram,
-    UnixStream,
-    UnixDgram,
-    Pipe,
-    Eventfd,
-    Timerfd,
-    /// Known to be none of these.
-    Other,
-}
+/// This process has made an eventfd or a timerfd.
+#[link_section = "glasspoll_fork"]
+pub(super) static MADE_COUNTER: AtomicBool = AtomicBool::new(false);
 
-impl FdKind {
-    const ALL: [FdKind; 9] = [
-        FdKind::Unknown,
-        FdKind::InetStream,
-        FdKind::InetDgram,
-        FdKind::UnixStream,
-        FdKind::UnixDgram,
-        FdKind::Pipe,
-        FdKind::Eventfd,
-        FdKind::Timerfd,
-        FdKind::Other,
-    ];
-
-    fn bits(self) -> u32 {
-        (self as u32) << KIND_SHIFT
-    }
-
-    /// The kind in an fd's flags.
-    pub fn of(flags: u32) -> Self {
-        Self::ALL.get(((flags & KIND) >> KIND_SHIFT) as usize).copied().unwrap_or(FdKind::Other)
-    }
-
-    /// The kind of a socket.
-    pub fn of_socket(domain: c_int, kind: c_int) -> Self {
-        match (domain, kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)) {
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::InetStream,
-            (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => FdKind::InetDgram,
-            (libc::AF_UNIX, libc::SOCK_STREAM) => FdKind::UnixStream,
-            (libc::AF_UNIX, libc::SOCK_DGRAM) => FdKind::UnixDgram,
-            _ => FdKind::Other,
-        }
-    }
-
-    pub(super) fn is_socket(self) -> bool {
-        self.device_kind().is_some() && !matches!(self, FdKind::Pipe | FdKind::Eventfd | FdKind::Timerfd)
-    }
-
-    /// The same for the device. None: the device must ask the kernel.
-    pub(super) fn device_kind(self) -> Option<FileKind> {
-        match self {
-            FdKind::InetStream => Some(FileKind::InetStream),
-            FdKind::InetDgram => Some(FileKind::InetDgram),
-            FdKind::UnixStream => Some(FileKind::Stream),
-            FdKind::UnixDgram => Some(FileKind::Dgram),
-            FdKind::Pipe => Some(FileKind::Pipe),
-            FdKind::Eventfd => Some(FileKind::Eventfd),
-            FdKind::Timerfd => Some(FileKind::Timerfd),
-            FdKind::Unknown | FdKind::Other => None,
-        }
-    }
+/// What becomes of an fd that the program made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Its provenance is known from now on.
+    Noted,
+    /// Nothing: we do not keep track here, the fd is ours, or another thread has already tracked the new file.
+    Passed,
 }
 
 /// The program made an fd. Usually this is one store.
 #[inline]
-pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
+pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) -> Made {
     if word(fd).is_none() || process::is_inert() || process::is_vfork_child() {
-        return;
+        return Made::Passed;
     }
     if fork_page::was_forked() {
         // Become an early child first: what is written after that is this child's own.
@@ -102,32 +46,37 @@ pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) {
     loop {
         let before = flags(fd);
         if before & (TRACKED | EPOLL | OURS) != 0 {
-            if !give_up(fd) {
-                return;
+            if give_up(fd) == GivenUp::No {
+                return Made::Passed;
             }
         } else if renew(fd, before, bits) {
             // If `renew` fails, another thread added the fd to a set before the call that made it returned.
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
-            reserved_fds::keep_clear_of(fd);
-            return;
+            return Made::Noted;
         }
     }
 }
 
-/// Forgets an fd that was closed unseen. False: it is ours, or another thread has already tracked the
-/// new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    Yes,
+    /// It is ours, or another thread has already tracked the new file.
+    No,
+}
+
+/// Forgets an fd that was closed unseen.
 #[cold]
-fn give_up(fd: c_int) -> bool {
-    guarded(false, || {
-        let Some(_guard) = context::enter_as_is() else { return false };
+fn give_up(fd: c_int) -> GivenUp {
+    guarded(GivenUp::No, || {
+        let Some(_guard) = context::enter_as_is() else { return GivenUp::No };
         let is_new = identity::get(fd).is_some_and(|known| identity::ask(fd) == Ok(known));
         if is_new || flags(fd) & OURS != 0 {
-            return false;
+            return GivenUp::No;
         }
         forget(fd);
-        true
+        GivenUp::Yes
     })
 }
 

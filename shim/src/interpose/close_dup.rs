@@ -7,7 +7,7 @@ use glasspoll_reactor::sys;
 use libc::{c_char, c_int, c_uint, FILE};
 use syscalls::Errno;
 
-use crate::fdtable::{self, Closing, OURS};
+use crate::fdtable::{self, Closing, FdRef, Untracked, OURS};
 use crate::interpose::{answer, guarded, set_errno};
 use crate::process::{self, record, reserved_fds};
 use crate::thread::context;
@@ -16,21 +16,24 @@ extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Takes an fd out of the table. False: the fd is ours, and the program gets EBADF.
-fn let_go(fd: c_int) -> bool {
-    fdtable::flags(fd) == 0 || guarded(Closing::Yes, || fdtable::closing(fd)) == Closing::Yes
+/// Takes an fd of the program out of the table.
+fn let_go(fd: c_int) {
+    if fdtable::flags(fd) != 0 {
+        guarded(Closing::Yes, || fdtable::closing(fd));
+    }
 }
 
 crate::interpose! {
     /// close(2).
     fn close(fd: c_int) -> c_int |real| {
-        if fdtable::flags(fd) == 0 {
+        let found = FdRef::of(fd);
+        if found.flags() == 0 {
             // SAFETY: libc's own function; no destructor in this frame.
             return record::closed(fd, unsafe { real()(fd) });
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
-        if let Some(closed) = fdtable::close_untracked(fd) {
+        if let Untracked::Closed(closed) = fdtable::close_untracked(found) {
             return record::closed(fd, answer(closed.map(|()| 0)));
         }
         record::closed(fd, answer(guarded(Err(Errno::EIO), || fdtable::close(fd).map(|()| 0))))
@@ -70,7 +73,7 @@ crate::interpose! {
         let_range_go(first, last);
         let mut from = first;
         // A loop, not a list: the program's stack may be too small for a list.
-        while let Some(ours) = guarded(None, || fdtable::first_of_ours(from, last)) {
+        while let Some(ours) = guarded(None, || reserved_fds::first_from(from, last)) {
             // SAFETY: libc's own function; no destructor in this frame.
             if ours > from && unsafe { real()(from, ours - 1, flags) } < 0 {
                 return -1;

@@ -11,19 +11,14 @@ use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use glasspoll_reactor::uapi::*;
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
-use crate::fdtable::{self, pollable, Held};
-use crate::interpose::{answer, guarded, pthread_cancel, sigmask};
+use crate::fdtable::{self, pollable, FdRef, Held};
+use crate::interpose::outcome::Outcome;
+use crate::interpose::{answer, guarded, pthread_cancel};
 use crate::memory::alloc;
 use crate::memory::user_memory::{access_ok, read_event, read_u64, Events};
 use crate::process;
 use crate::thread::context::{self, Waiting};
-
-/// How a call ends: answered here, or passed to the kernel's epoll.
-pub enum Outcome {
-    Done(Result<i32, Errno>),
-    /// Not ours: the kernel made this epoll instance, or the library is inert in this process.
-    Kernel,
-}
+use crate::thread::signal::ours;
 
 /// Linux: `fs/eventpoll.c:do_epoll_create`.
 pub fn create(flags: c_int) -> Outcome {
@@ -48,10 +43,18 @@ pub fn create(flags: c_int) -> Outcome {
             let _ = sys::close(fd);
             return Outcome::Kernel;
         }
-        fdtable::insert_eventpoll(fd);
+        fdtable::insert_eventpoll(process::shared(), fd);
         pollable::mark_as_set(fd);
         Outcome::Done(Ok(fd))
     })
+}
+
+/// Linux: `fs/eventpoll.c:SYSCALL_DEFINE1(epoll_create)`.
+pub fn create_sized(size: c_int) -> Outcome {
+    if size <= 0 {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    create(0)
 }
 
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
@@ -66,14 +69,15 @@ pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) 
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
         _ => read_event(event),
     };
-    Outcome::Done(event.and_then(|event| checked_ctl(epfd, op, fd, event))).or_kernel(epfd)
+    Outcome::Done(event.and_then(|event| checked_ctl(FdRef::of(epfd), op, FdRef::of(fd), event)))
+        .or_kernel(epfd)
 }
 
-fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i32, Errno> {
+fn checked_ctl(epfd: FdRef, op: c_int, fd: FdRef, event: EpollEvent) -> Result<i32, Errno> {
     if let Some(done) = fast_ctl(epfd, op, fd, event) {
         return done.map(|()| 0);
     }
-    if fdtable::flags(epfd) & fdtable::OURS != 0 || fdtable::flags(fd) & fdtable::OURS != 0 {
+    if epfd.is_ours() || fd.is_ours() {
         return Err(Errno::EBADF);
     }
     let set = set_behind(epfd)?;
@@ -81,12 +85,12 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
     match target_of(ep, op, fd) {
         Ok((ep, Held(target))) => {
             drain_wakeups(ep, op);
-            ep.ctl(op, &target, fd, event)?;
+            ep.ctl(op, &target, fd.fd(), event)?;
             Ok(0)
         }
         Err(errno) => {
             if let Some(ep) = ep {
-                ep.refuse(op, fd, event, errno);
+                ep.refuse(op, fd.fd(), event, errno);
             }
             Err(errno)
         }
@@ -94,33 +98,31 @@ fn checked_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Result<i
 }
 
 /// The file that an epoll_ctl names, held: if another thread closes it meanwhile, the release removes the new item.
-fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: c_int) -> Result<(&Arc<Eventpoll>, Held), Errno> {
+fn target_of(ep: Option<&Arc<Eventpoll>>, op: c_int, fd: FdRef) -> Result<(&Arc<Eventpoll>, Held), Errno> {
     if op == EPOLL_CTL_ADD && !alloc::has_room() {
         return Err(Errno::ENOMEM);
     }
-    let known = fdtable::is_seen(fd) || op != EPOLL_CTL_ADD && fdtable::is_watched(fd);
+    let known = fd.is_seen() || op != EPOLL_CTL_ADD && fd.is_watched();
     if !known {
-        pollable::check(fd)?;
+        pollable::check(fd.fd())?;
     }
     let ep = ep.ok_or(Errno::EINVAL)?;
-    if !known || fdtable::flags(fd) & fdtable::TRACKED == 0 {
-        fdtable::track(fd)?;
-    }
-    Ok((ep, Held::get(fd).ok_or(Errno::EBADF)?))
+    let target = if known { fd.hold() } else { None };
+    Ok((ep, target.map_or_else(|| fdtable::track(fd), Ok)?))
 }
 
 /// The epoll instance behind an fd. None: the fd is open, and is no epoll instance of ours.
-fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
+fn set_behind(epfd: FdRef) -> Result<Option<Held>, Errno> {
     if let Some(set) = fdtable::held_eventpoll(epfd) {
         return Ok(Some(set));
     }
     loop {
         let moment = fdtable::all_made();
-        let set = fdtable::held_eventpoll(epfd);
+        let set = fdtable::held_eventpoll(FdRef::of(epfd.fd()));
         if set.is_some() {
             return Ok(set);
         }
-        pollable::must_be_open(epfd)?;
+        pollable::must_be_open(epfd.fd())?;
         // Otherwise the fd may belong to a new epoll instance: its eventfd exists, its table entry does not yet.
         if fdtable::none_made_since(moment) {
             return Ok(None);
@@ -129,8 +131,8 @@ fn set_behind(epfd: c_int) -> Result<Option<Held>, Errno> {
 }
 
 /// `ctl` for an fd whose provenance is known. None: the call takes the full path.
-fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Result<(), Errno>> {
-    if !fdtable::is_tracked_and_seen(fd) {
+fn fast_ctl(epfd: FdRef, op: c_int, fd: FdRef, event: EpollEvent) -> Option<Result<(), Errno>> {
+    if !fd.is_tracked_and_seen() {
         return None;
     }
     let by_fd = match op {
@@ -143,11 +145,11 @@ fn fast_ctl(epfd: c_int, op: c_int, fd: c_int, event: EpollEvent) -> Option<Resu
     fdtable::with_set(epfd, |ep| {
         if by_fd {
             drain_wakeups(ep, op);
-            return ep.change(op, fd, |file| fdtable::is_behind(fd, file), event);
+            return ep.change(op, fd.fd(), |file| fdtable::is_behind(fd.fd(), file), event);
         }
-        let Held(target) = &Held::get(fd)?;
+        let Held(target) = &fd.hold()?;
         drain_wakeups(ep, op);
-        Some(ep.ctl(op, target, fd, event))
+        Some(ep.ctl(op, target, fd.fd(), event))
     })?
 }
 
@@ -165,6 +167,8 @@ fn drain_wakeups(ep: &Eventpoll, op: c_int) {
 
 impl Outcome {
     /// Turns EINVAL into `Kernel` if `epfd` is an epoll instance of the kernel's.
+    ///
+    /// Looks the fd up again: while the call waited, another thread may have made the instance.
     fn or_kernel(self, epfd: c_int) -> Self {
         match self {
             Outcome::Done(Err(Errno::EINVAL)) if fdtable::flags(epfd) & fdtable::EPOLL == 0 => {
@@ -192,16 +196,17 @@ pub fn wait(
     sigmask: *const u64,
 ) -> Outcome {
     let Some(_guard) = context::enter() else { return Outcome::Kernel };
+    let set = FdRef::of(epfd);
     if timeout.is_zero() && sigmask.is_null() {
-        if let Some(done) = wait_now(epfd, events, maxevents) {
+        if let Some(done) = wait_now(set, events, maxevents) {
             return Outcome::Done(done);
         }
     }
-    Outcome::Done(checked_wait(epfd, events, maxevents, timeout, sigmask)).or_kernel(epfd)
+    Outcome::Done(checked_wait(set, events, maxevents, timeout, sigmask)).or_kernel(epfd)
 }
 
 /// A wait that does not sleep and cannot be interrupted. None: the call takes the full path.
-fn wait_now(epfd: c_int, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
+fn wait_now(epfd: FdRef, events: *mut epoll_event, maxevents: c_int) -> Option<Result<i32, Errno>> {
     let watch = process::WATCH.get().filter(|_| !context::is_waiting())?;
     let wait = |ep: &Arc<Eventpoll>| {
         check_events(events, maxevents)?;
@@ -222,13 +227,13 @@ fn check_events(events: *mut epoll_event, maxevents: c_int) -> Result<(), Errno>
 }
 
 fn checked_wait(
-    epfd: c_int,
+    epfd: FdRef,
     events: *mut epoll_event,
     maxevents: c_int,
     timeout: &mut Timeout,
     sigmask: *const u64,
 ) -> Result<i32, Errno> {
-    let sigmask = if sigmask.is_null() { None } else { Some(sigmask::with_ours(read_u64(sigmask)?)) };
+    let sigmask = if sigmask.is_null() { None } else { Some(ours::with_ours(read_u64(sigmask)?)) };
     let set = set_behind(epfd)?;
     check_events(events, maxevents)?;
     let held = set.ok_or(Errno::EINVAL)?;
@@ -255,16 +260,56 @@ fn checked_wait(
     sent.map(|sent| sent as i32)
 }
 
+/// epoll_wait(2) and epoll_pwait(2) as system calls.
+pub fn raw_wait(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: c_int,
+    sigmask: usize,
+    size: usize,
+) -> Outcome {
+    raw_wait_for(epfd, events, maxevents, Ok(milliseconds(timeout)), [sigmask, size])
+}
+
+/// epoll_pwait2(2) as a system call.
+pub fn raw_wait2(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: *const timespec,
+    sigmask: usize,
+    size: usize,
+) -> Outcome {
+    raw_wait_for(epfd, events, maxevents, nanoseconds(timeout), [sigmask, size])
+}
+
+/// Bytes in the kernel's signal set.
+const SIGSET: usize = 8;
+
+fn raw_wait_for(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: Result<Option<u64>, Errno>,
+    [sigmask, size]: [usize; 2],
+) -> Outcome {
+    if sigmask != 0 && size != SIGSET {
+        return Outcome::Done(Err(Errno::EINVAL));
+    }
+    match timeout {
+        Ok(ns) => wait(epfd, events, maxevents, &mut Timeout::new(ns), sigmask as *const u64),
+        Err(errno) => Outcome::Done(Err(errno)),
+    }
+}
+
 fn milliseconds(timeout: c_int) -> Option<u64> {
     u64::try_from(timeout).ok().map(|ms| ms * 1_000_000)
 }
 
 crate::hook! {
     unsafe fn epoll_create(size: c_int) -> c_int => hooked_create {
-        if size <= 0 {
-            return answer(Err(Errno::EINVAL));
-        }
-        match create(0) {
+        match create_sized(size) {
             Outcome::Done(result) => answer(result),
             Outcome::Kernel => crate::real_call!(epoll_create(size)),
         }

@@ -7,7 +7,7 @@ use syscalls::Errno;
 
 use crate::fdtable::{self, FdKind, IO};
 use crate::interpose::read_write::{read, write};
-use crate::interpose::{errno, guarded, set_errno};
+use crate::interpose::{errno, guarded, set_errno, socket_pipe};
 use crate::process;
 use crate::thread::context;
 
@@ -16,7 +16,7 @@ fn made(fd: c_int, kind: FdKind, flags: c_int, inheritors: [u32; 2]) {
     if fd < 0 {
         return;
     }
-    fdtable::note_made(fd, kind, flags & libc::O_NONBLOCK != 0);
+    socket_pipe::made(fd, kind, flags & libc::O_NONBLOCK != 0);
     if fdtable::has_inheritor_since(inheritors, flags) && !process::is_vfork_child() {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };

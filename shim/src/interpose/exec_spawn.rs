@@ -12,11 +12,11 @@ use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spaw
 use crate::arch::exec_trampoline;
 use crate::fdtable::{self, Inheritor};
 use crate::interpose::fork_clone::share;
-use crate::interpose::sigmask::ours;
 use crate::interpose::{errno, guarded, set_errno};
 use crate::process::{self, record};
 use crate::thread::context;
-use crate::thread::signal::trampoline;
+use crate::thread::signal::{ours, trampoline};
+use crate::thread::with_thread;
 
 /// The state of a process during exec: no armed file signals the new program, and our signal is not blocked in it.
 /// The other threads stay outside, so that none arms a file meanwhile.
@@ -35,7 +35,7 @@ impl Leaving {
         if alone {
             record::note(Event::Exec);
         }
-        if !process::uses_signals() {
+        if !ours::is_used() {
             return None;
         }
         if alone {
@@ -45,7 +45,7 @@ impl Leaving {
             }
         }
         trampoline::before_exec();
-        let unblocked = !context::with_thread(|thread| thread.blocks_ours.get());
+        let unblocked = !with_thread(|thread| thread.blocks_ours.get());
         if alone {
             // A signal that was held back must not stay blocked in the new program.
             context::step_out();
@@ -56,7 +56,7 @@ impl Leaving {
     /// Sets the new program's mask, or takes it back. Runs uncovered: `uncover` would restore another mask.
     fn change_mask(&self, how: c_int) {
         if self.unblocked {
-            sys::sigprocmask(how, ours());
+            sys::sigprocmask(how, ours::mask());
         }
     }
 }
@@ -178,16 +178,16 @@ fn exec_copy<const ROOM: usize>(
     }
 }
 
-exec_trampoline!(execl, 0);
-exec_trampoline!(execlp, 1);
-exec_trampoline!(execle, 2);
+exec_trampoline!(execl, exec_list, 0);
+exec_trampoline!(execlp, exec_list, 1);
+exec_trampoline!(execle, exec_list, 2);
 
 /// Attributes that leave our signal unblocked in the spawned program.
 unsafe fn clean_attributes(
     given: *const posix_spawnattr_t,
     room: &mut MaybeUninit<posix_spawnattr_t>,
 ) -> *const posix_spawnattr_t {
-    if !process::uses_signals() || context::with_thread(|thread| thread.blocks_ours.get()) {
+    if !ours::is_used() || with_thread(|thread| thread.blocks_ours.get()) {
         return given;
     }
     let attributes = room.as_mut_ptr();
@@ -205,7 +205,7 @@ unsafe fn clean_attributes(
         if flags & libc::POSIX_SPAWN_SETSIGMASK as c_short != 0 {
             libc::posix_spawnattr_getsigmask(attributes, mask.as_mut_ptr());
         } else {
-            *mask.as_mut_ptr().cast::<u64>() = sys::sigmask() & !ours();
+            *mask.as_mut_ptr().cast::<u64>() = sys::sigmask() & !ours::mask();
         }
         libc::posix_spawnattr_setsigmask(attributes, mask.as_ptr());
         libc::posix_spawnattr_setflags(attributes, flags | libc::POSIX_SPAWN_SETSIGMASK as c_short);

@@ -7,7 +7,7 @@ use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, c_ulong};
 use syscalls::Errno;
 
-use crate::fdtable::{self, EPOLL, INHERITED, OURS, SEEN, TRACKED};
+use crate::fdtable::{self, FdRef, EPOLL, INHERITED, OURS, SEEN, TRACKED};
 use crate::interpose::close_dup::note_duplicate;
 use crate::interpose::{answer, busy_poll, guarded, set_errno};
 use crate::memory::user_memory;
@@ -30,10 +30,11 @@ enum Steer {
 /// file to it, and poll it.
 fn steer(fd: c_int, cmd: c_int, arg: usize) -> Steer {
     let Some(_guard) = context::enter_as_is() else { return Steer::Pass };
-    if fdtable::flags(fd) & INHERITED != 0 {
+    let found = FdRef::of(fd);
+    if found.is(INHERITED) {
         return steer_inherited(fd, cmd, arg);
     }
-    let Some(file) = fdtable::get(fd) else { return Steer::Pass };
+    let Some(file) = found.get() else { return Steer::Pass };
     let Some(device) = file.device_as::<KernelFile>() else { return Steer::Pass };
     let asynchronous = libc::O_ASYNC as usize;
     let for_the_program = match cmd {

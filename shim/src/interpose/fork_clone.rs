@@ -23,7 +23,7 @@ pub(crate) unsafe extern "C" fn before_vfork() -> *const u8 {
     VFORK.get()
 }
 
-vfork_trampoline!();
+vfork_trampoline!(before_vfork);
 
 crate::interpose! {
     /// clone(2). Variadic in C; arguments that the caller did not pass are not read.

@@ -27,7 +27,7 @@ use glasspoll_reactor::uapi::{
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, size_t, ssize_t};
 
-use crate::fdtable::{self, FdKind, EVENTFD};
+use crate::fdtable::{FdKind, FdRef, EVENTFD};
 
 /// Whether a call reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Transfer {
 }
 
 /// Notes in a watched file what a read or write of the program has left.
-pub fn note(fd: c_int, file: &File, call: &Transfer) {
+pub fn note(fd: FdRef, file: &File, call: &Transfer) {
     let Some(device) = file.device_as::<KernelFile>() else { return };
     if call.how & libc::MSG_ERRQUEUE != 0 {
         if call.got >= 0 {
@@ -78,10 +78,9 @@ pub fn note(fd: c_int, file: &File, call: &Transfer) {
         }
         return;
     }
-    let known = fdtable::flags(fd);
-    if known & EVENTFD != 0 {
+    if fd.is(EVENTFD) {
         eventfd(file, device, call);
-    } else if call.way == Way::In && FdKind::of(known) == FdKind::Timerfd {
+    } else if call.way == Way::In && fd.kind() == FdKind::Timerfd {
         // ECANCELED means that the clock was set. The read reported that, and nothing is left.
         if call.got > 0 || call.is_refused() || call.errno == libc::ECANCELED {
             device.drained(READ_SIDE);
@@ -157,8 +156,7 @@ pub fn pending_before(file: &File) -> Option<u64> {
 
 /// Whether the eventfd has room for 1, so that a write of at most 1 does not sleep. A larger value may not fit where 1
 /// does. A read may always sleep: another thread may take the value first.
-pub fn has_room(fd: c_int, way: Way) -> bool {
-    let mut now = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
-    let is_eventfd = fdtable::flags(fd) & EVENTFD != 0;
-    is_eventfd && way == Way::Out && sys::ppoll(&mut now, Some(0), None) == Ok(1)
+pub fn has_room(fd: FdRef, way: Way) -> bool {
+    let mut now = [libc::pollfd { fd: fd.fd(), events: libc::POLLOUT, revents: 0 }];
+    fd.is(EVENTFD) && way == Way::Out && sys::ppoll(&mut now, Some(0), None) == Ok(1)
 }

@@ -74,7 +74,8 @@ crate::interpose! {
     fn recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t |real| {
         // SAFETY: libc's own function, with what the program called us with; no destructor in this frame.
         let call = |real: Function| unsafe { real(fd, msg, flags) };
-        let at_once_got = if fdtable::flags(fd) & IO == 0 {
+        let before = fdtable::flags(fd);
+        let at_once_got = if before & IO == 0 {
             None
         } else {
             // SAFETY: as above.
@@ -83,7 +84,7 @@ crate::interpose! {
             let real = real();
             at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
         };
-        let blocks = at_once_got.is_none() && fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        let blocks = at_once_got.is_none() && before & BLOCKING != 0 && would_block(fd, Way::In);
         let got = match at_once_got {
             Some(got) => got,
             None => call(real()),

@@ -21,21 +21,23 @@ mod left;
 mod limits;
 mod messages;
 mod mqueue;
+mod outcome;
 mod poll_select;
 mod polling;
 mod prctl;
 mod pthread_cancel;
 mod read_write;
+pub mod real;
+mod routes;
 mod sigaction;
 pub mod sigmask;
 mod socket_pipe;
 mod splice;
 mod syscall;
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
-
-use crate::process::options::complain;
-use crate::thread::context;
+pub use crate::errno::{answer, errno, set_errno};
+pub use crate::thread::guarded::guarded;
+pub use real::Real;
 
 /// Defines a libc function that is, or may lead to, a cancellation point.
 ///
@@ -105,118 +107,4 @@ macro_rules! real_call {
         #[allow(unused_unsafe, clippy::macro_metavars_in_unsafe)]
         unsafe { $name.get()($($arg),*) }
     }};
-}
-
-/// A libc symbol, looked up once.
-pub struct Real {
-    name: &'static str,
-    address: std::sync::atomic::AtomicPtr<u8>,
-}
-
-impl Real {
-    /// `name` ends with a NUL.
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, address: std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()) }
-    }
-
-    pub fn get(&self) -> *const u8 {
-        let known = self.address.load(std::sync::atomic::Ordering::Relaxed);
-        if !known.is_null() {
-            return known;
-        }
-        // SAFETY: the name ends with a NUL; a missing symbol panics there, which can only be for a
-        // function that this libc does not have and the program therefore cannot have called.
-        let found = unsafe { redhook::ld_preload::dlsym_next(self.name) };
-        self.address.store(found.cast_mut(), std::sync::atomic::Ordering::Relaxed);
-        found
-    }
-}
-
-/// What a child may call between fork(2) and exec(2).
-const OF_CHILDREN: &[&str] = &[
-    "close",
-    "dup",
-    "dup2",
-    "dup3",
-    "fcntl",
-    "fcntl64",
-    "execv",
-    "execve",
-    "execvp",
-    "execvpe",
-    "pthread_sigmask",
-    "sigprocmask",
-    "read",
-    "write",
-    "getrlimit",
-    "setrlimit",
-    "prctl",
-    "close_range",
-    "fork",
-    "sigaction",
-];
-
-/// Looks up what children call. Each child would take a page fault for every page of the loader's tables. At start-up,
-/// because at a fork another thread may hold the loader's lock.
-pub fn look_up_for_children() {
-    extern "C" {
-        // The linker defines these: the bounds of the section.
-        static __start_glasspoll_real: u8;
-        static __stop_glasspoll_real: u8;
-    }
-    let [start, stop] =
-        [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real].map(<*const u8>::cast::<Real>);
-    // SAFETY: in the section there are statics of this type alone.
-    let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
-    for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
-        real.get();
-    }
-}
-
-/// Runs our own work, covered: no handler of the program runs meanwhile, and cancellation waits. If the work
-/// panics, returns `fallback`, and the panic does not reach the program.
-///
-/// Not inlined, so that the callers' frames have nothing to clean up.
-#[inline(never)]
-pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
-    let cover = context::cover();
-    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        tracing::error!(target: "glasspoll", "a panic was stopped at the border to the program");
-        fallback
-    });
-    context::uncover(cover);
-    result
-}
-
-/// Makes a panic print one line, whatever RUST_BACKTRACE says.
-pub fn be_brief() {
-    std::panic::set_hook(Box::new(|panic| {
-        let payload = panic.payload();
-        let text = payload.downcast_ref::<&str>().copied();
-        let what = text
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no reason given");
-        let place = panic
-            .location()
-            .map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
-        complain(&format!("a panic, stopped at the border to the program: {what}{place}; please report it"));
-    }));
-}
-
-pub fn set_errno(errno: syscalls::Errno) {
-    // SAFETY: the location is the calling thread's own.
-    unsafe { *libc::__errno_location() = errno.into_raw() };
-}
-
-pub fn errno() -> i32 {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() }
-}
-
-/// A result in libc's form: -1 and errno on failure.
-pub fn answer(result: Result<i32, syscalls::Errno>) -> i32 {
-    result.unwrap_or_else(|errno| {
-        set_errno(errno);
-        -1
-    })
 }

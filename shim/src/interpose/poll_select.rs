@@ -5,13 +5,13 @@
 
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
-use syscalls::Sysno;
 
 use crate::fdtable;
-use crate::interpose::epoll::{self, Outcome};
-use crate::interpose::sigmask::{self, Masked};
-use crate::interpose::{answer, guarded, polling, pthread_cancel};
+use crate::interpose::outcome::Outcome;
+use crate::interpose::sigmask::Masked;
+use crate::interpose::{answer, epoll, guarded, polling, pthread_cancel};
 use crate::memory::user_memory;
+use crate::thread::signal::ours;
 
 /// The program's list. A pointer, not a reference: another thread may change the memory.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ fn mask_of(sigmask: *const sigset_t) -> Result<Option<u64>, Errno> {
     if sigmask.is_null() {
         return Ok(None);
     }
-    user_memory::read_u64(sigmask.cast()).map(|mask| Some(sigmask::with_ours(mask)))
+    user_memory::read_u64(sigmask.cast()).map(|mask| Some(ours::with_ours(mask)))
 }
 
 crate::interpose! {
@@ -272,39 +272,42 @@ unsafe fn waits(
     }
 }
 
-/// A raw system call. None: it does not concern us.
-pub fn raw(nr: Sysno, args: [usize; 6]) -> Option<Result<c_int, Errno>> {
-    match nr {
-        #[cfg(target_arch = "x86_64")]
-        Sysno::poll => {
-            let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
-            let ns = u64::try_from(args[2] as c_int).ok().map(|ms| ms * 1_000_000);
-            Some(poll_list(fds, ns, None))
-        }
-        Sysno::ppoll => {
-            let fds = concerned(args[0] as *mut pollfd, args[1] as nfds_t)?;
-            let wait = |ns, mask| poll_list(fds, ns, mask);
-            Some(raw_wait(args[2] as *mut timespec, [args[3], args[4]], wait))
-        }
-        #[cfg(target_arch = "x86_64")]
-        Sysno::select => {
-            let (count, sets) = raw_sets(args)?;
-            Some(raw_select(count, sets, args[4] as *mut timeval))
-        }
-        Sysno::pselect6 => {
-            let (count, sets) = raw_sets(args)?;
-            let wait = |ns, mask| select_by_poll(count, sets, ns, mask);
-            let mask = if args[5] == 0 { Ok([0, 0]) } else { read_pair(args[5]) };
-            Some(mask.and_then(|mask| raw_wait(args[4] as *mut timespec, mask, wait)))
-        }
-        _ => None,
-    }
+/// poll(2) as a system call.
+pub fn raw_poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> Outcome {
+    let Some(fds) = concerned(fds, count) else { return Outcome::Kernel };
+    let ns = u64::try_from(timeout).ok().map(|ms| ms * 1_000_000);
+    Outcome::Done(poll_list(fds, ns, None))
 }
 
-fn raw_sets(args: [usize; 6]) -> Option<(c_int, Sets)> {
-    let count = args[0] as c_int;
-    let sets = [args[1], args[2], args[3]].map(|set| set as *mut fd_set);
-    concerns_select(count, sets).then_some((count, sets))
+/// ppoll(2) as a system call.
+pub fn raw_ppoll(fds: *mut pollfd, count: nfds_t, timeout: *mut timespec, mask: [usize; 2]) -> Outcome {
+    let Some(fds) = concerned(fds, count) else { return Outcome::Kernel };
+    Outcome::Done(raw_wait(timeout, mask, |ns, mask| poll_list(fds, ns, mask)))
+}
+
+/// select(2) as a system call.
+pub fn raw_select(count: c_int, sets: Sets, timeout: *mut timeval) -> Outcome {
+    if !concerns_select(count, sets) {
+        return Outcome::Kernel;
+    }
+    Outcome::Done(time_given(timeout).and_then(|ns| {
+        let start = sys::now();
+        let result = select_by_poll(count, sets, ns, None);
+        if let Some(ns) = ns {
+            give_back_time(timeout, ns, start);
+        }
+        result
+    }))
+}
+
+/// pselect6(2). `mask` is the address of the mask's address and its size.
+pub fn raw_pselect(count: c_int, sets: Sets, timeout: *mut timespec, mask: usize) -> Outcome {
+    if !concerns_select(count, sets) {
+        return Outcome::Kernel;
+    }
+    let wait = |ns, mask| select_by_poll(count, sets, ns, mask);
+    let mask = if mask == 0 { Ok([0, 0]) } else { read_pair(mask) };
+    Outcome::Done(mask.and_then(|mask| raw_wait(timeout, mask, wait)))
 }
 
 fn read_pair(at: usize) -> Result<[usize; 2], Errno> {
@@ -334,17 +337,6 @@ fn raw_wait(
     let result = wait(ns, mask);
     if let Some(ns) = ns {
         write_pair(timeout.cast(), time_left(ns, start));
-    }
-    result
-}
-
-#[cfg(target_arch = "x86_64")]
-fn raw_select(count: c_int, sets: Sets, timeout: *mut timeval) -> Result<c_int, Errno> {
-    let ns = time_given(timeout)?;
-    let start = sys::now();
-    let result = select_by_poll(count, sets, ns, None);
-    if let Some(ns) = ns {
-        give_back_time(timeout, ns, start);
     }
     result
 }

@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::watch::{Host, Parker, Watch};
+use glasspoll_reactor::watch::{Parker, Watch};
 use libc::pollfd;
 
-use crate::fdtable::{self, Held};
+use crate::fdtable::{self, FdRef, Held};
 use crate::process;
-use crate::thread::context::{self, Part, ProgramHost, Waiting};
+use crate::thread::context::{self, Part, Waiting};
 
 /// An epoll descriptor in the list, held: if another thread closes it, the instance lives until the call is over.
 struct Set {
@@ -77,8 +77,9 @@ pub fn concerns_us(fds: &[pollfd]) -> bool {
 pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -> Result<i32, Errno> {
     let _guard = context::enter();
     let watch = process::watch().ok_or(Errno::ENOMEM)?;
-    let set =
-        |(at, pollfd): (usize, &pollfd)| fdtable::held_eventpoll(pollfd.fd).map(|held| Set { at, held });
+    let set = |(at, pollfd): (usize, &pollfd)| {
+        fdtable::held_eventpoll(FdRef::of(pollfd.fd)).map(|held| Set { at, held })
+    };
     let sets: Vec<Set> = fds.iter().enumerate().filter_map(set).collect();
     let stay = Stay::new(watch, sets);
     let waiter = &stay.waiter;
@@ -105,7 +106,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
         // A pending signal that the mask lets in ends the call, even if the time is over.
         match sleep_on(&stay, fds, sleep, if ready > 0 { None } else { sigmask }) {
             Ok(others) => ready += others,
-            Err(Errno::EINTR) if ProgramHost.was_our_signal() => {}
+            Err(Errno::EINTR) if context::was_our_signal() => {}
             Err(Errno::EINTR) => signal = true,
             Err(errno) => return Err(errno),
         }
@@ -156,9 +157,9 @@ fn sleep_on(
     let timeout_ns = if capped { Some(LATE_NS) } else { timeout_ns };
     // If a wakeup came since the poll, there is nothing to sleep for.
     let timeout_ns = if stay.waiter.begin_ppoll(stay.parker.wake_fd()) { timeout_ns } else { Some(0) };
-    ProgramHost.leave();
+    context::leave();
     let slept = sys::ppoll(&mut all, timeout_ns, sigmask);
-    ProgramHost.enter();
+    context::come_back();
     stay.waiter.end_ppoll();
     let woken = all.pop().is_some_and(|own| own.revents != 0);
     if woken {

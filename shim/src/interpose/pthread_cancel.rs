@@ -10,8 +10,8 @@ use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::sys::Errno;
 use libc::{c_int, pthread_t};
 
-use crate::interpose::epoll::Outcome;
 use crate::interpose::guarded;
+use crate::interpose::outcome::Outcome;
 use crate::thread::context;
 
 extern "C-unwind" {

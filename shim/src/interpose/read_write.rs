@@ -16,7 +16,7 @@ use glasspoll_record::event::Op;
 use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
-use crate::fdtable::{self, drain_hints, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
+use crate::fdtable::{self, drain_hints, FdRef, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
 pub use crate::interpose::left::Way;
 use crate::interpose::left::{self, Transfer};
 use crate::interpose::{errno, guarded, set_errno, socket_pipe};
@@ -52,7 +52,7 @@ fn drain_wakeups() {
 pub fn note(fd: c_int, way: Way, got: ssize_t, how: c_int, wanted: impl FnOnce() -> size_t) {
     let wanted = if got < 0 { 0 } else { wanted() };
     let call = Transfer { way, got, errno: errno(), how, wanted, pending: None };
-    with_file(fd, |file| left::note(fd, file, &call));
+    with_file(fd, |fd, file| left::note(fd, file, &call));
 }
 
 extern "C" {
@@ -84,9 +84,10 @@ pub fn at_once(
     let done = guarded(None, || {
         let _guard = context::enter_unless_early()?;
         let watch = process::WATCH.get()?;
-        let file = fdtable::get(fd)?;
+        let fd = FdRef::of(fd);
+        let file = fd.get()?;
         if how & libc::MSG_DONTWAIT == 0
-            && sys::fcntl(fd, libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
+            && sys::fcntl(fd.fd(), libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
             && !(left::has_room(fd, way) && is_small())
         {
             return None;
@@ -130,7 +131,7 @@ pub fn would_block(fd: c_int, way: Way) -> bool {
 /// A read slept: the kernel woke only this thread and sent no signal, so we wake the file.
 #[cold]
 pub fn note_blocked(fd: c_int) {
-    with_file(fd, |file| wake(file, READ_SIDE));
+    with_file(fd, |_, file| wake(file, READ_SIDE));
 }
 
 /// Whether a write took less than it was given, for lack of room.
@@ -179,7 +180,7 @@ pub unsafe fn length(iov: *const iovec, count: c_int) -> size_t {
 #[cold]
 pub fn note_refused(fd: c_int) {
     let errno = errno();
-    with_file(fd, |file| {
+    with_file(fd, |_, file| {
         if let Some(device) = file.device_as::<KernelFile>() {
             device.refused(file);
         }
@@ -188,14 +189,15 @@ pub fn note_refused(fd: c_int) {
 }
 
 /// Runs `work`, inside, with the file behind a tracked fd.
-pub fn with_file(fd: c_int, work: impl FnOnce(&File)) {
+pub fn with_file(fd: c_int, work: impl FnOnce(FdRef, &File)) {
     guarded((), || {
         if process::is_vfork_child() {
             return;
         }
         let Some(_guard) = context::enter_unless_early() else { return };
-        if let Some(file) = fdtable::get(fd) {
-            work(&file);
+        let fd = FdRef::of(fd);
+        if let Some(file) = fd.get() {
+            work(fd, &file);
         }
     });
 }
@@ -369,7 +371,8 @@ crate::interpose! {
 crate::interpose! {
     /// shutdown(2). It wakes the socket's own side, without a signal.
     fn shutdown(fd: c_int, how: c_int) -> c_int |real| {
-        let tracked = fdtable::flags(fd) & TRACKED != 0;
+        let flags = fdtable::flags(fd);
+        let tracked = flags & TRACKED != 0;
         // A unix socket wakes its own side first; any other socket wakes its peer first.
         let first = tracked && sys::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_UNIX);
         if first {
@@ -377,11 +380,11 @@ crate::interpose! {
         }
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, how) };
-        record::io(fd, fdtable::flags(fd), Op::Shutdown, done as ssize_t, || how as usize);
+        record::io(fd, flags, Op::Shutdown, done as ssize_t, || how as usize);
         // A socket that is not connected refuses the call, and is woken all the same.
         let woken = done == 0 || errno() == libc::ENOTCONN;
         if woken && tracked {
-            with_file(fd, |file| if first { file.wake(0) } else { wake(file, 0) });
+            with_file(fd, |_, file| if first { file.wake(0) } else { wake(file, 0) });
         }
         done
     }

@@ -1,40 +1,16 @@
 //! Keeps our signal blocked and hidden, whatever the program does with its masks.
 //!
-//! Wakeups are a process-directed real-time signal (`process::signal`). Every thread blocks it, and only our signalfd
+//! Wakeups are a process-directed real-time signal (`thread::signal::ours`). Every thread blocks it, and only our signalfd
 //! reads it. We interpose the functions that could unblock or take it, as glibc does for its two internal
 //! signals: SIGRTMAX is one less than the kernel's.
 
 use std::mem::MaybeUninit;
 
-use glasspoll_reactor::sys;
 use libc::{c_int, sigset_t};
-use syscalls::Errno;
 
-use crate::interpose::set_errno;
 use crate::process;
-use crate::thread::context;
-
-/// Our signal as a mask.
-pub fn ours() -> u64 {
-    1 << (process::signal() - 1)
-}
-
-/// A mask with our signal blocked.
-pub fn with_ours(mask: u64) -> u64 {
-    if process::uses_signals() {
-        mask | ours()
-    } else {
-        mask
-    }
-}
-
-/// Blocks our signal in the first thread. All other threads inherit the mask.
-pub fn block(signals: bool) {
-    if signals {
-        let before = sys::sigprocmask(libc::SIG_BLOCK, ours());
-        context::with_thread(|thread| thread.blocks_ours.set(before & ours() != 0));
-    }
-}
+use crate::thread::signal::ours;
+use crate::thread::with_thread;
 
 /// A copy of a signal set with its first word changed; null stays null.
 pub struct Masked(Option<MaybeUninit<sigset_t>>);
@@ -42,12 +18,12 @@ pub struct Masked(Option<MaybeUninit<sigset_t>>);
 impl Masked {
     /// Adds our signal: for masks that the kernel applies.
     pub fn new(set: *const sigset_t) -> Self {
-        Self::change(set, with_ours)
+        Self::change(set, ours::with_ours)
     }
 
     /// Removes our signal: for sets of signals that the program takes.
     pub fn without(set: *const sigset_t) -> Self {
-        Self::change(set, |word| if process::uses_signals() { word & !ours() } else { word })
+        Self::change(set, |word| if ours::is_used() { word & !ours::mask() } else { word })
     }
 
     fn change(set: *const sigset_t, change: impl FnOnce(u64) -> u64) -> Self {
@@ -77,23 +53,23 @@ unsafe fn change_mask(
     old: *mut sigset_t,
     real: impl FnOnce(*const sigset_t) -> c_int,
 ) -> c_int {
-    if !process::uses_signals() {
+    if !ours::is_used() {
         return real(set);
     }
     // SAFETY: the program's set, by the contract of the call.
-    let asks_for_ours = !set.is_null() && unsafe { *set.cast::<u64>() } & ours() != 0;
+    let asks_for_ours = !set.is_null() && unsafe { *set.cast::<u64>() } & ours::mask() != 0;
     let masked = if how == libc::SIG_UNBLOCK { Masked::without(set) } else { Masked::new(set) };
     let result = real(masked.as_ptr());
     if result != 0 {
         return result;
     }
-    context::with_thread(|thread| {
+    with_thread(|thread| {
         let believed = thread.blocks_ours.get();
         if !old.is_null() {
             // SAFETY: libc has just filled it in.
             unsafe {
                 let word = old.cast::<u64>();
-                *word = if believed { *word | ours() } else { *word & !ours() };
+                *word = if believed { *word | ours::mask() } else { *word & !ours::mask() };
             }
         }
         if !set.is_null() {
@@ -127,9 +103,9 @@ crate::interpose! {
 crate::hook! {
     unsafe fn sigpending(set: *mut sigset_t) -> c_int => hooked_sigpending {
         let result = crate::real_call!(sigpending(set));
-        if result == 0 && process::uses_signals() {
+        if result == 0 && ours::is_used() {
             // SAFETY: libc has just filled it in.
-            unsafe { *set.cast::<u64>() &= !ours() };
+            unsafe { *set.cast::<u64>() &= !ours::mask() };
         }
         result
     }
@@ -165,7 +141,7 @@ crate::hook! {
 redhook::hook! {
     unsafe fn __libc_current_sigrtmax() -> c_int => hooked_sigrtmax {
         let real = crate::real_call!(__libc_current_sigrtmax());
-        if process::uses_signals() { real.min(process::signal() - 1) } else { real }
+        if ours::is_used() { real.min(ours::signal() - 1) } else { real }
     }
 }
 
@@ -215,13 +191,4 @@ crate::interpose! {
         taken(got);
         got
     }
-}
-
-/// Whether this is our signal, which is refused to the program as glibc refuses its own.
-pub fn is_ours(signal: c_int) -> bool {
-    let ours = signal == process::signal() && process::uses_signals();
-    if ours {
-        set_errno(Errno::EINVAL);
-    }
-    ours
 }

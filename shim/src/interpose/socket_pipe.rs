@@ -5,7 +5,16 @@
 
 use libc::c_int;
 
-use crate::fdtable::{kind_of, note_made, FdKind};
+use crate::fdtable::{kind_of, note_made, FdKind, Made};
+use crate::process::reserved_fds;
+
+/// The program made an fd. If it is near to ours, ours move up.
+#[inline]
+pub fn made(fd: c_int, kind: FdKind, nonblocking: bool) {
+    if note_made(fd, kind, nonblocking) == Made::Noted {
+        reserved_fds::keep_clear_of(fd);
+    }
+}
 
 crate::interpose! {
     /// socket(2).
@@ -13,7 +22,7 @@ crate::interpose! {
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(domain, kind, protocol) };
         if fd >= 0 {
-            note_made(fd, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
+            made(fd, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
         }
         fd
     }
@@ -28,7 +37,7 @@ unsafe fn both(result: c_int, fds: *const c_int, kind: FdKind, nonblocking: bool
         // SAFETY: the caller's promise.
         let fds = unsafe { [fds.read_unaligned(), fds.add(1).read_unaligned()] };
         for fd in fds {
-            note_made(fd, kind, nonblocking);
+            made(fd, kind, nonblocking);
         }
     }
     result
@@ -72,7 +81,7 @@ crate::interpose! {
         // SAFETY: libc's own function; no destructor in this frame.
         let fd = unsafe { real()(flags) };
         if fd >= 0 {
-            note_made(fd, FdKind::Other, flags & libc::IN_NONBLOCK != 0);
+            made(fd, FdKind::Other, flags & libc::IN_NONBLOCK != 0);
         }
         fd
     }
@@ -90,6 +99,6 @@ crate::interpose! {
 #[inline]
 pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
     if fd >= 0 {
-        note_made(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
+        made(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
     }
 }

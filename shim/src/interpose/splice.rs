@@ -9,9 +9,8 @@ use crate::fdtable::{self, HINT, IO, ROOM};
 use crate::interpose::read_write::{length, note, note_refused, was_refused, Way};
 use crate::process::record;
 
-/// Notes that `put` of `len` bytes moved between two files. `takes`: the source no longer has them.
-fn moved(from: c_int, to: c_int, put: ssize_t, len: size_t, takes: bool) {
-    let (source, sink) = (fdtable::flags(from), fdtable::flags(to));
+/// Notes that `put` of `len` bytes moved between two files, whose flags are `source` and `sink`. `takes`: the source no longer has them.
+fn moved([from, to]: [c_int; 2], [source, sink]: [u32; 2], put: ssize_t, len: size_t, takes: bool) {
     if source & IO == 0 && sink & (IO | ROOM | HINT) == 0 {
         return;
     }
@@ -33,9 +32,10 @@ crate::interpose! {
     fn splice(from: c_int, at: *mut loff_t, to: c_int, offset: *mut loff_t, len: size_t, flags: c_uint) -> ssize_t |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let put = unsafe { real()(from, at, to, offset, len, flags) };
-        record::io(from, fdtable::flags(from), Op::Read, put, || len);
-        record::io(to, fdtable::flags(to), Op::Write, put, || len);
-        moved(from, to, put, len, true);
+        let (source, sink) = (fdtable::flags(from), fdtable::flags(to));
+        record::io(from, source, Op::Read, put, || len);
+        record::io(to, sink, Op::Write, put, || len);
+        moved([from, to], [source, sink], put, len, true);
         put
     }
 }
@@ -45,8 +45,9 @@ crate::interpose! {
     fn tee(from: c_int, to: c_int, len: size_t, flags: c_uint) -> ssize_t |real| {
         // SAFETY: libc's own function; no destructor in this frame.
         let put = unsafe { real()(from, to, len, flags) };
-        record::io(to, fdtable::flags(to), Op::Write, put, || len);
-        moved(from, to, put, len, false);
+        let (source, sink) = (fdtable::flags(from), fdtable::flags(to));
+        record::io(to, sink, Op::Write, put, || len);
+        moved([from, to], [source, sink], put, len, false);
         put
     }
 }

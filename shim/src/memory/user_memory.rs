@@ -7,18 +7,18 @@ use glasspoll_reactor::eventpoll::event_sink::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::uapi::EpollEvent;
 
-use crate::thread::own_stack;
-
-/// The kernel's lowest address; the program's buffers end below it.
-/// Linux: `TASK_SIZE_MAX` less a page.
-#[cfg(target_arch = "x86_64")]
-const TASK_SIZE: usize = (1 << 47) - 4096;
-#[cfg(not(target_arch = "x86_64"))]
-const TASK_SIZE: usize = 1 << 52;
+use crate::arch::TASK_SIZE;
+use crate::thread::with_thread;
 
 /// Whether the program's memory can lie in this range. Linux: `access_ok`.
 pub fn access_ok(addr: usize, len: usize) -> bool {
     addr.checked_add(len).is_some_and(|end| end <= TASK_SIZE)
+}
+
+/// Whether these bytes lie in the calling thread's own stack, and so can be read and written.
+#[inline]
+fn is_on_own_stack(addr: usize, len: usize) -> bool {
+    with_thread(|thread| thread.stack.holds(addr, len))
 }
 
 /// Reads an event. Linux: `copy_from_user`.
@@ -28,7 +28,7 @@ pub fn access_ok(addr: usize, len: usize) -> bool {
 pub fn read_event(event: *const libc::epoll_event) -> Result<EpollEvent, Errno> {
     let addr = event as usize;
     let last = addr.checked_add(size_of::<EpollEvent>() - 8).ok_or(Errno::EFAULT)?;
-    let readable = own_stack::holds(addr, size_of::<EpollEvent>())
+    let readable = is_on_own_stack(addr, size_of::<EpollEvent>())
         || sys::can_read_8(addr)
             && (last >> 12 == addr >> 12 && (last + 7) >> 12 == last >> 12 || sys::can_read_8(last));
     if !readable {
@@ -80,7 +80,7 @@ impl Events {
         if self.writable.0 <= first && last <= self.writable.1 {
             return true;
         }
-        if own_stack::holds(addr, size_of::<EpollEvent>()) {
+        if is_on_own_stack(addr, size_of::<EpollEvent>()) {
             return true;
         }
         // SAFETY: these are bytes of an event that is about to be stored there.

@@ -9,7 +9,8 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 
-use super::start::{begin_exact_times, begin_record, complete, INERT, PID, SHARED, WATCH};
+use super::state::{INERT, PID, SHARED};
+use super::watch::{begin_exact_times, begin_record, complete, WATCH};
 use crate::fdtable;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};

@@ -1,18 +1,24 @@
 //! The process that we live in: its start, its watch, its forks, its options, and what it reports.
 //!
-//! `start` makes all of it, `fork` makes it anew in a child. `options` reads the environment, `logs` and `log_file`
+//! `start` makes it, `watch` is what the first epoll instance makes, `fork` makes it anew in a child. `state` is what it
+//! is, `host` is the reactor's view of it. `options` reads the environment, `logs` and `log_file`
 //! write the log, `record` makes the record of the event flow, `reserved_fds` manages our own descriptors.
 //!
 //! Keeps true: a program that never makes an epoll instance keeps its descriptors, threads and signal handlers
 //! unchanged.
 
 mod fork;
+mod host;
 pub mod log_file;
 pub mod logs;
 pub mod options;
 pub mod record;
 pub mod reserved_fds;
 mod start;
+mod state;
+mod watch;
 
 pub use fork::*;
-pub use start::*;
+pub use start::start;
+pub use state::{is_inert, shared};
+pub use watch::{descriptors, watch, WATCH};

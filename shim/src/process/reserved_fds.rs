@@ -1,18 +1,13 @@
 //! Our own descriptors. One of them moves aside when the program puts a descriptor on its fd, and all move up when the
 //! program's fds come near: so the program gets the fds that it would get without us.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-
 use glasspoll_reactor::sys;
 use libc::c_int;
 
-use crate::fdtable;
-use crate::interpose::guarded;
+use crate::fdtable::{self, ours, OURS};
 use crate::process::{self, logs, record};
 use crate::thread::context;
-
-/// An fd of the program from here on is near to ours.
-static NEAR: AtomicI32 = AtomicI32::new(i32::MAX);
+use crate::thread::guarded::guarded;
 
 /// Moves our descriptor at `fd` to another fd.
 pub fn make_way(fd: c_int) {
@@ -33,20 +28,15 @@ fn moved(from: c_int, to: c_int) {
     record::moved(from, to);
 }
 
-/// Called when a descriptor of ours is at `fd`.
-pub fn is_at(fd: c_int) {
-    NEAR.fetch_min(fd - sys::GAP as c_int, Ordering::Relaxed);
-}
-
 /// The program has changed its limit of descriptors. Ours that could not move may be able to now.
 pub fn limit_changed() {
-    process::descriptors().into_iter().for_each(is_at);
+    process::descriptors().into_iter().for_each(ours::are_at);
 }
 
 /// The program got `fd`. If it is near to ours, ours move up.
 #[inline]
 pub fn keep_clear_of(fd: c_int) {
-    if fd >= NEAR.load(Ordering::Relaxed) {
+    if ours::are_near(fd) {
         guarded((), || move_on(fd));
     }
 }
@@ -55,7 +45,7 @@ pub fn keep_clear_of(fd: c_int) {
 pub fn keep_clear_from(least: usize) {
     let Ok(fd) = c_int::try_from(least) else { return };
     let is_possible = || sys::descriptor_limits().is_none_or(|[soft, _]| (least as u64) < soft);
-    if fd >= NEAR.load(Ordering::Relaxed) && !process::is_vfork_child() && is_possible() {
+    if ours::are_near(fd) && !process::is_vfork_child() && is_possible() {
         keep_clear_of(fd);
     }
 }
@@ -64,21 +54,28 @@ pub fn keep_clear_from(least: usize) {
 fn move_on(fd: c_int) {
     let Some(_guard) = context::enter_as_is() else { return };
     let floor = sys::stay_above(fd);
-    NEAR.store(i32::MAX, Ordering::Relaxed);
+    ours::are_far();
     if context::is_early_child() {
         // They are the parent's. This child will make its own above them.
         return;
     }
-    for ours in process::descriptors().into_iter().filter(|ours| *ours < floor) {
-        let Some(other) = sys::with_raised_limit(|| sys::duplicate_high(ours)) else { continue };
-        let higher = other > ours;
+    for own in process::descriptors().into_iter().filter(|own| *own < floor) {
+        let Some(other) = sys::with_raised_limit(|| sys::duplicate_high(own)) else { continue };
+        let higher = other > own;
         if higher {
-            moved(ours, other);
+            moved(own, other);
         }
-        let _ = sys::close(if higher { ours } else { other });
+        let _ = sys::close(if higher { own } else { other });
     }
-    if process::descriptors().into_iter().any(|ours| ours < floor) {
+    if process::descriptors().into_iter().any(|own| own < floor) {
         // They are at the limit, and cannot go higher.
-        NEAR.store(i32::MAX, Ordering::Relaxed);
+        ours::are_far();
     }
+}
+
+/// The first of our own fds from `from` to `to`.
+pub fn first_from(from: u32, to: u32) -> Option<u32> {
+    let _guard = context::enter_as_is();
+    let own = process::descriptors().into_iter().filter(|fd| fdtable::flags(*fd) & OURS != 0);
+    own.filter_map(|fd| u32::try_from(fd).ok()).filter(|fd| (from..=to).contains(fd)).min()
 }

@@ -1,39 +1,25 @@
-//! Start-up and the process's one watch.
+//! Start-up.
 //!
 //! Start-up reads the options, starts the log, blocks our signal, installs the fork handlers, and notes which fds are
 //! open. The first epoll instance makes the watch itself (descriptors, signal handlers). So a program that never makes
 //! one keeps its descriptors, threads and signal handlers unchanged.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::shared::Shared;
-use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_reactor::watch::Watch;
-pub use glasspoll_reactor::watch::WATCH;
-use once_cell::sync::OnceCell;
+use glasspoll_reactor::sys;
 
 use crate::fdtable;
-use crate::interpose::{self, sigmask};
+use crate::interpose::real;
 use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
-use crate::process::options::{complain, Options};
-use crate::process::{logs, record};
-use crate::thread::context::{self, ProgramHost, SLEEPERS};
+use crate::process::logs;
+use crate::process::options::Options;
+use crate::process::state::{INERT, OPTIONS, PID, SHARED};
+use crate::process::watch::thread_ends;
+use crate::thread::context;
 use crate::thread::fork_page;
-use crate::thread::signal::trampoline;
-
-static SIGNAL: AtomicI32 = AtomicI32::new(64);
-/// valgrind uses 64 itself.
-const SIGNAL_ON_VALGRIND: i32 = 63;
-
-pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
-#[link_section = "glasspoll_fork"]
-pub(super) static PID: AtomicI32 = AtomicI32::new(0);
-/// What the reactor's sets share.
-pub(super) static SHARED: OnceCell<Shared> = OnceCell::new();
-/// Whether we do nothing in this process: every call goes to libc.
-pub(super) static INERT: AtomicBool = AtomicBool::new(false);
-
-static HOST: ProgramHost = ProgramHost;
+use crate::thread::guarded::be_brief;
+use crate::thread::signal::ours;
 
 #[ctor::ctor(unsafe)]
 fn start_up() {
@@ -54,139 +40,19 @@ pub fn start() {
     let Some(_guard) = context::enter() else { return };
     OPTIONS.get_or_init(|| {
         PID.store(sys::getpid(), Ordering::SeqCst);
-        if sys::on_valgrind() {
-            SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
-        }
-        interpose::be_brief();
+        be_brief();
         fork_page::watch_for_forks(mend_fork);
-        interpose::look_up_for_children();
+        real::look_up_for_children();
+        context::call_at_thread_end(thread_ends);
         let options = Options::read();
         fdtable::mark_inherited();
-        sigmask::block(options.signals);
+        if options.signals {
+            ours::begin();
+        }
         SHARED.get_or_init(|| Shared::new(options.config()));
         logs::start(&options);
         // SAFETY: the handlers are functions of this library, which is never unloaded.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
         options
     });
-}
-
-/// The watch, made at the first call. None: it cannot be made, and the kernel's epoll answers instead.
-pub fn watch() -> Option<&'static Watch> {
-    if INERT.load(Ordering::Relaxed) {
-        return None;
-    }
-    fdtable::find_inherited();
-    let made = WATCH.get_or_try_init(|| {
-        let signal = if uses_signals() { signal() } else { 0 };
-        let watch = Watch::new(&HOST, &SLEEPERS, shared(), signal);
-        match watch.complete() {
-            // The error is permanent, and nobody depends on us yet.
-            Err(errno) if !watch.can_unpark() && !is_passing(errno) => {
-                for fd in watch.descriptors() {
-                    let _ = sys::close(fd);
-                }
-                Err(errno)
-            }
-            _ => Ok(watch),
-        }
-    });
-    match made {
-        Ok(watch) => {
-            complete(watch, watch.complete());
-            for fd in watch.descriptors() {
-                fdtable::protect(fd);
-            }
-            trampoline::prepare();
-            STARTED.get_or_init(|| {
-                let exact = begin_exact_times(watch);
-                begin_record(exact, false);
-            });
-            Some(watch)
-        }
-        Err(errno) => {
-            INERT.store(true, Ordering::Relaxed);
-            complain(&format!("cannot start ({errno}); this process goes on with the kernel's epoll"));
-            None
-        }
-    }
-}
-
-/// What the reactor's sets share. `start` makes it, with the options.
-pub fn shared() -> &'static Shared {
-    SHARED.get_or_init(Shared::default)
-}
-
-/// Whether a later try may succeed.
-fn is_passing(errno: Errno) -> bool {
-    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENODEV)
-}
-
-/// Prints once, and not again in children, what the watch has to do without.
-pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if let Err(errno) = result {
-        if !SAID.swap(true, Ordering::Relaxed) {
-            // If it has an eventfd, only the signalfd is missing.
-            let late = if watch.can_unpark() { "" } else { ", and wakeups come up to 5 ms late" };
-            complain(&format!("no descriptors of its own are to be had ({errno}): files are polled{late}"));
-        }
-    }
-}
-
-static STARTED: OnceCell<()> = OnceCell::new();
-
-/// Whether the helper is its own guest. It must become that only once, although the program's threads may end and
-/// begin several times.
-static HELPER_IS_GUEST: AtomicBool = AtomicBool::new(false);
-
-/// Starts the record that belongs to a watch.
-pub(super) fn begin_record(exact: bool, forked: bool) {
-    if let Some(options) = OPTIONS.get() {
-        record::start(options, exact, forked);
-    }
-}
-
-/// Makes a thread watch all the time, if the options ask for exact ready times. False: they do not, or there is no
-/// thread to be had.
-pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
-    let asked = OPTIONS.get().is_some_and(|options| options.exact);
-    if asked {
-        watch.guest_comes();
-        HELPER_IS_GUEST.store(true, Ordering::SeqCst);
-        watch.call_helper();
-    }
-    let exact = asked && !watch.lacks_helper();
-    shared().watches_all_the_time(exact);
-    exact
-}
-
-/// All threads of the program have ended: the helper ends as soon as nobody needs it.
-pub fn retire_helper(watch: &Watch) {
-    if HELPER_IS_GUEST.swap(false, Ordering::SeqCst) {
-        watch.guest_leaves();
-    }
-    watch.retire_helper();
-}
-
-/// The real-time signal that carries wakeups: the kernel's SIGRTMAX. The program's SIGRTMAX is one less.
-pub fn signal() -> i32 {
-    SIGNAL.load(Ordering::Relaxed)
-}
-
-/// Whether wakeups come by signal in this process.
-pub fn uses_signals() -> bool {
-    OPTIONS.get().is_some_and(|options| options.signals)
-}
-
-/// Whether we do nothing in this process.
-pub fn is_inert() -> bool {
-    INERT.load(Ordering::Relaxed)
-}
-
-/// All descriptors of ours.
-pub fn descriptors() -> Vec<i32> {
-    let mut all = WATCH.get().map_or_else(Vec::new, |watch| watch.descriptors().to_vec());
-    all.extend(record::descriptors());
-    all
 }

@@ -7,17 +7,19 @@
 //! long as the calling frame lies within it. A frame on another stack (a coroutine, sigaltstack) lies outside, or the
 //! search finds a gap below the thread's own stack.
 
-use glasspoll_reactor::sys;
+use std::cell::Cell;
 
-use crate::thread::context::with_thread;
+use glasspoll_reactor::sys;
 
 /// Deeper stacks are not searched.
 const MOST: usize = 1 << 20;
 const PAGE: usize = 4096;
 
 /// What a thread knows of its own stack.
+pub struct OwnStack(Cell<Searched>);
+
 #[derive(Clone, Copy)]
-pub struct OwnStack {
+struct Searched {
     /// We have read every page from here ...
     low: usize,
     /// ... to here.
@@ -27,38 +29,36 @@ pub struct OwnStack {
 }
 
 impl OwnStack {
-    pub const UNKNOWN: Self = Self { low: usize::MAX, top: 0, gap: 0 };
-}
+    pub const UNKNOWN: Self = Self(Cell::new(Searched { low: usize::MAX, top: 0, gap: 0 }));
 
-/// Whether `len` bytes at `addr` lie there.
-#[inline]
-pub fn holds(addr: usize, len: usize) -> bool {
-    let frame = 0u8;
-    let here = std::hint::black_box(&raw const frame) as usize;
-    let Some(end) = addr.checked_add(len) else { return false };
-    if addr < here {
-        return false;
-    }
-    with_thread(|thread| {
-        let stack = thread.stack.get();
-        if here >= stack.low && end <= stack.top {
+    /// Whether `len` bytes at `addr` lie there. `self` is of the calling thread.
+    #[inline]
+    pub fn holds(&self, addr: usize, len: usize) -> bool {
+        let frame = 0u8;
+        let here = std::hint::black_box(&raw const frame) as usize;
+        let Some(end) = addr.checked_add(len) else { return false };
+        if addr < here {
+            return false;
+        }
+        let known = self.0.get();
+        if here >= known.low && end <= known.top {
             return true;
         }
-        let found = look(stack, here);
-        thread.stack.set(found);
+        let found = look(known, here);
+        self.0.set(found);
         here >= found.low && end <= found.top
-    })
+    }
 }
 
 /// Reads the pages between the calling frame and the top.
 #[cold]
-fn look(known: OwnStack, here: usize) -> OwnStack {
+fn look(known: Searched, here: usize) -> Searched {
     let below = |top: &usize| here < *top && *top - here <= MOST;
     // SAFETY: neither has preconditions. AT_RANDOM is the address of bytes above the main thread's first
     // frame.
     let tops = unsafe { [libc::getauxval(libc::AT_RANDOM) as usize, libc::pthread_self() as usize] };
     let Some(top) = tops.into_iter().find(below) else { return known };
-    let known = if known.top == top { known } else { OwnStack { low: top, top, gap: 0 } };
+    let known = if known.top == top { known } else { Searched { low: top, top, gap: 0 } };
     if here < known.gap {
         return known;
     }
@@ -66,9 +66,9 @@ fn look(known: OwnStack, here: usize) -> OwnStack {
     let mut page = (known.low - 1) & !(PAGE - 1);
     while page >= low {
         if !sys::can_read_8(page) {
-            return OwnStack { gap: page + PAGE, ..known };
+            return Searched { gap: page + PAGE, ..known };
         }
         page -= PAGE;
     }
-    OwnStack { low: low.min(known.low), ..known }
+    Searched { low: low.min(known.low), ..known }
 }

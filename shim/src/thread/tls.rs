@@ -3,10 +3,11 @@
 //! Rust calls the loader to find a thread-local of a shared library. A word at a fixed distance from the thread pointer
 //! costs only two loads: after the first call it holds the thread-local's address.
 
-use std::arch::{asm, global_asm};
+use std::arch::global_asm;
 use std::ptr;
 
-use super::context::{Thread, THREAD};
+use super::state::{Thread, THREAD};
+use crate::arch::thread_word;
 
 global_asm!(
     ".pushsection .tbss.glasspoll_thread,\"awT\",%nobits",
@@ -21,45 +22,14 @@ global_asm!(
 );
 
 /// The address of the calling thread's word.
-#[cfg(target_arch = "x86_64")]
 #[inline]
 fn word() -> *mut *const Thread {
-    let at: *mut *const Thread;
-    // SAFETY: reads the thread pointer and the loader's table of distances.
-    unsafe {
-        asm!(
-            "mov {at}, qword ptr fs:[0]",
-            "add {at}, qword ptr [rip + glasspoll_thread@GOTTPOFF]",
-            at = out(reg) at,
-            options(nostack, pure, readonly),
-        );
-    }
-    at
-}
-
-/// The address of the calling thread's word.
-#[cfg(target_arch = "aarch64")]
-#[inline]
-fn word() -> *mut *const Thread {
-    let at: *mut *const Thread;
-    // SAFETY: as above.
-    unsafe {
-        asm!(
-            "mrs {at}, tpidr_el0",
-            "adrp {offset}, :gottprel:glasspoll_thread",
-            "ldr {offset}, [{offset}, :gottprel_lo12:glasspoll_thread]",
-            "add {at}, {at}, {offset}",
-            at = out(reg) at,
-            offset = out(reg) _,
-            options(nostack, pure, readonly),
-        );
-    }
-    at
+    thread_word().cast()
 }
 
 /// Our state of the calling thread.
 #[inline]
-pub(crate) fn this() -> *const Thread {
+fn this() -> *const Thread {
     // SAFETY: a word of this thread's own.
     let known = unsafe { word().read() };
     if known.is_null() {
@@ -76,4 +46,10 @@ fn find() -> *const Thread {
     // SAFETY: as above. A thread-local without a destructor stays at its address as long as the thread lives.
     unsafe { word().write(found) };
     found
+}
+
+/// Runs `work` with the calling thread's state.
+pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
+    // SAFETY: it lives as long as the thread.
+    work(unsafe { &*this() })
 }

@@ -17,8 +17,8 @@ use glasspoll_reactor::sys::Errno;
 use libc::{c_int, c_long, epoll_event};
 use once_cell::sync::Lazy;
 
-use crate::interpose::epoll::{self, Outcome};
-use crate::interpose::guarded;
+use crate::interpose::outcome::Outcome;
+use crate::interpose::{epoll, guarded};
 use crate::thread::context;
 use crate::{fdtable, process};
 

@@ -5,12 +5,17 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use glasspoll_reactor::eventpoll::wait_queue::Waiter;
+use glasspoll_reactor::eventpoll::wait_queue::{Sleepers, Waiter};
 use glasspoll_reactor::sys;
-use glasspoll_reactor::watch::{DrainHint, Host, KernelFile};
 
+use super::cover::{blocks, ALL_SIGNALS};
 use super::forking::be_in_order;
-use super::{blocks, go_inside, go_outside, with_thread, Wants, ALL_SIGNALS, SLEEPERS, THREADS};
+use super::gate::{go_inside, go_outside, Wants};
+use super::threads::THREADS;
+use crate::thread::tls::with_thread;
+
+/// Threads that sleep on a futex.
+pub static SLEEPERS: Sleepers = Sleepers::new();
 
 /// The waiter of one wait.
 pub enum Part {
@@ -133,55 +138,35 @@ pub fn cancel(pthread: u64) {
     });
 }
 
-/// The program's threads as our `Host`: a thread sleeps outside.
-pub struct ProgramHost;
+/// The thread goes outside to sleep.
+pub fn leave() {
+    with_thread(go_outside);
+}
 
-impl Host for ProgramHost {
-    fn leave(&self) {
-        with_thread(go_outside);
-    }
+/// The thread has slept, and goes inside again.
+pub fn come_back() {
+    with_thread(|thread| go_inside(thread, Wants::Adopted));
+}
 
-    fn take_mask(&self, mask: u64) {
-        with_thread(|thread| {
-            thread.own_mask.set(Some(sys::sigmask()));
-            sys::sigprocmask(libc::SIG_SETMASK, mask);
-        });
-    }
+/// Replaces the thread's mask by the wait's.
+pub fn take_mask(mask: u64) {
+    with_thread(|thread| {
+        thread.own_mask.set(Some(sys::sigmask()));
+        sys::sigprocmask(libc::SIG_SETMASK, mask);
+    });
+}
 
-    fn give_mask_back(&self) {
-        with_thread(|thread| {
-            let Some(own) = thread.own_mask.get() else { return };
-            let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
-            sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
-            thread.own_mask.set(None);
-        });
-    }
+/// Gives the thread its own mask back. If a signal is held back, all signals stay blocked.
+pub fn give_mask_back() {
+    with_thread(|thread| {
+        let Some(own) = thread.own_mask.get() else { return };
+        let held_back = thread.held_back.load(Ordering::SeqCst) != 0;
+        sys::sigprocmask(libc::SIG_SETMASK, if held_back { ALL_SIGNALS } else { own });
+        thread.own_mask.set(None);
+    });
+}
 
-    fn enter(&self) {
-        with_thread(|thread| go_inside(thread, Wants::Adopted));
-    }
-
-    fn wants_io(&self, device: &KernelFile) {
-        crate::fdtable::note_io(device);
-    }
-
-    fn wants_drain_hints(&self, device: &KernelFile) {
-        crate::fdtable::note_io(device);
-    }
-
-    fn take_drain_hint(&self, fd: i32) -> DrainHint {
-        crate::fdtable::drain_hints::take(fd)
-    }
-
-    fn protect(&self, fd: i32) {
-        crate::fdtable::protect(fd);
-    }
-
-    fn say(&self, what: &str) {
-        crate::process::options::complain(what);
-    }
-
-    fn was_our_signal(&self) -> bool {
-        with_thread(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
-    }
+/// Whether our signal has run its handler in this thread since the last call.
+pub fn was_our_signal() -> bool {
+    with_thread(|thread| thread.our_signal.swap(false, Ordering::SeqCst))
 }

@@ -49,25 +49,32 @@ fn own(tid: i32) -> impl Iterator<Item = &'static HeldSignal> {
     HELD.iter().filter(move |held| held.tid.load(Ordering::SeqCst) == tid)
 }
 
-/// Keeps a signal of this thread. False: there is no room.
+/// What became of a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Yes,
+    NoRoom,
+}
+
+/// Keeps a signal of this thread.
 ///
 /// # Safety
 /// `info` points to a `siginfo_t`.
-pub unsafe fn keep(signal: i32, info: *const u8) -> bool {
+pub unsafe fn keep(signal: i32, info: *const u8) -> Kept {
     let tid = sys::gettid();
     if signal < FIRST_QUEUED && own(tid).any(|held| held.signal.load(Ordering::SeqCst) == signal) {
-        return true;
+        return Kept::Yes;
     }
     let take = |held: &&HeldSignal| {
         held.tid.compare_exchange(FREE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     };
-    let Some(held) = HELD.iter().find(take) else { return false };
+    let Some(held) = HELD.iter().find(take) else { return Kept::NoRoom };
     // SAFETY: the entry is ours; the caller's promise on `info`.
     unsafe { std::ptr::copy_nonoverlapping(info, held.info.get().cast(), INFO) };
     held.signal.store(signal, Ordering::SeqCst);
     held.order.store(ORDER.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
     held.tid.store(tid, Ordering::SeqCst);
-    true
+    Kept::Yes
 }
 
 /// Queues the signals that are kept for this thread, in their order. The thread blocks them.

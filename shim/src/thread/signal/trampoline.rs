@@ -11,13 +11,16 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use glasspoll_reactor::sys;
+use glasspoll_reactor::watch::WATCH;
 use libc::{c_int, c_void, sigaction as Action, siginfo_t, sigset_t, ucontext_t};
 use once_cell::sync::OnceCell;
 
-use crate::interpose::{sigmask, Real};
+use crate::errno::set_errno;
+use crate::interpose::real::Real;
 use crate::process;
-use crate::thread::context::{self, ALL_SIGNALS};
-use crate::thread::signal::{held, requeue};
+use crate::thread::context::{self, Meeting, ALL_SIGNALS};
+use crate::thread::signal::held::{self, Kept};
+use crate::thread::signal::{ours, requeue};
 
 const SIGNALS: usize = 65;
 
@@ -64,23 +67,23 @@ pub fn prepare() {
 /// Installs those of our handlers that the kernel lacks: in a forked child that was made with CLONE_CLEAR_SIGHAND, and
 /// after a failed exec.
 pub fn install() {
-    if process::uses_signals() {
-        install_ours(process::signal());
+    if ours::is_used() {
+        install_ours(ours::signal());
         cover_sigio();
     }
 }
 
 fn install_ours(signal: c_int) {
-    let mut ours = zeroed();
-    ours.sa_sigaction = on_ours as *const () as usize;
-    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    let mut action = zeroed();
+    action.sa_sigaction = on_ours as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
     // SAFETY: valid actions.
-    unsafe { real_sigaction(signal, &ours, std::ptr::null_mut()) };
+    unsafe { real_sigaction(signal, &action, std::ptr::null_mut()) };
 }
 
 /// Whether SIGIO must come to us even if the program does not handle it.
 fn covers_sigio() -> bool {
-    process::uses_signals() && process::WATCH.get().is_some()
+    ours::is_used() && WATCH.get().is_some()
 }
 
 /// Makes a full signal queue reach us, also if the program does not handle SIGIO.
@@ -103,14 +106,14 @@ fn cover_sigio() {
 }
 
 fn take_sigio(take: bool) {
-    if let Some(watch) = process::WATCH.get() {
+    if let Some(watch) = WATCH.get() {
         watch.take_sigio(take);
     }
 }
 
 /// The program now handles SIGIO itself, or no longer does.
 fn change_sigio(take: bool) {
-    let Some(watch) = process::WATCH.get() else { return };
+    let Some(watch) = WATCH.get() else { return };
     if context::is_early_child() {
         // The signalfd is the parent's. The child's own will be made this way.
         watch.will_take_sigio(take);
@@ -148,7 +151,7 @@ pub fn before_exec() {
 /// Our signal ran a handler instead of reaching the signalfd. We do not look which file it was for: all are polled.
 extern "C" fn on_ours(_signal: c_int, _info: *mut siginfo_t, _context: *mut c_void) {
     context::our_signal();
-    if let Some(watch) = process::WATCH.get() {
+    if let Some(watch) = WATCH.get() {
         watch.overflowed();
     }
 }
@@ -156,7 +159,7 @@ extern "C" fn on_ours(_signal: c_int, _info: *mut siginfo_t, _context: *mut c_vo
 /// The trampoline.
 extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     if signal == libc::SIGIO {
-        if let Some(watch) = process::WATCH.get() {
+        if let Some(watch) = WATCH.get() {
             watch.overflowed();
         }
     }
@@ -169,9 +172,9 @@ extern "C-unwind" fn on_program(signal: c_int, info: *mut siginfo_t, context: *m
             signal,
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
         );
-    if !fault && context::holds_back(signal, mask) {
+    if !fault && context::meets(signal, mask) == Meeting::HoldsBack {
         // SAFETY: as above.
-        if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } {
+        if sys::on_valgrind() && unsafe { held::keep(signal, info.cast()) } == Kept::Yes {
             return;
         }
         // Block first: otherwise a handler with SA_NODEFER would come back here at once.
@@ -258,7 +261,8 @@ fn reported(real: Action, entry: Action) -> Action {
 
 /// sigaction(2) for the program.
 pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
-    if sigmask::is_ours(signal) {
+    if ours::is_ours(signal) {
+        set_errno(sys::Errno::EINVAL);
         return -1;
     }
     let known = usize::try_from(signal).ok().filter(|signal| (1..SIGNALS).contains(signal));
@@ -293,7 +297,7 @@ fn set_behind(entry: &SignalEntry, kept: &Action, signal: c_int, asked: Action, 
         given.sa_sigaction =
             if handles { on_program as *const () as usize } else { on_ours as *const () as usize };
         given.sa_flags = (asked.sa_flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
-        given.sa_mask.set_word(sigmask::with_ours(asked.sa_mask.word()));
+        given.sa_mask.set_word(ours::with_ours(asked.sa_mask.word()));
     }
     // SAFETY: valid actions.
     let result = unsafe { real_sigaction(signal, &given, was) };

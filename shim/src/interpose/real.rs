@@ -1,0 +1,70 @@
+//! libc's own functions, behind ours.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// A libc symbol, looked up once.
+pub struct Real {
+    name: &'static str,
+    address: AtomicPtr<u8>,
+}
+
+impl Real {
+    /// `name` ends with a NUL.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, address: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    pub fn get(&self) -> *const u8 {
+        let known = self.address.load(Ordering::Relaxed);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: the name ends with a NUL; a missing symbol panics there, which can only be for a
+        // function that this libc does not have and the program therefore cannot have called.
+        let found = unsafe { redhook::ld_preload::dlsym_next(self.name) };
+        self.address.store(found.cast_mut(), Ordering::Relaxed);
+        found
+    }
+}
+
+/// What a child may call between fork(2) and exec(2).
+const OF_CHILDREN: &[&str] = &[
+    "close",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "fcntl64",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "pthread_sigmask",
+    "sigprocmask",
+    "read",
+    "write",
+    "getrlimit",
+    "setrlimit",
+    "prctl",
+    "close_range",
+    "fork",
+    "sigaction",
+];
+
+/// Looks up what children call. Each child would take a page fault for every page of the loader's tables. At start-up,
+/// because at a fork another thread may hold the loader's lock.
+pub fn look_up_for_children() {
+    extern "C" {
+        // The linker defines these: the bounds of the section.
+        static __start_glasspoll_real: u8;
+        static __stop_glasspoll_real: u8;
+    }
+    let [start, stop] =
+        [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real].map(<*const u8>::cast::<Real>);
+    // SAFETY: in the section there are statics of this type alone.
+    let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
+    for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
+        real.get();
+    }
+}

@@ -1,0 +1,78 @@
+//! Which raw system calls (`syscall`) go to which of our functions. All others go to the kernel.
+//!
+//! `hooks`: to the function that stands before libc's function of that name. When, by the fd, which is the first
+//! argument:
+//!
+//! | word | if |
+//! |---|---|
+//! | `Always` | always |
+//! | `Known` | we know something of the fd |
+//! | `Noted` | we know more of it than its provenance |
+//!
+//! How: a raw system call is no cancellation point, but the function of its name may be one; then it runs
+//! `Uncancelled`, else `Plain`.
+//!
+//! `outcomes`: to a function that answers, or says that the call is the kernel's. It runs guarded.
+//!
+//! `specials`: to a function that makes the system call itself.
+//!
+//! A number that the architecture lacks is one that no program uses (`arch::numbers`). `shim/tests/routes.rs` checks
+//! that each function with a system call of its name is here, or says why it is not.
+
+/// Calls the macro `$then` with the table.
+macro_rules! for_routes {
+    ($then:ident) => {
+        $then! {
+            hooks {
+                SYS_close(fd) Known Uncancelled => close_dup::close[fd as _];
+                SYS_close_range(first, last, flags) Always Plain => close_dup::close_range[first as _, last as _, flags as _];
+                SYS_dup(old) Always Plain => close_dup::hooked_dup[old as _];
+                SYS_dup2(old, new) Always Plain => close_dup::hooked_dup2[old as _, new as _];
+                SYS_dup3(old, new, flags) Always Plain => close_dup::hooked_dup3[old as _, new as _, flags as _];
+                SYS_fcntl(fd, cmd, arg) Known Uncancelled => fcntl_ioctl::fcntl[fd as _, cmd as _, arg];
+                SYS_ioctl(fd, request, arg) Known Plain => fcntl_ioctl::ioctl[fd as _, request as _, arg];
+                SYS_read(fd, buf, count) Noted Uncancelled => read_write::read[fd as _, buf as _, count];
+                SYS_readv(fd, iov, count) Noted Uncancelled => read_write::readv[fd as _, iov as _, count as _];
+                // Only 32-bit systems use the upper half of the offset, which is the fifth argument.
+                SYS_preadv2(fd, iov, count, offset, _high, flags) Noted Uncancelled => read_write::preadv2[fd as _, iov as _, count as _, offset as _, flags as _];
+                SYS_recvfrom(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::recvfrom[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
+                SYS_recvmsg(fd, msg, flags) Always Uncancelled => messages::recvmsg[fd as _, msg as _, flags as _];
+                SYS_write(fd, buf, count) Noted Uncancelled => read_write::write[fd as _, buf as _, count];
+                SYS_writev(fd, iov, count) Noted Uncancelled => read_write::writev[fd as _, iov as _, count as _];
+                SYS_pwritev2(fd, iov, count, offset, _high, flags) Noted Uncancelled => read_write::pwritev2[fd as _, iov as _, count as _, offset as _, flags as _];
+                SYS_sendto(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::sendto[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
+                SYS_sendmsg(fd, msg, flags) Always Uncancelled => messages::sendmsg[fd as _, msg as _, flags as _];
+                SYS_shutdown(fd, how) Noted Plain => read_write::shutdown[fd as _, how as _];
+                SYS_splice(from, at, to, offset, len, flags) Always Uncancelled => splice::splice[from as _, at as _, to as _, offset as _, len, flags as _];
+                SYS_tee(from, to, len, flags) Always Uncancelled => splice::tee[from as _, to as _, len, flags as _];
+                SYS_vmsplice(fd, iov, count, flags) Noted Uncancelled => splice::vmsplice[fd as _, iov as _, count, flags as _];
+                SYS_mq_timedreceive(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedreceive[queue as _, message as _, len, priority as _, until as _];
+                SYS_mq_timedsend(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedsend[queue as _, message as _, len, priority as _, until as _];
+                SYS_prctl(option, a, b, c, d) Always Plain => prctl::prctl[option as _, a, b, c, d];
+            }
+            outcomes {
+                SYS_epoll_create(size) => epoll::create_sized[size as _];
+                SYS_epoll_create1(flags) => epoll::create[flags as _];
+                SYS_epoll_ctl(epfd, op, fd, event) => epoll::ctl[epfd as _, op as _, fd as _, event as _];
+                SYS_epoll_wait(epfd, events, max, timeout) => epoll::raw_wait[epfd as _, events as _, max as _, timeout as _, 0, 0];
+                SYS_epoll_pwait(epfd, events, max, timeout, mask, size) => epoll::raw_wait[epfd as _, events as _, max as _, timeout as _, mask, size];
+                SYS_epoll_pwait2(epfd, events, max, timeout, mask, size) => epoll::raw_wait2[epfd as _, events as _, max as _, timeout as _, mask, size];
+                SYS_poll(fds, count, timeout) => poll_select::raw_poll[fds as _, count as _, timeout as _];
+                SYS_ppoll(fds, count, timeout, mask, size) => poll_select::raw_ppoll[fds as _, count as _, timeout as _, [mask, size]];
+                SYS_select(count, read, write, except, timeout) => poll_select::raw_select[count as _, [read as _, write as _, except as _], timeout as _];
+                SYS_pselect6(count, read, write, except, timeout, mask) => poll_select::raw_pselect[count as _, [read as _, write as _, except as _], timeout as _, mask];
+            }
+            specials {
+                SYS_fork => fork;
+                SYS_vfork => vfork;
+                SYS_clone => clone;
+                SYS_clone3 => clone3;
+                SYS_seccomp => seccomp;
+                SYS_io_uring_setup => io_uring_setup;
+                SYS_io_uring_enter => io_uring_enter;
+            }
+        }
+    };
+}
+
+pub(crate) use for_routes;

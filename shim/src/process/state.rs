@@ -1,0 +1,26 @@
+//! What this process is: its options, its pid, and whether we are inert in it.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use glasspoll_reactor::shared::Shared;
+use once_cell::sync::OnceCell;
+
+use crate::process::options::Options;
+
+pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
+#[link_section = "glasspoll_fork"]
+pub(super) static PID: AtomicI32 = AtomicI32::new(0);
+/// What the reactor's sets share.
+pub(super) static SHARED: OnceCell<Shared> = OnceCell::new();
+/// Whether we do nothing in this process: every call goes to libc.
+pub(super) static INERT: AtomicBool = AtomicBool::new(false);
+
+/// What the reactor's sets share. `start` makes it, with the options.
+pub fn shared() -> &'static Shared {
+    SHARED.get_or_init(Shared::default)
+}
+
+/// Whether we do nothing in this process.
+pub fn is_inert() -> bool {
+    INERT.load(Ordering::Relaxed)
+}

@@ -1,0 +1,228 @@
+//! The gate: how a thread goes inside and outside. Its first time inside puts it on the list, and its end takes it off.
+
+use std::sync::atomic::{compiler_fence, AtomicPtr, AtomicU32, Ordering};
+use std::sync::Arc;
+
+use glasspoll_reactor::sys;
+use once_cell::sync::OnceCell;
+
+use super::cover::let_signals_in;
+use super::threads::THREADS;
+use crate::errno;
+use crate::memory::lock::RawLock;
+use crate::thread::fork_page;
+use crate::thread::state::Thread;
+use crate::thread::tls::with_thread;
+
+/// `enter` goes straight in.
+const QUIET: u32 = 0;
+/// A fork waits for all threads to be outside.
+pub(super) const FORKING: u32 = 1;
+/// This is an early child: `adopt_on_entry` must run before a thread uses what was inherited.
+const UNADOPTED: u32 = 2;
+/// A thread is adopting.
+const ADOPTING: u32 = 4;
+
+#[link_section = "glasspoll_fork"]
+pub(super) static GATE: AtomicU32 = AtomicU32::new(QUIET);
+#[link_section = "glasspoll_fork"]
+static ADOPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The thread is inside until the drop, which also restores `errno`.
+pub struct Guard {
+    errno: i32,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        with_thread(go_outside);
+        errno::set_errno(sys::Errno::new(self.errno));
+    }
+}
+
+/// What a thread needs of what this process, a forked child, inherited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// Sets and files that are this process's own.
+    Adopted,
+    /// Nothing: the process stays an early child.
+    AsIs,
+}
+
+/// Goes inside. None: this thread is already inside, and the call is our own.
+pub fn enter() -> Option<Guard> {
+    enter_for(Wants::Adopted)
+}
+
+/// `enter` for a call that only changes fds. An early child stays one.
+pub fn enter_as_is() -> Option<Guard> {
+    enter_for(Wants::AsIs)
+}
+
+/// `enter` for a call that reports something about a file. None also in an early child: it polls all files when it
+/// adopts, so it need not know.
+pub fn enter_unless_early() -> Option<Guard> {
+    if is_early_child() {
+        return None;
+    }
+    enter()
+}
+
+fn enter_for(wants: Wants) -> Option<Guard> {
+    with_thread(|thread| {
+        if thread.inside.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        let errno = errno::errno();
+        go_inside(thread, wants);
+        Some(Guard { errno })
+    })
+}
+
+pub(super) fn go_inside(thread: &Thread, wants: Wants) {
+    if fork_page::was_forked() {
+        thread.inside.store(1, Ordering::SeqCst);
+        fork_page::mend();
+        thread.inside.store(0, Ordering::SeqCst);
+    }
+    loop {
+        thread.inside.store(1, Ordering::SeqCst);
+        if !thread.registered.get() {
+            register(thread);
+        }
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
+            return;
+        }
+        if gate == UNADOPTED && wants == Wants::AsIs {
+            return;
+        }
+        if gate == UNADOPTED {
+            if GATE.compare_exchange(gate, ADOPTING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                let adopt = ADOPT.load(Ordering::SeqCst);
+                if !adopt.is_null() {
+                    // SAFETY: only `adopt_on_entry` stores here, and it stores a `fn()`.
+                    unsafe { std::mem::transmute::<*mut (), fn()>(adopt)() };
+                }
+                GATE.fetch_and(!ADOPTING, Ordering::SeqCst);
+                sys::futex_wake(&GATE, i32::MAX);
+                return;
+            }
+            continue;
+        }
+        go_outside(thread);
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
+pub(super) fn go_outside(thread: &Thread) {
+    thread.inside.store(0, Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Makes the next thread that goes inside run `adopt` there. May be called anywhere.
+pub fn adopt_on_entry(adopt: fn()) {
+    ADOPT.store(adopt as *mut (), Ordering::SeqCst);
+    GATE.fetch_or(UNADOPTED, Ordering::SeqCst);
+}
+
+/// Whether this is an early child: forked, and no call has used the sets that it inherited.
+pub fn is_early_child() -> bool {
+    fork_page::was_forked() || GATE.load(Ordering::SeqCst) & UNADOPTED != 0
+}
+
+/// Returns when no thread is adopting.
+pub fn wait_for_adoption() {
+    loop {
+        let gate = GATE.load(Ordering::SeqCst);
+        if gate & ADOPTING == 0 {
+            return;
+        }
+        let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
+    }
+}
+
+/// One thread at a time forks or execs. Taken outside, before the gate closes.
+#[link_section = "glasspoll_fork"]
+pub(super) static ALONE: RawLock = RawLock::new();
+/// That thread. The gate is open for it.
+#[link_section = "glasspoll_fork"]
+pub(super) static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Runs `unregister` when a thread ends. A pthread key, not a Rust destructor: Rust's run before those of keys, and in
+/// the latter the program may call us for the first time.
+static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
+
+/// After how many rounds of key destructors the thread leaves the list.
+/// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
+const ROUNDS: usize = 3;
+
+unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
+    match (round as usize, EXIT.get()) {
+        (round @ 1..ROUNDS, Some(key)) => {
+            // SAFETY: our own key.
+            unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(round + 1)) };
+        }
+        _ => unregister(),
+    }
+}
+
+fn register(thread: &Thread) {
+    thread.registered.set(true);
+    // SAFETY: pthread_self has no preconditions.
+    thread.pthread.set(unsafe { libc::pthread_self() } as u64);
+    THREADS.with(|list| list.push(thread));
+    let key = EXIT.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `on_exit` is never unloaded.
+        unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        key
+    });
+    // SAFETY: our own key.
+    unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
+}
+
+/// What else is to be done when a thread ends: it runs inside, with the thread's state and the number of threads that
+/// are left.
+pub type AtEnd = fn(&Thread, usize);
+static AT_END: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Makes every thread call `end` when it ends.
+pub fn call_at_thread_end(end: AtEnd) {
+    AT_END.store(end as *mut (), Ordering::SeqCst);
+}
+
+fn unregister() {
+    let guard = enter_as_is();
+    with_thread(|thread| {
+        let (left, waiter) = THREADS.with(|list| {
+            let leaving = THREADS.leaving.load(Ordering::Relaxed) + 1;
+            THREADS.leaving.store(leaving, Ordering::Relaxed);
+            (list.len().saturating_sub(leaving), thread.waiter.swap(std::ptr::null_mut(), Ordering::SeqCst))
+        });
+        let end = AT_END.load(Ordering::SeqCst);
+        if !end.is_null() {
+            // SAFETY: only `call_at_thread_end` stores here, and it stores an `AtEnd`.
+            unsafe { std::mem::transmute::<*mut (), AtEnd>(end)(thread, left) };
+        }
+        if !waiter.is_null() {
+            // SAFETY: `waiter` stores what `Arc::into_raw` gave.
+            drop(unsafe { Arc::from_raw(waiter) });
+        }
+        // Last, because everything above takes locks, and a fork waits only for threads on the list.
+        THREADS.with(|list| {
+            list.retain(|other| !std::ptr::eq(*other, thread));
+            THREADS.leaving.store(THREADS.leaving.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        });
+    });
+    drop(guard);
+    let_signals_in();
+}
+
+/// Puts the thread on the list, where fork and pthread_cancel find it.
+pub fn be_known() {
+    if with_thread(|thread| !thread.registered.get()) {
+        drop(enter_as_is());
+        let_signals_in();
+    }
+}

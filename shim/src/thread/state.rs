@@ -1,0 +1,62 @@
+//! What we keep of each thread of the program.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64};
+
+use glasspoll_reactor::eventpoll::wait_queue::Waiter;
+use glasspoll_reactor::file::File;
+
+use super::own_stack::OwnStack;
+
+/// Our state of a thread. It lives in static thread-local storage: no allocation, no destructor.
+pub struct Thread {
+    pub(super) inside: AtomicU32,
+    pub(super) registered: Cell<bool>,
+    /// The waiter, while the thread sleeps or is about to.
+    pub(super) waiting: AtomicPtr<Waiter>,
+    /// How many frames must not be unwound by force.
+    pub(super) covered: AtomicU32,
+    /// The signal that is held back until the thread is no longer covered, and the thread's mask at that time.
+    pub(super) held_back: AtomicI32,
+    pub(super) outer_mask: AtomicU64,
+    /// The mask of the thread's wait, and that of a wait that a signal has ended.
+    pub(super) wait_mask: Cell<Option<u64>>,
+    pub(super) ended_mask: Cell<Option<u64>>,
+    /// The thread's own mask, while the wait's mask replaces it.
+    pub(super) own_mask: Cell<Option<u64>>,
+    /// Whether our signal ran its handler in this thread.
+    pub(super) our_signal: AtomicBool,
+    pub(super) waiter: AtomicPtr<Waiter>,
+    pub(super) pthread: Cell<u64>,
+    /// Whether pthread_cancel was called for the thread while it waited.
+    pub(super) cancelled: AtomicBool,
+    /// Whether the program believes that our signal is blocked in this thread.
+    pub blocks_ours: Cell<bool>,
+    /// The epoll instance that the thread used last, with a count of its `Arc`.
+    pub set: Cell<*const File>,
+    /// What we know of the thread's stack.
+    pub stack: OwnStack,
+}
+
+thread_local! {
+    pub(super) static THREAD: Thread = const {
+        Thread {
+            inside: AtomicU32::new(0),
+            registered: Cell::new(false),
+            waiting: AtomicPtr::new(std::ptr::null_mut()),
+            covered: AtomicU32::new(0),
+            held_back: AtomicI32::new(0),
+            outer_mask: AtomicU64::new(0),
+            wait_mask: Cell::new(None),
+            ended_mask: Cell::new(None),
+            own_mask: Cell::new(None),
+            our_signal: AtomicBool::new(false),
+            waiter: AtomicPtr::new(std::ptr::null_mut()),
+            pthread: Cell::new(0),
+            cancelled: AtomicBool::new(false),
+            blocks_ours: Cell::new(false),
+            set: Cell::new(std::ptr::null()),
+            stack: OwnStack::UNKNOWN,
+        }
+    };
+}
