@@ -1,5 +1,5 @@
 // The same for files that another process has, too, and for a signalfd.
-#include "resting.h"
+#include "harness/resting.h"
 
 static bool shared(const struct kind *kind, bool inherited)
 {

@@ -1,5 +1,5 @@
 // An edge-triggered item that was told of and whose file was not drained is told of no more: nothing wakes the process.
-#include "resting.h"
+#include "harness/resting.h"
 
 // Those that are a limit have a test of their own.
 static bool made_here(const struct kind *kind, bool inherited)

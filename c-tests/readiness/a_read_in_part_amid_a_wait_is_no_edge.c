@@ -2,7 +2,8 @@
 // moment of another thread's read the wait comes, and what that read leaves is
 // no edge.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18, 19
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 
 static int epfd, told;
 

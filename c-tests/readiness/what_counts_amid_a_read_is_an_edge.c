@@ -1,7 +1,8 @@
 // As what_comes_amid_a_read_is_an_edge, for files of which what there is to
 // read is no bytes: timers, signals, counts, connections, names.
 // Source: Linux: fs/timerfd.c:timerfd_read, fs/signalfd.c:signalfd_read. Contract: 18, 19, 20
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 #include <mqueue.h>
 #include <sys/inotify.h>
 

@@ -3,7 +3,7 @@
 #ifndef RESTING_H
 #define RESTING_H
 
-#include "harness.h"
+#include "../harness.h"
 #include <dirent.h>
 #include <pty.h>
 #include <sys/inotify.h>
