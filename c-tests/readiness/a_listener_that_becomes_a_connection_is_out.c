@@ -2,6 +2,7 @@
 // it is connected then it tells as any other connection, room included.
 // Source: Linux: net/ipv4/af_inet.c:inet_shutdown, net/ipv4/tcp.c:tcp_poll.
 // Contract: 23
+// Limit: poll: what falls and rises again between two looks is no edge
 #include "harness.h"
 
 static void serves(uint32_t mode)

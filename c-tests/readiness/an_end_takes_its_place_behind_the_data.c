@@ -1,5 +1,6 @@
 // Data came, then the end: an item that waits for the end alone is queued
 // behind one that waited for the data.
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
 // Without data the end wakes every item, the newest first, and what is said of

@@ -23,6 +23,7 @@
 //! | [`chromium`], [`screen`] | a browser, and a terminal |
 //! | [`command`] | the command `glasspoll`, and what it prints |
 //! | [`synthetic`] | a record of any size, that nobody recorded |
+//! | [`c_tests`] | the programs of `c-tests` |
 //! | [`flow`] | reading the event-flow log |
 //! | [`documents`] | the project's documents, and the sources they speak of |
 //! | [`turn`] | one heavy test at a time |
@@ -36,6 +37,7 @@
 //! that only make sense preloaded run anyway.
 
 pub mod bench;
+pub mod c_tests;
 pub mod chromium;
 pub mod command;
 pub mod cpython;

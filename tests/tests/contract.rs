@@ -1,8 +1,8 @@
-//! What the documents say of the C tests: the contract names all of them, the limits those that fail here.
+//! What the documents say of the C tests: the contract names all of them, the limits those that must fail here.
 
-use glasspoll_tests::documents::{c_tests, files, is_named, quoted, read};
+use glasspoll_tests::c_tests::CTest;
+use glasspoll_tests::documents::{c_tests, is_named, quoted, read, root};
 use std::collections::BTreeSet;
-use std::fs;
 
 #[test]
 fn the_contract_names_each_c_test_and_no_other() {
@@ -21,17 +21,11 @@ fn the_contract_names_each_c_test_and_no_other() {
 fn the_limits_have_each_c_test_that_fails_here() {
     let document = read("docs/limits.md");
     let named: BTreeSet<&str> = quoted(&document).collect();
-    let lists = files("c-tests", "").into_iter().filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("limits")) && path.is_file()
-    });
-    let listed: BTreeSet<String> = lists
-        .flat_map(|path| {
-            fs::read_to_string(path).expect("a list").lines().map(str::to_owned).collect::<Vec<_>>()
-        })
-        .filter_map(|line| Some(line.split_once(": ")?.0.to_owned()))
-        .collect();
-    assert!(listed.len() > 20, "the lists of c-tests have {listed:?}");
-    let missing: Vec<_> = listed.iter().filter(|test| !named.contains(test.as_str())).collect();
+    let tests = CTest::all(&root().join("c-tests")).expect("c-tests can be read");
+    let listed: BTreeSet<&str> =
+        tests.iter().filter(|test| !test.limits.is_empty()).map(|test| test.name.as_str()).collect();
+    assert!(listed.len() > 20, "c-tests have limits in {listed:?}");
+    let missing: Vec<_> = listed.difference(&named).collect();
     assert!(missing.is_empty(), "docs/limits.md does not name these tests: {missing:#?}");
     // The other way round: what the limits call a test is one.
     let tests = c_tests();
