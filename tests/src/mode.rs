@@ -66,21 +66,28 @@ pub(crate) fn target_dir() -> PathBuf {
     profile.and_then(|profile| profile.parent()).expect("cargo built this test").to_owned()
 }
 
+/// The modes that `GLASSPOLL_TESTS` asks for: native, preloaded, or both where it is not set.
+///
+/// # Panics
+/// If it is something else.
+pub fn wanted() -> Vec<Mode> {
+    match env::var("GLASSPOLL_TESTS").unwrap_or_default().as_str() {
+        "" => vec![Mode::Native, Mode::Preloaded],
+        "native" => vec![Mode::Native],
+        "preloaded" => vec![Mode::Preloaded],
+        other => panic!("GLASSPOLL_TESTS={other}: use native or preloaded"),
+    }
+}
+
 /// Runs `test` natively, then preloaded (under what `GLASSPOLL_TESTS_CHAOS` says).
 pub fn in_both_modes(test: impl Fn(Mode)) {
-    let wanted = env::var("GLASSPOLL_TESTS").unwrap_or_default();
+    let wanted = wanted();
     for mode in [Mode::Native, Mode::Preloaded] {
-        let skipped = match wanted.as_str() {
-            "" => false,
-            "native" => mode != Mode::Native,
-            "preloaded" => mode != Mode::Preloaded,
-            other => panic!("GLASSPOLL_TESTS={other}: use native or preloaded"),
-        };
-        if skipped {
-            eprintln!("SKIPPED {mode:?}: GLASSPOLL_TESTS={wanted}"); // as it was asked for
-        } else {
+        if wanted.contains(&mode) {
             eprintln!("--- {mode:?}");
             test(mode);
+        } else {
+            eprintln!("SKIPPED {mode:?}: GLASSPOLL_TESTS asks for {wanted:?}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! A program that runs on valgrind runs on valgrind and the library too. valgrind is no kernel: it keeps signal 64 for
 //! itself, and gives a thread the mask back that it had before a handler.
 
+use glasspoll_tests::c_tests::{CTest, Folders};
+use glasspoll_tests::documents::root;
 use glasspoll_tests::mode::library;
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, redis, Mode, Server};
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 /// memcheck over `arguments`; a complaint of its ends with status 99.
@@ -44,8 +44,9 @@ fn the_tests_of_signals_and_threads_hold_on_valgrind() {
     if !program::have(&["valgrind", "gcc"]) {
         return;
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-tests");
     let dir = tempfile::tempdir().expect("a directory");
+    let folders = Folders { sources: root().join("c-tests"), programs: dir.path().to_owned() };
+    let tests = CTest::all(&folders.sources).expect("c-tests can be read");
     for name in [
         "a_signal_interrupts_a_wait",
         "a_wakeup_that_meets_a_signal_is_not_lost",
@@ -55,16 +56,9 @@ fn the_tests_of_signals_and_threads_hold_on_valgrind() {
         "two_edges_wake_exactly_two_of_three_waiters",
         "events_come_in_the_order_of_becoming_ready",
     ] {
-        let program = dir.path().join(name);
-        let mut gcc = Command::new(program::path("gcc"));
-        let mut chapters = fs::read_dir(&folder).expect("c-tests can be read").flatten();
-        let source = chapters.find_map(|chapter| {
-            let source = chapter.path().join(format!("{name}.c"));
-            source.exists().then_some(source)
-        });
-        gcc.args(["-std=gnu11", "-O2", "-pthread", "-I"]).arg(&folder).arg("-o").arg(&program);
-        gcc.arg(source.expect("a test of that name"));
-        run(&mut gcc, LIMIT).success();
+        let test = tests.iter().find(|test| test.name == name).expect("a test of that name");
+        let built = folders.build(&[test], 1).expect("a directory");
+        let program = built[name].as_ref().unwrap_or_else(|said| panic!("{name}: {said}"));
         let arguments = [program.to_str().expect("a path in UTF-8").to_owned()];
         let output = run(&mut valgrind(Mode::Preloaded, &arguments), LIMIT);
         assert!(output.status.success(), "{name}: {}{}", output.stdout, output.stderr);
