@@ -1,4 +1,4 @@
-//! What the machine, or who looks after it, does to a program: hardly any processor, no more threads, a debugger.
+//! What the machine, or its administrator, does to a program: hardly any processor, no more threads, a debugger.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

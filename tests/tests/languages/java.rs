@@ -13,7 +13,7 @@ const PROGRAMS: [&str; 2] = ["java", "javac"];
 fn java_channels_answer_through_selectors_and_pools() {
     if program::have(&PROGRAMS) {
         let _turn = turn::take();
-        script::check("java", "Channels.java", include_str!("programs/Channels.java"));
+        script::check("java", "Channels.java", include_str!("../programs/Channels.java"));
     }
 }
 
@@ -39,7 +39,7 @@ fn java_http_server_answers_under_load() {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("HttpFiles.java");
-        fs::write(&file, include_str!("programs/HttpFiles.java")).expect("the test's own directory");
+        fs::write(&file, include_str!("../programs/HttpFiles.java")).expect("the test's own directory");
         let port = free_port();
         let mut command = mode.command(program::path("java"));
         command.arg(file).arg(port.to_string());

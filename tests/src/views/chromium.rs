@@ -27,7 +27,7 @@ pub fn dom(page: &Path) -> String {
         "--window-size=1280,1000",
         "--dump-dom",
     ]);
-    // Whoever asks for another machine's name gets none: the page needs none.
+    // No name of another machine is found: the page needs none.
     command.arg("--host-resolver-rules=MAP * ~NOTFOUND");
     command.arg(format!("--user-data-dir={}", profile.path().display()));
     command.arg(format!("file://{}", page.display()));

@@ -1,5 +1,5 @@
 //! A preloaded program makes no epoll or io_uring system call. Shown twice:
-//! by counting them, and by a filter that kills whoever makes one.
+//! by counting them, and by a filter that kills a process that makes one.
 
 use glasspoll_tests::mode::library;
 use glasspoll_tests::port::free_port;

@@ -5,7 +5,7 @@ use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, Mode};
 
-const SCRIPT: &str = include_str!("programs/epoll_once.py");
+const SCRIPT: &str = include_str!("../programs/epoll_once.py");
 
 /// Runs a program that uses epoll, with `name` set to `value`. The complaint
 /// must say `allowed`, a part of what would have been understood.

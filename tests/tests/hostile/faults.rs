@@ -38,7 +38,7 @@ fn no_fault_is_felt_by_threads_that_wait_together() {
     is_not_felt("threads", &[]);
 }
 
-/// The signalfd is to be had only when somebody sleeps already, who must hear of it.
+/// The library gets its signalfd only after a thread sleeps already, which must hear of it.
 #[test]
 fn a_signalfd_that_is_to_be_had_later_is_heard_of() {
     let signalfd = Call::new(libc::SYS_signalfd4, [u64::MAX, 0, 0, 0, 0, 0]);

@@ -103,8 +103,8 @@ fn the_table_of_models_is_that_of_the_sources() {
 
 #[test]
 fn the_tests_that_the_faults_name_exist() {
-    let mut sources: String = files("tests/tests/adversity", ".rs").iter().map(read).collect();
-    sources.push_str(&read("tests/tests/faults.rs"));
+    let mut sources: String = files("tests/tests/hostile/adversity", ".rs").iter().map(read).collect();
+    sources.push_str(&read("tests/tests/hostile/faults.rs"));
     let mut tests = c_tests();
     let functions = sources.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
     tests.extend(functions.map(str::to_owned));
@@ -118,6 +118,22 @@ fn the_tests_that_the_faults_name_exist() {
     assert!(named.len() > 15, "{named:?}");
     for by in named {
         assert!(tests.iter().any(|test| is_named(test, by)), "docs/faults.md names {by}");
+    }
+}
+
+/// Cargo looks for none in the folders of the tests by itself.
+#[test]
+fn every_file_of_tests_is_built() {
+    let manifest = read("tests/Cargo.toml");
+    let sources: Vec<PathBuf> = files("tests/tests", ".rs")
+        .into_iter()
+        .filter(|path| read(path).contains("#[test]") || path.ends_with("c_tests.rs"))
+        .collect();
+    assert!(sources.len() > 40, "{sources:?}");
+    for source in sources {
+        let path = source.strip_prefix(root().join("tests")).expect("it is below");
+        let listed = manifest.contains(&format!("path = \"{}\"", path.display()));
+        assert!(listed, "tests/Cargo.toml lacks {}", path.display());
     }
 }
 

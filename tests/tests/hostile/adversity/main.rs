@@ -1,4 +1,4 @@
-//! A world that is hostile all the time: no number, memory or disk left, nobody who reads, another process that uses up
+//! A world that is hostile all the time: no fd, memory or disk left, no reader, another process that uses up
 //! what is the user's, a tracer, a processor that others have. Programs are told what they are told without.
 #![cfg(target_arch = "x86_64")]
 
@@ -49,7 +49,7 @@ fn limited(mut command: Command, resource: libc::__rlimit_resource_t, value: u64
 }
 
 #[test]
-fn with_no_number_left_sets_and_children_go_on() {
+fn with_no_fd_left_sets_and_children_go_on() {
     in_both_modes(|mode| is_fine("full", &run(&mut scenario(mode, "full"), LIMIT)));
 }
 

@@ -171,9 +171,9 @@ fn a_forked_child_has_a_record_of_its_own() {
     unsafe { libc::kill(child as i32, libc::SIGKILL) };
 }
 
-/// A set with two numbers is one set to a child too, and its items are there once.
+/// A set with two fds is one set to a child too, and its items are there once.
 #[test]
-fn a_forked_child_records_a_set_with_two_numbers_once() {
+fn a_forked_child_records_a_set_with_two_fds_once() {
     if !program::have(&["python3"]) {
         return;
     }
@@ -209,7 +209,7 @@ fn a_chain_of_forks_piles_up_no_records() {
     assert_eq!((output.status.code(), output.stderr.as_str()), (Some(1), ""));
 }
 
-/// What a child does with the numbers that are its own, before it becomes another program, is no act of this process.
+/// What a child does with the fds that are its own, before it becomes another program, is no act of this process.
 #[test]
 fn what_a_vfork_child_does_is_not_recorded() {
     if !program::have(&["python3"]) {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-const PROGRAM: &str = include_str!("programs/past_libc.c");
+const PROGRAM: &str = include_str!("../programs/past_libc.c");
 const COMPLAINT: &str = "is on the kernel's epoll: it makes system calls without libc";
 
 /// A command for `scripts/run` in `dir`.
@@ -76,7 +76,7 @@ fn a_program_on_glasspoll_is_not_named() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let lines = "; import time; time.sleep(2); print(ep.poll(0) == [(r, select.EPOLLIN)])";
-    let text = format!("{}{lines}", include_str!("programs/epoll_once.py").trim_end());
+    let text = format!("{}{lines}", include_str!("../programs/epoll_once.py").trim_end());
     let output = run_in(dir.path(), &["python3", "-c", &text]);
     assert_eq!(output.stderr, "");
     assert_eq!(output.success(), "ready\nTrue\n");
@@ -103,8 +103,8 @@ fn a_program_finds_nothing_of_the_watch() {
     assert_eq!(files(&printed), files(&native), "{printed}");
 }
 
-/// Who reads all its output before it asks for its status is not kept waiting for ever: a
-/// process that has ended is there until it is asked for.
+/// A caller that reads all the output before it asks for the status does not wait for ever: a
+/// process that has ended is there until its parent asks for it.
 #[test]
 fn its_output_ends_with_the_program() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -6,7 +6,7 @@ use glasspoll_tests::{program, Mode};
 use std::fs;
 use std::time::Instant;
 
-/// Of a program that has threads, the second attempt may be the one on which nobody was late.
+/// A program with threads may need a second attempt, in which no thread is late.
 const ATTEMPTS: usize = 5;
 
 /// The blocks of code of a document: what they are of, and their lines.

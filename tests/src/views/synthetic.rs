@@ -82,7 +82,7 @@ fn page() -> [u8; layout::HEADER] {
     page
 }
 
-/// Writes a record of about so many events.
+/// Writes a record of about this many events.
 ///
 /// # Errors
 /// What writing gives.

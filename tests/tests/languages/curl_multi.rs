@@ -37,7 +37,7 @@ fn curls_multi_interface_downloads_600_files() {
     }
     let _turn = turn::take();
     let built = tempfile::tempdir().expect("a directory");
-    let source = include_str!("programs/curl_multi.c");
+    let source = include_str!("../programs/curl_multi.c");
     fs::write(built.path().join("curl_multi.c"), source).expect("the test's own directory");
     run(&mut compiler(built.path()), LIMIT).success();
     let file = curl::body(200_000);

@@ -11,7 +11,7 @@ use glasspoll_tests::command::{as_ordinary_user, is_root};
 use glasspoll_tests::run::run;
 use glasspoll_tests::{program, Mode, Output};
 
-const SCRIPT: &str = include_str!("programs/epoll_once.py");
+const SCRIPT: &str = include_str!("../programs/epoll_once.py");
 /// `nobody`.
 const OTHER: u32 = 65_534;
 

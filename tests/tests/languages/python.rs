@@ -15,22 +15,22 @@ fn check(name: &str, text: &str) {
 
 #[test]
 fn python_asyncio_echoes() {
-    check("echo.py", include_str!("programs/asyncio_echo.py"));
+    check("echo.py", include_str!("../programs/asyncio_echo.py"));
 }
 
 #[test]
 fn python_asyncio_runs_subprocesses() {
-    check("asyncio_subprocess.py", include_str!("programs/asyncio_subprocess.py"));
+    check("asyncio_subprocess.py", include_str!("../programs/asyncio_subprocess.py"));
 }
 
 #[test]
 fn python_selectors_report_what_is_ready() {
-    check("pairs.py", include_str!("programs/selectors_pairs.py"));
+    check("pairs.py", include_str!("../programs/selectors_pairs.py"));
 }
 
 #[test]
 fn python_subprocesses_leave_a_set_as_it_was() {
-    check("pipes.py", include_str!("programs/subprocess_pipes.py"));
+    check("pipes.py", include_str!("../programs/subprocess_pipes.py"));
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn python_asyncio_serves_many_connections_of_all_kinds() {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         for (name, text) in [
-            ("server.py", include_str!("programs/asyncio_server.py")),
-            ("client.py", include_str!("programs/asyncio_client.py")),
+            ("server.py", include_str!("../programs/asyncio_server.py")),
+            ("client.py", include_str!("../programs/asyncio_client.py")),
         ] {
             fs::write(dir.path().join(name), text).expect("the test's own directory");
         }

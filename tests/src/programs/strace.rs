@@ -38,8 +38,8 @@ pub fn calls(log: &Path) -> Vec<String> {
 }
 
 /// `arguments` run under strace, with `settings` where they are preloaded. It counts all calls of the program
-/// and its children, and writes them to `log` when they have ended. The process that is started is the program; strace is in a group of
-/// its own, so that it outlives whoever ends the program.
+/// and its children, and writes them to `log` when they have ended. The process that is started is the program;
+/// strace is in a group of its own, so that it outlives the program, whatever ends that.
 pub fn counting(mode: Mode, settings: &[&str], log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
     command.args(["-DD", "-f", "-c", "-o"]).arg(log);

@@ -13,22 +13,22 @@ fn check(name: &str, text: &str) {
 
 #[test]
 fn node_serves_http_to_itself() {
-    check("http.js", include_str!("programs/node_http.js"));
+    check("http.js", include_str!("../programs/node_http.js"));
 }
 
 #[test]
 fn node_runs_children() {
-    check("children.js", include_str!("programs/node_children.js"));
+    check("children.js", include_str!("../programs/node_children.js"));
 }
 
 #[test]
 fn node_runs_workers_with_loops_of_their_own() {
-    check("workers.js", include_str!("programs/node_workers.js"));
+    check("workers.js", include_str!("../programs/node_workers.js"));
 }
 
 #[test]
 fn node_serves_sockets_of_all_kinds() {
-    check("sockets.js", include_str!("programs/node_sockets.js"));
+    check("sockets.js", include_str!("../programs/node_sockets.js"));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn node_serves_http_under_load() {
         let dir = tempfile::tempdir().expect("a directory");
         let port = free_port();
         let file = dir.path().join("server.js");
-        fs::write(&file, include_str!("programs/node_server.js")).expect("the test's own directory");
+        fs::write(&file, include_str!("../programs/node_server.js")).expect("the test's own directory");
         let mut command = mode.command(program::path("node"));
         command.arg(file).arg(port.to_string());
         let mut server = Server::start(command, dir.path(), port);

@@ -16,7 +16,7 @@ const MEMORY: u32 = 700_000;
 /// A process that lies, and its id; None where it cannot.
 fn liar(mode: Mode, kind: &str, dir: &Path) -> Option<(Running, u32)> {
     let script = dir.join("hostile.py");
-    std::fs::write(&script, include_str!("programs/hostile.py")).expect("the test's own directory");
+    std::fs::write(&script, include_str!("../programs/hostile.py")).expect("the test's own directory");
     // Told on standard output; its own input is the pipe of a sleep, which ends with it.
     let mut command = mode.command(program::path("sh"));
     let text = "echo $$; exec python3 \"$0\" \"$1\" < \"$2\"";
@@ -158,7 +158,7 @@ fn a_summary_shows_such_names_as_text_too() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let script = dir.path().join("hostile.py");
-    std::fs::write(&script, include_str!("programs/hostile.py")).expect("the test's own directory");
+    std::fs::write(&script, include_str!("../programs/hostile.py")).expect("the test's own directory");
     let mut command: Command = glasspoll();
     command.args(["run", "-c", "--", "python3"]).arg(script).arg("names").env("EVIL_DIR", dir.path());
     let output = run(&mut command, LIMIT);

@@ -14,7 +14,7 @@ const BUDGETS: [(&str, f64); 6] =
 /// So many sockets are inherited: the calls of a child are the same with few and with many.
 const INHERITED: [usize; 2] = [10, 2000];
 
-/// Each count is the difference between so many children; start and end of the parent are not in it.
+/// Each count is the difference that this many children make; start and end of the parent are not in it.
 const CHILDREN: [usize; 2] = [10, 60];
 
 /// By which a count may be off: a signal more that the parent holds back, in one of the children.
