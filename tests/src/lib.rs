@@ -18,6 +18,7 @@
 //! | [`storm`] | the threaded walker |
 //! | [`soak`] | servers under load for hours |
 //! | `faults` | having the library's system calls fail |
+//! | [`mutants`] | mutation testing of the reactor |
 //! | [`random`] | seeded random numbers |
 //! | [`bench`] | speed beside the kernel's epoll |
 //!
@@ -30,6 +31,7 @@ pub mod documents;
 #[cfg(target_arch = "x86_64")]
 pub mod faults;
 pub mod languages;
+pub mod mutants;
 pub mod programs;
 pub mod random;
 pub mod servers;
