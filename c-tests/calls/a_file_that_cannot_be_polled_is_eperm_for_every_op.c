@@ -1,5 +1,5 @@
 // Whether a file can be polled is looked at before the operation is, and a
-// number that was duplicated is no exception.
+// fd that was duplicated is no exception.
 #include "harness.h"
 
 static void test(void)

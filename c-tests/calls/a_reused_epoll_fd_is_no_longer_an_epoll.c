@@ -1,4 +1,4 @@
-// After close or dup2 the old number of a set means whatever file has it now.
+// After close or dup2 the old fd of a set means whatever file has it now.
 // Source: epoll_wait(2), EINVAL. Contract: 5
 #include "harness.h"
 
@@ -9,7 +9,7 @@ static void test(void)
     OK(ep_add(epfd, e, EPOLLOUT));
     OK(close(epfd));
     CHECK_ERR(epoll_wait(epfd, ev, 1, 0), EBADF);
-    CHECK_EQ(event_fd(), epfd); // the lowest free number
+    CHECK_EQ(event_fd(), epfd); // the lowest free fd
     CHECK_ERR(epoll_wait(epfd, ev, 1, 0), EINVAL);
     CHECK_ERR(ep_add(epfd, e, EPOLLOUT), EINVAL);
     bump(epfd, 3);

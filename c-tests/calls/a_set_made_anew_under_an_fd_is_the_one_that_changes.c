@@ -1,4 +1,4 @@
-// A thread that has used a set goes on to change what its number stands for
+// A thread that has used a set goes on to change what its fd stands for
 // now: the set that another thread has made under it since, or a dup of another
 // one. Changes that meet the close of their set harm neither set nor file.
 // Source: epoll_ctl(2). Contract: 5, 12, 13

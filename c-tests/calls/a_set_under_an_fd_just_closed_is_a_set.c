@@ -1,4 +1,4 @@
-// epoll_create may get a number that another thread's close is not quite done
+// epoll_create may get an fd that another thread's close is not quite done
 // with: it is a set all the same.
 // Source: epoll_create(2), close(2). Contract: 1
 #include "harness.h"

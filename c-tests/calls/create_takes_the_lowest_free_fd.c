@@ -1,5 +1,5 @@
-// A new set gets the lowest free descriptor number, and using the set takes no
-// low number away from the program.
+// A new set gets the lowest free fd, and using the set takes no
+// low fd away from the program.
 // Source: open(2). Contract: 1
 #include "harness.h"
 

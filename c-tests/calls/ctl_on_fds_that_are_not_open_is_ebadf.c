@@ -1,4 +1,4 @@
-// A number that is not open, and one opened with O_PATH, is EBADF on either
+// An fd that is not open, and one opened with O_PATH, is EBADF on either
 // side, for every op, and before any complaint about what the files are.
 // Source: Linux: fs/eventpoll.c:do_epoll_ctl. Contract: 3
 #include "harness.h"

@@ -40,7 +40,7 @@ static inline long fill(int fd)
     return total;
 }
 
-// Reads until `total` bytes have come, however late.
+// Reads until `total` bytes have come, however late that is.
 static inline void drain_exactly(int fd, long total)
 {
     while (total > 0) {

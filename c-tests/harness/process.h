@@ -45,8 +45,8 @@ static inline bool is_asleep(pid_t tid)
     return after_name && after_name[2] == 'S';
 }
 
-// The thread has been sleeping in a row of looks, so it waits in the kernel
-// for something rather than passing through a short lock.
+// Several looks in a row find the thread asleep, so it waits in the kernel for
+// something and does not pass through a short lock.
 static inline void until_asleep(pid_t tid)
 {
     int64_t end = now_ns() + WAIT_MS * 1000000LL;

@@ -1,4 +1,4 @@
-// How often a process is woken whose threads all wait, and to whose files nothing happens.
+// How often a process wakes while all its threads wait and nothing happens to its files.
 // Every kind of file x made here or inherited x 1 or 2 threads x where the second waits x drained or not x level or edge.
 #ifndef RESTING_H
 #define RESTING_H
@@ -168,8 +168,8 @@ static inline void rests(const struct kind *kind, bool inherited, enum where whe
              full ? "not drained" : "drained", woke, REST_MS);
 }
 
-// One process for each cell, some at a time. `wanted` says which kinds, and in which state, are looked at; what is
-// level-triggered and not drained does not rest.
+// One process for each cell, some at a time. `wanted` chooses the kinds and their states. An item that is level-triggered
+// and not drained does not rest.
 static inline void all_rest(bool full, bool (*wanted)(const struct kind *kind, bool inherited))
 {
     sigset_t set;
@@ -183,19 +183,19 @@ static inline void all_rest(bool full, bool (*wanted)(const struct kind *kind, b
             bool edge = cell & 1, inherited = cell & 2;
             if (!wanted(&kinds[n], inherited) || (full && !edge) || (!full && !kinds[n].fill))
                 continue;
-            // A signal is one of the process to which it was sent.
+            // A signal is pending in the process to which it was sent.
             pid_t child = OK(fork());
             if (child == 0) {
                 // What a forked child opens before it has a set may count as inherited.
                 OK(close(OK(epoll_create1(0))));
                 kinds[n].make();
-                pid_t heir = inherited ? OK(fork()) : 0;
+                pid_t inheritor = inherited ? OK(fork()) : 0;
                 status = 0;
-                if (heir == 0)
+                if (inheritor == 0)
                     rests(&kinds[n], inherited, where, edge, full);
                 else
-                    OK(waitpid(heir, &status, 0));
-                if (inherited && heir == 0)
+                    OK(waitpid(inheritor, &status, 0));
+                if (inherited && inheritor == 0)
                     _exit(0);
                 if (fds[1] < -1)
                     kill(-fds[1], SIGKILL);

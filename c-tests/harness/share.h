@@ -5,7 +5,7 @@
 #include "../harness.h"
 #include "unseen.h"
 
-// Whose the file is.
+// Which processes have the file.
 enum share { ALONE, CHILD, RECEIVED, SHARES };
 static const char *const share_names[] = {"alone", "a child has it too",
                                           "made by another process"};
@@ -14,8 +14,8 @@ static enum share share;
 static int in, out; // the two ends, or one descriptor twice
 static pid_t holder;
 
-// What the library sees where the file is this process's alone, and does not
-// see where another process may do it.
+// A call that the library sees if the file is this process's alone, and that it
+// does not see if another process could make it.
 static inline long elsewhere(long nr, long a, long b, long c, long d)
 {
     return share == ALONE ? syscall(nr, a, b, c, d, 0, 0)
@@ -59,7 +59,7 @@ static inline void take_over(int line, int fds[2])
     memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), 2 * sizeof(int));
 }
 
-// Has `make` make the file, and another process have it as `share` says.
+// Lets `make` make the file, and gives it to another process as `share` says.
 static inline void share_file(void (*make)(int fds[2]))
 {
     int fds[2], line[2];

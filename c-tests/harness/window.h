@@ -1,11 +1,11 @@
-// Has something happen while a thread is at the door of any of its system
-// calls, those that a preloaded library makes for it included: between two of
-// them whatever the other threads and processes do may have happened.
+// Makes something happen while a thread is about to make any of its system
+// calls, those of a preloaded library included: other threads and processes may
+// act between any two of them.
 //
-// The thread's calls are stopped by seccomp(2) and told to the first thread,
-// which lets each go on. At the call of number `at` it first has a third
-// thread do `arrive`. With that number counted up from 0, each gap between two
-// calls is tried, and the last try finds the thread asleep.
+// seccomp(2) stops the thread's calls and tells them to the first thread, which
+// lets each go on. At the call with index `at` the first thread has a third one
+// do `arrive` before. A test counts the index up from 0: it tries each gap
+// between two calls, and the last try finds the thread asleep.
 #ifndef WINDOW_H
 #define WINDOW_H
 
@@ -128,7 +128,7 @@ static void window_begin(void)
     window.listener = listener;
 }
 
-// From here on the call of number `at` is held up.
+// From here on the call with index `at` is held up.
 static void window_open(int at, void (*arrive)(void))
 {
     window.arrive = arrive;
@@ -138,7 +138,7 @@ static void window_open(int at, void (*arrive)(void))
     window.counts = true;
 }
 
-// Whether it has arrived.
+// Whether the arrival came.
 static bool window_close(void)
 {
     window.counts = window.sleeps = false;

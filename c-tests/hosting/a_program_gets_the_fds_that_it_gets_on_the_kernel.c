@@ -26,7 +26,7 @@ static void test(void)
         unix_stream(s);
         OK(ep_add(epfd, s[0], EPOLLIN));
         waiter_block(&w, epfd);
-        // Asked for by number, where the library may have some of its own.
+        // Asked for by fd, where the library may have some of its own.
         for (int want = 900; want < (raised ? 2100 : 1024); want++) {
             int first = OK(fcntl(s[1], F_DUPFD, want));
             CHECK_EQ(first, want);

@@ -1,4 +1,4 @@
-// A program may dup2 onto any number up to its limit; the sets it has go on,
+// A program may dup2 onto any fd up to its limit; the sets it has go on,
 // and so do their blocked waits.
 // Source: dup(2). Contract: 1, 12
 #include "harness.h"
@@ -14,10 +14,10 @@ static void test(void)
     OK(ep_add(epfd, s[0], EPOLLIN | EPOLLET));
     OK(ep_add(epfd, e, EPOLLIN));
     waiter_block(&w, epfd);
-    for (int number = top - 1; number >= top - 300 && number > 500; number--)
-        CHECK_EQ(dup2(1, number), number);
-    for (int number = 1023; number > 723; number--)
-        CHECK_EQ(dup2(1, number), number);
+    for (int fd = top - 1; fd >= top - 300 && fd > 500; fd--)
+        CHECK_EQ(dup2(1, fd), fd);
+    for (int fd = 1023; fd > 723; fd--)
+        CHECK_EQ(dup2(1, fd), fd);
     put(s[1], "x");
     waiter_join_with(&w, s[0], EPOLLIN);
     EXPECT_NOTHING(epfd);
@@ -25,10 +25,10 @@ static void test(void)
     EXPECT_ONE(epfd, e, EPOLLIN);
     drain(e);
     // They are the program's now: each is open and can be closed.
-    for (int number = top - 1; number >= top - 300 && number > 500; number--)
-        OK(close(number));
-    for (int number = 1023; number > 723 && number < top - 300; number--)
-        OK(close(number));
+    for (int fd = top - 1; fd >= top - 300 && fd > 500; fd--)
+        OK(close(fd));
+    for (int fd = 1023; fd > 723 && fd < top - 300; fd--)
+        OK(close(fd));
     waiter_block(&w, epfd);
     put(s[1], "x");
     waiter_join_with(&w, s[0], EPOLLIN);

@@ -1,4 +1,4 @@
-// poll and select on an epoll fd take no descriptor number: they work where
+// poll and select on an epoll fd take no fd: they work where
 // all are in use, and beside another thread that counts on the lowest one.
 // Source: poll(2). Contract: 1, 2
 #include "harness.h"

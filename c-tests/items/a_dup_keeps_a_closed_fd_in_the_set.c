@@ -1,5 +1,5 @@
 // While a dup of a closed watched fd is open the item goes on reporting. It
-// cannot be named: the old number is EBADF, the dup's ENOENT. The dup's close
+// cannot be named: the old fd is EBADF, the dup's ENOENT. The dup's close
 // ends it.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"

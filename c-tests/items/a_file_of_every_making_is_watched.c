@@ -1,6 +1,6 @@
-// Whichever call made it, a file is watched by its first number and by a dup
-// of it, level and edge, the dup's item outlives the first number, and the
-// number is a new one for what is made under it next.
+// Whichever call made it, a file is watched by its first fd and by a dup
+// of it, level and edge, the dup's item outlives the first fd, and the
+// fd is a new one for what is made under it next.
 // Source: epoll(7), Q6. Contract: 11, 12, 13, 18, 19
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// A thread waits while a watched file goes on under a duplicate, its number is
+// A thread waits while a watched file goes on under a duplicate, its fd is
 // closed and stands for another file: what becomes ready then is reported, and
 // nothing of the other file is.
 // Source: epoll(7), Q6. Contract: 12, 13

@@ -1,4 +1,4 @@
-// A closed number kept in the set by a dup goes on reporting for a pipe, a TCP
+// A closed fd kept in the set by a dup goes on reporting for a pipe, a TCP
 // socket, an eventfd and a timerfd too.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"

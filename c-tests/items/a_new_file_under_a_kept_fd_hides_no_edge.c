@@ -1,4 +1,4 @@
-// A watched file goes on under a duplicate, and its number is given to other
+// A watched file goes on under a duplicate, and its fd is given to other
 // files that are added to sets: what is written to it and read meanwhile, one
 // by one, is an edge each time, no more and no less.
 // Source: epoll(7), Q6. Contract: 12, 19

@@ -1,4 +1,4 @@
-// A number closed and given to another file is free to be added, and MOD and
+// An fd closed and given to another file is free to be added, and MOD and
 // DEL before that are ENOENT.
 // Source: Linux: fs/eventpoll.c:ep_find. Contract: 13
 #include "harness.h"

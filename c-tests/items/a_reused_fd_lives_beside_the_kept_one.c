@@ -1,4 +1,4 @@
-// The number of an item kept alive by a dup, reused for another file, is a
+// The fd of an item kept alive by a dup, reused for another file, is a
 // second item: both report, and DEL finds the new one.
 // Source: epoll(7), Q6; Linux: fs/eventpoll.c:ep_cmp_ffd. Contract: 11, 12, 13
 #include "harness.h"
@@ -23,7 +23,7 @@ static void test(void)
     EXPECT_ONE(epfd, 'a', EPOLLIN);
     CHECK_ERR(ep_del(epfd, b[0]), ENOENT);
 
-    // Given its old number back, the first file's item can be named again.
+    // Given its old fd back, the first file's item can be named again.
     CHECK_EQ(dup2(twin, b[0]), b[0]);
     CHECK_ERR(ep_ctl(epfd, EPOLL_CTL_ADD, b[0], EPOLLIN, 'c'), EEXIST);
     OK(ep_del(epfd, b[0]));

@@ -1,4 +1,4 @@
-// A number that was a socket, a pipe or an eventfd and now stands for a
+// An fd that was a socket, a pipe or an eventfd and now stands for a
 // directory cannot be added, and one that was a directory and now is a socket
 // can, by whichever road it was closed.
 // Source: epoll_ctl(2), EPERM. Contract: 3, 13

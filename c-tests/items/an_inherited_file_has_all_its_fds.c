@@ -1,4 +1,4 @@
-// A program that starts with one file under two numbers, as most do with
+// A program that starts with one file under two fds, as most do with
 // stdin and stdout: closing one keeps its item, for the file lives on.
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// An item whose number was closed and stands for another file: what the
+// An item whose fd was closed and stands for another file: what the
 // program reads of that one tells nothing of the item's own file.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"
@@ -10,11 +10,11 @@ static void test(void)
         tcp_pair(fd);
         tcp_pair(peer);
         OK(ep_ctl(epfd, EPOLL_CTL_ADD, fd[0], EPOLLIN | EPOLLET, 1));
-        int number = fd[0], copy = OK(dup(number));
-        OK(close(number));
-        CHECK_EQ(dup2(peer[0], number), number);
+        int old = fd[0], copy = OK(dup(old));
+        OK(close(old));
+        CHECK_EQ(dup2(peer[0], old), old);
         OK(close(peer[0]));
-        peer[0] = number;
+        peer[0] = old;
         OK(ep_ctl(set, EPOLL_CTL_ADD, peer[0], EPOLLIN | EPOLLET, 2));
         for (int n = 0; n < 40; n++) {
             put(fd[1], "ab");

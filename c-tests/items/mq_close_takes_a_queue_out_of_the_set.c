@@ -25,7 +25,7 @@ static void test(void)
         OK(mq_close(queue));
         EXPECT_NOTHING_NOW(epfd);
         CHECK_ERR(ep_del(epfd, queue), EBADF);
-        int e = event_fd(); // the number is free for another file
+        int e = event_fd(); // the fd is free for another file
         CHECK_EQ(e, queue);
         OK(ep_add(epfd, e, EPOLLIN));
         EXPECT_NOTHING(epfd);

@@ -1,4 +1,4 @@
-// A child reads an inherited file by another of its numbers than the one in the
+// A child reads an inherited file by another of its fds than the one in the
 // set: what comes then is an edge.
 #include "harness.h"
 

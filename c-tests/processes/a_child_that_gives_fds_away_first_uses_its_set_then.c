@@ -28,7 +28,7 @@ static void in_child(int epfd, int a[2], int b[2], int c[2], bool deep)
         sum += ev[i].data.u64;
     CHECK_EQ(sum, a[0] + moved);
     drain(moved);
-    // In the set of the child alone: its own file under an inherited number.
+    // In the set of the child alone: its own file under an inherited fd.
     int own = ep_new();
     int fresh[2];
     pipe_pair(fresh);

@@ -10,13 +10,13 @@ static int file, start[2];
 
 static int child(void *unused)
 {
-    int number;
+    int handed;
     (void)unused;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    CHECK_EQ(read(start[0], &number, sizeof number), sizeof number);
-    CHECK_EQ(drain(number), 8);
+    CHECK_EQ(read(start[0], &handed, sizeof handed), sizeof handed);
+    CHECK_EQ(drain(handed), 8);
     sleep_ms(LATER_MS);
-    bump(number, 1);
+    bump(handed, 1);
     _exit(0);
 }
 

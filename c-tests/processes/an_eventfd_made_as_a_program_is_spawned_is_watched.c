@@ -52,14 +52,14 @@ static void the_program(int tell, int ask)
 static void one_round(int round)
 {
     int tell[2], ask[2], last, epfd = ep_new();
-    char numbers[2][16], *argv[] = {test_argv[0], numbers[0], numbers[1], NULL};
+    char fd_texts[2][16], *argv[] = {test_argv[0], fd_texts[0], fd_texts[1], NULL};
     struct epoll_event ev[1];
     pthread_t thread;
     pid_t pid;
     OK(pipe(tell));
     OK(pipe(ask));
-    sprintf(numbers[0], "%d", tell[1]);
-    sprintf(numbers[1], "%d", ask[0]);
+    sprintf(fd_texts[0], "%d", tell[1]);
+    sprintf(fd_texts[1], "%d", ask[0]);
     CHECK_EQ(pthread_create(&thread, NULL, makes_them, NULL), 0);
     while (begun < 20)
         ;
