@@ -5,7 +5,7 @@ begin_steps() {
     steps=$(mktemp -d)
     steps_begin=$SECONDS
     trap 'rm -rf "$steps"' EXIT
-    # What a terminal shows is not lost by who looks away: each failure is told again at the end.
+    # A reader may miss what scrolls by: each failure is told again at the end.
     : >"$steps/failed" >"$steps/counts"
 }
 
