@@ -1,6 +1,5 @@
-// A thread that has used a set goes on to change what its fd stands for
-// now: the set that another thread has made under it since, or a dup of another
-// one. Changes that meet the close of their set harm neither set nor file.
+// A thread that has used a set changes what the fd stands for now: a set that another thread has made under the fd
+// since, or a dup of another set. Changes that meet the close of their set harm neither set nor file.
 // Source: epoll_ctl(2). Contract: 5, 12, 13
 #include "harness.h"
 

@@ -1,5 +1,5 @@
 // A message queue is watched like any file, and mq_close takes it out of the
-// set, though the C library closes it by a road of its own.
+// set, although the C library does not close it by close(2).
 // Source: mq_close(3). Contract: 12
 #include "harness.h"
 #include <mqueue.h>

@@ -1,5 +1,5 @@
-// A child reads an inherited file by another of its fds than the one in the
-// set: what comes then is an edge.
+// A child reads an inherited file by another fd than the one in the set: data
+// that comes then is an edge.
 #include "harness.h"
 
 static void test(void)

@@ -1,6 +1,6 @@
-// An eventfd that was told of and not read goes on to another program, in each way that there is to start one: what reads
-// it to the end there, and writes it some time later, wakes the waiter here. The same if the program was started before
-// the first set was made.
+// An eventfd was reported here and not read, and another program gets it, in each way in which a program can be
+// started. That program reads it to the end and writes to it later: the waiter here wakes. It also does if the program
+// was started before the first set was made.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include <sched.h>

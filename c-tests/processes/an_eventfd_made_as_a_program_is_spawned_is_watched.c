@@ -1,5 +1,5 @@
-// A thread makes eventfds while another spawns a program, which has some of them: the last of these is told of here and
-// not read, and read to the end there; what is written there some time later wakes the waiter here.
+// A thread makes eventfds while another spawns a program, which gets some of them. The last of these is reported here
+// and not read; the program reads it to the end and writes to it later: the waiter here wakes.
 // Source: posix_spawn(3); Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include <spawn.h>

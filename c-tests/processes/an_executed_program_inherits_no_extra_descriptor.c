@@ -1,4 +1,4 @@
-// Of a program that uses a set, an executed one inherits exactly the
+// A program that uses a set executes another, which inherits exactly the
 // descriptors that were left open for it, at any fd.
 // Source: execve(2). Contract: 2, 38
 #include "harness.h"

@@ -1,6 +1,6 @@
 // While a thread sleeps in a wait on a set of several files, another adds,
-// changes, deletes, closes, looks for itself, and fills a socket: the sleeper
-// is told just what is so when it becomes ready.
+// changes, deletes, closes, waits with timeout 0, and fills a socket: the sleeper
+// gets just what holds at the moment when it becomes ready.
 // Source: epoll(7), Q6 and multithreading. Contract: 13, 14, 19, 25
 #include "harness.h"
 

@@ -25,7 +25,7 @@ fn story(told: &str, interpreter: &str, file: &str, seconds: Option<&str>, class
 }
 
 #[test]
-fn who_spins() {
+fn a_loop_spins() {
     story(
         "README.md",
         "python3",
@@ -37,7 +37,7 @@ fn who_spins() {
 }
 
 #[test]
-fn who_is_slow() {
+fn a_callback_is_slow() {
     story(
         "docs/doctor.md",
         "node",
@@ -49,7 +49,7 @@ fn who_is_slow() {
 }
 
 #[test]
-fn who_was_never_removed() {
+fn a_dup_is_never_removed() {
     story(
         "docs/doctor.md",
         "python3",

@@ -56,7 +56,7 @@ fn no_fault_is_felt_by_late_comers() {
 }
 
 #[test]
-fn no_fault_is_felt_by_who_polls_a_set() {
+fn no_fault_is_felt_by_a_thread_that_polls_a_set() {
     is_not_felt("pollers", &[]);
 }
 
