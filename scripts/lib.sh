@@ -23,6 +23,14 @@ build_library() {
     [ -e "$library" ] || die "there is no $library"
 }
 
+# Builds the runner of the C tests, and prints where it is.
+c_tests_runner() {
+    command -v cargo >/dev/null || die "cargo is missing: install Rust, https://rustup.rs"
+    # The whole workspace, as tests/run does: another choice of packages may have other features, and is built anew.
+    (cd "$root" && cargo test --quiet --workspace --test c_tests --no-run --message-format=json-render-diagnostics) |
+        sed -n 's/.*"name":"c_tests".*"executable":"\([^"]*\)".*/\1/p'
+}
+
 # A port below the ephemeral range on which nobody listens.
 free_port() {
     local port

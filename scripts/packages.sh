@@ -46,7 +46,7 @@ need_command() {
         musl-gcc=musl-tools
 }
 
-# apt-get ARGUMENTS..., quietly. Waits for the locks of whoever else installs, and says for whom. When apt-get fails, its
+# apt-get ARGUMENTS..., quietly. Waits while another process holds the locks, and names it. When apt-get fails, its
 # last lines are shown. Not by apt's own DPkg::Lock::Timeout: that leaves out the locks of `update` and of the archives.
 apt_get() {
     local output status held="" told="" end=$((SECONDS + ${GLASSPOLL_APT_PATIENCE:-600}))

@@ -5,7 +5,7 @@ begin_steps() {
     steps=$(mktemp -d)
     steps_begin=$SECONDS
     trap 'rm -rf "$steps"' EXIT
-    # What a terminal shows is not lost by who looks away: each failure is told again at the end.
+    # A reader may miss what scrolls by: each failure is told again at the end.
     : >"$steps/failed" >"$steps/counts"
 }
 
@@ -53,8 +53,8 @@ end_steps() {
     local name output failed
     while IFS=$'\t' read -r name output; do
         say "" "== failed: $name"
-        # What tests/run shows of each, or the lines of c-tests/run, or else the end.
-        sed -n '/^---- FAILED/,$p' "$output" | grep . || grep '^FAIL ' "$output" || tail -n 40 "$output"
+        # What tests/run shows of each, or what c-tests/run does, or else the end.
+        sed -n '/^---- FAILED/,$p; /^failures:/,$p' "$output" | grep . || tail -n 40 "$output"
     done <"$steps/failed"
     failed=$(wc -l <"$steps/failed")
     say "" "$failed steps failed, $((SECONDS - steps_begin)) s"

@@ -1,6 +1,6 @@
-// A regular file of a FUSE file system can be added, whether its server knows of
-// poll or not: if not, it is ready at any time. Its folders are EPERM. So too once
-// the server has gone.
+// A regular file of a FUSE file system can be added, whether its server knows
+// poll or not: if not, the file is always ready. Its folders are EPERM. Nothing
+// of this changes when the server has gone.
 // Source: fs/fuse/file.c, fuse_file_poll. Contract: 3
 #include "harness.h"
 #include <linux/fuse.h>

@@ -1,5 +1,5 @@
-// Whether a file can be polled is looked at before the operation is, and a
-// number that was duplicated is no exception.
+// The kernel checks whether a file can be polled before it checks the operation,
+// also for a duplicated fd.
 #include "harness.h"
 
 static void test(void)

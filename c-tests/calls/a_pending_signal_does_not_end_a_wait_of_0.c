@@ -1,5 +1,5 @@
-// With timeout 0 a pending signal that the mask lets through is not looked at:
-// the wait returns 0, and the handler does not run.
+// A wait with timeout 0 does not check for a pending signal that the mask lets
+// through: it returns 0, and the handler does not run.
 // Source: Linux: fs/eventpoll.c:ep_poll (timed_out). Contract: 7
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A listener for the notifications of a seccomp filter that has both one to be
-// received and one to be answered says of itself in poll(2) what files without a
-// poll method say. It can be added all the same, and reports both.
+// A listener of a seccomp filter may have one notification to be received and one
+// to be answered. poll(2) then gives the same bits as for a file without a poll
+// method. The listener can be added, and reports both.
 // Source: kernel/seccomp.c, seccomp_notify_poll. Contract: 3
 #include "harness.h"
 #include <linux/filter.h>

@@ -4,7 +4,7 @@
 
 static void test(void)
 {
-    if (test_argv[1]) { // after exec: which of the two numbers is left?
+    if (test_argv[1]) { // after exec: which of the two fds is left?
         CHECK_ERR(fcntl(atoi(test_argv[1]), F_GETFD), EBADF);
         CHECK_EQ(fcntl(atoi(test_argv[2]), F_GETFD), 0);
         _exit(0);

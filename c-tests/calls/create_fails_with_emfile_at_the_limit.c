@@ -1,5 +1,5 @@
-// At RLIMIT_NOFILE a new set is refused with EMFILE, and works again once a
-// number is free.
+// At RLIMIT_NOFILE a new set is refused with EMFILE, and works again once an
+// fd is free.
 // Source: epoll_create(2). Contract: 1
 #include "harness.h"
 

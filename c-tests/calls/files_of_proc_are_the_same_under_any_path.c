@@ -1,7 +1,7 @@
 // A bind mount of /proc, of a folder of it or of one file changes nothing about
-// what can be added: what can is always ready, the rest is EPERM. So too once
-// the mount has gone, for a file opened in another mount namespace, and where
-// there is no /proc at all.
+// what can be added: such a file is always ready, and any other is EPERM. The
+// same holds after the mount has gone, for a file opened in another mount
+// namespace, and where there is no /proc at all.
 // Source: fs/eventpoll.c, do_epoll_ctl: file_can_poll asks the file alone.
 // Contract: 3
 #include "harness.h"

@@ -1,7 +1,8 @@
 // A file of /proc that belongs to no process can be added and is ready at any
-// time: a level item reports it in each wait, an edge item once. So too a sysctl,
-// and what /proc/PID/net has. A file of a process is EPERM, but for mounts and
-// mountinfo, by whatever path, and after the process has ended.
+// time: a level item reports it in each wait, an edge item once. The same holds
+// for a sysctl and the files of /proc/PID/net. Of the files of a process only
+// mounts and mountinfo can be added; the others are EPERM, by any path, and
+// after the process has ended.
 // Source: fs/proc/inode.c, proc_reg_poll; fs/proc/proc_sysctl.c, proc_sys_poll;
 // fs/proc/base.c. Contract: 3
 #include "harness.h"

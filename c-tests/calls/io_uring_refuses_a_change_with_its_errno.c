@@ -82,7 +82,7 @@ static void all(void)
         queue(a, EPOLL_CTL_DEL, e, NULL, 0);
         submit(11, (int[]){0, -EEXIST, -ENOENT, -ELOOP, -EINVAL, -EPERM, -EBADF, -EINVAL,
                            -EINVAL, -ENOENT, 0});
-        // In the other order, so that none is the last by chance.
+        // In the other order, so that no entry is last by chance.
         queue(a, EPOLL_CTL_ADD, 9999, &in, 0);
         queue(a, EPOLL_CTL_ADD, plain, &in, 0);
         queue(b, EPOLL_CTL_ADD, a, &in, 0);
@@ -98,7 +98,7 @@ static void all(void)
             submit(1, &result[i]);
         }
     }
-    // What comes behind a failure in a chain is not done, but for that behind a hard link.
+    // A failure ends its chain: the kernel cancels what comes behind it, except behind a hard link.
     queue(a, EPOLL_CTL_ADD, 9999, &in, IOSQE_IO_LINK);
     queue(a, EPOLL_CTL_ADD, e, &in, IOSQE_IO_LINK);
     queue(a, EPOLL_CTL_DEL, b, NULL, 0);

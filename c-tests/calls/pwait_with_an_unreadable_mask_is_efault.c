@@ -1,4 +1,5 @@
-// The signal mask is copied before the set is looked at, ready event or not.
+// The kernel copies the signal mask before it looks at the set, so a ready event
+// changes nothing.
 // Source: Linux: kernel/signal.c:set_user_sigmask. Contract: 7
 #include "harness.h"
 

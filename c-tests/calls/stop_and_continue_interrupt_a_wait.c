@@ -2,6 +2,7 @@
 // any handler.
 // Source: signal(7), "Interruption of system calls by stop signals".
 // Contract: 8
+// Limit: preloaded: SIGSTOP and SIGCONT do not end a wait with EINTR; the wait goes on
 #include "harness.h"
 
 static void test(void)

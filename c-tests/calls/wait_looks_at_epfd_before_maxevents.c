@@ -1,5 +1,5 @@
-// EBADF comes before EINVAL and EFAULT about the buffer; and of two EINVALs
-// there is nothing to tell. Kernels before 6.15 looked at maxevents first.
+// EBADF comes before EINVAL and EFAULT about the buffer; two reasons for EINVAL
+// cannot be told apart. Kernels before 6.15 looked at maxevents first.
 // Source: Linux: fs/eventpoll.c:do_epoll_wait. Contract: 5
 #include "harness.h"
 #include <sys/utsname.h>

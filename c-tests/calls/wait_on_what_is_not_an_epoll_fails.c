@@ -1,4 +1,4 @@
-// A number that is not open, or is O_PATH, is EBADF; an open file of another
+// An fd that is not open, or is O_PATH, is EBADF; an open file of another
 // kind EINVAL, in all three calls.
 // Source: epoll_wait(2). Contract: 5
 #include "harness.h"

@@ -1,11 +1,10 @@
-// Whatever the time of day says, an hour more or less at each look, a wait takes the time that it was given, and news
-// ends it.
+// The time of day jumps by an hour each time it is read: a wait takes the time that it was given, and an event ends it.
 // Source: epoll_wait(2): CLOCK_MONOTONIC. Contract: 6
 #include "harness.h"
 
 static _Atomic int looks;
 
-// These are the program's own, and so everybody's in this process.
+// The program defines these functions, so the whole process uses them.
 static time_t jump(void)
 {
     return atomic_fetch_add(&looks, 1) % 2 ? 3600 : -3600;

@@ -1,7 +1,7 @@
 // A watched file that is closed leaves its sets, by whatever instruction it is
 // closed. Preloaded, a close by an instruction of the program's own is not
-// seen: nothing is reported while the number is free, but a file that open(2)
-// makes under it is taken for the one that was there, until the number is
+// seen: nothing is reported while the fd is free, but a file that open(2)
+// makes under it is taken for the one that was there, until the fd is
 // closed by libc.
 // Source: epoll(7), Q6. Contract: 13
 #include "harness.h"

@@ -124,7 +124,7 @@ static void *works(void *arg)
     while (!stop) {
         one_round(epfd, s, e, rounds[me]);
         if (++rounds[me] % 64 == 0) {
-            int fresh[2]; // a new file under the old number
+            int fresh[2]; // a new file under the old fd
             unix_stream(fresh);
             OK(dup2(fresh[0], s[0]));
             OK(dup2(fresh[1], s[1]));

@@ -1,5 +1,6 @@
 // The same for files that another process has, too, and for a signalfd.
-#include "resting.h"
+// Limit: preloaded: what another process does to a file that is ready already is found by looking, every 10 ms; so are further signals of a signalfd
+#include "harness/resting.h"
 
 static bool shared(const struct kind *kind, bool inherited)
 {

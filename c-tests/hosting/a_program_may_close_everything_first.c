@@ -1,4 +1,4 @@
-// A program that closes all numbers from 3 to 1023 at its start, one by one
+// A program that closes all fds from 3 to 1023 at its start, one by one
 // and then with close_range to the end, can use epoll; and do it once more in
 // between, as daemons do.
 // Source: daemon(7). Contract: 1, 12

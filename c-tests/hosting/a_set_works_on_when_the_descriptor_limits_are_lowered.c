@@ -23,7 +23,7 @@ static void use(int epfd, int fd[FILES][2], int e, bool blind)
     CHECK_EQ(epoll_wait(epfd, ev, FILES, WAIT_MS), FILES);
     for (int i = 0; i < FILES; i++)
         CHECK_EQ(drain(fd[i][0]), 1);
-    waiter_start(&w, epfd); // whether it sleeps cannot be seen without a number
+    waiter_start(&w, epfd); // whether it sleeps cannot be seen without an fd
     sleep_ms(20);
     CHECK(!w.done);
     bump(e, 1);
@@ -63,7 +63,7 @@ static void child(int soft, int hard, bool asked)
         limit.rlim_max = hard;
     OK(setrlimit(RLIMIT_NOFILE, &limit));
     CHECK_ERR(epoll_create1(0), EMFILE);
-    // A helper thread that looks all the time raises the limit for a moment, as poll(2) of so many needs it.
+    // A helper thread that watches all the time raises the limit for a moment, because poll(2) of its list needs it.
     const char *ready = getenv("GLASSPOLL_READY");
     if (!preloaded() || !ready || strcmp(ready, "exact") != 0)
         CHECK_ERR(dup(0), EMFILE);

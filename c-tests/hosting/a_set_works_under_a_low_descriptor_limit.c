@@ -1,5 +1,5 @@
 // A program that may only have 32 descriptors can still watch files, and can
-// use every number below the limit itself.
+// use every fd below the limit itself.
 // Source: getrlimit(2). Contract: 1
 #include "harness.h"
 

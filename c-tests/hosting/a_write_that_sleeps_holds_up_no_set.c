@@ -1,5 +1,5 @@
 // A write that does not fit into a blocking eventfd sleeps, and no set sleeps with
-// it: whoever waits sees what there is to read, and ends the sleep by reading.
+// it: a waiter sees what there is to read, and its read ends the sleep.
 #include "harness.h"
 
 static int fd;

@@ -1,7 +1,7 @@
 // An event structure, or the room for one, in a page of the thread's own stack
 // that the program has made inaccessible is EFAULT. Preloaded it is a fault,
-// if the page could be used before: who has found the stack to be there does
-// not ask again.
+// if the page could be used before: a thread that has found its stack readable
+// does not ask again.
 // Source: epoll_ctl(2), epoll_wait(2), EFAULT. Contract: 3
 #include "harness.h"
 

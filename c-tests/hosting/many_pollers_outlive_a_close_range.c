@@ -1,4 +1,4 @@
-// Many threads polled the epoll fd at a time. close_range over numbers that the
+// Many threads polled the epoll fd at a time. close_range over fds that the
 // program has not opened closes nothing, and the threads can poll again.
 #include "harness.h"
 #include <dirent.h>

@@ -11,13 +11,13 @@ static int entries(const char *path, int *highest)
     *highest = -1;
     CHECK(dir);
     for (struct dirent *entry; (entry = readdir(dir));) {
-        int number = atoi(entry->d_name);
+        int fd = atoi(entry->d_name);
         if (entry->d_name[0] == '.' ||
-            (strstr(path, "/fd") && number == dirfd(dir)))
+            (strstr(path, "/fd") && fd == dirfd(dir)))
             continue;
         count++;
-        if (number > *highest)
-            *highest = number;
+        if (fd > *highest)
+            *highest = fd;
     }
     closedir(dir);
     return count;

@@ -2,6 +2,7 @@
 // carries wakeups: SIGRTMAX is 63 and gets through, sigaction of 64 is EINVAL,
 // a stray 64 does nothing, and the set works on.
 // Source: signal(7), real-time signals. Contract: 8
+// Limit: poll: no signal is taken from the program
 #include "harness.h"
 
 static _Atomic int handled, last;

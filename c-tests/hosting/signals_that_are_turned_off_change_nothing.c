@@ -1,12 +1,13 @@
-// FIOASYNC, off as it was, changes nothing: no edge comes of it, sockets and pipes go on telling, also when a child or
-// another program does it, and what a child writes to an eventfd after it read it to the end, which nobody did here, wakes the waiter.
+// FIOASYNC that turns off what is off changes nothing: it makes no edge, and sockets and pipes still wake the waiter,
+// also when a child or another program makes the call. A child's write to an eventfd wakes the waiter after the child
+// has read the eventfd to the end, which this process has not.
 // Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
 #include "harness.h"
 #include <sys/ioctl.h>
 
 enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
-// With the numbers of both ends.
+// With the fds of both ends.
 static void the_other_program(int own, int peer)
 {
     int off = 0;

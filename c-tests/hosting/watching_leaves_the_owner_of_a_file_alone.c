@@ -1,5 +1,5 @@
 // No file has an owner for its signals because it is watched, not under its
-// other numbers either.
+// other fds either.
 #include "harness.h"
 
 static void test(void)

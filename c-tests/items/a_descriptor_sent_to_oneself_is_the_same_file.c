@@ -1,5 +1,5 @@
 // A descriptor that comes back in a message stands for the file that was
-// sent: it keeps a closed number in the set, as any duplicate does.
+// sent: it keeps a closed fd in the set, as any duplicate does.
 #include "harness.h"
 
 static int pass(int over[2], int what)

@@ -1,4 +1,4 @@
-// One file under two numbers is two items with their own masks and data; one
+// One file under two fds is two items with their own masks and data; one
 // event on the file is reported by both.
 // Source: epoll(7), Q1. Contract: 11
 #include "harness.h"

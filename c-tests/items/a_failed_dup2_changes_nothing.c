@@ -1,4 +1,4 @@
-// dup2 and dup3 that fail leave the watched number as it was.
+// dup2 and dup3 that fail leave the watched fd as it was.
 // Source: dup(2). Contract: 12
 #include "harness.h"
 

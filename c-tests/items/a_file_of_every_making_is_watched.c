@@ -1,6 +1,6 @@
-// Whichever call made it, a file is watched by its first number and by a dup
-// of it, level and edge, the dup's item outlives the first number, and the
-// number is a new one for what is made under it next.
+// Whichever call made a file, the file is watched by its first fd and by a dup,
+// level and edge; the dup's item outlives the first fd; and a file that gets that
+// fd next is a new one.
 // Source: epoll(7), Q6. Contract: 11, 12, 13, 18, 19
 #include "harness.h"
 

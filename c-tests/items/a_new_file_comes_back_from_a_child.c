@@ -1,6 +1,6 @@
 // A file that this process made, and that only its child has sent in a message,
-// comes back as another number of the same file: its items outlive the first
-// number, and both numbers tell of it. Made before the fork and added on both
+// comes back as another fd of the same file: its items outlive the first
+// fd, and both fds tell of it. Made before the fork and added on both
 // sides, it is told on both.
 // Source: unix(7), fork(2). Contract: 11, 12, 36, 38
 #include "harness.h"

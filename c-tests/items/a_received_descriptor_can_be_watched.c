@@ -1,4 +1,4 @@
-// A descriptor that came over SCM_RIGHTS is another number for the sender's
+// A descriptor that came over SCM_RIGHTS is another fd for the sender's
 // file: it is watched like any other, level and edge, and the sender closing
 // its own changes nothing.
 // Source: unix(7). Contract: 11, 38

@@ -1,5 +1,5 @@
-// A file that is ready when added is reported, level and edge, once for the
-// latter, though nothing happens to it any more.
+// A file that is ready when it is added is reported although nothing happens to
+// it any more: by level in each wait, by edge once.
 // Source: epoll(7), Q6; Linux: fs/eventpoll.c:ep_insert. Contract: 14
 #include "harness.h"
 

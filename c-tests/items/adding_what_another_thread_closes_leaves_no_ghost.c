@@ -1,6 +1,6 @@
-// One thread adds a number over and over while another opens files under it and
+// One thread adds an fd over and over while another opens files under it and
 // closes them: when all are closed nothing is left in the set, neither an event
-// for other files under those numbers, nor an item in their way.
+// for other files under those fds, nor an item in their way.
 // Source: epoll(7), Q6. Contract: 12, 13
 #include "harness.h"
 

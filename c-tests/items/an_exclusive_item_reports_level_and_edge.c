@@ -1,4 +1,4 @@
-// Apart from who is woken, an exclusive item behaves like any other.
+// Which waiters wake differs; in all else an exclusive item behaves like any other.
 // Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16
 #include "harness.h"
 

@@ -1,5 +1,5 @@
 // Threads open files, add them to a shared set, write, and close them, over
-// and over, so that numbers are reused all the time; a thread waiting on the
+// and over, so that fds are reused all the time; a thread waiting on the
 // set sees only items that were added, and each thread's own set only its own.
 // Source: epoll(7), Q6. Contract: 12, 13
 #include "harness.h"

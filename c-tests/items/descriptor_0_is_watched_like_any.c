@@ -1,4 +1,4 @@
-// A file under the number 0: level-triggered, edge-triggered, and beside others.
+// A file under fd 0: level-triggered, edge-triggered, and beside others.
 // Source: epoll_ctl(2). Contract: 11
 #include "harness.h"
 

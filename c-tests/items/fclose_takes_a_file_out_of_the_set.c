@@ -1,5 +1,5 @@
 // fclose of a stream over a watched fd, freopen over one, and pclose close it
-// as close does: the item goes and the number can be used anew.
+// as close does: the item goes and the fd can be used anew.
 // Source: fclose(3). Contract: 12, 13
 #include "harness.h"
 

@@ -23,7 +23,7 @@ static void test(void)
             OK(ep_mod(epfd, e, masks[i]));
             EXPECT_ONE(epfd, e, EPOLLIN);
         }
-        // What is asked for now is looked at, not what was.
+        // The new mask counts, not the old one.
         OK(ep_mod(epfd, s[0], EPOLLOUT | EPOLLET));
         EXPECT_ONE(epfd, s[0], EPOLLOUT);
         EXPECT_NOTHING_NOW(epfd);

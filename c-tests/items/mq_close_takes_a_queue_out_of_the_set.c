@@ -1,5 +1,5 @@
 // A message queue is watched like any file, and mq_close takes it out of the
-// set, though the C library closes it by a road of its own.
+// set, although the C library does not close it by close(2).
 // Source: mq_close(3). Contract: 12
 #include "harness.h"
 #include <mqueue.h>
@@ -25,7 +25,7 @@ static void test(void)
         OK(mq_close(queue));
         EXPECT_NOTHING_NOW(epfd);
         CHECK_ERR(ep_del(epfd, queue), EBADF);
-        int e = event_fd(); // the number is free for another file
+        int e = event_fd(); // the fd is free for another file
         CHECK_EQ(e, queue);
         OK(ep_add(epfd, e, EPOLLIN));
         EXPECT_NOTHING(epfd);

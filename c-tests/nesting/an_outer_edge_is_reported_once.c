@@ -4,6 +4,7 @@
 //   outer -ET-> inner -ET or LT-> socket
 //
 // Source: Linux: fs/eventpoll.c:ep_poll_safewake. Contract: 32
+// Limit: poll: news of a file that is asked is missed by an outer edge while its item is on the inner ready list
 #include "harness.h"
 
 static void test(void)

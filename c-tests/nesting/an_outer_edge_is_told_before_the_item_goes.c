@@ -1,5 +1,5 @@
-// A file became ready in the inner set and left it before anybody looked: the
-// outer set was told when it became ready, and looks at the inner one.
+// A file becomes ready in the inner set and leaves it before a waiter looks: the
+// outer set was told when the file became ready, and looks at the inner set.
 #include "harness.h"
 
 enum way { DELETE, CLOSE, DUP2 };

@@ -1,5 +1,6 @@
 // inotify wakes with no key: an item that asked for nothing is looked at too,
 // which an outer edge sees.
+// Limit: poll: news of a file that is asked is missed by an outer edge while its item is on the inner ready list
 #include "harness.h"
 #include <sys/inotify.h>
 

@@ -1,5 +1,5 @@
-// An eventfd that was told of and not read: a child reads it to the end, and writes it some time later. The waiter in
-// the parent, which sleeps all the time, is told again; so is one whose set was made after the fork.
+// The parent has an eventfd that was reported and not read. A child reads it to the end, and writes to it later: the
+// waiter in the parent, which sleeps all the time, gets an event; so does one whose set was made after the fork.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 

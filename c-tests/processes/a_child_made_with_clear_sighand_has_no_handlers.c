@@ -31,7 +31,7 @@ static bool is(int signal, void (*handler)(int))
            (handler != SIG_DFL || !(now.sa_flags & SA_SIGINFO));
 }
 
-// Its exit status says what is wrong.
+// The exit status of the child says what is wrong.
 static int child(bool uses_sets)
 {
     struct sigaction own = {.sa_handler = childs}, old;

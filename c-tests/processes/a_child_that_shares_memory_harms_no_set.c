@@ -1,4 +1,4 @@
-// A child made by clone with CLONE_VM|CLONE_VFORK closes watched numbers by
+// A child made by clone with CLONE_VM|CLONE_VFORK closes watched fds by
 // every road, puts others over them and sets a signal handler: all of it
 // concerns the child alone.
 // Source: clone(2). Contract: 12, 36

@@ -1,16 +1,16 @@
-// What a vfork child, or one made by clone with CLONE_VM, makes under a number
-// is the child's alone: here the number stands for what this process opens.
+// What a vfork child, or one made by clone with CLONE_VM, makes under an fd
+// is the child's alone: here the fd stands for what this process opens.
 // Source: vfork(2), clone(2). Contract: 3, 36
 #include "harness.h"
 #include <sched.h>
 
-static int number;
+static int free_fd;
 
 static int child(void *unused)
 {
     int pair[2];
     (void)unused;
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || pair[0] != number)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || pair[0] != free_fd)
         _exit(1);
     if (fcntl(pair[0], F_SETFL, O_NONBLOCK))
         _exit(2);
@@ -24,8 +24,8 @@ static void test(void)
     int epfd = ep_new(), pair[2];
     CHECK(stack);
     for (int round = 0; round < 3; round++) {
-        number = OK(dup(epfd));
-        OK(close(number));
+        free_fd = OK(dup(epfd));
+        OK(close(free_fd));
         pid_t pid = round == 0 ? vfork()
                   : round == 1 ? clone(child, stack + STACK,
                                        CLONE_VM | CLONE_VFORK | SIGCHLD, NULL)
@@ -34,11 +34,11 @@ static void test(void)
             child(NULL);
         OK(pid);
         child_must_pass(pid);
-        CHECK_EQ(OK(open("/", O_RDONLY | O_DIRECTORY)), number);
-        CHECK_ERR(ep_add(epfd, number, EPOLLIN), EPERM);
-        OK(close(number));
+        CHECK_EQ(OK(open("/", O_RDONLY | O_DIRECTORY)), free_fd);
+        CHECK_ERR(ep_add(epfd, free_fd, EPOLLIN), EPERM);
+        OK(close(free_fd));
         unix_stream(pair);
-        CHECK_EQ(pair[0], number);
+        CHECK_EQ(pair[0], free_fd);
         OK(ep_add(epfd, pair[0], EPOLLIN));
         put(pair[1], "x");
         EXPECT_ONE(epfd, pair[0], EPOLLIN);

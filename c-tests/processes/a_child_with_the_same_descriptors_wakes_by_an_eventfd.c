@@ -1,5 +1,5 @@
-// A child has the same table of descriptors, by clone(2): an eventfd that was told of and not read here, which the child
-// reads to the end, and writes some time later, wakes the waiter here; an eventfd that is made after the child, too.
+// A child has the same table of descriptors, by clone(2). An eventfd was reported here and not read; the child reads it
+// to the end and writes to it later: the waiter here wakes. So it does for an eventfd that is made after the child.
 // Source: clone(2), CLONE_FILES; Linux: fs/eventfd.c:eventfd_write. Contract: 20, 36
 #include "harness.h"
 #include <sched.h>
@@ -10,13 +10,13 @@ static int file, start[2];
 
 static int child(void *unused)
 {
-    int number;
+    int handed;
     (void)unused;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    CHECK_EQ(read(start[0], &number, sizeof number), sizeof number);
-    CHECK_EQ(drain(number), 8);
+    CHECK_EQ(read(start[0], &handed, sizeof handed), sizeof handed);
+    CHECK_EQ(drain(handed), 8);
     sleep_ms(LATER_MS);
-    bump(number, 1);
+    bump(handed, 1);
     _exit(0);
 }
 

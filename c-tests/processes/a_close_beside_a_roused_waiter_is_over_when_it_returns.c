@@ -25,7 +25,7 @@ static void *serve(void *unused)
     return NULL;
 }
 
-// Has whoever sleeps look up again and again.
+// Wakes the sleepers again and again.
 static void *rouse(void *unused)
 {
     (void)unused;

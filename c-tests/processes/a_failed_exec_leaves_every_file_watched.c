@@ -1,5 +1,5 @@
-// A watched file goes on under a duplicate, and another one has its number: an
-// exec that fails changes nothing about who is told of which.
+// A watched file goes on under a duplicate, and another one has its fd: an
+// exec that fails leaves each item with its file.
 // Source: execve(2), epoll(7), Q6. Contract: 12, 38
 #include "harness.h"
 

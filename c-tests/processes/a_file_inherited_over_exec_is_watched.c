@@ -1,5 +1,5 @@
-// A program watches files it was started with, of which its parent holds a
-// copy: standard input and another number, level and edge.
+// A program watches files it was started with, while its parent holds copies of
+// them: standard input and another fd, level and edge.
 // Source: execve(2). Contract: 37
 #include "harness.h"
 
@@ -27,17 +27,17 @@ static void test(void)
     }
     for (int edge = 0; edge < 2; edge++) {
         int p[2], s[2], answers[2];
-        char number[12], c;
+        char fd_text[12], c;
         OK(pipe(answers));
         pipe_pair(p);
         unix_stream(s);
         pid_t pid = fork_child();
         if (pid == 0) {
-            snprintf(number, sizeof number, "%d", s[0]);
+            snprintf(fd_text, sizeof fd_text, "%d", s[0]);
             OK(dup2(p[0], 0));
             OK(dup2(answers[1], 1));
             OK(close(p[1]));
-            execl("/proc/self/exe", test_argv[0], number, edge ? "1" : "0", NULL);
+            execl("/proc/self/exe", test_argv[0], fd_text, edge ? "1" : "0", NULL);
             _exit(1);
         }
         for (int round = 0; round < 5; round++) {

@@ -1,5 +1,5 @@
-// A process forks just as a thread of it ends that used a large set last, and closed it: the child makes and uses a set
-// of its own. All on one CPU, where the thread runs while nobody else does, so that it is stopped anywhere.
+// A process forks just as one of its threads ends, which used a large set last and closed it: the child makes and uses a
+// set of its own. All run on one CPU, where the thread runs only while nothing else does, so that it is stopped anywhere.
 // Alone: its thread of the lowest priority would not run beside others.
 // Source: fork(2). Contract: 36
 #include "harness.h"

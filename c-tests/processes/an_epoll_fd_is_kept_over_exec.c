@@ -1,5 +1,5 @@
 // An epoll fd without close-on-exec goes over to the new program with its
-// items, and serves there under the same number. Under glasspoll it is no set
+// items, and serves there under the same fd. Under glasspoll it is no set
 // there: epoll calls on it say EINVAL, a line in the log says why, and the
 // program may close it and make another.
 // Source: execve(2). Contract: 38
@@ -36,7 +36,7 @@ static void look(int epfd, int near, int far)
 
 static void test(void)
 {
-    char number[3][12], log[] = "/tmp/glasspoll-XXXXXX";
+    char text[3][12], log[] = "/tmp/glasspoll-XXXXXX";
     if (test_argv[1])
         look(atoi(test_argv[1]), atoi(test_argv[2]), atoi(test_argv[3]));
     OK(close(OK(mkstemp(log))));
@@ -45,12 +45,12 @@ static void test(void)
         int epfd = OK(epoll_create1(0)), s[2];
         unix_stream(s);
         OK(ep_ctl(epfd, EPOLL_CTL_ADD, s[0], EPOLLIN | EPOLLET, 4711));
-        snprintf(number[0], 12, "%d", epfd);
-        snprintf(number[1], 12, "%d", s[0]);
-        snprintf(number[2], 12, "%d", s[1]);
+        snprintf(text[0], 12, "%d", epfd);
+        snprintf(text[1], 12, "%d", s[0]);
+        snprintf(text[2], 12, "%d", s[1]);
         OK(setenv("GLASSPOLL_LOG", "glasspoll=warn", 1));
         OK(setenv("GLASSPOLL_LOG_FILE", log, 1));
-        execl("/proc/self/exe", test_argv[0], number[0], number[1], number[2], NULL);
+        execl("/proc/self/exe", test_argv[0], text[0], text[1], text[2], NULL);
         _exit(1);
     }
     child_must_pass(pid);

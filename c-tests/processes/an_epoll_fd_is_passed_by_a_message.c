@@ -1,4 +1,4 @@
-// An epoll fd sent by SCM_RIGHTS is the same set in the receiver, who is
+// An epoll fd sent by SCM_RIGHTS is the same set in the receiver, which is
 // another process. Under glasspoll it is no set there: epoll calls on it say
 // EINVAL, and the sender's set is as it was.
 // Source: unix(7). Contract: 38

@@ -1,6 +1,6 @@
-// An eventfd that was told of and not read goes on to another program, in each way that there is to start one: what reads
-// it to the end there, and writes it some time later, wakes the waiter here. The same if the program was started before
-// the first set was made.
+// An eventfd was reported here and not read, and another program gets it, in each way in which a program can be
+// started. That program reads it to the end and writes to it later: the waiter here wakes. It also does if the program
+// was started before the first set was made.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include <sched.h>
@@ -10,11 +10,11 @@ extern char **environ;
 
 enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
-static char number[16], go[16]; // the eventfd, and the reading end of a pipe that has a byte when it is to be read
+static char fd_text[16], go[16]; // the eventfd, and the reading end of a pipe that has a byte when it is to be read
 
 static void become_it(void)
 {
-    char *argv[] = {test_argv[0], number, go, NULL};
+    char *argv[] = {test_argv[0], fd_text, go, NULL};
     execv("/proc/self/exe", argv);
     _exit(99);
 }
@@ -54,14 +54,14 @@ static void by_clone(void)
 
 static void by_spawn(void)
 {
-    char *argv[] = {test_argv[0], number, go, NULL};
+    char *argv[] = {test_argv[0], fd_text, go, NULL};
     CHECK_EQ(posix_spawn(NULL, "/proc/self/exe", NULL, NULL, argv, environ), 0);
 }
 
-// The number is closed on exec, and its copy is not.
+// The fd is closed on exec, and its copy is not.
 static void by_spawn_with_a_copy(void)
 {
-    int e = atoi(number);
+    int e = atoi(fd_text);
     char copy[16], *argv[] = {test_argv[0], copy, go, NULL};
     sprintf(copy, "%d", e + 50);
     OK(fcntl(e, F_SETFD, FD_CLOEXEC));
@@ -76,7 +76,7 @@ static void by_the_shell(void)
 {
     char command[PATH_MAX + 64], self[PATH_MAX];
     self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
-    snprintf(command, sizeof command, "'%s' %s %s &", self, number, go);
+    snprintf(command, sizeof command, "'%s' %s %s &", self, fd_text, go);
     CHECK_EQ(system(command), 0);
 }
 
@@ -84,7 +84,7 @@ static void by_a_pipe_to_the_shell(void)
 {
     char command[PATH_MAX + 64], self[PATH_MAX];
     self[OK(readlink("/proc/self/exe", self, sizeof self - 1))] = 0;
-    snprintf(command, sizeof command, "'%s' %s %s >/dev/null &", self, number, go);
+    snprintf(command, sizeof command, "'%s' %s %s >/dev/null &", self, fd_text, go);
     CHECK_EQ(pclose(popen(command, "r")), 0);
 }
 
@@ -109,7 +109,7 @@ static void hand_on(size_t way, bool before_the_set)
 {
     int start[2], e = OK(eventfd(0, EFD_NONBLOCK));
     OK(pipe(start));
-    sprintf(number, "%d", e);
+    sprintf(fd_text, "%d", e);
     sprintf(go, "%d", start[0]);
     if (before_the_set)
         ways[way]();

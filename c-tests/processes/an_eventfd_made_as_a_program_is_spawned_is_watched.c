@@ -1,5 +1,5 @@
-// A thread makes eventfds while another spawns a program, which has some of them: the last of these is told of here and
-// not read, and read to the end there; what is written there some time later wakes the waiter here.
+// A thread makes eventfds while another spawns a program, which gets some of them. The last of these is reported here
+// and not read; the program reads it to the end and writes to it later: the waiter here wakes.
 // Source: posix_spawn(3); Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include <spawn.h>
@@ -52,14 +52,14 @@ static void the_program(int tell, int ask)
 static void one_round(int round)
 {
     int tell[2], ask[2], last, epfd = ep_new();
-    char numbers[2][16], *argv[] = {test_argv[0], numbers[0], numbers[1], NULL};
+    char fd_texts[2][16], *argv[] = {test_argv[0], fd_texts[0], fd_texts[1], NULL};
     struct epoll_event ev[1];
     pthread_t thread;
     pid_t pid;
     OK(pipe(tell));
     OK(pipe(ask));
-    sprintf(numbers[0], "%d", tell[1]);
-    sprintf(numbers[1], "%d", ask[0]);
+    sprintf(fd_texts[0], "%d", tell[1]);
+    sprintf(fd_texts[1], "%d", ask[0]);
     CHECK_EQ(pthread_create(&thread, NULL, makes_them, NULL), 0);
     while (begun < 20)
         ;

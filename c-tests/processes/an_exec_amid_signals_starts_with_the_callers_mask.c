@@ -1,6 +1,6 @@
 // A process that gets a signal every 30 us, and has sets and threads in use,
-// executes another program: that one starts with the mask the caller had, with
-// nothing blocked that was not. An exec that fails leaves the caller's mask.
+// executes another program, which starts with exactly the caller's mask. An exec
+// that fails leaves the caller's mask.
 // Source: execve(2), signals. Contract: 7, 38
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Of a program that uses a set, an executed one inherits exactly the
-// descriptors that were left open for it, at any number.
+// A program that uses a set executes another, which inherits exactly the
+// descriptors that were left open for it, at any fd.
 // Source: execve(2). Contract: 2, 38
 #include "harness.h"
 #include <dirent.h>
@@ -21,7 +21,7 @@ static void test(void)
     OK(unsetenv("LD_PRELOAD"));
     pid_t pid = fork_child();
     if (pid == 0) {
-        char number[12];
+        char fd_text[12];
         int s[2], p[2];
         OK(close_range(3, ~0U, 0)); // what the test itself inherited
         int epfd = ep_new(), e = OK(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -34,8 +34,8 @@ static void test(void)
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         EXPECT_NOTHING(epfd);
         OK(fcntl(s[0], F_SETFD, 0));
-        snprintf(number, sizeof number, "%d", s[0]);
-        execl("/proc/self/exe", test_argv[0], number, NULL);
+        snprintf(fd_text, sizeof fd_text, "%d", s[0]);
+        execl("/proc/self/exe", test_argv[0], fd_text, NULL);
         _exit(1);
     }
     child_must_pass(pid);

@@ -17,8 +17,8 @@ static int look(void)
     OK(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8));
     OK(syscall(SYS_rt_sigpending, &pending, 8));
     for (int signo = 1; signo <= 64; signo++) {
-        // Raw calls, since glibc's do not speak of its own two signals; what
-        // those do was up to whoever started the test.
+        // Raw calls, since glibc's do not speak of its own two signals, whose
+        // actions depend on what started the test.
         struct { void *handler; unsigned long rest[3]; } action;
         uint64_t bit = 1ULL << (signo - 1);
         OK(syscall(SYS_rt_sigaction, signo, NULL, &action, 8));

@@ -1,6 +1,6 @@
 // A wait in progress keeps no watched file alive: when another thread closes
-// one its peer sees the end while the wait goes on. Also for a file inherited over fork, once
-// the other process closed it too.
+// one its peer sees the end while the wait goes on. The same holds for a file
+// inherited over fork, after the other process has closed it too.
 // Source: epoll(7), Q6. Contract: 39
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A process whose first thread has ended goes on with those that come inside
-// later, and ends with the last of them.
+// A process whose first thread has ended goes on with threads that enter the
+// library later, and ends with the last of them.
 // Source: pthread_exit(3). Contract: 35
 #include "harness.h"
 

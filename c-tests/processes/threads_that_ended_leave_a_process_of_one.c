@@ -1,5 +1,7 @@
-// A process whose threads have waited and were joined has one thread again, as the calls want it that are for those alone.
+// A process whose threads have waited and were joined has one thread again, so calls work that need a process of one
+// thread.
 // Source: unshare(2), CLONE_NEWUSER: EINVAL with more than one thread. Contract: 38
+// Limit: exact: a helper thread watches all the time
 #include "harness.h"
 #include <dirent.h>
 #include <sched.h>

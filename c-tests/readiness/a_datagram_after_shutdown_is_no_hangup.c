@@ -1,5 +1,5 @@
-// A UDP socket that was shut down hangs up and goes on hearing: a datagram
-// that arrives is an edge for who asked to read, and for nobody else.
+// A UDP socket that was shut down hangs up and goes on receiving: a datagram
+// that arrives is an edge for an item that asks for IN, and for no other.
 #include "harness.h"
 
 static void test(void)

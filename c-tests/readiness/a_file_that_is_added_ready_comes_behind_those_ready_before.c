@@ -1,4 +1,5 @@
-// What became ready before a file that is ready was added comes before it.
+// A file that is added ready comes behind the files that became ready before.
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
 static void test(void)

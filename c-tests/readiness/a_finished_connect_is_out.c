@@ -1,6 +1,7 @@
 // A non-blocking connect that succeeds reports OUT, also to an edge-triggered
 // item added before connect was called.
 // Source: connect(2), EINPROGRESS. Contract: 23
+// Limit: poll: what falls and rises again between two looks is no edge
 #include "harness.h"
 
 static void test(void)

@@ -1,5 +1,5 @@
-// A FIFO whose writer has gone, that another writer writes to and leaves as
-// well, is one more edge; if nothing came it is none.
+// The writer of a FIFO has gone. Another writer that writes and leaves is one more
+// edge; one that writes nothing is no edge.
 // Source: Linux: fs/pipe.c:pipe_write, pipe_release. Contract: 24
 #include "harness.h"
 

@@ -1,7 +1,8 @@
-// A listening socket is never writable. Shut down it is OUT and HUP, and when
-// it is connected then it tells as any other connection, room included.
+// A listening socket is never writable. After a shutdown it is OUT and HUP.
+// Connected after that, it reports like any other connection, room included.
 // Source: Linux: net/ipv4/af_inet.c:inet_shutdown, net/ipv4/tcp.c:tcp_poll.
 // Contract: 23
+// Limit: poll: what falls and rises again between two looks is no edge
 #include "harness.h"
 
 static void serves(uint32_t mode)

@@ -1,6 +1,7 @@
 // A listener reports IN while a connection waits to be accepted, level; and
 // once for each new one, edge. TCP and unix.
 // Source: accept(2). Contract: 23
+// Limit: poll: on a listening socket that was not drained another connection is no edge
 #include "harness.h"
 
 static void test(void)

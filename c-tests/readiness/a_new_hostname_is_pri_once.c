@@ -1,7 +1,7 @@
 // /proc/sys/kernel/hostname is PRI and ERR when the name has changed since it
 // was last asked. A level item reports that once, to a waiter that slept and to
 // one that came later, whether it asks for PRI or, as journald does, for nothing;
-// a thread or another process may change the name. To add the file takes the news.
+// a thread or another process may change the name. ADD takes the news.
 // Source: fs/proc/proc_sysctl.c, proc_sys_poll; kernel/utsname_sysctl.c.
 #include "harness.h"
 #include <sched.h>

@@ -3,6 +3,7 @@
 // are an edge, as after read(2).
 // Source: epoll(7), edge-triggered; Linux: fs/pipe.c:pipe_write,
 // net/unix/af_unix.c:unix_stream_sendmsg. Contract: 19
+// Limit: poll: as many bytes as were read unseen are taken for what was left
 #include "harness.h"
 #include <sys/uio.h>
 

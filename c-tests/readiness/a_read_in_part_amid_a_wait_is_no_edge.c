@@ -1,8 +1,8 @@
-// An edge-triggered item is reported once after EPOLL_CTL_MOD, at whichever
-// moment of another thread's read the wait comes, and what that read leaves is
-// no edge.
+// An edge-triggered item is reported once after EPOLL_CTL_MOD, whenever the wait
+// comes during another thread's read, and what that read leaves is no edge.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18, 19
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 
 static int epfd, told;
 
@@ -48,7 +48,7 @@ static bool try(bool by_message, int at)
     window_open(at, look);
     CHECK_EQ(take(by_message, buf, 5), 5);
     bool looked = window_close();
-    // Longer than it takes until a file is looked at.
+    // Longer than the library takes until it polls a file.
     count(30);
     count(30);
     if (told != 1)

@@ -8,7 +8,7 @@ static void test(void)
     struct sockaddr_in at;
     int epfd = ep_new(), error = 0;
     socklen_t len = sizeof error;
-    // Bound but not listening: the port refuses, and nobody else can take it.
+    // Bound but not listening: the port refuses, and no other process can take it.
     int nobody = OK(socket(AF_INET, SOCK_STREAM, 0));
     at = bind_loopback(nobody);
     int fd = OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));

@@ -1,5 +1,5 @@
-// A read of a semaphore that leaves some is no edge for whoever reads it; a write is one. Less than all signals, read
-// at once from a signalfd, likewise.
+// A read of a semaphore that leaves a rest is no edge for the reader; a write is one. The same holds for a read of a
+// signalfd that takes some of its signals.
 // Linux: fs/eventfd.c:eventfd_read wakes for room alone.
 #include "harness.h"
 

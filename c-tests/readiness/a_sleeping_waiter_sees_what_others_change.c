@@ -1,6 +1,6 @@
 // While a thread sleeps in a wait on a set of several files, another adds,
-// changes, deletes, closes, looks for itself, and fills a socket: the sleeper
-// is told just what is so when it becomes ready.
+// changes, deletes, closes, waits with timeout 0, and fills a socket: the sleeper
+// gets just what holds at the moment when it becomes ready.
 // Source: epoll(7), Q6 and multithreading. Contract: 13, 14, 19, 25
 #include "harness.h"
 
@@ -27,7 +27,7 @@ static void told(struct waiter *w, int i, uint64_t value)
 static void turn(int i)
 {
     struct waiter w, other;
-    int e = event_fd(), kept, number;
+    int e = event_fd(), kept, old;
 
     waiter_block(&w, epfd); // added, and ready later
     OK(ep_add(epfd, e, EPOLLIN));
@@ -66,17 +66,17 @@ static void turn(int i)
     OK(ep_add(epfd, fd[i][0], EPOLLIN | edge));
     told(&w, i, fd[i][0]);
 
-    waiter_block(&w, epfd); // closed, and the number another file's
-    number = fd[i][0];
+    waiter_block(&w, epfd); // closed, and the fd another file's
+    old = fd[i][0];
     OK(close(fd[i][0]));
     OK(close(fd[i][1]));
     (i % 2 ? unix_stream : tcp_pair)(fd[i]);
-    if (fd[i][1] == number)
-        fd[i][1] = OK(dup(number));
-    if (fd[i][0] != number) {
-        CHECK_EQ(dup2(fd[i][0], number), number);
+    if (fd[i][1] == old)
+        fd[i][1] = OK(dup(old));
+    if (fd[i][0] != old) {
+        CHECK_EQ(dup2(fd[i][0], old), old);
         OK(close(fd[i][0]));
-        fd[i][0] = number;
+        fd[i][0] = old;
     }
     put(fd[i][0], "x");
     put(fd[i][1], "x");
@@ -87,17 +87,17 @@ static void turn(int i)
     OK(ep_add(epfd, fd[i][0], EPOLLIN | edge));
     told(&w, i, fd[i][0]);
 
-    waiter_block(&w, epfd); // closed, but for another number
-    number = fd[i][0];
-    kept = OK(dup(number));
-    OK(close(number));
+    waiter_block(&w, epfd); // closed, and open under another fd
+    old = fd[i][0];
+    kept = OK(dup(old));
+    OK(close(old));
     e = event_fd();
-    CHECK_EQ(e, number);
+    CHECK_EQ(e, old);
     bump(e, 1);
     sleep_ms(2);
     CHECK(!w.done);
     put(fd[i][1], "x");
-    waiter_join_with(&w, number, EPOLLIN);
+    waiter_join_with(&w, old, EPOLLIN);
     CHECK_EQ(drain(kept), 1);
     EXPECT_NOTHING_NOW(epfd);
     OK(close(e));

@@ -1,6 +1,5 @@
 // An attribute of sysfs is PRI and ERR until it is read, however often it is
-// asked in between; once it was read it is that no more, even if a poll of the
-// set saw it before.
+// asked in between. A read ends that, even if a poll of the set saw it before.
 // Source: fs/kernfs/file.c, kernfs_generic_poll, kernfs_seq_show.
 #include "harness.h"
 

@@ -1,9 +1,10 @@
 // Data came, then the end: an item that waits for the end alone is queued
 // behind one that waited for the data.
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
-// Without data the end wakes every item, the newest first, and what is said of
-// data after that changes nothing.
+// Without data the end wakes every item, the newest first, and a later wakeup for
+// data changes nothing.
 static void ends(void (*pair)(int fd[2]), bool data_first)
 {
     struct epoll_event ev[4];

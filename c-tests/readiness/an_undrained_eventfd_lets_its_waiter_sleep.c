@@ -1,5 +1,5 @@
-// A waiter sleeps through, though an eventfd with an edge-triggered item has been told of and never read: nothing
-// wakes it in between. mio's wakers are such; a loop that looks every few milliseconds keeps a machine awake.
+// An edge-triggered eventfd was reported and is never read, as mio's wakers are: the waiter sleeps on, and nothing
+// wakes it in between. A loop that looks every few milliseconds would keep a machine awake.
 // Source: epoll(7). Contract: 20
 #include "harness.h"
 #include <spawn.h>

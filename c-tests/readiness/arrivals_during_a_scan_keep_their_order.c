@@ -2,6 +2,7 @@
 // one after the other: the events come in that order, those that became ready
 // in the middle of a batch too.
 // Source: Linux: fs/eventpoll.c:ep_done_scan (ovflist). Contract: 22
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
 enum { FILES = 300, ROUNDS = 12 };

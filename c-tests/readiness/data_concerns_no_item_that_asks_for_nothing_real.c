@@ -1,4 +1,4 @@
-// Bits that no file is ever ready for, such as EPOLLMSG, are no reason to be
+// An item that asks only for bits that no file ever has, such as EPOLLMSG, is not
 // told of data.
 #include "harness.h"
 

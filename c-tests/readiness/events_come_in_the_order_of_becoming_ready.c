@@ -1,6 +1,7 @@
 // A wait lists items in the order in which they became ready, also when an
 // earlier wait was too short for all of them.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 22
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
 enum { ITEMS = 10 };

@@ -1,5 +1,5 @@
-// Level-triggered items that are always ready, as many as a wait has room for, and one more, of another kind: it is
-// reported by the second wait at the latest, again and again.
+// A wait has room for as many level-triggered items as are always ready, and there is one item more, of another kind:
+// the second wait reports it at the latest, again and again.
 // Source: epoll_wait(2), "round robin"; Linux: fs/eventpoll.c:ep_send_events. Contract: 11
 #include "harness.h"
 

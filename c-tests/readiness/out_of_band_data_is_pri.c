@@ -1,4 +1,4 @@
-// TCP urgent data is PRI for who asks, and an edge; it goes once read.
+// TCP urgent data is PRI for an item that asks for it, and an edge; a read ends it.
 // Source: Linux: net/ipv4/tcp.c:tcp_poll. Contract: 23
 #include "harness.h"
 

@@ -2,7 +2,8 @@
 // whichever moment of the program's write or of its next wait it comes. That a
 // write was cut short says so as well as EAGAIN (epoll(7), questions).
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 18, 19
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 #include <mqueue.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>

@@ -1,6 +1,6 @@
 // Whether a socket blocks is what was set last, when it was made or by fcntl,
 // ioctl or the system calls of those names, before or after it is added, by
-// any of its numbers: a reader asleep in read hides no edge.
+// any of its fds: a reader asleep in read hides no edge.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 19
 #include "harness.h"
 #include <sys/ioctl.h>

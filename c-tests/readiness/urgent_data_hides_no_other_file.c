@@ -2,6 +2,7 @@
 // alone has no event of it, and takes no other file's turn; one that asks for
 // OUT as well is told once that there is room.
 // Source: Linux: net/ipv4/tcp_input.c:tcp_urg. Contract: 19
+// Limit: poll: urgent data is no edge of a file that is asked
 #include "harness.h"
 
 static void test(void)

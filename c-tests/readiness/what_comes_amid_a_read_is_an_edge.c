@@ -2,7 +2,8 @@
 // program's read or of its next wait it comes: the wait reports what is left
 // or new, and reports nothing where nothing is.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 18, 19
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 #include <sys/uio.h>
 
 #ifndef KINDS // what_counts_amid_a_read_is_an_edge has its own

@@ -1,5 +1,5 @@
-// The next message is sent the moment the last one has been read: that is an edge, whoever looks in between.
-// Each kind of file by itself, made by this process, and inherited by a child that goes on with it.
+// The next message is sent the moment the last one has been read: that is an edge, whether a thread polls the file in
+// between or not. Each kind of file by itself, made by this process, and inherited by a child that goes on with it.
 // Linux: fs/eventpoll.c:ep_poll_callback; fs/timerfd.c:timerfd_read, timerfd_tmrproc.
 #include "harness.h"
 #include <sys/inotify.h>

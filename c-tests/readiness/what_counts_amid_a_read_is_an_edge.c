@@ -1,7 +1,8 @@
-// As what_comes_amid_a_read_is_an_edge, for files of which what there is to
-// read is no bytes: timers, signals, counts, connections, names.
+// As what_comes_amid_a_read_is_an_edge, for files that hold no bytes to read:
+// timers, signals, counts, connections, names.
 // Source: Linux: fs/timerfd.c:timerfd_read, fs/signalfd.c:signalfd_read. Contract: 18, 19, 20
-#include "window.h"
+#include "harness/share.h"
+#include "harness/window.h"
 #include <mqueue.h>
 #include <sys/inotify.h>
 
@@ -11,8 +12,8 @@ static const char *const kind_names[] = {
     "periodic timer", "timer", "signalfd", "eventfd", "semaphore", "listener", "inotify", "message queue",
 };
 static enum kind kind;
-static struct sockaddr_in *listener_at; // told by whoever makes it
-static char dir[] = "/tmp/window-XXXXXX"; // nobody else makes files there
+static struct sockaddr_in *listener_at; // set by the process that makes it
+static char dir[] = "/tmp/window-XXXXXX"; // no other process makes files there
 enum { SIGNAL = 45 };
 
 static void remove_dir(void) { rmdir(dir); }

@@ -1,6 +1,6 @@
 // A thread polls an epoll descriptor at the moment another closes it and then
 // makes an item of it ready: the poll has come first and sees that, or has
-// come last and sees a number that is not open. It never sleeps on.
+// come last and sees an fd that is not open. It never sleeps on.
 // Source: Linux: fs/select.c:do_pollfd (fdget). Contract: 28
 #include "harness.h"
 

@@ -1,5 +1,6 @@
 //! The project's documents, and the sources that they speak of, as text.
 
+use crate::c_tests::CTest;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,9 +43,13 @@ pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The C tests, in whichever folder below `c-tests`.
+/// The names of the C tests.
+///
+/// # Panics
+/// If one cannot be read.
 pub fn c_tests() -> BTreeSet<String> {
-    files("c-tests", ".c").iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+    let tests = CTest::all(&root().join("c-tests")).unwrap_or_else(|error| panic!("c-tests: {error}"));
+    tests.into_iter().map(|test| test.name).collect()
 }
 
 /// What stands between backticks in a line or a paragraph.

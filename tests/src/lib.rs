@@ -6,29 +6,19 @@
 //! when dropped; programs that run to an end have a time limit, so that a hang
 //! is a failure and not a stuck test run.
 //!
-//! | file | holds |
+//! | folder | holds |
 //! |---|---|
-//! | [`mode`] | native or preloaded, and where the library is |
-//! | [`program`] | finding programs, and what to do when one is missing |
-//! | [`run`] | running a program to its end within a time limit |
-//! | [`server`] | a server from start to stop |
-//! | [`port`] | free TCP ports |
-//! | [`processes`] | the processes of a server, and what epolls they hold |
-//! | [`redis`], [`nginx`], [`postgres`] | how these are started, driven and judged |
-//! | [`script`] | scripts of python and node |
-//! | [`cpython`] | CPython's own test suites |
-//! | [`curl`] | many downloads at a time |
-//! | [`strace`] | counting system calls |
-//! | [`seccomp`] | a process in which epoll and io_uring are deadly |
-//! | [`chromium`], [`screen`] | a browser, and a terminal |
-//! | [`command`] | the command `glasspoll`, and what it prints |
-//! | [`synthetic`] | a record of any size, that nobody recorded |
-//! | [`flow`] | reading the event-flow log |
+//! | [`programs`] | [`mode`]: native or preloaded, and where the library is; [`program`]: finding programs, and what to do when one is missing; [`run`](mod@run): running one within a time limit; [`strace`]: counting system calls; [`seccomp`]: a process in which epoll and io_uring are deadly; [`turn`]: one heavy test at a time |
+//! | [`servers`] | [`server`]: from start to stop; [`port`]: free TCP ports; [`processes`]: those of a server, and what epolls they hold; [`redis`], [`nginx`], [`postgres`]: how these are started, driven and judged |
+//! | [`languages`] | [`script`]: scripts of python and node; [`cpython`]: CPython's own test suites; [`curl`]: many downloads at a time |
+//! | [`views`] | [`command`]: the command `glasspoll`, and what it prints; [`flow`]: reading the event-flow log; [`chromium`], [`screen`]: a browser, and a terminal; [`synthetic`]: a record of any size, without a program |
 //! | [`documents`] | the project's documents, and the sources they speak of |
-//! | [`turn`] | one heavy test at a time |
+//! | [`c_tests`] | the programs of `c-tests`, and their runner |
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
+//! | [`soak`] | servers under load for hours |
 //! | `faults` | having the library's system calls fail |
+//! | [`mutants`] | mutation testing of the reactor |
 //! | [`random`] | seeded random numbers |
 //! | [`bench`] | speed beside the kernel's epoll |
 //!
@@ -36,33 +26,25 @@
 //! that only make sense preloaded run anyway.
 
 pub mod bench;
-pub mod chromium;
-pub mod command;
-pub mod cpython;
-pub mod curl;
+pub mod c_tests;
 pub mod documents;
 #[cfg(target_arch = "x86_64")]
 pub mod faults;
-pub mod flow;
-pub mod mode;
-pub mod nginx;
-pub mod port;
-pub mod postgres;
-pub mod processes;
-pub mod program;
+pub mod languages;
+pub mod mutants;
+pub mod programs;
 pub mod random;
-pub mod redis;
-pub mod run;
-pub mod screen;
-pub mod script;
-pub mod seccomp;
-pub mod server;
+pub mod servers;
 pub mod soak;
 pub mod storm;
-pub mod strace;
-pub mod synthetic;
-pub mod turn;
+pub mod views;
 pub mod walk;
+
+// A test names what it uses without the folder.
+pub use languages::{cpython, curl, script};
+pub use programs::{mode, program, run, seccomp, strace, turn};
+pub use servers::{nginx, port, postgres, processes, redis, server};
+pub use views::{chromium, command, flow, screen, synthetic};
 
 pub use mode::{alike_in_both_modes, in_both_modes, Mode};
 pub use run::{run, Output, LIMIT};

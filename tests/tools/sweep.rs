@@ -79,8 +79,9 @@ fn is_left_out(path: &Path, kind: FileType) -> bool {
         return of_a_process || own && ["fd", "fdinfo", "map_files", "task"].contains(&&*name);
     }
     if text.starts_with("/dev/") {
-        // watchdog: it would bite. tty and the like, pts: they are somebody's. Tapes, printers, cameras, sound:
-        // they wind, reset, or belong to whoever opens them. snapshot: to open it prepares for hibernation.
+        // watchdog: it would bite. tty and the like, pts: they belong to a session. Tapes, printers, cameras, sound:
+        // they wind, reset, or belong to the first process that opens them. snapshot: to open it prepares for
+        // hibernation.
         return begins(&[
             "watchdog", "tty", "console", "st", "nst", "lp", "usblp", "video", "pcm", "snapshot", "rtc",
         ]) || text.starts_with("/dev/pts/")

@@ -13,7 +13,7 @@ pub enum Judge {
     Latency(f64),
     /// Less is better, and shown for its own sake.
     LatencyShown,
-    /// Less is better: glasspoll is at least so many times as fast.
+    /// Less is better: glasspoll is at least this many times as fast.
     Speed(f64),
     /// Less is better: glasspoll adds this at most.
     Added(f64),

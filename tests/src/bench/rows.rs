@@ -6,18 +6,18 @@ use crate::Mode;
 /// What the load does with its connections.
 #[derive(Clone, Copy, Debug)]
 pub enum Pattern {
-    /// So many of so many ask all the time.
+    /// Some of all connections ask all the time.
     Closed {
         /// How many there are.
         count: usize,
         /// How many of them ask.
         active: usize,
     },
-    /// One of so many asks.
+    /// One of all connections asks.
     One(usize),
     /// All ask, one after the other, in a random order.
     Random(usize),
-    /// So many are made, ask once and are closed.
+    /// This many are made at a time; each asks once and is closed.
     Churn(usize),
     /// One sends without a pause to a server that is slow to read.
     Upload,
@@ -59,15 +59,15 @@ pub enum Work {
     Calls(&'static [&'static str]),
     /// Children of this kind, with each of these numbers of sockets in a set.
     Forks(&'static str, &'static [usize]),
-    /// Memory of the echo server for each of so many descriptors.
+    /// Memory of the echo server for each descriptor, with this many of them.
     Memory(usize),
     /// Time from start to end of a short program.
     StartUp,
     /// Memory of redis-server after some requests.
     RedisMemory,
-    /// Time and memory for the page of a record of so many events.
+    /// Time and memory for the page of a record with this many events.
     Report(u64),
-    /// How far off the time of becoming ready is, in a loop that is busy for so many microseconds while it comes.
+    /// How far off the time of becoming ready is, in a loop that is busy for this many microseconds while it comes.
     Ready(u64),
 }
 
@@ -174,7 +174,7 @@ const fn echo(
     }
 }
 
-/// CPU time for each child, with so many sockets in a set.
+/// CPU time for each child, with this many sockets in a set.
 const fn fork(name: &'static str, what: &'static str, kind: &'static str, figures: &'static [Figure]) -> Row {
     Row { name, what, programs: &[], figures, work: Work::Forks(kind, &[1, 300, 10_000]), sides: EPOLLS }
 }

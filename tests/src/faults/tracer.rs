@@ -24,11 +24,11 @@ pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// The first call of this kind from the call of this number on, counted from 0: that very one, in one thread.
+    /// The first call of this kind from the call with this index (from 0) on: one call, in one thread.
     Once(usize, Call, i32),
-    /// The first so many calls of this kind.
+    /// The first calls of this kind, as many as the number says.
     First(usize, Call, i32),
-    /// Every call of this kind, from the call of this number on.
+    /// Every call of this kind, from the call with this index on.
     From(usize, Call, i32),
 }
 
@@ -51,7 +51,7 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// Of endless loops the first so many calls are kept.
+/// How many calls are kept of a program that never ends.
 const MOST_CALLS: usize = 100_000;
 
 /// Runs `command` to its end. It is killed after `limit`.

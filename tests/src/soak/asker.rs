@@ -58,7 +58,7 @@ impl Asker {
         }
     }
 
-    /// A request with a long answer, for who does not read it.
+    /// A request with a long answer, for a client that does not read it.
     pub fn ask_much(&mut self, random: &mut Random) -> Asked {
         match self.kind {
             Kind::Nginx | Kind::Node => self.get(4),

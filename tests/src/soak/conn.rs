@@ -69,7 +69,7 @@ pub struct Conn {
     waiting: VecDeque<Outstanding>,
     out: Vec<u8>,
     written: usize,
-    /// Only so many bytes are written before that moment.
+    /// Only this many bytes are written before that moment.
     hold: Option<(usize, Instant)>,
     closes: bool,
 }

@@ -75,7 +75,7 @@ impl Book {
     }
 }
 
-/// Told by whoever has to do with one server.
+/// Where everything that deals with one server reports faults.
 #[derive(Clone, Debug)]
 pub struct Report {
     book: Arc<Book>,

@@ -117,7 +117,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Looks at everything twice a second, but for idle windows.
+    /// Looks at everything twice a second, except in idle windows.
     fn watch(&self) {
         let mut gone = vec![false; self.subjects.len()];
         while !self.over.load(SeqCst) {
@@ -160,7 +160,7 @@ impl Run<'_> {
         self.subjects.iter().for_each(|subject| subject.rest(book.start().elapsed()));
         let Some(idle) = idle else { return };
         self.paused.store(true, SeqCst);
-        // The one who watches may be in the middle of it.
+        // The watching thread may be in the middle of a look.
         thread::sleep(Duration::from_millis(300));
         let pids: Vec<Vec<u32>> = self.subjects.iter().map(Subject::pids).collect();
         let before: Vec<_> = pids.iter().map(|pids| proc::sleeps(pids)).collect();

@@ -28,13 +28,13 @@ pub struct Step {
 /// What happens to a server beside its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// SIGSTOP to all its processes, and SIGCONT after so many milliseconds.
+    /// SIGSTOP to all its processes, and SIGCONT after this many milliseconds.
     Stop(u64),
     /// A client in a process of its own, which is killed.
     KillClient(u64),
     /// redis: BGSAVE or BGREWRITEAOF. A slow command.
     Fork(bool),
-    /// redis: a command that takes so many milliseconds.
+    /// redis: a command that takes this many milliseconds.
     Slow(u64),
     /// A signal that it takes for something: nginx USR1, memcached HUP, tokio USR1.
     Signal,
@@ -75,7 +75,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of a run of so many seconds.
+    /// Of a run of this many seconds.
     pub fn of(seconds: f64) -> Self {
         let share =
             |part: f64, least: f64, most: f64| Duration::from_secs_f64((seconds / part).clamp(least, most));

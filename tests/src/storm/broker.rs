@@ -54,7 +54,7 @@ pub fn broker() -> &'static Broker {
                     if libc::getppid() != parent {
                         libc::_exit(0);
                     }
-                    // Whoever reads what the storm says is not to wait for the broker.
+                    // A reader of the storm's output does not wait for the broker.
                     let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
                     (0..3).for_each(|fd| {
                         calls::dup2(null, fd);

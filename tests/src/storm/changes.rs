@@ -42,7 +42,7 @@ impl Me<'_> {
                 match self.random.below(100) {
                     0..4 => self.close_file(slot, None),
                     4..7 => self.end_file(slot),
-                    7..9 => self.swap_number(slot),
+                    7..9 => self.swap_fd(slot),
                     9..14 => self.change_link(),
                     14..16 if self.world.plan.closes_sets => self.replace_set(set),
                     16..20 => self.make_file(slot),

@@ -27,7 +27,7 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
         .chain(helpers(pulses, "pulse"))
         .chain(["main".to_owned()]);
     let names: Vec<String> = names.collect();
-    // Those who do not rest in a lull: who waits, who pulses, and who says that it is one.
+    // Threads that do not rest in a lull: the waiters, the pulses, and the one that declares it.
     let workers = names.len() - waiters - pulses - 1;
     let statuses = names.iter().map(|name| Status::new(name.clone())).collect();
     let world = &World::new(seed, plan, *options, statuses, workers);
@@ -66,7 +66,7 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
             world.lull();
             summary.lulls += 1;
         }
-        // First those who write and change, then those who wait.
+        // First the threads that write and change end, then those that wait.
         world.pace.end();
         await_end(world, waiters..names.len() - 1);
         threads.drain(waiters..).for_each(|thread| drop(thread.join()));

@@ -1,4 +1,4 @@
-//! Files come, end, go on under other numbers, and are closed, while others write and wait.
+//! Files come, end, go on under other fds, and are closed, while others write and wait.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Me<'_> {
             let Some(file) = world.new_file(nature) else { return };
             self.status.now(Deed::Make, 0);
             let made = {
-                let _numbers = shared(&world.numbers);
+                let _fds = shared(&world.fds);
                 if nature.shared {
                     broker().make(file, nature)
                 } else {
@@ -99,15 +99,15 @@ impl Me<'_> {
         pair.writer = -1;
     }
 
-    /// The reading end goes on under another number; its items stay under the old one.
-    pub fn swap_number(&mut self, slot: usize) {
+    /// The reading end goes on under another fd; its items stay under the old one.
+    pub fn swap_fd(&mut self, slot: usize) {
         let world = self.world;
         let mut pair = alone(&world.slots[slot].pair);
         let Some(pair) = pair.as_mut().filter(|pair| pair.orphans.len() < 4) else { return };
         let old = pair.reader;
         self.status.now(Deed::Dup, old);
         let new = {
-            let _numbers = shared(&world.numbers);
+            let _fds = shared(&world.fds);
             calls::dup(old)
         };
         if new < 0 {
@@ -118,7 +118,7 @@ impl Me<'_> {
         calls::close(old);
         self.status.now(Deed::Nothing, old);
         pair.reader = new;
-        // The number may be one that it had before: what was added by it can be reached again.
+        // The file may get an fd that it had before: its items under that fd can be reached again.
         pair.orphans.retain(|item| {
             let back = item.fd == new;
             if back {
@@ -139,7 +139,7 @@ impl Me<'_> {
         if pair.as_ref().is_none_or(|pair| number.is_some_and(|number| number != pair.file)) {
             return;
         }
-        // A child's copies keep the file, and an orphan has no number to delete it by.
+        // A child's copies keep the file, and an orphan has no fd to delete it by.
         let has_orphans = pair.as_ref().is_some_and(|pair| !pair.orphans.is_empty());
         let childless = match has_orphans {
             true => Some(shared(&world.children)),
@@ -156,8 +156,8 @@ impl Me<'_> {
         let mut left = Vec::new();
         for item in items {
             let epoll = shared(&world.sets[item.set].epoll);
-            let number = item.fd == pair.reader || item.fd == pair.writer;
-            if item.life != epoll.life || !number || all || left.len() < leave {
+            let has_fd = item.fd == pair.reader || item.fd == pair.writer;
+            if item.life != epoll.life || !has_fd || all || left.len() < leave {
                 left.push(item);
             } else {
                 self.delete(&epoll, &item);

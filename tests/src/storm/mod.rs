@@ -1,11 +1,11 @@
 //! The threaded walker: threads write, wait, change and close at the same time, and some things must be
 //! true all the while.
 //!
-//! A *storm* is a row of *eras*. Each era draws a *plan* from its seed: so many epolls, linked into one
-//! another or not, so many threads that wait on them and in which way, which files, which changes. An
-//! era alternates between *gusts*, in which all threads do what they like, and *lulls*, in which nobody
-//! writes and nobody changes anything: then all that is ready must be reported and used up, and a
-//! wakeup that was lost shows, for nothing comes that could mend it.
+//! A *storm* is a row of *eras*. Each era draws a *plan* from its seed: how many epolls there are, and whether
+//! they are linked into one another; how many threads wait on them, and in which way; which files, which
+//! changes. An era alternates between *gusts*, in which all threads do what they like, and *lulls*, in which
+//! no thread writes or changes anything: then all that is ready must be reported and used up, and a
+//! wakeup that was lost shows, because nothing comes that could mend it.
 //!
 //! | invariant | what it says |
 //! |---|---|
@@ -18,20 +18,19 @@
 //! | bits | an event has no bit that was not asked for |
 //! | idle | an event is of a file that was ready at some time during the wait |
 //! | answer | calls succeed or fail as they must; a wait without end does not end empty, none ends early |
-//! | stuck | every call comes to an end; who waits on a closed epoll is woken by what is in it |
+//! | stuck | every call comes to an end; a file in a closed epoll wakes the thread that still waits on it |
 //!
 //! What a thread knows of another is ordered by a clock that all of them advance: an event of an item
 //! that was deleted at 7 is wrong in a wait that began at 8, and right in one that began at 6.
 //!
 //! Some files are *pulses*: periodic timers, timers that their reader sets anew, and files to which a thread, or another
-//! process that has them too, writes as soon as they are empty. So something comes in the very moment of a read. Reads end
-//! where one is refused, where one has got all there was, or leave something.
+//! process that has them too, writes as soon as they are empty. So something comes in the very moment of a read. Reads go
+//! on until one is refused, or until one has got all there was, or they leave something.
 //!
-//! The storms, walks and models that there were before did not find that an edge-triggered periodic timer lost its edge
-//! when it expired between a read and the library's asking what was left. Their readers went on until a read was refused,
-//! which says that nothing is left whatever comes after; their timers expired once, when somebody had set them; and no
-//! model has a read with an asking after it. A lull, too, could only see what stays ready while nobody does anything, and
-//! never a file that goes on by itself.
+//! Earlier storms, walks and models did not find this bug: an edge-triggered periodic timer lost its edge when it expired
+//! between a read and the library's poll for what was left. Their readers read until a read was refused, so the library
+//! needed no poll; their timers expired once, after a thread had set them; and no model has a poll after a read. A lull
+//! sees only what stays ready while no thread acts, and never a file that goes on by itself.
 //!
 //! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
 //! each invariant notices.

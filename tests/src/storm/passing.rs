@@ -5,7 +5,7 @@ use libc::{c_int, iovec, msghdr};
 const MOST: usize = 2;
 const SIZE: u32 = size_of::<c_int>() as u32;
 
-/// Room for a control message of so many, aligned.
+/// Room for a control message with this many descriptors, aligned.
 type Control = [u64; 8];
 
 fn message(part: &mut iovec, control: &mut Control) -> msghdr {

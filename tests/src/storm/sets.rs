@@ -69,20 +69,20 @@ impl Me<'_> {
         self.status.now(Deed::Nothing, epoll.nudge);
     }
 
-    /// Closes an epoll on which others wait, and puts a new one in its place. Who waits stays in its
-    /// wait until something comes.
+    /// Closes an epoll on which others wait, and puts a new one in its place. A thread that waits stays in
+    /// its wait until something comes.
     pub fn replace_set(&mut self, at: usize) {
         let world = self.world;
         let set = &world.sets[at];
         let mut epoll = alone(&set.epoll);
         set.closing.store(true, SeqCst);
         self.status.now(Deed::CloseSet, epoll.fd);
-        // Who waits late must not meet another epoll under the number: nobody makes one, or the number
-        // stays taken by something else.
+        // A thread that begins its wait late must not meet another epoll under the fd: no thread makes one
+        // meanwhile, or something else takes the fd.
         let buried = self.random.chance(50);
-        let numbers = if buried {
+        let fds = if buried {
             let stone = {
-                let _numbers = shared(&world.numbers);
+                let _fds = shared(&world.fds);
                 descriptors::eventfd(1, 0)
             };
             calls::dup2(stone, epoll.fd);
@@ -90,10 +90,10 @@ impl Me<'_> {
             calls::close(stone);
             None
         } else {
-            let numbers = alone(&world.numbers);
+            let fds = alone(&world.fds);
             calls::close(epoll.fd);
             calls::close(epoll.twin);
-            Some(numbers)
+            Some(fds)
         };
         self.nudge(&epoll);
         self.status.now(Deed::AwaitUsers, epoll.fd);
@@ -104,8 +104,8 @@ impl Me<'_> {
             }
             std::thread::sleep(Duration::from_micros(100));
         }
-        drop(numbers);
-        let _numbers = shared(&world.numbers);
+        drop(fds);
+        let _fds = shared(&world.fds);
         if buried {
             calls::close(epoll.fd);
             calls::close(epoll.twin);

@@ -11,7 +11,7 @@ const GUST: u8 = 0;
 const LULL: u8 = 1;
 const END: u8 = 2;
 
-/// Whether the workers (writers, changers) work or rest. Who waits goes on in a lull.
+/// Whether the workers (writers, changers) work or rest. A thread that waits goes on in a lull.
 #[derive(Debug)]
 pub struct Pace {
     now: AtomicU8,

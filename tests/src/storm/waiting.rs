@@ -97,7 +97,7 @@ impl Me<'_> {
         let world = self.world;
         let mut fds = Vec::new();
         {
-            // All before the first is used: who closes one awaits its users, and must not be awaited.
+            // All locks before the first epoll is used: a thread that closes one waits for its users, which must not wait for it.
             let epolls: Vec<_> = sets.iter().map(|set| shared(&world.sets[*set].epoll)).collect();
             for (set, epoll) in sets.iter().zip(epolls) {
                 world.sets[*set].users.fetch_add(1, SeqCst);

@@ -1,9 +1,9 @@
 //! What the threads of an era share.
 //!
 //! Locks, in the order they are taken: a slot, an item (or a link), the sets it is about (the outer one
-//! first), `numbers`. None of them is held in a wait, so a thread that waits never keeps another from
-//! changing or closing what it waits for. No lock is needed to write, change or wait at the same time,
-//! but for what would make the numbers of descriptors mean another file.
+//! first), `fds`. None of them is held in a wait, so a thread that waits never keeps another from
+//! changing or closing what it waits for. Threads write, change and wait at the same time without a lock;
+//! only what would make an fd mean another file takes one.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -22,7 +22,7 @@ use super::Options;
 /// How many files there are at a time.
 pub const SLOTS: usize = 20;
 
-/// An item in a set, as the one who added it knows it.
+/// An item in a set, as the thread that added it knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     pub cookie: usize,
@@ -39,7 +39,7 @@ pub struct Pair {
     pub reader: c_int,
     /// -1: it was closed.
     pub writer: c_int,
-    /// Items under a number that was closed while the file lived on.
+    /// Items under an fd that was closed while the file lived on.
     pub orphans: Vec<Item>,
 }
 
@@ -72,7 +72,7 @@ pub struct Set {
     pub epoll: RwLock<Epoll>,
     /// How many are in a wait on it, or about to be.
     pub users: AtomicU32,
-    /// It is being closed: waits that begin late find something else behind the number.
+    /// It is being closed: waits that begin late find something else behind the fd.
     pub closing: AtomicBool,
 }
 
@@ -101,9 +101,9 @@ pub struct World {
     /// The item of set `inner` in set `outer`, at `outer * sets + inner`; and the life of `inner`.
     pub links: Vec<Mutex<Option<(Item, u32)>>>,
     pub pace: Pace,
-    /// Read by who makes descriptors, written by who must not see a number used again.
-    pub numbers: RwLock<()>,
-    /// Read by who closes, written while there is a child that holds copies.
+    /// Shared by threads that make descriptors; a thread that must not see an fd used again has it alone.
+    pub fds: RwLock<()>,
+    /// Shared by threads that close; a thread has it alone while there is a child that holds copies.
     pub children: RwLock<()>,
     /// Items that went with their file and not one by one: when, in milliseconds, and which.
     pub closed: Mutex<Vec<(u128, usize)>>,
@@ -150,7 +150,7 @@ impl World {
             slots: (0..plan.files).map(|_| slot()).collect(),
             links: (0..sets * sets).map(|_| Mutex::new(None)).collect(),
             pace: Pace::new(workers),
-            numbers: RwLock::new(()),
+            fds: RwLock::new(()),
             children: RwLock::new(()),
             closed: Mutex::default(),
             threads,

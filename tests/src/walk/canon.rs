@@ -1,9 +1,9 @@
-//! A log with all taken out that may differ where events come in no order.
+//! A log without what may differ where events come in no particular order.
 //!
-//! The events of a wait that takes all are sorted. Of `rounds` it is kept what came: what is reported once (an
+//! The events of a wait that takes all are sorted. Of `rounds` the log keeps what came: what is reported once (an
 //! edge, a ONESHOT) as often as it came, what is level-triggered once. All must have come in twice as many
-//! rounds as are needed to report each (one whose neighbour goes cold may miss a turn): who comes later was passed
-//! over, and is named.
+//! rounds as reporting each of them takes (an item whose neighbour goes cold may miss a turn): the log names an
+//! item that comes later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

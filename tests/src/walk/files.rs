@@ -178,7 +178,7 @@ unsafe fn pty(pair: &mut [c_int; 2]) {
     }
 }
 
-/// Sends `what` over a unix stream, and takes it from the other end. Returns its new number, or -1.
+/// Sends `what` over a unix stream, and takes it from the other end. Returns its new fd, or -1.
 pub unsafe fn pass(over: c_int, to: c_int, what: c_int) -> c_int {
     let mut byte = 0u8;
     let mut rest = [0u8; 4096];

@@ -1,6 +1,6 @@
 //! Running a walk in this process, with a line of log for each step.
 //!
-//! Descriptors are logged by their numbers: the kernel and glasspoll must give the same ones out.
+//! Descriptors are logged by their fds: the kernel and glasspoll must give the same ones out.
 
 use std::fmt::Write as _;
 use std::ptr;
@@ -20,7 +20,7 @@ struct Runner {
 
 /// Runs a walk; returns its log, one line for each step.
 ///
-/// Closes every descriptor above 2 first: the numbers that a walk gets are part of it.
+/// Closes every descriptor above 2 first: the fds that a walk gets are part of it.
 pub fn run(steps: &[Step]) -> String {
     // SAFETY: nobody in this process, which runs a walk alone, has a use for them.
     unsafe { libc::close_range(3, c_int::MAX as u32, 0) };
@@ -219,7 +219,7 @@ impl Runner {
         if !(0..1024).contains(&fd) {
             return self.say(-2);
         }
-        // SAFETY: the sets are zeroed and hold numbers up to 1023.
+        // SAFETY: the sets are zeroed and hold fds up to 1023.
         unsafe {
             let mut read: libc::fd_set = std::mem::zeroed();
             libc::FD_SET(fd, &mut read);
@@ -229,8 +229,8 @@ impl Runner {
         }
     }
 
-    /// Asks all descriptors for nothing: who learns of timers by asking, learns of one now, before the
-    /// next thing happens. In which order a timer and something else came is seen by the kernel alone.
+    /// Polls all descriptors for nothing: a library that learns of timers by polling learns of one now, before the
+    /// next thing happens. Only the kernel sees in which order a timer and something else came.
     fn look(&self) {
         let errno = errno();
         for fd in &self.fds {

@@ -60,9 +60,9 @@ impl File {
 #[derive(Clone, Debug, Default)]
 pub struct World {
     pub(super) files: Vec<File>,
-    /// Which file each number stands for.
+    /// Which file each fd stands for.
     open: BTreeMap<i32, usize>,
-    /// The number at each place of the runner's list.
+    /// The fd at each place of the runner's list.
     places: Vec<i32>,
     /// An epoll is watched for edges.
     outer_edge: bool,
@@ -106,7 +106,7 @@ impl World {
     }
 
     fn lowest(&self, from: i32) -> i32 {
-        (from..).find(|number| !self.open.contains_key(number)).unwrap_or(-1)
+        (from..).find(|fd| !self.open.contains_key(fd)).unwrap_or(-1)
     }
 
     fn file(&mut self, kind: Kind) -> usize {
@@ -122,42 +122,42 @@ impl World {
         self.files.len() - 1
     }
 
-    fn give_number(&mut self, file: usize, from: i32) -> i32 {
-        let number = self.lowest(from);
-        self.open.insert(number, file);
-        number
+    fn give_fd(&mut self, file: usize, from: i32) -> i32 {
+        let fd = self.lowest(from);
+        self.open.insert(fd, file);
+        fd
     }
 
     fn make(&mut self, kind: Kind) {
         let first = self.file(kind);
-        let number = self.give_number(first, 3);
+        let fd = self.give_fd(first, 3);
         if kind.places() == 1 {
-            return self.places.push(number);
+            return self.places.push(fd);
         }
         let second = self.file(kind);
         self.files[first].peer = Some(second);
         self.files[second].peer = Some(first);
-        let other = self.give_number(second, 3);
+        let other = self.give_fd(second, 3);
         if kind == Kind::Tcp {
             // The listening socket is closed once the third one is accepted.
-            let accepted = self.give_number(first, 3);
-            self.open.remove(&number);
+            let accepted = self.give_fd(first, 3);
+            self.open.remove(&fd);
             return self.places.extend([accepted, other]);
         }
-        self.places.extend([number, other]);
+        self.places.extend([fd, other]);
     }
 
-    fn number(&self, place: usize) -> i32 {
+    fn fd(&self, place: usize) -> i32 {
         self.places.get(place).copied().unwrap_or(-1)
     }
 
-    /// Another number for a file; a place even if the call fails.
+    /// Another fd for a file; a place even if the call fails.
     fn duplicate(&mut self, place: usize, from: i32) {
-        let number = match self.file_at(place) {
-            Some(file) => self.give_number(file, from),
+        let fd = match self.file_at(place) {
+            Some(file) => self.give_fd(file, from),
             None => -1,
         };
-        self.places.push(number);
+        self.places.push(fd);
     }
 
     /// Goes one step further. False: a walk must not have this step here, and nothing has changed.
@@ -192,19 +192,19 @@ impl World {
                 }
             }
             Step::Close { f } => {
-                self.open.remove(&self.number(f));
+                self.open.remove(&self.fd(f));
             }
             Step::Dup { f } => self.duplicate(f, 3),
             Step::DupFrom { f, from } => self.duplicate(f, from),
             Step::Dup2 { f, onto } => {
-                if let (Some(file), onto @ 3..) = (self.file_at(f), self.number(onto)) {
+                if let (Some(file), onto @ 3..) = (self.file_at(f), self.fd(onto)) {
                     self.open.insert(onto, file);
                 }
             }
             Step::CloseRange { first, last } => {
-                let (first, last) = (self.number(first), self.number(last));
+                let (first, last) = (self.fd(first), self.fd(last));
                 if (3..=last).contains(&first) {
-                    self.open.retain(|number, _| !(first..=last).contains(number));
+                    self.open.retain(|fd, _| !(first..=last).contains(fd));
                 }
             }
             Step::Pass { what, .. } => self.duplicate(what, 3),
@@ -220,22 +220,22 @@ impl World {
             listener.pending += usize::from(!listener.shut);
         }
         let file = self.file(Kind::Tcp);
-        let number = self.give_number(file, 3);
-        self.places.push(number);
+        let fd = self.give_fd(file, 3);
+        self.places.push(fd);
     }
 
     fn accept(&mut self, place: usize) {
         let listener = self.file_at(place).map(|file| &mut self.files[file]);
-        let number = match listener {
+        let fd = match listener {
             Some(listener) if !listener.shut && listener.pending > 0 => {
                 listener.pending -= 1;
                 listener.unread = listener.pending > 0;
                 let file = self.file(Kind::Tcp);
-                self.give_number(file, 3)
+                self.give_fd(file, 3)
             }
             _ => -1,
         };
-        self.places.push(number);
+        self.places.push(fd);
     }
 
     fn note_interest(&mut self, place: usize, events: u32) {
@@ -263,8 +263,8 @@ impl World {
             // Which come first is not known.
             Step::Wait { max: 1..WIDE, .. } | Step::Sleep { max: 1..WIDE, .. } => !self.terms.any_order,
             Step::CloseRange { first, last } => {
-                let (first, last) = (self.number(first), self.number(last));
-                let inside = |number: i32| (first..=last).contains(&number);
+                let (first, last) = (self.fd(first), self.fd(last));
+                let inside = |fd: i32| (first..=last).contains(&fd);
                 let files: Vec<usize> =
                     self.open.iter().filter(|(n, _)| inside(**n)).map(|(_, f)| *f).collect();
                 !files.iter().any(|file| self.files[*file].peer.is_some_and(|peer| files.contains(&peer)))
@@ -294,7 +294,7 @@ impl World {
                     over.kind == Kind::Unix && is_peer && !over.shut && !self.files[to].shut
                 }) && self.kind(what).is_some_and(|kind| kind != Kind::Epoll)
             }
-            // Only what is known to succeed: the numbers that follow depend on it.
+            // Only what is known to succeed: the fds that follow depend on it.
             Step::Connect { f } => {
                 self.kind(f) == Some(Kind::Listener)
                     && self.file_at(f).is_some_and(|file| self.files[file].pending < BACKLOG)

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 /// What a connection that leaks leaves behind.
 const LEAK: usize = 64 << 10;
-/// One connection in so many leaks a descriptor or a thread: there are limits on both.
+/// One connection in this many leaks a descriptor or a thread: there are limits on both.
 const SOME: u64 = 10;
-/// One answer in so many goes wrong.
+/// One answer in this many goes wrong.
 const SELDOM: u64 = 300;
 
 struct Server {

@@ -1,4 +1,4 @@
-//! At the limits: no number left, no memory left, a hundred thousand descriptors, ten thousand threads.
+//! At the limits: no fd left, no memory left, a hundred thousand descriptors, ten thousand threads.
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ fn limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) {
     must("setrlimit", unsafe { libc::setrlimit(resource, &limit) } as isize);
 }
 
-/// Raises the limit of descriptors so that there are so many, or as many as may be had.
-fn numbers(wanted: usize) -> usize {
+/// Raises the limit of descriptors to `wanted`, or as far as the hard limit lets it; gives what there is.
+fn allow_fds(wanted: usize) -> usize {
     let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid pointer.
     must("getrlimit", unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut now) } as isize);
@@ -31,7 +31,7 @@ fn numbers(wanted: usize) -> usize {
     wanted.min(now.rlim_max as usize - 200)
 }
 
-/// Every number is used up, and no more are to be had: sets, and children, go on; one that is free is the program's.
+/// The program uses up every fd and cannot get more: sets and children go on; an fd that becomes free is the program's.
 pub fn full() {
     limit(libc::RLIMIT_NOFILE, 64, 64);
     let [read, end] = pipe();
@@ -46,7 +46,7 @@ pub fn full() {
     }
     // SAFETY: a plain call.
     if unsafe { libc::epoll_create1(0) } >= 0 {
-        give_up(WRONG, "a set where no number was left");
+        give_up(WRONG, "a set where no fd was left");
     }
     // One is left, and it is the set's.
     all.pop();
@@ -62,11 +62,11 @@ pub fn full() {
         drain(&event);
         ep.expect_nothing(what);
     };
-    round("with no number left");
+    round("with no fd left");
     // SAFETY: the child does what a process with one thread may.
     let child = must("fork", unsafe { libc::fork() } as isize) as i32;
     if child == 0 {
-        round("in the child, with no number left");
+        round("in the child, with no fd left");
         std::process::exit(0);
     }
     let mut status = 0;
@@ -81,7 +81,7 @@ pub fn full() {
     let another = Epoll::new();
     another.add(&ep, EPOLLIN, 3);
     write(&end, 1);
-    another.expect("with numbers again", &[(3, EPOLLIN)]);
+    another.expect("with fds again", &[(3, EPOLLIN)]);
 }
 
 fn address_space() -> u64 {
@@ -91,7 +91,7 @@ fn address_space() -> u64 {
 
 /// ADD is ENOMEM some day, and nothing that was added before is lost.
 pub fn memory() {
-    let most = numbers(60_000);
+    let most = allow_fds(60_000);
     let ep = Epoll::new();
     let event = eventfd();
     let mut copies: Vec<RawFd> = Vec::with_capacity(most);
@@ -136,11 +136,11 @@ pub fn memory() {
     ep.expect("with memory again", &[(most as u64, EPOLLIN)]);
 }
 
-/// A hundred thousand pipes' ends in a set, or in several if so many are not to be had; those that are written to are
-/// told, and no others.
+/// A set has a hundred thousand pipes' ends, or as many as the limit allows: it reports those that are written to, and no
+/// others.
 pub fn many() {
     const ITEMS: usize = 100_000;
-    let count = numbers(ITEMS) / 2;
+    let count = allow_fds(ITEMS) / 2;
     let sets: Vec<Epoll> = (0..ITEMS.div_ceil(2 * count)).map(|_| Epoll::new()).collect();
     println!("{} descriptors in {} sets", 2 * count, sets.len());
     let pipes: Vec<[Fd; 2]> = (0..count).map(|_| pipe()).collect();

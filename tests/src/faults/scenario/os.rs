@@ -95,7 +95,7 @@ impl Epoll {
         self.wait_for(8, timeout_ms)
     }
 
-    /// The same for so many events at most.
+    /// The same for `most` events at most.
     pub fn wait_for(&self, most: usize, timeout_ms: c_int) -> Vec<Told> {
         let mut events = [epoll_event { events: 0, u64: 0 }; 8];
         let began = Instant::now();

@@ -89,8 +89,8 @@ pub fn exec() {
     drain(&unix[0]);
     let program = CString::new(env::current_exe().expect("/proc").into_os_string().into_encoded_bytes());
     let program = program.expect("a path");
-    let numbers = [&pipe[0], &pipe[1], &unix[0], &unix[1]].map(|fd| fd.as_raw_fd().to_string()).join(",");
-    env::set_var("SCENARIO_NUMBERS", numbers);
+    let fds = [&pipe[0], &pipe[1], &unix[0], &unix[1]].map(|fd| fd.as_raw_fd().to_string()).join(",");
+    env::set_var("SCENARIO_FDS", fds);
     let arguments = [program.as_ptr(), c"scenario".as_ptr(), c"inherited".as_ptr(), std::ptr::null()];
     // SAFETY: a path, and a list that ends.
     unsafe { libc::execv(program.as_ptr(), arguments.as_ptr()) };
@@ -99,8 +99,8 @@ pub fn exec() {
 
 /// What was executed: it watches what it inherited.
 pub fn inherited() {
-    let Ok(numbers) = env::var("SCENARIO_NUMBERS") else { return };
-    let fds: Vec<Fd> = numbers.split(',').filter_map(|number| number.parse().ok().map(Fd)).collect();
+    let Ok(text) = env::var("SCENARIO_FDS") else { return };
+    let fds: Vec<Fd> = text.split(',').filter_map(|fd| fd.parse().ok().map(Fd)).collect();
     let ep = Epoll::new();
     ep.add(&fds[0], EPOLLIN | EPOLLET, 1);
     ep.add(&fds[2], EPOLLIN | EPOLLET, 2);

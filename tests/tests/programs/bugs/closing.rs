@@ -1,4 +1,4 @@
-//! Loops that close a descriptor at the wrong time, or take a number for what it no longer is.
+//! Loops that close a descriptor at the wrong time, or take an fd for what it no longer is.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -31,11 +31,11 @@ pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
     vec![fd, copy]
 }
 
-/// 6: the loop keeps in mind which numbers it has registered, and forgets to forget one that is closed.
+/// 6: the loop keeps in mind which fds it has registered, and forgets to forget one that is closed.
 pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let mut registered = BTreeSet::new();
-    let mut numbers = Vec::new();
+    let mut fds = Vec::new();
     for _ in 0..3 {
         let (fd, mut client) = connection(listener, port);
         let known = !registered.insert(fd);
@@ -50,12 +50,12 @@ pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
         if mended {
             registered.remove(&fd);
         }
-        if !numbers.contains(&fd) {
-            numbers.push(fd);
+        if !fds.contains(&fd) {
+            fds.push(fd);
         }
     }
     set.wait(16, 50).expect("a wait");
-    numbers
+    fds
 }
 
 /// 7: a client has another one thrown out, whose event is in the same batch.
@@ -88,7 +88,7 @@ pub fn closed_in_the_same_batch(mended: bool) -> Vec<i32> {
     victims.into_iter().collect()
 }
 
-/// 17: a worker closes its connection when it is done, and once more when it cleans up. The number is another
+/// 17: a worker closes its connection when it is done, and once more when it cleans up. The fd is another
 /// thread's by then.
 pub fn closed_twice(mended: bool) -> Vec<i32> {
     let (listener, port) = listener();
@@ -111,7 +111,7 @@ pub fn closed_twice(mended: bool) -> Vec<i32> {
         }
     });
     let set = Set::new();
-    let mut numbers = BTreeSet::new();
+    let mut fds = BTreeSet::new();
     for _ in 0..5 {
         let (first, mut client) = connection(listener, port);
         let mut second_client = os::connect(port);
@@ -129,12 +129,12 @@ pub fn closed_twice(mended: bool) -> Vec<i32> {
         let _ = os::read(second, &mut [0; 16]);
         to_worker.send(first).expect("it works");
         done.recv().expect("it works");
-        numbers.insert(second);
+        fds.insert(second);
         if os::write(second, b"answer").is_ok() {
             close(second).expect("it is open");
         }
     }
     drop(to_worker);
     worker.join().expect("it ends");
-    numbers.into_iter().collect()
+    fds.into_iter().collect()
 }

@@ -48,7 +48,7 @@ impl Set {
     /// Descriptors and their events.
     pub fn wait(self, maxevents: usize, timeout_ms: i32) -> io::Result<Vec<(i32, u32)>> {
         let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; maxevents];
-        // SAFETY: so many events have room.
+        // SAFETY: the buffer has room for the events.
         let n =
             check(unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), maxevents as i32, timeout_ms) }
                 as isize)?;
@@ -57,7 +57,7 @@ impl Set {
 }
 
 pub fn read(fd: i32, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer lives and has so many bytes.
+    // SAFETY: the buffer lives and has that length.
     check(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 

@@ -86,7 +86,7 @@ pub fn imbalance(mended: bool) -> Vec<i32> {
     vec![listener]
 }
 
-/// Accepts so many connections at most, then serves until all of them are gone, or for two seconds.
+/// Accepts `share` connections at most, then serves until all of them are gone, or for two seconds.
 fn serve(set: Set, listener: i32, share: usize, accepted: impl FnOnce()) {
     let (mut accepted, mut count, mut open) = (Some(accepted), 0, 0);
     let clock = Clock::runs(2000);

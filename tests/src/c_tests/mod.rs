@@ -1,0 +1,11 @@
+//! The C tests: programs of one behaviour each, in `c-tests`. `tests/c_tests.rs` runs them.
+
+mod build;
+mod options;
+mod runner;
+mod test;
+
+pub use build::{Built, Folders};
+pub use options::Options;
+pub use runner::{Runner, Verdict};
+pub use test::{CTest, Limit, LimitMode};
