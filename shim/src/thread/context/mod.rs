@@ -105,7 +105,10 @@ static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
 /// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
 const ROUNDS: usize = 3;
 
-unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
+unsafe extern "C-unwind" fn on_exit(round: *mut libc::c_void) {
+    // Covered, because a thread that is cancelled asynchronously while it holds the list's lock would keep it for ever.
+    // `uncover` may unwind by force: this frame has no destructors.
+    let before = cover();
     match (round as usize, EXIT.get()) {
         (round @ 1..ROUNDS, Some(key)) => {
             // SAFETY: our own key.
@@ -113,6 +116,7 @@ unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
         }
         _ => unregister(),
     }
+    uncover(before);
 }
 
 /// All threads that have ever been inside, and have not ended.
@@ -261,6 +265,11 @@ fn go_outside(thread: &Thread) {
 
 extern "C-unwind" {
     fn pthread_setcanceltype(new: c_int, old: *mut c_int) -> c_int;
+    // The libc crate's destructor may not be unwound.
+    fn pthread_key_create(
+        key: *mut libc::pthread_key_t,
+        destructor: unsafe extern "C-unwind" fn(*mut libc::c_void),
+    ) -> c_int;
 }
 
 const PTHREAD_CANCEL_DEFERRED: c_int = 0;
@@ -331,7 +340,7 @@ fn register(thread: &Thread) {
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `on_exit` is never unloaded.
-        unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        unsafe { pthread_key_create(&mut key, on_exit) };
         key
     });
     // SAFETY: our own key.
@@ -366,14 +375,17 @@ fn unregister() {
         });
     });
     drop(guard);
-    let_signals_in();
 }
 
 /// Puts the thread on the list, where fork and pthread_cancel find it.
+///
+/// May unwind by force when the thread is on the list: neither this frame nor its callers' frames have destructors.
 pub fn be_known() {
     if with_thread(|thread| !thread.registered.get()) {
+        // Covered for the sake of the list's lock, as in `on_exit`.
+        let before = cover();
         drop(enter_as_is());
-        let_signals_in();
+        uncover(before);
     }
 }
 
