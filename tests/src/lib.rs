@@ -19,6 +19,8 @@
 //! | [`cpython`] | CPython's own test suites |
 //! | [`curl`] | many downloads at a time |
 //! | [`strace`] | counting system calls |
+//! | [`lockstep`] | a server and its client that take turns, and what the server calls meanwhile |
+//! | [`syscall_names`] | the names of system calls |
 //! | [`seccomp`] | a process in which epoll and io_uring are deadly |
 //! | [`chromium`], [`screen`] | a browser, and a terminal |
 //! | [`command`] | the command `glasspoll`, and what it prints |
@@ -44,6 +46,7 @@ pub mod documents;
 #[cfg(target_arch = "x86_64")]
 pub mod faults;
 pub mod flow;
+pub mod lockstep;
 pub mod mode;
 pub mod nginx;
 pub mod port;
@@ -61,6 +64,7 @@ pub mod soak;
 pub mod storm;
 pub mod strace;
 pub mod synthetic;
+pub mod syscall_names;
 pub mod turn;
 pub mod walk;
 
