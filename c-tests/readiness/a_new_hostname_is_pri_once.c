@@ -5,6 +5,7 @@
 // Source: fs/proc/proc_sysctl.c, proc_sys_poll; kernel/utsname_sysctl.c.
 #include "harness.h"
 #include <sched.h>
+#include <sys/file.h>
 
 static void rename_to(const char *name)
 {
@@ -61,6 +62,9 @@ static void test(void)
     if (unshare(CLONE_NEWUTS) < 0)
         SKIP("no name of our own: %s", strerrorname_np(errno));
     int fd = OK(open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC));
+    // Each namespace has a name of its own, but the kernel tells of all of them: another run of this test waits.
+    // Linux: kernel/utsname_sysctl.c:uts_proc_notify
+    OK(flock(fd, LOCK_EX));
     int domain = OK(open("/proc/sys/kernel/domainname", O_RDONLY | O_CLOEXEC));
     int epfd = ep_new();
     rename_to("zero");

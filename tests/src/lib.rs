@@ -8,7 +8,7 @@
 //!
 //! | folder | holds |
 //! |---|---|
-//! | [`programs`] | [`mode`]: native or preloaded, and where the library is; [`program`]: finding programs, and what to do when one is missing; [`run`](mod@run): running one within a time limit; [`strace`]: counting system calls; [`seccomp`]: a process in which epoll and io_uring are deadly; [`turn`]: one heavy test at a time |
+//! | [`programs`] | [`mode`]: native or preloaded, and where the library is; [`program`]: finding programs, and what to do when one is missing; [`run`](mod@run): running one within a time limit; [`strace`]: counting system calls, by their [`syscall_names`]; [`lockstep`]: a server and its client that take turns, and what the server calls meanwhile; [`seccomp`]: a process in which epoll and io_uring are deadly; [`turn`]: one heavy test at a time |
 //! | [`servers`] | [`server`]: from start to stop; [`port`]: free TCP ports; [`processes`]: those of a server, and what epolls they hold; [`redis`], [`nginx`], [`postgres`]: how these are started, driven and judged |
 //! | [`languages`] | [`script`]: scripts of python and node; [`cpython`]: CPython's own test suites; [`curl`]: many downloads at a time |
 //! | [`views`] | [`command`]: the command `glasspoll`, and what it prints; [`flow`]: reading the event-flow log; [`chromium`], [`screen`]: a browser, and a terminal; [`synthetic`]: a record of any size, without a program |
@@ -42,7 +42,7 @@ pub mod walk;
 
 // A test names what it uses without the folder.
 pub use languages::{cpython, curl, script};
-pub use programs::{mode, program, run, seccomp, strace, turn};
+pub use programs::{lockstep, mode, program, run, seccomp, strace, syscall_names, turn};
 pub use servers::{nginx, port, postgres, processes, redis, server};
 pub use views::{chromium, command, flow, screen, synthetic};
 

@@ -5,7 +5,7 @@ use super::rows::{Pattern, Row, Side, Work};
 use super::system::{cpu_time, cpus, pin, resident, LOAD_CPU, SERVER_CPU};
 use crate::mode::{clean_command, library};
 use crate::port::free_port;
-use crate::run::{eventually, run};
+use crate::run::{eventually, run, LIMIT};
 use crate::{nginx, program, redis, Mode, Server};
 use std::env;
 use std::ffi::OsStr;
@@ -13,9 +13,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Nothing here takes longer.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// So many descriptors are there before the memory of others is measured.
 const FIRST: usize = 2000;

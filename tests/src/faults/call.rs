@@ -1,5 +1,6 @@
 //! A system call of the library's, as far as its faults go: its number, and what it is asked to do.
 
+use crate::syscall_names;
 use std::fmt;
 
 /// A system call of the library's.
@@ -106,7 +107,7 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(number, _)| *number == self.number).map(|(_, name)| *name);
+        let name = syscall_names::name(self.number);
         let what = match (self.number, self.what) {
             (libc::SYS_fcntl, what) => {
                 FCNTL.iter().find(|(cmd, _)| *cmd as u64 == what).map(|(_, name)| *name)
@@ -148,56 +149,4 @@ const FCNTL: &[(i32, &str)] = &[
     (16, "F_GETOWN_EX"),
     (1027, "F_DUPFD_QUERY"),
     (1033, "F_ADD_SEALS"),
-];
-
-macro_rules! names {
-    ($($name:ident),* $(,)?) => { &[$((libc::$name, stringify!($name).split_at(4).1)),*] };
-}
-
-const NAMES: &[(i64, &str)] = names![
-    SYS_clone3,
-    SYS_close,
-    SYS_connect,
-    SYS_eventfd2,
-    SYS_fallocate,
-    SYS_fcntl,
-    SYS_fstat,
-    SYS_fstatfs,
-    SYS_ftruncate,
-    SYS_futex,
-    SYS_getcpu,
-    SYS_getdents64,
-    SYS_geteuid,
-    SYS_getpid,
-    SYS_getppid,
-    SYS_getresuid,
-    SYS_getsockopt,
-    SYS_gettid,
-    SYS_ioctl,
-    SYS_kcmp,
-    SYS_madvise,
-    SYS_memfd_create,
-    SYS_mmap,
-    SYS_mremap,
-    SYS_munmap,
-    SYS_openat,
-    SYS_poll,
-    SYS_ppoll,
-    SYS_prlimit64,
-    SYS_pselect6,
-    SYS_read,
-    SYS_readlinkat,
-    SYS_rt_sigpending,
-    SYS_rt_sigprocmask,
-    SYS_rt_sigtimedwait,
-    SYS_rt_tgsigqueueinfo,
-    SYS_sched_getaffinity,
-    SYS_sched_yield,
-    SYS_sendmsg,
-    SYS_signalfd4,
-    SYS_socket,
-    SYS_tgkill,
-    SYS_timerfd_create,
-    SYS_write,
-    SYS_writev,
 ];

@@ -1,10 +1,10 @@
 //! Counting system calls.
 
+use crate::lockstep::Counts;
 use crate::mode::{clean_command, library};
 use crate::run::eventually;
 use crate::run::LIMIT;
 use crate::{program, Mode};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +40,7 @@ pub fn calls(log: &Path) -> Vec<String> {
 /// `arguments` run under strace, with `settings` where they are preloaded. It counts all calls of the program
 /// and its children, and writes them to `log` when they have ended. The process that is started is the program;
 /// strace is in a group of its own, so that it outlives the program, whatever ends that.
-pub fn counting(mode: Mode, settings: &[&str], log: &Path, arguments: &[String]) -> Command {
+pub fn counting(mode: Mode, settings: &[String], log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
     command.args(["-DD", "-f", "-c", "-o"]).arg(log);
     if mode == Mode::Preloaded {
@@ -53,7 +53,7 @@ pub fn counting(mode: Mode, settings: &[&str], log: &Path, arguments: &[String])
 }
 
 /// How often each call was made, from the log of [`counting`].
-pub fn counts(log: &Path) -> BTreeMap<String, u64> {
+pub fn counts(log: &Path) -> Counts {
     let done = || fs::read_to_string(log).is_ok_and(|text| text.contains(" total\n"));
     eventually("strace has written its counts", LIMIT, done);
     let text = fs::read_to_string(log).expect("strace has written it");

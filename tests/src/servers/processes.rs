@@ -31,6 +31,16 @@ fn state_and_group(pid: u32) -> Option<(String, u32)> {
     Some((state, fields.nth(1)?.parse().ok()?))
 }
 
+/// Whether the process's first thread sleeps.
+pub fn is_asleep(pid: u32) -> bool {
+    state_and_group(pid).is_some_and(|(state, _)| state == "S")
+}
+
+/// How many descriptors `pid` holds.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
 /// How many descriptors of the kernel's epoll `pid` holds.
 pub fn kernel_epolls(pid: u32) -> usize {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };

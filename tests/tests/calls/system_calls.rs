@@ -1,14 +1,15 @@
 //! How many system calls a request costs, on the kernel's epoll and preloaded, side by side.
 //!
-//! More than the budget is a failure; that it takes longer is none. `--nocapture` shows every call.
+//! More than the budget is a failure; that it takes longer is none. What is counted does not depend on the scheduler: a
+//! server and its client take turns (`lockstep`). `--nocapture` shows every call.
 
+use glasspoll_tests::lockstep::{Counts, Lockstep};
 use glasspoll_tests::port::free_port;
-use glasspoll_tests::run::run;
-use glasspoll_tests::run::LIMIT;
-use glasspoll_tests::{in_both_modes, nginx, program, redis, strace, turn, Mode, Server};
+use glasspoll_tests::run::{run, LIMIT};
+use glasspoll_tests::{in_both_modes, nginx, program, redis, strace, turn, Mode};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
@@ -17,17 +18,17 @@ use std::time::Duration;
 /// How busy a set counts as.
 #[derive(Clone, Copy, Debug)]
 enum Pace {
-    /// It decides for itself; under strace nothing is busy.
+    /// It decides for itself; here nothing is busy.
     Quiet,
     /// Busy from the start.
     Busy,
 }
 
 impl Pace {
-    fn settings(self) -> &'static [&'static str] {
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Pace::Quiet => &[],
-            Pace::Busy => &["GLASSPOLL_HOT=512"],
+            Pace::Busy => &[("GLASSPOLL_HOT", "512")],
         }
     }
 }
@@ -55,42 +56,81 @@ const CALLS: [(&str, Pace, f64); 6] = [
     ("wait-one", Pace::Quiet, 1.1),
 ];
 
-type Counts = BTreeMap<String, u64>;
+/// Before each round: so few requests a second keep a set from being busy if it decides for itself, however fast the
+/// machine is.
+fn pause(connections: usize) -> Duration {
+    Duration::from_millis(if connections > 1 { 20 } else { 1 })
+}
 
-/// Before each round: the server, slow under strace, has gone to sleep by then.
-const PAUSE: Duration = Duration::from_millis(1);
+/// After this many rounds the server has made what it makes once.
+const FIRST_ROUNDS: usize = 20;
 
-/// Requests by `connections` together, `rounds` times; an answer ends with `tail`.
-fn load(server: &Server, connections: usize, rounds: usize, request: &str, tail: &str) {
-    let mut streams: Vec<TcpStream> = (0..connections).map(|_| server.connect()).collect();
-    let mut answer = [0; 4096];
-    for _ in 0..rounds {
-        thread::sleep(PAUSE);
+/// How many requests are counted.
+const REQUESTS: usize = 1000;
+
+/// What the server given by `arguments` calls for `REQUESTS` requests by `connections` together. All requests of a round
+/// are there before the server looks: over loopback a write has arrived when it returns.
+fn count_server(mode: Mode, what: &str, pace: Pace, connections: usize) -> Counts {
+    let dir = tempfile::tempdir().expect("a directory");
+    let port = free_port();
+    let (arguments, request, tail) = server(what, dir.path(), port);
+    let mut command = mode.command(&arguments[0]);
+    command.args(&arguments[1..]).current_dir(&dir);
+    if mode == Mode::Preloaded {
+        command.envs(pace.settings().iter().copied());
+    }
+    let mut server = Lockstep::start(command);
+    let mut streams: Vec<TcpStream> = (0..connections).map(|_| connect(port)).collect();
+    let mut before = Counts::new();
+    for round in 0..FIRST_ROUNDS + REQUESTS / connections {
+        if round == FIRST_ROUNDS {
+            before = server.counts();
+        }
+        thread::sleep(pause(connections));
         for stream in &mut streams {
             stream.write_all(request.as_bytes()).expect("the server reads");
         }
-        for stream in &mut streams {
-            let mut got = 0;
-            while !answer[..got].ends_with(tail.as_bytes()) {
-                let more = stream.read(&mut answer[got..]).expect("the server answers");
-                assert!(more > 0, "closed after {:?}", String::from_utf8_lossy(&answer[..got]));
-                got += more;
-            }
+        let mut answers = vec![Vec::new(); connections];
+        let mut answered = false;
+        while !answered {
+            server.run_to_wait();
+            let mut both = streams.iter_mut().zip(&mut answers);
+            answered = both.all(|(stream, answer)| is_answered(stream, answer, &tail));
         }
     }
+    let held = server.kernel_epolls();
+    assert_eq!(held > 0, mode == Mode::Native, "{held} epolls of the kernel");
+    since(&before, server.counts())
 }
 
-/// What the server given by `arguments` calls under that load, from start to end.
-fn count_server(mode: Mode, what: &str, pace: Pace, connections: usize, rounds: usize) -> Counts {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (log, port) = (dir.path().join("calls"), free_port());
-    let (arguments, request, tail) = server(what, dir.path(), port);
-    let mut server =
-        Server::start(strace::counting(mode, pace.settings(), &log, &arguments), dir.path(), port);
-    load(&server, connections, rounds, &request, &tail);
-    server.signal(libc::SIGTERM);
-    server.wait();
-    strace::counts(&log)
+/// What was called between two counts.
+fn since(before: &Counts, mut after: Counts) -> Counts {
+    for (name, count) in &mut after {
+        *count = count.saturating_sub(before.get(name).copied().unwrap_or(0));
+    }
+    after
+}
+
+/// A connection. What an answer that was given needs to come here is far less than the second that a read waits.
+fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream.set_read_timeout(Some(Duration::from_secs(1))).expect("a TCP socket");
+    stream
+}
+
+/// Whether the whole answer is there. No: the server must go on first.
+fn is_answered(stream: &mut TcpStream, answer: &mut Vec<u8>, tail: &str) -> bool {
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(tail.as_bytes()) {
+        match stream.read(&mut buffer) {
+            Ok(0) => panic!("closed after {:?}", String::from_utf8_lossy(answer)),
+            Ok(got) => answer.extend(&buffer[..got]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    true
 }
 
 /// A command line, a request, and the end of the answer.
@@ -113,47 +153,14 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
     }
 }
 
-/// How often it is counted until a sum keeps to its budget: into how many waits the requests of many connections
-/// fall, and so how many calls they cost, is up to the machine's other work. A call too many is there each time.
-const TRIES: usize = 10;
-
-/// Counts in both modes the calls of `few` and of `many` rounds; prints the difference for each of
-/// the `in_a_round` requests, and holds the preloaded sum against `budget`.
-fn check(
-    what: &str,
-    [few, many]: [usize; 2],
-    in_a_round: usize,
-    budget: f64,
-    count: impl Fn(Mode, usize) -> Counts,
-) {
-    let mut over = String::new();
-    for _ in 0..TRIES {
-        match compare(what, [few, many], in_a_round, budget, &count) {
-            Ok(()) => return,
-            Err(table) => over = table,
-        }
-    }
-    panic!("{over}");
-}
-
-/// One such count. Err: it is over the budget.
-fn compare(
-    what: &str,
-    [few, many]: [usize; 2],
-    in_a_round: usize,
-    budget: f64,
-    count: impl Fn(Mode, usize) -> Counts,
-) -> Result<(), String> {
-    let requests = ((many - few) * in_a_round) as f64;
+/// Counts in both modes the calls for `requests`; prints them for each, and holds the preloaded sum against `budget`.
+fn check(what: &str, requests: usize, budget: f64, count: impl Fn(Mode) -> Counts) {
     let counted = RefCell::new([Counts::new(), Counts::new()]);
     in_both_modes(|mode| {
-        let (before, mut counts) = (count(mode, few), count(mode, many));
-        for (name, count) in &mut counts {
-            *count = count.saturating_sub(before.get(name).copied().unwrap_or(0));
-        }
-        counted.borrow_mut()[usize::from(mode == Mode::Preloaded)] = counts;
+        counted.borrow_mut()[usize::from(mode == Mode::Preloaded)] = count(mode);
     });
     let [native, preloaded] = counted.into_inner();
+    let requests = requests as f64;
     let sum = |counts: &Counts| counts.values().sum::<u64>() as f64 / requests;
     let names: BTreeSet<&String> = native.keys().chain(preloaded.keys()).collect();
     let mut table = format!("{what}: system calls for each request\n{:20} native preloaded\n", "");
@@ -168,24 +175,18 @@ fn compare(
     }
     line("all", sum(&native), sum(&preloaded));
     eprintln!("{table}");
-    if sum(&preloaded) <= budget {
-        Ok(())
-    } else {
-        Err(format!("the budget is {budget}; {table}"))
-    }
+    assert!(sum(&preloaded) <= budget, "the budget is {budget}; {table}");
 }
 
 fn check_server(what: &str, programs: &[&str]) {
-    if !program::have(programs) || !program::have(&["strace"]) {
+    if !program::have(programs) {
         return;
     }
     let _turn = turn::take();
     for (_, pace, one, fifty) in SERVERS.into_iter().filter(|(name, ..)| *name == what) {
-        for (connections, rounds, budget) in [(1, [200, 1200], one), (50, [20, 120], fifty)] {
+        for (connections, budget) in [(1, one), (50, fifty)] {
             let title = format!("{what}, {pace:?}, {connections} connections");
-            check(&title, rounds, connections, budget, |mode, rounds| {
-                count_server(mode, what, pace, connections, rounds)
-            });
+            check(&title, REQUESTS, budget, |mode| count_server(mode, what, pace, connections));
         }
     }
 }
@@ -210,12 +211,16 @@ fn an_edge_triggered_echo_server_keeps_to_its_system_calls() {
     check_server("echo et", &[]);
 }
 
+/// The numbers of calls whose difference is counted.
+const FEW_AND_MANY: [usize; 2] = [1000, 3000];
+
 /// What `calls` makes for `count` calls of `kind`.
 fn count_calls(mode: Mode, kind: &str, pace: Pace, count: usize) -> Counts {
     let dir = tempfile::tempdir().expect("a directory");
     let log = dir.path().join("calls");
     let arguments = [env!("CARGO_BIN_EXE_calls"), kind, &count.to_string()].map(str::to_owned);
-    run(&mut strace::counting(mode, pace.settings(), &log, &arguments), LIMIT).success();
+    let settings = pace.settings().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    run(&mut strace::counting(mode, &settings, &log, &arguments), LIMIT).success();
     strace::counts(&log)
 }
 
@@ -225,8 +230,10 @@ fn single_calls_keep_to_their_system_calls() {
         return;
     }
     let _turn = turn::take();
+    let [few, many] = FEW_AND_MANY;
     for (kind, pace, budget) in CALLS {
-        let title = format!("{kind}, {pace:?}");
-        check(&title, [1000, 3000], 1, budget, |mode, count| count_calls(mode, kind, pace, count));
+        check(&format!("{kind}, {pace:?}"), many - few, budget, |mode| {
+            since(&count_calls(mode, kind, pace, few), count_calls(mode, kind, pace, many))
+        });
     }
 }

@@ -4,13 +4,11 @@ use glasspoll_tests::flow::{self, Line};
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, run};
-use glasspoll_tests::{program, redis, Mode, Server};
+use glasspoll_tests::{processes, program, redis, Mode, Server};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 /// A preloaded redis with `settings`.
 fn redis_with(settings: &[(&str, &str)], dir: &Path) -> Server {
@@ -22,10 +20,13 @@ fn redis_with(settings: &[(&str, &str)], dir: &Path) -> Server {
 
 /// One connection, one GET.
 fn get(server: &Server) {
+    let before = processes::descriptors(server.pid());
     let mut stream = server.connect();
     // Sent at once, the request might be there before redis adds the socket,
     // which then is ready without a wakeup.
-    thread::sleep(Duration::from_millis(300));
+    eventually("redis waits for the connection", LIMIT, || {
+        processes::descriptors(server.pid()) > before && processes::is_asleep(server.pid())
+    });
     let mut answer = [0; 5];
     stream.write_all(b"GET nothing\r\n").expect("redis reads");
     stream.read_exact(&mut answer).expect("redis answers");

@@ -144,12 +144,13 @@ fn a_forked_child_has_a_record_of_its_own() {
     }
     let text = format!(
         "{ONE_SET}\n\
+         done = os.pipe()\n\
          pid = os.fork()\n\
          if pid == 0:\n\
-        \x20   os.write(w, b'x'); e.poll(); os.read(r, 1)\n\
+        \x20   os.write(w, b'x'); e.poll(); os.read(r, 1); os.write(done[1], b'x')\n\
         \x20   import time; time.sleep(30); os._exit(0)\n\
          open(os.environ['CHILD'], 'w').write(str(pid))\n\
-         import time; time.sleep(0.2)"
+         os.read(done[0], 1)"
     );
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("child");

@@ -2,13 +2,11 @@
 
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::mode::clean_command;
-use glasspoll_tests::run::run;
+use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::{program, Output};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(120);
 const PROGRAM: &str = "#include <stdio.h>\n#include <sys/epoll.h>\n\
                        int main(void) { puts(epoll_create1(0) < 0 ? \"none\" : \"one\"); return 7; }\n";
 

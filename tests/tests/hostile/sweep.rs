@@ -4,12 +4,10 @@
 //! Left out, besides what `sweep` leaves out: debugfs and tracefs below /sys. From Linux 6.14 on all files of debugfs
 //! can be added, before that few, and those that can look like those that cannot.
 
-use glasspoll_tests::run::run;
+use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::Mode;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(300);
 const FOLDERS: [&str; 5] = ["/proc", "/proc/self", "/proc/thread-self", "/sys", "/dev"];
 
 /// What came of each file, by its path.

@@ -3,7 +3,7 @@
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::run::{eventually, start};
-use glasspoll_tests::{in_both_modes, nginx, program, turn, Mode, Server};
+use glasspoll_tests::{in_both_modes, nginx, processes, program, turn, Mode, Server};
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -59,7 +59,11 @@ fn nginx_quits_gracefully_under_load() {
     in_both_modes(|mode| {
         let dir = tempfile::tempdir().expect("a directory");
         let mut server = nginx::start(mode, dir.path(), 2);
+        let held = || nginx::workers(&server).into_iter().map(processes::descriptors).sum::<usize>();
+        eventually("the workers are there", LIMIT, || nginx::workers(&server).len() == 2);
+        let before = held();
         let load = start(&mut nginx::wrk(&server, 3, true), "");
+        eventually("the load has begun", LIMIT, || held() > before);
         thread::sleep(Duration::from_secs(1));
         nginx::signal(mode, dir.path(), "quit");
         let status = server.wait();

@@ -4,9 +4,10 @@ use std::sync::atomic::{compiler_fence, AtomicPtr, AtomicU32, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::sys;
+use libc::c_int;
 use once_cell::sync::OnceCell;
 
-use super::cover::let_signals_in;
+use super::cover::{cover, uncover};
 use super::threads::THREADS;
 use crate::errno;
 use crate::memory::lock::RawLock;
@@ -157,7 +158,10 @@ static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
 /// Linux: glibc runs `PTHREAD_DESTRUCTOR_ITERATIONS` (4) of them.
 const ROUNDS: usize = 3;
 
-unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
+unsafe extern "C-unwind" fn on_exit(round: *mut libc::c_void) {
+    // Covered, because a thread that is cancelled asynchronously while it holds the list's lock would keep it for ever.
+    // `uncover` may unwind by force: this frame has no destructors.
+    let before = cover();
     match (round as usize, EXIT.get()) {
         (round @ 1..ROUNDS, Some(key)) => {
             // SAFETY: our own key.
@@ -165,6 +169,15 @@ unsafe extern "C" fn on_exit(round: *mut libc::c_void) {
         }
         _ => unregister(),
     }
+    uncover(before);
+}
+
+extern "C-unwind" {
+    // The libc crate's destructor may not be unwound.
+    fn pthread_key_create(
+        key: *mut libc::pthread_key_t,
+        destructor: unsafe extern "C-unwind" fn(*mut libc::c_void),
+    ) -> c_int;
 }
 
 fn register(thread: &Thread) {
@@ -175,7 +188,7 @@ fn register(thread: &Thread) {
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `on_exit` is never unloaded.
-        unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        unsafe { pthread_key_create(&mut key, on_exit) };
         key
     });
     // SAFETY: our own key.
@@ -216,13 +229,16 @@ fn unregister() {
         });
     });
     drop(guard);
-    let_signals_in();
 }
 
 /// Puts the thread on the list, where fork and pthread_cancel find it.
+///
+/// May unwind by force when the thread is on the list: neither this frame nor its callers' frames have destructors.
 pub fn be_known() {
     if with_thread(|thread| !thread.registered.get()) {
+        // Covered for the sake of the list's lock, as in `on_exit`.
+        let before = cover();
         drop(enter_as_is());
-        let_signals_in();
+        uncover(before);
     }
 }
