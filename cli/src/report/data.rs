@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::track::{base64, Numbers, Track};
 use crate::doctor::Finding;
-use crate::replay::{Analysis, End, Item, Key, Latency, Loop};
+use crate::replay::{End, Item, Key, Latency, Loop, Replay};
 
 /// How many items of all processes together the page has, and how many of these with a histogram; and the least
 /// number for each process.
@@ -172,7 +172,7 @@ struct Row<'a> {
 }
 
 /// All data of the page.
-pub fn of<'a>(recording: &'a Recording, analyses: &'a [Told], findings: &'a [Finding]) -> Data<'a> {
+pub fn of<'a>(recording: &'a Recording, told: &'a [Told], findings: &'a [Finding]) -> Data<'a> {
     let begin = begin(recording);
     let first = recording.processes.iter().min_by_key(|process| first(process));
     let began = first.map_or(0, |process| {
@@ -187,7 +187,7 @@ pub fn of<'a>(recording: &'a Recording, analyses: &'a [Told], findings: &'a [Fin
         processes: recording
             .processes
             .iter()
-            .zip(analyses)
+            .zip(told)
             .map(|(process, told)| one(process, told, begin, findings, recording.processes.len()))
             .collect(),
     }
@@ -211,10 +211,10 @@ fn found(finding: &Finding, begin: u64) -> Found<'_> {
     }
 }
 
-/// A process, analysed, and the timelines of its loops.
+/// A process, and the timelines of its loops.
 #[derive(Debug)]
 pub struct Told {
-    analysis: Analysis,
+    replay: Replay,
     tracks: HashMap<(u32, u32), Track>,
     numbers: Numbers,
 }
@@ -227,8 +227,8 @@ fn begin(recording: &Recording) -> u64 {
     recording.processes.iter().map(first).min().unwrap_or(0)
 }
 
-/// Analyses each process.
-pub fn analyse(recording: &Recording) -> Vec<Told> {
+/// Replays each process.
+pub fn replay(recording: &Recording) -> Vec<Told> {
     let begin = begin(recording);
     let events: usize = recording.processes.iter().map(|process| process.events.len()).sum();
     let pieces = (PIECES / recording.processes.len().max(1) as u64).max(1);
@@ -237,12 +237,12 @@ pub fn analyse(recording: &Recording) -> Vec<Told> {
         let finest = if events > EVENTS { length / pieces } else { 0 };
         let mut tracks: HashMap<(u32, u32), Track> = HashMap::new();
         let mut numbers = Numbers::default();
-        let analysis = Analysis::tell(process, |span| {
+        let replay = Replay::tell(process, |span| {
             let track = tracks.entry((span.tid, span.epoll)).or_default();
             track.add(&span, begin, finest, &mut numbers);
         });
         tracks.values_mut().for_each(Track::flush);
-        Told { analysis, tracks, numbers }
+        Told { replay, tracks, numbers }
     };
     recording.processes.iter().map(one).collect()
 }
@@ -254,18 +254,18 @@ fn one<'a>(
     findings: &[Finding],
     processes: usize,
 ) -> One<'a> {
-    let analysis = &told.analysis;
+    let Replay { world, sums } = &told.replay;
     let end = process.end_ns();
     let rel = |ns: u64| ns.saturating_sub(begin);
-    let items = chosen(process.pid(), analysis, findings, (ITEMS / processes).max(LEAST));
+    let items = chosen(process.pid(), &told.replay, findings, (ITEMS / processes).max(LEAST));
     let histograms = (HISTOGRAMS / processes).max(LEAST);
     let places: HashMap<Key, i32> =
         items.iter().enumerate().map(|(at, item)| (item.key(), at as i32)).collect();
     let place = |key: &Key| places.get(key).copied().unwrap_or(-1);
     let mut latency = Latency::default();
-    analysis.loops.iter().for_each(|this| latency.merge(&this.latency));
-    let counts = analysis.counts;
-    let mut loops: Vec<&Loop> = analysis.loops.iter().collect();
+    sums.loops.iter().for_each(|this| latency.merge(&this.latency));
+    let counts = sums.counts;
+    let mut loops: Vec<&Loop> = sums.loops.iter().collect();
     loops.sort_by_key(|this| (this.epoll, std::cmp::Reverse(this.events)));
     let turns = |this: &&'a Loop| {
         let (waiting, serving) = this.times(end);
@@ -318,19 +318,19 @@ fn one<'a>(
         read: counts.read,
         written: counts.written,
         latency: Times::of(&latency),
-        sets: analysis.sets.values().map(|set| (set.epoll, set.epfd, set.inherited)).collect(),
+        sets: world.sets.iter().map(|(epoll, set)| (*epoll, set.epfd, set.inherited)).collect(),
         loops: loops.iter().map(turns).collect(),
-        all_items: analysis.items.len(),
+        all_items: sums.items.len(),
         items: items.iter().enumerate().map(|(at, item)| row(item, at < histograms, begin)).collect(),
         numbers: told.numbers.keys().iter().map(place).collect(),
     }
 }
 
 /// The items of the page: those of findings, then those that cost most time.
-fn chosen<'a>(pid: u32, analysis: &'a Analysis, findings: &[Finding], most: usize) -> Vec<&'a Item> {
+fn chosen<'a>(pid: u32, replay: &'a Replay, findings: &[Finding], most: usize) -> Vec<&'a Item> {
     let of_this = findings.iter().filter(|finding| finding.pid == pid);
     let found: HashSet<i32> = of_this.flat_map(|finding| finding.fds.iter().copied()).collect();
-    let mut items: Vec<&Item> = analysis.items.values().collect();
+    let mut items: Vec<&Item> = replay.sums.items.values().collect();
     items.sort_by_key(|item| {
         let slowest = item.latency.histogram.max();
         let cost = item.serving_ns.saturating_add(slowest);

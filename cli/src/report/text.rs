@@ -7,8 +7,8 @@ use glasspoll_record::event::Mask;
 use glasspoll_record::{Process, Recording};
 
 use crate::doctor::{self, Finding};
-use crate::replay::{Analysis, Item};
-use crate::summary;
+use crate::replay::Item;
+use crate::summary::Summary;
 use crate::units::{bytes, clean, count, duration, longest, quantile};
 
 /// Writes it.
@@ -29,9 +29,12 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
         print_finding(out, finding, began(finding.pid))?;
     }
     writeln!(out, "\nSUMMARY")?;
-    summary::print(recording, out)?;
-    for process in &recording.processes {
-        print_items(out, process)?;
+    let summaries: Vec<Summary> = recording.processes.iter().map(Summary::of).collect();
+    for summary in &summaries {
+        summary.print(out)?;
+    }
+    for (process, summary) in recording.processes.iter().zip(&summaries) {
+        print_items(out, process, summary.items().collect())?;
     }
     Ok(())
 }
@@ -51,9 +54,7 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     writeln!(out, "    do: {}", finding.advice)
 }
 
-fn print_items(out: &mut impl Write, process: &Process) -> io::Result<()> {
-    let analysis = Analysis::of(process);
-    let mut items: Vec<&Item> = analysis.items.values().collect();
+fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -> io::Result<()> {
     if items.is_empty() {
         return Ok(());
     }

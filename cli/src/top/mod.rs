@@ -131,7 +131,7 @@ impl App {
     /// Makes the view anew.
     fn renew(&mut self, known: &Known) {
         let now = clock::now_ns();
-        let busiest = || known.models.iter().max_by_key(|(_, model)| model.analysis.counts.deliveries);
+        let busiest = || known.models.iter().max_by_key(|(_, model)| model.sums.counts.deliveries);
         let ring = self.ring.or_else(|| busiest().map(|(ring, _)| *ring));
         let Some((ring, model)) = ring.and_then(|ring| Some((ring, known.models.get(&ring)?))) else {
             self.view = View { comm: "waiting for the first epoll instance".into(), ..View::default() };

@@ -24,6 +24,7 @@ use crate::doctor::Doctor;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::program::ENDING;
+use crate::replay::World;
 use crate::signals::Signals;
 use crate::sys;
 
@@ -50,12 +51,9 @@ impl Known {
     }
 
     fn events(&mut self, ring: u32, events: &[Entry]) {
-        if let Some(place) = self.places.get(&ring) {
-            events.iter().for_each(|entry| self.doctor.event(*place, entry));
-        }
-        if let Some(model) = self.models.get_mut(&ring) {
-            model.events(events);
-        }
+        let (Some(place), Some(model)) = (self.places.get(&ring), self.models.get_mut(&ring)) else { return };
+        events.iter().for_each(|entry| model.event(&mut self.doctor, *place, entry));
+        model.forget();
     }
 
     fn lost(&mut self, ring: u32, blocks: u64) {
@@ -67,9 +65,24 @@ impl Known {
         }
     }
 
+    fn world(&mut self, ring: u32) -> Option<&mut World> {
+        self.places.get(&ring).and_then(|place| self.doctor.world(*place))
+    }
+
     fn items(&mut self, ring: u32, table: Vec<Item>, now: u64) {
+        if let Some(world) = self.world(ring) {
+            world.take_table(&table);
+        }
         if let Some(model) = self.models.get_mut(&ring) {
             model.items(table, now);
+        }
+    }
+
+    /// Names the file behind an fd.
+    fn name(&mut self, ring: u32, fd: i32, what: &str) {
+        let world = self.places.get(&ring).and_then(|place| self.doctor.world(*place));
+        if let (Some(world), Some(model)) = (world, self.models.get_mut(&ring)) {
+            model.sums.name(world, fd, what);
         }
     }
 
@@ -206,18 +219,20 @@ impl Running {
             return;
         }
         let Some(model) = known.models.get_mut(&self.ring) else { return };
-        for this in &model.analysis.loops {
+        for this in &model.sums.loops {
             model.threads.entry(this.tid).or_insert_with(|| {
                 names::thread(self.pid, this.tid).filter(|name| !name.is_empty()).unwrap_or("thread".into())
             });
         }
         let begin = Instant::now();
         if begin >= self.files_due {
-            let sets = model.analysis.sets.values().filter_map(|set| set.epfd);
-            let mut files = Files::of(self.pid, sets.collect());
-            for fd in model.unnamed() {
+            let unnamed = model.unnamed();
+            let sets =
+                known.world(self.ring).map(|world| world.sets.values().filter_map(|set| set.epfd).collect());
+            let mut files = Files::of(self.pid, sets.unwrap_or_default());
+            for fd in unnamed {
                 if let Some(what) = files.describe(fd) {
-                    model.analysis.name(fd, &what);
+                    known.name(self.ring, fd, &what);
                 }
             }
             self.files_due = Instant::now() + begin.elapsed() * SHARE;
@@ -288,12 +303,16 @@ impl Started {
                     self.running.insert(ring);
                 }
                 News::Name { named, text, .. } => {
+                    if let Named::File(fd) = named {
+                        known.name(ring, fd, &text);
+                        continue;
+                    }
                     let Some(model) = known.models.get_mut(&ring) else { continue };
                     match named {
                         Named::Comm => model.comm = text,
                         Named::Command => model.command = text,
                         Named::Thread(tid) => drop(model.threads.insert(tid, text)),
-                        Named::File(fd) => model.analysis.name(fd, &text),
+                        Named::File(_) => {}
                     }
                 }
                 News::Lost { blocks, .. } => known.lost(ring, blocks),

@@ -8,7 +8,7 @@ use glasspoll_record::Entry;
 use super::spin;
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
 use crate::units::{count, times};
 

@@ -10,7 +10,7 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
 use crate::units::{count, times};
 
@@ -97,7 +97,7 @@ impl Slow {
         let Some(known) = self.loops.get_mut(&epoll) else { return };
         let ended = known.ended.take();
         let thread = world.thread(entry.tid);
-        let is_alone = world.sets.get(&epoll).is_some_and(|set| set.waiting == 1);
+        let is_alone = world.set(epoll).is_some_and(|set| set.waiting == 1);
         // A look that finds nothing starts nothing: the program may do so now and then, and live elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
         if is_alone && n >= 0 && !is_look {
@@ -213,7 +213,7 @@ impl Rule for Slow {
             out.push(finding);
         }
         for (epoll, known) in &self.loops {
-            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.sets.contains_key(epoll);
+            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.set(*epoll).is_some();
             let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
             let took = serving.took(until_ns);
             let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());

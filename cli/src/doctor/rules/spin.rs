@@ -10,7 +10,7 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
 use crate::units::times;
 
@@ -148,7 +148,13 @@ impl Rule for Spin {
                 self.end(item, false);
                 self.end(item, true);
             }
-            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } if !self.runs.is_empty() => {
+            Event::Close { fd, lives_as, errno: 0 } if !self.runs.is_empty() => {
+                for (item, _) in world.items_closed(fd, lives_as) {
+                    self.end(item, false);
+                    self.end(item, true);
+                }
+            }
+            Event::Release { fd, .. } if !self.runs.is_empty() => {
                 for (item, _) in world.items_of(fd) {
                     self.end(item, false);
                     self.end(item, true);

@@ -11,7 +11,7 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
 use crate::units::count;
 

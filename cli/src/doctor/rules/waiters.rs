@@ -157,7 +157,7 @@ impl Waiters {
         }
         waiter.epoll = epoll;
         waiter.told.clear();
-        let set = patients.get(who.0).and_then(|patient| patient.world.sets.get(&epoll));
+        let set = patients.get(who.0).and_then(|patient| patient.world.set(epoll));
         if set.is_some_and(|set| set.waiting > 0) && self.pools.len() < FILES {
             self.pools.entry((who.0, epoll)).or_default();
         }
