@@ -12,7 +12,7 @@ use glasspoll_record::{Entry, Process, Recording};
 use super::file::all_of;
 use super::Bytes;
 use crate::doctor::Doctor;
-use crate::summary::Summary;
+use crate::report::summary::Summary;
 use crate::top::model::Model;
 
 fn process(pid: u32) -> Process {

@@ -9,6 +9,8 @@
 //! There is one world. The sums do not decide which file is behind an fd, which items live or what a thread got: they
 //! count what the world says. So does the doctor, whose rules see the world too.
 
+#[cfg(test)]
+pub mod script;
 pub mod sums;
 pub mod world;
 

@@ -2,7 +2,7 @@ use glasspoll_record::event::{Ctl, Event};
 
 use super::*;
 use crate::doctor::Doctor;
-use crate::script::Script;
+use crate::replay::script::Script;
 use std::collections::BTreeSet;
 
 const US: u64 = 1000;

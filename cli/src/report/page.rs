@@ -64,7 +64,7 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     fn page(recording: &Recording) -> String {
         let mut out = Vec::new();

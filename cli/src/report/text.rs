@@ -8,8 +8,8 @@ use glasspoll_record::{Process, Recording};
 
 use crate::doctor::{self, Finding};
 use crate::replay::Item;
-use crate::summary::Summary;
-use crate::units::{bytes, clean, count, duration, longest, quantile};
+use crate::report::summary::Summary;
+use crate::text::units::{bytes, clean, count, duration, longest, quantile};
 
 /// Writes it.
 pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
@@ -43,7 +43,7 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     let (severity, class) = (finding.severity.name(), finding.class);
     writeln!(out, "{severity}: {} (class {class}, {})", clean(&finding.title), finding.name)?;
     let [first, last] = [finding.first_ns, finding.last_ns].map(|ns| duration(ns.saturating_sub(began)));
-    let times = crate::units::times(finding.count);
+    let times = crate::text::units::times(finding.count);
     writeln!(out, "    {times} in process {}, {first} to {last} after its first event", finding.pid)?;
     for line in &finding.evidence {
         writeln!(out, "    {}", clean(line))?;
@@ -103,7 +103,7 @@ fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     #[test]
     fn it_has_findings_the_summary_and_all_items() {

@@ -253,7 +253,7 @@ fn flow<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
     use glasspoll_record::event::Source;
     use serde_json::Value;
 

@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Widget};
 use super::columns::{header, row, Column};
 use super::view::{sorted, ItemRow, LoopRow, Sort, View};
 use crate::doctor::Severity;
-use crate::units::{count, duration, fit, percent};
+use crate::text::units::{count, duration, fit, percent};
 
 /// What the person at the keyboard has chosen.
 #[derive(Clone, Debug, Default)]

@@ -152,7 +152,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     #[test]
     fn rates_are_those_of_the_last_interval() {

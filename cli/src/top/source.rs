@@ -25,8 +25,8 @@ use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::program::ENDING;
 use crate::replay::World;
-use crate::signals::Signals;
 use crate::sys;
+use crate::sys::signals::Signals;
 
 /// How long a program may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);

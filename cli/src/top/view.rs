@@ -5,7 +5,7 @@ use glasspoll_record::event::Mask;
 use super::model::Model;
 use crate::doctor::Severity;
 use crate::replay::{Key, Loop, State, ALWAYS};
-use crate::units::{clean, duration};
+use crate::text::units::{clean, duration};
 
 /// By what items are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

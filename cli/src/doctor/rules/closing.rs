@@ -10,7 +10,7 @@ use crate::doctor::finding::{Finding, Severity};
 use crate::replay::world::Open;
 use crate::replay::World;
 use crate::text::span;
-use crate::units::times;
+use crate::text::units::times;
 
 /// A thread that closes at least this many consecutive fds cleans up, and does not know which are open.
 const SWEEP: u32 = 4;

@@ -12,7 +12,7 @@ use glasspoll_record::Entry;
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
 use crate::replay::World;
-use crate::units::times;
+use crate::text::units::times;
 
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;

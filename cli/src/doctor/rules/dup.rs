@@ -9,7 +9,7 @@ use glasspoll_record::Entry;
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
 use crate::replay::World;
-use crate::units::count;
+use crate::text::units::count;
 
 /// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;

@@ -12,7 +12,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 

@@ -10,7 +10,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 /// One refusal, and perhaps a second try, is what a program sees that handles it.
 const FEW: u64 = 3;

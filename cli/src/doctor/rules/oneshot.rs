@@ -9,7 +9,7 @@ use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// How long: a worker that has the item takes its time, but mostly not so long.
 const LONG_NS: u64 = 1_000_000_000;

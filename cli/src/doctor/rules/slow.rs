@@ -12,7 +12,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 /// A person notices such a delay. Below it a loaded machine may well be to blame.
 const SLOW_NS: u64 = 100_000_000;

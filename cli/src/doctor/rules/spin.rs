@@ -12,7 +12,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::times;
+use crate::text::units::times;
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;

@@ -13,7 +13,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
 use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// The most descriptors that are closed with their turn to come, at a time.
 const CLOSED: usize = 1 << 12;

@@ -11,7 +11,7 @@ use glasspoll_record::Entry;
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::doctor::Patient;
 use crate::text::span;
-use crate::units::{count, percent};
+use crate::text::units::{count, percent};
 
 const IN: u32 = libc::EPOLLIN as u32;
 const EXCLUSIVE: u32 = 1 << 28;

@@ -10,7 +10,7 @@ use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process};
 
 use crate::replay::{share, Item, Latency, Loop, Period, Replay};
-use crate::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
+use crate::text::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
 
 /// How many ended items are kept.
 const KEEP: usize = 1000;
@@ -268,7 +268,7 @@ fn plural(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
     use glasspoll_record::event::Event;
 
     #[test]
