@@ -15,12 +15,12 @@
 //! | `collect` | gathering the records of its processes, and keeping them in a file |
 //! | `procfs` | what /proc says |
 //! | `replay` | what the events add up to |
-//! | `report`, `top`, `summary` | showing it |
+//! | `report`, `top` | showing it |
 //! | `doctor` | findings |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
-//! `args` is the command line, `manual` what help says beyond it; `output` a file that is put in place at the end,
-//! `units` and `text` write numbers for people, `sys` and `signals` system calls.
+//! `args` is the command line and what help says beyond it, `text` writes times and numbers for people, `sys` has
+//! system calls, signals, and a file that is put in place at the end.
 
 mod args;
 mod chaos;
@@ -29,20 +29,13 @@ mod commands;
 mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod manual;
-mod output;
 mod procfs;
 mod program;
 mod replay;
 mod report;
-#[cfg(test)]
-mod script;
-mod signals;
-mod summary;
 mod sys;
 mod text;
 mod top;
-mod units;
 
 use std::process::ExitCode;
 

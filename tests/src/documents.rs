@@ -43,6 +43,25 @@ pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
+/// README, DESIGN and their kin, and all of `docs`.
+pub fn all() -> Vec<PathBuf> {
+    let names = ["README.md", "DESIGN.md", "SECURITY.md", "CHANGELOG.md"];
+    let mut all: Vec<PathBuf> = names.iter().map(|name| root().join(name)).collect();
+    all.extend(files("docs", ".md"));
+    all
+}
+
+/// What is no code: links and paths in code are none.
+pub fn prose(text: &str) -> String {
+    text.split("\n```").step_by(2).collect()
+}
+
+/// The blocks of code: the word behind the backticks, and the lines.
+pub fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    blocks.map(|block| block.split_once('\n').unwrap_or((block, "")))
+}
+
 /// The names of the C tests.
 ///
 /// # Panics

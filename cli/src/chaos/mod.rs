@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use glasspoll_record::chaos::{Name, Spec, MOST_NAMES};
 
 use crate::args::{Chaos, Run};
-use crate::output::Output;
-use crate::units::{clean, count, duration, times};
+use crate::sys::output::Output;
+use crate::text::units::{clean, count, duration, times};
 use trial::{Injected, Outcome, Trial};
 
 /// How many runs try to repeat a failure.

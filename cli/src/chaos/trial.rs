@@ -17,9 +17,9 @@ use crate::args::Settings;
 use crate::chaos::Ended;
 use crate::collect::spool::Spool;
 use crate::collect::{apply, Collector, News, RECORDING};
-use crate::output::Output;
 use crate::sys;
-use crate::units::duration;
+use crate::sys::output::Output;
+use crate::text::units::duration;
 
 /// How long a program that exceeds its limit may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -15,8 +15,8 @@ use crate::collect::source::Source;
 use crate::collect::{self, Collector, News, RECORDING};
 use crate::doctor::print::{self, Seen};
 use crate::doctor::{examine, name_files, Doctor};
-use crate::output::Output;
 use crate::program::preloadable;
+use crate::sys::output::Output;
 use crate::{args, sys};
 
 /// Between two looks at a running process: its ring is small, and a fast loop fills it in some 20 ms.

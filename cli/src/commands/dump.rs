@@ -13,7 +13,7 @@ use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::text::span;
-use crate::units::{clean, count};
+use crate::text::units::{clean, count};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
     let processes = match Source::of(&args.from) {

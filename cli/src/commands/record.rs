@@ -7,9 +7,9 @@ use glasspoll_record::layout;
 
 use crate::args::Record;
 use crate::collect::snapshot::Snapshot;
-use crate::output::Output;
+use crate::sys::output::Output;
 use crate::text::span;
-use crate::units::{clean, count};
+use crate::text::units::{clean, count};
 
 pub fn record(args: &Record) -> Result<ExitCode, String> {
     let mut output = Output::create(&args.output)?;

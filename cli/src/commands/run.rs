@@ -8,9 +8,9 @@ use crate::args::Run;
 use crate::chaos;
 use crate::collect::spool::Spool;
 use crate::collect::{Collector, News, RECORDING};
-use crate::output::Output;
 use crate::program::{self, library, preloadable, Refused};
-use crate::summary::Summary;
+use crate::report::summary::Summary;
+use crate::sys::output::Output;
 
 pub fn main(args: &Run) -> Result<ExitCode, String> {
     if let Some(seeds) = args.chaos_until_fail {

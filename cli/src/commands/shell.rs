@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::roff::{bold, italic, roman, Inline, Roff};
 
+use crate::args::manual;
 use crate::args::{Args, Completions};
-use crate::manual;
 
 pub fn completions(args: &Completions) -> Result<ExitCode, String> {
     clap_complete::generate(args.shell, &mut Args::command(), "glasspoll", &mut io::stdout());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::units::count;
+use crate::text::units::count;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,8 @@
 //! | `rules` | a rule for each class, or a few close ones |
 //! | `finding`, `print` | a finding and the classes, and what is said |
 //!
-//! What is known of a process at a moment is `replay::world`; the command is `commands::doctor`.
+//! What is known of a process at a moment is `replay::world`, which the rules share with the sums of `report` and `top`.
+//! The command is `commands::doctor`.
 
 mod finding;
 pub mod print;
@@ -27,7 +28,7 @@ use rules::forks::Forks;
 use rules::waiters::Waiters;
 use rules::Rule;
 
-use crate::replay::world::World;
+use crate::replay::{Sums, World};
 
 /// A process under examination.
 #[derive(Debug)]
@@ -70,13 +71,33 @@ impl Doctor {
 
     /// Tells of the next event. Those of all processes are to come in the order of time, more or less.
     pub fn event(&mut self, place: usize, entry: &Entry) {
+        self.judge(place, entry);
+        if let Some(patient) = self.patients.get_mut(place) {
+            patient.world.take(entry);
+        }
+    }
+
+    /// The same, and counts it in the sums of that process.
+    pub fn event_with(&mut self, place: usize, entry: &Entry, sums: &mut Sums) {
+        self.judge(place, entry);
+        if let Some(patient) = self.patients.get_mut(place) {
+            sums.event(&mut patient.world, entry, &mut |_| {});
+        }
+    }
+
+    /// Shows it to the rules.
+    fn judge(&mut self, place: usize, entry: &Entry) {
         self.forks.event(place, entry);
         self.waiters.event(&self.patients, place, entry);
         let Some(patient) = self.patients.get_mut(place) else { return };
         for rule in &mut patient.rules {
             rule.event(&patient.world, entry);
         }
-        patient.world.take(entry);
+    }
+
+    /// What is known of a process.
+    pub fn world(&mut self, place: usize) -> Option<&mut World> {
+        self.patients.get_mut(place).map(|patient| &mut patient.world)
     }
 
     /// Events were lost here: the next events may depend on them.

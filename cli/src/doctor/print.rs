@@ -20,7 +20,7 @@ use glasspoll_record::{Entry, Process};
 use serde_json::json;
 
 use super::Finding;
-use crate::units::{clean, count};
+use crate::text::units::{clean, count};
 
 /// What the doctor looked at, and its findings.
 #[derive(Debug)]

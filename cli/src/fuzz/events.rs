@@ -12,7 +12,7 @@ use glasspoll_record::{Entry, Process, Recording};
 use super::file::all_of;
 use super::Bytes;
 use crate::doctor::Doctor;
-use crate::summary::Summary;
+use crate::report::summary::Summary;
 use crate::top::model::Model;
 
 fn process(pid: u32) -> Process {
@@ -75,8 +75,8 @@ pub fn events(bytes: &[u8]) {
                 let kind = if kind > 0xf3 { Event::KINDS } else { 1 + kind % (Event::KINDS - 1) };
                 let Some(event) = Event::unpack(kind, words) else { continue };
                 let entry = Entry { ns: now, tid: 1 + u32::from(how >> 3 & 3), event };
-                doctor.event(*place, &entry);
-                model.events(&[entry]);
+                model.event(&mut doctor, *place, &entry);
+                model.forget();
                 summary.event(&entry);
                 processes[at].events.push(entry);
             }

@@ -9,7 +9,8 @@ use glasspoll_record::{file, Recording};
 
 use super::Bytes;
 use crate::commands::dump;
-use crate::{doctor, report, summary};
+use crate::report::summary;
+use crate::{doctor, report};
 
 /// Reads a file, examines it and makes every output of it.
 pub fn file(bytes: &[u8]) {

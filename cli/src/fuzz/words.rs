@@ -16,7 +16,7 @@ use crate::collect::source::Source;
 use crate::procfs::describe;
 use crate::procfs::net::{diag, Sockets};
 use crate::program::elf;
-use crate::units;
+use crate::text::units;
 
 /// Reads them.
 pub fn words(bytes: &[u8]) {

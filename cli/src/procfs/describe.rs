@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::procfs::names;
 use crate::procfs::net::Sockets;
-use crate::{text, units};
+use crate::text::{self, units};
 
 /// The files of a process. Sockets are read once for all of them, when the first one is asked for.
 pub struct Files {

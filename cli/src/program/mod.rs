@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use crate::args::Settings;
-use crate::signals::{self, Signals};
 use crate::sys;
+use crate::sys::signals::{self, Signals};
 use crate::TROUBLE;
 
 /// Signals that are meant for the program and are sent to us in its place.

@@ -1,42 +1,92 @@
-//! The replay: what the events of a process add up to: its loops, its items, its rates. It takes one event after
-//! another, so that it serves a file as well as a process that runs. A loop or an item takes the same memory however
-//! much it does.
+//! The replay: what the events of a process add up to. It takes one event after another, so that it serves a file as
+//! well as a process that runs.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `analysis` | the sum |
-//! | `set` | a set, from its creation to its close |
-//! | `turn` | a loop: a thread that waits at a set, over and over |
-//! | `item` | an item, from ADD to its end |
-//! | `span` | what a thread did for a while |
-//! | `thread` | which of its events a thread serves now |
-//! | `files` | which fds are the same open file |
-//! | `latency`, `window` | times by size, and the last seconds |
-//! | `world` | sets, items, fds and threads at a moment, as the doctor's rules know them |
+//! | `world` | sets, items, fds and threads as they are at a moment |
+//! | `sums` | what came of loops and items in all; a loop or an item takes the same memory however much it does |
+//!
+//! There is one world. The sums do not decide which file is behind an fd, which items live or what a thread got: they
+//! count what the world says. So does the doctor, whose rules see the world too.
 
-mod analysis;
-mod files;
-mod item;
-mod latency;
-mod set;
-mod span;
-mod thread;
-mod turn;
-mod window;
+#[cfg(test)]
+pub mod script;
+pub mod sums;
 pub mod world;
 
-pub use analysis::Analysis;
-pub use item::{End, Item};
-pub use latency::Latency;
-pub use set::Set;
-pub use span::{Did, Span};
-pub use turn::{Loop, Period, State};
+use glasspoll_record::{ring, Entry, Process};
 
-/// Bits that are reported whether the program asked for them or not: they say nothing of an item's interest.
-pub const ALWAYS: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
+pub use sums::{Did, Item, Latency, Loop, Period, Span, State, Sums, ALWAYS};
+pub use world::{End, World};
 
 /// An item: the number of its set, and its own serial number.
 pub type Key = (u32, u32);
+
+/// A process: what it is like, and what came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// What it is like after the last event.
+    pub world: World,
+    /// What came of it up to then.
+    pub sums: Sums,
+}
+
+impl Replay {
+    /// A process in which nothing happened yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All events of a process.
+    pub fn of(process: &Process) -> Self {
+        Self::tell(process, |_| {})
+    }
+
+    /// The same; calls `span` for what each thread did, in the order in which it ended.
+    pub fn tell(process: &Process, mut span: impl FnMut(Span)) -> Self {
+        let mut replay = Self::new();
+        let mut gaps = process.gaps.iter().peekable();
+        for entry in &process.events {
+            if gaps.next_if(|gap| **gap <= entry.ns).is_some() {
+                while gaps.next_if(|gap| **gap <= entry.ns).is_some() {}
+                replay.gap();
+            }
+            replay.sums.event(&mut replay.world, entry, &mut span);
+        }
+        replay.sums.under_way(process.end_ns(), &mut span);
+        replay.table(&process.items, process.items_ns);
+        for item in replay.sums.items.values_mut() {
+            let (from, to) = item.life(u64::MAX);
+            let from = if item.added.is_some() { from } else { 0 };
+            let names = process.files.get(&item.fd).map_or(&[][..], Vec::as_slice);
+            let known = names.iter().find(|(ns, what)| (from..=to).contains(ns) && !what.is_empty());
+            item.what = known.map(|(_, what)| what.clone());
+        }
+        replay
+    }
+
+    /// Takes in the next event.
+    pub fn event(&mut self, entry: &Entry) {
+        self.sums.event(&mut self.world, entry, &mut |_| {});
+    }
+
+    /// Events are missing here.
+    pub fn gap(&mut self) {
+        self.world.gap();
+        self.sums.gap();
+    }
+
+    /// Takes in the items as they are now.
+    pub fn table(&mut self, items: &[ring::Item], ns: u64) {
+        self.world.take_table(items);
+        self.sums.table(items, ns);
+    }
+
+    /// Names the file behind an fd.
+    pub fn name(&mut self, fd: i32, what: &str) {
+        self.sums.name(&self.world, fd, what);
+    }
+}
 
 /// The share of `part` in `part` and `rest`; None if both are 0.
 pub fn share(part: u64, rest: u64) -> Option<f64> {

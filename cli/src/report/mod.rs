@@ -7,9 +7,11 @@
 //! | `track` | a loop's timeline in few bytes |
 //! | `trace` | the timeline for Perfetto and Chrome |
 //! | `text` | the text |
+//! | `summary` | a process in a few lines: at the end of the text, and of `run -c` |
 
 mod data;
 mod page;
+pub mod summary;
 mod text;
 mod trace;
 mod track;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 use glasspoll_record::Recording;
 
 use crate::args::Report;
-use crate::output::Output;
+use crate::sys::output::Output;
 
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,8 +44,8 @@ impl<W: Write> Write for Inside<W> {
 /// Writes the page.
 pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
     let findings = doctor::examine(recording);
-    let analyses = data::analyse(recording);
-    let data = data::of(recording, &analyses, &findings);
+    let told = data::replay(recording);
+    let data = data::of(recording, &told, &findings);
     // The template has three places to fill in, in this order.
     let (head, rest) = HTML.split_once("{{style}}").unwrap_or((HTML, ""));
     let (body, rest) = rest.split_once("{{data}}").unwrap_or((rest, ""));
@@ -64,7 +64,7 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     fn page(recording: &Recording) -> String {
         let mut out = Vec::new();

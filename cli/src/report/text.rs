@@ -7,9 +7,9 @@ use glasspoll_record::event::Mask;
 use glasspoll_record::{Process, Recording};
 
 use crate::doctor::{self, Finding};
-use crate::replay::{Analysis, Item};
-use crate::summary;
-use crate::units::{bytes, clean, count, duration, longest, quantile};
+use crate::replay::Item;
+use crate::report::summary::Summary;
+use crate::text::units::{bytes, clean, count, duration, longest, quantile};
 
 /// Writes it.
 pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
@@ -29,9 +29,12 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
         print_finding(out, finding, began(finding.pid))?;
     }
     writeln!(out, "\nSUMMARY")?;
-    summary::print(recording, out)?;
-    for process in &recording.processes {
-        print_items(out, process)?;
+    let summaries: Vec<Summary> = recording.processes.iter().map(Summary::of).collect();
+    for summary in &summaries {
+        summary.print(out)?;
+    }
+    for (process, summary) in recording.processes.iter().zip(&summaries) {
+        print_items(out, process, summary.items().collect())?;
     }
     Ok(())
 }
@@ -40,7 +43,7 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     let (severity, class) = (finding.severity.name(), finding.class);
     writeln!(out, "{severity}: {} (class {class}, {})", clean(&finding.title), finding.name)?;
     let [first, last] = [finding.first_ns, finding.last_ns].map(|ns| duration(ns.saturating_sub(began)));
-    let times = crate::units::times(finding.count);
+    let times = crate::text::units::times(finding.count);
     writeln!(out, "    {times} in process {}, {first} to {last} after its first event", finding.pid)?;
     for line in &finding.evidence {
         writeln!(out, "    {}", clean(line))?;
@@ -51,9 +54,7 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     writeln!(out, "    do: {}", finding.advice)
 }
 
-fn print_items(out: &mut impl Write, process: &Process) -> io::Result<()> {
-    let analysis = Analysis::of(process);
-    let mut items: Vec<&Item> = analysis.items.values().collect();
+fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -> io::Result<()> {
     if items.is_empty() {
         return Ok(());
     }
@@ -102,7 +103,7 @@ fn print_items(out: &mut impl Write, process: &Process) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     #[test]
     fn it_has_findings_the_summary_and_all_items() {

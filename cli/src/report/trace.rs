@@ -12,7 +12,7 @@ use glasspoll_record::{Event as Station, Process, Recording};
 use serde::Serialize;
 
 use crate::doctor;
-use crate::replay::{Analysis, Did, Key, Span};
+use crate::replay::{Did, Key, Replay, Span};
 
 /// The longest slice for a moment, in nanoseconds: a slice of no length cannot be seen.
 const MOMENT: u64 = 1000;
@@ -181,7 +181,7 @@ fn names<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()
 /// What threads did from one moment to another.
 fn slices<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
     let mut spans = Vec::new();
-    let analysis = Analysis::tell(process, |span| spans.push(span));
+    let replay = Replay::tell(process, |span| spans.push(span));
     let mut ends: HashMap<u32, u64> = HashMap::new();
     for Span { tid, epoll, from, to, did } in spans {
         // Times that were rounded may overlap by a nanosecond.
@@ -191,7 +191,7 @@ fn slices<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<(
         match did {
             Did::Wait(n) => trace.slice(tid, (from, to), "waiting", "wait", Wait { epoll, n })?,
             Did::Serve(key) => {
-                let item = key.and_then(|key| analysis.items.get(&key));
+                let item = key.and_then(|key| replay.sums.items.get(&key));
                 let name = item.map_or("serving".into(), |item| format!("fd {}", item.fd));
                 let what = item.and_then(|item| item.what.as_deref());
                 trace.slice(tid, (from, to), &name, "serve", Serve { epoll, what })?;
@@ -253,7 +253,7 @@ fn flow<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
     use glasspoll_record::event::Source;
     use serde_json::Value;
 

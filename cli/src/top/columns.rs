@@ -1,6 +1,6 @@
 //! Tables that leave out their least important columns if there is no room.
 
-use crate::units::fit;
+use crate::text::units::fit;
 
 /// A column of rows of a kind.
 pub struct Column<R> {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `source` | where events come from: a process, or a program that is started |
+//! | `known` | all processes, and the doctor |
 //! | `model` | what is known of a process, and its rates |
 //! | `view` | what is on the screen, as data |
 //! | `draw`, `columns` | how it is drawn |
@@ -11,6 +12,7 @@
 
 mod columns;
 mod draw;
+mod known;
 pub mod model;
 mod source;
 mod view;
@@ -26,7 +28,8 @@ use ratatui::DefaultTerminal;
 use crate::args::Top;
 use crate::doctor::Severity;
 use draw::Choice;
-use source::{Known, Source};
+use known::Known;
+use source::Source;
 use view::{Sort, View};
 
 /// The pause between two looks at the keyboard, and at a ring, which must not run over meanwhile.
@@ -131,7 +134,7 @@ impl App {
     /// Makes the view anew.
     fn renew(&mut self, known: &Known) {
         let now = clock::now_ns();
-        let busiest = || known.models.iter().max_by_key(|(_, model)| model.analysis.counts.deliveries);
+        let busiest = || known.models.iter().max_by_key(|(_, model)| model.sums.counts.deliveries);
         let ring = self.ring.or_else(|| busiest().map(|(ring, _)| *ring));
         let Some((ring, model)) = ring.and_then(|ring| Some((ring, known.models.get(&ring)?))) else {
             self.view = View { comm: "waiting for the first epoll instance".into(), ..View::default() };

@@ -7,7 +7,8 @@ use glasspoll_record::layout;
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::Entry;
 
-use crate::replay::{Analysis, Key, Latency, Loop};
+use crate::doctor::Doctor;
+use crate::replay::{Key, Latency, Loop, Sums};
 
 /// How many intervals are remembered.
 const HISTORY: usize = 200;
@@ -30,7 +31,7 @@ pub struct Model {
     pub comm: String,
     pub command: String,
     pub threads: BTreeMap<u32, String>,
-    pub analysis: Analysis,
+    pub sums: Sums,
     /// Its items and sets as they are now.
     pub table: Vec<Item>,
     /// When it has ended, and how, in words.
@@ -54,37 +55,39 @@ impl Model {
         Self { pid: header.pid, ..Self::default() }
     }
 
-    /// Takes in events.
-    pub fn events(&mut self, events: &[Entry]) {
-        for entry in events {
-            // Events before the first interval are history.
-            if let (Event::Deliver { ready_ns, known, .. }, Some(begin)) = (entry.event, self.begin) {
-                if entry.ns >= begin {
-                    self.latency.add(ready_ns, known);
-                }
+    /// Takes in an event. `doctor` has the process at `place`.
+    pub fn event(&mut self, doctor: &mut Doctor, place: usize, entry: &Entry) {
+        // Events before the first interval are history.
+        if let (Event::Deliver { ready_ns, known, .. }, Some(begin)) = (entry.event, self.begin) {
+            if entry.ns >= begin {
+                self.latency.add(ready_ns, known);
             }
-            self.analysis.event(entry);
         }
-        self.analysis.forget(KEEP);
+        doctor.event_with(place, entry, &mut self.sums);
+    }
+
+    /// Forgets what is too much.
+    pub fn forget(&mut self) {
+        self.sums.forget(KEEP);
     }
 
     /// Blocks are missing before the next events.
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
             self.lost = self.lost.saturating_add(layout::records(blocks));
-            self.analysis.gap();
+            self.sums.gap();
         }
     }
 
     /// Takes in the items as they are now.
     pub fn items(&mut self, table: Vec<Item>, now: u64) {
-        self.analysis.table(&table, now);
+        self.sums.table(&table, now);
         self.table = table;
     }
 
     /// An interval is over.
     pub fn tick(&mut self, now: u64) {
-        let counts = (self.analysis.counts.deliveries, self.analysis.counts.waits);
+        let counts = (self.sums.counts.deliveries, self.sums.counts.waits);
         let seconds = self.begin.map(|begin| now.saturating_sub(begin) as f64 / 1e9);
         let rate = |count: u64, before: u64| match seconds {
             Some(seconds) if seconds > 0.0 => count.saturating_sub(before) as f64 / seconds,
@@ -98,11 +101,11 @@ impl Model {
             latency: (latency.histogram.count() != 0).then(|| (quantiles, latency.is_bound())),
         };
         let live: HashSet<Key> = self.table.iter().map(|item| (item.epoll, item.serial)).collect();
-        let items = self.analysis.items.values().filter(|item| live.contains(&item.key()));
+        let items = self.sums.items.values().filter(|item| live.contains(&item.key()));
         let now_items: HashMap<Key, u64> = items.map(|item| (item.key(), item.deliveries)).collect();
         let before = |key: &Key| self.of_items.get(key).copied().unwrap_or(0);
         self.rates = now_items.iter().map(|(key, count)| (*key, rate(*count, before(key)))).collect();
-        let loops = self.analysis.loops.iter().map(|this| ((this.tid, this.epoll), this.events));
+        let loops = self.sums.loops.iter().map(|this| ((this.tid, this.epoll), this.events));
         let now_loops: HashMap<(u32, u32), u64> = loops.collect();
         let before = |key: &(u32, u32)| self.of_loops.get(key).copied().unwrap_or(0);
         self.loop_rates = now_loops.iter().map(|(key, count)| (*key, rate(*count, before(key)))).collect();
@@ -139,7 +142,7 @@ impl Model {
     /// The fds of items whose file is not known.
     pub fn unnamed(&self) -> Vec<i32> {
         let is_unnamed = |entry: &&Item| {
-            let item = self.analysis.items.get(&(entry.epoll, entry.serial));
+            let item = self.sums.items.get(&(entry.epoll, entry.serial));
             !entry.is_set && item.is_some_and(|item| item.what.is_none())
         };
         self.table.iter().filter(is_unnamed).map(|entry| entry.fd).collect()
@@ -149,14 +152,16 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
 
     #[test]
     fn rates_are_those_of_the_last_interval() {
         let mut script = Script::new();
         let mut model = Model::new(&script.process.header);
+        let mut doctor = Doctor::new();
+        let place = doctor.process(&script.process.header);
         script.add(5, 1, 1).wait(10, &[(5, 1, 900)]);
-        model.events(&script.process.events);
+        script.process.events.iter().for_each(|entry| model.event(&mut doctor, place, entry));
         let item = |fd, serial| Item {
             epoll: 1,
             is_set: false,
@@ -169,19 +174,21 @@ mod tests {
             delivered: 1,
             since_ns: None,
         };
-        model.items(vec![item(5, 1), item(6, 2)], script.now);
+        let table = vec![item(5, 1), item(6, 2)];
+        doctor.world(place).expect("a process").take_table(&table);
+        model.items(table, script.now);
         model.tick(script.now);
         assert_eq!(model.latest().events_rate, 0.0);
         let from = script.process.events.len();
         for _ in 0..100 {
             script.after(10_000).wait(0, &[(5, 1, 20)]);
         }
-        model.events(&script.process.events[from..]);
+        script.process.events[from..].iter().for_each(|entry| model.event(&mut doctor, place, entry));
         model.tick(script.now);
         assert_eq!((model.latest().events_rate.round(), model.item_rate((1, 1)).round()), (100.0, 100.0));
         assert_eq!(model.latest().latency.map(|([_, _, max], _)| max), Some(20_000));
         assert_eq!(model.unnamed(), [5, 6]);
-        model.analysis.name(5, "pipe");
+        model.sums.name(doctor.world(place).expect("a process"), 5, "pipe");
         assert_eq!(model.unnamed(), [6]);
         model.lost(2);
         assert_eq!(model.lost, 62);

@@ -5,7 +5,7 @@ use glasspoll_record::event::Mask;
 use super::model::Model;
 use crate::doctor::Severity;
 use crate::replay::{Key, Loop, State, ALWAYS};
-use crate::units::{clean, duration};
+use crate::text::units::{clean, duration};
 
 /// By what items are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl View {
 }
 
 fn loops(model: &Model, now: u64) -> Vec<LoopRow> {
-    let mut rows: Vec<LoopRow> = (model.analysis.loops.iter())
+    let mut rows: Vec<LoopRow> = (model.sums.loops.iter())
         .map(|this| {
             let recent = this.recent(now);
             let name = model.threads.get(&this.tid).map_or("thread", String::as_str);
@@ -129,7 +129,7 @@ fn state(this: &Loop, now: u64) -> String {
 fn items(model: &Model, now: u64) -> Vec<ItemRow> {
     let row = |entry: &glasspoll_record::ring::Item| {
         let key = (entry.epoll, entry.serial);
-        let item = model.analysis.items.get(&key);
+        let item = model.sums.items.get(&key);
         let what = item.and_then(|item| item.what.as_deref()).unwrap_or("");
         let state = match entry {
             _ if entry.disarmed => "disarmed",

@@ -40,6 +40,33 @@ impl Call {
         Self { number, what: OTHER }
     }
 
+    /// Every kind of which a fault can be injected.
+    pub fn kinds() -> Vec<Self> {
+        let both: &[u64] = &[0, 1];
+        let mut kinds = Vec::new();
+        for (number, _) in NAMES {
+            let whats: Vec<u64> = match *number {
+                libc::SYS_fcntl => FCNTL.iter().map(|(cmd, _)| *cmd as u64).collect(),
+                libc::SYS_ioctl => vec![libc::FIOASYNC, libc::FIONREAD, libc::TCGETS],
+                libc::SYS_prlimit64 => {
+                    let [files, sizes] =
+                        [libc::RLIMIT_NOFILE, libc::RLIMIT_FSIZE].map(|limit| u64::from(limit) << 8);
+                    vec![files, files | 1, sizes]
+                }
+                libc::SYS_mmap => vec![0, 1, OTHER],
+                libc::SYS_futex
+                | libc::SYS_rt_sigprocmask
+                | libc::SYS_signalfd4
+                | libc::SYS_read
+                | libc::SYS_write => both.to_vec(),
+                _ => vec![0],
+            };
+            kinds.extend(whats.into_iter().map(|what| Self { number: *number, what }));
+        }
+        kinds.retain(|kind| !kind.errnos().is_empty() || !kind.refusals().is_empty());
+        kinds
+    }
+
     /// What it may give once, if all goes on as before afterwards: from the manual pages and the kernel's source.
     /// What it gives only for wrong arguments, or for what is not there, is left out: it would be a lie.
     #[allow(non_upper_case_globals)]
@@ -52,7 +79,6 @@ impl Call {
             (SYS_socket, _) => &[EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT],
             (SYS_fcntl, cmd) => match cmd as i32 {
                 F_DUPFD_CLOEXEC => &[EMFILE, EINVAL],
-                F_SETFL => &[EPERM, EINVAL],
                 10 => &[EINVAL],
                 15 => &[ESRCH, EPERM, EINVAL],
                 1033 => &[EBUSY, EPERM, EINVAL],
@@ -142,11 +168,9 @@ impl fmt::Display for Call {
 const FCNTL: &[(i32, &str)] = &[
     (libc::F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"),
     (libc::F_GETFL, "F_GETFL"),
-    (libc::F_SETFL, "F_SETFL"),
     (10, "F_SETSIG"),
     (11, "F_GETSIG"),
     (15, "F_SETOWN_EX"),
-    (16, "F_GETOWN_EX"),
     (1027, "F_DUPFD_QUERY"),
     (1033, "F_ADD_SEALS"),
 ];

@@ -2,9 +2,10 @@
 
 use crate::run::LIMIT;
 use std::env;
+use std::fs;
 use std::process::ExitCode;
 
-use super::{run, run_scenario, survey, Collector, Extent, Fault, Options, Survey, SCENARIOS};
+use super::{filled, run, run_scenario, survey, Collector, Extent, Fault, Options, Survey, SCENARIOS};
 use crate::Mode;
 
 /// Does what the arguments say.
@@ -13,12 +14,20 @@ pub fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("scenario") if arguments.len() == 2 && run_scenario(&arguments[1]) => ExitCode::SUCCESS,
         Some("survey") => surveys(&arguments[1..]),
+        Some("document") if arguments.len() == 2 => document(&arguments[1]),
         Some("one") if arguments.len() >= 4 => one(&arguments[1..]),
         _ => {
             eprintln!("usage: faults survey [--all] [--collect] [--threads N] SCENARIO|all [NAME=VALUE...]");
             ExitCode::from(2)
         }
     }
+}
+
+/// Fills in the errnos of the table of that document.
+fn document(path: &str) -> ExitCode {
+    let text = fs::read_to_string(path).expect("the document");
+    fs::write(path, filled(&text)).expect("the document can be written");
+    ExitCode::SUCCESS
 }
 
 fn surveys(arguments: &[String]) -> ExitCode {

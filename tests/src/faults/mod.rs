@@ -12,6 +12,7 @@ mod collector;
 mod command;
 mod scenario;
 mod survey;
+mod table;
 mod tracer;
 
 pub use call::Call;
@@ -19,4 +20,5 @@ pub use collector::Collector;
 pub use command::main as command;
 pub use scenario::{run as run_scenario, ALL as SCENARIOS};
 pub use survey::{survey, Extent, Options, Survey};
+pub use table::{filled, unnamed};
 pub use tracer::{run, Fault, Run};

@@ -1,23 +1,7 @@
 //! The documents: their links lead somewhere, and what they say of the sources is there.
 
-use glasspoll_tests::documents::{c_tests, files, is_named, quoted, read, root, section};
+use glasspoll_tests::documents::{all, c_tests, files, is_named, prose, quoted, read, section};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
-/// README, DESIGN and their kin, and all of `docs`.
-fn documents() -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> = ["README.md", "DESIGN.md", "SECURITY.md", "CHANGELOG.md"]
-        .iter()
-        .map(|name| root().join(name))
-        .collect();
-    all.extend(files("docs", ".md"));
-    all
-}
-
-/// What is no code: links in code are none.
-fn prose(text: &str) -> String {
-    text.split("\n```").step_by(2).collect()
-}
 
 /// The anchor that a heading has.
 fn anchor(heading: &str) -> String {
@@ -29,7 +13,7 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
     let mut links = 0;
-    for document in documents() {
+    for document in all() {
         let text = prose(&read(&document));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
             if link.contains("://") {
@@ -97,8 +81,30 @@ fn the_table_of_models_is_that_of_the_sources() {
         let Some(name) = quoted(cells[1]).find(|name| name.contains('_')) else { continue };
         told.insert(name.to_owned(), quoted(cells[3]).map(str::to_owned).collect());
     }
+    let executions = section(&document, "Models").lines().filter_map(|row| row.split('|').nth(2));
+    let sum: u64 = executions.filter_map(|cell| cell.trim().parse::<u64>().ok()).sum();
+    let said = format!("of `scripts/models`, {},{:03} in all", sum / 1000, sum % 1000);
+    let words: Vec<&str> = document.split_whitespace().collect();
+    assert!(
+        words.join(" ").contains(&said),
+        "docs/models.md: its rows have {sum} executions: run scripts/models"
+    );
     assert!(models.len() > 30 && models.values().all(|mutations| !mutations.is_empty()), "{models:#?}");
     assert_eq!(told, models);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_table_of_faults_is_that_of_the_calls_that_are_made_to_fail() {
+    use glasspoll_tests::faults::{filled, unnamed};
+    let document = read("docs/faults.md");
+    let unnamed = unnamed(&document);
+    assert!(unnamed.is_empty(), "in docs/faults.md or among the faults alone: {unnamed:#?}");
+    let how = "cargo run -p glasspoll-tests --bin faults document docs/faults.md";
+    assert!(
+        filled(&document) == document,
+        "the errnos of docs/faults.md are not those that are injected: {how}"
+    );
 }
 
 #[test]

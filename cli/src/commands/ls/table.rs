@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::{Item, Listed, Set};
+use crate::text::units::{clean, count};
 use crate::text::{self, rough, span};
-use crate::units::{clean, count};
 
 const TITLES: [&str; 7] = ["FD", "WHAT", "INTEREST", "STATE", "EVENTS", "LAST", "AGE"];
 /// The column that is shortened.

@@ -7,9 +7,9 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::times;
+use crate::text::units::times;
 
 /// How long an item waits at least: less is the pace of a busy loop.
 const LONG_NS: u64 = 100_000_000;

@@ -7,9 +7,10 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
-use crate::replay::world::World;
+use crate::replay::world::Open;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::times;
+use crate::text::units::times;
 
 /// A thread that closes at least this many consecutive fds cleans up, and does not know which are open.
 const SWEEP: u32 = 4;
@@ -89,7 +90,7 @@ impl Closing {
         }
         self.settle(world, entry.tid);
         let state = world.fd(fd);
-        if state.is_some_and(|state| state.closed.is_some() && state.is_open == Some(false)) {
+        if state.is_some_and(|state| state.closed.is_some() && state.open == Open::No) {
             self.waiting.insert(entry.tid, (fd, entry.ns));
         }
     }

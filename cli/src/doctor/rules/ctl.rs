@@ -11,8 +11,8 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
-use crate::replay::world::World;
-use crate::units::times;
+use crate::replay::World;
+use crate::text::units::times;
 
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;
@@ -46,7 +46,7 @@ impl CtlRace {
             (Some(Ctl::Mod), ENOENT | EBADF) | (Some(Ctl::Del), ENOENT) => by_close,
             // An ADD by the owner itself is merely in vain.
             (Some(Ctl::Add), EEXIST) => {
-                world.items_of(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
+                world.items_by(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
             }
             _ => false,
         };

@@ -8,8 +8,8 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
-use crate::replay::world::World;
-use crate::units::count;
+use crate::replay::World;
+use crate::text::units::count;
 
 /// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;
@@ -48,8 +48,7 @@ impl Rule for Dup {
         match entry.event {
             Event::Close { fd, lives_as, errno: 0 } if lives_as >= 0 => {
                 // Only the first close of an item's own fd makes it an orphan: later that fd may be any file's.
-                let file = world.fd(fd).map(|state| state.file);
-                for (serial, item) in world.items_of(fd).filter(|(_, item)| Some(item.file) == file) {
+                for (serial, item) in world.items_by(fd) {
                     if self.orphans.len() < ORPHANS && item.events.is_none_or(|events| events != 0) {
                         let new = Orphan { fd, lives_as, tally: Tally::new() };
                         self.orphans.entry(serial).or_insert(new);
@@ -69,7 +68,9 @@ impl Rule for Dup {
             Event::Io { fd, op: Op::Read | Op::Write | Op::Accept, result, .. }
                 if result >= 0 && !self.orphans.is_empty() =>
             {
-                let Some(file) = world.fd(fd).map(|state| state.file) else { return };
+                let Some(file) = world.fd(fd).map(|state| state.file).filter(|file| *file != 0) else {
+                    return;
+                };
                 let is_served = |item: &u32| world.items.get(item).is_some_and(|item| item.file == file);
                 let served: Vec<u32> = self.orphans.keys().copied().filter(|item| is_served(item)).collect();
                 served.into_iter().for_each(|item| self.end(item));

@@ -10,9 +10,9 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
@@ -56,7 +56,7 @@ pub struct Edges {
 }
 
 fn waited(world: &World, epoll: u32, ns: u64) -> u64 {
-    world.sets.get(&epoll).map_or(0, |set| set.waited(ns))
+    world.set(epoll).map_or(0, |set| set.waited(ns))
 }
 
 impl Edges {
@@ -81,6 +81,12 @@ impl Edges {
             tally.add(edge.ns, known.fd, edge.tid);
             tally.last_ns = ns;
         }
+    }
+
+    /// The item ends, or its own fd is closed.
+    fn end(&mut self, world: &World, item: u32, ns: u64) {
+        self.judge(world, item, ns);
+        self.edges.remove(&item);
     }
 
     fn deliver(&mut self, world: &World, entry: &Entry, item: u32, epoll: u32) {
@@ -141,14 +147,15 @@ impl Rule for Edges {
             Event::Ctl { op: Some(Ctl::Mod), errno: 0, item, .. } => {
                 self.edges.remove(&item);
             }
-            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => {
-                self.judge(world, item, entry.ns);
-                self.edges.remove(&item);
+            Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => self.end(world, item, entry.ns),
+            Event::Close { fd, lives_as, errno: 0 } if !self.edges.is_empty() => {
+                for (item, _) in world.items_closed(fd, lives_as) {
+                    self.end(world, item, entry.ns);
+                }
             }
-            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } if !self.edges.is_empty() => {
+            Event::Release { fd, .. } if !self.edges.is_empty() => {
                 for (item, _) in world.items_of(fd) {
-                    self.judge(world, item, entry.ns);
-                    self.edges.remove(&item);
+                    self.end(world, item, entry.ns);
                 }
             }
             _ => {}

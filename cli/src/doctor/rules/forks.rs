@@ -10,7 +10,7 @@ use glasspoll_record::Entry;
 
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::doctor::Patient;
-use crate::units::count;
+use crate::text::units::count;
 
 /// The most sets that are followed.
 const SETS: usize = 1 << 14;

@@ -10,9 +10,9 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// How long: a handler's work is done in less.
 const LONG_NS: u64 = 1_000_000_000;
@@ -57,7 +57,7 @@ impl Rule for Interrupts {
                 }
             }
             Event::WaitReturn { epoll, n, .. } if n == -libc::EINTR => {
-                let is_alone = world.sets.get(&epoll).is_none_or(|set| set.waiting <= 1);
+                let is_alone = world.set(epoll).is_none_or(|set| set.waiting <= 1);
                 if let Some(known) = self.loops.get_mut(&epoll).filter(|_| is_alone) {
                     if known.interrupted.replace((entry.ns, entry.tid)).is_none() {
                         self.interrupted += 1;
@@ -88,7 +88,7 @@ impl Rule for Interrupts {
             let Some((ns, tid)) = known.interrupted else { continue };
             let goes_on = known.others_ns.saturating_sub(ns) >= LONG_NS || world.ended_ns.is_none();
             // A set that was closed is done with.
-            let is_there = world.sets.get(epoll).is_some_and(|set| set.waiting == 0);
+            let is_there = world.set(*epoll).is_some_and(|set| set.waiting == 0);
             if until_ns.saturating_sub(ns) < LONG_NS || !goes_on || !is_there {
                 continue;
             }
@@ -110,7 +110,7 @@ impl Rule for Interrupts {
                 let count = count(known.ready.count);
                 finding = finding.because(format!("{count} events became ready meanwhile"));
             }
-            finding.fds.extend(world.sets.get(epoll).and_then(|set| set.epfd));
+            finding.fds.extend(world.set(*epoll).and_then(|set| set.epfd));
             out.push(finding);
         }
     }

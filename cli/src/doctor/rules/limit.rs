@@ -8,9 +8,9 @@ use glasspoll_record::Entry;
 use super::spin;
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 /// One refusal, and perhaps a second try, is what a program sees that handles it.
 const FEW: u64 = 3;

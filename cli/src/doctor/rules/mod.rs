@@ -34,7 +34,7 @@ use std::fmt::Debug;
 use glasspoll_record::Entry;
 
 use crate::doctor::finding::{Finding, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 
 /// One class of bugs, or a few close ones, looked for in one process.
 pub trait Rule: Debug {

@@ -7,9 +7,9 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// How long: a worker that has the item takes its time, but mostly not so long.
 const LONG_NS: u64 = 1_000_000_000;
@@ -53,7 +53,7 @@ impl Oneshots {
     fn left(&self, world: &World, serial: u32, until_ns: u64) -> Option<Left> {
         let since = *self.disarmed.get(&serial)?;
         let item = world.items.get(&serial)?;
-        let waited = world.sets.get(&item.epoll).map_or(0, |set| set.waited(until_ns));
+        let waited = world.set(item.epoll).map_or(0, |set| set.waited(until_ns));
         // While no thread waits on the set, no event is missed.
         if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
             return None;
@@ -83,7 +83,7 @@ impl Rule for Oneshots {
             Event::Deliver { epoll, item, .. } => {
                 let is_oneshot = world.items.get(&item).is_some_and(|item| item.is_oneshot());
                 if is_oneshot && self.disarmed.len() < ITEMS {
-                    let waited = world.sets.get(&epoll).map_or(0, |set| set.waited(entry.ns));
+                    let waited = world.set(epoll).map_or(0, |set| set.waited(entry.ns));
                     let (ns, tid) = (entry.ns, entry.tid);
                     let new = Disarmed { ns, tid, waited, woken: None, is_drained: false };
                     self.disarmed.insert(item, new);
@@ -94,7 +94,12 @@ impl Rule for Oneshots {
             }
             Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => self.end(world, item, entry.ns),
             _ if self.disarmed.is_empty() => {}
-            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } => {
+            Event::Close { fd, lives_as, errno: 0 } => {
+                for (item, _) in world.items_closed(fd, lives_as) {
+                    self.end(world, item, entry.ns);
+                }
+            }
+            Event::Release { fd, .. } => {
                 for (item, _) in world.items_of(fd) {
                     self.end(world, item, entry.ns);
                 }

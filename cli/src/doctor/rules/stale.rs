@@ -11,9 +11,9 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// The most descriptors that are closed with their turn to come, at a time.
 const CLOSED: usize = 1 << 12;

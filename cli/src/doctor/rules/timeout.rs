@@ -10,9 +10,9 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::count;
+use crate::text::units::count;
 
 /// How many waits with timeout 0 in a row: a loop may look a few times before it lies down.
 const RUN: u64 = 20;

@@ -11,7 +11,7 @@ use glasspoll_record::Entry;
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::doctor::Patient;
 use crate::text::span;
-use crate::units::{count, percent};
+use crate::text::units::{count, percent};
 
 const IN: u32 = libc::EPOLLIN as u32;
 const EXCLUSIVE: u32 = 1 << 28;
@@ -157,7 +157,7 @@ impl Waiters {
         }
         waiter.epoll = epoll;
         waiter.told.clear();
-        let set = patients.get(who.0).and_then(|patient| patient.world.sets.get(&epoll));
+        let set = patients.get(who.0).and_then(|patient| patient.world.set(epoll));
         if set.is_some_and(|set| set.waiting > 0) && self.pools.len() < FILES {
             self.pools.entry((who.0, epoll)).or_default();
         }

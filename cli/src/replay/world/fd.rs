@@ -11,13 +11,25 @@ pub struct Closed {
     pub was_item: bool,
 }
 
+/// Whether an fd is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Open {
+    /// It may be.
+    #[default]
+    Unknown,
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
 /// What is known of an fd.
 #[derive(Clone, Debug, Default)]
 pub struct FdState {
     /// The file behind it, counted in this process; 0: not known, or none.
     pub file: u64,
-    /// Whether it is open; None if that is not known.
-    pub is_open: Option<bool>,
+    /// Whether it is open.
+    pub open: Open,
     /// The thread that got it, or used it first.
     pub owner: u32,
     /// When it was last closed.

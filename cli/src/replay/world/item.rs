@@ -1,4 +1,4 @@
-//! An item of a set: what it asks for.
+//! An item of a set, while it lives: what it asks for.
 
 use glasspoll_record::event::{EPOLLET, EPOLLONESHOT};
 
@@ -13,7 +13,7 @@ pub struct Item {
     pub events: Option<u32>,
     /// What the program gets with its events, if it is known.
     pub data: Option<u64>,
-    /// The file that it watches: see `FdState::file`.
+    /// The file that it watches: see `FdState::file`. 0 if that is not known.
     pub file: u64,
 }
 
@@ -32,4 +32,15 @@ impl Item {
     pub fn is_oneshot(&self) -> bool {
         self.events.is_some_and(|events| events & EPOLLONESHOT != 0)
     }
+}
+
+/// How an item ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By EPOLL_CTL_DEL.
+    Deleted,
+    /// With its file.
+    Closed,
+    /// With its set.
+    SetClosed,
 }

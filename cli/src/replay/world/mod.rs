@@ -1,34 +1,35 @@
 //! What a process's sets, items, fds and threads are like at a moment, as far as its events have told.
 //!
-//! All rules share it. An event updates it after the rules have seen that event, so a rule sees the world as it was
-//! before. Its memory is bounded; the rules do not judge what was forgotten.
+//! The sums and all rules of the doctor share it. An event updates it after the rules have seen that event, so a rule
+//! sees the world as it was before. Its memory is bounded; the rules do not judge what was forgotten.
 
 mod fd;
+mod files;
 mod item;
 mod set;
 mod thread;
+mod waits;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::{ring, Entry};
 
-pub use fd::{Closed, FdState};
-pub use item::Item;
+use super::Key;
+pub use fd::{Closed, FdState, Open};
+use files::{Behind, Files};
+pub use item::{End, Item};
 pub use set::Set;
 pub use thread::{Delivered, Thread};
 
-/// The most items that are kept; the oldest are forgotten first.
-const ITEMS: usize = 1 << 18;
-/// The largest fd that is followed.
-const LARGEST: i32 = 1 << 20;
-/// The most events of a batch that are followed.
-pub const BATCH: usize = 4096;
-/// The most threads that are followed; those that were quiet for longest are forgotten first.
-const THREADS: usize = 4096;
+/// The most items, and the most sets, that are kept; the oldest are forgotten first.
+const ITEMS: usize = 1 << 20;
+const SETS: usize = 1 << 18;
+/// How many items that ended last are known by their numbers: another thread's event may come a little late.
+const LATE: usize = 256;
 
 /// All of a process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     /// Its id.
     pub pid: u32,
@@ -38,20 +39,22 @@ pub struct World {
     pub zero_ns: u64,
     /// When it ended, if it did.
     pub ended_ns: Option<u64>,
-    /// The items, by serial number.
+    /// The live items, by serial number.
     pub items: BTreeMap<u32, Item>,
-    /// The items of each fd.
-    by_fd: HashMap<i32, Vec<u32>>,
-    /// The sets.
+    /// The sets, also those that were closed.
     pub sets: BTreeMap<u32, Set>,
     /// The threads.
     pub threads: HashMap<u32, Thread>,
-    fds: HashMap<i32, FdState>,
-    files: u64,
+    files: Files,
+    /// The open sets by descriptor, and the live items of each.
+    open: HashMap<i32, u32>,
+    items_of_set: HashMap<u32, BTreeSet<u32>>,
     /// Interest and flags of items whose ADD is in no record: from the table of items.
     table: HashMap<u32, u32>,
-    /// How many events were seen.
-    pub events: u64,
+    /// The items that the last event ended.
+    ended: Vec<(Key, End)>,
+    late: VecDeque<u32>,
+    batches: u64,
 }
 
 impl World {
@@ -60,32 +63,69 @@ impl World {
         Self { pid, begin_ns, zero_ns, ..Self::default() }
     }
 
-    /// Learns from the table of items, as it is now or was at the end.
+    /// Learns from a table of items that may be of a later moment.
     pub fn learn(&mut self, items: &[ring::Item]) {
         for item in items {
             if item.is_set {
-                let set = self.sets.entry(item.epoll).or_default();
-                set.epfd.get_or_insert(item.fd);
+                self.set_entry(item.epoll).epfd.get_or_insert(item.fd);
+                self.open.entry(item.fd).or_insert(item.epoll);
             } else if !item.disarmed {
                 self.table.insert(item.serial, item.interest);
             }
         }
     }
 
-    /// What is known of an fd.
-    pub fn fd(&self, fd: i32) -> Option<&FdState> {
-        self.fds.get(&fd)
+    /// Takes in the items and sets as they are now: an item that was added long ago is in no event.
+    pub fn take_table(&mut self, items: &[ring::Item]) {
+        for item in items {
+            let set = self.set_entry(item.epoll);
+            if item.is_set {
+                set.epfd = Some(item.fd);
+                self.open.insert(item.fd, item.epoll);
+                continue;
+            }
+            if !item.disarmed {
+                self.table.insert(item.serial, item.interest);
+            }
+            self.know((item.epoll, item.serial), item.fd);
+        }
     }
 
-    /// The live items that were added by an fd.
+    /// What is known of an fd.
+    pub fn fd(&self, fd: i32) -> Option<&FdState> {
+        self.files.state(fd)
+    }
+
+    /// The live items of the file behind an fd.
     pub fn items_of(&self, fd: i32) -> impl Iterator<Item = (u32, &Item)> {
-        let serials = self.by_fd.get(&fd).map(Vec::as_slice).unwrap_or_default();
+        let serials = self.files.items(fd);
         serials.iter().filter_map(|serial| Some((*serial, self.items.get(serial)?)))
+    }
+
+    /// Those of them that were added by that fd.
+    pub fn items_by(&self, fd: i32) -> impl Iterator<Item = (u32, &Item)> {
+        self.items_of(fd).filter(move |(_, item)| item.fd == fd)
+    }
+
+    /// The items that end, or are left behind, when an fd is closed: those of its file, or, if that lives on, those
+    /// that were added by the fd.
+    pub fn items_closed(&self, fd: i32, lives_as: i32) -> impl Iterator<Item = (u32, &Item)> {
+        self.items_of(fd).filter(move |(_, item)| lives_as < 0 || item.fd == fd)
     }
 
     /// What a thread does.
     pub fn thread(&self, tid: u32) -> Option<&Thread> {
         self.threads.get(&tid)
+    }
+
+    /// A set that is open.
+    pub fn set(&self, epoll: u32) -> Option<&Set> {
+        self.sets.get(&epoll).filter(|set| set.closed.is_none())
+    }
+
+    /// The items that the last event ended.
+    pub fn ended(&self) -> &[(Key, End)] {
+        &self.ended
     }
 
     /// The moment up to which the absence of something says something.
@@ -112,179 +152,127 @@ impl World {
         for set in self.sets.values_mut() {
             set.waiting = 0;
         }
-        for state in self.fds.values_mut() {
-            *state = FdState::default();
-        }
+        self.files.gap();
     }
 
     /// Takes an event in.
     pub fn take(&mut self, entry: &Entry) {
-        self.events += 1;
+        self.ended.clear();
         self.take_wait(entry);
         let (ns, tid) = (entry.ns, entry.tid);
         match entry.event {
-            Event::Create { epoll, epfd, .. } => {
-                self.open(epfd, tid, true);
-                self.sets.insert(epoll, Set::of(epfd));
+            Event::Create { epoll, epfd, inherited } => {
+                // A close that was not seen.
+                self.end_file(epfd, ns);
+                self.files.open(epfd, tid, Behind::New);
+                *self.set_entry(epoll) = Set::of(epfd, inherited);
+                self.open.insert(epfd, epoll);
             }
-            Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => match op {
-                Ctl::Add => {
-                    let file = self.open(fd, tid, false);
-                    let new = Item { epoll, fd, events: Some(events), data: Some(data), file };
-                    self.insert(item, new);
-                }
-                Ctl::Mod => {
-                    let file = self.open(fd, tid, false);
-                    let known = self.item(item, epoll, fd, file);
-                    (known.events, known.data) = (Some(events), Some(data));
-                }
-                Ctl::Del => self.remove(item),
-            },
-            Event::Deliver { epoll, fd, item, .. } if !self.items.contains_key(&item) => {
-                let file = self.open(fd, 0, false);
-                self.item(item, epoll, fd, file);
+            Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => {
+                self.set_entry(epoll);
+                self.ctl((epoll, item), op, (fd, tid), events, data);
+            }
+            Event::Ready { epoll, fd, item, .. } | Event::Deliver { epoll, fd, item, .. } => {
+                self.know((epoll, item), fd);
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
-            Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => {
-                if let Some(state) = self.fds.get_mut(&fd) {
-                    state.is_open = Some(false);
-                }
-            }
-            Event::Release { fd, items } => self.release(fd, items),
-            Event::Dup { old, new } => {
-                let file = self.open(old, 0, false);
-                if (0..=LARGEST).contains(&new) {
-                    let state = self.fds.entry(new).or_default();
-                    (state.file, state.is_open, state.owner) = (file, Some(true), tid);
-                }
-            }
+            Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => self.files.bad(fd),
+            Event::Release { fd, items } => self.release(fd, items, ns, tid),
+            Event::Dup { old, new } => self.files.dup(old, new, tid),
             Event::Io { op: Op::Accept, result, errno: 0, .. } => {
                 if let Ok(new) = i32::try_from(result) {
-                    self.open(new, tid, true);
+                    self.files.open(new, tid, Behind::New);
                 }
             }
             Event::Io { fd, errno, .. } if errno != libc::EBADF as u16 => {
-                self.open(fd, tid, false);
+                self.files.open(fd, tid, Behind::Same);
             }
             _ => {}
         }
     }
 
-    /// Takes the part of an event that is about waits.
-    fn take_wait(&mut self, entry: &Entry) {
-        if self.threads.len() >= THREADS && !self.threads.contains_key(&entry.tid) {
-            self.forget_threads();
+    /// A set; it becomes known if it was not.
+    fn set_entry(&mut self, epoll: u32) -> &mut Set {
+        if self.sets.len() >= SETS && !self.sets.contains_key(&epoll) {
+            self.sets.pop_first();
         }
-        let thread = self.threads.entry(entry.tid).or_default();
-        thread.seen_ns = entry.ns;
-        match entry.event {
-            Event::WaitEnter { epoll, maxevents, timeout_ns } => {
-                thread.batch.clear();
-                (thread.epoll, thread.maxevents, thread.timeout_ns) = (epoll, maxevents, timeout_ns);
-                if thread.waits_since.replace(entry.ns).is_none() {
-                    self.sets.entry(epoll).or_default().enter(entry.ns);
-                }
-            }
-            Event::Deliver { fd, item, nth, .. } => {
-                if nth == 0 {
-                    thread.batch.clear();
-                }
-                if thread.batch.len() < BATCH {
-                    thread.batch.push(Delivered { fd, item });
-                }
-            }
-            Event::WaitReturn { epoll, n, .. } => {
-                thread.epoll = epoll;
-                thread.returned = Some((entry.ns, n));
-                if thread.waits_since.take().is_some() {
-                    self.sets.entry(epoll).or_default().leave(entry.ns);
-                }
-            }
-            _ => {}
-        }
+        self.sets.entry(epoll).or_default()
     }
 
-    fn forget_threads(&mut self) {
-        let mut seen: Vec<u64> = self.threads.values().map(|thread| thread.seen_ns).collect();
-        let middle = seen.len() / 2;
-        let (_, middle, _) = seen.select_nth_unstable(middle);
-        let middle = *middle;
-        // A thread that waits is not gone, however long it was quiet.
-        self.threads.retain(|_, thread| thread.seen_ns > middle || thread.waits_since.is_some());
-    }
-
-    /// The fd is open. Returns the file behind it; with `fresh`, a new file.
-    fn open(&mut self, fd: i32, tid: u32, fresh: bool) -> u64 {
-        if !(0..=LARGEST).contains(&fd) {
-            return 0;
+    fn ctl(&mut self, key: Key, op: Ctl, (fd, tid): (i32, u32), events: u32, data: u64) {
+        match op {
+            Ctl::Add => {
+                self.remove(key.1);
+                let file = self.files.open(fd, tid, Behind::Same);
+                self.insert(key.1, Item { epoll: key.0, fd, events: Some(events), data: Some(data), file });
+            }
+            Ctl::Mod => {
+                self.files.open(fd, tid, Behind::Same);
+                self.know(key, fd);
+                if let Some(item) = self.items.get_mut(&key.1) {
+                    (item.events, item.data) = (Some(events), Some(data));
+                }
+            }
+            Ctl::Del => {
+                self.remove(key.1);
+                self.end(key, End::Deleted);
+            }
         }
-        let state = self.fds.entry(fd).or_default();
-        if fresh || state.file == 0 || state.is_open == Some(false) {
-            self.files += 1;
-            (state.file, state.owner, state.released) = (self.files, tid, false);
-        }
-        state.is_open = Some(true);
-        if state.owner == 0 {
-            state.owner = tid;
-        }
-        state.file
     }
 
     fn close(&mut self, fd: i32, lives_as: i32, ns: u64, tid: u32) {
-        let has_items = self.items_of(fd).next().is_some();
-        let file = self.open(fd, tid, false);
-        if let Some(state) = self.fds.get_mut(&fd) {
-            let was_item = has_items || std::mem::take(&mut state.released);
-            state.closed = Some(Closed { ns, tid, was_item });
-            state.is_open = Some(false);
+        let was_item = self.items_by(fd).next().is_some();
+        self.files.open(fd, tid, Behind::Same);
+        if lives_as < 0 {
+            self.end_file(fd, ns);
+        } else if let Some(epoll) = self.open.remove(&fd) {
+            self.set_entry(epoll).epfd = Some(lives_as);
+            self.open.insert(lives_as, epoll);
         }
-        if let Some(other) = self.fds.get_mut(&lives_as) {
-            other.file = file;
-        } else if (0..=LARGEST).contains(&lives_as) {
-            let other = FdState { file, is_open: Some(true), ..FdState::default() };
-            self.fds.insert(lives_as, other);
-        }
-        let epolls: Vec<u32> =
-            self.sets.iter().filter(|(_, set)| set.epfd == Some(fd)).map(|(epoll, _)| *epoll).collect();
-        for epoll in epolls {
-            if lives_as >= 0 {
-                self.sets.entry(epoll).or_default().epfd = Some(lives_as);
-                continue;
+        let file = self.files.state(fd).map_or(0, |state| state.file);
+        for serial in self.files.close(fd, lives_as, Closed { ns, tid, was_item }) {
+            if let Some(item) = self.items.get_mut(&serial) {
+                item.file = file;
             }
-            self.sets.remove(&epoll);
-            let gone: Vec<u32> =
-                self.items.iter().filter(|(_, item)| item.epoll == epoll).map(|(item, _)| *item).collect();
-            gone.into_iter().for_each(|item| self.remove(item));
+        }
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.closed = (lives_as < 0).then_some(fd);
         }
     }
 
     /// The file that is, or was, behind an fd is gone, and its items.
-    fn release(&mut self, fd: i32, count: u32) {
-        let direct: Vec<u32> = self.items_of(fd).map(|(serial, _)| serial).collect();
-        let file = self.fds.get(&fd).map_or(0, |state| state.file);
-        // An item whose own fd was closed earlier is found by its file.
-        let others = if direct.len() < count as usize && file != 0 {
-            let of_file = |(_, item): &(&u32, &Item)| item.file == file && item.fd != fd;
-            self.items.iter().filter(of_file).map(|(serial, _)| *serial).collect()
-        } else {
-            Vec::new()
-        };
-        // The record of the close follows.
-        if let Some(state) = self.fds.get_mut(&fd).filter(|_| count > 0) {
-            state.released = true;
-        }
-        for serial in direct.into_iter().chain(others) {
-            self.remove(serial);
+    fn release(&mut self, fd: i32, items: u32, ns: u64, tid: u32) {
+        let closed = self.threads.get_mut(&tid).and_then(|thread| thread.closed.take());
+        // A release after its close may meet a new file of the same fd.
+        if closed != Some(fd) {
+            self.end_file(fd, ns);
+            if items > 0 {
+                self.files.release(fd);
+            }
         }
     }
 
-    /// An item; it becomes known if it was not.
-    fn item(&mut self, serial: u32, epoll: u32, fd: i32, file: u64) -> &mut Item {
-        if !self.items.contains_key(&serial) {
+    /// The file behind an fd is gone, its items, and its set.
+    fn end_file(&mut self, fd: i32, ns: u64) {
+        for serial in self.files.end(fd) {
+            self.end_item(serial, End::Closed);
+        }
+        let Some(epoll) = self.open.remove(&fd) else { return };
+        if let Some(set) = self.sets.get_mut(&epoll) {
+            set.closed.get_or_insert(ns);
+        }
+        for serial in self.items_of_set.remove(&epoll).unwrap_or_default() {
+            self.end_item(serial, End::SetClosed);
+        }
+    }
+
+    /// An item becomes known if it was not.
+    fn know(&mut self, (epoll, serial): Key, fd: i32) {
+        if !self.items.contains_key(&serial) && !self.late.contains(&serial) {
+            let file = self.files.open(fd, 0, Behind::Same);
             let events = self.table.get(&serial).copied();
             self.insert(serial, Item { epoll, fd, events, data: None, file });
         }
-        self.items.entry(serial).or_default()
     }
 
     fn insert(&mut self, serial: u32, item: Item) {
@@ -293,20 +281,34 @@ impl World {
                 self.remove(oldest);
             }
         }
-        let serials = self.by_fd.entry(item.fd).or_default();
-        if !serials.contains(&serial) {
-            serials.push(serial);
-        }
+        self.files.watch(item.file, serial);
+        self.items_of_set.entry(item.epoll).or_default().insert(serial);
         self.items.insert(serial, item);
     }
 
-    fn remove(&mut self, serial: u32) {
-        let Some(item) = self.items.remove(&serial) else { return };
-        if let Some(serials) = self.by_fd.get_mut(&item.fd) {
-            serials.retain(|other| *other != serial);
-            if serials.is_empty() {
-                self.by_fd.remove(&item.fd);
+    fn end_item(&mut self, serial: u32, how: End) {
+        if let Some(item) = self.remove(serial) {
+            self.end((item.epoll, serial), how);
+        }
+    }
+
+    fn end(&mut self, key: Key, how: End) {
+        self.ended.push((key, how));
+        if self.late.len() >= LATE {
+            self.late.pop_front();
+        }
+        self.late.push_back(key.1);
+    }
+
+    fn remove(&mut self, serial: u32) -> Option<Item> {
+        let item = self.items.remove(&serial)?;
+        self.files.unwatch(item.file, serial);
+        if let Some(items) = self.items_of_set.get_mut(&item.epoll) {
+            items.remove(&serial);
+            if items.is_empty() {
+                self.items_of_set.remove(&item.epoll);
             }
         }
+        Some(item)
     }
 }

@@ -1,10 +1,14 @@
-//! A set: which threads wait on it, and for how long.
+//! A set, from its creation to its close: which threads wait on it, and for how long.
 
 /// A set.
 #[derive(Clone, Debug, Default)]
 pub struct Set {
-    /// Its descriptor, if it is known.
+    /// Its descriptor, if it is known; after its close, the one that it had.
     pub epfd: Option<i32>,
+    /// It is a copy of the parent's.
+    pub inherited: bool,
+    /// When it was closed.
+    pub closed: Option<u64>,
     /// How many threads wait on it.
     pub waiting: usize,
     /// Since when a thread waits, if one does.
@@ -15,8 +19,8 @@ pub struct Set {
 
 impl Set {
     /// A new one.
-    pub(super) fn of(epfd: i32) -> Self {
-        Self { epfd: Some(epfd), ..Self::default() }
+    pub(super) fn of(epfd: i32, inherited: bool) -> Self {
+        Self { epfd: Some(epfd), inherited, ..Self::default() }
     }
 
     /// How long a thread has waited on it, in all.

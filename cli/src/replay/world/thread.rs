@@ -1,5 +1,8 @@
 //! A thread: its wait, or what its last wait gave.
 
+/// The most events of a batch that are followed.
+const BATCH: usize = 4096;
+
 /// An event of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivered {
@@ -20,17 +23,42 @@ pub struct Thread {
     pub maxevents: u32,
     /// Its timeout.
     pub timeout_ns: i64,
-    /// The events of its last wait, in their order.
+    /// The events of its last wait, in their order: the first 4096.
     pub batch: Vec<Delivered>,
+    /// How many they are in all.
+    pub events: u64,
+    /// The batch's number, of all batches of the process.
+    pub number: u64,
     /// When the last wait ended, and what it gave.
     pub returned: Option<(u64, i32)>,
     /// When it did the last thing that is known.
     pub seen_ns: u64,
+    /// The fd that it closed last, if the file ended with it.
+    pub(super) closed: Option<i32>,
 }
 
 impl Thread {
     /// Whether it serves the events of a wait.
     pub fn serves(&self) -> bool {
-        self.waits_since.is_none() && self.returned.is_some()
+        self.serves_since().is_some()
+    }
+
+    /// Since when it serves the events of a wait.
+    pub fn serves_since(&self) -> Option<u64> {
+        self.returned.filter(|_| self.waits_since.is_none()).map(|(ns, _)| ns)
+    }
+
+    /// Begins a batch.
+    pub(super) fn begin(&mut self, number: u64) {
+        self.batch.clear();
+        (self.events, self.number) = (0, number);
+    }
+
+    /// It gets an event.
+    pub(super) fn deliver(&mut self, delivered: Delivered) {
+        self.events += 1;
+        if self.batch.len() < BATCH {
+            self.batch.push(delivered);
+        }
     }
 }

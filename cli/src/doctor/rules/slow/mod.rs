@@ -10,9 +10,9 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::{count, times};
+use crate::text::units::{count, times};
 
 /// A person notices such a delay. Below it a loaded machine may well be to blame.
 const SLOW_NS: u64 = 100_000_000;
@@ -97,7 +97,7 @@ impl Slow {
         let Some(known) = self.loops.get_mut(&epoll) else { return };
         let ended = known.ended.take();
         let thread = world.thread(entry.tid);
-        let is_alone = world.sets.get(&epoll).is_some_and(|set| set.waiting == 1);
+        let is_alone = world.set(epoll).is_some_and(|set| set.waiting == 1);
         // A look that finds nothing starts nothing: the program may do so now and then, and live elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
         if is_alone && n >= 0 && !is_look {
@@ -213,7 +213,7 @@ impl Rule for Slow {
             out.push(finding);
         }
         for (epoll, known) in &self.loops {
-            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.sets.contains_key(epoll);
+            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.set(*epoll).is_some();
             let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
             let took = serving.took(until_ns);
             let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());
@@ -258,101 +258,4 @@ fn name(fd: i32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::script::{Script, IN};
-
-    #[test]
-    fn a_callback_that_lets_others_wait_is_found() {
-        let mut script = Script::new();
-        script.add(9, IN).add(10, IN).add(11, IN);
-        for _ in 0..3 {
-            script.wait(&[(10, IN), (9, IN)]).read(10, 10, 5).read(9, 10, 5);
-            script.ms(200).ready(11).ms(140).wait(&[(11, IN)]);
-        }
-        script.enter(64, -1);
-        assert_eq!(script.found(), [(16, Severity::Warning)]);
-        let finding = &script.findings()[0];
-        assert_eq!(finding.fds, [9]);
-        assert!(finding.title.starts_with("fd 9: 340 ms"), "{}", finding.title);
-    }
-
-    #[test]
-    fn waking_another_thread_is_done_for_who_is_served() {
-        let mut script = Script::new();
-        script.add(9, IN).add(11, IN).add(17, IN);
-        script.wait(&[(11, IN), (9, IN)]).read(11, 10, 5).read(9, 10, 5).write(17, 8);
-        script.ready(11).ms(540).write(9, 5).wait(&[(11, IN)]).enter(64, -1);
-        assert_eq!(script.findings()[0].fds, [9]);
-    }
-
-    #[test]
-    fn a_callback_of_half_a_second_is_found_at_once() {
-        let mut script = Script::new();
-        script.add(9, IN).add(11, IN).wait(&[(9, IN)]).ready(11).ms(540).wait(&[(11, IN)]).enter(64, -1);
-        assert_eq!(script.found(), [(16, Severity::Warning)]);
-    }
-
-    #[test]
-    fn a_callback_of_a_tenth_of_a_second_now_and_then_is_fine() {
-        let mut script = Script::new();
-        script.add(9, IN).add(11, IN);
-        for _ in 0..2 {
-            script.wait(&[(9, IN)]).ready(11).ms(110);
-        }
-        script.wait(&[(11, IN)]).enter(64, -1);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn long_work_for_the_only_one_that_asks_is_fine() {
-        let mut script = Script::new();
-        script.add(9, IN);
-        for _ in 0..5 {
-            script.enter(64, -1).ms(5).event(Event::WaitReturn { epoll: 1, n: 0, waited_ns: 5_000_000 });
-            script.ms(800);
-        }
-        script.enter(64, -1);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_set_that_other_threads_wait_on_is_fine() {
-        let mut script = Script::new();
-        script.add(9, IN).add(11, IN);
-        for _ in 0..5 {
-            script.tid = 1;
-            script.wait(&[(9, IN)]);
-            script.tid = 2;
-            script.enter(64, -1).ms(500).ready(11).give(&[(11, IN)]);
-        }
-        script.enter(64, -1);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_loop_that_has_not_come_back_is_found_while_the_process_lives() {
-        let mut script = Script::new();
-        script
-            .add(9, IN)
-            .wait(&[(9, IN)])
-            .wait(&[(9, IN)])
-            .wait(&[(9, IN)])
-            .read(9, 10, 10)
-            .ready(9)
-            .ms(5000);
-        assert_eq!(script.found(), [(16, Severity::Warning)]);
-        script.end();
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_program_that_looks_in_now_and_then_is_fine() {
-        let mut script = Script::new();
-        script.add(9, IN);
-        for _ in 0..10 {
-            script.enter(64, 0).give(&[]).ms(1500);
-        }
-        assert_eq!(script.found(), []);
-    }
-}
+mod tests;

@@ -34,7 +34,7 @@ pub struct Recent {
 impl Recent {
     /// The share of the time that was serving; None if there was none.
     pub fn utilisation(self) -> Option<f64> {
-        super::share(self.serving_ns, self.waiting_ns)
+        crate::replay::share(self.serving_ns, self.waiting_ns)
     }
 }
 

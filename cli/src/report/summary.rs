@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use glasspoll_record::file::Named;
 use glasspoll_record::histogram::Histogram;
 use glasspoll_record::layout;
-use glasspoll_record::{Entry, Process, Recording};
+use glasspoll_record::{Entry, Process};
 
-use crate::replay::{share, Analysis, Item, Latency, Loop, Period, Set};
-use crate::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
+use crate::replay::{share, Item, Latency, Loop, Period, Replay};
+use crate::text::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
 
 /// How many ended items are kept.
 const KEEP: usize = 1000;
@@ -25,7 +25,7 @@ pub struct Summary {
     comm: String,
     lost_blocks: u64,
     end: Option<u64>,
-    analysis: Analysis,
+    replay: Replay,
     threads: BTreeMap<u32, String>,
 }
 
@@ -42,15 +42,15 @@ impl Summary {
             comm: process.comm.clone(),
             lost_blocks: process.lost_blocks,
             end: Some(process.end_ns()),
-            analysis: Analysis::of(process),
+            replay: Replay::of(process),
             threads: process.threads.clone(),
         }
     }
 
     /// The next event.
     pub fn event(&mut self, entry: &Entry) {
-        self.analysis.event(entry);
-        self.analysis.forget(KEEP);
+        self.replay.event(entry);
+        self.replay.sums.forget(KEEP);
     }
 
     /// Something has a name.
@@ -59,7 +59,7 @@ impl Summary {
             Named::Comm => self.comm = text.into(),
             Named::Command => {}
             Named::Thread(tid) => drop(self.threads.insert(tid, text.into())),
-            Named::File(fd) => self.analysis.name(fd, text),
+            Named::File(fd) => self.replay.name(fd, text),
         }
     }
 
@@ -67,7 +67,7 @@ impl Summary {
     pub fn lost(&mut self, blocks: u64) {
         if blocks != 0 {
             self.lost_blocks = self.lost_blocks.saturating_add(blocks);
-            self.analysis.gap();
+            self.replay.gap();
         }
     }
 
@@ -76,14 +76,20 @@ impl Summary {
         self.end = Some(ns);
     }
 
+    /// All items, in no order.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.replay.sums.items.values()
+    }
+
     /// Prints it.
     ///
     /// # Errors
     /// What writing gives.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let (begin, last) = self.analysis.span.unwrap_or_default();
+        let Replay { world, sums } = &self.replay;
+        let (begin, last) = sums.span.unwrap_or_default();
         let now = self.end.unwrap_or(last).max(last);
-        let records = count(self.analysis.counts.records);
+        let records = count(sums.counts.records);
         let over = duration(now - begin);
         let name = if self.comm.is_empty() { "process".into() } else { clean(&self.comm) };
         writeln!(out, "{name} {}: {records} records in {over}", self.pid)?;
@@ -95,22 +101,22 @@ impl Summary {
             )?;
         }
         let mut of_set: BTreeMap<u32, Vec<&Loop>> = BTreeMap::new();
-        for this in &self.analysis.loops {
+        for this in &sums.loops {
             of_set.entry(this.epoll).or_default().push(this);
         }
         let mut items_of: BTreeMap<u32, Vec<&Item>> = BTreeMap::new();
-        for item in self.analysis.items.values().filter(|item| item.deliveries != 0) {
+        for item in sums.items.values().filter(|item| item.deliveries != 0) {
             items_of.entry(item.epoll).or_default().push(item);
         }
         let mut silent = 0;
-        for set in self.analysis.sets.values() {
-            let Some(mut loops) = of_set.remove(&set.epoll) else {
+        for epoll in world.sets.keys() {
+            let Some(mut loops) = of_set.remove(epoll) else {
                 silent += 1;
                 continue;
             };
             loops.sort_by_key(|this| Reverse(this.events));
-            let items = items_of.remove(&set.epoll).unwrap_or_default();
-            self.print_set(out, set, &loops, items, (begin, now))?;
+            let items = items_of.remove(epoll).unwrap_or_default();
+            self.print_set(out, *epoll, &loops, items, (begin, now))?;
         }
         if silent != 0 {
             writeln!(out, "  {} that nobody waited at", plural(silent, "set", "sets"))?;
@@ -121,7 +127,7 @@ impl Summary {
     fn print_set(
         &self,
         out: &mut impl Write,
-        set: &Set,
+        epoll: u32,
         loops: &[&Loop],
         items: Vec<&Item>,
         (begin, now): (u64, u64),
@@ -140,9 +146,10 @@ impl Summary {
             per_wait.merge(&this.per_wait);
             latency.merge(&this.latency);
         }
-        let epfd = set.epfd.map_or(String::new(), |epfd| format!(" (fd {epfd})"));
-        let inherited = if set.inherited { ", inherited" } else { "" };
-        writeln!(out, "\n  epoll {}{epfd}{inherited}", set.epoll)?;
+        let set = self.replay.world.sets.get(&epoll);
+        let epfd = set.and_then(|set| set.epfd).map_or(String::new(), |epfd| format!(" (fd {epfd})"));
+        let inherited = if set.is_some_and(|set| set.inherited) { ", inherited" } else { "" };
+        writeln!(out, "\n  epoll {epoll}{epfd}{inherited}")?;
         let line = |out: &mut dyn Write, what: &str, text: &str| writeln!(out, "    {what:<16} {text}");
         let mut waits = count(sum.waits);
         for (number, what) in
@@ -187,7 +194,7 @@ impl Summary {
         if let Some(period) = longest.filter(|period| period.ns != 0) {
             line(out, "longest serving", &self.period(period, begin))?;
         }
-        print_items(out, set, items)
+        print_items(out, items, self.replay.sums.forgotten(epoll))
     }
 
     fn period(&self, period: &Period, begin: u64) -> String {
@@ -195,7 +202,7 @@ impl Summary {
         let at = duration(period.from_ns.saturating_sub(begin));
         let mut text = format!("{} for {events}, {at} after the begin", duration(period.ns));
         for (key, ns) in period.shares.iter().take(2) {
-            if let Some(item) = self.analysis.items.get(key) {
+            if let Some(item) = self.replay.sums.items.get(key) {
                 text += &format!("; fd {} {}", item.fd, duration(*ns));
             }
         }
@@ -204,8 +211,8 @@ impl Summary {
 }
 
 /// The items of a set that events came for.
-fn print_items(out: &mut impl Write, set: &Set, mut items: Vec<&Item>) -> io::Result<()> {
-    let total = items.len() as u64 + set.forgotten;
+fn print_items(out: &mut impl Write, mut items: Vec<&Item>, forgotten: u64) -> io::Result<()> {
+    let total = items.len() as u64 + forgotten;
     items.sort_by_key(|item| (Reverse(item.deliveries), item.serial));
     print_table(out, "busiest", &items)?;
     if items.len() > 1 {
@@ -258,21 +265,10 @@ fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number as u64), if number == 1 { one } else { many })
 }
 
-/// Prints the summary of each process.
-///
-/// # Errors
-/// What writing gives.
-pub fn print(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
-    for process in &recording.processes {
-        Summary::of(process).print(out)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::replay::script::Script;
     use glasspoll_record::event::Event;
 
     #[test]
@@ -285,8 +281,7 @@ mod tests {
         }
         script.wait(0, &[(6, 2, 3000)]).after(7000).wait(0, &[]);
         let mut out = Vec::new();
-        let recording = Recording { processes: vec![script.process], ..Recording::default() };
-        print(&recording, &mut out).expect("memory");
+        Summary::of(&script.process).print(&mut out).expect("memory");
         let text = String::from_utf8(out).expect("UTF-8");
         let has = |line: &str| assert!(text.lines().any(|other| other == line), "no {line:?} in\n{text}");
         has("tester 4711: 5,008 records in 1.01 s");

@@ -1,21 +1,12 @@
-//! An item: a file in a set by one fd, from ADD to its end.
+//! What came of an item, from ADD to its end.
 
 use glasspoll_record::event::{Known, Op};
 
-use super::{Key, Latency};
+use super::Latency;
+use crate::replay::world::End;
+use crate::replay::Key;
 
 const EAGAIN: u16 = libc::EAGAIN as u16;
-
-/// How an item ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By EPOLL_CTL_DEL.
-    Deleted,
-    /// With its file.
-    Closed,
-    /// With its set.
-    SetClosed,
-}
 
 /// What came of an item.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,8 @@
 use glasspoll_record::histogram::Histogram;
 
 use super::window::{Recent, Window};
-use super::{Key, Latency};
+use super::Latency;
+use crate::replay::Key;
 
 /// How many of the longest serving periods are kept.
 const LONGEST: usize = 8;

@@ -10,9 +10,9 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
-use crate::replay::world::World;
+use crate::replay::World;
 use crate::text::span;
-use crate::units::times;
+use crate::text::units::times;
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
@@ -148,7 +148,13 @@ impl Rule for Spin {
                 self.end(item, false);
                 self.end(item, true);
             }
-            Event::Close { fd, errno: 0, .. } | Event::Release { fd, .. } if !self.runs.is_empty() => {
+            Event::Close { fd, lives_as, errno: 0 } if !self.runs.is_empty() => {
+                for (item, _) in world.items_closed(fd, lives_as) {
+                    self.end(item, false);
+                    self.end(item, true);
+                }
+            }
+            Event::Release { fd, .. } if !self.runs.is_empty() => {
                 for (item, _) in world.items_of(fd) {
                     self.end(item, false);
                     self.end(item, true);
@@ -159,8 +165,8 @@ impl Rule for Spin {
     }
 
     fn gap(&mut self) {
-        // A spin is what makes a ring run over. Who deals with an event at times does not let it come so often in
-        // each of the parts that are left.
+        // A spin is what makes a ring run over. If a program deals with an event at times, the event does not come so
+        // often in each of the parts that are left.
         let seldom = |run: &Run| run.since_gap < OFTEN;
         let ended: Vec<(u32, bool)> =
             self.runs.iter().filter(|(_, run)| seldom(run)).map(|(key, _)| *key).collect();
@@ -207,102 +213,4 @@ impl Rule for Spin {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::script::{Script, ERR, HUP, IN, OUT};
-
-    #[test]
-    fn a_hang_up_that_is_never_handled_is_found() {
-        let mut script = Script::new();
-        script.add(5, IN);
-        for _ in 0..200 {
-            script.ms(6).wait(&[(5, IN | HUP)]);
-        }
-        assert_eq!(script.found(), [(3, Severity::Error)]);
-        let finding = &script.findings()[0];
-        assert_eq!((finding.fds.as_slice(), finding.count), (&[5][..], 200));
-        // Closed late: still found.
-        script.close(5).enter(64, -1).ms(5000);
-        assert_eq!(script.found(), [(3, Severity::Error)]);
-    }
-
-    #[test]
-    fn a_spin_is_found_between_gaps_and_what_comes_seldom_is_not() {
-        for (between, found) in [(200, vec![(3, Severity::Error)]), (90, vec![])] {
-            let mut script = Script::new();
-            script.add(5, IN);
-            for _ in 0..100 {
-                for _ in 0..between {
-                    script.wait(&[(5, HUP)]);
-                }
-                script.gap();
-                script.ms(10);
-            }
-            assert_eq!(script.found(), found);
-        }
-    }
-
-    #[test]
-    fn an_end_of_stream_that_is_read_for_ever_is_found() {
-        let mut script = Script::new();
-        script.add(5, IN);
-        for _ in 0..5001 {
-            script.wait(&[(5, IN)]).read(5, 100, 0);
-        }
-        assert_eq!(script.found(), [(3, Severity::Error)]);
-    }
-
-    #[test]
-    fn a_hang_up_that_is_closed_soon_is_fine() {
-        let mut script = Script::new();
-        script.add(5, IN);
-        for _ in 0..99 {
-            script.ms(2).wait(&[(5, HUP)]);
-        }
-        script.close(5);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn errors_that_are_taken_each_time_are_fine() {
-        let mut script = Script::new();
-        script.add(5, IN);
-        for _ in 0..6000 {
-            // Such as the time stamps of sent packets, by MSG_ERRQUEUE.
-            script.ms(1).wait(&[(5, ERR)]).read(5, 100, 40);
-        }
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn errors_that_may_be_taken_unseen_are_no_more_than_a_warning() {
-        let mut script = Script::new();
-        script.add(5, IN);
-        for _ in 0..6000 {
-            script.ms(1).wait(&[(5, ERR)]);
-        }
-        assert_eq!(script.found(), [(3, Severity::Warning)]);
-    }
-
-    #[test]
-    fn room_without_a_write_is_found_and_with_writes_is_fine() {
-        let mut script = Script::new();
-        script.add(6, IN | OUT).add(7, OUT);
-        for _ in 0..1100 {
-            script.ms(1).wait(&[(6, OUT), (7, OUT)]).write(7, 100);
-        }
-        let findings = script.findings();
-        assert_eq!(script.found(), [(4, Severity::Error)]);
-        assert_eq!(findings[0].fds, [6]);
-    }
-
-    #[test]
-    fn room_of_an_edge_triggered_item_is_fine() {
-        let mut script = Script::new();
-        script.add(6, IN | OUT | crate::doctor::script::ET);
-        for _ in 0..6000 {
-            script.ms(1).wait(&[(6, IN | OUT)]).read(6, 100, 10);
-        }
-        assert_eq!(script.found(), []);
-    }
-}
+mod tests;

@@ -1,6 +1,12 @@
 //! Times and strings as people read them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `units` | numbers with their units, and text that does no harm to a terminal |
 
-use crate::units::duration;
+pub mod units;
+
+use crate::text::units::duration;
 
 const MINUTE: u64 = 60_000_000_000;
 

@@ -1,6 +1,6 @@
 //! What a thread did for a while.
 
-use super::Key;
+use crate::replay::Key;
 
 /// What a thread did for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod manual;
+
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
@@ -8,8 +10,6 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use glasspoll_record::chaos::Spec;
 use glasspoll_record::ring_size;
-
-use crate::manual;
 
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]

@@ -1,4 +1,12 @@
-//! The system calls that the standard library has no name for.
+//! What is asked of the kernel: the system calls that the standard library has no name for.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `signals` | signals that are waited for |
+//! | `output` | a file that is put in place at the end |
+
+pub mod output;
+pub mod signals;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
