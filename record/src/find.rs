@@ -19,6 +19,8 @@ pub enum Missing {
     NoRing,
     /// The process does not have the library.
     NotPreloaded,
+    /// The process has no epoll set at all, neither ours nor the kernel's.
+    NoSet,
     /// There is a ring, but it cannot be read, for this reason.
     Broken(String),
 }
@@ -30,6 +32,7 @@ impl std::fmt::Display for Missing {
             Missing::Forbidden => "it cannot be looked into: it is another user's, or protects itself; be that user, or root",
             Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, or GLASSPOLL_RING=off is set",
             Missing::NotPreloaded => "it does not run on glasspoll: start it with 'glasspoll run -- PROGRAM'",
+            Missing::NoSet => "it has no epoll set",
             Missing::Broken(what) => what,
         })
     }

@@ -121,7 +121,17 @@ status is 1 if it failed with a seed, 0 if it did not.";
 
 /// For `ls --help`.
 pub const LS: &str = "\
-STATE is one of
+It lists the sets of every process on glasspoll, and the sets of the kernel's of
+every process that you may look into, by /proc: no process notices it. The
+kernel tells no rates and no times. Of its sets,
+  DATA      is epoll_event.data, in hexadecimal if it is large
+  WAITING   is what the file has for its reader, or for its peer. The kernel
+            does not tell it of pipes and terminals
+  \"closed here\" and \"another file now\" are items whose file this process no
+            longer has at that fd. The file is open elsewhere (by another fd, or
+            in a child), so the kernel keeps the item and goes on reporting it
+
+Of the sets of glasspoll, STATE is one of
   cold      the kernel tells the library of it
   hot       busy: the waiting thread asks it itself
   ready     on the ready list, and for how long
@@ -131,15 +141,20 @@ AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
 has, are not listed.
 
 JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
-  PROCESS  pid, comm, command, exact (the time of becoming ready is exact),
-           age_ns (of its record), left_out (items without room in it),
-           sets: [SET, ...]
+  PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...]; if it runs on
+           glasspoll, exact (the time of becoming ready is exact), age_ns (of
+           its record), left_out (items without room in it), sets: [SET, ...]
   SET      epoll (its number, never given twice), epfd (null: unknown), waits,
            waiting: [{tid, name}, ...], items: [ITEM, ...]
   ITEM     fd, item (its number, never given twice), what (null: unknown),
            interest, state, delivered (events), ready_ns (how long it is ready;
            null: it is not), last_ns (how long ago it was delivered; null:
-           unknown), age_ns: [at least, at most]";
+           unknown), age_ns: [at least, at most]
+  KERNEL SET  epfds (the fds that stand for it), waiting, items:
+           [{fd (with which it was added), what, place (here, closed, reused),
+           interest, disarmed, data, queue (null: not told)}, ...]
+  queue    {bytes: {unread, unsent}}, {connections: {waiting, most}},
+           {count: of an eventfd} or {expirations: of a timerfd}";
 
 /// For `dump --help`.
 pub const DUMP: &str = "\

@@ -24,7 +24,7 @@ pub struct Args {
 pub enum Command {
     /// Run a program on glasspoll; its exit status is passed on
     Run(Run),
-    /// List the epoll instances of running processes and what is in them
+    /// List the epoll sets of running processes, glasspoll's and the kernel's, and what is in them
     Ls(Ls),
     /// Show the event loops of a process live
     Top(Top),
@@ -107,7 +107,7 @@ pub struct Run {
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = manual::LS)]
 pub struct Ls {
-    /// One process; without, all that run on glasspoll
+    /// One process; without, all that you may look into
     pub pid: Option<u32>,
     /// As JSON
     #[arg(long)]

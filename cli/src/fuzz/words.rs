@@ -13,8 +13,9 @@ use glasspoll_record::chaos::Spec;
 use super::Bytes;
 use crate::args::{self, Args};
 use crate::collect::source::Source;
-use crate::procfs::describe;
 use crate::procfs::net::{diag, Sockets};
+use crate::procfs::queue::Queue;
+use crate::procfs::{describe, eventpoll};
 use crate::program::elf;
 use crate::text::units;
 
@@ -42,13 +43,14 @@ pub fn words(bytes: &[u8]) {
             for (name, part) in ["tcp", "udp6", "unix"].into_iter().zip(bytes.split(|byte| *byte == 0)) {
                 sockets.take_table(name, part);
             }
-            (0..100).for_each(|inode| drop(sockets.describe(inode)));
+            (0..100).for_each(|inode| drop((sockets.describe(inode), sockets.queue(inode))));
         }
         3 => {
             let mut rest = bytes;
             while let Some((_, body, next)) = diag::message(rest) {
                 assert!(next.len() < rest.len());
                 diag::parse(body);
+                diag::parse_unix(body);
                 rest = next;
             }
         }
@@ -56,6 +58,7 @@ pub fn words(bytes: &[u8]) {
             describe::timer(&text);
             let mask = describe::field(&text, "sigmask").and_then(|mask| u64::from_str_radix(mask, 16).ok());
             describe::signals(mask.unwrap_or(0));
+            drop((Queue::of_info(&text), eventpoll::parse(&text), eventpoll::epfd_of(&text)));
             assert!(units::clean(&text).chars().all(|c| !c.is_control()));
             let width = usize::from(which / 7);
             assert!(units::fit(&text, width).chars().count() <= width);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::procfs::names;
 use crate::procfs::net::Sockets;
+use crate::procfs::queue::Queue;
 use crate::text::{self, units};
 
 /// The files of a process. Sockets are read once for all of them, when the first one is asked for.
@@ -33,7 +34,7 @@ impl Files {
         let words = match link.split_once(':') {
             Some(("socket", inode)) => {
                 let inode = inode.trim_matches(['[', ']']).parse().unwrap_or(0);
-                self.sockets.get_or_insert_with(|| Sockets::of(self.pid)).describe(inode)
+                self.sockets().describe(inode)
             }
             Some(("pipe", _)) => format!("pipe ({})", self.direction(fd)),
             Some(("anon_inode", kind)) => self.anonymous(fd, kind.trim_matches(['[', ']'])),
@@ -41,6 +42,28 @@ impl Files {
             _ => self.named(fd, &link),
         };
         Some(units::clean(&words))
+    }
+
+    /// What waits in the queues of the file behind an fd. None: the kernel does not tell.
+    pub fn queue(&mut self, fd: i32) -> Option<Queue> {
+        let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
+        match link.to_string_lossy().split_once(':')? {
+            ("socket", inode) => self.sockets().queue(inode.trim_matches(['[', ']']).parse().ok()?),
+            ("anon_inode", _) => Queue::of_info(&self.info(fd)),
+            _ => None,
+        }
+    }
+
+    /// A file that this process has added to a set, and no longer has at that fd.
+    pub fn describe_elsewhere(&mut self, inode: u64) -> String {
+        match self.sockets().has(inode) {
+            true => units::clean(&self.sockets().describe(inode)),
+            false => "a file".into(),
+        }
+    }
+
+    fn sockets(&mut self) -> &Sockets {
+        self.sockets.get_or_insert_with(|| Sockets::of(self.pid))
     }
 
     fn info(&self, fd: i32) -> String {

@@ -27,6 +27,7 @@ use rustix::process::{geteuid, kill_process, kill_process_group, pidfd_open, tes
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::rand::{getrandom, GetRandomFlags};
 use rustix::time::{clock_gettime, ClockId};
+use syscalls::Sysno;
 
 /// The most descriptors that a message brings.
 const MOST_FDS: usize = 12;
@@ -52,6 +53,16 @@ pub fn secret() -> io::Result<String> {
 fn pid_of(pid: u32) -> io::Result<Pid> {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
     pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
+}
+
+/// Whether two fds of a process stand for one open file. False if we may not ask.
+/// Linux: `kernel/kcmp.c`.
+pub fn is_same_file(pid: u32, one: i32, other: i32) -> bool {
+    const KCMP_FILE: usize = 0;
+    let [pid, one, other] = [pid as usize, one as usize, other as usize];
+    // SAFETY: the call takes numbers alone.
+    let order = unsafe { syscalls::syscall!(Sysno::kcmp, pid, pid, KCMP_FILE, one, other) };
+    order == Ok(0)
 }
 
 /// A descriptor that becomes readable when the process ends.

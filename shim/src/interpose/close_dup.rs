@@ -33,10 +33,11 @@ crate::interpose! {
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
-        if let Untracked::Closed(closed) = fdtable::close_untracked(found) {
-            return record::closed(fd, answer(closed.map(|()| 0)));
-        }
-        record::closed(fd, answer(guarded(Err(Errno::EIO), || fdtable::close(fd).map(|()| 0))))
+        let closed = guarded(Err(Errno::EIO), || match fdtable::close_untracked(found) {
+            Untracked::Closed(closed) => closed,
+            Untracked::KnownMore => fdtable::close(fd),
+        });
+        record::closed(fd, answer(closed.map(|()| 0)))
     }
 }
 

@@ -44,8 +44,8 @@ impl Call {
     pub fn kinds() -> Vec<Self> {
         let both: &[u64] = &[0, 1];
         let mut kinds = Vec::new();
-        for (number, _) in NAMES {
-            let whats: Vec<u64> = match *number {
+        for number in syscall_names::numbers() {
+            let whats: Vec<u64> = match number {
                 libc::SYS_fcntl => FCNTL.iter().map(|(cmd, _)| *cmd as u64).collect(),
                 libc::SYS_ioctl => vec![libc::FIOASYNC, libc::FIONREAD, libc::TCGETS],
                 libc::SYS_prlimit64 => {
@@ -61,7 +61,7 @@ impl Call {
                 | libc::SYS_write => both.to_vec(),
                 _ => vec![0],
             };
-            kinds.extend(whats.into_iter().map(|what| Self { number: *number, what }));
+            kinds.extend(whats.into_iter().map(|what| Self { number, what }));
         }
         kinds.retain(|kind| !kind.errnos().is_empty() || !kind.refusals().is_empty());
         kinds

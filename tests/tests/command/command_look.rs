@@ -86,6 +86,46 @@ fn ls_gives_json_with_the_keys_that_the_manual_names() {
 }
 
 #[test]
+fn ls_tells_the_sets_of_the_kernels_in_a_process_that_was_started_without_the_library() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = dir();
+    let mut command = Mode::Native.command(program::path("python3"));
+    command.arg(script("kernel_set.py"));
+    let server = Server::spawn(command, dir.path(), 0);
+    eventually("the fds are printed", LIMIT, || server.stdout().ends_with('\n'));
+    let stdout = server.stdout();
+    let fds: Vec<&str> = stdout.split_whitespace().collect();
+    let [epfd, count, one, listener, gone] = fds[..] else { panic!("{stdout}") };
+    let text = look("ls", &server, &[]).success();
+    let row = |fd: &str| {
+        let row = text.lines().find(|line| line.split_whitespace().next() == Some(fd));
+        row.unwrap_or_else(|| panic!("no fd {fd} in {text}")).to_owned()
+    };
+    assert!(text.contains(&format!("  epoll of the kernel's, fd {epfd}: 4 items, python3 ")), "{text}");
+    assert!(text.contains("is waiting") && text.contains("rates and times are not known"), "{text}");
+    assert!(row(count).contains("eventfd") && row(count).contains("(disarmed)"), "{text}");
+    assert!(row(count).ends_with("count 5"), "{text}");
+    assert!(row(one).contains("OUT|ET") && row(one).ends_with("5 B unread"), "{text}");
+    assert!(row(listener).contains("listening") && row(listener).ends_with("1 of 3 connections"), "{text}");
+    assert!(row(gone).contains("closed here, open elsewhere: tcp 127.0.0.1:"), "{text}");
+
+    let json = look("ls", &server, &["--json"]).success();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let set = &json["processes"][0]["kernel_sets"][0];
+    assert_eq!(set["items"][0]["queue"], serde_json::json!({ "count": 5 }));
+    let manual = glasspoll_with(&["ls", "--help"]).success();
+    for value in [set, &set["items"][0]] {
+        for key in value.as_object().expect("an object").keys() {
+            assert!(manual.contains(key), "{key} is not in the manual");
+        }
+    }
+    let all = glasspoll_with(&["ls"]).success();
+    assert!(all.contains(&format!("{} ", server.pid())), "{all}");
+}
+
+#[test]
 fn ls_fits_into_a_terminal_of_80_columns() {
     if !program::have(&redis::PROGRAMS) || !program::have(&["python3"]) {
         return;
@@ -110,7 +150,7 @@ fn a_process_that_is_not_preloaded_is_said_to_be_so_and_how_to_start_it() {
     let server = start(Mode::Native, dir.path(), "epoll_ticks.py", &[], "ready");
     let record = dir.path().join("record");
     let record = record.to_str().expect("a path in UTF-8");
-    for (what, more) in [("ls", &[][..]), ("dump", &[]), ("record", &["-o", record])] {
+    for (what, more) in [("dump", &[][..]), ("record", &["-o", record])] {
         let output = look(what, &server, more);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert_eq!(output.stdout, "");

@@ -1,7 +1,8 @@
 //! The documents: their links lead somewhere, and what they say of the sources is there.
 
-use glasspoll_tests::documents::{all, c_tests, files, is_named, prose, quoted, read, section};
+use glasspoll_tests::documents::{all, c_tests, files, is_named, prose, quoted, read, root, section};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// The anchor that a heading has.
 fn anchor(heading: &str) -> String {

@@ -1,5 +1,7 @@
-//! `ls`: the epoll instances of running processes, and what is in them.
+//! `ls`: the epoll sets of running processes, and what is in them: those of glasspoll's by the process's record, those
+//! of the kernel's by /proc.
 
+mod kernel;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +21,11 @@ use crate::procfs::names;
 
 pub fn main(args: &Ls) -> Result<ExitCode, String> {
     let processes = match args.pid {
-        None => find::pids().into_iter().filter_map(|pid| Listed::of(pid).ok()).collect(),
+        None => find::pids()
+            .into_iter()
+            .filter_map(|pid| Listed::of(pid).ok())
+            .filter(|it| it.has_sets())
+            .collect(),
         Some(pid) => match Listed::of(pid) {
             Ok(process) => vec![process],
             Err(missing) => {
@@ -34,7 +40,7 @@ pub fn main(args: &Ls) -> Result<ExitCode, String> {
         writeln!(out, "{all:#}")
     } else {
         if processes.is_empty() {
-            eprintln!("glasspoll: no process that you may look into runs on it: start one with 'glasspoll run -- PROGRAM'");
+            eprintln!("glasspoll: no process that you may look into has an epoll set");
         }
         table::print(&processes, table::width(), &mut out)
     };
@@ -51,6 +57,16 @@ struct Listed {
     pid: u32,
     comm: String,
     command: String,
+    /// What its record says. None: it was not started with the library.
+    #[serde(flatten)]
+    record: Option<Recorded>,
+    /// The sets of the kernel's, of which no rates are known.
+    kernel_sets: Vec<kernel::Set>,
+}
+
+/// What the record of a process says.
+#[derive(Debug, Serialize)]
+struct Recorded {
     /// The time of becoming ready is exact.
     exact: bool,
     /// How long it has had a record.
@@ -129,6 +145,31 @@ impl State {
 
 impl Listed {
     fn of(pid: u32) -> Result<Self, Missing> {
+        let record = Recorded::of(pid);
+        let kernel_sets = kernel::sets(pid).unwrap_or_default();
+        let record = match record {
+            Ok(record) => Some(record),
+            Err(Missing::NotPreloaded | Missing::NoRing) if !kernel_sets.is_empty() => None,
+            Err(Missing::NotPreloaded) => return Err(Missing::NoSet),
+            Err(missing) => return Err(missing),
+        };
+        Ok(Self {
+            pid,
+            comm: names::comm(pid).unwrap_or_default(),
+            command: names::command(pid).unwrap_or_default(),
+            record,
+            kernel_sets,
+        })
+    }
+
+    /// A process with the library is listed even if it has none now.
+    fn has_sets(&self) -> bool {
+        self.record.is_some() || !self.kernel_sets.is_empty()
+    }
+}
+
+impl Recorded {
+    fn of(pid: u32) -> Result<Self, Missing> {
         let mut live = find::open(pid)?;
         let waiting = waiting(&mut live);
         let (header, all) = live.read_items().map_err(Missing::Broken)?;
@@ -166,9 +207,6 @@ impl Listed {
             set.items.sort_by_key(|item| (item.fd, item.item));
         }
         Ok(Self {
-            pid,
-            comm: names::comm(pid).unwrap_or_default(),
-            command: names::command(pid).unwrap_or_default(),
             exact: header.exact,
             age_ns: now.saturating_sub(header.begin.ns),
             left_out: header.left_out,

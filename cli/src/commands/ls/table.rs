@@ -2,17 +2,34 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::{Item, Listed, Set};
+use super::kernel::{self, Place};
+use super::{Item, Listed, Set, Thread};
 use crate::text::units::{clean, count};
 use crate::text::{self, rough, span};
 
-const TITLES: [&str; 7] = ["FD", "WHAT", "INTEREST", "STATE", "EVENTS", "LAST", "AGE"];
-/// The column that is shortened.
-const WHAT: usize = 1;
-/// Its least width.
+/// The columns of a listing.
+struct Columns<const N: usize> {
+    titles: [&'static str; N],
+    /// The one that is shortened.
+    what: usize,
+    /// Those of numbers, which are aligned to the right.
+    numbers: [bool; N],
+}
+
+const OURS: Columns<7> = Columns {
+    titles: ["FD", "WHAT", "INTEREST", "STATE", "EVENTS", "LAST", "AGE"],
+    what: 1,
+    numbers: [true, false, false, false, true, false, false],
+};
+
+const KERNELS: Columns<5> = Columns {
+    titles: ["FD", "WHAT", "INTEREST", "DATA", "WAITING"],
+    what: 1,
+    numbers: [true, false, false, true, false],
+};
+
+/// The least width of the column that is shortened.
 const NARROWEST: usize = 12;
-/// The columns of numbers, which are aligned to the right.
-const NUMBERS: [bool; 7] = [true, false, false, false, true, false, false];
 
 /// The width of the terminal; None if stdout is no terminal.
 pub fn width() -> Option<usize> {
@@ -33,19 +50,27 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
         }
         let name = if process.command.is_empty() { &process.comm } else { &process.command };
         writeln!(out, "{}", fit(&format!("{} {}", process.pid, clean(name))))?;
-        if process.left_out != 0 {
-            writeln!(
-                out,
-                "  {} items are not listed: there was no room for them",
-                count(process.left_out.into())
-            )?;
-        }
-        for set in &process.sets {
+        for set in process.record.iter().flat_map(|record| &record.sets) {
             writeln!(out, "{}", fit(&heading(set)))?;
-            print_items(&set.items, width, out)?;
+            OURS.print(set.items.iter().map(row).collect(), width, out)?;
         }
-        if process.sets.is_empty() {
-            writeln!(out, "  no epoll instance now")?;
+        for set in &process.kernel_sets {
+            writeln!(out, "{}", fit(&kernel_heading(set)))?;
+            KERNELS.print(set.items.iter().map(kernel_row).collect(), width, out)?;
+        }
+        match &process.record {
+            Some(record) if record.left_out != 0 => {
+                let left_out = count(record.left_out.into());
+                writeln!(out, "  {left_out} items are not listed: there was no room for them")?;
+            }
+            Some(record) if record.sets.is_empty() && process.kernel_sets.is_empty() => {
+                writeln!(out, "  no epoll instance now")?;
+            }
+            Some(_) => {}
+            None => writeln!(
+                out,
+                "  It does not run on glasspoll: of the kernel's sets, rates and times are not known."
+            )?,
         }
     }
     Ok(())
@@ -53,55 +78,61 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
 
 fn heading(set: &Set) -> String {
     let epfd = set.epfd.map_or("?".into(), |epfd| epfd.to_string());
-    let plural = |number: usize, what: &str| {
-        format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
-    };
-    let waiting = match &set.waiting[..] {
+    let (items, waits) = (plural(set.items.len(), "item"), plural(set.waits as usize, "wait"));
+    format!("  epoll {}, fd {epfd}: {items}, {waits}, {}", set.epoll, waiting(&set.waiting))
+}
+
+fn kernel_heading(set: &kernel::Set) -> String {
+    let epfds: Vec<String> = set.epfds.iter().map(i32::to_string).collect();
+    let items = plural(set.items.len(), "item");
+    format!("  epoll of the kernel's, fd {}: {items}, {}", epfds.join(" and "), waiting(&set.waiting))
+}
+
+fn plural(number: usize, what: &str) -> String {
+    format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
+fn waiting(threads: &[Thread]) -> String {
+    match threads {
         [] => "nobody is waiting".into(),
         [one] => format!("{} {} is waiting", clean(&one.name), one.tid),
         many => format!("{} are waiting", plural(many.len(), "thread")),
-    };
-    let (items, waits) = (plural(set.items.len(), "item"), plural(set.waits as usize, "wait"));
-    format!("  epoll {}, fd {epfd}: {items}, {waits}, {waiting}", set.epoll)
+    }
 }
 
-fn print_items(items: &[Item], width: Option<usize>, out: &mut impl Write) -> io::Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
-    let mut rows = vec![TITLES.map(str::to_owned)];
-    rows.extend(items.iter().map(row));
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+impl<const N: usize> Columns<N> {
+    fn print(&self, items: Vec<[String; N]>, width: Option<usize>, out: &mut impl Write) -> io::Result<()> {
+        if items.is_empty() {
+            return Ok(());
         }
-    }
-    if let Some(width) = width {
-        let others: usize =
-            widths.iter().sum::<usize>() - widths[WHAT] + INDENT.len() + 2 * (widths.len() - 1);
-        widths[WHAT] = widths[WHAT].min(width.saturating_sub(others).max(NARROWEST));
-    }
-    for mut row in rows {
-        if row[WHAT].chars().count() > widths[WHAT] {
-            // The most common address is the first to be left out.
-            row[WHAT] = text::short(&row[WHAT].replace("127.0.0.1:", ":"), widths[WHAT]);
+        let rows = [vec![self.titles.map(str::to_owned)], items].concat();
+        let what = self.what;
+        let mut widths = [0; N];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
         }
-        let cells = row.iter().zip(widths).zip(NUMBERS);
-        let cells: Vec<String> = cells
-            .map(
-                |((cell, width), is_number)| {
-                    if is_number {
-                        format!("{cell:>width$}")
-                    } else {
-                        format!("{cell:<width$}")
-                    }
-                },
-            )
-            .collect();
-        writeln!(out, "{INDENT}{}", cells.join("  ").trim_end())?;
+        if let Some(width) = width {
+            let others = widths.iter().sum::<usize>() - widths[what] + INDENT.len() + 2 * (N - 1);
+            widths[what] = widths[what].min(width.saturating_sub(others).max(NARROWEST));
+        }
+        for mut row in rows {
+            if row[what].chars().count() > widths[what] {
+                // The most common address is the first to be left out.
+                row[what] = text::short(&row[what].replace("127.0.0.1:", ":"), widths[what]);
+            }
+            let cells = row.iter().zip(widths).zip(self.numbers);
+            let cells: Vec<String> = cells
+                .map(|((cell, width), is_number)| match is_number {
+                    true => format!("{cell:>width$}"),
+                    false => format!("{cell:<width$}"),
+                })
+                .collect();
+            writeln!(out, "{INDENT}{}", cells.join("  ").trim_end())?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 const INDENT: &str = "  ";
@@ -130,10 +161,32 @@ fn row(item: &Item) -> [String; 7] {
     ]
 }
 
+fn kernel_row(item: &kernel::Item) -> [String; 5] {
+    let what = item.what.as_deref().map_or("-".into(), clean);
+    let what = match item.place {
+        Place::Here => what,
+        Place::Closed => format!("closed here, open elsewhere: {what}"),
+        Place::Reused => format!("another file now; open elsewhere: {what}"),
+    };
+    let interest =
+        if item.disarmed { format!("{} (disarmed)", item.interest) } else { item.interest.clone() };
+    let waiting = item.queue.map_or("-".into(), |queue| queue.to_string());
+    [item.fd.to_string(), what, interest, data(item.data), waiting]
+}
+
+/// Small numbers are fds, mostly, and large ones addresses.
+fn data(data: u64) -> String {
+    match data {
+        0..1_000_000 => data.to_string(),
+        _ => format!("{data:#x}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{State, Thread};
+    use super::super::{Recorded, State};
     use super::*;
+    use crate::procfs::queue::Queue;
 
     fn listed() -> Listed {
         let item = |fd, what: &str, interest: &str, state, delivered| Item {
@@ -160,10 +213,8 @@ mod tests {
             pid: 4711,
             comm: "redis-server".into(),
             command: "redis-server *:6379".into(),
-            exact: false,
-            age_ns: 0,
-            left_out: 0,
-            sets: vec![set],
+            record: Some(Recorded { exact: false, age_ns: 0, left_out: 0, sets: vec![set] }),
+            kernel_sets: Vec::new(),
         }
     }
 
@@ -192,5 +243,38 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("tcp :6379 listening"), "{text}");
         assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn sets_of_the_kernel_are_listed_without_rates() {
+        let item = |fd, place, interest: &str, data, queue| kernel::Item {
+            fd,
+            what: Some("tcp 127.0.0.1:80 ← 127.0.0.1:40000".into()),
+            place,
+            interest: interest.into(),
+            disarmed: interest == "ONESHOT",
+            data,
+            queue,
+        };
+        let items = vec![
+            item(7, Place::Here, "IN|ET", 7, Some(Queue::Bytes { unread: 2_900, unsent: 0 })),
+            item(8, Place::Closed, "IN", 0x7fff_0000_1234, None),
+            item(9, Place::Reused, "ONESHOT", 1, None),
+        ];
+        let waiting = vec![Thread { tid: 12, name: "nginx".into() }];
+        let kernel_sets = vec![kernel::Set { epfds: vec![5, 6], waiting, items }];
+        let listed = Listed { record: None, kernel_sets, ..listed() };
+        let mut out = Vec::new();
+        print(&[listed], None, &mut out).expect("memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], "  epoll of the kernel's, fd 5 and 6: 3 items, nginx 12 is waiting");
+        assert!(lines[3].ends_with("IN|ET                            7  2,900 B unread"), "{text}");
+        assert!(
+            lines[4].contains("closed here, open elsewhere: tcp") && lines[4].ends_with("0x7fff00001234  -"),
+            "{text}"
+        );
+        assert!(lines[5].contains("another file now") && lines[5].contains("ONESHOT (disarmed)"), "{text}");
+        assert!(lines[6].contains("rates and times are not known"), "{text}");
     }
 }

@@ -1,11 +1,13 @@
-//! TCP sockets as the kernel lists them by netlink: without those in TIME_WAIT, which on a busy machine are tens of
-//! thousands and belong to no process. Linux: include/uapi/linux/{sock_diag,inet_diag}.h.
+//! Sockets as the kernel lists them by netlink: TCP without those in TIME_WAIT, which on a busy machine are tens of
+//! thousands and belong to no process, and the queues of unix sockets.
+//! Linux: include/uapi/linux/{sock_diag,inet_diag,unix_diag}.h.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use super::Queues;
 use crate::sys;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -24,20 +26,36 @@ pub struct Tcp {
     pub remote: SocketAddr,
     pub state: u8,
     pub inode: u64,
+    pub queues: Queues,
+}
+
+/// The queues of a unix socket.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unix {
+    pub state: u8,
+    pub inode: u64,
+    pub queues: Queues,
 }
 
 /// All TCP sockets of our own namespace.
 pub fn tcp() -> io::Result<Vec<Tcp>> {
     let mut all = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        dump(family as u8, &mut all)?;
+        dump(&request(family as u8), |body| all.extend(parse(body)))?;
     }
     Ok(all)
 }
 
-fn dump(family: u8, all: &mut Vec<Tcp>) -> io::Result<()> {
+/// All unix sockets of our own namespace.
+pub fn unix() -> io::Result<Vec<Unix>> {
+    let mut all = Vec::new();
+    dump(&unix_request(), |body| all.extend(parse_unix(body)))?;
+    Ok(all)
+}
+
+fn dump(request: &[u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut socket = sys::sock_diag()?;
-    socket.write_all(&request(family))?;
+    socket.write_all(request)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         if sys::wait_readable(&[socket.as_fd()], Duration::from_secs(1)) != [true] {
@@ -49,7 +67,7 @@ fn dump(family: u8, all: &mut Vec<Tcp>) -> io::Result<()> {
             match kind {
                 NLMSG_DONE => return Ok(()),
                 NLMSG_ERROR => return Err(io::ErrorKind::Unsupported.into()),
-                SOCK_DIAG_BY_FAMILY => all.extend(parse(body)),
+                SOCK_DIAG_BY_FAMILY => take(body),
                 _ => {}
             }
             rest = next;
@@ -57,15 +75,29 @@ fn dump(family: u8, all: &mut Vec<Tcp>) -> io::Result<()> {
     }
 }
 
-/// A netlink header and a `struct inet_diag_req_v2` that asks for all of a family.
-fn request(family: u8) -> [u8; HEAD + 56] {
-    let mut bytes = [0; HEAD + 56];
-    let len = bytes.len() as u32;
+/// A netlink header that asks for all of a family, before an empty body.
+fn asks<const LEN: usize>(family: u8) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
     let flags = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
-    bytes[..4].copy_from_slice(&len.to_ne_bytes());
+    bytes[..4].copy_from_slice(&(LEN as u32).to_ne_bytes());
     bytes[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
     bytes[HEAD] = family;
+    bytes
+}
+
+/// With a `struct unix_diag_req` that asks for the queues.
+fn unix_request() -> [u8; HEAD + 24] {
+    const UDIAG_SHOW_RQLEN: u32 = 0x10;
+    let mut bytes = asks::<{ HEAD + 24 }>(libc::AF_UNIX as u8);
+    bytes[HEAD + 4..HEAD + 8].copy_from_slice(&u32::MAX.to_ne_bytes());
+    bytes[HEAD + 12..HEAD + 16].copy_from_slice(&UDIAG_SHOW_RQLEN.to_ne_bytes());
+    bytes
+}
+
+/// With a `struct inet_diag_req_v2`.
+fn request(family: u8) -> [u8; HEAD + 56] {
+    let mut bytes = asks::<{ HEAD + 56 }>(family);
     bytes[HEAD + 1] = libc::IPPROTO_TCP as u8;
     bytes[HEAD + 4..HEAD + 8].copy_from_slice(&STATES.to_ne_bytes());
     bytes
@@ -92,8 +124,31 @@ pub fn parse(body: &[u8]) -> Option<Tcp> {
         };
         Some(SocketAddr::new(ip, port))
     };
-    let inode = u32::from_ne_bytes(body.get(68..72)?.try_into().ok()?);
-    Some(Tcp { local: address(4, 8)?, remote: address(6, 24)?, state, inode: inode.into() })
+    let queues = Queues { unread: word(body, 56)?, unsent: word(body, 60)? };
+    let inode = word(body, 68)?.into();
+    Some(Tcp { local: address(4, 8)?, remote: address(6, 24)?, state, inode, queues })
+}
+
+/// A `struct unix_diag_msg` with its attributes.
+pub fn parse_unix(body: &[u8]) -> Option<Unix> {
+    const UNIX_DIAG_RQLEN: u16 = 4;
+    let mut rest = body.get(16..)?;
+    while let Some(len) = half(rest, 0).map(usize::from).filter(|len| (4..=rest.len()).contains(len)) {
+        if half(rest, 2)? == UNIX_DIAG_RQLEN {
+            let queues = Queues { unread: word(rest, 4)?, unsent: word(rest, 8)? };
+            return Some(Unix { state: *body.get(2)?, inode: word(body, 4)?.into(), queues });
+        }
+        rest = rest.get(len.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -111,6 +166,34 @@ mod tests {
         let found = all.iter().find(|tcp| tcp.local == listener.local_addr().unwrap()).unwrap();
         assert_eq!(link.to_str(), Some(format!("socket:[{}]", found.inode).as_str()));
         assert_eq!(found.state, 10);
+        assert_eq!(found.queues.unread, 0);
+        let client = std::net::TcpStream::connect(found.local).unwrap();
+        (&client).write_all(b"hello").unwrap();
+        let all = tcp().unwrap();
+        let found =
+            all.iter().find(|tcp| tcp.state == 10 && tcp.local == listener.local_addr().unwrap()).unwrap();
+        // The standard library asks for a queue of 4096, and the machine may have a bound.
+        assert!(found.queues.unread == 1 && found.queues.unsent > 1, "{found:?}");
+        let (server, _) = listener.accept().unwrap();
+        let unread =
+            || tcp().unwrap().iter().find(|tcp| tcp.remote == client.local_addr().unwrap()).unwrap().queues;
+        while unread().unread != 5 {
+            std::thread::yield_now();
+        }
+        drop(server);
+    }
+
+    #[test]
+    fn the_queues_of_a_unix_socket_are_told() {
+        use std::os::fd::AsRawFd;
+        let (one, mut other) = std::os::unix::net::UnixStream::pair().unwrap();
+        other.write_all(b"hello").unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", one.as_raw_fd())).unwrap();
+        // A kernel may be built without it.
+        let Ok(all) = unix() else { return };
+        let is_it = |unix: &&Unix| link.to_str() == Some(format!("socket:[{}]", unix.inode).as_str());
+        assert_eq!(all.iter().find(is_it).unwrap().queues.unread, 5);
+        assert_eq!(parse_unix(&[0; 20]), None);
     }
 
     #[test]

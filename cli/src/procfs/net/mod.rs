@@ -8,12 +8,30 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use diag::Tcp;
 
+use crate::procfs::queue::Queue;
+
 /// One socket.
 #[derive(Debug, PartialEq, Eq)]
 enum Socket {
-    Tcp { local: SocketAddr, remote: SocketAddr, state: u8 },
-    Udp { local: SocketAddr, remote: SocketAddr },
+    Tcp { local: SocketAddr, remote: SocketAddr, state: u8, queues: Queues },
+    Udp { local: SocketAddr, remote: SocketAddr, queues: Queues },
     Unix { kind: &'static str, path: String },
+}
+
+/// What has come and what is to go; of a listener, the connections that wait and how many may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    pub unread: u32,
+    pub unsent: u32,
+}
+
+impl Queues {
+    fn of(self, is_listener: bool) -> Queue {
+        match is_listener {
+            true => Queue::Connections { waiting: self.unread, most: self.unsent },
+            false => Queue::Bytes { unread: self.unread, unsent: self.unsent },
+        }
+    }
 }
 
 // Linux: include/net/tcp_states.h.
@@ -29,6 +47,8 @@ const NOBODYS: u64 = 0;
 #[derive(Debug, Default)]
 pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
+    /// The queues of unix sockets, which their table does not tell.
+    unix_queues: HashMap<u64, Queue>,
     /// Ports that have a listener.
     listening: BTreeSet<u16>,
     /// The ports that the kernel gives to a connecting socket.
@@ -41,7 +61,11 @@ impl Sockets {
         let mut sockets = Self { given: given(), ..Self::default() };
         let read = |name| fs::read(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
         let mut names = vec!["tcp", "tcp6", "udp", "udp6"];
-        if let Some(all) = is_ours(pid).then(|| diag::tcp().ok()).flatten() {
+        let is_ours = is_ours(pid);
+        for unix in is_ours.then(|| diag::unix().ok()).flatten().unwrap_or_default() {
+            sockets.unix_queues.insert(unix.inode, unix.queues.of(unix.state == LISTEN));
+        }
+        if let Some(all) = is_ours.then(|| diag::tcp().ok()).flatten() {
             names.drain(..2);
             all.into_iter().for_each(|tcp| sockets.add_tcp(tcp));
         }
@@ -66,29 +90,32 @@ impl Sockets {
     fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-        let inode = fields.nth(5)?.parse().ok()?;
+        let queues = fields.next()?;
+        let inode = fields.nth(4)?.parse().ok()?;
         // Sockets in TIME_WAIT have no inode, and may be many.
         if inode == NOBODYS {
             return None;
         }
         let (local, remote) = (address(local)?, address(remote)?);
         let state = u8::from_str_radix(state, 16).ok()?;
+        let [unsent, unread] = pair(queues)?;
+        let queues = Queues { unread, unsent };
         if is_tcp {
-            self.add_tcp(Tcp { local, remote, state, inode });
+            self.add_tcp(Tcp { local, remote, state, inode, queues });
         } else {
-            self.by_inode.insert(inode, Socket::Udp { local, remote });
+            self.by_inode.insert(inode, Socket::Udp { local, remote, queues });
         }
         Some(())
     }
 
-    fn add_tcp(&mut self, Tcp { local, remote, state, inode }: Tcp) {
+    fn add_tcp(&mut self, Tcp { local, remote, state, inode, queues }: Tcp) {
         if inode == NOBODYS {
             return;
         }
         if state == LISTEN {
             self.listening.insert(local.port());
         }
-        self.by_inode.insert(inode, Socket::Tcp { local, remote, state });
+        self.by_inode.insert(inode, Socket::Tcp { local, remote, state, queues });
     }
 
     /// `Num RefCount Protocol Flags Type St Inode Path`
@@ -106,13 +133,27 @@ impl Sockets {
         Some(())
     }
 
+    /// What waits in the queues of a socket. None: the kernel does not tell.
+    pub fn queue(&self, inode: u64) -> Option<Queue> {
+        match self.by_inode.get(&inode)? {
+            Socket::Tcp { state, queues, .. } => Some(queues.of(*state == LISTEN)),
+            Socket::Udp { queues, .. } => Some(queues.of(false)),
+            Socket::Unix { .. } => self.unix_queues.get(&inode).copied(),
+        }
+    }
+
+    /// Whether there is a socket with this inode.
+    pub fn has(&self, inode: u64) -> bool {
+        self.by_inode.contains_key(&inode)
+    }
+
     /// A socket, in words.
     pub fn describe(&self, inode: u64) -> String {
         match self.by_inode.get(&inode) {
             // A socket of another kind, or a new one: neither bound nor connected.
             None => "socket".into(),
             Some(Socket::Tcp { local, state: LISTEN, .. }) => format!("tcp {local} listening"),
-            Some(Socket::Tcp { local, remote, state }) => {
+            Some(Socket::Tcp { local, remote, state, .. }) => {
                 let arrow = if self.is_called(*local) { '←' } else { '→' };
                 let state = match *state {
                     ESTABLISHED => "",
@@ -122,8 +163,8 @@ impl Sockets {
                 };
                 format!("tcp {local} {arrow} {remote}{state}")
             }
-            Some(Socket::Udp { local, remote }) if remote.port() == 0 => format!("udp {local}"),
-            Some(Socket::Udp { local, remote }) => format!("udp {local} → {remote}"),
+            Some(Socket::Udp { local, remote, .. }) if remote.port() == 0 => format!("udp {local}"),
+            Some(Socket::Udp { local, remote, .. }) => format!("udp {local} → {remote}"),
             Some(Socket::Unix { kind, path }) if path.is_empty() => format!("unix {kind}"),
             Some(Socket::Unix { path, .. }) => format!("unix {path}"),
         }
@@ -149,6 +190,12 @@ fn given() -> (u16, u16) {
         (Some(Some(first)), Some(Some(last))) => (first, last),
         _ => (32768, 60999),
     }
+}
+
+/// Two numbers in hexadecimal, with a colon between them.
+fn pair(text: &str) -> Option<[u32; 2]> {
+    let (one, other) = text.split_once(':')?;
+    Some([u32::from_str_radix(one, 16).ok()?, u32::from_str_radix(other, 16).ok()?])
 }
 
 /// `0100007F:1F90`: the address in words as the processor has them, the port as a number.

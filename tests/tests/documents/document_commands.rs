@@ -2,13 +2,13 @@
 //!
 //! They stand in blocks of `sh`, a command a line, and of `console`, each behind a `$`. A new command needs a line here.
 
-use glasspoll_tests::documents::{all, blocks, read, root};
+use glasspoll_tests::documents::{all, blocks, files, read, root};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What becomes of a command in the tests.
 enum Fate {
-    /// This function of that file in `tests/tests` runs it, perhaps with a program of its own.
+    /// This function of that file below `tests/tests` runs it, perhaps with a program of its own.
     RunBy(&'static str, &'static str),
     /// No test runs it, for this reason.
     NotRun(&'static str),
@@ -21,7 +21,7 @@ const COMMANDS: [(&str, Fate); 12] = [
         "LD_PRELOAD=target/release/libglasspoll.so nginx",
         RunBy("nginx_serves.rs", "one_nginx_worker_answers_every_request"),
     ),
-    ("scripts/demo", NotRun("it installs packages, and measures for some minutes")),
+    ("scripts/demo", RunBy("demo.rs", "the_demo_shows_redis_on_both_epolls")),
     ("scripts/test", NotRun("it installs packages, and runs this test among the others")),
     ("glasspoll doctor -- python3 tests/tests/programs/story_spins.py 1.5", RunBy("stories.rs", "who_spins")),
     ("cargo build --release", NotRun("it builds what scripts/test has built")),
@@ -82,7 +82,8 @@ fn every_command_that_is_shown_is_run_by_a_test_or_says_why_not() {
         assert!(shown.contains(command), "no document shows {command}");
         match fate {
             RunBy(file, function) => {
-                let test = read(root().join("tests/tests").join(file));
+                let path = files("tests/tests", ".rs").into_iter().find(|path| path.ends_with(file));
+                let test = read(path.unwrap_or_else(|| panic!("there is no {file}, for {command}")));
                 assert!(test.contains(&format!("fn {function}(")), "{file} has no {function}, for {command}");
             }
             NotRun(reason) => assert!(!reason.is_empty(), "{command}"),
