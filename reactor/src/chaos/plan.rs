@@ -6,6 +6,7 @@ use glasspoll_record::event::Injection;
 use crate::chaos::{mix, PROCESS, SETS, SPEC};
 use crate::eventpoll::send_events::EventSink;
 use crate::sync::Ordering;
+use crate::sys::Errno;
 use crate::trace::{self, About};
 use crate::uapi::EpollEvent;
 
@@ -129,7 +130,7 @@ pub(super) struct Stirred<'a> {
 }
 
 impl EventSink for Stirred<'_> {
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
+    fn put(&mut self, index: usize, event: EpollEvent) -> Result<(), Errno> {
         self.sink.put(index, event)
     }
 

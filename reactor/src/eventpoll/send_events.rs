@@ -23,8 +23,11 @@ use crate::uapi::*;
 
 /// Where delivered events go.
 pub trait EventSink {
-    /// Stores an event. False: the memory is not writable, and the event is kept.
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool;
+    /// Stores an event.
+    ///
+    /// # Errors
+    /// EFAULT if the memory is not writable; the event is kept.
+    fn put(&mut self, index: usize, event: EpollEvent) -> Result<(), Errno>;
 
     /// What chaos does in this wait; None without chaos.
     fn plan(&mut self) -> Option<&mut Plan> {
@@ -117,7 +120,7 @@ impl Eventpoll {
         if chaos::is_on() {
             most = to.sink.plan().map_or(most, |plan| self.stir(&mut ready, plan, most));
         }
-        while to.sent < most && !to.fault {
+        while to.sent < most && to.fault.is_none() {
             scratch.gather(&ready, most - to.sent);
             if scratch.batch.is_empty() {
                 break;

@@ -10,6 +10,7 @@ use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::Eventpoll;
 use crate::file::{Backing, Device, File, ItemRef};
 use crate::sync::{Arc, AtomicU32, Ordering};
+use crate::sys::Errno;
 use crate::uapi::*;
 
 /// Counts calls of attach and detach.
@@ -67,8 +68,8 @@ impl Watcher for Finds {
 struct Nowhere;
 
 impl EventSink for Nowhere {
-    fn put(&mut self, _index: usize, _event: EpollEvent) -> bool {
-        true
+    fn put(&mut self, _index: usize, _event: EpollEvent) -> Result<(), Errno> {
+        Ok(())
     }
 }
 
