@@ -43,7 +43,7 @@ impl Eventpoll {
         }
         let Some(item) = ready.list.get_mut(id) else { return 0 };
         let event = EpollEvent { events: bits, data: item.data };
-        if !sink.put(sent, event) {
+        if sink.put(sent, event).is_err() {
             return 0;
         }
         sink.plan.note(Injection::Spurious, item.fd, bits);

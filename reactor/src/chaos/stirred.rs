@@ -2,6 +2,7 @@
 
 use crate::chaos::Plan;
 use crate::eventpoll::event_sink::EventSink;
+use crate::sys::Errno;
 use crate::uapi::EpollEvent;
 
 /// Where the events of a wait with chaos go.
@@ -11,7 +12,7 @@ pub(super) struct Stirred<'a> {
 }
 
 impl EventSink for Stirred<'_> {
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
+    fn put(&mut self, index: usize, event: EpollEvent) -> Result<(), Errno> {
         self.sink.put(index, event)
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Delivery<'a> {
     pub(crate) maxevents: usize,
     pub(crate) sent: usize,
     /// A store failed, so the delivery is over.
-    pub(crate) fault: bool,
+    pub(crate) fault: Option<Errno>,
 }
 
 /// What became of an item.
@@ -49,24 +49,23 @@ pub(crate) enum Origin {
 
 impl<'a> Delivery<'a> {
     pub(crate) fn new(sink: &'a mut dyn EventSink, maxevents: usize) -> Self {
-        Self { sink, maxevents, sent: 0, fault: false }
+        Self { sink, maxevents, sent: 0, fault: None }
     }
 
     /// How many events still fit.
     pub(crate) fn room(&self) -> usize {
-        if self.fault {
-            0
-        } else {
-            self.maxevents - self.sent
+        match self.fault {
+            Some(_) => 0,
+            None => self.maxevents - self.sent,
         }
     }
 
     /// A failed store is an error only if it was the first.
     pub(crate) fn result(&self) -> Result<usize, Errno> {
-        if self.sent == 0 && self.fault {
-            return Err(Errno::EFAULT);
+        match self.fault {
+            Some(errno) if self.sent == 0 => Err(errno),
+            _ => Ok(self.sent),
         }
-        Ok(self.sent)
     }
 
     /// Stores the item's event, if its file, which was asked and answered `revents`, is ready for the item. An
@@ -85,8 +84,8 @@ impl<'a> Delivery<'a> {
         if event.events == 0 {
             return Delivered::NotReady;
         }
-        if !self.sink.put(self.sent, event) {
-            self.fault = true;
+        if let Err(errno) = self.sink.put(self.sent, event) {
+            self.fault = Some(errno);
             return Delivered::Fault;
         }
         self.sent += 1;

@@ -106,7 +106,7 @@ impl Eventpoll {
         if self.has_chaos() {
             most = to.sink.plan().map_or(most, |plan| self.stir(&mut ready, plan, most));
         }
-        while to.sent < most && !to.fault {
+        while to.sent < most && to.fault.is_none() {
             scratch.gather(&ready, most - to.sent);
             if scratch.batch.is_empty() {
                 break;

@@ -2,6 +2,8 @@
 //!
 //! Protected by `ep.mtx`, except the list itself while a thread sleeps on it.
 
+mod lend;
+
 use libc::pollfd;
 
 use crate::hot::load::Load;
@@ -209,56 +211,6 @@ impl Hot {
         self.slots.get(place as usize).map(|moved| moved.id)
     }
 
-    /// A thread is about to sleep. The first such thread gets the list.
-    pub(crate) fn lend(&mut self) -> Option<Vec<pollfd>> {
-        self.sleepers += 1;
-        if self.taken || self.slots.is_empty() {
-            return None;
-        }
-        self.taken = true;
-        self.asks();
-        Some(std::mem::take(&mut self.fds))
-    }
-
-    /// The thread has slept, and returns the list if it got it. Calls `moved` with each item that has another
-    /// place now.
-    pub(crate) fn give_back(&mut self, fds: Option<Vec<pollfd>>, moved: impl FnMut(u32, u32)) {
-        self.sleepers = self.sleepers.saturating_sub(1);
-        if let Some(fds) = fds {
-            self.put_back(fds, moved);
-        }
-    }
-
-    /// Whether the list is lent and has places of items that are no longer hot, or gone.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.taken && self.slots.iter().any(|slot| slot.id == GONE)
-    }
-
-    /// Removes the items that are no longer hot from the list of a sleep that goes on. None: no item is left,
-    /// so the list is no longer lent.
-    pub(crate) fn tidy(&mut self, fds: Vec<pollfd>, moved: impl FnMut(u32, u32)) -> Option<Vec<pollfd>> {
-        self.put_back(fds, moved);
-        self.taken = !self.slots.is_empty();
-        self.taken.then(|| std::mem::take(&mut self.fds))
-    }
-
-    fn put_back(&mut self, fds: Vec<pollfd>, mut moved: impl FnMut(u32, u32)) {
-        self.taken = false;
-        self.fds = fds;
-        let mut place = 0;
-        while place < self.slots.len() {
-            if self.slots[place].id != GONE {
-                place += 1;
-                continue;
-            }
-            self.slots.swap_remove(place);
-            self.fds.swap_remove(place);
-            if let Some(slot) = self.slots.get(place).filter(|slot| slot.id != GONE) {
-                moved(slot.id, place as u32);
-            }
-        }
-    }
-
     /// All hot items.
     pub(crate) fn ids(&self) -> Vec<u32> {
         self.slots.iter().map(|slot| slot.id).filter(|id| *id != GONE).collect()
@@ -290,80 +242,4 @@ impl Hot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hot::slot::EDGE_BITS;
-    use crate::hot::BUSY_UNITS;
-
-    #[test]
-    fn a_place_that_goes_is_filled_by_the_last_one() {
-        let mut hot = Hot::default();
-        for id in 0..3 {
-            assert_eq!(hot.add(id, 10 + id as i32, EPOLLIN), id);
-        }
-        assert_eq!(hot.remove(0), Some(2));
-        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
-        assert_eq!(hot.remove(1), None);
-        assert_eq!(hot.ids(), [2]);
-    }
-
-    #[test]
-    fn an_item_removed_during_a_sleep_leaves_the_list_afterwards() {
-        let mut hot = Hot::default();
-        for id in 0..4 {
-            hot.add(id, 10 + id as i32, EPOLLIN);
-        }
-        let fds = hot.lend();
-        hot.remove(0);
-        hot.remove(3);
-        let mut places = Vec::new();
-        hot.give_back(fds, |id, place| places.push((id, place)));
-        assert_eq!(hot.ids(), [2, 1]);
-        assert_eq!(places, [(2, 0)]);
-        assert_eq!(hot.fds.iter().map(|pollfd| pollfd.fd).collect::<Vec<_>>(), [12, 11]);
-    }
-
-    #[test]
-    fn only_those_that_are_attached_again_and_still_there_are_leaving() {
-        let mut hot = Hot::default();
-        for id in 0..3 {
-            hot.add(id, 10 + id as i32, EPOLLIN);
-        }
-        (1..3).for_each(|place| hot.change(place, |slot| slot.take(Event::Quiet)));
-        let _fds = hot.lend();
-        hot.remove(1);
-        assert_eq!(hot.leaving(), [2]);
-    }
-
-    #[test]
-    fn a_silenced_item_is_asked_for_nothing() {
-        let mut hot = Hot::default();
-        hot.add(0, 10, EPOLLIN | EPOLLONESHOT);
-        hot.change(0, |slot| slot.events &= EP_PRIVATE_BITS);
-        assert!(hot.fds[0].fd < 0);
-        hot.change(0, |slot| slot.events = EPOLLOUT);
-        assert_eq!((hot.fds[0].fd, hot.fds[0].events), (10, EPOLLOUT as i16));
-    }
-
-    #[test]
-    fn a_reported_edge_is_not_asked_for_until_it_has_fallen() {
-        let mut hot = Hot::default();
-        hot.add(0, 10, EPOLLIN | EPOLLOUT | EPOLLET);
-        hot.reported(0, EPOLLIN | EPOLLOUT | EPOLLET, EPOLLIN | EPOLLOUT, None);
-        assert_eq!(hot.fds[0].events as u32, EDGE_BITS);
-        hot.change(0, |slot| slot.seen &= !EPOLLIN);
-        assert_eq!(hot.fds[0].events as u32, EPOLLIN | EDGE_BITS);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "Miri's clock is too fast for a set to be busy")]
-    fn a_set_is_busy_by_the_second_thousand() {
-        let mut hot = Hot::default();
-        (0..BUSY_UNITS - 1).for_each(|_| hot.count(1));
-        assert!(!hot.has_room());
-        (0..=BUSY_UNITS).for_each(|_| hot.count(1));
-        assert!(hot.has_room());
-        hot.reset_load();
-        assert!(!hot.has_room());
-    }
-}
+mod tests;

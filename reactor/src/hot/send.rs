@@ -1,8 +1,11 @@
 //! Delivers hot items that are ready, or queues them if not all fit.
 
+use libc::pollfd;
+
 use crate::eventpoll::deliver::{Delivered, Delivery, Observer, Origin};
 use crate::eventpoll::{Eventpoll, Tree};
-use crate::hot::list::Found;
+use crate::hot::demote::take_drain_hint;
+use crate::hot::list::{Found, Hot};
 use crate::hot::slot::EDGE_BITS;
 use crate::hot::state::FOR_EVER;
 use crate::hot::transition::{Event, Phase};
@@ -65,7 +68,7 @@ impl Eventpoll {
         let mut edges = false;
         let mut events = 0;
         for _ in 0..len {
-            let pollfd = hot.fds[place];
+            let asked = hot.fds[place];
             let slot = hot.slot(place as u32).copied();
             let here = place;
             place = if place + 1 == len { 0 } else { place + 1 };
@@ -74,15 +77,15 @@ impl Eventpoll {
                 scratch.leaving.push(slot.id);
                 continue;
             }
-            if pollfd.revents == 0 || pollfd.fd < 0 {
+            if asked.revents == 0 || asked.fd < 0 {
                 continue;
             }
-            if pollfd.revents & libc::POLLNVAL != 0 {
+            if asked.revents & libc::POLLNVAL != 0 {
                 // The program closed it by a call that we did not see: no more events.
                 hot.change(here as u32, |slot| slot.events &= EP_PRIVATE_BITS);
                 continue;
             }
-            let revents = pollfd.revents as u16 as u32;
+            let revents = asked.revents as u16 as u32;
             // An edge-triggered item that was asked for more than its interest may have no event.
             let is_event = revents & slot.events & POLL_BITS != 0;
             if is_event && events == most {
@@ -93,32 +96,31 @@ impl Eventpoll {
             edges |= slot.events & EPOLLET != 0;
             let again = (slot.seen != 0).then(|| {
                 let events = ((slot.events | EDGE_BITS) & POLL_BITS) as i16;
-                scratch.pollfds.push(libc::pollfd { fd: pollfd.fd, events, revents: 0 });
+                scratch.pollfds.push(pollfd { fd: asked.fd, events, revents: 0 });
                 scratch.pollfds.len() as u32 - 1
             });
             found.push(Found { place: here as u32, again, revents });
         }
         if edges {
-            // A drain before this ppoll says nothing about what the ppoll found.
-            let ready = self.lock.lock();
-            for found in found.iter() {
-                let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
-                if let Some(item) = item.filter(|item| item.is_edge()) {
-                    let _ = item.file.device().map(|device| device.take_drain_hint(item.fd));
-                }
-            }
+            self.forget_hints(hot, found);
         }
-        if scratch.pollfds.is_empty() {
-            return;
+        if !scratch.pollfds.is_empty() {
+            ask_again(&mut scratch.pollfds, found);
         }
-        let asked = sys::poll_now(&mut scratch.pollfds).is_ok();
-        for found in found.iter_mut() {
-            if let (Some(again), true) = (found.again, asked) {
-                found.revents = scratch.pollfds[again as usize].revents as u16 as u32;
+    }
+
+    /// Takes the hints of edge-triggered items: a drain before the ppoll says nothing about what it found.
+    fn forget_hints(&self, hot: &Hot, found: &[Found]) {
+        let ready = self.lock.lock();
+        for found in found {
+            let item = hot.slot(found.place).and_then(|slot| ready.list.get(slot.id));
+            if let Some(item) = item.filter(|item| item.is_edge()) {
+                take_drain_hint(item);
             }
         }
     }
 
+    /// Stores the events of the items that were found.
     fn deliver_hot(&self, tree: &mut Tree, found: &[Found], to: &mut Delivery<'_>, moment: Moment) {
         let Tree { hot, scratch, .. } = tree;
         let observer = Observer::new(self);
@@ -146,6 +148,18 @@ impl Eventpoll {
             hot.reported(found.place, item.events, found.revents, intake);
             // It may be on the ready list as well.
             ready.list.unlink(slot.id);
+        }
+    }
+}
+
+/// Asks the files for all events. The ppoll has left out those that were reported before.
+fn ask_again(pollfds: &mut [pollfd], found: &mut [Found]) {
+    if sys::poll_now(pollfds).is_err() {
+        return;
+    }
+    for found in found {
+        if let Some(again) = found.again {
+            found.revents = pollfds[again as usize].revents as u16 as u32;
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::eventpoll::Eventpoll;
 use crate::file::{Backing, Device, File, ItemRef, NO_POLLER_ID};
 use crate::shared::Shared;
 use crate::sync::{Arc, AtomicU32, Ordering};
+use crate::sys::Errno;
 use crate::uapi::*;
 
 /// Counts calls of attach and detach.
@@ -69,8 +70,8 @@ impl Watcher for Finds {
 struct Nowhere;
 
 impl EventSink for Nowhere {
-    fn put(&mut self, _index: usize, _event: EpollEvent) -> bool {
-        true
+    fn put(&mut self, _index: usize, _event: EpollEvent) -> Result<(), Errno> {
+        Ok(())
     }
 }
 

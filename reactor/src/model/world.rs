@@ -167,8 +167,8 @@ impl Watcher for OnFutex {
 pub(super) struct Buffer(pub(super) Vec<(u64, u32)>);
 
 impl EventSink for Buffer {
-    fn put(&mut self, _index: usize, event: EpollEvent) -> bool {
+    fn put(&mut self, _index: usize, event: EpollEvent) -> Result<(), Errno> {
         self.0.push((event.data, event.events));
-        true
+        Ok(())
     }
 }

@@ -119,9 +119,9 @@ impl Watcher for OnFutex {
 struct Buffer(Vec<(u64, u32)>);
 
 impl EventSink for Buffer {
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
+    fn put(&mut self, index: usize, event: EpollEvent) -> Result<(), Errno> {
         assert_eq!(index, self.0.len());
         self.0.push((event.data, event.events));
-        true
+        Ok(())
     }
 }

@@ -95,15 +95,15 @@ impl Events {
 }
 
 impl EventSink for Events {
-    fn put(&mut self, index: usize, event: EpollEvent) -> bool {
+    fn put(&mut self, index: usize, event: EpollEvent) -> Result<(), Errno> {
         let place = self.start.wrapping_add(index);
         if !self.can_write(place as usize) {
-            return false;
+            return Err(Errno::EFAULT);
         }
         // SAFETY: in this call the kernel has written to the first and last bytes of this place, or to those of an
         // earlier one on the same page; or the place lies in the thread's own stack.
         unsafe { place.write_unaligned(event) };
-        true
+        Ok(())
     }
 }
 
