@@ -1,4 +1,7 @@
 //! What we know of each fd, in four bytes: an fd that does not concern us costs one load.
+//!
+//! Plain words and no `bitflags`: the same word holds a number (`KIND`) and the epoch of a process, and all of it changes
+//! by one compare-and-swap.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 

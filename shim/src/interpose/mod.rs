@@ -1,5 +1,5 @@
-//! The libc functions that we interpose: a file for each man page or family. Here: how we find libc's own functions
-//! behind ours, and the two macros that define ours.
+//! The libc functions that we interpose: a file for each man page or family. Here: the two macros that
+//! define ours. `real` finds libc's own behind them, `routes` says which raw system calls go to them.
 //!
 //! `hook!` runs the whole call `guarded`, which is right for calls that only compute. A cancellation
 //! point must not run there: pthread_cancel unwinds the thread by force, and Rust aborts when a forced

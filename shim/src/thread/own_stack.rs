@@ -29,7 +29,10 @@ struct Searched {
 }
 
 impl OwnStack {
-    pub const UNKNOWN: Self = Self(Cell::new(Searched { low: usize::MAX, top: 0, gap: 0 }));
+    /// We have read no page of it.
+    pub const fn unknown() -> Self {
+        Self(Cell::new(Searched { low: usize::MAX, top: 0, gap: 0 }))
+    }
 
     /// Whether `len` bytes at `addr` lie there. `self` is of the calling thread.
     #[inline]

@@ -56,7 +56,7 @@ thread_local! {
             cancelled: AtomicBool::new(false),
             blocks_ours: Cell::new(false),
             set: Cell::new(std::ptr::null()),
-            stack: OwnStack::UNKNOWN,
+            stack: OwnStack::unknown(),
         }
     };
 }

@@ -3,7 +3,7 @@
 //!
 //! A thread is *inside* from `enter` until the guard is dropped, and *outside* while it sleeps. It is
 //! *covered* as long as its stack has frames of ours that must not be unwound by force
-//! (`interpose::guarded`), so also while it sleeps in a wait.
+//! (`thread::guarded`), so also while it sleeps in a wait.
 //!
 //! - **Signal handlers** of the program run behind a trampoline (`signal::trampoline`). If it finds the interrupted
 //!   thread inside or covered, it queues the signal to the thread again, blocks all signals on return, and ends the
@@ -17,7 +17,7 @@
 //! Costs two stores and two loads. The store on the way in is a full fence.
 //!
 //! `gate` is the way in and out, `threads` the list of those that have been inside, `cover` holds signals back, `waiting`
-//! is a thread in a wait, `forking` keeps all threads outside but one.
+//! is a thread in a wait, `forking` keeps all other threads outside.
 //!
 //! Locks: that of `threads`, for a look, and across a fork. `gate::ALONE` before it.
 
