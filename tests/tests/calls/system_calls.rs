@@ -1,6 +1,6 @@
 //! How many system calls a request costs, on the kernel's epoll and preloaded, side by side.
 //!
-//! More than the budget is a failure; that it takes longer is none. `--nocapture` shows every call.
+//! More calls than the budget are a failure; more time is not. `--nocapture` shows every call.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
