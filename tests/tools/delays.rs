@@ -1,5 +1,5 @@
-//! `delays ROUNDS MICROSECONDS`: a loop that is busy elsewhere for so long while another thread makes its pipe readable,
-//! in the middle of that. Prints, for each round, right before and right after what moments that was (CLOCK_MONOTONIC,
+//! `delays ROUNDS MICROSECONDS`: a loop is busy elsewhere for that time, and in the middle of it another thread makes
+//! the loop's pipe readable. Prints two moments for each round, right before and right after that (CLOCK_MONOTONIC,
 //! nanoseconds).
 
 use std::time::{Duration, Instant};

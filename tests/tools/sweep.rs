@@ -1,9 +1,9 @@
-//! `sweep FOLDER…`: opens every file below the folders, puts each into an epoll set of its own, and prints what comes of it.
+//! `sweep FOLDER…`: opens every file below the folders, puts each into an epoll set of its own, and prints what comes
+//! of it.
 //!
-//! A line is `PATH ADD LEVEL LEVEL EDGE EDGE`: what epoll_ctl said, and what waits of 0 reported, two of them before the
-//! item was made edge-triggered and two after that.
-//! Nothing is read and nothing is written. What may block when it is opened, or changes something, is left
-//! out (`is_left_out`).
+//! A line is `PATH ADD LEVEL LEVEL EDGE EDGE`: what epoll_ctl said, and what waits of 0 reported, two of them before
+//! the item was made edge-triggered and two after that. It reads nothing and writes nothing. It leaves out files whose
+//! open may block or changes something (`is_left_out`).
 
 use std::ffi::CString;
 use std::fs::{self, FileType};

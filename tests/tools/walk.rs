@@ -4,8 +4,8 @@
 //! `walk run` runs the walk on its standard input and prints its log (what the fuzzer starts).
 //! `walk show SEED [STEPS]` prints a walk.
 //!
-//! `GLASSPOLL_HOT=512` and the like among the arguments are for glasspoll, and are told the walk, for what is left
-//! open then (`walk::Terms`). `--in-order` has the order of events compared even so.
+//! `GLASSPOLL_HOT=512` and the like among the arguments are for glasspoll, and for the walk, which then knows what they
+//! leave open (`walk::Terms`). `--in-order` compares the order of events all the same.
 
 use std::io::{Read, Write};
 use std::process::{ExitCode, Stdio};
@@ -127,8 +127,8 @@ impl Fuzzer {
 
     /// The first line in which the kernel and glasspoll differ.
     ///
-    /// Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree with itself either:
-    /// nothing counts from the line on in which its answers vary, nor an answer that it gives at times.
+    /// Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree with itself
+    /// either: nothing counts from the line on in which its answers vary, nor an answer that it gives at times.
     fn difference(&self, walk: &[Step]) -> Option<(String, String)> {
         let mut kernel = vec![self.log_of(Mode::Native, walk)];
         let mut ours = vec![self.log_of(Mode::Preloaded, walk)];

@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! The machine that measured.
 
 use super::system::cpus;
 use std::ffi::CStr;

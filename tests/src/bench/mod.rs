@@ -8,8 +8,8 @@
 //! | [`rounds`] | kernel and glasspoll in turn |
 //! | [`record`] | what the command takes, and how exact the record is |
 //! | [`report`], [`chart`] | what is written: a Markdown table, a picture |
-//! | [`quiet`] | waiting until nobody else uses the machine |
-//! | [`machine`] | on what it was measured |
+//! | [`quiet`] | waiting until no other process uses the machine |
+//! | [`machine`] | the machine that measured |
 //! | [`system`] | CPUs, descriptors, the time and memory of others |
 //! | [`echo`], [`load`], [`calls`], [`forks`] | the programs: a server, a load generator, single calls, children |
 //! | [`net`] | connections |

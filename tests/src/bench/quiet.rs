@@ -1,4 +1,4 @@
-//! Whether others use the CPUs too: what is measured then says little.
+//! Whether other processes use the CPUs too: a figure says little then.
 
 use std::time::{Duration, Instant};
 use std::{fs, mem, thread};

@@ -1,10 +1,10 @@
-//! Faults: every system call that the library makes for itself is made to fail, one after another and for good, and
-//! the program must not be told anything else than without.
+//! Faults: every system call that the library makes for itself fails, one after another and for good, and the program
+//! must get the same results as without.
 //!
 //! A scenario is run clean first, which counts the calls. Then it is run once for every call and every errno that it
 //! may give ([`Call::errnos`]), with that one call failing; and once for every kind of call and every way in which a
-//! sandbox refuses it ([`Call::refusals`]), from the first on and from the middle on. Each run must end as the clean one
-//! does. It may end with the ENOMEM, EMFILE or ENFILE of an epoll_create or an ADD that was tried three times, if
+//! sandbox refuses it ([`Call::refusals`]), from the first on and from the middle on. Each run must end as the clean
+//! one does. It may end with the ENOMEM, EMFILE or ENFILE of an epoll_create or an ADD that was tried three times, if
 //! that is what was injected; and it may say one line.
 
 mod call;

@@ -1,5 +1,5 @@
-//! Runs a program under ptrace(2), numbers the system calls that the library makes for itself, and has one of them, or
-//! all of a kind from one on, fail without having been made.
+//! Runs a program under ptrace(2), counts the system calls that the library makes for itself, and makes one of them, or
+//! all of a kind from one on, fail before the kernel sees it.
 //!
 //! A call is the library's own if the instruction lies in it, as all its raw calls do; or if it is one of those that it
 //! makes through libc, for its heap and its helper thread, and a frame of it is on the stack. What the program calls

@@ -1,4 +1,5 @@
-//! What one connection asks: each request with the answer that it must get, for the connection alone writes what it reads.
+//! What one connection asks: each request with the answer that it must get, because only the connection itself writes
+//! what it reads.
 
 use super::answer::Expect;
 use super::kind::Kind;

@@ -1,4 +1,4 @@
-//! What was found wrong.
+//! The faults that were found.
 
 use super::kind::Kind;
 use super::proc;

@@ -1,4 +1,4 @@
-//! A client's socket: TCP or unix, and nothing of it ever blocks.
+//! A client's socket: TCP or unix, and none of its calls blocks.
 
 use std::io;
 use std::mem;

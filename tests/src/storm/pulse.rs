@@ -1,5 +1,5 @@
-//! Files that become ready anew whenever they were drained, in lulls, too: what comes in the very moment of a
-//! read, or as soon as it is over, is an edge.
+//! Files that become ready anew after each time they were drained, also in lulls: what comes during a read, or as
+//! soon as it is over, is an edge.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;

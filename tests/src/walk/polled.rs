@@ -1,11 +1,11 @@
-//! Which steps no walk has where every file is asked by poll (`Terms::polled`).
+//! The steps that walks leave out if the library polls every file (`Terms::polled`).
 //!
-//! - What comes on top of data that was not read yet, where an edge-triggered item watches: noticed 10 ms late,
-//!   and with a listening socket, or a TCP connection of which the other end is not known here, not looked for.
-//! - An edge-triggered item on several datagrams: with one of them read it reports again.
-//! - Another end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
-//!   they ask for, and no answer of poll shows it.
-//! - Outer edges: nobody looks at what is on a ready list.
+//! - Data on top of unread data, for an edge-triggered item: the library notices it 10 ms late, and not at all on a
+//!   listening socket or on a TCP connection whose other end the walk does not know.
+//! - An edge-triggered item on several datagrams: after a read of one it reports again.
+//! - The other end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
+//!   they ask for, and poll does not show it.
+//! - Outer edges: the library does not poll what is on a ready list.
 
 use super::step::{Kind, Step, Work};
 use super::world::{File, World};

@@ -1,6 +1,6 @@
 //! Running a walk in this process, with a line of log for each step.
 //!
-//! Descriptors are logged by their fds: the kernel and glasspoll must give the same ones out.
+//! The log has each fd: the kernel and glasspoll must give out the same ones.
 
 use std::fmt::Write as _;
 use std::ptr;

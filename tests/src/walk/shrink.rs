@@ -1,4 +1,4 @@
-//! Making a walk that shows a difference as short as it goes.
+//! Making a walk that shows a difference as short as possible.
 
 use super::step::Step;
 use super::terms::Terms;

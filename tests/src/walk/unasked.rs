@@ -1,9 +1,11 @@
-//! Which steps no walk has where nobody asks until the program waits (`Terms::any_order`): hot items and polled files.
+//! The steps that walks leave out if the library polls files only when the program waits (`Terms::any_order`): hot
+//! items and polled files.
 //!
-//! - Data that comes to an edge-triggered TCP connection and is read before a wait has told of it: the kernel's
-//!   edge is remembered, and tells of the room that there is. So it is not read before every set was waited for,
-//!   nor filled, for then more comes while it is drained, nor watched if its other end is not known here.
-//! - Where only priority data and room are asked for, any data is such an edge.
+//! - Data that comes to an edge-triggered TCP connection and is read before a wait has reported it: the kernel
+//!   remembers the edge, and reports that there is room. So a walk does not read such a connection before it has
+//!   waited for every set. It does not fill one either, because more comes while it is drained, and it watches none
+//!   whose other end it does not know.
+//! - For an item that asks only for priority data and room, any data is such an edge.
 
 use std::collections::BTreeSet;
 

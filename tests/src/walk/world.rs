@@ -1,22 +1,24 @@
 //! What a walk has open: the descriptor table as the kernel will have it, and which steps a walk may have.
 //!
-//! Some steps are not for walks, for the kernel's answer depends on what userspace cannot see, or on time:
+//! Walks leave out some steps, because the kernel's answer depends on time or on what userspace cannot see:
 //! - Edges of OUT on pipes, FIFOs, terminals, unix and datagram sockets: the kernel tells of room whenever a
-//!   peer reads, though there was room before; the signals of a file do so more seldom (sockets) or more
-//!   often (pipes). So no walk has both such an OUT and an edge-triggered item that could see it, its own
-//!   or that of an outer set.
-//! - Edges on a TCP socket that shut itself down: when its FIN is acknowledged, which may be 40 ms later, or
-//!   a FIN comes that it does not want any more, the kernel wakes it with nothing new to say.
-//! - SHUT_RD on a unix stream tells its peer of nothing new, and by no signal.
-//! - A terminal written to until it takes no more: how much it takes, and when there is room again, is up to
-//!   a kernel thread.
-//! - Edges on terminals: they hang up with no signal, which nobody sees below an outer edge.
-//! - A timer set anew before it was read, below an outer edge: nobody looks at what is on a ready list.
-//! - Both ends of a file closed by one close_range: the kernel lets the last go first, and its end is seen
-//!   below an outer set.
-//! - A write to an eventfd, or the end of a timer, by a child: nobody here sees a second edge.
+//!   peer reads, even if there was room before; the signals of a file do so more seldom (sockets) or more
+//!   often (pipes). So no walk has both such an OUT and an edge-triggered item that could see it, be it an
+//!   item of its own set or of an outer one.
+//! - Edges on a TCP socket that shut itself down: the kernel wakes it with nothing new to say when its FIN is
+//!   acknowledged, which may be 40 ms later, or when a FIN comes that the socket no longer wants.
+//! - SHUT_RD on a unix stream: its peer gets nothing new, and no signal.
+//! - A terminal written to until it takes no more: a kernel thread decides how much it takes, and when there
+//!   is room again.
+//! - Edges on terminals: they hang up without a signal, so the library misses it below an outer edge.
+//! - A timer set anew before it was read, below an outer edge: the library does not poll what is on a ready
+//!   list.
+//! - Both ends of a file closed by one close_range: the kernel closes the last first, and an outer set sees
+//!   that end.
+//! - A write to an eventfd, or the end of a timer, by a child: this process sees no second edge.
 //!
-//! Where events come in no order there are more: `unasked`; and where every file is asked by poll: `polled`.
+//! A mode in which events come in no order leaves out more: `unasked`; so does one that polls every file:
+//! `polled`.
 
 use std::collections::BTreeMap;
 

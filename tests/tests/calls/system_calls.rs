@@ -1,6 +1,6 @@
 //! How many system calls a request costs, on the kernel's epoll and preloaded, side by side.
 //!
-//! More than the budget is a failure; that it takes longer is none. What is counted does not depend on the scheduler: a
+//! More calls than the budget are a failure; more time is not. What is counted does not depend on the scheduler: a
 //! server and its client take turns (`lockstep`). `--nocapture` shows every call.
 
 use glasspoll_tests::lockstep::{Counts, Lockstep};

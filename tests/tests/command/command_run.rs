@@ -1,4 +1,4 @@
-//! `glasspoll run`: the program is the same as without, and what it did is kept or summed up.
+//! `glasspoll run`: the program runs as it does without, and its record is kept or summed up.
 
 use glasspoll_tests::command::{self, events, glasspoll, glasspoll_with, of_kind};
 use glasspoll_tests::mode::clean_command;

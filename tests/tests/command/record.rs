@@ -1,4 +1,4 @@
-//! The record that each process keeps of its event flow: where it is, what is in it, and that nobody is hurt by it.
+//! The record that each process keeps of its event flow: where it is, what is in it, and that it harms no process.
 
 use glasspoll_tests::run::LIMIT;
 use std::fs;

@@ -1,4 +1,5 @@
-//! The traces that the tour shows are those of its programs, on either epoll they do the same, and both tours show them.
+//! The tour shows the real traces of its programs, which do the same on either epoll, and both tours show the same
+//! ones.
 
 use glasspoll_tests::documents::{files, read, root};
 use glasspoll_tests::run::{run, LIMIT};

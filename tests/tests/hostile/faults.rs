@@ -1,4 +1,4 @@
-//! Whatever system call of the library's fails, once or for good: the program is told what it is told without.
+//! Any system call of the library fails, once or for good: the program gets the same results as without.
 #![cfg(target_arch = "x86_64")]
 
 use glasspoll_tests::run::LIMIT;

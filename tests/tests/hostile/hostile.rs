@@ -1,5 +1,5 @@
-//! The command looks into processes that lie: to it, what another process holds, and how that calls itself, is nothing
-//! but bytes. Nobody has it wait, eat memory, or write to a terminal or a page what it did not mean to.
+//! The command looks into processes that lie: what another process holds, and how it calls itself, is nothing but
+//! bytes. No process makes the command wait, use up memory, or write to a terminal or a page what it did not mean to.
 
 use glasspoll_tests::run::LIMIT;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What GLASSPOLL_LOG_FILE may lead to, and what it may not: another user who can write to the folder can neither have
-//! his file written to, nor have the program wait, nor have it write to a file of its user's that it was not told of.
+//! What GLASSPOLL_LOG_FILE may lead to, and what it may not: another user who can write to the folder cannot make the
+//! program write to his file, nor wait, nor write to a file of its own user that it was not told of.
 
 use glasspoll_tests::run::LIMIT;
 use std::fs;

@@ -1,5 +1,5 @@
-//! What threads that write, wait, change and close at the same time may rely on holds on both epolls;
-//! and the storm that tries it is able to see when it does not.
+//! Threads write, wait, change and close at the same time: what they may rely on holds on both epolls, and the storm
+//! that tries it notices when it does not.
 
 use glasspoll_tests::run::LIMIT;
 
@@ -19,8 +19,8 @@ fn a_storm_breaks_no_invariant() {
     });
 }
 
-/// Its first eras have fast timers, files of another process and reads of every kind: there a read that was told by asking
-/// later what it had left lost edges for good.
+/// Its first eras have fast timers, files of another process and reads of every kind: there a read that was told by
+/// asking later what it had left lost edges for good.
 #[test]
 fn a_storm_of_files_that_become_ready_amid_a_read_breaks_no_invariant() {
     let _turn = turn::take();

@@ -1,8 +1,8 @@
 //! Every file of /proc, /sys and /dev that can be opened without harm is added to a set, on the kernel's epoll and
 //! preloaded: the same are refused, and the others report the same.
 //!
-//! Left out, besides what `sweep` leaves out: debugfs and tracefs below /sys. From Linux 6.14 on all files of debugfs
-//! can be added, before that few, and those that can look like those that cannot.
+//! Besides what `sweep` leaves out, this test leaves out debugfs and tracefs below /sys. From Linux 6.14 on all files
+//! of debugfs can be added; before, only a few could, and nothing tells them from the rest.
 
 use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::Mode;

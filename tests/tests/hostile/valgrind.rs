@@ -1,5 +1,5 @@
-//! A program that runs on valgrind runs on valgrind and the library too. valgrind is no kernel: it keeps signal 64 for
-//! itself, and gives a thread the mask back that it had before a handler.
+//! A program that runs on valgrind also runs on valgrind with the library. valgrind is no kernel: it keeps signal 64
+//! for itself, and after a handler it gives a thread its earlier mask back.
 
 use glasspoll_tests::c_tests::{CTest, Folders};
 use glasspoll_tests::documents::root;

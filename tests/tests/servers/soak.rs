@@ -1,5 +1,5 @@
-//! Each alarm of the soak goes off: of a server that does one thing wrong where the library is loaded, the fault is
-//! named, with the seed.
+//! Each alarm of the soak goes off: a server does one thing wrong if the library is loaded, and the soak names the
+//! fault and the seed.
 
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::run;

@@ -1,4 +1,4 @@
-//! The programs that are run with faults: what they are told of epoll must be as it is without.
+//! The programs that run with faults: epoll must tell them the same as without.
 //!
 //! Each ends with 0 and says "done", or with what went wrong (`os`). They wait without end where that would show a
 //! lost wakeup best; the runner ends them then.

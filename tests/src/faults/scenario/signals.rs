@@ -1,4 +1,4 @@
-//! Signals of the program's own, that come while it waits: none is lost, and each runs its handler once.
+//! Signals of the program that come while it waits: each runs its handler once.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -1,4 +1,4 @@
-//! Threads that wait together, for one set and for several: each wakeup is taken by somebody.
+//! Threads that wait together, for one set and for several: one of them takes each wakeup.
 //!
 //! They tell by a pipe and not by a channel: that one sleeps by `syscall(2)`, which the library passes on, and its
 //! calls could not be told from the library's.

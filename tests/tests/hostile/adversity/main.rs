@@ -1,5 +1,5 @@
 //! A world that is hostile all the time: no fd, memory or disk left, no reader, another process that uses up
-//! what is the user's, a tracer, a processor that others have. Programs are told what they are told without.
+//! what is the user's, a tracer, a processor that others have. Programs get the same results as without.
 #![cfg(target_arch = "x86_64")]
 
 use glasspoll_tests::run::LIMIT;
