@@ -6,6 +6,7 @@
 static void test(void)
 {
     struct itimerspec often = {{0, 2000000}, {0, 2000000}};
+    uint64_t count;
     int epfd = ep_new(), t = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
     OK(ep_add(epfd, t, EPOLLIN | EPOLLET));
     for (int i = 0; i < 3; i++) {
@@ -13,7 +14,8 @@ static void test(void)
         EXPECT_ONE(epfd, t, EPOLLIN);
         EXPECT_NOTHING(epfd);
     }
-    CHECK_EQ(drain(t), 8);
+    // Once: the timer goes on, and may expire before a second read.
+    CHECK_EQ(read(t, &count, sizeof count), 8);
     EXPECT_ONE(epfd, t, EPOLLIN);
     OK(close(t));
     OK(close(epfd));

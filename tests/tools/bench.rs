@@ -1,4 +1,4 @@
-//! `bench [--quick] [--rounds N] [ROW…]`: kernel epoll and glasspoll side by side. `scripts/bench` runs it.
+//! `bench [--quick] [--rounds N] [--baseline LIB] [ROW…]`: kernel epoll and glasspoll side by side. `scripts/bench` runs it.
 
 use glasspoll_tests::bench::quiet::Patience;
 use glasspoll_tests::bench::rows::{Row, ROWS};
@@ -11,11 +11,12 @@ use std::{env, fs};
 /// With other users of the machine, for each row.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const USAGE: &str = "usage: bench [--quick] [--rounds N] [--list | --programs] [ROW...]";
+const USAGE: &str = "usage: bench [--quick] [--rounds N] [--baseline LIB] [--list | --programs] [ROW...]";
 
 struct Options {
     rounds: usize,
     length: f64,
+    baseline: Option<PathBuf>,
     list: bool,
     programs: bool,
     rows: Vec<&'static Row>,
@@ -41,13 +42,18 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { rounds: 7, length: 1.0, list: false, programs: false, rows: Vec::new() };
+    let mut options =
+        Options { rounds: 7, length: 1.0, baseline: None, list: false, programs: false, rows: Vec::new() };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => (options.rounds, options.length) = (3, 0.4),
             "--rounds" => {
                 let number = arguments.next().and_then(|text| text.parse().ok()).filter(|n| *n > 0);
                 options.rounds = number.ok_or("--rounds wants a number")?;
+            }
+            "--baseline" => {
+                let library = arguments.next().map(PathBuf::from).filter(|path| path.is_file());
+                options.baseline = Some(library.ok_or("--baseline wants a library")?);
             }
             "--list" => options.list = true,
             "--programs" => options.programs = true,
@@ -79,8 +85,10 @@ fn run(options: &Options) {
         eprintln!("{warning}");
     }
     let mut patience = Patience(PATIENCE * options.rows.len() as u32);
-    let mut measure =
-        |row: &&'static Row| rounds::measure(row, options.rounds, options.length, &mut patience);
+    let mut measure = |row: &&'static Row| {
+        let baseline = options.baseline.as_deref();
+        rounds::measure(row, options.rounds, options.length, &mut patience, baseline)
+    };
     let outcomes: Vec<_> = options.rows.iter().map(&mut measure).collect();
     let machine = machine::describe();
     let table = report::markdown(&outcomes, &machine, options.rounds);

@@ -39,5 +39,32 @@ pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
             .expect("a string grows");
         }
     }
-    text
+    text + &before_and_after(outcomes)
+}
+
+/// A table of the baseline's figures and those of the library under test; nothing without a baseline.
+fn before_and_after(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes {
+        let both = outcome.series.iter().zip(outcome.baseline.iter().flatten());
+        for (figure, ((_, new), old)) in outcome.row.figures.iter().zip(both) {
+            let title = format!("{} {}", outcome.row.what, figure.name);
+            let better = if figure.judge.more_is_better() { "more" } else { "less" };
+            let (old, new) = (old.median(), new.median());
+            writeln!(
+                text,
+                "| {} | {} | {} | {:.2} | {better} |",
+                title.trim(),
+                value(old, figure.unit),
+                value(new, figure.unit),
+                new / old,
+            )
+            .expect("a string grows");
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    let head = "\nBefore and after, the medians:\n\n| work | old | new | new/old | better is |\n|---|--:|--:|--:|---|\n";
+    head.to_owned() + &text
 }

@@ -4,6 +4,8 @@ use super::figure::value;
 use super::quiet::Patience;
 use super::rows::Row;
 use super::work::{Bench, Sample};
+use crate::Mode;
+use std::path::Path;
 
 /// What came of one figure, from all rounds.
 #[derive(Clone, Debug)]
@@ -38,21 +40,35 @@ pub struct Outcome {
     pub row: &'static Row,
     /// For each figure: the kernel's and glasspoll's.
     pub series: Vec<(Series, Series)>,
+    /// For each figure: the baseline's, if there is one.
+    pub baseline: Option<Vec<Series>>,
     /// CPU time of the server for each request, glasspoll's over the kernel's, of the medians.
     pub cpu: Option<f64>,
     /// How many measurements others have disturbed.
     pub disturbed: usize,
 }
 
-/// Measures `row`, with a line of progress for each round.
-pub fn measure(row: &'static Row, rounds: usize, length: f64, patience: &mut Patience) -> Outcome {
+/// Measures `row`, with a line of progress for each round. `baseline` is another library, measured in turn with the one
+/// under test; rows that do not preload any leave it out.
+pub fn measure(
+    row: &'static Row,
+    rounds: usize,
+    length: f64,
+    patience: &mut Patience,
+    baseline: Option<&Path>,
+) -> Outcome {
     let mut disturbed = 0;
-    let mut samples: [Vec<Sample>; 2] = Default::default();
+    let mut samples: [Vec<Sample>; 3] = Default::default();
+    let [first, second] = row.sides;
+    let baseline = baseline.filter(|_| second.mode == Mode::Preloaded);
     for round in 1..=rounds {
-        for (place, side) in row.sides.into_iter().enumerate() {
+        let old = baseline.map(|library| (2, second, Some(library)));
+        for (place, side, library) in
+            [Some((0, first, None)), old, Some((1, second, None))].into_iter().flatten()
+        {
             let (sample, noisy) = patience.undisturbed(|| {
                 let dir = tempfile::tempdir().expect("a directory");
-                Bench { side, length, dir: dir.path() }.measure(row)
+                Bench { side, library, length, dir: dir.path() }.measure(row)
             });
             disturbed += usize::from(noisy);
             samples[place].push(sample);
@@ -60,18 +76,20 @@ pub fn measure(row: &'static Row, rounds: usize, length: f64, patience: &mut Pat
         let [kernel, glasspoll] = [&samples[0], &samples[1]].map(|of| of.last().expect("just pushed"));
         progress(row, &format!("{round}/{rounds}"), kernel, glasspoll);
     }
-    let [kernel, glasspoll] = &samples;
-    let series = row.figures.iter().enumerate().map(|(place, figure)| {
-        let more = figure.judge.more_is_better();
-        (Series::new(kernel, place, more), Series::new(glasspoll, place, more))
-    });
+    let [kernel, glasspoll, old] = &samples;
+    let series_of = |samples: &[Sample]| -> Vec<Series> {
+        let figures = row.figures.iter().enumerate();
+        figures.map(|(place, figure)| Series::new(samples, place, figure.judge.more_is_better())).collect()
+    };
+    let series = series_of(kernel).into_iter().zip(series_of(glasspoll));
     let cpu = |samples: &[Sample]| {
         let mut times: Vec<f64> = samples.iter().filter_map(|sample| sample.cpu).collect();
         times.sort_by(f64::total_cmp);
         times.get((times.len().max(1) - 1) / 2).copied()
     };
     let cpu = cpu(glasspoll).zip(cpu(kernel)).map(|(glasspoll, kernel)| glasspoll / kernel);
-    Outcome { row, series: series.collect(), cpu, disturbed }
+    let baseline = baseline.map(|_| series_of(old));
+    Outcome { row, series: series.collect(), baseline, cpu, disturbed }
 }
 
 fn progress(row: &Row, round: &str, kernel: &Sample, glasspoll: &Sample) {

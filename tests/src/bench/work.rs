@@ -38,6 +38,8 @@ impl Sample {
 pub struct Bench<'a> {
     /// Whose epoll, and how.
     pub side: Side,
+    /// The library that is preloaded; none: the one under test.
+    pub library: Option<&'a Path>,
     /// How much less than a full measurement: 1, or 0.25.
     pub length: f64,
     /// The server's own directory.
@@ -122,7 +124,8 @@ impl Bench<'_> {
                 name.starts_with("GLASSPOLL_") && name != "GLASSPOLL_LIB" && name != "GLASSPOLL_TESTS"
             });
             command.envs(settings);
-            command.env("LD_PRELOAD", library().canonicalize().expect("the library is there"));
+            let library = self.library.map_or_else(library, Path::to_owned);
+            command.env("LD_PRELOAD", library.canonicalize().expect("the library is there"));
             command.envs(self.side.settings.iter().copied());
             if self.side.settings.iter().any(|(name, _)| *name == "GLASSPOLL_LOG") {
                 command.env("GLASSPOLL_LOG_FILE", self.dir.join("flow.log"));

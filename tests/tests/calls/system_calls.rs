@@ -141,7 +141,12 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
         (arguments.map(str::to_owned).to_vec(), text.clone(), text)
     };
     match what {
-        "redis" => (redis::arguments(dir, port), "GET key\r\n".to_owned(), "$-1\r\n".to_owned()),
+        "redis" => {
+            let mut arguments = redis::arguments(dir, port);
+            // At each tick it reads a file of /proc, and how many come to a request is up to the clock.
+            arguments.extend(["--hz", "1"].map(str::to_owned));
+            (arguments, "GET key\r\n".to_owned(), "$-1\r\n".to_owned())
+        }
         "nginx" => {
             nginx::configure(dir, port, 1);
             let request = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
