@@ -15,7 +15,7 @@ use crate::args::{self, Args};
 use crate::collect::source::Source;
 use crate::procfs::net::{diag, Sockets};
 use crate::procfs::queue::Queue;
-use crate::procfs::{describe, eventpoll};
+use crate::procfs::{describe, eventpoll, fdinfo};
 use crate::program::elf;
 use crate::text::units;
 
@@ -56,7 +56,7 @@ pub fn words(bytes: &[u8]) {
         }
         4 => {
             describe::timer(&text);
-            let mask = describe::field(&text, "sigmask").and_then(|mask| u64::from_str_radix(mask, 16).ok());
+            let mask = fdinfo::field(&text, "sigmask").and_then(|mask| u64::from_str_radix(mask, 16).ok());
             describe::signals(mask.unwrap_or(0));
             drop((Queue::of_info(&text), eventpoll::parse(&text), eventpoll::epfd_of(&text)));
             assert!(units::clean(&text).chars().all(|c| !c.is_control()));

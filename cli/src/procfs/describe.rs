@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
+use crate::procfs::fdinfo::field;
 use crate::procfs::names;
 use crate::procfs::net::Sockets;
 use crate::procfs::queue::Queue;
@@ -113,11 +114,6 @@ fn is_terminal(link: &str) -> bool {
         || link.starts_with("/dev/tty")
         || link == "/dev/console"
         || link == "/dev/ptmx"
-}
-
-/// A field of a file in `/proc/PID/fdinfo`.
-pub fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
 }
 
 /// A timerfd by its fdinfo.

@@ -4,6 +4,7 @@
 
 pub mod describe;
 pub mod eventpoll;
+pub mod fdinfo;
 pub mod names;
 pub mod net;
 pub mod queue;

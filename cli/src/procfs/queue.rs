@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::procfs::describe::field;
+use crate::procfs::fdinfo::field;
 use crate::text::units::count;
 
 /// What waits.
