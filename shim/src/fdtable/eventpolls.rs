@@ -39,16 +39,19 @@ pub fn may_be_epoll(fd: i32) -> bool {
     flags(fd) & (EPOLL | CLOSING) != 0
 }
 
-/// The epoll instance behind an fd. If another thread is closing the fd, waits for that, and looks it up again: the
-/// eventfd beneath stays open a little longer, and the program does not mean that one.
+/// The epoll instance behind an fd. If another thread is closing the fd, waits for that: the eventfd beneath stays
+/// open a little longer, and the program does not mean that one.
 pub fn held_eventpoll(fd: FdRef) -> Option<Held> {
     let held = |fd: FdRef| fd.hold().filter(|held| held.0.eventpoll().is_some());
     held(fd).or_else(|| {
-        if !fd.is(CLOSING) {
-            return None;
-        }
+        // Looked up again: the close may have begun since the call came.
+        let going = FdRef::of(fd.fd()).is(CLOSING);
         wait_for_close(fd.fd());
-        held(FdRef::of(fd.fd()))
+        if going {
+            held(FdRef::of(fd.fd()))
+        } else {
+            None
+        }
     })
 }
 

@@ -26,6 +26,7 @@ mod poll_select;
 mod polling;
 mod prctl;
 mod pthread_cancel;
+mod raw_wait;
 mod read_write;
 pub mod real;
 mod routes;

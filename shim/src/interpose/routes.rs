@@ -54,9 +54,9 @@ macro_rules! for_routes {
                 SYS_epoll_create(size) => epoll::create_sized[size as _];
                 SYS_epoll_create1(flags) => epoll::create[flags as _];
                 SYS_epoll_ctl(epfd, op, fd, event) => epoll::ctl[epfd as _, op as _, fd as _, event as _];
-                SYS_epoll_wait(epfd, events, max, timeout) => epoll::raw_wait[epfd as _, events as _, max as _, timeout as _, 0, 0];
-                SYS_epoll_pwait(epfd, events, max, timeout, mask, size) => epoll::raw_wait[epfd as _, events as _, max as _, timeout as _, mask, size];
-                SYS_epoll_pwait2(epfd, events, max, timeout, mask, size) => epoll::raw_wait2[epfd as _, events as _, max as _, timeout as _, mask, size];
+                SYS_epoll_wait(epfd, events, max, timeout) => raw_wait::raw_wait[epfd as _, events as _, max as _, timeout as _, 0, 0];
+                SYS_epoll_pwait(epfd, events, max, timeout, mask, size) => raw_wait::raw_wait[epfd as _, events as _, max as _, timeout as _, mask, size];
+                SYS_epoll_pwait2(epfd, events, max, timeout, mask, size) => raw_wait::raw_wait2[epfd as _, events as _, max as _, timeout as _, mask, size];
                 SYS_poll(fds, count, timeout) => poll_select::raw_poll[fds as _, count as _, timeout as _];
                 SYS_ppoll(fds, count, timeout, mask, size) => poll_select::raw_ppoll[fds as _, count as _, timeout as _, [mask, size]];
                 SYS_select(count, read, write, except, timeout) => poll_select::raw_select[count as _, [read as _, write as _, except as _], timeout as _];

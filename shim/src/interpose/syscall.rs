@@ -9,7 +9,7 @@ use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_
 use crate::interpose::routes::for_routes;
 use crate::interpose::{
     close_dup, epoll, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mqueue, poll_select,
-    prctl, set_errno, splice,
+    prctl, raw_wait, set_errno, splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;
