@@ -55,30 +55,18 @@ impl Sockets {
     /// A file of `/proc/PID/net`.
     pub fn take_table(&mut self, name: &str, text: &[u8]) {
         for line in String::from_utf8_lossy(text).lines().skip(1) {
-            match name {
-                "unix" => self.take_unix(line),
-                _ => self.take(line, name.starts_with("tcp")),
+            let socket = match name {
+                "unix" => unix(line),
+                _ => internet(line, name.starts_with("tcp")),
             };
+            match socket {
+                Some((inode, Socket::Tcp { local, remote, state })) => {
+                    self.add_tcp(Tcp { local, remote, state, inode });
+                }
+                Some((inode, socket)) => drop(self.by_inode.insert(inode, socket)),
+                None => {}
+            }
         }
-    }
-
-    /// `sl local remote st queues timer retransmits uid timeout inode`
-    fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-        let inode = fields.nth(5)?.parse().ok()?;
-        // Sockets in TIME_WAIT have no inode, and may be many.
-        if inode == NOBODYS {
-            return None;
-        }
-        let (local, remote) = (address(local)?, address(remote)?);
-        let state = u8::from_str_radix(state, 16).ok()?;
-        if is_tcp {
-            self.add_tcp(Tcp { local, remote, state, inode });
-        } else {
-            self.by_inode.insert(inode, Socket::Udp { local, remote });
-        }
-        Some(())
     }
 
     fn add_tcp(&mut self, Tcp { local, remote, state, inode }: Tcp) {
@@ -89,21 +77,6 @@ impl Sockets {
             self.listening.insert(local.port());
         }
         self.by_inode.insert(inode, Socket::Tcp { local, remote, state });
-    }
-
-    /// `Num RefCount Protocol Flags Type St Inode Path`
-    fn take_unix(&mut self, line: &str) -> Option<()> {
-        let mut fields = line.split_whitespace().skip(4);
-        let kind = match fields.next()? {
-            "0001" => "stream",
-            "0002" => "datagram",
-            "0005" => "seqpacket",
-            _ => "",
-        };
-        let inode = fields.nth(1)?.parse().ok()?;
-        let path = fields.collect::<Vec<_>>().join(" ");
-        self.by_inode.insert(inode, Socket::Unix { kind, path });
-        Some(())
     }
 
     /// A socket, in words.
@@ -170,6 +143,33 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
+/// A line of tcp or udp: `sl local remote st queues timer retransmits uid timeout inode`.
+fn internet(line: &str, is_tcp: bool) -> Option<(u64, Socket)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let inode = fields.nth(5)?.parse().ok()?;
+    // Sockets in TIME_WAIT have no inode, and may be many.
+    if inode == NOBODYS {
+        return None;
+    }
+    let (local, remote) = (address(local)?, address(remote)?);
+    let state = u8::from_str_radix(state, 16).ok()?;
+    Some((inode, if is_tcp { Socket::Tcp { local, remote, state } } else { Socket::Udp { local, remote } }))
+}
+
+/// A line of unix: `Num RefCount Protocol Flags Type St Inode Path`.
+fn unix(line: &str) -> Option<(u64, Socket)> {
+    let mut fields = line.split_whitespace().skip(4);
+    let kind = match fields.next()? {
+        "0001" => "stream",
+        "0002" => "datagram",
+        "0005" => "seqpacket",
+        _ => "",
+    };
+    let inode = fields.nth(1)?.parse().ok()?;
+    Some((inode, Socket::Unix { kind, path: fields.collect::<Vec<_>>().join(" ") }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,8 +178,9 @@ mod tests {
     fn what_makes_no_sense_is_left_out() {
         let mut sockets = Sockets::default();
         for line in ["", "0: 0100007F", "0: 0100007F:ZZ 0:0 0A", "a b c d e f g h"] {
-            sockets.take(line, true);
-            sockets.take_unix(line);
+            for name in ["tcp", "unix"] {
+                sockets.take_table(name, format!("the titles\n{line}").as_bytes());
+            }
         }
         assert!(sockets.by_inode.is_empty());
         assert_eq!(sockets.describe(7), "socket");
