@@ -15,6 +15,7 @@ use glasspoll_record::chaos::{Name, Spec, MOST_NAMES};
 use crate::args::{Chaos, Run};
 use crate::sys::output::Output;
 use crate::text::units::{clean, count, duration, times};
+use shrink::Tried;
 use trial::{Injected, Outcome, Trial};
 
 /// How many runs try to repeat a failure.
@@ -155,17 +156,18 @@ impl Search<'_> {
             left = left.saturating_sub(1);
             if left == 0 || began.elapsed() > SHRINK_TIME {
                 eprintln!("glasspoll: that took long enough: fewer may do");
-                return Ok::<_, Ended>(None);
+                return Ok::<_, Ended>(Tried::Enough);
             }
             if said.elapsed() > PROGRESS {
                 eprintln!("glasspoll: trying {}", of(names.len()));
                 said = Instant::now();
             }
-            let mut failed = false;
             for _ in 0..tries {
-                failed = failed || fails(names, 1)? != 0;
+                if fails(names, 1)? != 0 {
+                    return Ok(Tried::Fails);
+                }
             }
-            Ok(Some(failed))
+            Ok(Tried::Passes)
         })?;
         let spec = spec.only(fewest);
         for _ in 0..AGAIN * tries {

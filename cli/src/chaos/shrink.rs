@@ -1,69 +1,94 @@
 //! The fewest of many things with which something is so (`ddmin`: Zeller and Hildebrandt, "Simplifying and isolating
 //! failure-inducing input", 2002).
 
-/// Removes from `all` what can be removed while `fails` says that it still fails. `fails` returns None to end the search.
+/// What came of a try with some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It fails with these too.
+    Fails,
+    /// It does not.
+    Passes,
+    /// No more is to be tried.
+    Enough,
+}
+
+/// What is found among parts of one size.
+enum Found<T> {
+    /// One part, with which it fails.
+    Part(Vec<T>),
+    /// All but one part, with which it fails.
+    Rest(Vec<T>),
+    /// With none of these does it fail.
+    Nothing,
+    /// No more is to be tried.
+    Enough,
+}
+
+/// Removes from `all` what can be removed while `fails` says that it still fails.
 pub fn fewest<T: Clone, E>(
     all: Vec<T>,
-    fails: &mut impl FnMut(&[T]) -> Result<Option<bool>, E>,
+    fails: &mut impl FnMut(&[T]) -> Result<Tried, E>,
 ) -> Result<Vec<T>, E> {
     let mut kept = all;
     let mut parts = 2;
     while kept.len() > 1 {
         let size = kept.len().div_ceil(parts);
-        let smaller = match smaller(&kept, size, fails)? {
-            None => return Ok(kept),
-            Some(smaller) => smaller,
-        };
-        match smaller {
-            Some((fewer, is_part)) => {
-                kept = fewer;
-                parts = if is_part { 2 } else { (parts - 1).max(2) };
-            }
-            None if parts >= kept.len() => break,
-            None => parts = (parts * 2).min(kept.len()),
+        match smaller(&kept, size, fails)? {
+            Found::Part(part) => (kept, parts) = (part, 2),
+            Found::Rest(rest) => (kept, parts) = (rest, (parts - 1).max(2)),
+            Found::Nothing if parts >= kept.len() => break,
+            Found::Nothing => parts = (parts * 2).min(kept.len()),
+            Found::Enough => break,
         }
     }
     Ok(kept)
 }
 
-/// One of the parts, or all but one of them, with which it fails; and whether it is one part.
-#[allow(clippy::type_complexity)]
+/// One of the parts, or all but one of them, with which it fails.
 fn smaller<T: Clone, E>(
     kept: &[T],
     size: usize,
-    fails: &mut impl FnMut(&[T]) -> Result<Option<bool>, E>,
-) -> Result<Option<Option<(Vec<T>, bool)>>, E> {
+    fails: &mut impl FnMut(&[T]) -> Result<Tried, E>,
+) -> Result<Found<T>, E> {
     for part in kept.chunks(size) {
         match fails(part)? {
-            None => return Ok(None),
-            Some(true) => return Ok(Some(Some((part.to_vec(), true)))),
-            Some(false) => {}
+            Tried::Enough => return Ok(Found::Enough),
+            Tried::Fails => return Ok(Found::Part(part.to_vec())),
+            Tried::Passes => {}
         }
     }
     if size * 2 >= kept.len() {
         // Of two parts, all but one is the other part.
-        return Ok(Some(None));
+        return Ok(Found::Nothing);
     }
     for at in (0..kept.len()).step_by(size) {
         let rest = [&kept[..at], &kept[(at + size).min(kept.len())..]].concat();
         match fails(&rest)? {
-            None => return Ok(None),
-            Some(true) => return Ok(Some(Some((rest, false)))),
-            Some(false) => {}
+            Tried::Enough => return Ok(Found::Enough),
+            Tried::Fails => return Ok(Found::Rest(rest)),
+            Tried::Passes => {}
         }
     }
-    Ok(Some(None))
+    Ok(Found::Nothing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn tried(fails: bool) -> Tried {
+        if fails {
+            Tried::Fails
+        } else {
+            Tried::Passes
+        }
+    }
+
     fn shrunk(all: u32, needed: &[u32]) -> (Vec<u32>, u32) {
         let mut tries = 0;
         let fewest = fewest((0..all).collect(), &mut |some: &[u32]| {
             tries += 1;
-            Ok::<_, ()>(Some(needed.iter().all(|number| some.contains(number))))
+            Ok::<_, ()>(tried(needed.iter().all(|number| some.contains(number))))
         });
         (fewest.unwrap(), tries)
     }
@@ -83,7 +108,7 @@ mod tests {
         let mut left = 5;
         let fewest = fewest((0..100).collect(), &mut |some: &[u32]| {
             left -= 1;
-            Ok::<_, ()>((left > 0).then(|| some.contains(&70)))
+            Ok::<_, ()>(if left > 0 { tried(some.contains(&70)) } else { Tried::Enough })
         });
         let fewest = fewest.unwrap();
         assert!(fewest.contains(&70) && fewest.len() < 100);

@@ -75,7 +75,7 @@ pub fn words(bytes: &[u8]) {
             let file =
                 unsafe { File::from_raw_fd(libc::memfd_create(c"program".as_ptr(), libc::MFD_CLOEXEC)) };
             file.write_all_at(bytes, 0).unwrap();
-            elf::interpreter(&file);
+            elf::loading(&file);
             elf::glibc_needed(&file);
             elf::glibc_version(&file);
         }

@@ -48,17 +48,26 @@ impl Machine {
     }
 }
 
-/// The loader that a program of 64 bits asks for; None inside: none. None: the file is no such program.
-pub fn interpreter(file: &File) -> Option<Option<PathBuf>> {
+/// How a program is loaded.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Loading {
+    /// By this loader.
+    By(PathBuf),
+    /// By the kernel alone: it is linked statically, or is a loader itself.
+    Alone,
+}
+
+/// How a program of 64 bits is loaded. None: the file is no such program.
+pub fn loading(file: &File) -> Option<Loading> {
     let data = ReadCache::new(file);
     let header = Header::parse(&data).ok()?;
     let endian = header.endian().ok()?;
     for segment in header.program_headers(endian, &data).ok()? {
         if let Some(path) = segment.interpreter(endian, &data).ok()? {
-            return Some(Some(Path::new(OsStr::from_bytes(path)).to_owned()));
+            return Some(Loading::By(Path::new(OsStr::from_bytes(path)).to_owned()));
         }
     }
-    Some(None)
+    Some(Loading::Alone)
 }
 
 /// A version of glibc: 2 and 34, say.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::program::elf::{self, Machine};
+use crate::program::elf::{self, Loading, Machine};
 
 const S_ISUID: u32 = 0o4000;
 const S_ISGID: u32 = 0o2000;
@@ -26,7 +26,7 @@ pub fn why_not(program: &OsStr) -> Option<String> {
         return Some("it is set-user-ID or set-group-ID, and nothing is preloaded into such programs".into());
     }
     let file = File::open(&path).ok()?;
-    (elf::interpreter(&file)?.is_none() && !is_loader(&path))
+    (elf::loading(&file)? == Loading::Alone && !is_loader(&path))
         .then(|| "it is linked statically, and nothing can be preloaded into it".into())
 }
 
@@ -41,10 +41,10 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
     }
     let needed = elf::glibc_needed(&library)?;
     let needs = format!("the library needs glibc {}.{} or later", needed.0, needed.1);
-    let loader = match elf::interpreter(&File::open(&path).ok()?)? {
-        Some(loader) => loader,
-        None if is_loader(&path) => path,
-        None => return None,
+    let loader = match elf::loading(&File::open(&path).ok()?)? {
+        Loading::By(loader) => loader,
+        Loading::Alone if is_loader(&path) => path,
+        Loading::Alone => return None,
     };
     if named(&loader).starts_with("ld-musl-") {
         return Some(format!("its libc is musl ({}), and {needs}", loader.display()));

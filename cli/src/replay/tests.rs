@@ -115,15 +115,15 @@ fn live_of_the_sums(sums: &Sums) -> Live {
     live.map(|item| (item.epoll, item.serial, item.fd, item.interest)).collect()
 }
 
-/// What a row of top or of the report has of an item.
-fn rows(sums: &Sums) -> BTreeSet<(Key, i32, u64, (u64, u64), u64, Option<u64>)> {
-    let items = sums.items.values();
-    items
-        .map(|item| {
-            let ended = item.ended.map(|(ns, _)| ns);
-            (item.key(), item.fd, item.deliveries, item.bytes, item.serving_ns, ended)
-        })
-        .collect()
+/// What a row of top or of the report has of an item: fd, events, bytes read and written, time served, end.
+type Row = (Key, [u64; 5], Option<u64>);
+
+fn rows(sums: &Sums) -> BTreeSet<Row> {
+    let row = |item: &Item| {
+        let numbers = [item.fd as u64, item.deliveries, item.bytes.0, item.bytes.1, item.serving_ns];
+        (item.key(), numbers, item.ended.map(|(ns, _)| ns))
+    };
+    sums.items.values().map(row).collect()
 }
 
 #[test]

@@ -79,33 +79,18 @@ impl Sockets {
     /// A file of `/proc/PID/net`.
     pub fn take_table(&mut self, name: &str, text: &[u8]) {
         for line in String::from_utf8_lossy(text).lines().skip(1) {
-            match name {
-                "unix" => self.take_unix(line),
-                _ => self.take(line, name.starts_with("tcp")),
+            let socket = match name {
+                "unix" => unix(line),
+                _ => internet(line, name.starts_with("tcp")),
             };
+            match socket {
+                Some((inode, Socket::Tcp { local, remote, state, queues })) => {
+                    self.add_tcp(Tcp { local, remote, state, inode, queues });
+                }
+                Some((inode, socket)) => drop(self.by_inode.insert(inode, socket)),
+                None => {}
+            }
         }
-    }
-
-    /// `sl local remote st queues timer retransmits uid timeout inode`
-    fn take(&mut self, line: &str, is_tcp: bool) -> Option<()> {
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-        let queues = fields.next()?;
-        let inode = fields.nth(4)?.parse().ok()?;
-        // Sockets in TIME_WAIT have no inode, and may be many.
-        if inode == NOBODYS {
-            return None;
-        }
-        let (local, remote) = (address(local)?, address(remote)?);
-        let state = u8::from_str_radix(state, 16).ok()?;
-        let [unsent, unread] = pair(queues)?;
-        let queues = Queues { unread, unsent };
-        if is_tcp {
-            self.add_tcp(Tcp { local, remote, state, inode, queues });
-        } else {
-            self.by_inode.insert(inode, Socket::Udp { local, remote, queues });
-        }
-        Some(())
     }
 
     fn add_tcp(&mut self, Tcp { local, remote, state, inode, queues }: Tcp) {
@@ -116,21 +101,6 @@ impl Sockets {
             self.listening.insert(local.port());
         }
         self.by_inode.insert(inode, Socket::Tcp { local, remote, state, queues });
-    }
-
-    /// `Num RefCount Protocol Flags Type St Inode Path`
-    fn take_unix(&mut self, line: &str) -> Option<()> {
-        let mut fields = line.split_whitespace().skip(4);
-        let kind = match fields.next()? {
-            "0001" => "stream",
-            "0002" => "datagram",
-            "0005" => "seqpacket",
-            _ => "",
-        };
-        let inode = fields.nth(1)?.parse().ok()?;
-        let path = fields.collect::<Vec<_>>().join(" ");
-        self.by_inode.insert(inode, Socket::Unix { kind, path });
-        Some(())
     }
 
     /// What waits in the queues of a socket. None: the kernel does not tell.
@@ -217,6 +187,37 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
+/// A line of tcp or udp: `sl local remote st queues timer retransmits uid timeout inode`.
+fn internet(line: &str, is_tcp: bool) -> Option<(u64, Socket)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let queues = fields.next()?;
+    let inode = fields.nth(4)?.parse().ok()?;
+    // Sockets in TIME_WAIT have no inode, and may be many.
+    if inode == NOBODYS {
+        return None;
+    }
+    let (local, remote) = (address(local)?, address(remote)?);
+    let state = u8::from_str_radix(state, 16).ok()?;
+    let [unsent, unread] = pair(queues)?;
+    let queues = Queues { unread, unsent };
+    let tcp = || Socket::Tcp { local, remote, state, queues };
+    Some((inode, if is_tcp { tcp() } else { Socket::Udp { local, remote, queues } }))
+}
+
+/// A line of unix: `Num RefCount Protocol Flags Type St Inode Path`.
+fn unix(line: &str) -> Option<(u64, Socket)> {
+    let mut fields = line.split_whitespace().skip(4);
+    let kind = match fields.next()? {
+        "0001" => "stream",
+        "0002" => "datagram",
+        "0005" => "seqpacket",
+        _ => "",
+    };
+    let inode = fields.nth(1)?.parse().ok()?;
+    Some((inode, Socket::Unix { kind, path: fields.collect::<Vec<_>>().join(" ") }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,8 +226,9 @@ mod tests {
     fn what_makes_no_sense_is_left_out() {
         let mut sockets = Sockets::default();
         for line in ["", "0: 0100007F", "0: 0100007F:ZZ 0:0 0A", "a b c d e f g h"] {
-            sockets.take(line, true);
-            sockets.take_unix(line);
+            for name in ["tcp", "unix"] {
+                sockets.take_table(name, format!("the titles\n{line}").as_bytes());
+            }
         }
         assert!(sockets.by_inode.is_empty());
         assert_eq!(sockets.describe(7), "socket");

@@ -7,6 +7,7 @@ mod span;
 mod turn;
 mod window;
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::HashMap;
 
 use glasspoll_record::event::{Ctl, Op};
@@ -210,8 +211,13 @@ impl Sums {
 
     /// The same, unless it has ended: an event that comes a little late does not bring it back.
     fn live_item(&mut self, world: &World, key: Key, fd: i32, ns: u64) -> Option<&mut Item> {
-        let is_known = self.items.contains_key(&key) || world.items.contains_key(&key.1);
-        is_known.then(|| self.item(key, fd, ns))
+        let item = match self.items.entry(key) {
+            Place::Occupied(known) => known.into_mut(),
+            Place::Vacant(_) if !world.items.contains_key(&key.1) => return None,
+            Place::Vacant(free) => free.insert(Item::new(key, fd, ns)),
+        };
+        item.seen.1 = item.seen.1.max(ns);
+        Some(item)
     }
 
     fn ctl(&mut self, ns: u64, key: Key, op: Ctl, fd: i32, events: u32) {
