@@ -2,15 +2,16 @@
 //!
 //! A forked child is *early* until it uses what it inherited. Then `adopt` makes it a process like any other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::watch::KernelFile;
 use glasspoll_reactor::{chaos, sys};
 
-use super::start::{begin_exact_times, begin_record, complete, INERT, PID, WATCH};
+use super::start::{begin_exact_times, begin_record, complete, is_secure, INERT, PID, WATCH};
 use crate::fdtable;
+use crate::interpose::fork_clone;
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
@@ -59,7 +60,44 @@ pub(super) fn mend_fork() {
     begin_as_early_child();
 }
 
-pub(super) unsafe extern "C" fn before_fork() {
+/// Whether libc knows our fork handlers.
+static WATCHES: AtomicBool = AtomicBool::new(false);
+
+/// Hands libc our fork handlers, which must be the first that it knows: then ours runs after all others before the
+/// fork, and before all others after it. So all others may use sets, and may wait for threads that do.
+pub fn watch_forks() {
+    if is_secure() || WATCHES.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    fork_page::watch_for_forks(mend_fork);
+    fork_clone::register_fork_handlers(before_fork, after_fork_parent, after_fork_child);
+}
+
+/// How many threads are in libc's fork. Other handlers of the program hold malloc's locks there, for which `before_fork`
+/// cannot wait.
+#[link_section = "glasspoll_fork"]
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether a thread can be made inside: that needs malloc.
+pub fn may_make_a_thread() -> bool {
+    FORKS.load(Ordering::SeqCst) == 0
+}
+
+/// Called before libc's fork. From here to `fork_is_over`, nothing inside waits for malloc.
+pub fn fork_is_near() {
+    context::be_known();
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
+        watch.await_helper_start();
+    }
+}
+
+/// In the parent.
+pub fn fork_is_over() {
+    FORKS.fetch_sub(1, Ordering::SeqCst);
+}
+
+pub(crate) unsafe extern "C" fn before_fork() {
     context::fork_begins();
     chaos::forks();
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
@@ -68,13 +106,24 @@ pub(super) unsafe extern "C" fn before_fork() {
     }
 }
 
-pub(super) unsafe extern "C" fn after_fork_parent() {
+pub(crate) unsafe extern "C" fn after_fork_parent() {
     context::fork_done();
     fdtable::share_counters();
     context::go_outside_after_fork();
 }
 
-pub(super) unsafe extern "C" fn after_fork_child() {
+/// Writes nothing, and lies beside `fork`: a child pays for each page that it writes, and for each piece of the
+/// library's code that it runs first.
+#[link_section = "glasspoll_text"]
+pub(crate) unsafe extern "C" fn after_fork_child() {
+    if !context::leave_child_as_is() {
+        end_fork_in_child();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_fork_in_child() {
     context::go_outside_after_fork();
     if !fork_page::is_there() {
         let outside = context::enter_as_is();
@@ -87,6 +136,7 @@ fn begin_as_early_child() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     // Another thread of the parent may have been making such a child.
     SHARES_TABLE.store(false, Ordering::SeqCst);
+    FORKS.store(0, Ordering::SeqCst);
     fdtable::forked();
     chaos::forked();
     logs::forked();

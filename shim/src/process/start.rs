@@ -17,12 +17,11 @@ use once_cell::sync::OnceCell;
 
 use crate::fdtable;
 use crate::interpose::{self, sigmask};
-use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
+use crate::process::fork::watch_forks;
 use crate::process::options::{complain, Options};
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::context::{self, ProgramHost, SLEEPERS};
-use crate::thread::fork_page;
 use crate::thread::signal::trampoline;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(64);
@@ -48,8 +47,7 @@ pub fn start() {
     if OPTIONS.get().is_some() || INERT.load(Ordering::Relaxed) {
         return;
     }
-    // SAFETY: getauxval has no preconditions.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    if is_secure() {
         INERT.store(true, Ordering::Relaxed);
         return;
     }
@@ -60,7 +58,7 @@ pub fn start() {
             SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
         }
         interpose::be_brief();
-        fork_page::watch_for_forks(mend_fork);
+        watch_forks();
         interpose::look_up_for_children();
         let options = Options::read();
         fdtable::mark_inherited();
@@ -78,10 +76,14 @@ pub fn start() {
             chaos::start(spec.clone());
         }
         logs::start(&options);
-        // SAFETY: the handlers are functions of this library, which is never unloaded.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
         options
     });
+}
+
+/// Whether the program has privileges that its user lacks.
+pub(super) fn is_secure() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// The watch, made at the first call. None: it cannot be made, and the kernel's epoll answers instead.

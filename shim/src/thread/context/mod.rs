@@ -19,7 +19,9 @@
 mod forking;
 mod waiting;
 
-pub use forking::{fork_begins, fork_done, go_outside_after_fork, mend_fork, step_in, step_out};
+pub use forking::{
+    fork_begins, fork_done, go_outside_after_fork, leave_child_as_is, mend_fork, step_in, step_out,
+};
 pub use waiting::{
     cancel, is_cancelled, is_waiting, outer_waiter, take_cancelled, waiter, Part, ProgramHost, Waiting,
 };
@@ -43,6 +45,13 @@ use crate::thread::own_stack::OwnStack;
 use crate::thread::signal::held;
 use crate::thread::{fork_page, tls};
 use crate::{fdtable, process};
+
+/// A thread's `inside`.
+const OUTSIDE: u32 = 0;
+const INSIDE: u32 = 1;
+/// Inside, and alone there. A forked child finds this of the thread that forked, and it means nothing until the child is in
+/// order: a fork leaves the child without a write.
+const FORKS: u32 = 2;
 
 /// Our state of a thread. It lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -77,7 +86,7 @@ pub struct Thread {
 thread_local! {
     pub(crate) static THREAD: Thread = const {
         Thread {
-            inside: AtomicU32::new(0),
+            inside: AtomicU32::new(OUTSIDE),
             registered: Cell::new(false),
             waiting: AtomicPtr::new(std::ptr::null_mut()),
             covered: AtomicU32::new(0),
@@ -161,6 +170,21 @@ static ADOPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 /// Threads that sleep on a futex.
 pub static SLEEPERS: Sleepers = Sleepers::new();
 
+/// Whether the calling thread is inside.
+pub fn is_inside() -> bool {
+    with_thread(goes_on_inside)
+}
+
+/// Whether the thread, which is the calling one, is inside.
+#[inline]
+fn goes_on_inside(thread: &Thread) -> bool {
+    match thread.inside.load(Ordering::SeqCst) {
+        OUTSIDE => false,
+        FORKS => !fork_page::was_forked(),
+        _ => true,
+    }
+}
+
 /// Runs `work` with the calling thread's state.
 pub fn with_thread<T>(work: impl FnOnce(&Thread) -> T) -> T {
     // SAFETY: it lives as long as the thread.
@@ -209,7 +233,7 @@ pub fn enter_unless_early() -> Option<Guard> {
 
 fn enter_for(wants: Wants) -> Option<Guard> {
     with_thread(|thread| {
-        if thread.inside.load(Ordering::Relaxed) != 0 {
+        if goes_on_inside(thread) {
             return None;
         }
         let errno = interpose::errno();
@@ -220,15 +244,15 @@ fn enter_for(wants: Wants) -> Option<Guard> {
 
 fn go_inside(thread: &Thread, wants: Wants) {
     if fork_page::was_forked() {
-        thread.inside.store(1, Ordering::SeqCst);
+        thread.inside.store(INSIDE, Ordering::SeqCst);
         fork_page::mend();
-        thread.inside.store(0, Ordering::SeqCst);
+        thread.inside.store(OUTSIDE, Ordering::SeqCst);
+    }
+    if !thread.registered.get() {
+        register(thread);
     }
     loop {
-        thread.inside.store(1, Ordering::SeqCst);
-        if !thread.registered.get() {
-            register(thread);
-        }
+        thread.inside.store(INSIDE, Ordering::SeqCst);
         let gate = GATE.load(Ordering::SeqCst);
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
             return;
@@ -255,7 +279,7 @@ fn go_inside(thread: &Thread, wants: Wants) {
 }
 
 fn go_outside(thread: &Thread) {
-    thread.inside.store(0, Ordering::Release);
+    thread.inside.store(OUTSIDE, Ordering::Release);
     compiler_fence(Ordering::SeqCst);
 }
 
@@ -271,23 +295,14 @@ pub fn cover() -> c_int {
     let mut before = PTHREAD_CANCEL_DEFERRED;
     // SAFETY: a valid pointer.
     unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut before) };
-    with_thread(|thread| {
-        let depth = thread.covered.load(Ordering::Relaxed);
-        thread.covered.store(depth + 1, Ordering::Relaxed);
-        // Only handlers in this thread read it.
-        compiler_fence(Ordering::SeqCst);
-    });
+    with_thread(|thread| covered(thread, 1));
     before
 }
 
 /// Ends a `cover`. The handlers that were held back run here, and may unwind by force.
 pub fn uncover(before: c_int) {
-    let held_back = with_thread(|thread| {
-        let depth = thread.covered.load(Ordering::Relaxed) - 1;
-        thread.covered.store(depth, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
-    });
+    let held_back =
+        with_thread(|thread| covered(thread, -1) == 0 && thread.held_back.load(Ordering::SeqCst) != 0);
     if held_back {
         // Called through a pointer that the compiler cannot see through. Otherwise it would find that no call in here
         // unwinds, and would treat this call as one that needs no catch.
@@ -303,7 +318,7 @@ pub fn uncover(before: c_int) {
 #[cold]
 pub fn let_signals_in() {
     let masks = with_thread(|thread| {
-        if thread.inside.load(Ordering::SeqCst) != 0
+        if goes_on_inside(thread)
             || thread.covered.load(Ordering::SeqCst) != 0
             || thread.held_back.swap(0, Ordering::SeqCst) == 0
         {
@@ -324,10 +339,12 @@ pub fn let_signals_in() {
 }
 
 fn register(thread: &Thread) {
+    // Covered and not inside: pthread_setspecific may need malloc, whose locks a fork may hold that waits for threads
+    // to be outside.
+    covered(thread, 1);
     thread.registered.set(true);
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
-    THREADS.with(|list| list.push(thread));
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `on_exit` is never unloaded.
@@ -336,6 +353,18 @@ fn register(thread: &Thread) {
     });
     // SAFETY: our own key.
     unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
+    thread.inside.store(INSIDE, Ordering::SeqCst);
+    covered(thread, -1);
+    THREADS.with(|list| list.push(thread));
+}
+
+/// Changes the number of frames that cover the thread. Returns the new one.
+fn covered(thread: &Thread, by: i32) -> u32 {
+    let depth = thread.covered.load(Ordering::Relaxed).wrapping_add_signed(by);
+    thread.covered.store(depth, Ordering::Relaxed);
+    // Only handlers in this thread read it.
+    compiler_fence(Ordering::SeqCst);
+    depth
 }
 
 fn unregister() {
@@ -414,7 +443,7 @@ fn blocks(mask: Option<u64>, signal: i32) -> bool {
 /// True: hold the signal back, and return with all signals blocked.
 pub fn holds_back(signal: i32, mask: u64) -> bool {
     with_thread(|thread| {
-        if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
+        if !goes_on_inside(thread) && thread.covered.load(Ordering::SeqCst) == 0 {
             return false;
         }
         // If several signals arrive at once, the kernel stacks their frames. The last one's trampoline runs first, with

@@ -177,6 +177,10 @@ impl Host for ProgramHost {
         crate::fdtable::protect(fd);
     }
 
+    fn may_make_a_thread(&self) -> bool {
+        crate::process::may_make_a_thread()
+    }
+
     fn say(&self, what: &str) {
         crate::process::options::complain(what);
     }
