@@ -16,6 +16,7 @@ mod inheritors;
 mod last_set;
 pub mod pollable;
 mod provenance;
+mod tables;
 
 pub use closing::{
     all_made, close, close_untracked, closing, held_eventpoll, making, may_be_epoll, none_made_since,
