@@ -2,18 +2,21 @@
 //!
 //! | from | when |
 //! |---|---|
-//! | mmap | always, if it can be had |
+//! | `FIRST` | as long as it lasts: a fork copies no mapping for it |
+//! | mmap | then, if it can be had |
 //! | the spare mapping | if mmap fails; `has_room` makes it with the first set, and again after it was used |
-//! | `FIRST` | if mmap fails before a spare mapping exists |
+//!
+//! A forked child does not get the spare mapping, and makes its own when its heap is to grow.
 
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dlmalloc::Allocator;
 use glasspoll_reactor::sys;
 
 use crate::memory::lock::RawLock;
+use crate::thread::fork_page;
 
 /// The smallest reserve.
 const LEAST: usize = 256 << 10;
@@ -36,9 +39,17 @@ struct Spare {
     lock: RawLock,
     start: AtomicUsize,
     len: AtomicUsize,
+    /// Whether a forked child has it.
+    is_inherited: AtomicBool,
 }
 
-static SPARE: Spare = Spare { lock: RawLock::new(), start: AtomicUsize::new(0), len: AtomicUsize::new(0) };
+#[link_section = "glasspoll_fork"]
+static SPARE: Spare = Spare {
+    lock: RawLock::new(),
+    start: AtomicUsize::new(0),
+    len: AtomicUsize::new(0),
+    is_inherited: AtomicBool::new(false),
+};
 /// How much memory the heap has from the system.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -63,15 +74,24 @@ impl Spare {
     /// Makes the mapping `wanted` bytes long. What is left of the old one goes back to the system.
     fn renew(&self, wanted: usize) -> bool {
         let Ok(fresh) = sys::map(wanted) else { return false };
+        let is_inherited = !fork_page::is_there() || !sys::keep_from_children(fresh, wanted);
         self.lock.acquire();
         let old = (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed));
         self.start.store(fresh, Ordering::Relaxed);
         self.len.store(wanted, Ordering::Relaxed);
+        self.is_inherited.store(is_inherited, Ordering::Relaxed);
         self.lock.release();
         if old.1 > 0 {
             sys::unmap(old.0, old.1);
         }
         true
+    }
+}
+
+/// In a forked child.
+pub fn forked() {
+    if !SPARE.is_inherited.load(Ordering::Relaxed) {
+        SPARE.len.store(0, Ordering::Relaxed);
     }
 }
 
@@ -93,21 +113,21 @@ pub struct Memory;
 // SAFETY: what is handed out is mapped, belongs to nobody else, and stays until it is given back.
 unsafe impl Allocator for Memory {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        // The heap's lock is held.
+        let used = FIRST_USED.load(Ordering::Relaxed);
+        if size <= FIRST_BYTES - used {
+            FIRST_USED.store(used + size.next_multiple_of(PAGE), Ordering::Relaxed);
+            return (FIRST.0.get().cast::<u8>().wrapping_add(used), size, 0);
+        }
         let mapped = match sys::map(size) {
             Ok(start) => ptr::with_exposed_provenance_mut(start),
             Err(_) => SPARE.take(size.next_multiple_of(PAGE)),
         };
-        if !mapped.is_null() {
-            TAKEN.fetch_add(size, Ordering::Relaxed);
-            return (mapped, size, 0);
-        }
-        // The heap's lock is held.
-        let used = FIRST_USED.load(Ordering::Relaxed);
-        if size > FIRST_BYTES - used {
+        if mapped.is_null() {
             return (ptr::null_mut(), 0, 0);
         }
-        FIRST_USED.store(used + size.next_multiple_of(PAGE), Ordering::Relaxed);
-        (FIRST.0.get().cast::<u8>().wrapping_add(used), size, 0)
+        TAKEN.fetch_add(size, Ordering::Relaxed);
+        (mapped, size, 0)
     }
 
     fn remap(&self, start: *mut u8, old: usize, new: usize, can_move: bool) -> *mut u8 {
