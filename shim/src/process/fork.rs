@@ -12,7 +12,6 @@ use glasspoll_reactor::{chaos, sys};
 use super::start::{begin_exact_times, begin_record, complete, is_secure, INERT, PID, WATCH};
 use crate::fdtable;
 use crate::interpose::fork_clone;
-use crate::memory::alloc;
 use crate::process::reserved_fds::parker_pool;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
@@ -50,7 +49,6 @@ pub fn shares_table(now: bool) {
 
 /// Runs when a forked child comes inside for the first time.
 pub(super) fn mend_fork() {
-    alloc::forked();
     context::mend_fork();
     if SHARES_TABLE.load(Ordering::SeqCst) {
         // If it closed or made our descriptors, it would do so in the parent, too. So it counts as a vfork child,

@@ -20,8 +20,8 @@ use std::cell::UnsafeCell;
 use dlmalloc::Dlmalloc;
 
 use crate::memory::lock::RawLock;
+pub use spare::has_room;
 use spare::Memory;
-pub use spare::{forked, has_room};
 
 struct Private {
     lock: RawLock,

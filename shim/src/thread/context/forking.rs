@@ -77,10 +77,10 @@ pub fn fork_done() {
 /// That is the calling thread. Or it has made the calling thread, and was the one that was alone: if it forked past us,
 /// only the calling thread is known.
 pub fn mend_fork() {
-    let is_first = sys::gettid() == sys::getpid();
     let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
     let is_me = |thread: &*const Thread| with_thread(|me| std::ptr::eq(*thread, me));
-    let is_here = |thread: &*const Thread| is_me(thread) || !is_first && std::ptr::eq(*thread, alone);
+    let was_made_here = || sys::gettid() != sys::getpid();
+    let is_here = |thread: &*const Thread| is_me(thread) || std::ptr::eq(*thread, alone) && was_made_here();
     // SAFETY: a thread of the parent. Its memory exists here, whether or not the thread does.
     if let Some(forked) = unsafe { alone.as_ref() } {
         let _ = forked.inside.compare_exchange(FORKS, OUTSIDE, Ordering::SeqCst, Ordering::SeqCst);
