@@ -63,10 +63,9 @@ pub fn make(size: usize, over: Option<*mut u8>, whole: bool) -> Result<Made, Err
     let fd = fd as i32;
     match mapped {
         Ok(at) => {
-            let fixed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+            let fixed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
             let sealed = |seals: i32| sys::fcntl(fd, libc::F_ADD_SEALS, seals as usize);
             let _ = sealed(fixed | F_SEAL_FUTURE_WRITE).or_else(|_| sealed(fixed));
-            let _ = sealed(libc::F_SEAL_SEAL);
             let is_inherited = !fork_page::is_there() || !sys::keep_from_children(at, size);
             Ok(Made { fd, at: ptr::with_exposed_provenance_mut(at), is_inherited })
         }
