@@ -51,6 +51,12 @@ pub fn page_wiped_on_fork() -> Option<&'static AtomicU32> {
     Some(unsafe { AtomicU32::from_ptr(page as *mut u32) })
 }
 
+/// Leaves memory that was mapped out of forked children. False: they get it.
+pub fn keep_from_children(start: usize, bytes: usize) -> bool {
+    const MADV_DONTFORK: usize = 10;
+    call!(madvise, start, bytes, MADV_DONTFORK).is_ok()
+}
+
 /// Maps memory, in whole pages.
 pub fn map(bytes: usize) -> Result<usize, Errno> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;

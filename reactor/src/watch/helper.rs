@@ -25,6 +25,8 @@ pub(super) struct Helper {
     running: Mutex<bool>,
     /// The same, readable without the lock. False while the thread decides whether to end.
     alive: AtomicBool,
+    /// A thread is being made.
+    starting: AtomicBool,
     /// The kernel refused the thread: followers must check for wakeups themselves from time to time.
     broken: AtomicBool,
     /// The user has been told that it is broken.
@@ -67,14 +69,24 @@ impl Helper {
         if self.is_broken() && sys::now() < self.not_before.load(Ordering::Relaxed) {
             return;
         }
-        *running = start(watch);
+        self.starting.store(true, Ordering::SeqCst);
+        let is_allowed = watch.host.may_make_a_thread();
+        *running = is_allowed && start(watch);
+        self.starting.store(false, Ordering::SeqCst);
         self.alive.store(*running, Ordering::SeqCst);
-        if !*running {
+        if !*running && is_allowed {
             self.not_before.store(sys::now() + REFUSED_NS, Ordering::Relaxed);
         }
-        let was_broken = self.broken.swap(!*running, Ordering::SeqCst);
-        if !*running && !was_broken && !self.said.swap(true, Ordering::SeqCst) {
+        self.broken.store(!*running, Ordering::SeqCst);
+        if !*running && is_allowed && !self.said.swap(true, Ordering::SeqCst) {
             watch.host.say("no helper thread is to be had: threads that wait together wake up to 5 ms late");
+        }
+    }
+
+    /// Returns when no thread is being made. A later one asks the host first.
+    pub(super) fn await_start(&self) {
+        while self.starting.load(Ordering::SeqCst) {
+            sys::yield_now();
         }
     }
 
@@ -118,6 +130,7 @@ impl Helper {
     /// In a forked child: forgets the helper, which exists in the parent only.
     pub(super) fn forget(&self) {
         *self.running.lock() = false;
+        self.starting.store(false, Ordering::SeqCst);
         self.alive.store(false, Ordering::SeqCst);
         self.broken.store(false, Ordering::SeqCst);
         self.guests.store(0, Ordering::SeqCst);

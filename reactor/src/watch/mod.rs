@@ -66,6 +66,10 @@ pub trait Host: Send + Sync {
     fn take_drain_hint(&self, fd: i32) -> DrainHint;
     /// Keeps a descriptor of ours from the program.
     fn protect(&self, fd: i32);
+    /// Whether a thread can be made now. While the program forks, it may hold what that needs.
+    fn may_make_a_thread(&self) -> bool {
+        true
+    }
     /// Prints one line for the user who runs the program.
     fn say(&self, what: &str);
 }
@@ -166,6 +170,11 @@ impl Watch {
     /// Whether a sleeping thread can be unparked.
     pub fn can_unpark(&self) -> bool {
         self.thread_parker.has_wake_fd()
+    }
+
+    /// Returns when the helper thread is not being made.
+    pub fn await_helper_start(&self) {
+        self.helper.await_start();
     }
 
     /// Whether the helper thread could not be started.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use glasspoll_reactor::watch::DrainHint;
 use libc::{c_int, size_t, ssize_t};
 
-use super::flags::NR_OPEN;
+use super::tables::NR_OPEN;
 use crate::errno::errno;
 
 /// A read got less than it asked for.

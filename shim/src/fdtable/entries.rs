@@ -15,14 +15,12 @@ use glasspoll_reactor::eventpoll::release_file;
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 
-use super::flags::NR_OPEN;
-
-static ENTRIES: [AtomicPtr<File>; NR_OPEN] = [const { AtomicPtr::new(ptr::null_mut()) }; NR_OPEN];
+use super::tables;
 
 const LOCKED: usize = 1;
 
 fn entry(fd: i32) -> Option<&'static AtomicPtr<File>> {
-    ENTRIES.get(usize::try_from(fd).ok()?)
+    tables::entry(usize::try_from(fd).ok()?)
 }
 
 /// An entry whose lock this thread holds.

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use super::tables;
+
 /// The table knows the file behind it.
 pub const TRACKED: u32 = 1;
 /// It is an epoll descriptor of ours.
@@ -46,17 +48,12 @@ pub const ASKED: u32 = 1 << 18;
 /// the fd.
 pub const PROVENANCE: u32 = SEEN | NONBLOCK | KIND;
 
-/// Linux: `NR_OPEN`, the default maximum of RLIMIT_NOFILE.
-pub const NR_OPEN: usize = 1 << 20;
-
-static FLAGS: [AtomicU32; NR_OPEN] = [const { AtomicU32::new(0) }; NR_OPEN];
-
 /// No fd above this one ever had flags, except our own.
 #[link_section = "glasspoll_fork"]
 static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
 pub(super) fn word(fd: i32) -> Option<&'static AtomicU32> {
-    FLAGS.get(usize::try_from(fd).ok()?)
+    tables::flags(usize::try_from(fd).ok()?)
 }
 
 /// The epoch of the process that last wrote an fd's flags. A process of an earlier epoch is an ancestor.

@@ -39,6 +39,7 @@ pub mod ours;
 pub mod pollable;
 mod provenance;
 mod siblings;
+mod tables;
 mod track;
 
 pub use closing::{close, close_untracked, closing, replacing, Closing, Untracked};

@@ -2,13 +2,16 @@
 //!
 //! What fork itself does is in `process::fork`.
 
+use std::ptr;
+
+use glasspoll_reactor::sys::Errno;
 use glasspoll_record::event::Event;
-use libc::{c_int, pid_t};
+use libc::{c_int, c_long, c_void, pid_t};
 
 use crate::arch::vfork_trampoline;
 use crate::fdtable::{self, Inheritor};
-use crate::interpose::{guarded, Real};
-use crate::process::{self, record};
+use crate::interpose::{errno, guarded, set_errno, Real};
+use crate::process::{self, record, Handler};
 use crate::thread::context;
 
 #[used]
@@ -29,11 +32,32 @@ crate::interpose! {
     /// clone(2). Variadic in C; arguments that the caller did not pass are not read.
     fn clone(run: usize, stack: usize, flags: c_int, arg: usize, parent: usize, tls: usize, child: usize) -> c_int |real| {
         clone_begins(flags as usize);
-        // SAFETY: libc's own function; no destructor in this frame.
-        let made = unsafe { real()(run, stack, flags, arg, parent, tls, child) };
+        let entry = Entry { run, arg };
+        let made = if run != 0 && is_plain_copy(flags as usize) {
+            let (run, arg) = (begin_child as *const () as usize, ptr::from_ref(&entry).expose_provenance());
+            // SAFETY: libc's own function; no destructor in this frame.
+            forking(|| c_long::from(unsafe { real()(run, stack, flags, arg, parent, tls, child) })) as c_int
+        } else {
+            // SAFETY: as above.
+            unsafe { real()(run, stack, flags, arg, parent, tls, child) }
+        };
         clone_made(flags as usize, made < 0);
         made
     }
+}
+
+/// What a child of clone(2) is to run. It finds this at the same address in its copy of the parent's stack.
+struct Entry {
+    run: usize,
+    arg: usize,
+}
+
+unsafe extern "C-unwind" fn begin_child(entry: *const Entry) -> c_int {
+    // SAFETY: the frame of `clone` is copied with the parent's memory.
+    let Entry { run, arg } = unsafe { entry.read() };
+    fork_is_made(0);
+    // SAFETY: the program's own function and argument.
+    unsafe { std::mem::transmute::<usize, unsafe extern "C-unwind" fn(usize) -> c_int>(run)(arg) }
 }
 
 /// Marks eventfds as shared with another process.
@@ -93,12 +117,47 @@ pub fn clone_made(flags: usize, failed: bool) {
     }
 }
 
+/// Whether a child made with these flags is a copy of this process that goes on beside it. Any other child uses memory
+/// of this process, or holds it up for as long as the other threads may be needed.
+pub fn is_plain_copy(flags: usize) -> bool {
+    flags & (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_SETTLS) as usize == 0
+}
+
+/// Runs `make`, which makes a plain copy of this process, as libc's fork does: no other thread is inside meanwhile.
+/// Returns in both processes if `make` does.
+pub(super) fn forking(make: impl FnOnce() -> c_long) -> c_long {
+    // A handler that was installed past us may run on top of our frames: then the gate cannot be closed.
+    if process::is_vfork_child() || context::is_inside() {
+        return make();
+    }
+    // SAFETY: the thread is outside.
+    guarded((), || unsafe { process::before_fork() });
+    let made = make();
+    fork_is_made(made);
+    made
+}
+
+/// Called after `process::before_fork`, in both processes, with what the fork returned there.
+fn fork_is_made(made: c_long) {
+    let errno = errno();
+    guarded((), || {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match made {
+                0 => process::after_fork_child(),
+                _ => process::after_fork_parent(),
+            }
+        }
+    });
+    set_errno(Errno::new(errno));
+}
+
 crate::interpose! {
     /// _Fork(3): a fork that runs no atfork handlers.
     fn _Fork() -> pid_t |real| {
         clone_begins(0);
         // SAFETY: libc's own function; no destructor in this frame.
-        let child = unsafe { real()() };
+        let child = forking(|| c_long::from(unsafe { real()() })) as pid_t;
         clone_made(0, child < 0);
         child
     }
@@ -106,12 +165,34 @@ crate::interpose! {
 
 crate::interpose! {
     /// fork(2): notes the child's pid in the record. The atfork handlers run too early to know it.
+    #[link_section = "glasspoll_text"]
     fn fork() -> pid_t |real| {
+        let is_ours = !process::is_vfork_child();
+        if is_ours {
+            guarded((), process::fork_is_near);
+        }
         // SAFETY: libc's own function; no destructor in this frame.
         let child = unsafe { real()() };
+        if is_ours && child != 0 {
+            process::fork_is_over();
+        }
         if child > 0 {
             record::note(Event::Fork { child });
         }
         child
+    }
+}
+
+crate::interpose! {
+    /// What pthread_atfork(3) calls. A library may call it before our constructor runs.
+    fn __register_atfork(
+        before: Option<Handler>,
+        parent: Option<Handler>,
+        child: Option<Handler>,
+        library: *mut c_void
+    ) -> c_int |real| {
+        guarded((), process::watch_forks);
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(before, parent, child, library) }
     }
 }

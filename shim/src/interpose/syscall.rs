@@ -101,7 +101,11 @@ fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
         return to_kernel(nr, args);
     }
     fork_clone::clone_begins(flags);
-    let made = to_kernel(nr, args);
+    let made = if fork_clone::is_plain_copy(flags) {
+        fork_clone::forking(|| to_kernel(nr, args))
+    } else {
+        to_kernel(nr, args)
+    };
     fork_clone::clone_made(flags, made < 0);
     if made == 0 && flags & CLONE_CLEAR_SIGHAND != 0 {
         guarded((), trampoline::cleared);

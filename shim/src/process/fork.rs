@@ -2,16 +2,19 @@
 //!
 //! A forked child is *early* until it uses what it inherited. Then `adopt` makes it a process like any other.
 
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
+use libc::{c_int, c_void};
 
-use super::state::{INERT, PID, SHARED};
+use super::state::{is_secure, FORKS, INERT, PID, SHARED};
 use super::watch::{begin_exact_times, begin_record, complete, WATCH};
 use crate::fdtable;
+use crate::interpose::real::Real;
 use crate::process::{logs, record};
 use crate::thread::signal::{requeue, trampoline};
 use crate::thread::{context, fork_page};
@@ -54,12 +57,58 @@ pub(super) fn mend_fork() {
         // and the sets that it makes are the kernel's.
         SHARES_MEMORY.store(true, Ordering::SeqCst);
         INERT.store(true, Ordering::SeqCst);
+        record::forked();
         return;
     }
     begin_as_early_child();
 }
 
-pub(super) unsafe extern "C" fn before_fork() {
+/// A fork handler.
+pub type Handler = unsafe extern "C" fn();
+
+#[used]
+#[link_section = "glasspoll_real"]
+static REGISTER_ATFORK: Real = Real::new("__register_atfork\0");
+
+/// Hands libc fork handlers that stay for ever.
+fn register(before: Handler, parent: Handler, child: Handler) {
+    type Register =
+        unsafe extern "C" fn(Option<Handler>, Option<Handler>, Option<Handler>, *mut c_void) -> c_int;
+    // SAFETY: the symbol of that name has this type.
+    let register = unsafe { std::mem::transmute::<*const u8, Register>(REGISTER_ATFORK.get()) };
+    // SAFETY: the handlers are functions of this library, which is never unloaded. Those of no library (null) stay
+    // when libraries end, as at the program's exit.
+    unsafe { register(Some(before), Some(parent), Some(child), ptr::null_mut()) };
+}
+
+/// Whether libc knows our fork handlers.
+static WATCHES: AtomicBool = AtomicBool::new(false);
+
+/// Hands libc our fork handlers, which must be the first that it knows: then ours runs after all others before the
+/// fork, and before all others after it. So all others may use sets, and may wait for threads that do.
+pub fn watch_forks() {
+    if is_secure() || WATCHES.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    fork_page::watch_for_forks(mend_fork);
+    register(before_fork, after_fork_parent, after_fork_child);
+}
+
+/// Called before libc's fork. From here to `fork_is_over`, nothing inside waits for malloc.
+pub fn fork_is_near() {
+    context::be_known();
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
+        watch.await_helper_start();
+    }
+}
+
+/// In the parent.
+pub fn fork_is_over() {
+    FORKS.fetch_sub(1, Ordering::SeqCst);
+}
+
+pub(crate) unsafe extern "C" fn before_fork() {
     context::fork_begins();
     if let Some(shared) = SHARED.get() {
         shared.forks();
@@ -70,13 +119,24 @@ pub(super) unsafe extern "C" fn before_fork() {
     }
 }
 
-pub(super) unsafe extern "C" fn after_fork_parent() {
+pub(crate) unsafe extern "C" fn after_fork_parent() {
     context::fork_done();
     fdtable::share_counters();
     context::go_outside_after_fork();
 }
 
-pub(super) unsafe extern "C" fn after_fork_child() {
+/// Writes nothing, and lies beside `fork`: a child pays for each page that it writes, and for each piece of the
+/// library's code that it runs first.
+#[link_section = "glasspoll_text"]
+pub(crate) unsafe extern "C" fn after_fork_child() {
+    if !context::leave_child_as_is() {
+        end_fork_in_child();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_fork_in_child() {
     context::go_outside_after_fork();
     if !fork_page::is_there() {
         let outside = context::enter_as_is();
@@ -89,6 +149,7 @@ fn begin_as_early_child() {
     PID.store(sys::getpid(), Ordering::SeqCst);
     // Another thread of the parent may have been making such a child.
     SHARES_TABLE.store(false, Ordering::SeqCst);
+    FORKS.store(0, Ordering::SeqCst);
     fdtable::forked();
     if let Some(shared) = SHARED.get() {
         shared.forked();

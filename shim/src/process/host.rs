@@ -4,6 +4,7 @@ use glasspoll_reactor::watch::{DrainHint, Host, KernelFile};
 
 use crate::fdtable::{self, drain_hints};
 use crate::process::options::complain;
+use crate::process::state::may_make_a_thread;
 use crate::thread::context;
 
 /// The program's threads and descriptors as the reactor's `Host`: a thread sleeps outside.
@@ -40,6 +41,10 @@ impl Host for ProgramHost {
 
     fn protect(&self, fd: i32) {
         fdtable::protect(fd);
+    }
+
+    fn may_make_a_thread(&self) -> bool {
+        may_make_a_thread()
     }
 
     fn say(&self, what: &str) {

@@ -11,13 +11,12 @@ use glasspoll_reactor::sys;
 
 use crate::fdtable;
 use crate::interpose::real;
-use crate::process::fork::{after_fork_child, after_fork_parent, before_fork, mend_fork};
+use crate::process::fork::watch_forks;
 use crate::process::logs;
 use crate::process::options::Options;
-use crate::process::state::{INERT, OPTIONS, PID, SHARED};
+use crate::process::state::{is_secure, INERT, OPTIONS, PID, SHARED};
 use crate::process::watch::thread_ends;
 use crate::thread::context;
-use crate::thread::fork_page;
 use crate::thread::guarded::be_brief;
 use crate::thread::signal::ours;
 
@@ -32,8 +31,7 @@ pub fn start() {
     if OPTIONS.get().is_some() || INERT.load(Ordering::Relaxed) {
         return;
     }
-    // SAFETY: getauxval has no preconditions.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    if is_secure() {
         INERT.store(true, Ordering::Relaxed);
         return;
     }
@@ -41,7 +39,7 @@ pub fn start() {
     OPTIONS.get_or_init(|| {
         PID.store(sys::getpid(), Ordering::SeqCst);
         be_brief();
-        fork_page::watch_for_forks(mend_fork);
+        watch_forks();
         real::look_up_for_children();
         context::call_at_thread_end(thread_ends);
         let options = Options::read();
@@ -51,8 +49,6 @@ pub fn start() {
         }
         SHARED.get_or_init(|| Shared::new(options.config()));
         logs::start(&options);
-        // SAFETY: the handlers are functions of this library, which is never unloaded.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_parent), Some(after_fork_child)) };
         options
     });
 }

@@ -1,6 +1,6 @@
 //! What this process is: its options, its pid, and whether we are inert in it.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use glasspoll_reactor::shared::Shared;
 use once_cell::sync::OnceCell;
@@ -20,7 +20,23 @@ pub fn shared() -> &'static Shared {
     SHARED.get_or_init(Shared::default)
 }
 
+/// How many threads are in libc's fork. Other handlers of the program hold malloc's locks there, for which `fork::before_fork`
+/// cannot wait.
+#[link_section = "glasspoll_fork"]
+pub(super) static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether a thread can be made inside: that needs malloc.
+pub(super) fn may_make_a_thread() -> bool {
+    FORKS.load(Ordering::SeqCst) == 0
+}
+
 /// Whether we do nothing in this process.
 pub fn is_inert() -> bool {
     INERT.load(Ordering::Relaxed)
+}
+
+/// Whether the program has privileges that its user lacks.
+pub(super) fn is_secure() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

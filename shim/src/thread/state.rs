@@ -1,12 +1,20 @@
 //! What we keep of each thread of the program.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use glasspoll_reactor::eventpoll::wait_queue::Waiter;
 use glasspoll_reactor::file::File;
 
+use super::fork_page;
 use super::own_stack::OwnStack;
+
+/// A thread's `inside`.
+pub(super) const OUTSIDE: u32 = 0;
+pub(super) const INSIDE: u32 = 1;
+/// Inside, and alone there. A forked child finds this of the thread that forked, and it means nothing until the child is
+/// in order: a fork leaves the child without a write.
+pub(super) const FORKS: u32 = 2;
 
 /// Our state of a thread. It lives in static thread-local storage: no allocation, no destructor.
 pub struct Thread {
@@ -41,7 +49,7 @@ pub struct Thread {
 thread_local! {
     pub(super) static THREAD: Thread = const {
         Thread {
-            inside: AtomicU32::new(0),
+            inside: AtomicU32::new(OUTSIDE),
             registered: Cell::new(false),
             waiting: AtomicPtr::new(std::ptr::null_mut()),
             covered: AtomicU32::new(0),
@@ -59,4 +67,14 @@ thread_local! {
             stack: OwnStack::unknown(),
         }
     };
+}
+
+/// Whether the thread, which is the calling one, is inside.
+#[inline]
+pub(super) fn goes_on_inside(thread: &Thread) -> bool {
+    match thread.inside.load(Ordering::SeqCst) {
+        OUTSIDE => false,
+        FORKS => !fork_page::was_forked(),
+        _ => true,
+    }
 }

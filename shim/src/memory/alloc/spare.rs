@@ -2,9 +2,12 @@
 //!
 //! | from | when |
 //! |---|---|
-//! | mmap | always, if it can be had |
-//! | the spare mapping | if mmap fails; `has_room` makes it with the first set, and again after it was used |
-//! | `FIRST` | if mmap fails before a spare mapping exists |
+//! | the beginning of `FIRST` | as long as it lasts |
+//! | mmap | then, if it can be had |
+//! | the spare mapping | if mmap fails; `has_room` makes it when the rest of `FIRST` is too small, and again after it was used |
+//! | the rest of `FIRST` | if there is no spare mapping |
+//!
+//! `FIRST` lies among the library's variables: a fork copies no mapping for it.
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -19,7 +22,9 @@ use crate::memory::lock::RawLock;
 const LEAST: usize = 256 << 10;
 /// The largest reserve. In between it equals what the heap has taken: a list that grows takes twice its old size.
 const MOST: usize = 16 << 20;
-const FIRST_BYTES: usize = 128 << 10;
+/// The beginning of `FIRST`, for a small heap.
+const SMALL: usize = 128 << 10;
+const FIRST_BYTES: usize = SMALL + LEAST;
 const PAGE: usize = 4096;
 
 #[repr(C, align(4096))]
@@ -75,11 +80,30 @@ impl Spare {
     }
 }
 
+/// Takes a piece of `FIRST` that ends within its first `most` bytes. Null: it does not fit.
+///
+/// Preconditions: the heap's lock is held.
+fn take_first(size: usize, most: usize) -> *mut u8 {
+    let used = FIRST_USED.load(Ordering::Relaxed);
+    let end = used.saturating_add(size.next_multiple_of(PAGE));
+    if end > most {
+        return ptr::null_mut();
+    }
+    FIRST_USED.store(end, Ordering::Relaxed);
+    FIRST.0.get().cast::<u8>().wrapping_add(used)
+}
+
+fn is_first(piece: *mut u8) -> bool {
+    let first = FIRST.0.get().addr();
+    (first..first + FIRST_BYTES).contains(&piece.addr())
+}
+
 /// Whether the heap may grow by an item, a set or the like: the reserve is large enough, or can be made so.
 #[inline]
 pub fn has_room() -> bool {
     let wanted = TAKEN.load(Ordering::Relaxed).clamp(LEAST, MOST);
-    SPARE.len.load(Ordering::Relaxed) >= wanted / 2 || renew(wanted)
+    let spare = SPARE.len.load(Ordering::Relaxed).max(FIRST_BYTES - FIRST_USED.load(Ordering::Relaxed));
+    spare >= wanted / 2 || renew(wanted)
 }
 
 #[cold]
@@ -93,6 +117,10 @@ pub struct Memory;
 // SAFETY: what is handed out is mapped, belongs to nobody else, and stays until it is given back.
 unsafe impl Allocator for Memory {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        let small = take_first(size, SMALL);
+        if !small.is_null() {
+            return (small, size, 0);
+        }
         let mapped = match sys::map(size) {
             Ok(start) => ptr::with_exposed_provenance_mut(start),
             Err(_) => SPARE.take(size.next_multiple_of(PAGE)),
@@ -101,16 +129,17 @@ unsafe impl Allocator for Memory {
             TAKEN.fetch_add(size, Ordering::Relaxed);
             return (mapped, size, 0);
         }
-        // The heap's lock is held.
-        let used = FIRST_USED.load(Ordering::Relaxed);
-        if size > FIRST_BYTES - used {
+        let rest = take_first(size, FIRST_BYTES);
+        if rest.is_null() {
             return (ptr::null_mut(), 0, 0);
         }
-        FIRST_USED.store(used + size.next_multiple_of(PAGE), Ordering::Relaxed);
-        (FIRST.0.get().cast::<u8>().wrapping_add(used), size, 0)
+        (rest, size, 0)
     }
 
     fn remap(&self, start: *mut u8, old: usize, new: usize, can_move: bool) -> *mut u8 {
+        if is_first(start) {
+            return ptr::null_mut();
+        }
         match sys::remap(start.expose_provenance(), old, new, can_move) {
             Ok(start) => {
                 TAKEN.fetch_add(new.wrapping_sub(old), Ordering::Relaxed);
@@ -121,8 +150,7 @@ unsafe impl Allocator for Memory {
     }
 
     fn free_part(&self, start: *mut u8, old: usize, new: usize) -> bool {
-        let first = FIRST.0.get().addr();
-        if (first..first + FIRST_BYTES).contains(&start.addr()) {
+        if is_first(start) {
             return false;
         }
         let freed = sys::unmap(start.addr() + new, old - new);

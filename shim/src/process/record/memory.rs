@@ -5,12 +5,16 @@ use std::ptr;
 use glasspoll_reactor::sys::{self, Errno};
 use syscalls::Sysno;
 
+use crate::thread::fork_page;
+
 /// Linux 5.1: `F_SEAL_FUTURE_WRITE`: later mappings are read-only.
 const F_SEAL_FUTURE_WRITE: i32 = 0x10;
 
 pub struct Made {
     pub fd: i32,
     pub at: *mut u8,
+    /// Whether forked children get the memory. It costs each of them a mapping.
+    pub is_inherited: bool,
 }
 
 fn call(nr: Sysno, args: [usize; 6]) -> Result<usize, Errno> {
@@ -59,11 +63,11 @@ pub fn make(size: usize, over: Option<*mut u8>, whole: bool) -> Result<Made, Err
     let fd = fd as i32;
     match mapped {
         Ok(at) => {
-            let fixed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+            let fixed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
             let sealed = |seals: i32| sys::fcntl(fd, libc::F_ADD_SEALS, seals as usize);
             let _ = sealed(fixed | F_SEAL_FUTURE_WRITE).or_else(|_| sealed(fixed));
-            let _ = sealed(libc::F_SEAL_SEAL);
-            Ok(Made { fd, at: ptr::with_exposed_provenance_mut(at) })
+            let is_inherited = !fork_page::is_there() || !sys::keep_from_children(at, size);
+            Ok(Made { fd, at: ptr::with_exposed_provenance_mut(at), is_inherited })
         }
         Err(errno) => {
             let _ = sys::close(fd);

@@ -8,7 +8,7 @@ mod memory;
 pub use events::{closed, io, note};
 
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_record::writer::{self, Owner, Shape};
@@ -18,7 +18,9 @@ use crate::process::options::{complain, Options};
 
 /// The memfd; -1: none.
 static FILE: AtomicI32 = AtomicI32::new(-1);
-/// In a forked child: the memory of its parent's record. A frame that the fork interrupted may still write to it.
+/// Whether forked children get the record's memory.
+static IS_INHERITED: AtomicBool = AtomicBool::new(false);
+/// In a forked child that got it: the memory of its parent's record.
 static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// The size of this process's record, or of its parent's.
 static SIZE: AtomicUsize = AtomicUsize::new(0);
@@ -56,6 +58,7 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
             // SAFETY: fresh memory of that size, which is never unmapped.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);
+            IS_INHERITED.store(made.is_inherited, Ordering::Relaxed);
             fdtable::protect(made.fd);
             FILE.store(made.fd, Ordering::Release);
             if let Some(path) = &options.collect {
@@ -79,7 +82,7 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
 /// In a forked child, whose record is still the parent's. Writes nothing until `start` has made the child's own.
 pub fn forked() {
     let parents = writer::stop();
-    if !parents.is_null() {
+    if !parents.is_null() && IS_INHERITED.load(Ordering::Relaxed) {
         PARENTS.store(parents, Ordering::Relaxed);
     }
 }

@@ -6,6 +6,7 @@ use glasspoll_reactor::sys;
 use libc::c_int;
 
 use crate::thread::signal::{held, ours};
+use crate::thread::state::{goes_on_inside, Thread};
 use crate::thread::tls::with_thread;
 
 /// All signals except the two that glibc needs to reach every thread.
@@ -23,23 +24,14 @@ pub fn cover() -> c_int {
     let mut before = PTHREAD_CANCEL_DEFERRED;
     // SAFETY: a valid pointer.
     unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut before) };
-    with_thread(|thread| {
-        let depth = thread.covered.load(Ordering::Relaxed);
-        thread.covered.store(depth + 1, Ordering::Relaxed);
-        // Only handlers in this thread read it.
-        compiler_fence(Ordering::SeqCst);
-    });
+    with_thread(|thread| covered(thread, 1));
     before
 }
 
 /// Ends a `cover`. The handlers that were held back run here, and may unwind by force.
 pub fn uncover(before: c_int) {
-    let held_back = with_thread(|thread| {
-        let depth = thread.covered.load(Ordering::Relaxed) - 1;
-        thread.covered.store(depth, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        depth == 0 && thread.held_back.load(Ordering::SeqCst) != 0
-    });
+    let held_back =
+        with_thread(|thread| covered(thread, -1) == 0 && thread.held_back.load(Ordering::SeqCst) != 0);
     if held_back {
         // Called through a pointer that the compiler cannot see through. Otherwise it would find that no call in here
         // unwinds, and would treat this call as one that needs no catch.
@@ -51,11 +43,20 @@ pub fn uncover(before: c_int) {
     }
 }
 
+/// Changes the number of frames that cover the thread. Returns the new one.
+pub(super) fn covered(thread: &Thread, by: i32) -> u32 {
+    let depth = thread.covered.load(Ordering::Relaxed).wrapping_add_signed(by);
+    thread.covered.store(depth, Ordering::Relaxed);
+    // Only handlers in this thread read it.
+    compiler_fence(Ordering::SeqCst);
+    depth
+}
+
 /// Runs the handlers that were held back, unless this thread is still inside or covered.
 #[cold]
 pub fn let_signals_in() {
     let masks = with_thread(|thread| {
-        if thread.inside.load(Ordering::SeqCst) != 0
+        if goes_on_inside(thread)
             || thread.covered.load(Ordering::SeqCst) != 0
             || thread.held_back.swap(0, Ordering::SeqCst) == 0
         {
@@ -91,7 +92,7 @@ pub enum Meeting {
 /// Called in a signal handler: a signal of the program interrupted this thread, which ran with `mask`.
 pub fn meets(signal: i32, mask: u64) -> Meeting {
     with_thread(|thread| {
-        if thread.inside.load(Ordering::SeqCst) == 0 && thread.covered.load(Ordering::SeqCst) == 0 {
+        if !goes_on_inside(thread) && thread.covered.load(Ordering::SeqCst) == 0 {
             return Meeting::LetsThrough;
         }
         // If several signals arrive at once, the kernel stacks their frames. The last one's trampoline runs first, with

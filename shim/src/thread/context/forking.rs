@@ -3,25 +3,33 @@
 //! A forked child writes nothing at first, because the kernel copies each page that it writes. Its first call that
 //! concerns us finds out through `fork_page` that it is a child, and opens what the fork left closed (`mend_fork`).
 
+use std::arch::global_asm;
 use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::sys;
 
 use super::{
-    enter_as_is, go_inside, go_outside, let_signals_in, with_thread, Thread, Wants, ALONE, ALONE_IS, FORKING,
-    GATE, THREADS,
+    covered, enter_as_is, go_inside, go_outside, let_signals_in, with_thread, Thread, Wants, ALONE, ALONE_IS,
+    FORKING, FORKS, GATE, OUTSIDE, THREADS,
 };
 
 use crate::thread::fork_page;
+
+// What parent and child write at a fork lies in this section, on one page: the kernel copies each page that is written.
+global_asm!(".pushsection glasspoll_fork,\"aw\",%progbits", ".balign 256", ".popsection");
 
 /// Keeps the other threads outside until `fork_done`. Returns when they are outside and this thread is inside.
 ///
 /// Preconditions: the thread is outside.
 pub fn fork_begins() {
     be_in_order();
-    ALONE.acquire();
     with_thread(|thread| {
+        // A handler of the program that forks or execs on top of us would wait for ever.
+        covered(thread, 1);
+        ALONE.acquire();
         go_inside(thread, Wants::AsIs);
+        thread.inside.store(FORKS, Ordering::SeqCst);
+        covered(thread, -1);
         ALONE_IS.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
     });
     GATE.fetch_or(FORKING, Ordering::SeqCst);
@@ -64,20 +72,19 @@ pub fn fork_done() {
 }
 
 /// In a forked child, by the first thread that goes inside. Only one thread of the parent exists here: the one that
-/// forked.
+/// forked, which is the first thread of this process.
 ///
-/// With libc's fork, that thread has come outside since, and holds what `fork_begins` took. With any other way
-/// (`_Fork`, a raw clone) it is the calling thread. If it made another thread, which came here first, only the latter
-/// is known.
+/// That is the calling thread. Or it has made the calling thread, and was the one that was alone: if it forked past us,
+/// only the calling thread is known.
 pub fn mend_fork() {
     let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
+    let is_me = |thread: &*const Thread| with_thread(|me| std::ptr::eq(*thread, me));
+    let was_made_here = || sys::gettid() != sys::getpid();
+    let is_here = |thread: &*const Thread| is_me(thread) || std::ptr::eq(*thread, alone) && was_made_here();
     // SAFETY: a thread of the parent. Its memory exists here, whether or not the thread does.
-    let is_libcs = unsafe { alone.as_ref() }.is_some_and(|alone| {
-        with_thread(|me| std::ptr::eq(me, alone)) || alone.inside.load(Ordering::SeqCst) == 0
-    });
-    let is_here = |thread: &*const Thread| {
-        with_thread(|me| std::ptr::eq(*thread, me)) || is_libcs && std::ptr::eq(*thread, alone)
-    };
+    if let Some(forked) = unsafe { alone.as_ref() } {
+        let _ = forked.inside.compare_exchange(FORKS, OUTSIDE, Ordering::SeqCst, Ordering::SeqCst);
+    }
     let only_those_here = |list: &mut Vec<*const Thread>| {
         list.retain(is_here);
         THREADS.leaving.store(0, Ordering::Relaxed);
@@ -98,6 +105,13 @@ pub fn step_out() {
 /// The exec has failed.
 pub fn step_in() {
     with_thread(|thread| go_inside(thread, Wants::AsIs));
+}
+
+/// In a forked child, by the thread that forked: `mend_fork` does what is to be done. Until then the thread says that it is
+/// inside. False: a signal was held back, and must be let in.
+#[inline]
+pub fn leave_child_as_is() -> bool {
+    fork_page::is_there() && with_thread(|thread| thread.held_back.load(Ordering::Relaxed) == 0)
 }
 
 /// Undoes the `enter` of the fork handler that ran before the fork.

@@ -7,12 +7,12 @@ use glasspoll_reactor::sys;
 use libc::c_int;
 use once_cell::sync::OnceCell;
 
-use super::cover::{cover, uncover};
+use super::cover::{cover, covered, uncover};
 use super::threads::THREADS;
 use crate::errno;
 use crate::memory::lock::RawLock;
 use crate::thread::fork_page;
-use crate::thread::state::Thread;
+use crate::thread::state::{goes_on_inside, Thread, INSIDE, OUTSIDE};
 use crate::thread::tls::with_thread;
 
 /// `enter` goes straight in.
@@ -69,9 +69,14 @@ pub fn enter_unless_early() -> Option<Guard> {
     enter()
 }
 
+/// Whether the calling thread is inside.
+pub fn is_inside() -> bool {
+    with_thread(goes_on_inside)
+}
+
 fn enter_for(wants: Wants) -> Option<Guard> {
     with_thread(|thread| {
-        if thread.inside.load(Ordering::Relaxed) != 0 {
+        if goes_on_inside(thread) {
             return None;
         }
         let errno = errno::errno();
@@ -82,15 +87,15 @@ fn enter_for(wants: Wants) -> Option<Guard> {
 
 pub(super) fn go_inside(thread: &Thread, wants: Wants) {
     if fork_page::was_forked() {
-        thread.inside.store(1, Ordering::SeqCst);
+        thread.inside.store(INSIDE, Ordering::SeqCst);
         fork_page::mend();
-        thread.inside.store(0, Ordering::SeqCst);
+        thread.inside.store(OUTSIDE, Ordering::SeqCst);
+    }
+    if !thread.registered.get() {
+        register(thread);
     }
     loop {
-        thread.inside.store(1, Ordering::SeqCst);
-        if !thread.registered.get() {
-            register(thread);
-        }
+        thread.inside.store(INSIDE, Ordering::SeqCst);
         let gate = GATE.load(Ordering::SeqCst);
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
             return;
@@ -117,7 +122,7 @@ pub(super) fn go_inside(thread: &Thread, wants: Wants) {
 }
 
 pub(super) fn go_outside(thread: &Thread) {
-    thread.inside.store(0, Ordering::Release);
+    thread.inside.store(OUTSIDE, Ordering::Release);
     compiler_fence(Ordering::SeqCst);
 }
 
@@ -181,10 +186,12 @@ extern "C-unwind" {
 }
 
 fn register(thread: &Thread) {
+    // Covered and not inside: pthread_setspecific may need malloc, whose locks a fork may hold that waits for threads
+    // to be outside.
+    covered(thread, 1);
     thread.registered.set(true);
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
-    THREADS.with(|list| list.push(thread));
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `on_exit` is never unloaded.
@@ -193,6 +200,9 @@ fn register(thread: &Thread) {
     });
     // SAFETY: our own key.
     unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
+    thread.inside.store(INSIDE, Ordering::SeqCst);
+    covered(thread, -1);
+    THREADS.with(|list| list.push(thread));
 }
 
 /// What else is to be done when a thread ends: it runs inside, with the thread's state and the number of threads that
