@@ -3,9 +3,8 @@
 // has read the eventfd to the end, which this process has not.
 // Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
 #include "harness.h"
+#include "harness/looks.h"
 #include <sys/ioctl.h>
-
-enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
 // With the fds of both ends.
 static void the_other_program(int own, int peer)
@@ -60,8 +59,9 @@ static void test(void)
     EXPECT_NOTHING(epfd);
     pid_t pid = fork_child();
     if (pid == 0) {
+        long before = sleeps_of(getppid());
         CHECK_EQ(drain(e), 8);
-        sleep_ms(LATER_MS);
+        await_a_look(getppid(), before);
         bump(e, 1);
         _exit(0);
     }

@@ -2,15 +2,15 @@
 // waiter in the parent, which sleeps all the time, gets an event; so does one whose set was made after the fork.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
-
-enum { LATER_MS = 1000 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
+#include "harness/looks.h"
 
 static void child(int e, int go)
 {
     char byte;
     CHECK_EQ(read(go, &byte, 1), 1);
+    long before = sleeps_of(getppid());
     CHECK_EQ(drain(e), 8);
-    sleep_ms(LATER_MS);
+    await_a_look(getppid(), before);
     bump(e, 1);
     _exit(0);
 }

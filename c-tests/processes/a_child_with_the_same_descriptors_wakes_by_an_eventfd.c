@@ -2,9 +2,8 @@
 // to the end and writes to it later: the waiter here wakes. So it does for an eventfd that is made after the child.
 // Source: clone(2), CLONE_FILES; Linux: fs/eventfd.c:eventfd_write. Contract: 20, 36
 #include "harness.h"
+#include "harness/looks.h"
 #include <sched.h>
-
-enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
 static int file, start[2];
 
@@ -14,8 +13,9 @@ static int child(void *unused)
     (void)unused;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     CHECK_EQ(read(start[0], &handed, sizeof handed), sizeof handed);
+    long before = sleeps_of(getppid());
     CHECK_EQ(drain(handed), 8);
-    sleep_ms(LATER_MS);
+    await_a_look(getppid(), before);
     bump(handed, 1);
     _exit(0);
 }

@@ -3,12 +3,11 @@
 // was started before the first set was made.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
+#include "harness/looks.h"
 #include <sched.h>
 #include <spawn.h>
 
 extern char **environ;
-
-enum { LATER_MS = 500 }; // long beside 10 ms, in which the waiter sees that there is nothing any more
 
 static char fd_text[16], go[16]; // the eventfd, and the reading end of a pipe that has a byte when it is to be read
 
@@ -100,8 +99,10 @@ static void the_new_program(int e, int start)
     char byte;
     alarm(WAIT_MS / 1000); // should nobody tell it to go on
     CHECK_EQ(read(start, &byte, 1), 1);
+    pid_t waiter = atoi(getenv("WAITER"));
+    long before = sleeps_of(waiter);
     CHECK_EQ(drain(e), 8);
-    sleep_ms(LATER_MS);
+    await_a_look(waiter, before);
     bump(e, 1);
 }
 
@@ -111,6 +112,9 @@ static void hand_on(size_t way, bool before_the_set)
     OK(pipe(start));
     sprintf(fd_text, "%d", e);
     sprintf(go, "%d", start[0]);
+    char self[16];
+    sprintf(self, "%d", getpid());
+    OK(setenv("WAITER", self, 1));
     if (before_the_set)
         ways[way]();
     int epfd = ep_new();

@@ -2,11 +2,12 @@
 // and not read; the program reads it to the end and writes to it later: the waiter here wakes.
 // Source: posix_spawn(3); Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
+#include "harness/looks.h"
 #include <spawn.h>
 
 extern char **environ;
 
-enum { ROUNDS = 20, MOST = 600, LATER_MS = 250 }; // long beside 10 ms, in which the waiter sees that there is nothing
+enum { ROUNDS = 20, MOST = 600 };
 
 static int made[MOST], count;
 static _Atomic int begun;
@@ -44,8 +45,9 @@ static void the_program(int tell, int ask)
     if (last == -1)
         return;
     CHECK_EQ(read(ask, &byte, 1), 1);
+    long before = sleeps_of(getppid());
     CHECK_EQ(drain(last), 8);
-    sleep_ms(LATER_MS);
+    await_a_look(getppid(), before);
     bump(last, 1);
 }
 

@@ -1,0 +1,53 @@
+// What a process sees that looks at its files now and then. The library looks every 10 ms for what another process does
+// to a file that is ready already; the kernel misses nothing, and does not look.
+#ifndef HARNESS_LOOKS_H
+#define HARNESS_LOOKS_H
+
+#include <dirent.h>
+
+// How often the threads of a process have gone to sleep. Negative: one of them does not sleep now.
+static inline long sleeps_of(pid_t pid)
+{
+    char path[300], line[200], state = 'S';
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    CHECK(tasks);
+    long sum = 0;
+    for (struct dirent *task; (task = readdir(tasks));) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, task->d_name);
+        FILE *status = *task->d_name == '.' ? NULL : fopen(path, "r");
+        if (!status)
+            continue;
+        long n = 0;
+        bool awake = false;
+        while (fgets(line, sizeof line, status)) {
+            if (sscanf(line, "State: %c", &state) == 1)
+                awake |= state == 'R';
+            if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1 && sum >= 0)
+                sum += n;
+        }
+        if (awake)
+            sum = -1;
+        fclose(status);
+    }
+    closedir(tasks);
+    return sum;
+}
+
+// Returns when a process that waits has looked, and sleeps without looking again: it has seen that a file is empty.
+// `before`: its sleeps before the file was emptied. If it never looks, that shows later: its waiter misses a write.
+static inline void await_a_look(pid_t pid, long before)
+{
+    if (!preloaded())
+        return;
+    int64_t end = now_ns() + WAIT_MS / 2 * 1000000LL;
+    for (long last = -1; now_ns() < end;) {
+        long now = sleeps_of(pid);
+        if (now > before && now == last)
+            return;
+        last = now;
+        sleep_ms(QUIET_MS); // six looks, if it went on looking
+    }
+}
+
+#endif
