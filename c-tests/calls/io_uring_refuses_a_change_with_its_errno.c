@@ -1,7 +1,7 @@
 // An IORING_OP_EPOLL_CTL that fails completes with the errno of epoll_ctl,
 // whatever else is in the submission, and breaks the chain that it is part of:
-// also on a kernel that calls itself 2.6, which to a program that asks for its
-// release has none of the newer operations.
+// also on a kernel that calls itself 2.6: a program that reads its release
+// believes that it has none of the newer operations.
 // Source: io_uring/epoll.c, io_epoll_ctl; personality(2), UNAME26.
 #include "harness.h"
 #include <linux/io_uring.h>

@@ -1,5 +1,5 @@
-// What a process sees that looks at its files now and then. The library looks every 10 ms for what another process does
-// to a file that is ready already; the kernel misses nothing, and does not look.
+// For files that the library only polls every 10 ms: what another process does to a file that is ready already is seen by
+// the next poll. The kernel misses nothing, and does not poll.
 #ifndef HARNESS_LOOKS_H
 #define HARNESS_LOOKS_H
 

@@ -19,7 +19,7 @@ static void test(void)
         expire(fd);
         EXPECT_ONE(epfd, fd, EPOLLIN);
     }
-    // Setting it is none, nor is taking it back.
+    // To set it is no edge, and to take it back is no edge.
     OK(timerfd_settime(fd, 0, &(struct itimerspec){{0, 0}, {100, 0}}, NULL));
     EXPECT_NOTHING_NOW(epfd);
     OK(timerfd_settime(fd, 0, &(struct itimerspec){0}, NULL));

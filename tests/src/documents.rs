@@ -51,7 +51,7 @@ pub fn all() -> Vec<PathBuf> {
     all
 }
 
-/// What is no code: links and paths in code are none.
+/// The text without its blocks of code: links and paths in those are not the document's.
 pub fn prose(text: &str) -> String {
     text.split("\n```").step_by(2).collect()
 }

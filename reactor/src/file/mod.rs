@@ -4,8 +4,8 @@
 //! threads that wait for it. `device` is what a file does when it is watched, which `watch` implements.
 //! `poll_result` and `drain_hint` pass between the two sides.
 //!
-//! Keeps true: readiness enters in two ways only, by `File::wake` (a device reports it) and by `Device::poll`
-//! (we ask).
+//! Keeps true: readiness enters in two ways only, by `Eventpoll::poll_callback` (a device reports it, through
+//! `File::wake` or for one item) and by `Device::poll` (we ask).
 //!
 //! Locks: `WaitHead::entries` is the third level (`watch`), above `ep.lock` and below `ep.mtx`.
 

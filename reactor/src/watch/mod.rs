@@ -4,8 +4,8 @@
 //! kernel sends a real-time signal for each wakeup, and we read it from a signalfd (`signal`). Every other file
 //! is polled by ppoll, and waiting threads sleep on it in ppoll (`poll`). `kernel_file` chooses the source.
 //!
-//! Every waiting thread drains wakeups (`drain`) before it looks at the ready list, so a program with one event
-//! loop needs no other thread. While threads sleep, one of them sleeps in ppoll on the signalfd and on the
+//! Every waiting thread drains wakeups (`drain`) in the look that comes before a delivery, and in its sleep, so a
+//! program with one event loop needs no other thread. While threads sleep, one of them sleeps in ppoll on the signalfd and on the
 //! polled files, and holds the *watch* (`holder`); the others sleep on a futex. Threads sleep in ppoll in a
 //! parker (`park`, `parker_pool`). The `helper` thread holds the watch when no other thread can.
 //!

@@ -82,7 +82,7 @@ fn accept_all(listener: i32, sets: &[i32], accepted: &mut usize, style: Style) {
     }
 }
 
-/// Reads into `buffer`; none: there is nothing, or the connection was at its end and is closed now.
+/// Reads into `buffer`. None: there was nothing to read, or the connection was at its end and is closed now.
 fn read(fd: i32, buffer: &mut [u8]) -> Option<usize> {
     // SAFETY: the buffer is as long as said.
     let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };

@@ -44,8 +44,8 @@ impl Call {
     pub fn kinds() -> Vec<Self> {
         let both: &[u64] = &[0, 1];
         let mut kinds = Vec::new();
-        for number in syscall_names::numbers() {
-            let whats: Vec<u64> = match number {
+        for number in OF_THE_LIBRARY {
+            let whats: Vec<u64> = match *number {
                 libc::SYS_fcntl => FCNTL.iter().map(|(cmd, _)| *cmd as u64).collect(),
                 libc::SYS_ioctl => vec![libc::FIOASYNC, libc::FIONREAD, libc::TCGETS],
                 libc::SYS_prlimit64 => {
@@ -61,7 +61,7 @@ impl Call {
                 | libc::SYS_write => both.to_vec(),
                 _ => vec![0],
             };
-            kinds.extend(whats.into_iter().map(|what| Self { number, what }));
+            kinds.extend(whats.into_iter().map(|what| Self { number: *number, what }));
         }
         kinds.retain(|kind| !kind.errnos().is_empty() || !kind.refusals().is_empty());
         kinds
@@ -174,3 +174,55 @@ const FCNTL: &[(i32, &str)] = &[
     (1027, "F_DUPFD_QUERY"),
     (1033, "F_ADD_SEALS"),
 ];
+
+/// The calls that the library makes.
+#[allow(non_upper_case_globals)]
+const OF_THE_LIBRARY: &[i64] = {
+    use libc::*;
+    &[
+        SYS_clone3,
+        SYS_close,
+        SYS_connect,
+        SYS_eventfd2,
+        SYS_fallocate,
+        SYS_fcntl,
+        SYS_fstat,
+        SYS_fstatfs,
+        SYS_ftruncate,
+        SYS_futex,
+        SYS_getcpu,
+        SYS_getdents64,
+        SYS_geteuid,
+        SYS_getpid,
+        SYS_getppid,
+        SYS_getresuid,
+        SYS_getsockopt,
+        SYS_gettid,
+        SYS_ioctl,
+        SYS_kcmp,
+        SYS_madvise,
+        SYS_memfd_create,
+        SYS_mmap,
+        SYS_mremap,
+        SYS_munmap,
+        SYS_openat,
+        SYS_poll,
+        SYS_ppoll,
+        SYS_prlimit64,
+        SYS_pselect6,
+        SYS_read,
+        SYS_readlinkat,
+        SYS_rt_sigpending,
+        SYS_rt_sigprocmask,
+        SYS_rt_sigtimedwait,
+        SYS_rt_tgsigqueueinfo,
+        SYS_sched_getaffinity,
+        SYS_sched_yield,
+        SYS_sendmsg,
+        SYS_signalfd4,
+        SYS_socket,
+        SYS_tgkill,
+        SYS_timerfd_create,
+        SYS_write,
+    ]
+};

@@ -161,7 +161,7 @@ fn may_sleep(pid: i32, number: i64, arguments: [u64; 6]) -> bool {
     }
 }
 
-/// Whether there is a time at this place, and it is none.
+/// Whether the timespec at `at` is readable and zero.
 fn is_zero(pid: i32, at: u64) -> bool {
     let mut time = [u64::MAX; 2];
     let local = libc::iovec { iov_base: time.as_mut_ptr().cast(), iov_len: size_of_val(&time) };

@@ -9,11 +9,6 @@ pub fn name(number: i64) -> Option<&'static str> {
     NAMES.iter().chain(OLD_NAMES).find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
-/// The numbers of all calls that have a name here.
-pub fn numbers() -> impl Iterator<Item = i64> {
-    NAMES.iter().map(|(number, _)| *number)
-}
-
 const NAMES: &[(i64, &str)] = names![
     SYS_accept4,
     SYS_brk,

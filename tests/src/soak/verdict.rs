@@ -8,7 +8,7 @@ use super::subject::{AtRest, Seen, Subject};
 /// More descriptors or threads than this are growth: one or two come late, when first something happens.
 const FEW: f64 = 3.0;
 
-/// The one in the middle, of two the lesser: what is always so is so in both. 0 of nothing.
+/// The median; of two middle values the lower. 0 if there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)

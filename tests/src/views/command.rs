@@ -63,8 +63,8 @@ pub fn install() -> Installed {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("our own directory");
     for (from, name) in [(path(), "glasspoll"), (library(), "libglasspoll.so")] {
-        // Not by ourselves: a child that another thread forks meanwhile would have the copy open for writing, and
-        // what is so cannot be run (ETXTBSY).
+        // By another program: a child that another thread forks meanwhile would have the copy open for writing, and
+        // a file that is open for writing cannot be run (ETXTBSY).
         run(Command::new("cp").arg(from).arg(dir.path().join(name)), LIMIT).success();
     }
     Installed { dir }

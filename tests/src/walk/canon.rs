@@ -1,7 +1,7 @@
 //! A log without what may differ where events come in no particular order.
 //!
-//! The events of a wait that takes all are sorted. Of `rounds` the log keeps what came: what is reported once (an
-//! edge, a ONESHOT) as often as it came, what is level-triggered once. All must have come in twice as many
+//! The events of a wait that takes all are sorted. For `rounds` the log keeps each edge or ONESHOT event
+//! every time, each level-triggered event once. All must have come in twice as many
 //! rounds as reporting each of them takes (an item whose neighbour goes cold may miss a turn): the log names an
 //! item that comes later.
 

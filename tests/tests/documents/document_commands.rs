@@ -16,15 +16,18 @@ enum Fate {
 use Fate::{NotRun, RunBy};
 
 const COMMANDS: [(&str, Fate); 12] = [
-    ("glasspoll doctor -- python3 chat_server.py", RunBy("stories.rs", "who_spins")),
+    ("glasspoll doctor -- python3 chat_server.py", RunBy("stories.rs", "a_loop_spins")),
     (
         "LD_PRELOAD=target/release/libglasspoll.so nginx",
         RunBy("nginx_serves.rs", "one_nginx_worker_answers_every_request"),
     ),
     ("scripts/demo", RunBy("demo.rs", "the_demo_shows_redis_on_both_epolls")),
     ("scripts/test", NotRun("it installs packages, and runs this test among the others")),
-    ("glasspoll doctor -- python3 tests/tests/programs/story_spins.py 1.5", RunBy("stories.rs", "who_spins")),
-    ("cargo build --release", NotRun("it builds what scripts/test has built")),
+    (
+        "glasspoll doctor -- python3 tests/tests/programs/story_spins.py 1.5",
+        RunBy("stories.rs", "a_loop_spins"),
+    ),
+    ("cargo build --release -p glasspoll -p glasspoll-cli", NotRun("it builds what scripts/test has built")),
     ("sudo install -D target/release/glasspoll /usr/local/bin/glasspoll", NotRun("it changes the machine")),
     (
         "sudo install -D target/release/libglasspoll.so /usr/local/lib/libglasspoll.so",
@@ -34,10 +37,13 @@ const COMMANDS: [(&str, Fate); 12] = [
         "glasspoll run --chaos all,seed=1 --chaos-until-fail 300 -- target/release/fragile undrained",
         RunBy("chaos_search.rs", "check_found"),
     ),
-    ("glasspoll doctor -- node tests/tests/programs/story_slow.js", RunBy("stories.rs", "who_is_slow")),
+    (
+        "glasspoll doctor -- node tests/tests/programs/story_slow.js",
+        RunBy("stories.rs", "a_callback_is_slow"),
+    ),
     (
         "glasspoll doctor -- python3 tests/tests/programs/story_never_removed.py 1.5",
-        RunBy("stories.rs", "who_was_never_removed"),
+        RunBy("stories.rs", "a_dup_is_never_removed"),
     ),
     (
         "glasspoll run --log glasspoll::flow=trace -- python3 docs/tour/first.py",

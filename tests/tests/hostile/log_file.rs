@@ -1,5 +1,5 @@
-//! What GLASSPOLL_LOG_FILE may lead to, and what it may not: another user who can write to the folder cannot make the
-//! program write to his file, nor wait, nor write to a file of its own user that it was not told of.
+//! What GLASSPOLL_LOG_FILE may lead to, and what it may not: if another user can write to the folder, that
+//! user cannot make the program write to a file of theirs, wait, or write to another file of its own user.
 
 use glasspoll_tests::run::LIMIT;
 use std::fs;

@@ -145,7 +145,7 @@ impl Rule for Closing {
                 if !self.waiting.is_empty() {
                     self.settle(world, entry.tid);
                 }
-                // Used by another than its owner, they share it, and share its close too.
+                // A thread other than the owner uses the fd: the two share it, so either may close it.
                 if let Event::Io { fd, .. } = entry.event {
                     let is_shared = world.fd(fd).is_some_and(|state| state.owner != entry.tid);
                     if is_shared && self.closers.get(&fd) == Some(&entry.tid) {

@@ -23,7 +23,7 @@ const VAIN_EACH: u64 = 2;
 /// The least number of connections, or events, that shows how they are spread.
 const ACCEPTED: u64 = 100;
 const EVENTS: u64 = 1000;
-/// Less than this part of an equal share is none.
+/// A thread with less than this part of an equal share counts as having none.
 const SHARE: u64 = 10;
 /// From this utilisation on the busiest could use help.
 const BUSY: f64 = 0.5;

@@ -18,7 +18,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of these times, of which so many are upper bounds.
+    /// The times of a histogram; `at_most` of them are upper bounds.
     pub fn new(histogram: &Histogram, at_most: u64) -> Self {
         Self {
             count: histogram.count(),

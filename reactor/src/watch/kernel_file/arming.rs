@@ -19,7 +19,7 @@ impl KernelFile {
         self.state.lock().armed_as != NOT_ARMED
     }
 
-    /// Changes the file's fd to `fd`, for the program is about to close the old one. After the return no thread
+    /// Changes the file's fd to `fd`: the program is about to close the old one. After the return no thread
     /// asks the old fd, which may soon stand for another file. Signals of the file still have the old fd, until
     /// another file is armed by that.
     ///

@@ -74,8 +74,8 @@ pub fn fork_done() {
 /// In a forked child, by the first thread that goes inside. Only one thread of the parent exists here: the one that
 /// forked, which is the first thread of this process.
 ///
-/// That is the calling thread. Or it has made the calling thread, and was the one that was alone: if it forked past us,
-/// only the calling thread is known.
+/// The thread that forked is the caller, or the thread that made the caller; then `ALONE_IS` names it. After a fork past
+/// us only the caller is known.
 pub fn mend_fork() {
     let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
     let is_me = |thread: &*const Thread| with_thread(|me| std::ptr::eq(*thread, me));

@@ -57,8 +57,8 @@ pub fn is_waiting() -> bool {
     with_thread(|thread| !thread.waiting.load(Ordering::SeqCst).is_null())
 }
 
-/// The waiter of the wait that this thread is in, if we run in a handler that was installed past us, or that such a
-/// handler left by siglongjmp.
+/// The waiter of this thread's unfinished wait: we run in a handler that was installed past us, or such a handler left
+/// the wait by siglongjmp.
 pub fn outer_waiter() -> Option<Arc<Waiter>> {
     let waiter = with_thread(|thread| thread.waiting.load(Ordering::SeqCst));
     if waiter.is_null() {
