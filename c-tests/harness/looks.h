@@ -5,8 +5,8 @@
 
 #include <dirent.h>
 
-// How often the threads of a process have gone to sleep. Negative: one of them does not sleep now.
-static inline long sleeps_of(pid_t pid)
+// How often the threads of a process but one have gone to sleep. Negative: one of them does not sleep now.
+static inline long sleeps_without(pid_t pid, pid_t left_out)
 {
     char path[300], line[200], state = 'S';
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
@@ -15,7 +15,8 @@ static inline long sleeps_of(pid_t pid)
     long sum = 0;
     for (struct dirent *task; (task = readdir(tasks));) {
         snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, task->d_name);
-        FILE *status = *task->d_name == '.' ? NULL : fopen(path, "r");
+        bool is_counted = *task->d_name != '.' && atoi(task->d_name) != left_out;
+        FILE *status = is_counted ? fopen(path, "r") : NULL;
         if (!status)
             continue;
         long n = 0;
@@ -33,6 +34,12 @@ static inline long sleeps_of(pid_t pid)
     closedir(tasks);
     return sum;
 }
+
+// The same of all threads.
+static inline long sleeps_of(pid_t pid) { return sleeps_without(pid, 0); }
+
+// The same of the calling process's other threads.
+static inline long sleeps_of_others(void) { return sleeps_without(getpid(), gettid()); }
 
 // Returns when a process that waits has looked, and sleeps without looking again: it has seen that a file is empty.
 // `before`: its sleeps before the file was emptied. If it never looks, that shows later: its waiter misses a write.

@@ -77,7 +77,9 @@ impl Shared {
 
     /// The process is about to fork.
     pub fn forks(&self) {
-        self.family.forks();
+        if self.config.chaos.is_some() {
+            self.family.forks();
+        }
     }
 
     /// In a forked child.

@@ -86,7 +86,8 @@ impl Helper {
     /// Returns when no thread is being made. A later one asks the host first.
     pub(super) fn await_start(&self) {
         while self.starting.load(Ordering::SeqCst) {
-            sys::yield_now();
+            // A pause, for the thread that makes it may have a lower priority.
+            sys::nap(20_000);
         }
     }
 

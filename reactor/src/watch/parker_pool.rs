@@ -20,15 +20,16 @@ pub(super) struct ParkerPool {
 }
 
 impl ParkerPool {
-    /// A parker for the calling thread. It has an eventfd, unless the kernel refuses one or there are more
-    /// than `most` parkers.
+    /// A parker for the calling thread. It has an eventfd, unless the kernel refuses one or `most`
+    /// parkers have one.
     pub(super) fn take(&self, host: &dyn Host, most: usize) -> &'static Parker {
         let parker = self.idle.lock().pop().unwrap_or_else(|| {
             let parker: &'static Parker = Box::leak(Box::new(Parker::new()));
             self.all.lock().push(parker);
             parker
         });
-        if !parker.has_wake_fd() && self.all.lock().len() <= most {
+        let with_wake_fd = || self.all.lock().iter().filter(|parker| parker.has_wake_fd()).count();
+        if !parker.has_wake_fd() && with_wake_fd() < most {
             let made = sys::with_raised_limit(|| {
                 sys::eventfd(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).map(sys::move_high)
             });

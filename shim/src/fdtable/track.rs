@@ -44,7 +44,8 @@ fn track_seen(fd: FdRef) -> Option<Held> {
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
         let eventfd = if kind == FdKind::Eventfd { IO } else { 0 };
-        (now & SEEN != 0).then_some(blocking | eventfd)
+        // Otherwise another thread has closed the fd, and it stands for another file.
+        (now & SEEN != 0 && FdKind::of(now) == kind).then_some(blocking | eventfd)
     };
     enter(fd.fd(), file, bits).ok()
 }

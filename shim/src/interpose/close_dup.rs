@@ -149,8 +149,17 @@ crate::interpose! {
         if noclose == 0 {
             let_range_go(0, 2);
         }
+        // It forks within libc.
+        let is_ours = !process::is_vfork_child();
+        if is_ours {
+            guarded((), process::fork_is_near);
+        }
         // SAFETY: libc's own function; no destructor in this frame.
-        unsafe { real()(nochdir, noclose) }
+        let done = unsafe { real()(nochdir, noclose) };
+        if is_ours {
+            process::fork_is_over();
+        }
+        done
     }
 }
 

@@ -39,6 +39,7 @@ impl Leaving {
             return None;
         }
         if alone {
+            context::be_known();
             context::fork_begins();
             if let Some(watch) = process::WATCH.get() {
                 watch.before_exec();

@@ -127,11 +127,14 @@ pub fn is_plain_copy(flags: usize) -> bool {
 /// Returns in both processes if `make` does.
 pub(super) fn forking(make: impl FnOnce() -> c_long) -> c_long {
     // A handler that was installed past us may run on top of our frames: then the gate cannot be closed.
-    if process::is_vfork_child() || context::is_inside() {
+    if !process::watches_forks() || process::is_vfork_child() || context::is_on_the_stack() {
         return make();
     }
-    // SAFETY: the thread is outside.
-    guarded((), || unsafe { process::before_fork() });
+    guarded((), || {
+        context::be_known();
+        // SAFETY: the thread is outside.
+        unsafe { process::before_fork() };
+    });
     let made = make();
     fork_is_made(made);
     made

@@ -81,8 +81,10 @@ fn register(before: Handler, parent: Handler, child: Handler) {
     unsafe { register(Some(before), Some(parent), Some(child), ptr::null_mut()) };
 }
 
-/// Whether libc knows our fork handlers.
+/// Whether libc knows our fork handlers, or is about to.
 static WATCHES: AtomicBool = AtomicBool::new(false);
+/// Whether a forked child finds out that it is one.
+static MENDS: AtomicBool = AtomicBool::new(false);
 
 /// Hands libc our fork handlers, which must be the first that it knows: then ours runs after all others before the
 /// fork, and before all others after it. So all others may use sets, and may wait for threads that do.
@@ -92,10 +94,18 @@ pub fn watch_forks() {
     }
     fork_page::watch_for_forks(mend_fork);
     register(before_fork, after_fork_parent, after_fork_child);
+    MENDS.store(true, Ordering::SeqCst);
+}
+
+/// Whether `before_fork` may run: what it closes is opened again in the child.
+pub fn watches_forks() -> bool {
+    MENDS.load(Ordering::SeqCst)
 }
 
 /// Called before libc's fork. From here to `fork_is_over`, nothing inside waits for malloc.
 pub fn fork_is_near() {
+    // A forked child that forks first of all: its counts are its parent's until it is in order.
+    context::be_in_order();
     context::be_known();
     FORKS.fetch_add(1, Ordering::SeqCst);
     if let Some(watch) = WATCH.get().filter(|_| !context::is_early_child()) {
@@ -103,9 +113,9 @@ pub fn fork_is_near() {
     }
 }
 
-/// In the parent.
+/// In the parent. A child begins at 0.
 pub fn fork_is_over() {
-    FORKS.fetch_sub(1, Ordering::SeqCst);
+    let _ = FORKS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
 }
 
 pub(crate) unsafe extern "C" fn before_fork() {

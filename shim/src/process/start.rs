@@ -44,9 +44,7 @@ pub fn start() {
         context::call_at_thread_end(thread_ends);
         let options = Options::read();
         fdtable::mark_inherited();
-        if options.signals {
-            ours::begin();
-        }
+        ours::begin(options.signals);
         SHARED.get_or_init(|| Shared::new(options.config()));
         logs::start(&options);
         options

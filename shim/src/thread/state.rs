@@ -74,7 +74,8 @@ thread_local! {
 pub(super) fn goes_on_inside(thread: &Thread) -> bool {
     match thread.inside.load(Ordering::SeqCst) {
         OUTSIDE => false,
-        FORKS => !fork_page::was_forked(),
+        // Read again: another thread of a forked child may have put the child in order meanwhile.
+        FORKS => !fork_page::was_forked() && thread.inside.load(Ordering::SeqCst) == FORKS,
         _ => true,
     }
 }

@@ -82,8 +82,9 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
 /// In a forked child, whose record is still the parent's. Writes nothing until `start` has made the child's own.
 pub fn forked() {
     let parents = writer::stop();
-    if !parents.is_null() && IS_INHERITED.load(Ordering::Relaxed) {
-        PARENTS.store(parents, Ordering::Relaxed);
+    if !parents.is_null() {
+        let is_here = IS_INHERITED.load(Ordering::Relaxed);
+        PARENTS.store(if is_here { parents } else { ptr::null_mut() }, Ordering::Relaxed);
     }
 }
 

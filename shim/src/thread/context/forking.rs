@@ -52,7 +52,7 @@ pub fn fork_begins() {
 }
 
 /// Puts a forked child in order before it takes a lock that the fork left held.
-pub(super) fn be_in_order() {
+pub fn be_in_order() {
     if fork_page::was_forked() {
         drop(enter_as_is());
     }

@@ -69,9 +69,9 @@ pub fn enter_unless_early() -> Option<Guard> {
     enter()
 }
 
-/// Whether the calling thread is inside.
-pub fn is_inside() -> bool {
-    with_thread(goes_on_inside)
+/// Whether frames of ours lie on the calling thread's stack: it is inside or covered.
+pub fn is_on_the_stack() -> bool {
+    with_thread(|thread| goes_on_inside(thread) || thread.covered.load(Ordering::Relaxed) != 0)
 }
 
 fn enter_for(wants: Wants) -> Option<Guard> {
@@ -186,12 +186,14 @@ extern "C-unwind" {
 }
 
 fn register(thread: &Thread) {
-    // Covered and not inside: pthread_setspecific may need malloc, whose locks a fork may hold that waits for threads
-    // to be outside.
     covered(thread, 1);
     thread.registered.set(true);
+    thread.inside.store(INSIDE, Ordering::SeqCst);
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
+    THREADS.with(|list| list.push(thread));
+    // Outside: pthread_setspecific may need malloc, whose locks a fork may hold that waits for threads to be outside.
+    thread.inside.store(OUTSIDE, Ordering::SeqCst);
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `on_exit` is never unloaded.
@@ -200,9 +202,7 @@ fn register(thread: &Thread) {
     });
     // SAFETY: our own key.
     unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
-    thread.inside.store(INSIDE, Ordering::SeqCst);
     covered(thread, -1);
-    THREADS.with(|list| list.push(thread));
 }
 
 /// What else is to be done when a thread ends: it runs inside, with the thread's state and the number of threads that

@@ -13,11 +13,14 @@ const SIGNAL_ON_VALGRIND: i32 = 63;
 
 static USED: AtomicBool = AtomicBool::new(false);
 
-/// From now on wakeups come by signal in this process. Blocks the signal in the first thread; all other threads inherit
-/// the mask.
-pub fn begin() {
+/// Chooses the signal. If it `is_used`, wakeups come by signal in this process from now on: blocks it in the first
+/// thread; all other threads inherit the mask.
+pub fn begin(is_used: bool) {
     if sys::on_valgrind() {
         SIGNAL.store(SIGNAL_ON_VALGRIND, Ordering::Relaxed);
+    }
+    if !is_used {
+        return;
     }
     USED.store(true, Ordering::Release);
     let before = sys::sigprocmask(libc::SIG_BLOCK, mask());
