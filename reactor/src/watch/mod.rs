@@ -4,10 +4,11 @@
 //! kernel sends a real-time signal for each wakeup, and we read it from a signalfd (`signal`). Every other file
 //! is polled by ppoll, and waiting threads sleep on it in ppoll (`poll`). `kernel_file` chooses the source.
 //!
-//! Every waiting thread drains wakeups (`drain`) in the look that comes before a delivery, and in its sleep, so a
-//! program with one event loop needs no other thread. While threads sleep, one of them sleeps in ppoll on the signalfd and on the
-//! polled files, and holds the *watch* (`holder`); the others sleep on a futex. Threads sleep in ppoll in a
-//! parker (`park`, `parker_pool`). The `helper` thread holds the watch when no other thread can.
+//! Every waiting thread drains wakeups (`drain`) in the look that comes before a delivery, and in its sleep
+//! (`waiting`), so a program with one event loop needs no other thread. While threads sleep, one of them sleeps in
+//! ppoll on the signalfd and on the polled files, and holds the *watch* (`holder`); the others sleep on a futex.
+//! Threads sleep in ppoll in a parker (`park`, `parker_pool`). The `helper` thread holds the watch when no other
+//! thread can.
 //!
 //! Keeps true: while a thread sleeps on its futex, a thread or the helper holds the watch, or is about to call
 //! `drain_wakeups`.
@@ -23,20 +24,17 @@ mod park;
 mod parker_pool;
 mod poll;
 mod signal;
+mod waiting;
 
 pub use crate::file::{DrainHint, KernelFile, Ownership};
 pub use kernel_file::kind::FileKind;
 pub use park::Parker;
 
-use libc::pollfd;
-
-use crate::eventpoll::wait_queue::{Sleepers, Waiter};
-use crate::eventpoll::watcher::{Slept, Watcher};
+use crate::eventpoll::wait_queue::Sleepers;
 use crate::mutation::is;
 use crate::shared::Shared;
-use crate::sync::{Arc, AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
+use crate::sync::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Mutex, OnceCell, Ordering};
 use crate::sys::{self, Errno};
-use crate::trace::ready_time::Look;
 use drain::Pump;
 use helper::Helper;
 use holder::Holder;
@@ -364,48 +362,5 @@ impl Watch {
             }
         }
         self.overflow.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Watcher for &'static Watch {
-    fn look(&self, hot: &mut Vec<pollfd>) {
-        if hot.is_empty() {
-            return self.drain_wakeups();
-        }
-        let look = Look::begins();
-        let own = hot.len();
-        let asks = self.poller.is_active();
-        // The signalfd is last: ppoll looks at it after the files, so the signal of a file found ready is
-        // queued by then.
-        hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
-        let asked = sys::poll_now(hot);
-        holder::forget_unless(asked.is_ok(), hot);
-        let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
-        hot.truncate(own);
-        if told || asks {
-            self.drain_in(look);
-        } else {
-            // Another thread may drain right now, and have read a signal that came before.
-            drop(self.pump.lock());
-            look.ends(&self.shared.ready_time);
-        }
-    }
-
-    fn has_no_news(&self) -> bool {
-        // A thread that has read a signal keeps the pump until it has called back the items.
-        !self.poller.is_active()
-            && !self.has_overflowed()
-            && !self.signals.are_pending()
-            && (self.pump.is_free() || is("no_news_asks_nobody"))
-    }
-
-    fn sleep(
-        &self,
-        waiter: &Arc<Waiter>,
-        timeout_ns: Option<u64>,
-        sigmask: Option<u64>,
-        hot: &mut Vec<pollfd>,
-    ) -> Slept {
-        self.park(waiter, timeout_ns, sigmask, hot)
     }
 }

@@ -15,7 +15,9 @@ enum Fate {
 }
 use Fate::{NotRun, RunBy};
 
-const COMMANDS: [(&str, Fate); 12] = [
+const COMMANDS: [(&str, Fate); 14] = [
+    ("cargo build --release -p glasspoll", NotRun("it builds what scripts/test has built")),
+    ("c-tests/run --preload a_timeout_of_0_returns_at_once", NotRun("the target c_tests runs all of them")),
     ("glasspoll doctor -- python3 chat_server.py", RunBy("stories.rs", "a_loop_spins")),
     (
         "LD_PRELOAD=target/release/libglasspoll.so nginx",
