@@ -7,7 +7,7 @@ use libc::{c_int, c_void};
 
 use super::account::accounts;
 use super::calls;
-use super::files::Nature;
+use super::files::Traits;
 use super::kind::{Kind, KINDS};
 use super::passing;
 use super::world::lock;
@@ -82,9 +82,9 @@ impl Broker {
     }
 
     /// A new file that it has, too: the end to read and the end to write. None: the system has no more.
-    pub fn make(&self, file: usize, nature: Nature) -> Option<[c_int; 2]> {
-        let kind = KINDS.iter().position(|kind| *kind == nature.kind)? as u16;
-        let pulse = nature.pulse && !nature.kind.is_timer();
+    pub fn make(&self, file: usize, traits: Traits) -> Option<[c_int; 2]> {
+        let kind = KINDS.iter().position(|kind| *kind == traits.kind)? as u16;
+        let pulse = traits.pulse && !traits.kind.is_timer();
         match self.ask(Request { file: file as u32, kind, pulse: pulse.into() })?[..] {
             [both] => Some([both; 2]),
             [reader, writer] => Some([reader, writer]),

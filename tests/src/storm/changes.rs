@@ -180,7 +180,7 @@ impl Me<'_> {
         };
         let mut item = lock(&world.slots[slot].items[set]);
         let epoll = shared(&world.sets[set].epoll);
-        let exclusive = world.file(pair.file).nature.exclusive;
+        let exclusive = world.file(pair.file).traits.exclusive;
         let mask = self.mask(exclusive);
         let target = Target::Reader { slot, file: pair.file };
         match item.as_mut().filter(|item| item.life == epoll.life) {

@@ -107,7 +107,7 @@ fn close_all(world: &World) {
     }
     for slot in &world.slots {
         let Some(pair) = alone(&slot.pair).take() else { continue };
-        if world.file(pair.file).nature.shared {
+        if world.file(pair.file).traits.shared {
             broker().close(pair.file);
         }
         calls::close(pair.reader);

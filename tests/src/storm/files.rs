@@ -15,7 +15,7 @@ pub use super::kind::Kind;
 
 /// What a file is like.
 #[derive(Clone, Copy, Debug)]
-pub struct Nature {
+pub struct Traits {
     pub kind: Kind,
     pub slot: usize,
     /// Filled and drained, not written to bit by bit.
@@ -34,7 +34,7 @@ pub struct Nature {
 
 #[derive(Debug)]
 pub struct File {
-    pub nature: Nature,
+    pub traits: Traits,
     pub account: &'static Account,
     /// Its writing end is being closed.
     pub ended: AtomicBool,
@@ -56,10 +56,10 @@ impl Deref for File {
 }
 
 impl File {
-    pub fn new(nature: Nature, account: &'static Account) -> Self {
+    pub fn new(traits: Traits, account: &'static Account) -> Self {
         account.reset();
         Self {
-            nature,
+            traits,
             account,
             ended: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
@@ -71,8 +71,8 @@ impl File {
 
     /// What may have come by now.
     pub fn come(&self) -> u64 {
-        let ticks = |since: &Instant| (since.elapsed().as_nanos() / self.nature.period.as_nanos()) as u64;
-        match self.nature.kind {
+        let ticks = |since: &Instant| (since.elapsed().as_nanos() / self.traits.period.as_nanos()) as u64;
+        match self.traits.kind {
             Kind::Ticker => self.since.get().map_or(0, ticks),
             _ => self.begun.load(SeqCst),
         }
@@ -81,7 +81,7 @@ impl File {
     /// Writes that were begun and whose data was not read, about.
     pub fn unread(&self) -> u64 {
         match self.begun.load(SeqCst).saturating_sub(self.read.load(SeqCst)) {
-            unread if self.nature.kind.is_counted() => unread,
+            unread if self.traits.kind.is_counted() => unread,
             unread => unread.div_ceil(64),
         }
     }
@@ -89,7 +89,7 @@ impl File {
     /// Whether its edges are no more than its wakeups. Any signal wakes all signalfds of the process; and that the edges
     /// of a counter that another process writes to may be more is a listed limit.
     pub fn has_counted_edges(&self) -> bool {
-        let Nature { kind, flow, shared, exposed, .. } = self.nature;
+        let Traits { kind, flow, shared, exposed, .. } = self.traits;
         match kind {
             _ if flow => false,
             Kind::Signalfd => false,
@@ -103,12 +103,12 @@ impl File {
     pub fn start(&self, fd: c_int) {
         self.since.get_or_init(Instant::now);
         self.woke();
-        descriptors::set_timer(fd, self.nature.period, self.nature.period);
+        descriptors::set_timer(fd, self.traits.period, self.traits.period);
     }
 
     /// Writes once; false: it was refused.
     pub fn write(&self, fd: c_int, tag: u8, random: &mut Random) -> Result<bool, isize> {
-        let Nature { kind, slot, flow, .. } = self.nature;
+        let Traits { kind, slot, flow, .. } = self.traits;
         if kind == Kind::Ticker {
             return Ok(true);
         }

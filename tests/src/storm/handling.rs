@@ -99,7 +99,7 @@ impl Me<'_> {
         let Ok(pair) = world.slots[slot].pair.try_read() else { return };
         let Some(pair) = pair.as_ref().filter(|pair| pair.writer >= 0) else { return };
         let file = world.file(pair.file);
-        let flow = file.nature.flow;
+        let flow = file.traits.flow;
         let often = if flow { 4 } else { 1 + self.random.below(world.plan.unread as usize) };
         for _ in 0..often {
             if flow && file.blocked.load(SeqCst) || !flow && file.unread() >= world.plan.unread {

@@ -14,7 +14,7 @@ impl Me<'_> {
     pub fn is_silenced(&self, data: u64) -> bool {
         let world = self.world;
         let is_pulse =
-            |target| matches!(target, Target::Reader { file, .. } if world.file(file).nature.pulse);
+            |target| matches!(target, Target::Reader { file, .. } if world.file(file).traits.pulse);
         world.options.fault == Some(Fault::Deaf)
             && world.cookies.get(data as u32 as usize).is_some_and(|cookie| is_pulse(cookie.target))
     }
@@ -78,7 +78,7 @@ impl Me<'_> {
                 let idle = |c: &super::cookies::Cookie| {
                     let Target::Reader { file, .. } = c.target else { return false };
                     let file = world.file(file);
-                    if file.nature.pulse {
+                    if file.traits.pulse {
                         return false;
                     }
                     let empty = file.begun.load(SeqCst) == file.read.load(SeqCst) && !file.ended.load(SeqCst);

@@ -85,7 +85,7 @@ impl World {
         for slot in &self.slots {
             let pair = shared(&slot.pair);
             // A pulse is never used up for long.
-            let Some(pair) = pair.as_ref().filter(|pair| !self.file(pair.file).nature.pulse) else {
+            let Some(pair) = pair.as_ref().filter(|pair| !self.file(pair.file).traits.pulse) else {
                 continue;
             };
             let mut look = |item: Option<Item>, fd, asked: u32| {

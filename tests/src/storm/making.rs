@@ -7,7 +7,7 @@ use super::broker::broker;
 use super::calls;
 use super::cookies::{Target, EDGE, ONESHOT};
 use super::fault::Fault;
-use super::files::{Kind, Nature};
+use super::files::{Kind, Traits};
 use super::threads::Deed;
 use super::waiting::Me;
 use super::world::{alone, lock, shared, Pair};
@@ -15,7 +15,7 @@ use super::world::{alone, lock, shared, Pair};
 const OUT: u32 = libc::EPOLLOUT as u32;
 
 impl Me<'_> {
-    fn nature(&mut self, slot: usize) -> Nature {
+    fn traits(&mut self, slot: usize) -> Traits {
         let plan = &self.world.plan;
         let mut kind = self.random.pick(&plan.kinds);
         // What is lost is called deaf of a pulse.
@@ -31,7 +31,7 @@ impl Me<'_> {
         let flow = kind.ends() && !shared && !pulse && self.random.chance(plan.flow);
         // All signalfds of a process are in one wait queue: a wakeup of one may go to another's exclusive item.
         let exclusive = kind != Kind::Signalfd && self.random.chance(plan.exclusive);
-        Nature { kind, slot, flow, exclusive, pulse, shared, exposed: shared || plan.children, period }
+        Traits { kind, slot, flow, exclusive, pulse, shared, exposed: shared || plan.children, period }
     }
 
     /// Fills an empty slot, and adds the file to a set or two; others may do so at the same time.
@@ -42,14 +42,14 @@ impl Me<'_> {
             if pair.is_some() {
                 return;
             }
-            let nature = self.nature(slot);
-            let (kind, flow) = (nature.kind, nature.flow);
-            let Some(file) = world.new_file(nature) else { return };
+            let traits = self.traits(slot);
+            let (kind, flow) = (traits.kind, traits.flow);
+            let Some(file) = world.new_file(traits) else { return };
             self.status.now(Deed::Make, 0);
             let made = {
                 let _fds = shared(&world.fds);
-                if nature.shared {
-                    broker().make(file, nature)
+                if traits.shared {
+                    broker().make(file, traits)
                 } else {
                     kind.make(slot)
                 }
@@ -83,7 +83,7 @@ impl Me<'_> {
         let Some(pair) = pair.as_mut().filter(|pair| pair.writer >= 0 && pair.kind.ends()) else { return };
         let file = world.file(pair.file);
         // The end is not there as long as another process has it, too.
-        if file.nature.flow || file.nature.pulse || file.nature.shared {
+        if file.traits.flow || file.traits.pulse || file.traits.shared {
             return;
         }
         file.ended.store(true, SeqCst);
@@ -165,7 +165,7 @@ impl Me<'_> {
         }
         self.status.now(Deed::Close, pair.reader);
         // The last copies are ours: with them the file goes.
-        if world.file(pair.file).nature.shared {
+        if world.file(pair.file).traits.shared {
             broker().close(pair.file);
         }
         calls::close(pair.reader);

@@ -31,8 +31,8 @@ impl Me<'_> {
         let Ok(pair) = world.slots[slot].pair.try_read() else { return false };
         let Some(pair) = pair.as_ref() else { return false };
         let file = world.file(pair.file);
-        let by_itself = file.nature.shared || file.nature.kind.is_timer();
-        if !file.nature.pulse || by_itself || calls::readiness(pair.reader, IN) != 0 {
+        let by_itself = file.traits.shared || file.traits.kind.is_timer();
+        if !file.traits.pulse || by_itself || calls::readiness(pair.reader, IN) != 0 {
             return false;
         }
         self.put(pair, file)
@@ -41,7 +41,7 @@ impl Me<'_> {
     /// A timer of those that its reader sets anew.
     pub fn set_anew(&mut self, fd: libc::c_int, number: usize) {
         let file = self.world.file(number);
-        if file.nature.pulse && file.nature.kind == Kind::Timerfd {
+        if file.traits.pulse && file.traits.kind == Kind::Timerfd {
             self.status.now(Deed::Write, fd);
             if let Err(errno) = file.write(fd, 0, &mut self.random) {
                 self.world.fail("answer", &format!("a timer cannot be set: {errno}"));
@@ -57,7 +57,7 @@ impl World {
         let told = |slot: &super::world::Slot| {
             let number = shared(&slot.pair).as_ref()?.file;
             let file = self.file(number);
-            file.nature.pulse.then(|| (number, file.told.load(SeqCst)))
+            file.traits.pulse.then(|| (number, file.told.load(SeqCst)))
         };
         self.slots.iter().map(told).collect()
     }

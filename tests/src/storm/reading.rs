@@ -23,18 +23,18 @@ pub enum Read {
 impl File {
     /// Whether the library learns of it by asking.
     fn is_asked(&self) -> bool {
-        self.nature.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some()
+        self.traits.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some()
     }
 
     /// How many wakeups may still come of what is done.
     pub fn late(&self, unread: u64) -> u64 {
-        self.nature.kind.late(unread)
+        self.traits.kind.late(unread)
     }
 
     /// Whether what a read has left may be reported once more. Of what comes one by one to a file that is asked that is a
     /// listed limit, and of a busy TCP connection.
     fn is_told_again(&self, left: bool) -> bool {
-        match self.nature.kind {
+        match self.traits.kind {
             Kind::Udp => self.is_asked(),
             Kind::Tcp => left,
             _ => false,
@@ -43,7 +43,7 @@ impl File {
 
     /// Reads once, at most `most` bytes.
     pub fn read(&self, fd: c_int, tag: u8, most: usize, random: &mut Random) -> Result<Read, String> {
-        let kind = self.nature.kind;
+        let kind = self.traits.kind;
         let set = self.ops_done.load(SeqCst);
         let mut buf = [0; 65536];
         let most = match kind {
@@ -97,7 +97,7 @@ impl File {
     /// Notes what was read. `set`: what had been done before.
     fn take(&self, got: &[u8], tag: u8, set: u64, most: usize) -> Result<(), String> {
         let word = || u64::from_ne_bytes(got[..8].try_into().expect("8 bytes"));
-        match self.nature.kind {
+        match self.traits.kind {
             Kind::Semaphore if word() != 1 => return Err(format!("{} of a semaphore", word())),
             Kind::Eventfd | Kind::Semaphore | Kind::Ticker => {
                 self.read.fetch_add(word(), SeqCst);

@@ -14,7 +14,7 @@ use libc::c_int;
 
 use super::account::{accounts, FILES};
 use super::cookies::{Cookies, Wait};
-use super::files::{File, Kind, Nature};
+use super::files::{File, Kind, Traits};
 use super::plan::Plan;
 use super::threads::{Pace, Status};
 use super::Options;
@@ -169,9 +169,9 @@ impl World {
     }
 
     /// Opens the account of a new file. None: the era has had enough of them.
-    pub fn new_file(&self, nature: Nature) -> Option<usize> {
+    pub fn new_file(&self, traits: Traits) -> Option<usize> {
         let number = self.next_file.fetch_add(1, SeqCst);
-        self.files.get(number)?.set(File::new(nature, &accounts()[number])).ok()?;
+        self.files.get(number)?.set(File::new(traits, &accounts()[number])).ok()?;
         Some(number)
     }
 

@@ -37,7 +37,7 @@ static void pty(void) { int a, b; struct termios t = {0}; cfmakeraw(&t); openpty
 static void fifos(void) { mkfifo(fifo, 0600); int r = open(fifo, O_RDONLY | O_NONBLOCK), w = open(fifo, O_WRONLY | O_NONBLOCK); unlink(fifo); add(r, w); }
 static void touch(void) { int fd = open(touched, O_WRONLY | O_CREAT | O_TRUNC, 0600); SAY(write(fd, "x", 1)); close(fd); }
 static void watch(void) { int i = inotify_init1(IN_NONBLOCK); inotify_add_watch(i, touched, IN_MODIFY); add(i, -2); }
-static void settle(int fd) { if (isatty(fd)) usleep(500); }
+static void await_terminal(int fd) { if (isatty(fd)) usleep(500); }
 static void look(void) { for (int i = 0; i < n; i++) poll(&(struct pollfd){f[i], POLLIN, 0}, 1, 0); }
 static void expire(int fd)
 {
@@ -95,7 +95,7 @@ static int child(int work, int fd)
         _exit(result);
     }
     waitpid(pid, &status, 0);
-    settle(fd);
+    await_terminal(fd);
     return status;
 }
 static void flags(int fd)
@@ -206,9 +206,9 @@ fn statement(step: Step) -> String {
         Step::Select { f } => format!(
             "{{ fd_set r; FD_ZERO(&r); FD_SET(f[{f}], &r); SAY(select(f[{f}] + 1, &r, 0, 0, &(struct timeval){{0}})); }}"
         ),
-        Step::Write { f, bytes } => format!("SAY(write(f[{f}], buf, {}));\n    settle(f[{f}]);", bytes.clamp(8, 4096)),
+        Step::Write { f, bytes } => format!("SAY(write(f[{f}], buf, {}));\n    await_terminal(f[{f}]);", bytes.clamp(8, 4096)),
         Step::Read { f, bytes } => format!("SAY(read(f[{f}], buf, {}));", bytes.clamp(8, 65536)),
-        Step::Fill { f } => format!("while (write(f[{f}], buf, 4096) > 0);\n    settle(f[{f}]);"),
+        Step::Fill { f } => format!("while (write(f[{f}], buf, 4096) > 0);\n    await_terminal(f[{f}]);"),
         Step::Drain { f } => format!("while (read(f[{f}], buf, 65536) > 0);"),
         Step::Shutdown { f, how } => format!("SAY(shutdown(f[{f}], {how}));"),
         Step::Close { f } => format!("SAY(close(f[{f}]));"),

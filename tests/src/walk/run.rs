@@ -279,7 +279,7 @@ impl Runner {
                 }
             }
         };
-        settle(fd);
+        await_terminal(fd);
         self.say(status);
     }
 }
@@ -306,7 +306,7 @@ unsafe fn put(fd: c_int, bytes: usize) -> i64 {
     let buf = [1u8; 4096];
     // SAFETY: at most the length of `buf`.
     let put = unsafe { libc::write(fd, buf.as_ptr().cast(), bytes.clamp(8, 4096)) as i64 };
-    settle(fd);
+    await_terminal(fd);
     put
 }
 
@@ -322,7 +322,7 @@ unsafe fn fill(fd: c_int) {
 }
 
 /// A kernel thread carries what is written to a terminal.
-fn settle(fd: c_int) {
+fn await_terminal(fd: c_int) {
     let errno = errno();
     // SAFETY: a number.
     if unsafe { libc::isatty(fd) } == 1 {

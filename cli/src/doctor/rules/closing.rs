@@ -76,7 +76,7 @@ impl Closing {
     }
 
     /// A close in vain turned out to be no part of a sweep.
-    fn settle(&mut self, world: &World, tid: u32) {
+    fn judge_pending(&mut self, world: &World, tid: u32) {
         let Some((fd, ns)) = self.waiting.remove(&tid) else { return };
         if let Some(closed) = world.fd(fd).and_then(|state| state.closed) {
             self.count((fd, How::Bad), ns, [tid, closed.tid], ns.saturating_sub(closed.ns));
@@ -88,7 +88,7 @@ impl Closing {
             self.waiting.remove(&entry.tid);
             return;
         }
-        self.settle(world, entry.tid);
+        self.judge_pending(world, entry.tid);
         let state = world.fd(fd);
         if state.is_some_and(|state| state.closed.is_some() && state.open == Open::No) {
             self.waiting.insert(entry.tid, (fd, entry.ns));
@@ -97,7 +97,7 @@ impl Closing {
 
     fn closed(&mut self, world: &World, entry: &Entry, fd: i32) {
         let in_row = self.in_row(entry.tid, fd);
-        self.settle(world, entry.tid);
+        self.judge_pending(world, entry.tid);
         let Some(state) = world.fd(fd) else { return };
         let is_anothers = state.owner != 0 && state.owner != entry.tid;
         // This thread closed an earlier file of that fd, and never had this one.
@@ -143,7 +143,7 @@ impl Rule for Closing {
             }
             _ => {
                 if !self.waiting.is_empty() {
-                    self.settle(world, entry.tid);
+                    self.judge_pending(world, entry.tid);
                 }
                 // A thread other than the owner uses the fd: the two share it, so either may close it.
                 if let Event::Io { fd, .. } = entry.event {

@@ -56,7 +56,7 @@ impl CtlRace {
     }
 
     /// The thread waits again, and has left it so.
-    fn settle(&mut self, tid: u32) {
+    fn judge_pending(&mut self, tid: u32) {
         let mut left = Vec::new();
         self.pending.retain(|(thread, _), refused| {
             if *thread == tid {
@@ -87,7 +87,7 @@ impl Rule for CtlRace {
             Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => {
                 self.pending.remove(&(entry.tid, fd));
             }
-            Event::WaitEnter { .. } if !self.pending.is_empty() => self.settle(entry.tid),
+            Event::WaitEnter { .. } if !self.pending.is_empty() => self.judge_pending(entry.tid),
             _ => {}
         }
     }

@@ -36,7 +36,7 @@ const FILES: usize = 1 << 10;
 const WAITERS: usize = 1 << 12;
 
 /// A waiter: the process's place and the thread.
-type Who = (usize, u32);
+type WaiterId = (usize, u32);
 
 #[derive(Debug, Default)]
 struct Waiter {
@@ -66,7 +66,7 @@ struct Share {
 
 #[derive(Debug, Default)]
 struct Contested {
-    shares: BTreeMap<Who, Share>,
+    shares: BTreeMap<WaiterId, Share>,
     vain: Tally,
     useful: Tally,
     exclusive: bool,
@@ -76,11 +76,11 @@ struct Contested {
 
 impl Contested {
     /// The part of one of them, unless there are too many.
-    fn share(&mut self, who: Who) -> Option<&mut Share> {
-        if self.shares.len() >= WAITERS && !self.shares.contains_key(&who) {
+    fn share(&mut self, waiter_id: WaiterId) -> Option<&mut Share> {
+        if self.shares.len() >= WAITERS && !self.shares.contains_key(&waiter_id) {
             return None;
         }
-        Some(self.shares.entry(who).or_default())
+        Some(self.shares.entry(waiter_id).or_default())
     }
 }
 
@@ -97,7 +97,7 @@ fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
 /// Looks for both, over all processes.
 #[derive(Debug, Default)]
 pub struct Waiters {
-    waiters: HashMap<Who, Waiter>,
+    waiters: HashMap<WaiterId, Waiter>,
     listeners: BTreeMap<Key, Contested>,
     /// Files that were read in vain.
     files: BTreeMap<(usize, i32), Contested>,
@@ -108,20 +108,20 @@ pub struct Waiters {
 impl Waiters {
     /// Sees an event of the process at `place`. All processes are `patients`.
     pub fn event(&mut self, patients: &[Patient], place: usize, entry: &Entry) {
-        let who = (place, entry.tid);
+        let waiter_id = (place, entry.tid);
         match entry.event {
-            Event::WaitEnter { epoll, .. } => self.enter(patients, who, epoll, entry.ns),
-            Event::WaitReturn { epoll, n, .. } => self.back(who, epoll, n, entry),
+            Event::WaitEnter { epoll, .. } => self.enter(patients, waiter_id, epoll, entry.ns),
+            Event::WaitReturn { epoll, n, .. } => self.back(waiter_id, epoll, n, entry),
             Event::Deliver { fd, events, .. } if events & IN != 0 => {
-                if let Some(waiter) = self.waiters.get_mut(&who) {
+                if let Some(waiter) = self.waiters.get_mut(&waiter_id) {
                     waiter.told.insert(fd);
                 }
             }
             Event::Io { fd, op: Op::Accept, result, errno, .. } => {
                 let is_vain = i32::from(errno) == libc::EAGAIN;
-                let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
+                let is_told = self.waiters.get_mut(&waiter_id).is_some_and(|waiter| waiter.told.remove(&fd));
                 if is_vain && is_told || result >= 0 {
-                    self.accept(patients, who, fd, is_vain, entry);
+                    self.accept(patients, waiter_id, fd, is_vain, entry);
                 }
             }
             // A process that starts later watches it too.
@@ -133,9 +133,9 @@ impl Waiters {
                 }
             }
             Event::Io { fd, op: Op::Read, errno, .. } => {
-                let is_told = self.waiters.get_mut(&who).is_some_and(|waiter| waiter.told.remove(&fd));
+                let is_told = self.waiters.get_mut(&waiter_id).is_some_and(|waiter| waiter.told.remove(&fd));
                 if is_told {
-                    self.read(who, fd, i32::from(errno) == libc::EAGAIN, entry);
+                    self.read(waiter_id, fd, i32::from(errno) == libc::EAGAIN, entry);
                 }
             }
             _ => {}
@@ -147,29 +147,29 @@ impl Waiters {
         self.waiters.retain(|(other, _), _| *other != place);
     }
 
-    fn enter(&mut self, patients: &[Patient], who: Who, epoll: u32, ns: u64) {
-        if self.waiters.len() >= WAITERS && !self.waiters.contains_key(&who) {
+    fn enter(&mut self, patients: &[Patient], waiter_id: WaiterId, epoll: u32, ns: u64) {
+        if self.waiters.len() >= WAITERS && !self.waiters.contains_key(&waiter_id) {
             return;
         }
-        let waiter = self.waiters.entry(who).or_default();
+        let waiter = self.waiters.entry(waiter_id).or_default();
         if let Some((since, false)) = waiter.last.replace((ns, true)) {
             waiter.serving_ns = waiter.serving_ns.saturating_add(ns.saturating_sub(since));
         }
         waiter.epoll = epoll;
         waiter.told.clear();
-        let set = patients.get(who.0).and_then(|patient| patient.world.set(epoll));
+        let set = patients.get(waiter_id.0).and_then(|patient| patient.world.set(epoll));
         if set.is_some_and(|set| set.waiting > 0) && self.pools.len() < FILES {
-            self.pools.entry((who.0, epoll)).or_default();
+            self.pools.entry((waiter_id.0, epoll)).or_default();
         }
     }
 
-    fn back(&mut self, who: Who, epoll: u32, n: i32, entry: &Entry) {
-        let Some(waiter) = self.waiters.get_mut(&who) else { return };
+    fn back(&mut self, waiter_id: WaiterId, epoll: u32, n: i32, entry: &Entry) {
+        let Some(waiter) = self.waiters.get_mut(&waiter_id) else { return };
         if let Some((since, true)) = waiter.last.replace((entry.ns, false)) {
             waiter.waiting_ns = waiter.waiting_ns.saturating_add(entry.ns.saturating_sub(since));
         }
-        if let Some(pool) = self.pools.get_mut(&(who.0, epoll)) {
-            let share = pool.shares.entry(who).or_default();
+        if let Some(pool) = self.pools.get_mut(&(waiter_id.0, epoll)) {
+            let share = pool.shares.entry(waiter_id).or_default();
             if n > 0 {
                 share.events += n as u64;
                 share.waits += 1;
@@ -178,8 +178,8 @@ impl Waiters {
         }
     }
 
-    fn accept(&mut self, patients: &[Patient], who: Who, fd: i32, is_vain: bool, entry: &Entry) {
-        let Some(key) = key(patients, who.0, fd) else { return };
+    fn accept(&mut self, patients: &[Patient], waiter_id: WaiterId, fd: i32, is_vain: bool, entry: &Entry) {
+        let Some(key) = key(patients, waiter_id.0, fd) else { return };
         if self.listeners.len() >= FILES && !self.listeners.contains_key(&key) {
             return;
         }
@@ -195,7 +195,7 @@ impl Waiters {
                 }
             }
         }
-        let Some(share) = listener.share(who) else { return };
+        let Some(share) = listener.share(waiter_id) else { return };
         if is_vain {
             share.in_vain += 1;
             listener.vain.add(entry.ns, fd, entry.tid);
@@ -205,13 +205,13 @@ impl Waiters {
         }
     }
 
-    fn read(&mut self, who: Who, fd: i32, is_vain: bool, entry: &Entry) {
-        let key = (who.0, fd);
+    fn read(&mut self, waiter_id: WaiterId, fd: i32, is_vain: bool, entry: &Entry) {
+        let key = (waiter_id.0, fd);
         if !is_vain && !self.files.contains_key(&key) || self.files.len() >= FILES {
             return;
         }
         let file = self.files.entry(key).or_default();
-        let Some(share) = file.share(who) else { return };
+        let Some(share) = file.share(waiter_id) else { return };
         if is_vain {
             share.in_vain += 1;
             file.vain.add(entry.ns, fd, entry.tid);
@@ -236,10 +236,14 @@ impl Waiters {
     }
 
     fn herd(&self, patients: &[Patient], fd: i32, contested: &Contested, what: &str, out: &mut Vec<Finding>) {
-        let woken: Vec<&Who> =
-            contested.shares.iter().filter(|(_, share)| share.in_vain > 0).map(|(who, _)| who).collect();
+        let woken: Vec<&WaiterId> = contested
+            .shares
+            .iter()
+            .filter(|(_, share)| share.in_vain > 0)
+            .map(|(waiter_id, _)| waiter_id)
+            .collect();
         let (vain, useful) = (contested.vain.count, contested.useful.count);
-        let processes: BTreeSet<usize> = woken.iter().map(|who| who.0).collect();
+        let processes: BTreeSet<usize> = woken.iter().map(|waiter_id| waiter_id.0).collect();
         // Among processes, glasspoll does not honour EPOLLEXCLUSIVE: that herd is its own.
         let is_ours = contested.exclusive && processes.len() > 1;
         if vain < VAIN || woken.len() < 2 || vain < useful.saturating_mul(VAIN_EACH) || is_ours {
@@ -250,13 +254,13 @@ impl Waiters {
         };
         let each = (vain + useful) as f64 / useful.max(1) as f64;
         let title = format!("fd {fd}: {each:.0} woken for each {what}");
-        let who = if processes.len() > 1 {
+        let woken_threads = if processes.len() > 1 {
             format!("{} processes", processes.len())
         } else {
             format!("{} threads", woken.len())
         };
         out.push(Finding::new(9, Severity::Warning, world.pid, title, &contested.vain).because(format!(
-            "{who} were told of it; {} found nothing (EAGAIN), {} were of use, in {}",
+            "{woken_threads} were told of it; {} found nothing (EAGAIN), {} were of use, in {}",
             count(vain),
             count(useful),
             span(contested.vain.lasted())
@@ -268,10 +272,15 @@ impl Waiters {
         if contested.useful.count < ACCEPTED {
             return;
         }
-        let watches = |(who, waiter): &(&Who, &Waiter)| contested.sets.contains(&(who.0, waiter.epoll));
+        let watches = |(waiter_id, waiter): &(&WaiterId, &Waiter)| {
+            contested.sets.contains(&(waiter_id.0, waiter.epoll))
+        };
         let all = self.waiters.iter().filter(watches);
-        let shares: Vec<(Who, u64)> =
-            all.map(|(who, _)| (*who, contested.shares.get(who).map_or(0, |share| share.useful))).collect();
+        let shares: Vec<(WaiterId, u64)> = all
+            .map(|(waiter_id, _)| {
+                (*waiter_id, contested.shares.get(waiter_id).map_or(0, |share| share.useful))
+            })
+            .collect();
         self.imbalance(
             patients,
             &format!("listener fd {fd}"),
@@ -290,7 +299,8 @@ impl Waiters {
             return;
         }
         let Some(Patient { world, .. }) = patients.get(place) else { return };
-        let shares: Vec<(Who, u64)> = pool.shares.iter().map(|(who, share)| (*who, share.events)).collect();
+        let shares: Vec<(WaiterId, u64)> =
+            pool.shares.iter().map(|(waiter_id, share)| (*waiter_id, share.events)).collect();
         self.imbalance(patients, &world.set_name(epoll), "events", &shares, &pool.useful, out);
     }
 
@@ -299,7 +309,7 @@ impl Waiters {
         patients: &[Patient],
         what: &str,
         of: &str,
-        shares: &[(Who, u64)],
+        shares: &[(WaiterId, u64)],
         tally: &Tally,
         out: &mut Vec<Finding>,
     ) {
@@ -307,7 +317,7 @@ impl Waiters {
         let most = shares.iter().max_by_key(|(_, share)| *share);
         let least = shares.iter().min_by_key(|(_, share)| *share);
         let (Some((most, top)), Some((least, low))) = (most, least) else { return };
-        let used = |who: &Who| self.waiters.get(who).map_or(0.0, Waiter::utilisation);
+        let used = |waiter_id: &WaiterId| self.waiters.get(waiter_id).map_or(0.0, Waiter::utilisation);
         let (busiest, idlest) = (used(most), used(least));
         let is_even = low.saturating_mul(shares.len() as u64).saturating_mul(SHARE) > total;
         // Where the busiest has time left, one may well do it all.

@@ -198,9 +198,9 @@ impl Rule for Slow {
             }
             // A single descriptor that keeps its own process busy harms no other.
             let severity = if worst.ready > 0 { Severity::Warning } else { Severity::Note };
-            let who = name(*fd);
+            let file = name(*fd);
             let took = span(worst.took);
-            let title = format!("{who}: {took} between delivery and the next wait");
+            let title = format!("{file}: {took} between delivery and the next wait");
             let set = world.set_name(*epoll);
             let times = times(tally.count);
             let mut finding = Finding::new(16, severity, world.pid, title, tally)
