@@ -37,11 +37,7 @@ const OTHER_NAMES: [(&str, &str); 10] = [
 ];
 
 /// What a raw system call of these names loses is what a call from code without libc loses.
-const NOT_ROUTED: [(&[&str], &str); 6] = [
-    (
-        &["accept", "accept4", "connect", "recvmmsg", "sendmmsg", "sendfile", "timerfd_settime"],
-        "programs make them through libc",
-    ),
+const NOT_ROUTED: [(&[&str], &str); 5] = [
     (
         &[
             "eventfd2",

@@ -24,8 +24,11 @@ macro_rules! for_routes {
     ($then:ident) => {
         $then! {
             hooks {
+                SYS_accept(fd, addr, len) Noted Uncancelled => read_write::accept[fd as _, addr as _, len as _];
+                SYS_accept4(fd, addr, len, flags) Noted Uncancelled => read_write::accept4[fd as _, addr as _, len as _, flags as _];
                 SYS_close(fd) Known Uncancelled => close_dup::close[fd as _];
                 SYS_close_range(first, last, flags) Always Plain => close_dup::close_range[first as _, last as _, flags as _];
+                SYS_connect(fd, addr, len) Noted Uncancelled => read_write::connect[fd as _, addr as _, len as _];
                 SYS_dup(old) Always Plain => close_dup::hooked_dup[old as _];
                 SYS_dup2(old, new) Always Plain => close_dup::hooked_dup2[old as _, new as _];
                 SYS_dup3(old, new, flags) Always Plain => close_dup::hooked_dup3[old as _, new as _, flags as _];
@@ -36,10 +39,13 @@ macro_rules! for_routes {
                 // Only 32-bit systems use the upper half of the offset, which is the fifth argument.
                 SYS_preadv2(fd, iov, count, offset, _high, flags) Noted Uncancelled => read_write::preadv2[fd as _, iov as _, count as _, offset as _, flags as _];
                 SYS_recvfrom(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::recvfrom[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
+                SYS_recvmmsg(fd, msgs, count, flags, timeout) Always Uncancelled => messages::recvmmsg[fd as _, msgs as _, count as _, flags as _, timeout as _];
                 SYS_recvmsg(fd, msg, flags) Always Uncancelled => messages::recvmsg[fd as _, msg as _, flags as _];
                 SYS_write(fd, buf, count) Noted Uncancelled => read_write::write[fd as _, buf as _, count];
                 SYS_writev(fd, iov, count) Noted Uncancelled => read_write::writev[fd as _, iov as _, count as _];
                 SYS_pwritev2(fd, iov, count, offset, _high, flags) Noted Uncancelled => read_write::pwritev2[fd as _, iov as _, count as _, offset as _, flags as _];
+                SYS_sendfile(out, file, offset, count) Noted Uncancelled => read_write::sendfile[out as _, file as _, offset as _, count];
+                SYS_sendmmsg(fd, msgs, count, flags) Always Uncancelled => messages::sendmmsg[fd as _, msgs as _, count as _, flags as _];
                 SYS_sendto(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::sendto[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
                 SYS_sendmsg(fd, msg, flags) Always Uncancelled => messages::sendmsg[fd as _, msg as _, flags as _];
                 SYS_shutdown(fd, how) Noted Plain => read_write::shutdown[fd as _, how as _];
@@ -48,6 +54,7 @@ macro_rules! for_routes {
                 SYS_vmsplice(fd, iov, count, flags) Noted Uncancelled => splice::vmsplice[fd as _, iov as _, count, flags as _];
                 SYS_mq_timedreceive(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedreceive[queue as _, message as _, len, priority as _, until as _];
                 SYS_mq_timedsend(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedsend[queue as _, message as _, len, priority as _, until as _];
+                SYS_timerfd_settime(fd, flags, new, old) Noted Plain => eventfd_timerfd::hooked_settime[fd as _, flags as _, new as _, old as _];
                 SYS_prctl(option, a, b, c, d) Always Plain => prctl::prctl[option as _, a, b, c, d];
             }
             outcomes {

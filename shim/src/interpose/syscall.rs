@@ -8,8 +8,8 @@ use crate::interpose::outcome::Outcome;
 use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::interpose::routes::for_routes;
 use crate::interpose::{
-    close_dup, epoll, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mqueue, poll_select,
-    prctl, raw_wait, set_errno, splice,
+    close_dup, epoll, eventfd_timerfd, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mqueue,
+    poll_select, prctl, raw_wait, set_errno, splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;
