@@ -1,6 +1,6 @@
 // accept, accept4, connect, sendfile, recvmmsg, sendmmsg and timerfd_settime by syscall(2) make the edges that the
 // functions of their names make.
-// Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 20
+// Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 10
 #include "harness.h"
 #include <sys/sendfile.h>
 
