@@ -1,6 +1,6 @@
 //! What help and the man page say beyond the command line itself.
 
-/// The sections of the man page behind the commands: a title, and terms with what is said of each.
+/// The sections of the man page after the commands: a title, and terms with their explanations.
 pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
     (
         "ENVIRONMENT",
@@ -84,12 +84,12 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
     ),
 ];
 
-/// What is not for every program.
+/// The limits: programs that the library serves in part or not at all.
 pub const NOTES: &str = "A program that is linked statically, makes system calls without libc (Go), or is \
     set-user-ID runs on the kernel's epoll: nothing can be preloaded into it. Children are followed, over exec too. \
     Those that outlive the program are recorded until it ends.";
 
-/// What the help of `run` says besides.
+/// More text for the help of `run`.
 pub const CHAOS: &str = "\
 SPEC is a list of words, parted by commas. P is a share of the waits, such as
 20% or 0.5%:

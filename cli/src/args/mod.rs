@@ -59,11 +59,11 @@ pub struct Settings {
     pub chaos: Option<Chaos>,
 }
 
-/// What chaos is asked for.
+/// The chaos that the user asks for.
 #[derive(Clone, Debug)]
 pub struct Chaos {
     pub spec: Spec,
-    /// The seed was not given, and is any.
+    /// No seed was given, so any seed will do.
     pub is_any: bool,
 }
 
@@ -77,7 +77,7 @@ impl Chaos {
     }
 }
 
-/// A size that the library takes: it goes there as it was written.
+/// Checks that the library takes this size. The library gets the text as the user wrote it.
 pub fn size(text: &str) -> Result<String, String> {
     ring_size::parse(text).map(|_| text.into()).ok_or_else(|| "use a size from 16K to 1G, such as 4M".into())
 }

@@ -1,5 +1,4 @@
-//! `run --chaos-until-fail`: seeds are tried until a program fails, then injections are left out until no fewer make it
-//! fail.
+//! `run --chaos-until-fail`: tries seeds until the program fails, then leaves out injections as long as it still fails.
 
 mod shrink;
 mod trial;
@@ -29,7 +28,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// The longest time for leaving injections out.
 const SHRINK_TIME: Duration = Duration::from_secs(600);
 
-/// The search was ended by a signal, or cannot go on.
+/// Why the search ended early: a signal came, or it cannot go on.
 #[derive(Debug)]
 pub enum Ended {
     /// By a signal.
@@ -47,7 +46,7 @@ impl From<String> for Ended {
 /// Searches through the seeds. The exit status is 1 if the program failed with one of them.
 pub fn search(args: &Run, seeds: u64) -> Result<ExitCode, String> {
     let Some(chaos) = &args.settings.chaos else { return Err("--chaos says what may happen".into()) };
-    // Not only after all of the search.
+    // A file that cannot be written is an error now, not after the whole search.
     args.output.as_deref().map(Output::create).transpose()?;
     let searched = Search { args, spec: &chaos.spec, without: Duration::ZERO }.all(seeds);
     match searched {
@@ -149,7 +148,7 @@ impl Search<'_> {
         if fails(&[], AGAIN)? != 0 {
             return Err(Ended::Trouble("it fails now and then without chaos, too".into()));
         }
-        // A program that fails only sometimes gets more chances to.
+        // A program that fails only sometimes gets more tries.
         let tries = if again == AGAIN { 1 } else { 2 * AGAIN };
         let (mut left, began, mut said) = (SHRINKS / tries, Instant::now(), Instant::now());
         let fewest = shrink::fewest(names, &mut |names| {
@@ -190,7 +189,7 @@ impl Search<'_> {
         (usual * 20 + Duration::from_secs(3) + Duration::from_micros(delays)).min(self.limit())
     }
 
-    /// A run whose record goes to the output file, if it ends in that way.
+    /// Runs the program. The record becomes the output file if the run ends as `is_wanted` says.
     fn keep(
         &self,
         spec: &Spec,

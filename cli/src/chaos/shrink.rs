@@ -1,30 +1,30 @@
-//! The fewest of many things with which something is so (`ddmin`: Zeller and Hildebrandt, "Simplifying and isolating
-//! failure-inducing input", 2002).
+//! Finds the fewest of many things with which a trial still fails (`ddmin`: Zeller and Hildebrandt, "Simplifying and
+//! isolating failure-inducing input", 2002).
 
-/// What came of a try with some of them.
+/// The result of a trial with some of the things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// It fails with these too.
+    /// It still fails.
     Fails,
     /// It does not.
     Passes,
-    /// No more is to be tried.
+    /// The search must end: no more trials.
     Enough,
 }
 
 /// What is found among parts of one size.
 enum Found<T> {
-    /// One part, with which it fails.
+    /// It fails with this one part alone.
     Part(Vec<T>),
-    /// All but one part, with which it fails.
+    /// It fails without one part: this is the rest.
     Rest(Vec<T>),
-    /// With none of these does it fail.
+    /// It passes with every part, and with every rest.
     Nothing,
-    /// No more is to be tried.
+    /// The search must end: no more trials.
     Enough,
 }
 
-/// Removes from `all` what can be removed while `fails` says that it still fails.
+/// Removes things from `all` as long as `fails` says that it still fails without them.
 pub fn fewest<T: Clone, E>(
     all: Vec<T>,
     fails: &mut impl FnMut(&[T]) -> Result<Tried, E>,
@@ -44,7 +44,7 @@ pub fn fewest<T: Clone, E>(
     Ok(kept)
 }
 
-/// One of the parts, or all but one of them, with which it fails.
+/// Looks for one part with which it fails, then for a rest (all parts but one) with which it fails.
 fn smaller<T: Clone, E>(
     kept: &[T],
     size: usize,
@@ -58,7 +58,7 @@ fn smaller<T: Clone, E>(
         }
     }
     if size * 2 >= kept.len() {
-        // Of two parts, all but one is the other part.
+        // With two parts, each rest is the other part, which was tried already.
         return Ok(Found::Nothing);
     }
     for at in (0..kept.len()).step_by(size) {

@@ -63,7 +63,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Something was injected.
+/// One injection.
 #[derive(Clone, Debug)]
 pub struct Injected {
     pub name: Name,
@@ -77,13 +77,13 @@ pub struct Injected {
 #[derive(Debug)]
 pub struct Trial {
     pub outcome: Outcome,
-    /// In the order of time; at most one more than a specification has room for.
+    /// In the order of time. At most one more than fits into a specification.
     pub injected: Vec<Injected>,
-    /// How many there were.
+    /// How many injections there were.
     pub injections: usize,
     /// Whether some may have been lost.
     pub is_lossy: bool,
-    /// How many records there were: none, and there was nothing to inject.
+    /// How many records there were. 0: no process had an epoll instance, so there was nothing to inject.
     pub rings: u32,
     pub took: Duration,
     /// The end of what the program printed.
@@ -120,9 +120,9 @@ pub fn run(
         }
     };
     let took = began.elapsed();
-    // Also the processes that it has left: the next run must start as this one did.
+    // Ends also the processes that the program left behind: the next run must start as this one did.
     collector.end_group(PATIENCE);
-    // It has come after the program has ended, or with its end.
+    // Checked last: the signal may have come after the program ended, or with its end.
     if collector.is_to_end() {
         return Err(Ended::Interrupted);
     }

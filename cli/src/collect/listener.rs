@@ -1,13 +1,13 @@
-//! A socket to which the processes of a program that we started send their rings, as memfds: so we have the record of
-//! a process that dies at once. The library makes a process's ring, connects, sends the memfd and closes.
+//! A socket to which the processes of a program that we started send their rings, as memfds. So we have the record even
+//! of a process that dies at once. The library makes a process's ring, connects, sends the memfd and closes.
 //!
 //! The path of the socket is a secret: only the environment of the program's processes has it. If we are not root, only
-//! our user can follow it. A program of root's may go on as another user, so root's folders let all users through but
-//! cannot be listed, and nobody can guess the name of the inner one. `/proc/net/unix` shows the path that was given to
-//! bind(2), which names only a descriptor of ours.
+//! our user can enter the folders. If we are root, the program may go on as another user. So root's folders let all
+//! users through, but cannot be listed, and nobody can guess the name of the inner one. `/proc/net/unix` shows the path
+//! that was given to bind(2), which names only a descriptor of ours.
 //!
-//! A command that is killed leaves its folder. It holds a lock on the folder as long as it lives: a folder that can be
-//! locked is left over.
+//! A command that is killed leaves its folder behind. A live command holds a lock on its folder, so a folder that we
+//! can lock is left over.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, Permissions};

@@ -180,7 +180,7 @@ impl Collector {
                 self.wait_for_exit();
             }
         }
-        // No other group gets this number while a process of the group is left, nor soon after.
+        // The kernel gives this id to no other group while a process of the group is left, nor soon after.
         sys::kill_group(group, libc::SIGKILL);
         while self.status().is_none() {
             self.wait_for_exit();
@@ -226,7 +226,7 @@ impl Collector {
         }
         let (mut fullest, mut at) = (0.0f64, 0);
         while let Some(ring) = self.rings.get_mut(at) {
-            // Asked before the look: if it has ended, nothing comes after this look.
+            // Ask first, then look: if the process has ended, nothing comes after this look.
             let is_over = ring.is_over();
             fullest = fullest.max(ring.look(is_over, &mut news, self.spool.as_mut()));
             if is_over {

@@ -7,7 +7,7 @@ use glasspoll_record::file::Named;
 use glasspoll_record::process::{Entry, Process};
 use glasspoll_record::ring::{Header, Item};
 
-/// What is new. A ring is one process from one exec to the next; its number is given once.
+/// What is new. A ring is one process from one exec to the next. The number of a ring is never used again.
 #[derive(Debug)]
 pub enum News {
     /// There is a new ring: a process has made its first epoll instance, or was forked from one that has some.
@@ -18,7 +18,7 @@ pub enum News {
     Lost { ring: u32, blocks: u64 },
     /// What happened, in the order of time.
     Events { ring: u32, events: Vec<Entry> },
-    /// No more will come. The status is as of wait(2), and known only of the program itself.
+    /// The ring has ended. The status is that of wait(2), and known only for the program itself.
     Ended(Box<Ended>),
 }
 
@@ -26,7 +26,7 @@ pub enum News {
 #[derive(Debug)]
 pub struct Ended {
     pub ring: u32,
-    /// When that was noticed.
+    /// When we noticed the end.
     pub at: Moment,
     /// None if the process goes on: we stopped reading.
     pub status: Option<Option<i32>>,
@@ -39,7 +39,7 @@ pub struct Ended {
 }
 
 impl News {
-    /// Which ring it is of.
+    /// The ring that the news is about.
     pub fn ring(&self) -> u32 {
         match self {
             News::Began { ring, .. }

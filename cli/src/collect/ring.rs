@@ -21,14 +21,14 @@ use crate::sys;
 /// Between two looks at names and files.
 const NAMES: Duration = Duration::from_secs(1);
 const FILES: Duration = Duration::from_millis(100);
-/// Describing files takes at most one part in this many of the time.
+/// Describing files takes at most this part of the time: 1 / `SHARE`.
 const SHARE: u32 = 20;
 
-/// A process's ring, and what was reported of it.
+/// A process's ring, and what we have reported of it.
 pub struct Ring {
     pub number: u32,
     pub pid: u32,
-    /// Readable once the process has ended; None if it had when we looked.
+    /// Readable once the process has ended. None if it had already ended when we looked.
     pub exit: Option<OwnedFd>,
     pub stream: Stream,
     /// The lost blocks that were reported.
@@ -84,8 +84,8 @@ impl Ring {
         self.exit.as_ref().is_none_or(|exit| sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true])
     }
 
-    /// Hands over what is new, and for a file the blocks; with `all` those that are not full too. Says how much of
-    /// the ring was written to since the last look.
+    /// Adds what is new to `news`, and the blocks to `spool`; with `all` also the blocks that are not full. Returns how
+    /// much of the ring was written to since the last look.
     pub fn look(&mut self, all: bool, news: &mut Vec<News>, mut spool: Option<&mut Spool>) -> f64 {
         let mut blocks = 0u32;
         // A pread(2) of a memfd has no reason to fail; if it does, nothing is new.
@@ -159,7 +159,7 @@ impl Ring {
         }
     }
 
-    /// An fd is closed: until then the file was what we found, or it stays unknown.
+    /// An fd is closed. Until now it stood for the file that we found; if we found none, the file stays unknown.
     fn close(&mut self, fd: i32, ns: u64, closed: &mut Closed) {
         self.sets.remove(&fd);
         let (known, accepted) = (self.files.remove(&fd), self.accepted.remove(&fd));
@@ -173,7 +173,7 @@ impl Ring {
         list.push(News::Name { ring: self.number, named: Named::File(fd), ns: ns.saturating_add(1), text });
     }
 
-    /// Looks at the names of the program and its threads, which they may change.
+    /// Looks at the names of the program and its threads, which may change.
     fn name(&mut self, news: &mut Vec<News>) {
         if Instant::now() < self.names_due {
             return;

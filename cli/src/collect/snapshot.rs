@@ -13,9 +13,9 @@ use glasspoll_record::ring::{parse_items, Block, Header, Page};
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 
-/// All that there is, as bytes for a file and as a `Process`.
+/// The whole ring, as bytes for a file and as a `Process`.
 pub struct Snapshot {
-    /// What they add up to.
+    /// The same as a `Process`.
     pub process: Process,
     page: Page,
     blocks: Vec<Block>,
@@ -24,7 +24,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes one.
+    /// Takes a snapshot of a process's ring.
     pub fn of(pid: u32) -> Result<Self, Missing> {
         let broken = |error: io::Error| Missing::Broken(error.to_string());
         let mut live = find::open(pid)?;
@@ -58,7 +58,7 @@ impl Snapshot {
         let items = self.process.items.iter().map(|item| item.fd);
         for fd in items.chain(sets).collect::<BTreeSet<i32>>() {
             if let Some(text) = files.describe(fd) {
-                // Before that the fd was another file.
+                // Before its last close, the fd stood for another file.
                 all.extend(closed.get(&fd).map(|ns| (Named::File(fd), ns.saturating_add(1), String::new())));
                 all.push((Named::File(fd), clock::now_ns(), text));
             }

@@ -19,7 +19,7 @@ use crate::program::preloadable;
 use crate::sys::output::Output;
 use crate::{args, sys};
 
-/// Between two looks at a running process: its ring is small, and a fast loop fills it in some 20 ms.
+/// The pause between two looks at a running process: its ring is small, and a fast loop fills it in some 20 ms.
 const LOOK: Duration = Duration::from_millis(4);
 /// The longest that a process is looked at: a week.
 const LONGEST: f64 = 7.0 * 86_400.0;
@@ -80,7 +80,7 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut known = None;
     let now = loop {
-        // Asked before the look: if it has ended, nothing comes after this look.
+        // Ask first, then look: if the process has ended, nothing comes after this look.
         let has_ended = sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true];
         let is_over = has_ended || Instant::now() >= end;
         let events = stream.poll().map_err(broken)?;
@@ -119,7 +119,7 @@ fn program(args: &args::Doctor) -> Result<Seen, String> {
     let mut gathered = Gathered::default();
     loop {
         collector.wait();
-        // Before the look, so that the last look sees all that it did.
+        // Ask before the look, so that the last look sees all that the program did.
         let status = collector.status();
         gathered.take(collector.poll());
         if status.is_some() {

@@ -91,7 +91,7 @@ enum Field {
     Yes(bool),
     /// Nanoseconds; text has a unit.
     Time(u64),
-    /// The same; -1 is for ever.
+    /// Nanoseconds; -1 means for ever.
     Timeout(i64),
 }
 

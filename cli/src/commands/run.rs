@@ -33,7 +33,7 @@ pub fn main(args: &Run) -> Result<ExitCode, String> {
     })
 }
 
-/// Nothing is gathered: we become the program, so its parent is the process that started us.
+/// We gather nothing, so we become the program: its parent is then the process that started us.
 fn become_it(args: &Run) -> Result<ExitCode, Refused> {
     let command = program::command(&args.program, &args.settings, None)?;
     if let Some(why) = preloadable::why_not(&args.program[0]) {
@@ -53,7 +53,7 @@ fn gather(args: &Run) -> Result<ExitCode, Refused> {
     let mut summaries = Summaries { is_on: args.count, ..Summaries::default() };
     let status = loop {
         collector.wait();
-        // Before the look, so that the last look sees all that it did.
+        // Ask before the look, so that the last look sees all that the program did.
         let status = collector.status();
         summaries.take(collector.poll());
         if let Some(status) = status {

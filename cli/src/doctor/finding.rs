@@ -7,7 +7,7 @@ use crate::text::units::count;
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth knowing; it may well be meant so.
+    /// Worth knowing; the program may intend it.
     Note,
     /// Most likely a bug, or one that did no harm yet.
     Warning,
@@ -58,7 +58,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// One of a class, without evidence as yet.
+    /// A finding of a class, without evidence yet.
     pub fn new(class: u8, severity: Severity, pid: u32, title: String, tally: &Tally) -> Self {
         let (name, advice) = CLASSES[usize::from(class).saturating_sub(1).min(CLASSES.len() - 1)];
         Self {
@@ -78,7 +78,7 @@ impl Finding {
         }
     }
 
-    /// With a line of evidence more.
+    /// Adds a line of evidence.
     pub fn because(mut self, line: impl Into<String>) -> Self {
         self.evidence.push(line.into());
         self
@@ -198,14 +198,14 @@ impl Tally {
         self.with_tid(tid);
     }
 
-    /// Adds a descriptor that it concerns; a negative one is none.
+    /// Adds a descriptor that it concerns; a negative fd adds nothing.
     pub fn with_fd(&mut self, fd: i32) {
         if fd >= 0 && self.fds.len() < NAMED {
             self.fds.insert(fd);
         }
     }
 
-    /// That thread has to do with it. 0 is none.
+    /// Adds a thread that it concerns; 0 adds nothing.
     pub fn with_tid(&mut self, tid: u32) {
         if tid != 0 && self.tids.len() < NAMED {
             self.tids.insert(tid);

@@ -3,8 +3,8 @@
 //! Each of the 17 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
 //! order, with bounded memory. The same rules run on a file (`examine`) and on a process that runs (`Doctor`).
 //!
-//! A rule stays silent where what it sees may be meant so. A finding is an *error* only if it is surely a bug and had
-//! consequences; thresholds are constants that say why.
+//! A rule stays silent where the program may intend what it does. A finding is an *error* only if it is surely a bug
+//! and had consequences. Each threshold is a constant with its reason.
 //!
 //! | module | holds |
 //! |---|---|
@@ -53,23 +53,23 @@ impl Doctor {
         Self::default()
     }
 
-    /// Takes on a process: one for each ring. Returns the place by which it is called from here on.
+    /// Adds a process, one for each ring. Returns its place, which names the process in the other methods.
     pub fn process(&mut self, header: &Header) -> usize {
-        // All times that are told are since the first of them began.
+        // All times in findings count from the moment at which the first process began.
         let zero_ns = self.patients.first().map_or(header.begin.ns, |first| first.world.begin_ns);
         let world = World::new(header.pid, header.begin.ns, zero_ns);
         self.patients.push(Patient { world, ppid: header.ppid, rules: rules::all() });
         self.patients.len() - 1
     }
 
-    /// Takes the table of items: it has items whose ADD is in no record. Best before the events.
+    /// Takes the table of items: it has items whose ADD is in no record. Best called before the events.
     pub fn items(&mut self, place: usize, items: &[Item]) {
         if let Some(patient) = self.patients.get_mut(place) {
             patient.world.learn(items);
         }
     }
 
-    /// Tells of the next event. Those of all processes are to come in the order of time, more or less.
+    /// Takes the next event. The events of all processes must come in the order of time, more or less.
     pub fn event(&mut self, place: usize, entry: &Entry) {
         self.judge(place, entry);
         if let Some(patient) = self.patients.get_mut(place) {
@@ -110,7 +110,7 @@ impl Doctor {
         self.waiters.gap(place);
     }
 
-    /// The process has ended: that nothing happens later means nothing.
+    /// The process has ended: the silence after that is no evidence.
     pub fn ended(&mut self, place: usize, ns: u64) {
         if let Some(patient) = self.patients.get_mut(place) {
             patient.world.ended_ns = Some(ns);

@@ -1,4 +1,4 @@
-//! Findings on paper: as text, and as JSON for other programs.
+//! Prints findings: as text, and as JSON for other programs.
 //!
 //! The JSON is one object. Keys are only ever added to it.
 //!
@@ -43,7 +43,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Nothing as yet, of a record that begins at that moment.
+    /// Nothing yet, of a record that begins at that moment.
     pub fn new(begin_ns: u64) -> Self {
         Self {
             begin_ns,

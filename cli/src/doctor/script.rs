@@ -27,7 +27,7 @@ pub struct Script {
     pub place: usize,
     /// The thread that acts.
     pub tid: u32,
-    /// The set that it is about.
+    /// The set that the next events are about.
     pub epoll: u32,
     /// The present, in nanoseconds.
     pub ns: u64,
@@ -113,7 +113,7 @@ impl Script {
         self.event(Event::WaitEnter { epoll: self.epoll, maxevents, timeout_ns })
     }
 
-    /// And is given these.
+    /// The wait gives these events.
     pub fn give(&mut self, events: &[(i32, u32)]) -> &mut Self {
         for (nth, (fd, events)) in events.iter().enumerate() {
             self.event(Event::Deliver {
@@ -134,12 +134,12 @@ impl Script {
         self.event(Event::WaitReturn { epoll: self.epoll, n, waited_ns: 0 })
     }
 
-    /// A wait without end that gives these.
+    /// A wait without a timeout that gives these events.
     pub fn wait(&mut self, events: &[(i32, u32)]) -> &mut Self {
         self.enter(64, -1).give(events)
     }
 
-    /// A read or the like of so much, which comes to that much, or a negative errno.
+    /// A read or the like of `asked` bytes that moves `came` bytes. A negative `came` is an errno.
     pub fn io(&mut self, op: Op, fd: i32, asked: u64, came: i64) -> &mut Self {
         let (result, errno) = if came < 0 { (-1, -came as u16) } else { (came, 0) };
         self.event(Event::Io { fd, op, result, asked, errno })

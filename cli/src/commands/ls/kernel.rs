@@ -1,4 +1,4 @@
-//! The sets of the kernel's that a process has, whether it has the library or not.
+//! The kernel's epoll sets of a process, whether or not the process has the library.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -47,7 +47,7 @@ pub enum Place {
     Here,
     /// The fd is closed. The file is open by another fd or in another process, so the item stays.
     Closed,
-    /// The fd stands for another file, likewise.
+    /// The fd stands for another file now. The item's own file is open elsewhere, so the item stays.
     Reused,
 }
 

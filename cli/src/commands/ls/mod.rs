@@ -1,5 +1,5 @@
-//! `ls`: the epoll sets of running processes, and what is in them: those of glasspoll's by the process's record, those
-//! of the kernel's by /proc.
+//! `ls`: the epoll sets of running processes, and what is in them. The process's record tells of glasspoll's sets,
+//! /proc of the kernel's.
 
 mod kernel;
 mod table;
@@ -60,7 +60,7 @@ struct Listed {
     /// What its record says. None: it was not started with the library.
     #[serde(flatten)]
     record: Option<Recorded>,
-    /// The sets of the kernel's, of which no rates are known.
+    /// The kernel's sets. Their rates are not known.
     kernel_sets: Vec<kernel::Set>,
 }
 
@@ -215,8 +215,8 @@ impl Recorded {
     }
 }
 
-/// How long ago an item was added, at least and at most. Moments are kept once a second at first, and the longer the
-/// process lives the less often: at least 240 of them.
+/// How long ago an item was added, at least and at most. The ring notes a moment once a second at first, and less often
+/// as the process gets older; it keeps at least 240 moments.
 fn age(header: &Header, serial: u32, now: u64) -> [u64; 2] {
     let (from, until) = header.added(serial);
     let apart = (now.saturating_sub(header.begin.ns) / 240).max(1_000_000_000);

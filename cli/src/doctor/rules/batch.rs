@@ -1,4 +1,4 @@
-//! Class 14: an item is ready and waits while one small batch after the other is full of others.
+//! Class 14: an item is ready, and waits while small batches, one after another, are full of other items.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -30,7 +30,7 @@ struct Starved {
     tally: Tally,
     /// The items that waited longest, and how long.
     items: Vec<(u64, i32)>,
-    /// Behind how many batches the first of them.
+    /// How many batches the first of them waited behind.
     batches: usize,
     maxevents: u32,
 }
@@ -84,8 +84,8 @@ impl Rule for Batches {
             }
             Event::Deliver { epoll, fd, item, ready_ns, known, .. } => {
                 let queued = self.queued.remove(&item);
-                // Where it is not known when it became ready, then it is known when it was last found not to be; and
-                // each wait looks. So it was ready at the wait after that, and all but one of the batches count.
+                // If it is not known when the item became ready, `since` is when it was last found not ready. Each wait
+                // looks at it, so it was ready at the next wait, and all batches except one count.
                 let slack = u64::from(known == Known::NotBefore);
                 let since = queued.unwrap_or(entry.ns.saturating_sub(ready_ns).saturating_add(slack));
                 if self.full.get(&epoll).is_some_and(|full| full.len() > BATCHES) {

@@ -49,7 +49,7 @@ pub struct Closing {
     /// Which thread closed each fd last before its present owner got it.
     closers: HashMap<i32, u32>,
     taken: HashMap<i32, Taken>,
-    /// Closes that were in vain, until it is clear that they are no sweep.
+    /// Closes of fds that were not open, until it is clear that they are no sweep.
     waiting: HashMap<u32, (i32, u64)>,
     found: Kept<(i32, How)>,
     /// Of each: how long after the first close, or before the owner noticed.

@@ -1,8 +1,8 @@
 //! epoll_ctl(2) that is refused: for an earlier file of the same fd (class 6), for a regular file (class 13).
 //!
-//! Event libraries try one operation and take the other where it is refused: MOD, then ADD; ADD, then MOD. What is put
-//! right before the thread's next wait is no finding. A DEL of a closed fd does no harm; a DEL that meets
-//! another file at its fd nearly did.
+//! Event libraries try one operation, and the other one if the kernel refuses it: MOD, then ADD; or ADD, then MOD. A
+//! refusal that the thread puts right before its next wait is no finding. A DEL of a closed fd does no harm. A DEL of
+//! an fd that stands for another file now might have done harm.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ impl CtlRace {
         let by_close = ended_by_close.is_some_and(|closed| closed.was_item);
         let is_race = match (Ctl::of(refused.op), refused.errno) {
             (Some(Ctl::Mod), ENOENT | EBADF) | (Some(Ctl::Del), ENOENT) => by_close,
-            // An ADD by the owner itself is merely in vain.
+            // An ADD by the owner itself does no harm: it has no effect.
             (Some(Ctl::Add), EEXIST) => {
                 world.items_by(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
             }
@@ -55,7 +55,7 @@ impl CtlRace {
         }
     }
 
-    /// The thread waits again, and has left it so.
+    /// The thread waits again, and has not put the refusal right.
     fn judge_pending(&mut self, tid: u32) {
         let mut left = Vec::new();
         self.pending.retain(|(thread, _), refused| {
@@ -181,7 +181,7 @@ mod tests {
             errno: EEXIST as u16,
             item: 0,
         };
-        // The way of event libraries.
+        // Event libraries do this.
         script.event(exists(77)).modify(12, IN).enter(64, -1);
         assert_eq!(script.found(), []);
         script.event(exists(78)).enter(64, -1);

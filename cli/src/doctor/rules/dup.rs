@@ -1,5 +1,5 @@
-//! Class 1: a descriptor is closed, and the item it was added by goes on reporting, because another descriptor of the
-//! same file is open.
+//! Class 1: a descriptor is closed, and the item that was added by it still reports events, because another descriptor
+//! of the same file is open.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::text::units::count;
 
 /// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;
-/// From here on the loop is kept busy by it.
+/// From this many events on, they keep the loop busy.
 const MANY: u64 = 100;
 /// The most items that are watched for it.
 const ORPHANS: usize = 1 << 14;

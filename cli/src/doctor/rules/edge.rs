@@ -1,7 +1,8 @@
-//! Class 2: an edge-triggered item was told of, was not read to the end, and no further edge is due.
+//! Class 2: an edge-triggered item was delivered, the program did not read all that was there, and no further edge is
+//! due.
 //!
 //! The record has how much was read, not how much was there. A read that got all it asked for may have left more. A
-//! program that reads without an event remembers itself what may be there: then its set is not judged.
+//! program that also reads without an event keeps track itself of what may be there: its set is not judged.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +17,7 @@ use crate::text::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
-/// How long the loop waits without the item: a program that wants what is left looks sooner.
+/// How long the loop waits without the item: a program that wants what is left reads sooner.
 const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
@@ -25,9 +26,9 @@ const ITEMS: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// There was an edge, and nothing was read since.
+    /// There was an edge, and the program has read nothing since.
     Told,
-    /// The last read got so much, all it asked for. Or a connection was accepted.
+    /// The last read got all that it asked for: this many bytes. Or a connection was accepted.
     Full(u64),
     /// All was read.
     Drained,
@@ -36,10 +37,10 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     state: State,
-    /// When it came to that.
+    /// When the item got into this state.
     ns: u64,
     tid: u32,
-    /// How long the set had been waited on by then.
+    /// How long threads had waited on the set by then.
     waited: u64,
     /// It was read from at some time.
     was_read: bool,
@@ -143,7 +144,7 @@ impl Rule for Edges {
             {
                 self.read(world, entry, fd, op, result, asked);
             }
-            // A MOD looks again.
+            // A MOD makes epoll look again.
             Event::Ctl { op: Some(Ctl::Mod), errno: 0, item, .. } => {
                 self.edges.remove(&item);
             }

@@ -15,7 +15,7 @@ use crate::text::units::count;
 /// The most sets that are followed.
 const SETS: usize = 1 << 14;
 
-/// A set of a process's.
+/// A set of one process.
 #[derive(Debug, Default)]
 struct Use {
     epfd: i32,
@@ -73,10 +73,10 @@ impl Forks {
         }
     }
 
-    /// The set of the parent's that a child has inherited.
+    /// The parent's set that a child has inherited.
     fn parents<'a>(&'a self, patients: &[Patient], child: usize, epfd: i32) -> Option<(&'a Use, u32)> {
         let child = patients.get(child)?;
-        // Of several programs that one process was, the one that was there at the time.
+        // One process may have been several programs, one after another. This is the one that ran at that time.
         let began = |patient: &Patient| patient.world.begin_ns;
         let parents = patients.iter().enumerate();
         let parents =
@@ -86,7 +86,7 @@ impl Forks {
         sets.find(|(_, set)| set.epfd == epfd).map(|(_, set)| (set, parent.world.pid))
     }
 
-    /// What is found. All processes are `patients`.
+    /// Adds the findings. `patients` are all processes.
     pub fn findings(&self, patients: &[Patient], out: &mut Vec<Finding>) {
         for ((place, _), set) in self.sets.iter().filter(|(_, set)| set.inherited) {
             let Some(Patient { world, .. }) = patients.get(*place) else { continue };

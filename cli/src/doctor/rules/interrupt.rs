@@ -1,7 +1,7 @@
 //! Class 15: a wait ends with EINTR, the program takes it for the end of its loop, and no thread waits on the set again.
 //!
-//! A signal often means that the process is to end, and then it does not wait either. So it counts only where the
-//! process goes on: where another thread, or this one on another set, still waits, or where the process lives on.
+//! A signal often means that the process is to end, and then no thread waits again either. So the wait counts only if
+//! the process goes on: another thread still waits, or this one on another set, or the process lives on.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
 
-/// How long: a handler's work is done in less.
+/// How long no thread waits: a handler's work takes less.
 const LONG_NS: u64 = 1_000_000_000;
 /// The most sets.
 const SETS: usize = 1 << 10;
-/// A loop is a thread that has waited so often.
+/// A thread that has waited this often is a loop.
 const LOOP: u64 = 2;
 
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Loop {
     interrupted: Option<(u64, u32)>,
     /// The items that became ready since.
     ready: Tally,
-    /// The last wait of the process's on another set since.
+    /// When the process last waited on another set since then.
     others_ns: u64,
 }
 
@@ -87,7 +87,7 @@ impl Rule for Interrupts {
         for (epoll, known) in self.loops.iter().filter(|(_, known)| known.waits >= LOOP) {
             let Some((ns, tid)) = known.interrupted else { continue };
             let goes_on = known.others_ns.saturating_sub(ns) >= LONG_NS || world.ended_ns.is_none();
-            // A set that was closed is done with.
+            // A closed set needs no wait any more.
             let is_there = world.set(*epoll).is_some_and(|set| set.waiting == 0);
             if until_ns.saturating_sub(ns) < LONG_NS || !goes_on || !is_there {
                 continue;
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_process_that_ends_by_a_signal_is_fine() {
         let mut script = Script::new();
-        // It saves its data first.
+        // The process saves its data before it ends.
         interrupted(&mut script).ms(3000).end();
         assert_eq!(script.found(), []);
     }

@@ -12,10 +12,10 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::{count, times};
 
-/// One refusal, and perhaps a second try, is what a program sees that handles it.
+/// A program that handles the limit sees one refusal, and perhaps a second one.
 const FEW: u64 = 3;
-/// A program that counts on it, and takes each connection with a descriptor that it keeps for this, is refused so
-/// often at most in a record.
+/// A program may expect the limit, and keep a spare descriptor to take each connection with. Such a program is refused
+/// fewer times than this in a record.
 const MANY: u64 = 100;
 /// The most listeners.
 const LISTENERS: usize = 1 << 10;

@@ -41,7 +41,7 @@ pub trait Rule: Debug {
     /// Sees an event; `world` is as it was before it.
     fn event(&mut self, world: &World, entry: &Entry);
 
-    /// Events were lost: whatever is under way is forgotten, for its end may have been among them.
+    /// Events were lost: forgets whatever is under way, because its end may be among them.
     fn gap(&mut self);
 
     /// What was found, as of `until_ns`: the present, or the end of the process.
@@ -80,7 +80,7 @@ impl<K: Ord> Default for Kept<K> {
 }
 
 impl<K: Ord> Kept<K> {
-    /// Where to count, unless there are too many already.
+    /// The tally of a key. None if there are too many already.
     pub fn entry(&mut self, key: K) -> Option<&mut Tally> {
         if self.0.len() >= KEPT && !self.0.contains_key(&key) {
             return None;

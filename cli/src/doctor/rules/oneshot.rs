@@ -11,18 +11,18 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
 
-/// How long: a worker that has the item takes its time, but mostly not so long.
+/// How long an item stays disarmed: a worker that has it may take its time, but mostly less than this.
 const LONG_NS: u64 = 1_000_000_000;
 /// The most disarmed items that are followed.
 const ITEMS: usize = 1 << 16;
-/// The most that are told.
+/// The most items that are reported.
 const TOLD: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Disarmed {
     ns: u64,
     tid: u32,
-    /// How long the set had been waited on by then.
+    /// How long threads had waited on the set by then.
     waited: u64,
     /// Since when the file has data that was not read, and how often it woke its items since.
     woken: Option<(u64, u64)>,
@@ -38,7 +38,7 @@ pub struct Oneshots {
     closed: Vec<Left>,
 }
 
-/// One that was left.
+/// An item that was left disarmed.
 #[derive(Clone, Debug)]
 struct Left {
     fd: i32,
@@ -49,7 +49,7 @@ struct Left {
 }
 
 impl Oneshots {
-    /// Whether it has been left for so long.
+    /// Whether an item has been left disarmed for `LONG_NS`.
     fn left(&self, world: &World, serial: u32, until_ns: u64) -> Option<Left> {
         let since = *self.disarmed.get(&serial)?;
         let item = world.items.get(&serial)?;
@@ -58,7 +58,7 @@ impl Oneshots {
         if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
             return None;
         }
-        // Where nothing is known to be there to read, it may have been put to rest on purpose.
+        // If no unread data is known, the program may have silenced the item on purpose.
         let state = match since.woken {
             Some((ns, times)) if until_ns.saturating_sub(ns) >= LONG_NS => {
                 format!("readable for {} ({} wakeups)", span(until_ns - ns), count(times))

@@ -1,8 +1,8 @@
-//! Class 7: a batch tells of a descriptor that a handler of an earlier event of the same batch has closed.
+//! Class 7: a batch has an event of a descriptor that a handler of an earlier event of the same batch has closed.
 //!
-//! Looked for at the close: the descriptor's turn is yet to come. It shows if its fd is used all the same before
-//! the batch is done: it is bad (EBADF), or, worse, another file's by then. The latter says nothing of a program that
-//! reads new connections before it is told of them.
+//! The rule looks at a close: the descriptor's event in the batch is still to be served. It is a finding if the program
+//! uses the fd all the same before the batch is done. The fd is bad (EBADF) or, worse, stands for another file by then.
+//! The latter proves nothing if the program reads new connections before their first event.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,7 +15,7 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
 
-/// The most descriptors that are closed with their turn to come, at a time.
+/// The most closed descriptors, at a time, whose event is still to be served.
 const CLOSED: usize = 1 << 12;
 /// The most new connections that are followed.
 const FRESH: usize = 1 << 14;
@@ -45,7 +45,7 @@ pub struct Stale {
     found: Kept<(i32, bool)>,
     /// Accepted connections that were not delivered yet.
     fresh: BTreeSet<i32>,
-    /// The program reads such.
+    /// The program reads new connections before their first event.
     is_eager: bool,
     /// Of each: the place in the batch, and how long ago the close was.
     about: HashMap<(i32, bool), (usize, u64, u32)>,
@@ -97,7 +97,8 @@ impl Stale {
         let Some(place) = thread.batch.iter().position(|event| event.fd == fd) else { return };
         self.served.insert(entry.tid, fd);
         for ((tid, _), pending) in &mut self.pending {
-            // The turn goes on towards the stale one. A listener is asked on and on.
+            // The thread now serves an event before the stale one. An accept does not count: a listener is asked again
+            // and again.
             if *tid == entry.tid && pending.is_reborn && !is_accept && place < pending.place {
                 pending.is_next = true;
             }

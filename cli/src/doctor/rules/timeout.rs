@@ -1,7 +1,7 @@
-//! Class 11: the time to the next timer is cut to whole milliseconds, so the loop spins through the last one.
+//! Class 11: the program cuts the time to its next timer to whole milliseconds, so the loop spins through the last one.
 //!
-//! It shows as a run of waits with timeout 0 that find nothing, with no work between them, that takes a millisecond
-//! or so. A loop that polls on purpose has no end to its runs; one that has work to do between looks does it there.
+//! The record shows a run of waits with timeout 0 that find nothing, with no work between them. The run takes about a
+//! millisecond. The runs of a loop that polls on purpose do not end; a loop that has work does it between its waits.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,13 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
 
-/// How many waits with timeout 0 in a row: a loop may look a few times before it lies down.
+/// How many waits with timeout 0 in a row: a loop may look a few times before it sleeps.
 const RUN: u64 = 20;
-/// How many such runs: once is chance.
+/// How many such runs: a single one may be chance.
 const RUNS: u64 = 3;
-/// A run is shorter than the millisecond that was cut off, and so much that a loaded machine may add.
+/// A run is shorter than this: it takes the millisecond that was cut off, and what a loaded machine may add.
 const LONGEST_NS: u64 = 3_000_000;
-/// Between two such waits a loop without work takes less.
+/// A loop without work takes less than this between two such waits.
 const PAUSE_NS: u64 = 200_000;
 /// The most threads.
 const THREADS: usize = 1 << 10;
@@ -42,7 +42,7 @@ pub struct Truncated {
 }
 
 impl Truncated {
-    /// The run is over; `by_timer`: the program found its timer due, and did not just stop.
+    /// The thread's run is over: counts it if it is long enough.
     fn end(&mut self, tid: u32) {
         let Some(run) = self.runs.remove(&tid) else { return };
         let lasted = run.last_ns.saturating_sub(run.first_ns);

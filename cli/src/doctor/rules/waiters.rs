@@ -18,7 +18,7 @@ const EXCLUSIVE: u32 = 1 << 28;
 
 /// The least number of wakeups in vain that is reported.
 const VAIN: u64 = 100;
-/// Woken in vain for each that was of use: two workers meet by chance, and so do a few more under load.
+/// Wakeups in vain for each useful one: two workers may meet by chance, and a few more under load.
 const VAIN_EACH: u64 = 2;
 /// The least number of connections, or events, that shows how they are spread.
 const ACCEPTED: u64 = 100;
@@ -27,7 +27,7 @@ const EVENTS: u64 = 1000;
 const SHARE: u64 = 10;
 /// From this utilisation on the busiest could use help.
 const BUSY: f64 = 0.5;
-/// And below this part of it another one has time.
+/// Below this part of the busiest one's utilisation, another thread has time.
 const IDLE: f64 = 0.25;
 /// The average size from which a batch could be shared.
 const BATCH: u64 = 2;
@@ -75,7 +75,7 @@ struct Contested {
 }
 
 impl Contested {
-    /// The part of one of them, unless there are too many.
+    /// The share of one waiter. None if there are too many.
     fn share(&mut self, waiter_id: WaiterId) -> Option<&mut Share> {
         if self.shares.len() >= WAITERS && !self.shares.contains_key(&waiter_id) {
             return None;
@@ -87,7 +87,7 @@ impl Contested {
 /// A file that threads wait for: the process, or its parent if the file is a listener, and the fd.
 type Key = (u32, i32);
 
-/// Workers have one parent; a process alone is its own group.
+/// Worker processes have one parent; a process alone is its own group.
 fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
     let Patient { world, ppid, .. } = patients.get(place)?;
     let has_siblings = patients.iter().filter(|other| other.ppid == *ppid).nth(1).is_some();
@@ -106,7 +106,7 @@ pub struct Waiters {
 }
 
 impl Waiters {
-    /// Sees an event of the process at `place`. All processes are `patients`.
+    /// Sees an event of the process at `place`. `patients` are all processes.
     pub fn event(&mut self, patients: &[Patient], place: usize, entry: &Entry) {
         let waiter_id = (place, entry.tid);
         match entry.event {
@@ -184,7 +184,7 @@ impl Waiters {
             return;
         }
         let listener = self.listeners.entry(key).or_default();
-        // The other watchers are counted only now and then.
+        // Counting the other watchers takes time, so this is done only now and then.
         if (listener.vain.count + listener.useful.count).is_multiple_of(64) {
             for (place, Patient { world, .. }) in patients.iter().enumerate() {
                 if self::key(patients, place, fd) == Some(key) {
@@ -221,7 +221,7 @@ impl Waiters {
         }
     }
 
-    /// What is found.
+    /// Adds the findings. `patients` are all processes.
     pub fn findings(&self, patients: &[Patient], out: &mut Vec<Finding>) {
         for ((_, fd), contested) in &self.listeners {
             self.herd(patients, *fd, contested, "connection accepted", out);
@@ -244,7 +244,7 @@ impl Waiters {
             .collect();
         let (vain, useful) = (contested.vain.count, contested.useful.count);
         let processes: BTreeSet<usize> = woken.iter().map(|waiter_id| waiter_id.0).collect();
-        // Among processes, glasspoll does not honour EPOLLEXCLUSIVE: that herd is its own.
+        // Among processes, glasspoll does not honour EPOLLEXCLUSIVE, so glasspoll itself causes that herd.
         let is_ours = contested.exclusive && processes.len() > 1;
         if vain < VAIN || woken.len() < 2 || vain < useful.saturating_mul(VAIN_EACH) || is_ours {
             return;
@@ -320,7 +320,7 @@ impl Waiters {
         let used = |waiter_id: &WaiterId| self.waiters.get(waiter_id).map_or(0.0, Waiter::utilisation);
         let (busiest, idlest) = (used(most), used(least));
         let is_even = low.saturating_mul(shares.len() as u64).saturating_mul(SHARE) > total;
-        // Where the busiest has time left, one may well do it all.
+        // If the busiest thread has time left, one thread may well do it all.
         if shares.len() < 2 || is_even || busiest < BUSY || idlest > busiest * IDLE {
             return;
         }

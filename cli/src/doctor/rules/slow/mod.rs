@@ -1,7 +1,7 @@
 //! Class 16: a thread serves a batch for long, and no other thread waits on the set meanwhile.
 //!
-//! The time between the return of a wait and the next wait on the set is serving. Reads and writes in it say which
-//! descriptor was being served in the longest stretch. What the thread waits on other sets does not count.
+//! The time between the return of a wait and the next wait on the set is serving. The reads and writes in it show which
+//! descriptor the thread served in the longest stretch. Time that the thread waits on other sets does not count.
 
 use std::collections::HashMap;
 
@@ -14,17 +14,17 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::{count, times};
 
-/// A person notices such a delay. Below it a loaded machine may well be to blame.
+/// A person notices such a delay. A loaded machine may cause a shorter one.
 const SLOW_NS: u64 = 100_000_000;
-/// So often it is the program, however slow the machine is.
+/// If it happens this often, the program causes it, however slow the machine is.
 const OFTEN: u64 = 3;
-/// Once is enough, if it is so long.
+/// One delay of this length is enough.
 const VERY_SLOW_NS: u64 = 500_000_000;
 /// A stretch of this length is reported even if nothing is known to have waited.
 const HANG_NS: u64 = 1_000_000_000;
 /// A wait that gives something in less than this time found it ready.
 const AT_ONCE_NS: u64 = 100_000;
-/// A thread that has waited so often has a loop, and is expected back.
+/// A thread that has waited this often has a loop, and is expected back.
 const LOOP: u64 = 3;
 /// The most sets.
 const SETS: usize = 1 << 10;
@@ -33,17 +33,17 @@ const SETS: usize = 1 << 10;
 struct Serving {
     since: u64,
     tid: u32,
-    /// The first of the batch; -1: none, it timed out.
+    /// The fd of the first event of the batch; -1: there is no event, the wait timed out.
     fd: i32,
     /// How many events.
     n: i32,
-    /// When something was last read or written, and which.
+    /// When the thread last read or wrote, and which fd.
     last: (u64, i32),
     /// The longest stretch without a wait, and the descriptor that was served.
     longest: (u64, i32),
-    /// Waited on other sets.
+    /// How long the thread waited on other sets.
     elsewhere: u64,
-    /// Something of the set became ready.
+    /// How many items of the set became ready.
     ready: u64,
 }
 
@@ -79,7 +79,7 @@ struct Worst {
 struct Loop {
     waits: u64,
     serving: Option<Serving>,
-    /// Served, and waits again: whether something was ready shows in what it is given.
+    /// The thread has served, and waits again. The events that it gets show whether something was ready.
     ended: Option<Ended>,
 }
 
@@ -87,7 +87,7 @@ struct Loop {
 #[derive(Debug, Default)]
 pub struct Slow {
     loops: HashMap<u32, Loop>,
-    /// By set and descriptor: those that let others wait.
+    /// By set and descriptor: the descriptors that made others wait.
     found: Kept<(u32, i32)>,
     worst: HashMap<(u32, i32), Worst>,
 }
@@ -98,7 +98,8 @@ impl Slow {
         let ended = known.ended.take();
         let thread = world.thread(entry.tid);
         let is_alone = world.set(epoll).is_some_and(|set| set.waiting == 1);
-        // A look that finds nothing starts nothing: the program may do so now and then, and live elsewhere.
+        // A wait with timeout 0 that finds nothing begins no serving: the program may look now and then, and have its
+        // loop elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
         if is_alone && n >= 0 && !is_look {
             let fd =
@@ -168,9 +169,10 @@ impl Rule for Slow {
                 if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
                     serving.longest = serving.stretch(entry.ns);
                     let served = match op {
-                        // It is over when it returns; what follows may be the new connection's.
+                        // The accept is over when it returns; the time after it may belong to the new connection.
                         Op::Accept => serving.fd,
-                        // Part of serving: an answer passed on, another thread woken.
+                        // A write to a file outside the batch is part of serving: it passes on an answer, or wakes
+                        // another thread.
                         Op::Write if thread.batch.iter().all(|event| event.fd != fd) => serving.last.1,
                         _ => fd,
                     };

@@ -1,7 +1,8 @@
-//! An event that is delivered over and over and never dealt with: hang-ups (class 3), room to write (class 4).
+//! An event that is delivered over and over, and that the program never handles: hang-ups (class 3), room to write
+//! (class 4).
 //!
-//! A level-triggered item whose event stays is given by every wait, so the loop never sleeps. What ends a run is
-//! anything that deals with it: bytes that were moved, a MOD, a DEL, the close.
+//! If a level-triggered item stays ready, every wait returns its event, so the loop never sleeps. A run of deliveries
+//! ends when the program handles the event: it moves bytes, or calls MOD, DEL or close.
 
 use std::collections::HashMap;
 
@@ -21,15 +22,15 @@ const HUP: u32 = libc::EPOLLHUP as u32;
 
 /// How often in a row: a program may well look at an event a few times before it has time for it.
 const OFTEN: u64 = 100;
-/// How long a run has to be to be worth telling: a timer's tick may deal with what was put off.
+/// The shortest run that is reported: a timer may handle what the program put off.
 const LONG_NS: u64 = 100_000_000;
-/// From this length on the program does not mean to handle it.
+/// If a run is longer than this, the program does not mean to handle the event.
 const VERY_LONG_NS: u64 = 1_000_000_000;
-/// A fast loop fills the ring in less than that time. So often in a row is as good a proof.
+/// A fast loop fills the ring in less than `VERY_LONG_NS`. This many deliveries in a row prove as much.
 const VERY_OFTEN: u64 = 5000;
 /// Two deliveries further apart than that are no spin.
 const APART_NS: u64 = 50_000_000;
-/// The most items with a run under way; it takes a delivery to have one.
+/// The most runs that are followed. An item has one only after a delivery.
 const RUNS: usize = 1 << 16;
 
 /// What is delivered.
@@ -65,7 +66,7 @@ pub fn severity(tally: &Tally) -> Option<Severity> {
 /// Looks for both.
 #[derive(Debug, Default)]
 pub struct Spin {
-    /// By item; the run of room beside the other one.
+    /// By item, and whether the run is one of room.
     runs: HashMap<(u32, bool), Run>,
     found: Kept<(i32, What)>,
 }
@@ -106,7 +107,7 @@ impl Spin {
         } else if !self.runs.is_empty() {
             self.end(item, false);
         }
-        // Of an edge-triggered item room is told when there is more of it: that is no spin.
+        // An edge-triggered item reports room when there is more of it: that is no spin.
         if events & OUT != 0
             && events & (HUP | ERR) == 0
             && world.items.get(&item).is_some_and(|item| item.is_level())
@@ -200,7 +201,7 @@ impl Rule for Spin {
                     );
                 }
                 What::Fault => {
-                    // As with time stamps, or the ends of sends without copying.
+                    // The program may have asked for such events: time stamps, or the ends of sends without copying.
                     finding.severity = Severity::Warning;
                     finding =
                         finding.unknown("whether errors are taken by MSG_ERRQUEUE: that is not recorded");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::doctor::script::{Script, EAGAIN, IN};
 
-/// Connections come, and so many threads are woken for each.
+/// Connections come, and `woken` threads wake for each.
 fn connections(script: &mut Script, connections: usize, woken: u32) {
     script.add(4, IN);
     for _ in 0..connections {
