@@ -108,7 +108,7 @@ fn defined_by<'data>(data: impl ReadRef<'data>) -> object::Result<Option<Version
     let strings = sections.strings(endian, data, strings)?;
     let mut newest = None;
     while let Some((_, mut names)) = definitions.next()? {
-        // Its own name is the first, those that it continues come after.
+        // The first name is the definition's own; the versions that it continues come after it.
         if let Some(name) = names.next()? {
             newest = newest.max(version_in(name.name(endian, strings)?));
         }

@@ -1,4 +1,4 @@
-//! Where the library is that programs run on.
+//! Finds the library that programs run on.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ pub fn find() -> Result<PathBuf, String> {
         Some(path) => named(path)?,
         None => near(&env::current_exe().map_err(|error| format!("where is this program? {error}"))?)?,
     };
-    // In LD_PRELOAD these part one library from the next, and there is no way to quote them.
+    // LD_PRELOAD separates libraries by these characters, and has no way to quote them.
     if found.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b' ' | b':')) {
         return Err(format!(
             "{}: ld.so takes no path with a space or a colon: copy the library elsewhere and set GLASSPOLL_LIB",

@@ -111,7 +111,7 @@ pub struct Program {
     child: Child,
     signals: Signals,
     is_to_end: bool,
-    /// Other programs follow it: once it has ended, signals are for us.
+    /// Other programs follow it: after its end, signals are for us.
     is_one_of_many: bool,
     status: Option<ExitStatus>,
 }
@@ -125,7 +125,7 @@ impl Program {
         Ok(Self { child, signals, is_to_end: false, is_one_of_many: false, status: None })
     }
 
-    /// Other programs follow it: a signal that comes once it has ended was not meant for it, and ends us.
+    /// Other programs follow it: a signal that comes after its end is not meant for it, and ends us.
     pub fn be_one_of_many(&mut self) {
         self.is_one_of_many = true;
         self.signals.suffer_what_is_left();
@@ -154,7 +154,7 @@ impl Program {
         }
         while let Some((signal, is_for_us)) = self.signals.next() {
             self.is_to_end |= ENDING.contains(&signal);
-            // After the wait for it, its pid may be another process's.
+            // After the wait for it, another process may have its pid.
             if is_for_us && self.status().is_none() {
                 sys::kill(self.child.id(), signal);
             }
@@ -164,7 +164,7 @@ impl Program {
     /// How it ended, if it has.
     pub fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
-            // No one else can wait for it. If that happens all the same, it has ended.
+            // The wait fails only if something else has waited for it: then it has ended.
             self.status =
                 self.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(i32::from(TROUBLE) << 8)));
         }

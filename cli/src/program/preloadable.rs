@@ -1,5 +1,4 @@
-//! Why ld.so does not preload anything into a program, or does not start it with our library, as far as the files
-//! show.
+//! Why ld.so preloads nothing into a program, or cannot start it with our library, as far as the files show.
 
 use std::env;
 use std::ffi::OsStr;
@@ -67,7 +66,7 @@ fn release(libc: &Path) -> Option<String> {
     Some(text.trim_end_matches('.').to_owned()).filter(|text| !text.is_empty())
 }
 
-/// ld.so takes the libc from its own folder, unless it is told otherwise.
+/// ld.so takes the libc from its own folder, unless an option says otherwise.
 fn libc_beside(loader: &Path) -> Option<PathBuf> {
     let beside = |loader: &Path| loader.with_file_name("libc.so.6");
     [beside(&loader.canonicalize().ok()?), beside(loader)].into_iter().find(|path| path.is_file())
@@ -203,7 +202,7 @@ mod tests {
                 assert!(why.starts_with(&format!("its glibc is {version} (")), "{why}");
             }
         }
-        // Where it says which one it is, that is told.
+        // If the libc says which release it is, the reason names that release.
         let old = made::library(HERE, true, &["GLIBC_2.30"]);
         folder.write("lib/libc.so.6", &[&old[..], b"stable release version 2.31.\n"].concat());
         assert!(refusal(&glibc).unwrap().starts_with("its glibc is 2.31 ("));
@@ -226,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_loaders_of_this_machine_can_use_a_library_made_here() {
-        // Any library does that was linked here; this program is one to the loader.
+        // Any library that was linked on this machine does; to the loader, this program is one.
         let this = env::current_exe().unwrap();
         assert!(elf::glibc_needed(&File::open(&this).unwrap()).is_some_and(|needed| needed > (2, 3)));
         assert_eq!(loader_refuses(OsStr::new("sh"), &this), None);

@@ -22,12 +22,12 @@ pub use world::{End, World};
 /// An item: the number of its set, and its own serial number.
 pub type Key = (u32, u32);
 
-/// A process: what it is like, and what came of it.
+/// A process: its state, and its sums.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    /// What it is like after the last event.
+    /// Its state after the last event.
     pub world: World,
-    /// What came of it up to then.
+    /// Its sums up to then.
     pub sums: Sums,
 }
 

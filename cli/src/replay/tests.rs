@@ -133,7 +133,7 @@ fn top_the_report_and_the_doctor_know_the_same_items() {
     // The file of fd 5 lives on as fd 9, and fd 5 is another file's.
     script.does(Event::Dup { old: 5, new: 9 }).close(5, 9).add(5, 4, 1);
     script.wait(10, &[(5, 1, 2), (5, 4, 2)]).read(9, 100).after(5).read(5, 30).after(5).wait(1, &[(6, 2, 0)]);
-    // An event of an item that has ended, by another thread's account.
+    // Another thread's event of an item that has ended.
     script.ctl(Ctl::Del, 6, 2, 0).after(1);
     script.tid += 1;
     script.wait(1, &[(6, 2, 0)]).read(6, 1);

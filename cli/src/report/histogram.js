@@ -6,7 +6,7 @@ function bucketFloor(bucket) {
   return octave ? (16 + place) * 2 ** (octave - 1) : place;
 }
 
-// A plot of `times`; a bar is as many buckets as let all of them have room.
+// A plot of `times`. A bar holds so many buckets that all bars have room.
 function plot(times, say) {
   const width = 340, height = 118, foot = 18, head = 14;
   const made = svg("svg", { class: "plot", viewBox: "0 0 " + width + " " + height, role: "img" });

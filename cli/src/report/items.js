@@ -69,7 +69,7 @@ class Items {
     this.draw();
   }
 
-  // Leaves those that have all words. Returns which, or null for all.
+  // Keeps the rows that have all words. Returns which, or null for all.
   filter(words) {
     this.matching = words.length ? Uint8Array.from(this.texts, (text) => words.every((word) => has(text, word)) ? 1 : 0) : null;
     this.limit = STEP;

@@ -105,7 +105,7 @@ function main() {
   const notes = Object.entries(data.notes).map(([key, value]) => key + " " + value);
   byId("foot").textContent = ["made by glasspoll " + data.version, ...notes].join(" · ");
   if (data.processes.length) {
-    // The one with most to say comes first.
+    // The process with most findings comes first, then the one with most deliveries.
     const weight = (process) => data.findings.filter((finding) => finding.pid === process.pid).length * 1e12 + process.deliveries;
     let first = 0;
     data.processes.forEach((process, n) => { if (weight(process) > weight(data.processes[first])) first = n; });

@@ -186,7 +186,7 @@ class Timeline {
     const [context, width] = this.prepare(this.overview, height);
     const colours = this.colours();
     const columns = Math.floor(width), each = (height - 8) / Math.max(1, this.rows.length);
-    // More loops than there are pixels: the first ones.
+    // If there are more loops than pixels, shows the first ones.
     const shown = this.rows.slice(0, height - 8);
     shown.forEach((row, n) => {
       const top = 4 + n * Math.max(1, each);
@@ -297,7 +297,7 @@ class Timeline {
     let chosen = null;
     overview.addEventListener("pointerdown", (event) => {
       const ns = at(event, overview, this.from, this.to);
-      // Inside the window of now it is moved; outside a new one is drawn.
+      // A press inside the present window moves it; a press outside begins a new one.
       const inside = ns > this.a && ns < this.b && this.b - this.a < (this.to - this.from) * 0.98;
       chosen = { ns, moving: inside, a: this.a };
       overview.setPointerCapture(event.pointerId);

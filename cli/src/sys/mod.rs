@@ -73,7 +73,7 @@ pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
 /// Waits until one of the descriptors is readable, or the time is over. Says which are.
 pub fn wait_readable(fds: &[BorrowedFd<'_>], limit: Duration) -> Vec<bool> {
     let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-    // None waits forever, which a limit that no timespec holds is close to.
+    // If no timespec holds the limit, it is close to waiting for ever: None.
     let limit = Timespec::try_from(limit).ok();
     let count = poll(&mut polled, limit.as_ref()).unwrap_or(0);
     polled.iter().map(|entry| count > 0 && !entry.revents().is_empty()).collect()
@@ -136,7 +136,7 @@ pub fn lock(file: File) -> io::Result<File> {
 /// Sends a signal; to a process that has ended, or if the signal is a real-time one, it does nothing.
 pub fn kill(pid: u32, signal: i32) {
     if let (Ok(pid), Some(signal)) = (pid_of(pid), Signal::from_named_raw(signal)) {
-        // A process that has ended needs none.
+        // A process that has ended needs no signal.
         let _ = kill_process(pid, signal);
     }
 }

@@ -55,7 +55,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if !self.is_in_place {
-            // Nobody misses it.
+            // If this fails, only an unwanted file is left.
             let _ = fs::remove_file(&self.beside);
         }
     }

@@ -77,7 +77,7 @@ impl Signals {
         };
     }
 
-    /// The next signal, and whether a process sent it (and not the kernel, for the terminal).
+    /// The next signal, and whether a process sent it. If not, the kernel did, for the terminal.
     pub fn next(&self) -> Option<(i32, bool)> {
         let mut info = [0u8; mem::size_of::<libc::signalfd_siginfo>()];
         let read = rustix::io::read(&self.fd, &mut info).ok()?;

@@ -90,7 +90,7 @@ fn bound(latency: &Latency, ns: u64) -> String {
 
 /// Foreign text, with the characters that control a terminal replaced.
 pub fn clean(text: &str) -> String {
-    // Marks of direction and line breaks are no control characters to Unicode.
+    // Unicode does not count marks of direction and line breaks as control characters.
     let is_mark = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let is_bad = |c: char| c.is_control() || is_mark(c);
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()

@@ -74,7 +74,7 @@ pub struct ItemRow {
 }
 
 impl View {
-    /// As it is now.
+    /// The view of a model at this moment.
     pub fn of(model: &Model, place: (usize, usize), findings: Vec<(Severity, String)>, now: u64) -> Self {
         let latest = model.latest();
         let now = model.ended.as_ref().map_or(now, |(ns, _)| *ns);

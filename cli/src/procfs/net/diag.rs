@@ -172,7 +172,7 @@ mod tests {
         let all = tcp().unwrap();
         let found =
             all.iter().find(|tcp| tcp.state == 10 && tcp.local == listener.local_addr().unwrap()).unwrap();
-        // The standard library asks for a queue of 4096, and the machine may have a bound.
+        // The standard library asks for a queue of 4096, and the machine may limit it.
         assert!(found.queues.unread == 1 && found.queues.unsent > 1, "{found:?}");
         let (server, _) = listener.accept().unwrap();
         let unread =

@@ -18,7 +18,7 @@ enum Socket {
     Unix { kind: &'static str, path: String },
 }
 
-/// What has come and what is to go; of a listener, the connections that wait and how many may.
+/// The bytes received and the bytes to send; for a listener, how many connections wait, and how many may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queues {
     pub unread: u32,
@@ -140,7 +140,7 @@ impl Sockets {
         }
     }
 
-    /// Whether a connection was made by the other end, as far as its port tells.
+    /// Whether the other end made the connection, as far as the ports tell.
     fn is_called(&self, local: SocketAddr) -> bool {
         let (first, last) = self.given;
         self.listening.contains(&local.port()) || !(first..=last).contains(&local.port())

@@ -1,4 +1,4 @@
-//! What came of an item, from ADD to its end.
+//! The sums of an item, from ADD to its end.
 
 use glasspoll_record::event::{Known, Op};
 
@@ -8,7 +8,7 @@ use crate::replay::Key;
 
 const EAGAIN: u16 = libc::EAGAIN as u16;
 
-/// What came of an item.
+/// The sums of an item.
 #[derive(Clone, Debug, Default)]
 pub struct Item {
     /// The set.
@@ -31,21 +31,21 @@ pub struct Item {
     pub deliveries: u64,
     /// When the first and the last delivery were.
     pub delivered: Option<(u64, u64)>,
-    /// How long they took from becoming ready.
+    /// How long the deliveries took, from becoming ready.
     pub latency: Latency,
-    /// How many of them had EPOLLOUT.
+    /// How many deliveries had EPOLLOUT.
     pub outs: u64,
     /// How many had EPOLLHUP or EPOLLRDHUP.
     pub hups: u64,
     /// How many had EPOLLERR.
     pub errs: u64,
-    /// Since when it is ready, and was not delivered.
+    /// Since when the item has been ready without a delivery.
     pub queued: Option<u64>,
     /// What was read, and written.
     pub bytes: (u64, u64),
     /// How many reads and writes there were, accepts among the reads.
     pub calls: (u64, u64),
-    /// How many of them found nothing, or no room: EAGAIN.
+    /// How many of these calls found nothing, or no room: EAGAIN.
     pub again: u64,
     /// How long it was served in all.
     pub serving_ns: u64,
@@ -69,7 +69,7 @@ impl Item {
         Self { epoll, serial, fd, seen: (ns, ns), ..Self::default() }
     }
 
-    /// Which it is.
+    /// The item's key.
     pub fn key(&self) -> Key {
         (self.epoll, self.serial)
     }

@@ -1,4 +1,4 @@
-//! What came of a process: what its loops and items did in all, and how fast.
+//! The sums of a process: what its loops and items did in all, and how fast.
 
 mod item;
 mod latency;
@@ -69,7 +69,7 @@ impl Sums {
     /// Takes in the next event, and the world with it. Calls `span` for what a thread did up to now.
     pub fn event(&mut self, world: &mut World, entry: &Entry, span: &mut impl FnMut(Span)) {
         if let Event::WaitEnter { .. } = entry.event {
-            // The world forgets what the thread has served.
+            // Before the world takes the event, and forgets what the thread has served.
             self.serving_ends(world, entry, span);
         }
         world.take(entry);
@@ -202,7 +202,7 @@ impl Sums {
         &mut self.loops[at]
     }
 
-    /// An item; it becomes known if it was not.
+    /// The item of a key; adds it if it is new.
     fn item(&mut self, key: Key, fd: i32, ns: u64) -> &mut Item {
         let item = self.items.entry(key).or_insert_with(|| Item::new(key, fd, ns));
         item.seen.1 = item.seen.1.max(ns);

@@ -24,7 +24,7 @@ pub struct Serving {
 pub type Served = (Key, u64, u64);
 
 impl Serving {
-    /// Another batch is another beginning.
+    /// If this is a new batch, nothing of it has been served yet.
     fn of_batch(&mut self, number: u64) {
         if self.batch != number {
             (self.batch, self.now) = (number, None);
@@ -40,7 +40,8 @@ impl Serving {
         }
     }
 
-    /// It reads or writes the file of an item of the batch. Returns the item that it leaves for it.
+    /// The thread reads or writes the file of an item of the batch, and serves that item from now on. Returns the item
+    /// that it leaves for it.
     pub fn touches(&mut self, thread: &Thread, key: Key, ns: u64) -> Option<Served> {
         self.of_batch(thread.number);
         match self.now {

@@ -1,4 +1,4 @@
-//! What a process's sets, items, fds and threads are like at a moment, as far as its events have told.
+//! The state of a process's sets, items, fds and threads at a moment, as far as its events tell.
 //!
 //! The sums and all rules of the doctor share it. An event updates it after the rules have seen that event, so a rule
 //! sees the world as it was before. Its memory is bounded; the rules do not judge what was forgotten.
@@ -35,7 +35,7 @@ pub struct World {
     pub pid: u32,
     /// When its record begins.
     pub begin_ns: u64,
-    /// When the whole record does.
+    /// When the whole record begins.
     pub zero_ns: u64,
     /// When it ended, if it did.
     pub ended_ns: Option<u64>,
@@ -128,7 +128,7 @@ impl World {
         &self.ended
     }
 
-    /// The moment up to which the absence of something says something.
+    /// The moment up to which a missing event means something.
     pub fn until(&self, now_ns: u64) -> u64 {
         self.ended_ns.map_or(now_ns, |ended| ended.min(now_ns))
     }
@@ -162,7 +162,7 @@ impl World {
         let (ns, tid) = (entry.ns, entry.tid);
         match entry.event {
             Event::Create { epoll, epfd, inherited } => {
-                // A close that was not seen.
+                // The record has no close of the fd's earlier file.
                 self.end_file(epfd, ns);
                 self.files.open(epfd, tid, Behind::New);
                 *self.set_entry(epoll) = Set::of(epfd, inherited);
@@ -191,7 +191,7 @@ impl World {
         }
     }
 
-    /// A set; it becomes known if it was not.
+    /// The set with this id; adds it if it is new.
     fn set_entry(&mut self, epoll: u32) -> &mut Set {
         if self.sets.len() >= SETS && !self.sets.contains_key(&epoll) {
             self.sets.pop_first();
@@ -266,7 +266,7 @@ impl World {
         }
     }
 
-    /// An item becomes known if it was not.
+    /// Adds an item if it is new.
     fn know(&mut self, (epoll, serial): Key, fd: i32) {
         if !self.items.contains_key(&serial) && !self.late.contains(&serial) {
             let file = self.files.open(fd, 0, Behind::Same);

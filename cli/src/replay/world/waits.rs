@@ -22,7 +22,8 @@ impl World {
                 thread.begin(self.batches);
                 let before = thread.waits_since.replace(entry.ns).map(|_| thread.epoll);
                 (thread.epoll, thread.maxevents, thread.timeout_ns) = (epoll, maxevents, timeout_ns);
-                // A signal handler waits while the thread does, or the end of the wait is in no record.
+                // The thread waits already if a signal handler interrupted its wait, or the end of the wait is in no
+                // record.
                 if before != Some(epoll) {
                     if let Some(set) = before.and_then(|before| self.sets.get_mut(&before)) {
                         set.leave(entry.ns);

@@ -37,7 +37,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Of an item.
+    /// The row of an item.
     pub fn of(item: &'a Item, with_histogram: bool, begin: u64) -> Self {
         let rel = |ns: u64| ns.saturating_sub(begin);
         let latency = Times::of(&item.latency);

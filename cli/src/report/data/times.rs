@@ -30,7 +30,7 @@ impl Times {
         }
     }
 
-    /// Of a latency.
+    /// The times of a latency.
     pub fn of(latency: &Latency) -> Self {
         Self::new(&latency.histogram, latency.at_most)
     }

@@ -41,7 +41,7 @@ struct Longest {
 }
 
 impl<'a> Turns<'a> {
-    /// Of a loop. `place` tells where the page has an item, -1 if nowhere.
+    /// The data of a loop. `place` tells where the page has an item, -1 if nowhere.
     pub fn of(
         this: &Loop,
         process: &'a Process,

@@ -43,7 +43,7 @@ pub(super) fn loops<'a>(view: &View, width: usize, most: u16) -> Vec<Line<'a>> {
     lines
 }
 
-/// The items, from the first that is not scrolled past on.
+/// The items, beginning with the first that is not scrolled past.
 pub(super) fn items<'a>(view: &View, choice: &Choice, width: usize, room: u16) -> Vec<Line<'a>> {
     let columns: [Column<ItemRow>; 9] = [
         Column::right("fd", 5, 0, |row| row.fd.to_string()),

@@ -10,14 +10,14 @@ use crate::args::Top;
 use running::Running;
 use started::Started;
 
-/// One or the other.
+/// A running process, or a program that top started.
 pub enum Source {
     Process(Box<Running>),
     Program(Box<Started>),
 }
 
 impl Source {
-    /// As the command line says.
+    /// Opens what the command line names.
     pub fn open(args: &Top, known: &mut Known) -> Result<Self, String> {
         match args.pid {
             Some(pid) => Running::open(pid, known).map(Box::new).map(Self::Process),
@@ -36,7 +36,7 @@ impl Source {
         }
     }
 
-    /// An interval is over: reads what no event has.
+    /// An interval is over: reads what no event tells.
     pub fn look(&mut self, known: &mut Known) {
         match self {
             Source::Process(running) => running.look(known),

@@ -16,7 +16,7 @@ use crate::sys;
 use crate::sys::signals::Signals;
 use crate::top::known::Known;
 
-/// Describing files takes at most one part in this many of the time.
+/// Describing files takes at most this part of the time: 1 / `SHARE`.
 const SHARE: u32 = 20;
 
 /// A process that was running before we came.
@@ -29,7 +29,7 @@ pub struct Running {
     ring: u32,
     lost: u64,
     is_over: bool,
-    /// The process has called exec: the new program has a ring of its own when it makes a set.
+    /// The process has called exec: the new program gets a ring of its own when it makes a set.
     execs: bool,
     files_due: Instant,
 }
@@ -66,7 +66,7 @@ impl Running {
 
     pub(super) fn poll(&mut self, known: &mut Known) -> io::Result<()> {
         let was_over = self.is_over;
-        // Asked before the read: then the read has all that it did.
+        // Ask first, then read: if the process has ended, the read has all that it did.
         self.is_over = match &self.exit {
             Some(exit) => sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true],
             None => true,

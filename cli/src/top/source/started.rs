@@ -32,7 +32,7 @@ impl Started {
         let (output, file) = output()?;
         let started = Collector::start_aside(&args.program, &args.settings, RECORDING, &file);
         let collector = started.map_err(|refused| {
-            // Nothing is in it.
+            // The file is empty.
             let _ = fs::remove_file(&output);
             String::from(refused)
         })?;
