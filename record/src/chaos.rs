@@ -15,8 +15,9 @@
 //! | `all` | all of these | |
 //! | `only=NAME[+NAME…]` | of all injections that the other words cause, only these | |
 //!
-//! P is the share of waits, such as `20%` or `0.5%` (of the edges, with `repeat`). D is a time: `500us`, `2ms`, `1s`, up to 10 s. A name says
-//! which set of the process, counted from 1, which wait for it, from 1, and what: `2:17:short`.
+//! P is the share of waits, such as `20%` or `0.5%`; with `repeat`, it is the share of edges. D is a time: `500us`,
+//! `2ms`, `1s`, up to 10 s. A name says which set of the process, counted from 1, which wait for it, from 1, and what:
+//! `2:17:short`.
 
 mod share;
 mod span;

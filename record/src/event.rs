@@ -62,7 +62,7 @@ names! {
         Poll = 1, "poll";
         /// By the waiting thread's own poll(2), in a busy set.
         Hot = 2, "hot";
-        /// The queue of signals ran over, and every file was asked.
+        /// The queue of signals ran over, so we asked every file.
         Overflow = 3, "overflow";
     }
 }
@@ -120,7 +120,7 @@ names! {
 pub enum Known {
     /// It became ready at that time.
     Exactly,
-    /// It became ready after that time, at which it was last asked or last woken.
+    /// It became ready after that time, at which we last asked the file or it last woke us.
     NotBefore,
 }
 

@@ -1,4 +1,5 @@
-//! How often which value came: log-linear, so that each is known to a sixteenth, in a few hundred bytes.
+//! Counts how often each value came. The buckets are log-linear: a value is known to a sixteenth of itself, and all
+//! buckets take a few hundred bytes.
 
 /// Buckets in each power of two.
 const SUB: u32 = 16;
@@ -32,7 +33,7 @@ fn floor(bucket: u16) -> u64 {
     }
 }
 
-/// What stands for all values of a bucket: its middle.
+/// The value that stands for all values of a bucket: its middle.
 fn middle(bucket: u16) -> u64 {
     let from = floor(bucket);
     from + (floor(bucket + 1).saturating_sub(from)) / 2
@@ -54,7 +55,7 @@ impl Histogram {
         }
     }
 
-    /// Counts all that another has counted.
+    /// Adds the counts of another histogram.
     pub fn merge(&mut self, other: &Self) {
         for (bucket, times) in &other.buckets {
             self.add_to(*bucket, *times);
@@ -83,7 +84,7 @@ impl Histogram {
         }
     }
 
-    /// The value that `share` of all are not above: 0.5 for the median. 0 if there is nothing.
+    /// A value that `share` of all values are not above: 0.5 gives the median. 0 if there is nothing.
     pub fn quantile(&self, share: f64) -> u64 {
         let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         if rank >= self.count {

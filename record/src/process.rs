@@ -43,7 +43,7 @@ pub struct Process {
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
-    /// Times from which blocks are missing between others. The state of a thread from before is unknown then.
+    /// Moments at which blocks are missing between others. What a thread did before such a moment is unknown after it.
     pub gaps: Vec<u64>,
     /// How many records were torn.
     pub torn: u64,

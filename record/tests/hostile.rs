@@ -151,7 +151,7 @@ fn a_ring_of_nonsense_that_runs_on_is_read_for_ever_in_the_same_memory() {
             };
             file.write_all_at(&next.to_le_bytes(), header::NEXT as u64).unwrap();
             let events = stream.poll().unwrap();
-            // Each of the blocks once, and a record may stand for two events.
+            // Each block comes once, and a record may stand for two events.
             assert!(events.len() <= blocks * layout::RECORDS * 2, "{}", events.len());
             stream.live().read_items().map(drop).unwrap_or_default();
         }

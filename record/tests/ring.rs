@@ -261,7 +261,7 @@ fn tempfile() -> File {
     unsafe { File::from_raw_fd(file.into_raw_fd()) }
 }
 
-/// While an item is queued its time wraps around after hours. The time of a delivery remains known.
+/// The time of a queued item wraps around after hours. The time of a delivery remains known.
 #[test]
 fn the_last_delivery_is_known_after_hours() {
     ring(4, |live| {
