@@ -41,7 +41,7 @@ model!(
 );
 
 model!(
-    /// The helper's idle time ends just then. A guest makes it hold the watch.
+    /// The helper's idle time ends at that moment. A guest makes the helper hold the watch.
     a_helper_that_is_about_to_end_hears_that_it_is_called,
     Some(2),
     [an_ending_helper_hears_nothing => "deadlock"],
@@ -80,7 +80,7 @@ model!(
 );
 
 model!(
-    /// The waiter of the first set may be about to leave.
+    /// The waiter of the first set may be about to leave its wait.
     an_exclusive_wakeup_of_two_sets_finds_a_thread_that_still_waits,
     Some(1),
     [an_exclusive_wakeup_is_used_by_nobody => "deadlock"],

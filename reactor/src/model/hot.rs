@@ -23,7 +23,7 @@ model!(
 );
 
 model!(
-    /// One wait arms it, and the next asks it for the last time.
+    /// One wait arms the item, and the next polls it for the last time.
     a_wakeup_while_an_item_is_leaving_is_delivered,
     Some(3),
     [demoted_and_not_asked => "deadlock"],

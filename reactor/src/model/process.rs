@@ -43,7 +43,7 @@ fn with(hot: Limits) -> Shared {
     Shared::new(Config { hot, ..Config::default() })
 }
 
-/// The process of one execution. When it is dropped, all threads but the helper have ended.
+/// The process of one execution. When it is dropped, all threads except the helper have ended.
 pub(super) struct Process {
     count: Count,
     shared: &'static Shared,

@@ -65,7 +65,7 @@ model!(
 );
 
 model!(
-    /// As poll(2) on the epoll descriptor and a wait on an outer set do.
+    /// poll(2) on the epoll descriptor and a wait on an outer set ask the set in this way.
     to_ask_the_set_itself_hides_no_wakeup,
     Some(3),
     [a_scan_is_not_seen => "a wakeup was lost", ovflist_forgets => "a wakeup was lost"],

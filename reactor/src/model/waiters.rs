@@ -45,7 +45,7 @@ model!(
             let waiter = waiter.clone();
             spawn(move || {
                 waiter.wake();
-                // One thread at the most sleeps, and it has been woken.
+                // At most one thread sleeps, and it has been woken.
                 assert!(sleepers.number() <= 1, "a wrong count");
             })
         };
