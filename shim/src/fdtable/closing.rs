@@ -30,9 +30,9 @@ pub(super) fn wait_for_close(fd: i32) {
 /// How a sleep ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slept {
-    /// It is no longer so.
+    /// The condition has ended.
     Enough,
-    /// It is still so.
+    /// The condition still holds.
     TooLong,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn forked() {
     }
 }
 
-/// Runs a call that puts another file on `fd` and enters it in the table. An fd with flags counts as closing meanwhile.
+/// Runs a call that puts another file on `fd` and enters it in the table. Meanwhile an fd with flags counts as closing.
 pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     let known = flags(fd) != 0;
     if known {
@@ -70,7 +70,7 @@ pub fn replacing<T>(fd: i32, call: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What becomes of an fd of which we may know only its provenance.
+/// What happened to an fd of which we may know only its provenance.
 pub enum Untracked {
     /// It was closed.
     Closed(Result<(), Errno>),

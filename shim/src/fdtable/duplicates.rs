@@ -14,7 +14,7 @@ use crate::process::record::note;
 /// `new` is another fd of `old`'s file.
 pub fn duplicated(old: i32, new: i32) {
     if flags(new) & TRACKED != 0 {
-        // It was closed unseen.
+        // The program closed it unseen.
         forget(new);
     }
     if early::duplicated(old, new) {
@@ -24,7 +24,7 @@ pub fn duplicated(old: i32, new: i32) {
     set(old, MANY);
     let bits = || flags(old) & !(OURS | CLOSING | IDENTIFIED);
     if put_another(new, file, bits()) {
-        // Flags that changed meanwhile.
+        // The flags may have changed meanwhile.
         set(new, bits());
         if let Some(identity) = identity::get(old) {
             identity::note(new, identity);

@@ -9,8 +9,8 @@ use super::entries::{self, FileRef, Refused};
 use super::fd_ref::Held;
 use super::flags::{change, CLOSING, MANY, OURS, TRACKED};
 
-/// Enters a file under an fd, and holds it for the call. `bits` makes the new flags from the old ones. Both change under the entry's lock, so a
-/// thread that finds the file finds the flags.
+/// Enters a file under an fd, and holds it for the call. `bits` makes the new flags from the old ones. Both change
+/// under the entry's lock, so a thread that finds the file finds the flags.
 ///
 /// # Errors
 /// EBADF if the fd is being closed, or `bits` returns None.

@@ -39,8 +39,8 @@ pub fn may_be_epoll(fd: i32) -> bool {
     flags(fd) & (EPOLL | CLOSING) != 0
 }
 
-/// The epoll instance behind an fd. If another thread is closing the fd, waits for that: the eventfd beneath stays
-/// open a little longer, and the program does not mean that one.
+/// The epoll instance behind an fd. If another thread is closing the fd, waits for the end of the close: until then the
+/// eventfd beneath is still open, and the call must not reach it.
 pub fn held_eventpoll(fd: FdRef) -> Option<Held> {
     let held = |fd: FdRef| fd.hold().filter(|held| held.0.eventpoll().is_some());
     held(fd).or_else(|| {

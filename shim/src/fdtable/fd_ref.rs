@@ -10,9 +10,9 @@ use super::flags::{flags, CLOSING, EPOLL, OURS, SEEN, TRACKED};
 
 /// An fd, and what we know of it: looked up once, at the door of a call, and passed on.
 ///
-/// Another thread may close the fd or put another file there meanwhile. The call goes on with what it found; its file is
-/// looked up by `get` or `hold`, which find none once the fd has left the table. A call that must know of a close that
-/// is under way waits for it, and looks the fd up again.
+/// Meanwhile another thread may close the fd or put another file there. The call goes on with what it found. `get` and
+/// `hold` look up its file, and find none once the fd has left the table. A call that must know of a close that is
+/// under way waits for it, and looks the fd up again.
 ///
 /// Looked up inside (`thread::context`), where a forked child has been put in order: before that, the flags are the
 /// parent's.

@@ -84,7 +84,7 @@ fn as_of(epoch: u32, written: u32) -> u32 {
 pub(super) fn forked() {
     let mut epoch = LAST_EPOCH.load(Ordering::Relaxed).wrapping_add(1 << 24) & EPOCH;
     if epoch == 0 {
-        // The epochs start anew. What was written in this one before is an ancestor's as well.
+        // The epochs start anew. A word that already has this epoch is an ancestor's too, so all words lose theirs.
         epoch = 1 << 24;
         all_fds().for_each(|fd| {
             if let Some(word) = word(fd) {

@@ -34,7 +34,7 @@ pub fn sent(fd: i32) {
 /// An fd came with a message, from another process or from this one.
 pub fn received(fd: i32) {
     if flags(fd) & TRACKED != 0 {
-        // It was closed unseen.
+        // The program closed it unseen.
         forget(fd);
     }
     let alike = identity::ask(fd).map(identity::alike).unwrap_or_default();
@@ -75,7 +75,7 @@ pub fn mark_inherited() {
 }
 
 /// A forked child with more fds than this does not read /proc/self/fd: the kernel makes an entry for each, and the
-/// parent takes them down.
+/// parent pays for their removal when it reaps the child.
 const MANY_FDS: i32 = 256;
 
 /// Finds out which fds were open at the fork, in a forked child that is about to watch files. A file that the child

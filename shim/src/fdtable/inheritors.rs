@@ -22,10 +22,10 @@ pub enum Inheritor {
     Program,
 }
 
-/// How many of each are under way: an eventfd that is made meanwhile may be theirs, too.
+/// How many of each are under way: they may also get an eventfd that is made meanwhile.
 #[link_section = "glasspoll_fork"]
 static UNDER_WAY: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
-/// Counts those that were made: an eventfd made at that time may be theirs, too.
+/// Counts those that were made: they may also have an eventfd that was made at that time.
 #[link_section = "glasspoll_fork"]
 static MADE: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
@@ -34,7 +34,7 @@ pub fn inheritors() -> [u32; 2] {
     [Inheritor::Child, Inheritor::Program].map(|inheritor| MADE[inheritor as usize].load(Ordering::SeqCst))
 }
 
-/// Whether an eventfd that was made with `flags` since `before` may be an inheritor's, too. Its fd is known.
+/// Whether an inheritor may also have an eventfd that was made with `flags` since `before`. Its fd is known.
 pub fn has_inheritor_since(before: [u32; 2], flags: c_int) -> bool {
     fence(Ordering::SeqCst);
     // In this order: an inheritor that finishes in between is counted before it stops being under way.

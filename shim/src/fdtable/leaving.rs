@@ -27,7 +27,7 @@ pub(super) fn leave(found: FdRef) {
         return;
     }
     if !is_early {
-        // Another thread may be adopting. Until it is done, a change to a file may change the parent's.
+        // Another thread may be adopting. Until the end of that, a change to a file may change the parent's.
         context::wait_for_adoption();
     }
     if !is_early && found.get().is_some_and(|file| is_seen_from_outside(&file)) {

@@ -71,7 +71,7 @@ fn track_unseen(fd: FdRef) -> Result<Held, Errno> {
         }
     }
     if fd.is(TRACKED) {
-        // It was closed unseen.
+        // The program closed it unseen.
         forget(number);
         fd = FdRef::of(number);
     }
@@ -83,7 +83,7 @@ fn track_unseen(fd: FdRef) -> Result<Held, Errno> {
         Err(errno) if errno != Errno::EBADF => libc::O_ASYNC | libc::O_NONBLOCK,
         status => status?,
     };
-    // With O_ASYNC the program takes signals from it itself.
+    // With O_ASYNC the program itself takes signals from the file.
     let shared = fd.is(INHERITED) || status & libc::O_ASYNC != 0;
     let ownership = if shared { Ownership::Shared } else { Ownership::Alone };
     let kind = stat.st_mode & libc::S_IFMT;

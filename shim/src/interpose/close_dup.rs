@@ -184,7 +184,7 @@ fn make_room(old: c_int, new: c_int) -> Result<(), Errno> {
     }
     if fdtable::flags(new) & OURS != 0 && !process::is_vfork_child() {
         if sys::descriptor_limits().is_some_and(|[soft, _]| new as u64 >= soft) {
-            // libc's dup2 would refuse it too, and ours would be left there, in nobody's care.
+            // libc's dup2 would refuse it too, and our descriptor would stay there, although nothing keeps track of it.
             return Err(Errno::EBADF);
         }
         reserved_fds::make_way(new);

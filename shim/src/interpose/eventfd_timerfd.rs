@@ -48,9 +48,9 @@ crate::interpose! {
     }
 }
 
-/// Sets a timer that a set watches. Earlier expiries no longer count: the next expiry is an edge. The call and its
-/// note are one step: an expiry that is delivered between the two would be dropped from the state and delivered twice.
-/// None: `set` was not called, and needs no note.
+/// Sets a timer that a set watches. Earlier expiries no longer count: the next expiry is an edge. The call and its note
+/// are one step: otherwise, an expiry that is delivered between the two would be dropped from the state and delivered
+/// twice. None: `set` was not called, and needs no note.
 fn set_watched(fd: c_int, set: impl FnOnce() -> c_int) -> Option<c_int> {
     if process::is_vfork_child() {
         return None;

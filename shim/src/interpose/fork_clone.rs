@@ -60,9 +60,9 @@ unsafe extern "C-unwind" fn begin_child(entry: *const Entry) -> c_int {
     unsafe { std::mem::transmute::<usize, unsafe extern "C-unwind" fn(usize) -> c_int>(run)(arg) }
 }
 
-/// Marks eventfds as shared with another process.
+/// Runs `which`, which marks eventfds as shared with another process.
 pub(super) fn share(which: fn()) {
-    // Also before the first set exists: a later set may watch an eventfd that a child has by then.
+    // Done even before the first set exists: a later set may watch an eventfd that a child already has.
     if process::is_vfork_child() {
         return;
     }
@@ -117,8 +117,8 @@ pub fn clone_made(flags: usize, failed: bool) {
     }
 }
 
-/// Whether a child made with these flags is a copy of this process that goes on beside it. Any other child uses memory
-/// of this process, or holds it up for as long as the other threads may be needed.
+/// Whether a child made with these flags is a copy of this process that runs beside it. Any other child uses memory of
+/// this process, or makes the caller wait for it while it may need the other threads.
 pub fn is_plain_copy(flags: usize) -> bool {
     flags & (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_SETTLS) as usize == 0
 }

@@ -93,7 +93,7 @@ pub fn poll(fds: &mut [pollfd], timeout_ns: Option<u64>, sigmask: Option<u64>) -
     let mut signal = false;
     loop {
         watch.drain_wakeups();
-        // Before the poll: a wakeup or an interruption after the poll must not be lost.
+        // Reset before the poll: a wakeup or an interruption after the poll must not be lost.
         waiter.reset();
         signal |= waiter.take_interrupt();
         let mut ready = ask(&stay, fds);

@@ -4,7 +4,7 @@ use libc::c_int;
 
 use crate::process::{self, record};
 
-/// Whether these arguments of prctl(2) forbid the thread to read the processor's counter, which every record needs.
+/// Whether these arguments of prctl(2) forbid the thread to read the processor's counter. Every record needs it.
 /// Linux: `kernel/seccomp.c:seccomp_set_mode_strict`, `arch/x86/kernel/process.c:set_tsc_mode`.
 pub fn forbids_the_counter(option: usize, argument: usize) -> bool {
     const PR_SET_TSC: usize = 26;

@@ -66,8 +66,8 @@ extern "C-unwind" {
 pub const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 /// Runs a read or write that will not sleep, on a descriptor of interest. The call and its note are one step: a poll
-/// between the two would take what is used up for new, or report it twice.
-/// None: the call might sleep, and was not made. `is_small`: it adds at most 1 to an eventfd.
+/// between the two would take old readiness for new, or report it twice. None: the call might sleep, and was not made.
+/// `is_small`: it adds at most 1 to an eventfd.
 #[cold]
 pub fn at_once(
     fd: c_int,

@@ -1,7 +1,7 @@
 //! Which raw system calls (`syscall`) go to which of our functions. All others go to the kernel.
 //!
-//! `hooks`: to the function that stands before libc's function of that name. When, by the fd, which is the first
-//! argument:
+//! `hooks`: the call goes to our function that stands before libc's function of that name. The word says when, by the
+//! fd, which is the first argument:
 //!
 //! | word | if |
 //! |---|---|
@@ -9,15 +9,15 @@
 //! | `Known` | we know something of the fd |
 //! | `Noted` | we know more of it than its provenance |
 //!
-//! How: a raw system call is no cancellation point, but the function of its name may be one; then it runs
-//! `Uncancelled`, else `Plain`.
+//! The second word says how. A raw system call is no cancellation point, but the function of its name may be one; then
+//! it runs `Uncancelled`, else `Plain`.
 //!
-//! `outcomes`: to a function that answers, or says that the call is the kernel's. It runs guarded.
+//! `outcomes`: the call goes to a function that answers, or says that the kernel must answer. It runs guarded.
 //!
-//! `specials`: to a function that makes the system call itself.
+//! `specials`: the call goes to a function that makes the system call itself.
 //!
-//! A number that the architecture lacks is one that no program uses (`arch::numbers`). `shim/tests/routes.rs` checks
-//! that each function with a system call of its name is here, or says why it is not.
+//! If the architecture lacks a call, its number is one that no program uses (`arch::numbers`). `shim/tests/routes.rs`
+//! checks that each function with a system call of its name is here, or says why it is not.
 
 /// Calls the macro `$then` with the table.
 macro_rules! for_routes {

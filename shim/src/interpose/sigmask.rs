@@ -1,7 +1,7 @@
 //! Keeps our signal blocked and hidden, whatever the program does with its masks.
 //!
-//! Wakeups are a process-directed real-time signal (`thread::signal::ours`). Every thread blocks it, and only our signalfd
-//! reads it. We interpose the functions that could unblock or take it, as glibc does for its two internal
+//! Wakeups are a process-directed real-time signal (`thread::signal::ours`). Every thread blocks it, and only our
+//! signalfd reads it. We interpose the functions that could unblock or take it, as glibc does for its two internal
 //! signals: SIGRTMAX is one less than the kernel's.
 
 use std::mem::MaybeUninit;

@@ -9,7 +9,8 @@ use crate::fdtable::{self, HINT, IO, ROOM};
 use crate::interpose::read_write::{length, note, note_refused, was_refused, Way};
 use crate::process::record;
 
-/// Notes that `put` of `len` bytes moved between two files, whose flags are `source` and `sink`. `takes`: the source no longer has them.
+/// Notes that `put` of `len` bytes moved between two files, whose flags are `source` and `sink`. `takes`: the source no
+/// longer has these bytes.
 fn moved([from, to]: [c_int; 2], [source, sink]: [u32; 2], put: ssize_t, len: size_t, takes: bool) {
     if source & IO == 0 && sink & (IO | ROOM | HINT) == 0 {
         return;

@@ -93,7 +93,7 @@ fn uncancelled(call: impl FnOnce() -> c_long) -> c_long {
 /// fork(2), vfork(2), clone(2) or clone3(2) with these flags.
 fn cloned(flags: usize, nr: c_long, args: Args) -> c_long {
     if flags & libc::CLONE_VM as usize != 0 {
-        // The child returns through here as well, on the same stack: nothing may follow the call.
+        // The child also returns through here, on the same stack: nothing may follow the call.
         match flags & libc::CLONE_FILES as usize {
             0 => fork_clone::note_clone(flags),
             _ => fork_clone::clone_begins(flags),

@@ -76,8 +76,8 @@ fn register(before: Handler, parent: Handler, child: Handler) {
         unsafe extern "C" fn(Option<Handler>, Option<Handler>, Option<Handler>, *mut c_void) -> c_int;
     // SAFETY: the symbol of that name has this type.
     let register = unsafe { std::mem::transmute::<*const u8, Register>(REGISTER_ATFORK.get()) };
-    // SAFETY: the handlers are functions of this library, which is never unloaded. Those of no library (null) stay
-    // when libraries end, as at the program's exit.
+    // SAFETY: the handlers are functions of this library, which is never unloaded. Handlers that belong to no library
+    // (null) stay when libraries end, as at the program's exit.
     unsafe { register(Some(before), Some(parent), Some(child), ptr::null_mut()) };
 }
 
@@ -86,8 +86,8 @@ static WATCHES: AtomicBool = AtomicBool::new(false);
 /// Whether a forked child finds out that it is one.
 static MENDS: AtomicBool = AtomicBool::new(false);
 
-/// Hands libc our fork handlers, which must be the first that it knows: then ours runs after all others before the
-/// fork, and before all others after it. So all others may use sets, and may wait for threads that do.
+/// Hands libc our fork handlers. They must be the first that libc knows: then ours runs last before a fork, and first
+/// after it. So all other handlers may use sets, and may wait for threads that do.
 pub fn watch_forks() {
     if is_secure() || WATCHES.swap(true, Ordering::SeqCst) {
         return;
@@ -104,7 +104,7 @@ pub fn watches_forks() -> bool {
 
 /// Called before libc's fork. From here to `fork_is_over`, nothing inside waits for malloc.
 pub fn fork_is_near() {
-    // A forked child that forks first of all: its counts are its parent's until it is in order.
+    // If a forked child forks before anything else, its counts are its parent's until it is put in order.
     context::be_in_order();
     context::be_known();
     FORKS.fetch_add(1, Ordering::SeqCst);
@@ -135,8 +135,8 @@ pub(crate) unsafe extern "C" fn after_fork_parent() {
     context::go_outside_after_fork();
 }
 
-/// Writes nothing, and lies beside `fork`: a child pays for each page that it writes, and for each piece of the
-/// library's code that it runs first.
+/// Writes nothing, and lies beside `fork`: a child pays for each page that it writes, and for each part of the
+/// library's code that it runs.
 #[link_section = "glasspoll_text"]
 pub(crate) unsafe extern "C" fn after_fork_child() {
     if !context::leave_child_as_is() {

@@ -1,8 +1,8 @@
 //! The process that we live in: its start, its watch, its forks, its options, and what it reports.
 //!
-//! `start` makes it, `watch` is what the first epoll instance makes, `fork` makes it anew in a child. `state` is what it
-//! is, `host` is the reactor's view of it. `options` reads the environment, `logs` and `log_file`
-//! write the log, `record` makes the record of the event flow, `reserved_fds` manages our own descriptors.
+//! `start` makes it, the first epoll instance makes its `watch`, `fork` makes it anew in a child. `state` is what it
+//! is, `host` is the reactor's view of it. `options` reads the environment, `logs` and `log_file` write the log,
+//! `record` makes the record of the event flow, `reserved_fds` manages our own descriptors.
 //!
 //! Keeps true: a program that never makes an epoll instance keeps its descriptors, threads and signal handlers
 //! unchanged.

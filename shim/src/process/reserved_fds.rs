@@ -1,5 +1,5 @@
-//! Our own descriptors. One of them moves aside when the program puts a descriptor on its fd, and all move up when the
-//! program's fds come near: so the program gets the fds that it would get without us.
+//! Our own descriptors. If the program puts a descriptor on the fd of one, that one moves aside. If the program's fds
+//! come near, all of ours move up. So the program gets the fds that it would get without us.
 
 use glasspoll_reactor::sys;
 use libc::c_int;
@@ -28,7 +28,7 @@ fn moved(from: c_int, to: c_int) {
     record::moved(from, to);
 }
 
-/// The program has changed its limit of descriptors. Ours that could not move may be able to now.
+/// The program has changed its limit of descriptors. Those of ours that could not move may be able to now.
 pub fn limit_changed() {
     process::descriptors().into_iter().for_each(ours::are_at);
 }

@@ -20,8 +20,8 @@ pub fn shared() -> &'static Shared {
     SHARED.get_or_init(Shared::default)
 }
 
-/// How many threads are in libc's fork. Other handlers of the program hold malloc's locks there, for which `fork::before_fork`
-/// cannot wait.
+/// How many threads are in libc's fork. There, other handlers of the program hold malloc's locks, and
+/// `fork::before_fork` cannot wait for these.
 #[link_section = "glasspoll_fork"]
 pub(super) static FORKS: AtomicU32 = AtomicU32::new(0);
 

@@ -89,8 +89,8 @@ pub(super) fn begin_record(exact: bool, forked: bool) {
     }
 }
 
-/// Makes a thread watch all the time, if the options ask for exact ready times. Returns whether one does: the options
-/// may not ask for it, or there may be no thread to be had.
+/// Makes a thread watch all the time, if the options ask for exact ready times. Returns whether a thread does: perhaps
+/// the options do not ask for it, or no thread can be made.
 pub(super) fn begin_exact_times(watch: &'static Watch) -> bool {
     let asked = OPTIONS.get().is_some_and(|options| options.exact);
     if asked {

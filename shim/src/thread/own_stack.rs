@@ -34,7 +34,7 @@ impl OwnStack {
         Self(Cell::new(Searched { low: usize::MAX, top: 0, gap: 0 }))
     }
 
-    /// Whether `len` bytes at `addr` lie there. `self` is of the calling thread.
+    /// Whether `len` bytes at `addr` lie there. `self` belongs to the calling thread.
     #[inline]
     pub fn holds(&self, addr: usize, len: usize) -> bool {
         let frame = 0u8;

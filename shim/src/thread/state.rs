@@ -12,8 +12,8 @@ use super::own_stack::OwnStack;
 /// A thread's `inside`.
 pub(super) const OUTSIDE: u32 = 0;
 pub(super) const INSIDE: u32 = 1;
-/// Inside, and alone there. A forked child finds this of the thread that forked, and it means nothing until the child is
-/// in order: a fork leaves the child without a write.
+/// Inside, and alone there. In a forked child, the thread that forked still has this value, because the fork writes
+/// nothing in the child. It means nothing until the child is in order.
 pub(super) const FORKS: u32 = 2;
 
 /// Our state of a thread. It lives in static thread-local storage: no allocation, no destructor.

@@ -198,7 +198,7 @@ fn do_epoll_ctl(sqe: &mut Sqe) -> Result<i32, Errno> {
     let done = epoll::ctl_inside(sqe.fd, sqe.len as c_int, sqe.off as c_int, event);
     let Outcome::Done(done) = done else { return Ok(0) };
     if done == Err(Errno::EFAULT) {
-        // The kernel finds the bad pointer itself, and submits no later entry.
+        // The kernel finds the bad pointer itself, and then submits no later entry.
         return done;
     }
     *sqe = match done {

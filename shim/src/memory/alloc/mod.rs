@@ -4,9 +4,9 @@
 //! Doug Lea's malloc over anonymous mappings, behind one lock. The lock is taken only inside
 //! `context`, so no signal handler of the program runs and no fork happens while it is held.
 //!
-//! Rust aborts the process when memory runs out. So we keep a reserve (`spare`) for what cannot fail: waits, wakeups,
-//! closes. A call that would make the heap grow permanently first asks whether there is enough (`has_room`); if not, it
-//! gets ENOMEM, as from the kernel.
+//! Rust aborts the process when memory runs out. So we keep a reserve (`spare`) for what must not fail: waits, wakeups,
+//! closes. A call that would make the heap grow permanently first asks whether there is enough (`has_room`). If not, it
+//! fails with ENOMEM, as the kernel's would.
 //!
 //! With the feature `libc-heap` this allocator is not used.
 

@@ -80,12 +80,12 @@ pub(super) fn blocks(mask: Option<u64>, signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
 
-/// What a signal of the program meets in the thread that it interrupts.
+/// What a signal of the program finds in the thread that it interrupts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Meeting {
     /// Frames of ours: the signal is held back, and its handler returns with all signals blocked.
     HoldsBack,
-    /// None of ours: its handler may run.
+    /// No frames of ours: its handler may run.
     LetsThrough,
 }
 

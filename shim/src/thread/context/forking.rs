@@ -71,11 +71,11 @@ pub fn fork_done() {
     ALONE.release();
 }
 
-/// In a forked child, by the first thread that goes inside. Only one thread of the parent exists here: the one that
-/// forked, which is the first thread of this process.
+/// Called in a forked child, by the first thread that goes inside. Of the parent's threads, only the one that forked
+/// exists here. It is the first thread of this process.
 ///
-/// The thread that forked is the caller, or the thread that made the caller; then `ALONE_IS` names it. After a fork past
-/// us only the caller is known.
+/// The thread that forked is the caller, or the thread that made the caller; then `ALONE_IS` names it. After a fork
+/// past us, we know only the caller.
 pub fn mend_fork() {
     let alone = ALONE_IS.load(Ordering::Relaxed).cast_const();
     let is_me = |thread: &*const Thread| with_thread(|me| std::ptr::eq(*thread, me));
@@ -89,10 +89,10 @@ pub fn mend_fork() {
         list.retain(is_here);
         THREADS.leaving.store(0, Ordering::Relaxed);
     };
-    // SAFETY: if the lock is held, it is so since the fork, by this process or by a thread that does not exist here;
-    // no other thread of this process is inside.
+    // SAFETY: if the lock is held, it has been held since the fork, by this process or by a thread that does not exist
+    // here; no other thread of this process is inside.
     only_those_here(unsafe { &mut *THREADS.list.get() });
-    // At whichever step of a fork another thread of the parent was: nothing of it stays closed.
+    // Another thread of the parent may have been at any step of a fork: nothing that it closed stays closed here.
     fork_done();
 }
 
@@ -107,8 +107,8 @@ pub fn step_in() {
     with_thread(|thread| go_inside(thread, Wants::AsIs));
 }
 
-/// In a forked child, by the thread that forked: `mend_fork` does what is to be done. Until then the thread says that it is
-/// inside. False: a signal was held back, and must be let in.
+/// Called in a forked child, by the thread that forked: `mend_fork` does the work later. Until then the thread counts
+/// as inside. False: a signal was held back, and must be let in.
 #[inline]
 pub fn leave_child_as_is() -> bool {
     fork_page::is_there() && with_thread(|thread| thread.held_back.load(Ordering::Relaxed) == 0)

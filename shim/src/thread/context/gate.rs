@@ -155,8 +155,8 @@ pub(super) static ALONE: RawLock = RawLock::new();
 #[link_section = "glasspoll_fork"]
 pub(super) static ALONE_IS: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Runs `unregister` when a thread ends. A pthread key, not a Rust destructor: Rust's run before those of keys, and in
-/// the latter the program may call us for the first time.
+/// Runs `unregister` when a thread ends. A pthread key, not a Rust destructor: Rust's destructors run before those of
+/// keys, and in a key's destructor the program may call us for the first time.
 static EXIT: OnceCell<libc::pthread_key_t> = OnceCell::new();
 
 /// After how many rounds of key destructors the thread leaves the list.
@@ -192,7 +192,8 @@ fn register(thread: &Thread) {
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
     THREADS.with(|list| list.push(thread));
-    // Outside: pthread_setspecific may need malloc, whose locks a fork may hold that waits for threads to be outside.
+    // Outside: pthread_setspecific may need malloc, and a fork that waits for threads to be outside may hold malloc's
+    // locks.
     thread.inside.store(OUTSIDE, Ordering::SeqCst);
     let key = EXIT.get_or_init(|| {
         let mut key = 0;
@@ -205,8 +206,7 @@ fn register(thread: &Thread) {
     covered(thread, -1);
 }
 
-/// What else is to be done when a thread ends: it runs inside, with the thread's state and the number of threads that
-/// are left.
+/// What else a thread does at its end. It runs inside, with the thread's state and the number of threads that are left.
 pub type AtEnd = fn(&Thread, usize);
 static AT_END: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -246,7 +246,7 @@ fn unregister() {
 /// May unwind by force when the thread is on the list: neither this frame nor its callers' frames have destructors.
 pub fn be_known() {
     if with_thread(|thread| !thread.registered.get()) {
-        // Covered for the sake of the list's lock, as in `on_exit`.
+        // Covered because of the list's lock, as in `on_exit`.
         let before = cover();
         drop(enter_as_is());
         uncover(before);

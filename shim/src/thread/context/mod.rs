@@ -16,10 +16,10 @@
 //!
 //! Costs two stores and two loads. The store on the way in is a full fence.
 //!
-//! `gate` is the way in and out, `threads` the list of those that have been inside, `cover` holds signals back, `waiting`
-//! is a thread in a wait, `forking` keeps all other threads outside.
+//! `gate` is the way in and out, `threads` the list of the threads that have been inside, `cover` holds signals back,
+//! `waiting` is a thread in a wait, `forking` keeps all other threads outside.
 //!
-//! Locks: that of `threads`, for a look, and across a fork. `gate::ALONE` before it.
+//! Locks: `threads` has one, held for a look and across a fork. `gate::ALONE` is taken before it.
 
 mod cover;
 mod forking;

@@ -1,9 +1,9 @@
 //! Signals that are held back on valgrind.
 //!
 //! Elsewhere we queue a signal that comes at the wrong time again, and the handler writes a mask that blocks all
-//! signals into the thread's context. valgrind restores the mask from before the handler, so the signal would come again at
-//! once, for ever. On valgrind we keep it here until the thread lets signals in. Of the first 31 signals we keep
-//! one of a kind, as the kernel does.
+//! signals into the thread's context. valgrind restores the mask from before the handler, so the signal would come
+//! again at once, for ever. On valgrind we keep the signal here until the thread lets signals in. Of the first 31
+//! signals we keep one of a kind, as the kernel does.
 //!
 //! Used in signal handlers: takes no lock, allocates nothing. Without valgrind no page of it is touched.
 

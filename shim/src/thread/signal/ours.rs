@@ -37,12 +37,12 @@ pub fn is_used() -> bool {
     USED.load(Ordering::Acquire)
 }
 
-/// It as a mask.
+/// The signal, as a mask.
 pub fn mask() -> u64 {
     1 << (signal() - 1)
 }
 
-/// A mask with it blocked.
+/// A mask with the signal blocked.
 pub fn with_ours(mask_of_program: u64) -> u64 {
     if is_used() {
         mask_of_program | mask()
@@ -51,7 +51,7 @@ pub fn with_ours(mask_of_program: u64) -> u64 {
     }
 }
 
-/// Whether this is the signal, and in use. It is refused to the program as glibc refuses its own.
+/// Whether this is the signal, and in use. The program cannot use it, as it cannot use glibc's own.
 pub fn is_ours(number: i32) -> bool {
     number == signal() && is_used()
 }

@@ -1,7 +1,7 @@
 //! Queues a signal of the program to its thread again, with everything that it carried.
 //!
 //! The kernel's queue may be full: all processes of the user share it. A signal that carries nothing always gets
-//! through, so we send such a one, and what the real signal carried waits here for it.
+//! through. So we send such a signal, and keep here what the real signal carried until the other one comes.
 //!
 //! Safe in a signal handler: no locks, no allocation.
 
@@ -15,7 +15,7 @@ use libc::{c_int, siginfo_t};
 struct Place {
     thread: AtomicI32,
     signal: AtomicI32,
-    /// The oldest goes first.
+    /// The place with the oldest turn goes first.
     turn: AtomicU32,
     info: UnsafeCell<Info>,
 }
