@@ -178,8 +178,8 @@ impl Search<'_> {
         self.show_how_to_repeat(&spec, &[], "")
     }
 
-    /// The limit for a run that repeats a failure. A program that hangs does not get its whole time again and again; a
-    /// program that fails in another way must not count as one that hangs.
+    /// The limit for a run that repeats a failure. It is short, because a program that hangs uses all of it each time.
+    /// It is not too short, because a program that fails in another way must not count as one that hangs.
     fn limit_for(&self, failed: &Trial) -> Duration {
         let delays: u64 = failed.injected.iter().map(|injected| injected.us).sum();
         let usual = self.without.max(match failed.outcome {

@@ -1,6 +1,6 @@
 //! Gathers the records of a program and its children while they run: they send their rings to our `Listener`. What is
-//! new comes as `News`; with a `Spool` all of it goes to a file as well. `snapshot` reads the ring of a process that was
-//! not started here; `source` says whether an argument means a process or a file.
+//! new comes as `News`; with a `Spool` all of it goes to a file as well. `snapshot` reads the ring of a process that
+//! was not started here; `source` says whether an argument means a process or a file.
 //!
 //! ```ignore
 //! let mut collector = Collector::start(&args.program, &args.settings, RECORDING)?;
@@ -244,8 +244,8 @@ impl Collector {
         news
     }
 
-    /// Ends the collection: takes what the processes that go on have recorded. Says what was wrong with the file, if there
-    /// is one.
+    /// Ends the collection: takes what the processes that go on have recorded. Says what was wrong with the file, if
+    /// there is one.
     pub fn finish(mut self) -> (Vec<News>, Option<String>) {
         let mut news = self.poll();
         let mut last = Vec::new();

@@ -193,7 +193,7 @@ impl Ring {
         }
     }
 
-    /// Looks at the files that were added to sets.
+    /// Looks at the files that the program added to sets.
     fn describe(&mut self, news: &mut Vec<News>) {
         if self.wanted.is_empty() || Instant::now() < self.files_due {
             return;

@@ -1,4 +1,5 @@
-//! Writes what is gathered to a file as it comes, so that the file has it even if the program or this command is killed.
+//! Writes what is gathered to a file as it comes, so that the file has it even if the program or this command is
+//! killed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

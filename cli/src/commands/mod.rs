@@ -1,6 +1,7 @@
 //! The subcommands, each in a file of its name: its options, and the order of its steps.
 //!
-//! `report` and `top` are folders of their own, because they are more than a command; `shell` is `completions` and `man`.
+//! `report` and `top` are folders of their own, because they are more than a command; `shell` is `completions` and
+//! `man`.
 
 pub mod doctor;
 pub mod dump;

@@ -11,7 +11,7 @@
 //! | `rules` | a rule for each class, or a few close ones |
 //! | `finding`, `print` | a finding and the classes, and what is said |
 //!
-//! What is known of a process at a moment is `replay::world`, which the rules share with the sums of `report` and `top`.
+//! `replay::world` has what is known of a process at a moment. The rules share it with the sums of `report` and `top`.
 //! The command is `commands::doctor`.
 
 mod finding;

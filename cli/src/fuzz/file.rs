@@ -1,6 +1,7 @@
 //! A file of records, and all that is made of one.
 //!
-//! A fuzzer cannot guess checks: the first byte says whether those of the chunks (1) and of the records (2) are corrected.
+//! A fuzzer cannot guess checks: the first byte says whether those of the chunks (1) and of the records (2) are
+//! corrected.
 
 use std::io;
 

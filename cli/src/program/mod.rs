@@ -100,7 +100,7 @@ fn refused(name: &OsStr, error: &io::Error) -> Refused {
     }
 }
 
-/// Becomes the program. Returns only if that fails.
+/// Replaces this process by the program. Returns only if that fails.
 pub fn become_it(mut command: Command) -> Refused {
     let error = command.exec();
     refused(command.get_program(), &error)
@@ -146,8 +146,8 @@ impl Program {
         self.is_to_end
     }
 
-    /// Passes on the signals that have come. The terminal sends its signals to the whole foreground, the program included:
-    /// those are not passed on.
+    /// Passes on the signals that have come. The terminal sends its signals to the whole foreground, the program
+    /// included: those are not passed on.
     pub fn pass_signals_on(&mut self) {
         if self.is_one_of_many && self.status().is_some() {
             return;

@@ -29,8 +29,8 @@ pub fn why_not(program: &OsStr) -> Option<String> {
         .then(|| "it is linked statically, and nothing can be preloaded into it".into())
 }
 
-/// Why the program's loader cannot load `library`, in words; None if the files show no reason. With the library it would
-/// not start, or print error lines of its own.
+/// Why the program's loader cannot load `library`, in words; None if the files show no reason. With the library it
+/// would not start, or print error lines of its own.
 pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
     let path = interpreter_of_scripts(find(program)?)?;
     let library = File::open(library).ok()?;
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_static_program_and_a_set_user_id_one_have_theirs() {
         let folder = Folder::new("static");
-        // No program header of this file is a loader's.
+        // This file has no program header that names a loader.
         let mut bytes = made::program(HERE, "/lib/ld.so");
         bytes[64] = 1;
         let path = folder.write("program", &bytes);

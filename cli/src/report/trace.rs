@@ -32,13 +32,13 @@ struct Event<'a, A: Serialize> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     cat: &'a str,
-    /// Which arrow.
+    /// The number of the arrow.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u64>,
     /// An arrow ends in the slice around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     bp: Option<&'a str>,
-    /// How far a moment is seen.
+    /// In which part of the view a moment is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     s: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

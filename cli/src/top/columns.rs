@@ -31,7 +31,7 @@ impl<R> Column<R> {
     }
 }
 
-/// How narrow a column that grows may become before columns of this rank and less are left out.
+/// A column that grows shrinks down to this width before columns of rank `IMPORTANT` or less are left out.
 const NARROWEST: usize = 12;
 const IMPORTANT: u8 = 2;
 

@@ -1,7 +1,7 @@
 //! What we know of each fd, in four bytes: an fd that does not concern us costs one load.
 //!
-//! Plain words and no `bitflags`: the same word holds a number (`KIND`) and the epoch of a process, and all of it changes
-//! by one compare-and-swap.
+//! Plain words and no `bitflags`: the same word holds a number (`KIND`) and the epoch of a process, and all of it
+//! changes by one compare-and-swap.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
@@ -68,7 +68,7 @@ static FORKED: AtomicU32 = AtomicU32::new(0);
 #[link_section = "glasspoll_fork"]
 static LAST_EPOCH: AtomicU32 = AtomicU32::new(0);
 
-/// What flags written in an epoch mean in this process.
+/// What the flags that were written in an epoch mean in this process.
 #[inline]
 fn as_of(epoch: u32, written: u32) -> u32 {
     let bits = written & !EPOCH;

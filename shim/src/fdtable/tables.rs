@@ -1,5 +1,5 @@
-//! The memory of the two arrays by fd. A fork copies the kernel's page tables of what was written, so what belongs to low
-//! fds lies together: the array of flags runs backwards, and ends where that of the files begins.
+//! The memory of the two arrays by fd. A fork copies the kernel's page tables of what was written, so what belongs to
+//! low fds lies together: the array of flags runs backwards, and ends where that of the files begins.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32};

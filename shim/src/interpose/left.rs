@@ -114,7 +114,7 @@ fn other(file: &File, device: &KernelFile, call: &Transfer) {
     };
     let peeked = call.how & libc::MSG_PEEK != 0;
     let now = device.look(bits);
-    // End of file is not consumed by a read, nor is the readiness that it causes.
+    // A read consumes neither the end of file nor the readiness that it causes.
     let lasts = if now & EPOLLRDHUP != 0 { now } else { now & ENDS };
     if call.is_refused() || call.is_short() || now & poll == 0 {
         device.drained(bits & !lasts);

@@ -22,7 +22,7 @@ const KEPT: usize = 256;
 /// The most sets that are followed, and the most items of a set that are reported.
 const SETS: usize = 1 << 10;
 const TOLD: usize = 16;
-/// The most items that are followed from the ready list on.
+/// The most items on ready lists that are followed.
 const QUEUED: usize = 1 << 16;
 
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Starved {
     }
 }
 
-/// Looks for it.
+/// The rule of class 14.
 #[derive(Debug, Default)]
 pub struct Batches {
     /// When the latest full batches in a row ended, by set.

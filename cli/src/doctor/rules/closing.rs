@@ -19,7 +19,7 @@ const THREADS: usize = 1 << 12;
 /// The most fds whose close is remembered.
 const FDS: usize = 1 << 16;
 
-/// An fd that another thread closed under its owner.
+/// An fd that a thread other than its owner closed.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     ns: u64,
@@ -42,7 +42,7 @@ enum How {
     Anothers,
 }
 
-/// Looks for it.
+/// The rule of class 17.
 #[derive(Debug, Default)]
 pub struct Closing {
     last: HashMap<u32, Last>,
@@ -52,7 +52,7 @@ pub struct Closing {
     /// Closes of fds that were not open, until it is clear that they are no sweep.
     waiting: HashMap<u32, (i32, u64)>,
     found: Kept<(i32, How)>,
-    /// Of each: how long after the first close, or before the owner noticed.
+    /// For each of these: how long after the first close it came, or before the owner noticed it; and the thread.
     about: HashMap<(i32, How), (u64, u32)>,
 }
 
@@ -75,7 +75,7 @@ impl Closing {
         }
     }
 
-    /// A close in vain turned out to be no part of a sweep.
+    /// A close of an fd that was not open turned out to be no part of a sweep.
     fn judge_pending(&mut self, world: &World, tid: u32) {
         let Some((fd, ns)) = self.waiting.remove(&tid) else { return };
         if let Some(closed) = world.fd(fd).and_then(|state| state.closed) {
@@ -100,7 +100,7 @@ impl Closing {
         self.judge_pending(world, entry.tid);
         let Some(state) = world.fd(fd) else { return };
         let is_anothers = state.owner != 0 && state.owner != entry.tid;
-        // This thread closed an earlier file of that fd, and never had this one.
+        // This thread closed an earlier file of that fd, and never had the present one.
         if is_anothers && self.closers.get(&fd) == Some(&entry.tid) && in_row < SWEEP {
             self.taken.insert(fd, Taken { ns: entry.ns, by: entry.tid, owner: state.owner });
         } else {

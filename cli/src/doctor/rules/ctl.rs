@@ -29,7 +29,7 @@ struct Refused {
     errno: i32,
 }
 
-/// Looks for both.
+/// The rule of classes 6 and 13.
 #[derive(Debug, Default)]
 pub struct CtlRace {
     /// By thread and fd, since when.

@@ -26,7 +26,7 @@ struct Orphan {
     tally: Tally,
 }
 
-/// Looks for it.
+/// The rule of class 1.
 #[derive(Debug, Default)]
 pub struct Dup {
     orphans: HashMap<u32, Orphan>,

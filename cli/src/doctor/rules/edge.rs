@@ -47,7 +47,7 @@ struct Edge {
     is_listener: bool,
 }
 
-/// Looks for it.
+/// The rule of class 2.
 #[derive(Debug, Default)]
 pub struct Edges {
     edges: HashMap<u32, Edge>,

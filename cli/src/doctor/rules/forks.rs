@@ -19,7 +19,7 @@ const SETS: usize = 1 << 14;
 #[derive(Debug, Default)]
 struct Use {
     epfd: i32,
-    /// From the parent.
+    /// The set is a copy of the parent's.
     inherited: bool,
     /// When it was last waited on or changed.
     last_ns: u64,
@@ -29,7 +29,7 @@ struct Use {
     by_op: [u64; 3],
 }
 
-/// Looks for it, over all processes.
+/// The rule of class 8, over all processes.
 #[derive(Debug, Default)]
 pub struct Forks {
     /// By process and set.

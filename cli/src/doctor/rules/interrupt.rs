@@ -1,4 +1,5 @@
-//! Class 15: a wait ends with EINTR, the program takes it for the end of its loop, and no thread waits on the set again.
+//! Class 15: a wait ends with EINTR, the program takes it for the end of its loop, and no thread waits on the set
+//! again.
 //!
 //! A signal often means that the process is to end, and then no thread waits again either. So the wait counts only if
 //! the process goes on: another thread still waits, or this one on another set, or the process lives on.
@@ -32,7 +33,7 @@ struct Loop {
     others_ns: u64,
 }
 
-/// Looks for it.
+/// The rule of class 15.
 #[derive(Debug, Default)]
 pub struct Interrupts {
     loops: HashMap<u32, Loop>,

@@ -24,13 +24,13 @@ const LISTENERS: usize = 1 << 10;
 struct Listener {
     /// Refusals in a row.
     run: Tally,
-    /// How often it was delivered meanwhile.
+    /// How often the listener was delivered meanwhile.
     ready: u64,
     all: u64,
     errno: u16,
 }
 
-/// Looks for it.
+/// The rule of class 12.
 #[derive(Debug, Default)]
 pub struct Limit {
     listeners: HashMap<i32, Listener>,

@@ -30,7 +30,7 @@ struct Disarmed {
     is_drained: bool,
 }
 
-/// Looks for it.
+/// The rule of class 5.
 #[derive(Debug, Default)]
 pub struct Oneshots {
     disarmed: HashMap<u32, Disarmed>,

@@ -34,7 +34,7 @@ struct Pending {
     is_next: bool,
 }
 
-/// Looks for it.
+/// The rule of class 7.
 #[derive(Debug, Default)]
 pub struct Stale {
     /// By thread and fd.
@@ -47,7 +47,7 @@ pub struct Stale {
     fresh: BTreeSet<i32>,
     /// The program reads new connections before their first event.
     is_eager: bool,
-    /// Of each: the place in the batch, and how long ago the close was.
+    /// For each of these: the place in the batch, how long ago the close was, and the thread that closed.
     about: HashMap<(i32, bool), (usize, u64, u32)>,
 }
 

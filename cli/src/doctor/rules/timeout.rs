@@ -33,7 +33,7 @@ struct Run {
     epoll: u32,
 }
 
-/// Looks for it.
+/// The rule of class 11.
 #[derive(Debug, Default)]
 pub struct Truncated {
     runs: HashMap<u32, Run>,

@@ -94,7 +94,7 @@ fn key(patients: &[Patient], place: usize, fd: i32) -> Option<Key> {
     Some((if has_siblings { *ppid } else { world.pid }, fd))
 }
 
-/// Looks for both, over all processes.
+/// The rule of classes 9 and 10, over all processes.
 #[derive(Debug, Default)]
 pub struct Waiters {
     waiters: HashMap<WaiterId, Waiter>,

@@ -49,7 +49,7 @@ pub struct Item {
     pub again: u64,
     /// How long it was served in all.
     pub serving_ns: u64,
-    /// The longest time that it was served between two waits, and when that began.
+    /// The longest time that a thread served it between two waits, and when that began.
     pub longest: Option<(u64, u64)>,
     /// The batch that it was delivered in last.
     pub(super) batch: u64,

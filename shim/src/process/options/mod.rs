@@ -67,10 +67,10 @@ impl Options {
 }
 
 impl Options {
-    /// What the reactor is to know of them.
+    /// The options that the reactor needs.
     pub fn config(&self) -> Config {
         let hot = match self.hot {
-            // Nothing watches an item that only its waiting thread polls while that thread is busy.
+            // While a waiting thread is busy, nothing watches the items that only this thread polls.
             _ if self.exact => Limits { most: 0, always: true },
             Some(most) => Limits { most, always: true },
             None => Limits::default(),
@@ -79,7 +79,7 @@ impl Options {
     }
 }
 
-/// Separate, because the error message of a bad value is longer than a list of what is allowed.
+/// A function of its own, because the error message of a bad value is longer than a list of allowed values.
 fn chosen_chaos() -> Option<Spec> {
     let value = variable("GLASSPOLL_CHAOS").filter(|value| !value.is_empty())?;
     value.parse().map_err(|error| complain(&format!("GLASSPOLL_CHAOS: {error}; there is no chaos"))).ok()

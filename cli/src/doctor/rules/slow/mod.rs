@@ -83,7 +83,7 @@ struct Loop {
     ended: Option<Ended>,
 }
 
-/// Looks for it.
+/// The rule of class 16.
 #[derive(Debug, Default)]
 pub struct Slow {
     loops: HashMap<u32, Loop>,

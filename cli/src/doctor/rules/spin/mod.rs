@@ -63,7 +63,7 @@ pub fn severity(tally: &Tally) -> Option<Severity> {
     }
 }
 
-/// Looks for both.
+/// The rule of classes 3 and 4.
 #[derive(Debug, Default)]
 pub struct Spin {
     /// By item, and whether the run is one of room.
