@@ -1,9 +1,9 @@
 // What every test program shares: the headers in harness/, and a main() that
 // fails a test which leaked a descriptor.
 //
-// A program defines test() and nothing else. Exit codes: 0 pass, 1 fail,
-// 77 skip. There is no alarm in here, because a signal would be part of what
-// many tests are about: the runner is the watchdog.
+// A program defines test() and nothing else. Exit codes: 0 pass, 1 fail, 77
+// skip. There is no alarm here, because its signal would disturb tests that are
+// about signals: the runner is the watchdog.
 #ifndef HARNESS_H
 #define HARNESS_H
 
