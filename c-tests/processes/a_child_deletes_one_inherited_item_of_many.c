@@ -1,6 +1,6 @@
-// A child takes files out of the set it inherited, one after the other; those
-// that are left go on reporting, polled and signalled in the parent, level and
-// edge.
+// A child deletes the files of its inherited set, one after the other. The
+// files that are left go on reporting, in the parent too, whether polled or
+// signalled, level or edge.
 // Source: fork(2). Contract: 12, 36
 #include "harness.h"
 
