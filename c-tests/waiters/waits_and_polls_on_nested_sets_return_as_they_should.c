@@ -65,7 +65,7 @@ static void one(uint32_t inner_flag, uint32_t outer_flag, const int count[PLACES
         for (int i = 0; i < total; i++)
             done += threads[i].done;
     }
-    sleep_ms(10); // if one thread too many is woken, it returns in this time.
+    sleep_ms(10); // if one thread too many is woken, it returns in this time
     for (int i = 0; i < total; i++)
         came[threads[i].place] += threads[i].done;
     for (int place = 0; place < PLACES; place++)
