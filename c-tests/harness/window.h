@@ -84,7 +84,7 @@ static void window_supervise(void)
     }
 }
 
-// Reads and writes, and what a library may ask for.
+// The calls that read and write, and other calls that a library may make.
 static const int window_calls[] = {
 #ifdef SYS_poll
     SYS_poll,
@@ -102,8 +102,8 @@ static const int window_calls[] = {
     SYS_mq_timedreceive, SYS_mq_timedsend, SYS_vmsplice,
 };
 
-// From now on each call of this thread is stopped, and each call of the threads
-// that it makes.
+// From now on each of these calls of this thread is stopped, and each of these
+// calls of the threads that it makes.
 static void window_begin(void)
 {
     enum { COUNT = sizeof window_calls / sizeof *window_calls };

@@ -25,7 +25,7 @@ static void test(void)
         waiter_join_with(&for_in, s[0], EPOLLIN);
         sleep_ms(QUIET_MS);
         CHECK(!for_out.done);
-        // The hang-up of the peer wakes both waiters.
+        // The hang-up of the peer is an event for both items.
         OK(close(s[1]));
         waiter_join(&for_out);
         CHECK_EQ(for_out.n, 1);

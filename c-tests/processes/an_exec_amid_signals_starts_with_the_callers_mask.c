@@ -38,7 +38,9 @@ static void execute(void)
     OK(sigaction(SIGVTALRM, &action, NULL));
     OK(sigaction(SIGALRM, &action, NULL));
     CHECK_EQ(pthread_create(&thread, NULL, waits, &epfd), 0);
-    // A timer stays on over exec. The new program ignores the timer's signals.
+    // A timer lives on over exec, and its signal would end the new program. So
+    // the timer runs only for the execs that fail. SIGCHLD comes across the
+    // real exec, and the new program ignores it by default.
     OK(setitimer(ITIMER_VIRTUAL, &often, NULL));
     for (int i = 0; i < 30; i++) {
         put(s[1], "x");

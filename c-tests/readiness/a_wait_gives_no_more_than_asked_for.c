@@ -1,5 +1,5 @@
 // If a wait has room for fewer events than there are, it returns only as many as fit, and writes nothing behind them.
-// The files may have been ready before, or when they are added.
+// Some of the files become ready as items, others are added when they are ready.
 // Source: epoll_wait(2), maxevents. Contract: 5, 18
 #include "harness.h"
 
