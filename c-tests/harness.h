@@ -1,9 +1,9 @@
 // What every test program shares: the headers in harness/, and a main() that
-// fails a test which leaked a descriptor.
+// fails a test that leaked an fd.
 //
-// A program defines test() and nothing else. Exit codes: 0 pass, 1 fail,
-// 77 skip. There is no alarm in here, because a signal would be part of what
-// many tests are about: the runner is the watchdog.
+// A program defines test() and nothing else. Exit codes: 0 pass, 1 fail, 77
+// skip. There is no alarm here, because its signal would disturb tests that are
+// about signals: the runner is the watchdog.
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -55,7 +55,7 @@
 static void test(void);
 static char **test_argv; // for programs that exec themselves again
 
-enum { LEAK_LIMIT = 1024 }; // descriptors below this are compared
+enum { LEAK_LIMIT = 1024 }; // fds below this are compared
 
 static inline void open_fds(bool open[LEAK_LIMIT])
 {

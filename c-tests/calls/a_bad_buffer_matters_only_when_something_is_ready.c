@@ -1,5 +1,5 @@
-// NULL, unmapped and read-only buffers are fine while nothing is ready and
-// EFAULT once something is. What could not be copied is not lost.
+// A NULL, unmapped or read-only buffer is fine while nothing is ready, and
+// EFAULT once something is. An event that could not be copied is not lost.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 5
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A regular file of a FUSE file system can be added, whether its server knows
-// poll or not: if not, the file is always ready. Its folders are EPERM. Nothing
-// of this changes when the server has gone.
+// A regular file of a FUSE file system can be added, whether or not its server
+// knows poll. If the server does not, the file is always ready. A directory of
+// it is EPERM. All of this still holds when the server has ended.
 // Source: fs/fuse/file.c, fuse_file_poll. Contract: 3
 #include "harness.h"
 #include <linux/fuse.h>
@@ -25,7 +25,7 @@ static struct fuse_attr attr_of(uint64_t node)
                               .mode = node == 1 ? S_IFDIR | 0755 : S_IFREG | 0644};
 }
 
-// A file system of one folder and one file in it.
+// A file system with one directory that holds one file.
 static void serve(int dev)
 {
     static char in[FUSE_MIN_READ_BUFFER + 4096] __attribute__((aligned(8)));

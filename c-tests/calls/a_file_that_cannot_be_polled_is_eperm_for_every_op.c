@@ -1,5 +1,5 @@
-// The kernel checks whether a file can be polled before it checks the operation,
-// also for a duplicated fd.
+// The kernel checks whether a file can be polled before it checks the
+// operation. The same holds for a duplicated fd.
 #include "harness.h"
 
 static void test(void)

@@ -1,4 +1,5 @@
-// A file without a poll method that is neither regular nor a device: EPERM.
+// A file without a poll method is EPERM, also if it is neither a regular file
+// nor a device.
 // Source: fs/eventpoll.c, file_can_poll; fs/fsopen.c, fscontext_fops.
 // Contract: 3
 #include "harness.h"

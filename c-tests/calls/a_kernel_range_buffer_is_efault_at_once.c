@@ -1,5 +1,5 @@
-// A buffer in the kernel's half of the address space is refused before
-// anything is ready, however long the wait would be.
+// A buffer in the kernel's half of the address space is refused at once: before
+// anything is ready, and whatever the timeout.
 // Source: Linux: fs/eventpoll.c:ep_check_params (access_ok). Contract: 5
 #include "harness.h"
 

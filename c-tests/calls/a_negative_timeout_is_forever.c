@@ -1,5 +1,5 @@
-// Any negative timeout, and a NULL timespec, wait until something happens; a
-// very long one does too.
+// A wait with any negative timeout, a NULL timespec or a very long timeout
+// lasts until something happens.
 // Source: epoll_wait(2). Contract: 6
 #include "harness.h"
 

@@ -1,4 +1,5 @@
-// A list in read-only memory is EFAULT when the answer is to be stored in it.
+// poll(2) with a list in read-only memory is EFAULT when the kernel stores its
+// answer there.
 // Linux: fs/select.c:do_sys_poll.
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// poll(2) of a message queue with messages and room gives the same bits as poll(2)
-// of a file without a poll method. The queue can be added, and reports both.
+// poll(2) of a message queue with messages and room gives the same bits as
+// poll(2) of a file without a poll method. Still the queue can be added, and
+// reports both.
 // Source: ipc/mqueue.c, mqueue_poll_file. Contract: 3
 #include "harness.h"
 #include <mqueue.h>

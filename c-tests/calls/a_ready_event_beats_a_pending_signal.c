@@ -1,5 +1,5 @@
-// If an event is ready the wait returns it; a pending signal the mask lets
-// through stays pending, its handler not run.
+// If an event is ready, the wait returns it. A pending signal that the mask
+// lets through stays pending, and its handler does not run.
 // Source: Linux: fs/eventpoll.c:ep_poll. Contract: 8
 #include "harness.h"
 

@@ -1,4 +1,5 @@
-// After close or dup2 the old fd of a set means whatever file has it now.
+// After close or dup2 of a set's fd, the fd stands for the file that has it
+// now.
 // Source: epoll_wait(2), EINVAL. Contract: 5
 #include "harness.h"
 
@@ -15,7 +16,7 @@ static void test(void)
     bump(epfd, 3);
     CHECK_EQ(drain(epfd), 8);
 
-    // And a new set over it knows nothing of the old one.
+    // A new set under the fd has none of the old set's items.
     OK(close(epfd));
     CHECK_EQ(ep_new(), epfd);
     EXPECT_NOTHING_NOW(epfd);

@@ -47,7 +47,7 @@ static void *ask(void *unused)
     return unused;
 }
 
-// Two threads, each with a system call that waits for an answer.
+// Two threads: each makes a system call that waits for an answer.
 static void be_filtered(int to)
 {
     struct sock_filter code[] = {

@@ -1,5 +1,6 @@
-// A thread that has used a set changes what the fd stands for now: a set that another thread has made under the fd
-// since, or a dup of another set. Changes that meet the close of their set harm neither set nor file.
+// A thread has used a set under an fd. Since then another thread has made a set under this fd, or a dup of another set.
+// What the first thread now changes by the fd is the new set. A change that races the close of its set harms neither
+// set nor file.
 // Source: epoll_ctl(2). Contract: 5, 12, 13
 #include "harness.h"
 
@@ -54,7 +55,7 @@ static void test(void)
     stop = true;
     CHECK_EQ(pthread_join(thread, NULL), 0);
     OK(close(first));
-    ep_del(other, t[0]); // it may have come there while `first` was a dup of it
+    ep_del(other, t[0]); // it may have been added while `first` was a dup of `other`
     put(t[1], "x");
     EXPECT_NOTHING_NOW(other);
     OK(ep_add(other, t[0], EPOLLIN | EPOLLET));

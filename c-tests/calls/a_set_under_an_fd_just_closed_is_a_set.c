@@ -1,5 +1,5 @@
-// epoll_create may get an fd that another thread's close is not quite done
-// with: it is a set all the same.
+// epoll_create may get an fd whose close, by another thread, is not quite
+// finished: the new set works all the same.
 // Source: epoll_create(2), close(2). Contract: 1
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A handler that ran during a wait ends it with EINTR, with SA_RESTART and
-// without, with and without a timeout, and no event is lost by it.
+// A handler that runs during a wait ends the wait with EINTR, with and without
+// SA_RESTART, with and without a timeout. No event is lost.
 // Source: signal(7); epoll_wait(2), EINTR. Contract: 8
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// pthread_kill ends the wait of its thread; other waits on the same set and on
-// others go on.
+// pthread_kill ends the wait of its thread. Other waits go on, on the same set
+// and on others.
 // Source: pthread_kill(3). Contract: 8, 26
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A wait that times out has waited at least its time, 100 times 1 ms, in all
-// three calls.
+// A wait that times out lasts at least as long as its timeout: 100 waits of 1
+// ms, by all three calls.
 // Source: epoll_wait(2). Contract: 6
 #include "harness.h"
 

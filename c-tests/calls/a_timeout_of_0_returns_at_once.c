@@ -1,5 +1,6 @@
-// Timeout 0, in ms or as a timespec, never sleeps: 10,000 waits on a set with
-// nothing ready go by without one, and one with something ready reports it.
+// A wait with timeout 0, in ms or as a timespec, never sleeps. 10,000 waits on
+// a set with nothing ready return without one sleep; a wait on a set with
+// something ready reports it.
 // Source: epoll_wait(2). Contract: 6
 #include "harness.h"
 

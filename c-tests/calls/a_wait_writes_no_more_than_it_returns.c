@@ -1,5 +1,5 @@
-// The buffer behind the returned events keeps what it held, and nothing is
-// written by a wait that returns 0.
+// A wait does not change the buffer behind the events that it returns. A wait
+// that returns 0 writes nothing.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 5
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// ADD of a present item is EEXIST and leaves it alone; MOD and DEL of an
-// absent one are ENOENT.
+// ADD of an existing item is EEXIST and does not change it; MOD and DEL of a
+// missing item are ENOENT.
 // Source: epoll_ctl(2). Contract: 3, 11
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Signals that are ignored, by SIG_IGN or by default, blocked signals, and a
-// child's end do not end a wait.
+// A signal that is ignored, by SIG_IGN or by default, a blocked signal and the
+// end of a child do not end a wait.
 // Source: signal(7). Contract: 8
 #include "harness.h"
 

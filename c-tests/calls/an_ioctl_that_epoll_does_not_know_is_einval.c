@@ -1,5 +1,5 @@
-// An ioctl that an epoll descriptor does not know is EINVAL, since it knows
-// some (Linux 6.9); before that it knew none and said ENOTTY.
+// From Linux 6.9 on an epoll fd knows some ioctls, and any other ioctl is
+// EINVAL. Before that it knows no ioctl and says ENOTTY.
 #include "harness.h"
 #include <sys/ioctl.h>
 

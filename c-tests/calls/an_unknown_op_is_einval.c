@@ -1,5 +1,5 @@
-// An op other than ADD, MOD and DEL is EINVAL, for an item and for none, and
-// changes nothing.
+// An op other than ADD, MOD and DEL is EINVAL, whether or not the item exists,
+// and changes nothing.
 // Source: epoll_ctl(2), EINVAL. Contract: 3
 #include "harness.h"
 

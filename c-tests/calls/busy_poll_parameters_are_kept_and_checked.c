@@ -1,5 +1,5 @@
-// EPIOCSPARAMS and EPIOCGPARAMS set and return a set's busy poll parameters,
-// and refuse those out of range.
+// EPIOCSPARAMS and EPIOCGPARAMS set and return a set's busy poll parameters. A
+// parameter out of range is refused.
 // Source: ioctl_eventpoll(2); Linux: fs/eventpoll.c:ep_eventpoll_bp_ioctl.
 // Contract: 9
 #include "harness.h"

@@ -1,4 +1,4 @@
-// EPOLL_CLOEXEC is the only flag epoll_create1 knows.
+// EPOLL_CLOEXEC is the only flag that epoll_create1 accepts.
 // Source: Linux: fs/eventpoll.c:do_epoll_create. Contract: 1
 #include "harness.h"
 

@@ -1,10 +1,11 @@
-// The close-on-exec flag is set if asked for, can be changed, and is obeyed.
+// epoll_create1 sets the close-on-exec flag if asked for; the flag can be
+// changed, and exec obeys it.
 // Source: epoll_create1(2). Contract: 2
 #include "harness.h"
 
 static void test(void)
 {
-    if (test_argv[1]) { // after exec: which of the two fds is left?
+    if (test_argv[1]) { // after exec: which of the two fds is still open?
         CHECK_ERR(fcntl(atoi(test_argv[1]), F_GETFD), EBADF);
         CHECK_EQ(fcntl(atoi(test_argv[2]), F_GETFD), 0);
         _exit(0);

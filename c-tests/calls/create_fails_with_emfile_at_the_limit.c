@@ -1,5 +1,5 @@
-// At RLIMIT_NOFILE a new set is refused with EMFILE, and works again once an
-// fd is free.
+// At RLIMIT_NOFILE epoll_create fails with EMFILE. Once an fd is free it works
+// again.
 // Source: epoll_create(2). Contract: 1
 #include "harness.h"
 
@@ -17,7 +17,7 @@ static void test(void)
     epfd[1] = OK(epoll_create(1));
     CHECK_ERR(epoll_create1(0), EMFILE);
     CHECK_ERR(epoll_create(1), EMFILE);
-    CHECK_ERR(epoll_create1(1), EINVAL); // the arguments are looked at first
+    CHECK_ERR(epoll_create1(1), EINVAL); // the arguments are checked first
     OK(close(epfd[0]));
     CHECK_EQ(epoll_create1(EPOLL_CLOEXEC), epfd[0]);
     CHECK_ERR(epoll_create1(EPOLL_CLOEXEC), EMFILE);

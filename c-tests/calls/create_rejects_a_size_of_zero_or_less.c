@@ -1,4 +1,4 @@
-// epoll_create wants a size above zero and makes nothing of its value.
+// epoll_create requires a size above zero, and otherwise ignores it.
 // Source: epoll_create(2). Contract: 1
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A new set gets the lowest free fd, and using the set takes no
-// low fd away from the program.
+// A new set gets the lowest free fd, and a set in use takes no low fd away from
+// the program.
 // Source: open(2). Contract: 1
 #include "harness.h"
 
@@ -11,7 +11,8 @@ static void test(void)
     int epfd = OK(epoll_create1(0));
     CHECK_EQ(epfd, low);
 
-    // One of each kind, so that any helper there may be has been started.
+    // One file of each kind, so that the library has started any helper it
+    // needs.
     int s[2], p[2], free_number = 0;
     unix_stream(s);
     pipe_pair(p);

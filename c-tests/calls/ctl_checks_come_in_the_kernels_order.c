@@ -1,5 +1,5 @@
-// Where several things are wrong at once, the check that stands first in the
-// kernel decides: EFAULT, EBADF, EPERM, EINVAL, ELOOP, EEXIST or ENOENT.
+// If several things are wrong at once, the check that the kernel makes first
+// decides: EFAULT, EBADF, EPERM, EINVAL, ELOOP, EEXIST or ENOENT.
 // Source: Linux: fs/eventpoll.c:do_epoll_ctl. Contract: 3
 #include "harness.h"
 
@@ -15,23 +15,24 @@ static void test(void)
     CHECK_ERR(epoll_ctl(path, EPOLL_CTL_ADD, file, NULL), EFAULT);
     CHECK_ERR(ep_add(path, file, EPOLLIN), EBADF);
     CHECK_ERR(ep_add(e, path, EPOLLIN), EBADF);
-    // EPERM before "not an epoll", EXCLUSIVE's rules and the unknown op.
+    // EPERM before "not an epoll", the rules of EPOLLEXCLUSIVE and the unknown
+    // op.
     CHECK_ERR(ep_add(e, file, X | EPOLLPRI), EPERM);
     CHECK_ERR(ep_mod(b, file, X), EPERM);
     CHECK_ERR(ep_ctl(b, 99, file, 0, 0), EPERM);
-    // EINVAL for itself before ELOOP; EXCLUSIVE's rules before ELOOP, EEXIST
-    // and ENOENT.
+    // EINVAL for a set in itself before ELOOP; the rules of EPOLLEXCLUSIVE
+    // before ELOOP, EEXIST and ENOENT.
     CHECK_ERR(ep_add(a, a, EPOLLIN), EINVAL);
     CHECK_ERR(ep_add(b, a, X), EINVAL);
     CHECK_ERR(ep_add(a, b, X), EINVAL);
     CHECK_ERR(ep_mod(b, a, X), EINVAL);
     CHECK_ERR(ep_add(b, e, X | EPOLLONESHOT), EINVAL);
-    // ELOOP before EEXIST: the set that would hold itself is in there already.
+    // b is in a: ADD of a to b is ELOOP, ADD of b to a is EEXIST.
     CHECK_ERR(ep_add(b, a, EPOLLIN), ELOOP);
     CHECK_ERR(ep_add(a, b, EPOLLIN), EEXIST);
     CHECK_ERR(ep_mod(b, a, EPOLLIN), ENOENT);
     CHECK_ERR(ep_del(b, a), ENOENT);
-    // An unknown op is looked at last, but before the item matters.
+    // The kernel checks for an unknown op last, but before the item matters.
     CHECK_ERR(ep_ctl(b, 99, e, 0, 0), EINVAL);
     CHECK_ERR(ep_ctl(b, 99, a, 0, 0), EINVAL);
 

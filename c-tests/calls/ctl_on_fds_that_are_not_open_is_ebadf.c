@@ -1,5 +1,5 @@
-// An fd that is not open, and one opened with O_PATH, is EBADF on either
-// side, for every op, and before any complaint about what the files are.
+// An fd that is not open, or was opened with O_PATH, is EBADF as epfd and as
+// fd, for every op, before any check of what the files are.
 // Source: Linux: fs/eventpoll.c:do_epoll_ctl. Contract: 3
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// epfd must be an epoll, and the watched file must not be that same epoll,
-// whatever the op, and through a dup too.
+// epfd must be an epoll fd, and the watched file must not be the same set, not
+// even through a dup. Both are EINVAL, whatever the op.
 // Source: epoll_ctl(2), EINVAL. Contract: 3
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// The event of epoll_ctl is only read: it may sit in read-only memory, at an
-// odd address, and end where the page ends.
+// epoll_ctl only reads the event: it may lie in read-only memory, at an odd
+// address, and at the very end of a page.
 // Source: Linux: fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl). Contract: 3
 #include "harness.h"
 

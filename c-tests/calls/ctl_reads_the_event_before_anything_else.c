@@ -1,5 +1,5 @@
-// A pointer that cannot be read is EFAULT, whatever else is wrong. Only DEL
-// does not read it.
+// An event pointer that cannot be read is EFAULT, whatever else is wrong. DEL
+// alone does not read the event.
 // Source: Linux: fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl). Contract: 3
 #include "harness.h"
 
@@ -19,9 +19,9 @@ static void test(void)
             CHECK_ERR(epoll_ctl(epfd, ops[op], -1, bad[b]), EFAULT);
             CHECK_ERR(epoll_ctl(e, ops[op], e, bad[b]), EFAULT);
         }
-    // Nothing was added by any of these.
+    // None of these calls has added anything.
     CHECK_ERR(ep_del(epfd, e), ENOENT);
-    // An existing item is not an excuse either.
+    // The same for an item that exists.
     OK(ep_add(epfd, e, EPOLLIN));
     CHECK_ERR(epoll_ctl(epfd, EPOLL_CTL_ADD, e, unmapped), EFAULT);
     CHECK_ERR(epoll_ctl(epfd, EPOLL_CTL_MOD, e, NULL), EFAULT);

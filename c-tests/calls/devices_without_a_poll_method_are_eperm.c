@@ -1,6 +1,6 @@
-// A device whose driver has no poll method is EPERM; one that has it can be
-// added. The test passes over devices that this machine lacks or does not let it
-// open; /dev/null is everywhere.
+// A device whose driver has no poll method is EPERM; a device whose driver has
+// one can be added. The test skips devices that this machine does not have or
+// does not let it open; /dev/null is everywhere.
 // Source: the drivers' file_operations. Contract: 3
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// If the buffer runs into memory that cannot be written, the events before it
-// are returned and the one that failed comes with the next wait.
+// If the buffer runs into memory that cannot be written, the wait returns the
+// events before that point. The event that could not be stored comes with the
+// next wait.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 5
 #include "harness.h"
 

@@ -1,14 +1,14 @@
-// A bind mount of /proc, of a folder of it or of one file changes nothing about
-// what can be added: such a file is always ready, and any other is EPERM. The
-// same holds after the mount has gone, for a file opened in another mount
-// namespace, and where there is no /proc at all.
+// A bind mount of /proc, of a directory in it or of one file changes nothing
+// about which files can be added: a file that can be added is always ready, and
+// any other is EPERM. The same holds after the mount is gone, for a file opened
+// in another mount namespace, and where there is no /proc at all.
 // Source: fs/eventpoll.c, do_epoll_ctl: file_can_poll asks the file alone.
 // Contract: 3
 #include "harness.h"
 #include <sched.h>
 #include <sys/mount.h>
 
-static char dir[] = "/tmp/glasspoll proc-XXXXXX"; // mountinfo has \040 for a blank
+static char dir[] = "/tmp/glasspoll proc-XXXXXX"; // mountinfo writes the blank as \040
 static char at[64];
 
 static const char *below(const char *name)
@@ -29,7 +29,8 @@ static void cannot(int epfd, int fd)
     CHECK_ERR(ep_add(epfd, fd, EPOLLIN), EPERM);
 }
 
-// `what` is mounted on `on`. `yes` and `no` are files of it, or empty for itself.
+// `what` is mounted on `on`. `yes` can be added, `no` cannot: names below
+// `what`, or "" for `what` itself.
 static void bound(int epfd, const char *what, bool folder, const char *yes, const char *no)
 {
     char on[64], path[128];
@@ -115,7 +116,7 @@ static void from_another_namespace(int epfd)
     close_pair(pair);
 }
 
-// Of this process alone there is something to see.
+// This mount of proc shows the caller's processes only.
 static void of_a_part(int epfd)
 {
     char path[128];
@@ -166,7 +167,7 @@ static void test(void)
     bound(epfd, "/proc/cpuinfo", false, "", NULL);
     bound(epfd, "/proc/self/status", false, NULL, "");
     from_another_namespace(epfd);
-    // As containers have it.
+    // A container has a /proc like this one.
     OK(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL));
     int fd = OK(open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC));
     can(epfd, fd);

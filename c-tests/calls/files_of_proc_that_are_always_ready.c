@@ -1,8 +1,8 @@
-// A file of /proc that belongs to no process can be added and is ready at any
-// time: a level item reports it in each wait, an edge item once. The same holds
-// for a sysctl and the files of /proc/PID/net. Of the files of a process only
-// mounts and mountinfo can be added; the others are EPERM, by any path, and
-// after the process has ended.
+// A file of /proc that belongs to no process can be added and is always ready:
+// a level item reports it in each wait, an edge item once. The same holds for a
+// sysctl and the files of /proc/PID/net. Of the files of a process only mounts
+// and mountinfo can be added. The others are EPERM, by any path, also after the
+// process has ended.
 // Source: fs/proc/inode.c, proc_reg_poll; fs/proc/proc_sysctl.c, proc_sys_poll;
 // fs/proc/base.c. Contract: 3
 #include "harness.h"
@@ -29,7 +29,7 @@ static void is_ready(int epfd, const char *path)
     char text[4096];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return; // this kernel was made without it
+        return; // this kernel was built without it
     CHECK(fd >= 0);
     OK(ep_add(epfd, fd, ALL | EPOLLPRI));
     for (int i = 0; i < 3; i++)

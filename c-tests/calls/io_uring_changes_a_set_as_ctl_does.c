@@ -1,6 +1,7 @@
 // IORING_OP_EPOLL_CTL adds, changes and removes items, several in one
-// submission, and each completion says what epoll_ctl would have returned.
-// libuv changes its sets in this way. Source: io_uring/epoll.c, io_epoll_ctl.
+// submission. Each completion has the result that epoll_ctl would have
+// returned. libuv changes its sets in this way. Source: io_uring/epoll.c,
+// io_epoll_ctl.
 #include "harness.h"
 #include <linux/io_uring.h>
 
@@ -50,7 +51,8 @@ static void queue(int epfd, int op, int fd, struct epoll_event *event)
     (*tail)++;
 }
 
-// Submits what is queued and compares the results with those of the calls.
+// Submits the queued entries and compares their results with those of
+// epoll_ctl.
 static void submit(int count, const int *expected)
 {
     unsigned *tail = (unsigned *)(ring + params.sq_off.tail);

@@ -1,7 +1,6 @@
-// An IORING_OP_EPOLL_CTL that fails completes with the errno of epoll_ctl,
-// whatever else is in the submission, and breaks the chain that it is part of:
-// also on a kernel that calls itself 2.6: a program that reads its release
-// believes that it has none of the newer operations.
+// An IORING_OP_EPOLL_CTL that fails completes with the errno of epoll_ctl, whatever else is in the submission, and
+// breaks the chain that it is part of. The same holds on a kernel that calls itself 2.6: a program that reads this
+// release believes that the kernel has none of the newer operations.
 // Source: io_uring/epoll.c, io_epoll_ctl; personality(2), UNAME26.
 #include "harness.h"
 #include <linux/io_uring.h>
@@ -45,7 +44,7 @@ static void queue(int epfd, int op, int fd, struct epoll_event *event, int flags
     (*tail)++;
 }
 
-// Submits what is queued and compares the results with those of the calls.
+// Submits the queued entries and compares their results with those of epoll_ctl.
 static void submit(int count, const int *expected)
 {
     unsigned *tail = (unsigned *)(ring + params.sq_off.tail);
@@ -82,7 +81,7 @@ static void all(void)
         queue(a, EPOLL_CTL_DEL, e, NULL, 0);
         submit(11, (int[]){0, -EEXIST, -ENOENT, -ELOOP, -EINVAL, -EPERM, -EBADF, -EINVAL,
                            -EINVAL, -ENOENT, 0});
-        // In the other order, so that no entry is last by chance.
+        // In another order, so that each entry fails wherever it stands.
         queue(a, EPOLL_CTL_ADD, 9999, &in, 0);
         queue(a, EPOLL_CTL_ADD, plain, &in, 0);
         queue(b, EPOLL_CTL_ADD, a, &in, 0);
@@ -98,7 +97,7 @@ static void all(void)
             submit(1, &result[i]);
         }
     }
-    // A failure ends its chain: the kernel cancels what comes behind it, except behind a hard link.
+    // A failure ends its chain: the kernel cancels the entries behind it, except behind a hard link.
     queue(a, EPOLL_CTL_ADD, 9999, &in, IOSQE_IO_LINK);
     queue(a, EPOLL_CTL_ADD, e, &in, IOSQE_IO_LINK);
     queue(a, EPOLL_CTL_DEL, b, NULL, 0);
@@ -124,7 +123,7 @@ static void test(void)
 {
     if (!make())
         SKIP("no io_uring: %s", strerrorname_np(errno));
-    // First where the release is not known yet, by a child, which has its own ring.
+    // The first run is in a child, before the library knows the release. The child has its own ring.
     OK(munmap(sqes, ENTRIES * sizeof *sqes));
     OK(munmap(ring, 4096));
     OK(close(ring_fd));

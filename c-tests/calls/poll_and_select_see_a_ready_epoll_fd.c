@@ -1,5 +1,5 @@
-// poll, ppoll, select and pselect call an epoll fd readable while an event
-// waits in it, and never writable.
+// poll, ppoll, select and pselect report an epoll fd as readable while an event
+// waits in its set, and never as writable.
 // Source: epoll(7), Q3. Contract: 2
 #include "harness.h"
 

@@ -1,6 +1,7 @@
-// ppoll and pselect with a timeout of 0 and a mask that lets a pending signal
-// in end with EINTR, its handler has run; with something ready they return
-// that, and the handler waits. (epoll_pwait returns 0 in this case.)
+// A signal is pending. ppoll and pselect with a timeout of 0 and a mask that
+// lets the signal in return EINTR after its handler has run. If something is
+// ready they return that, and the handler waits. (epoll_pwait returns 0 in this
+// case.)
 // Source: fs/select.c, do_poll, do_select: the signal is looked at though the
 // time is over.
 #include "harness.h"

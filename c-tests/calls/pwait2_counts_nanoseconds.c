@@ -1,5 +1,5 @@
-// epoll_pwait2 waits as long as its timespec says, to the nanosecond never
-// less, and the smallest is not forever.
+// epoll_pwait2 waits as long as its timespec says, never a nanosecond less. The smallest timespec is not treated as
+// forever.
 // Source: epoll_pwait2(2). Contract: 6
 #include "harness.h"
 
@@ -19,7 +19,8 @@ static void test(void)
             shortest = waited < shortest ? waited : shortest;
             CHECK(ts.tv_sec == 0 && ts.tv_nsec == nanoseconds[i]);
         }
-        // An upper bound of time, to tell a wrong unit: on a busy machine one of twenty keeps to it.
+        // An upper bound finds a wrong unit of time. On a busy machine most waits may take longer, so one of twenty has
+        // to keep to it.
         CHECK(shortest < 5000000000);
     }
     OK(close(epfd));

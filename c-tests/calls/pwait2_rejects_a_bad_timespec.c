@@ -1,5 +1,5 @@
-// A negative second, or nanoseconds outside 0 to 999,999,999, is EINVAL, an
-// unreadable timespec EFAULT, both before EBADF.
+// A timespec with negative seconds, or nanoseconds outside 0 to 999,999,999, is
+// EINVAL. A timespec that cannot be read is EFAULT. Both come before EBADF.
 // Source: Linux: fs/eventpoll.c:SYSCALL_DEFINE6(epoll_pwait2). Contract: 6
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A signal that is pending and blocked, and that the wait's mask lets through,
-// ends the wait with EINTR after its handler ran once; the old mask is back
-// then. epoll_pwait and epoll_pwait2.
+// A signal is pending and blocked, and the wait's mask lets it through: its
+// handler runs once, the wait ends with EINTR, and the old mask is back.
+// epoll_pwait and epoll_pwait2.
 // Source: epoll_pwait(2). Contract: 7
 #include "harness.h"
 

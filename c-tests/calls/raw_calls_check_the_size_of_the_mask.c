@@ -1,5 +1,5 @@
-// The system calls take the size of the signal mask and accept only the
-// kernel's 8 bytes; without a mask the size does not matter.
+// The system calls take the size of the signal mask, and accept only the
+// kernel's 8 bytes. Without a mask they ignore the size.
 // Source: Linux: kernel/signal.c:set_user_sigmask. Contract: 7, 10
 #include "harness.h"
 

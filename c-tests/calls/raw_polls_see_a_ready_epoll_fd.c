@@ -1,5 +1,5 @@
-// poll, ppoll, select and pselect6 made by their numbers report an epoll fd as
-// the functions do, and wake when it becomes ready.
+// poll, ppoll, select and pselect6 made by their system call numbers report an
+// epoll fd as the functions do, and wake when it becomes ready.
 // Source: syscall(2). Contract: 2, 10
 #include "harness.h"
 

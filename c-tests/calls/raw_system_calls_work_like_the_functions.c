@@ -1,5 +1,5 @@
-// Every call, made by its number, works and fails as the function does, and
-// both act on the same sets.
+// Each call made by its system call number works and fails as the function
+// does. Both act on the same sets.
 // Source: syscall(2). Contract: 10
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// select with an epoll fd in the set writes back the time left, all of it gone
-// after a timeout, and rejects a negative time and a closed descriptor.
+// select with an epoll fd among its files writes back the time left, which is 0
+// after a timeout. It rejects a negative time and a closed fd.
 // Source: select(2). Contract: 2
 #include "harness.h"
 

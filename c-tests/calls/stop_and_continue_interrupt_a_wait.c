@@ -1,5 +1,4 @@
-// A process stopped and continued returns from its wait with EINTR, without
-// any handler.
+// If a process is stopped and continued during a wait, the wait ends with EINTR, also without any handler.
 // Source: signal(7), "Interruption of system calls by stop signals".
 // Contract: 8
 // Limit: preloaded: SIGSTOP and SIGCONT do not end a wait with EINTR; the wait goes on

@@ -1,4 +1,4 @@
-// F_GETFL says O_RDWR; O_NONBLOCK sticks and makes no wait non-blocking.
+// F_GETFL returns O_RDWR. O_NONBLOCK can be set, and a wait still blocks.
 // Source: fcntl(2); Linux: fs/eventpoll.c:do_epoll_create. Contract: 2
 #include "harness.h"
 

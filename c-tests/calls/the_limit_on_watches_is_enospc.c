@@ -1,6 +1,6 @@
-// A user who has as many items as /proc/sys/fs/epoll/max_user_watches says
-// gets ENOSPC, after EEXIST and before anything about paths, and may add again
-// after a DEL or a close.
+// If a user has as many items as /proc/sys/fs/epoll/max_user_watches says, the
+// next ADD is ENOSPC. EEXIST comes before that, and the check of paths after
+// it. After a DEL or a close the user may add again.
 // Source: epoll(7), /proc interfaces; Linux: fs/eventpoll.c:ep_insert.
 // Contract: 3
 #include "harness.h"
@@ -18,8 +18,8 @@ static long number(const char *text, bool put)
     return atol(now);
 }
 
-// Another process of the user: counted together by the kernel. Preloaded each
-// process counts its own.
+// Another process of the same user. The kernel counts the items of both
+// together; preloaded, each process counts its own.
 static void another(int full)
 {
     char byte;
@@ -27,7 +27,7 @@ static void another(int full)
     OK(setuid(USER));
     CHECK_EQ(read(full, &byte, 1), 1);
     int epfd = ep_new(), result = 0;
-    // Over the slack of each processor's count.
+    // More items than the slack of the kernel's per-CPU counts.
     for (int i = 0; i < 1000 && result == 0; i++)
         result = ep_add(epfd, event_fd(), EPOLLIN);
     if (preloaded())
@@ -37,7 +37,7 @@ static void another(int full)
     _exit(0);
 }
 
-// Another user's items are counted apart, so nobody else meets the limit.
+// The kernel counts each user's items apart, so no other user meets the limit.
 static void fill_up(void)
 {
     int file[FILES], epfd = -1, added = 0, at = 0, pipe[2];
@@ -59,7 +59,7 @@ static void fill_up(void)
         CHECK(added <= LIMIT);
     }
     CHECK_EQ(errno, ENOSPC);
-    // The kernel counts for each processor and compares with some slack.
+    // The kernel counts per CPU, so it compares with some slack.
     CHECK(added >= LIMIT - 1000);
     CHECK_ERR(ep_add(epfd, file[at], EPOLLIN), ENOSPC);
     put(pipe[1], "f");
@@ -67,14 +67,14 @@ static void fill_up(void)
     int last = at > 0 ? epfd : epfd - 1, one = at > 0 ? 0 : 1;
     CHECK_ERR(ep_add(last, file[one], EPOLLIN), EEXIST);
     CHECK_ERR(ep_mod(epfd, file[at], EPOLLIN), ENOENT);
-    // Over some items less, over a set less, there is room again.
+    // After a DEL or a close there is room again.
     OK(ep_del(last, file[one]));
     OK(ep_add(last, file[one], EPOLLIN));
     OK(close(file[one + 1]));
     OK(ep_add(epfd, event_fd(), EPOLLIN));
 }
 
-// Puts the limit back when the test is over, also one that was killed.
+// Puts the limit back when the test is over, also when the test is killed.
 static pid_t guard(const char *was, int *alive)
 {
     int fd[2];
@@ -100,7 +100,7 @@ static void test(void)
     int status, alive;
     if (geteuid() != 0)
         SKIP("only root can lower max_user_watches");
-    // One test at a time lowers it.
+    // Only one test at a time lowers the limit.
     int turn = OK(open("/proc/sys/fs/epoll/max_user_watches", O_RDONLY | O_CLOEXEC));
     OK(flock(turn, LOCK_EX));
     snprintf(was, sizeof was, "%ld", number(NULL, false));

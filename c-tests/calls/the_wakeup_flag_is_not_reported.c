@@ -1,5 +1,5 @@
-// EPOLLWAKEUP is accepted, with or without the capability for it, and does not
-// show in events; nor do the other input flags.
+// EPOLLWAKEUP is accepted, with or without the capability for it. Events do not
+// show it, nor any other input flag.
 // Source: epoll_ctl(2). Contract: 9
 #include "harness.h"
 

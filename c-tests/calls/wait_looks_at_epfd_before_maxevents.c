@@ -1,5 +1,6 @@
-// EBADF comes before EINVAL and EFAULT about the buffer; two reasons for EINVAL
-// cannot be told apart. Kernels before 6.15 looked at maxevents first.
+// EBADF comes before EINVAL, and before EFAULT for the buffer. The order of the
+// two reasons for EINVAL cannot be seen. Kernels before 6.15 check maxevents
+// first.
 // Source: Linux: fs/eventpoll.c:do_epoll_wait. Contract: 5
 #include "harness.h"
 #include <sys/utsname.h>

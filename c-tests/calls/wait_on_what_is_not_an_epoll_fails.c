@@ -1,5 +1,5 @@
-// An fd that is not open, or is O_PATH, is EBADF; an open file of another
-// kind EINVAL, in all three calls.
+// An fd that is not open, or was opened with O_PATH, is EBADF. An open file of
+// another kind is EINVAL. In all three calls.
 // Source: epoll_wait(2). Contract: 5
 #include "harness.h"
 

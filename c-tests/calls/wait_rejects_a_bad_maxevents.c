@@ -1,4 +1,4 @@
-// maxevents must be above zero and such that the buffer's size fits an int.
+// maxevents must be above zero, and the buffer's size in bytes must fit an int.
 // Source: epoll_wait(2); Linux: fs/eventpoll.c:EP_MAX_EVENTS. Contract: 5
 #include "harness.h"
 
@@ -14,8 +14,8 @@ static void test(void)
         CHECK_ERR(epoll_pwait2(epfd, ev, bad[i], &zero, NULL), EINVAL);
         CHECK_ERR(epoll_wait(epfd, kernel, bad[i], 0), EINVAL);
     }
-    // The size is judged together with the address alone, so one far below the
-    // end of user memory; nothing is written while nothing is ready.
+    // The kernel checks only that the buffer ends below the end of user memory,
+    // so this one is at a low address. Nothing is ready, so nothing is written.
     struct epoll_event *volatile anywhere = (void *)4096;
     CHECK_EQ(epoll_wait(epfd, anywhere, most, 0), 0);
     OK(close(epfd));

@@ -1,4 +1,4 @@
-// Verdicts: a test fails, is skipped, or goes on.
+// Verdicts: a test passes, fails or is skipped.
 #ifndef HARNESS_CHECK_H
 #define HARNESS_CHECK_H
 

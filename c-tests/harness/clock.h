@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    WAIT_MS = 120000, // a hang: longer than anything takes, on however busy a machine
+    WAIT_MS = 120000, // a hang: longer than anything takes, even on a busy machine
     QUIET_MS = 60,    // how long "nothing happens" is watched
 };
 
@@ -19,7 +19,7 @@ static inline int64_t now_ns(void)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-// Restarted after a signal, so a test's handlers don't shorten it.
+// A signal restarts the sleep, so a test's handlers do not shorten it.
 static inline void sleep_ms(int ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
@@ -27,7 +27,7 @@ static inline void sleep_ms(int ms)
         ;
 }
 
-// Waits for a condition another thread brings about.
+// Waits until another thread makes a condition true.
 #define UNTIL(cond)                                                            \
     do {                                                                       \
         int64_t end_ = now_ns() + WAIT_MS * 1000000LL;                         \

@@ -1,4 +1,4 @@
-// Data: written to a file, and taken out of it.
+// Data: how it is written to a file and read from it.
 #ifndef HARNESS_DATA_H
 #define HARNESS_DATA_H
 
@@ -17,7 +17,7 @@ static inline void bump(int eventfd, uint64_t by)
     CHECK_EQ(write(eventfd, &by, sizeof by), sizeof by);
 }
 
-// Reads to EAGAIN or the end; returns how much there was.
+// Reads to EAGAIN or the end; returns how many bytes it read.
 static inline long drain(int fd)
 {
     static _Thread_local char buf[65536];
@@ -28,7 +28,7 @@ static inline long drain(int fd)
     return total;
 }
 
-// Writes to EAGAIN; returns how much fitted.
+// Writes to EAGAIN; returns how many bytes fitted.
 static inline long fill(int fd)
 {
     static char buf[65536];
@@ -40,7 +40,7 @@ static inline long fill(int fd)
     return total;
 }
 
-// Reads until `total` bytes have come, however late that is.
+// Reads until `total` bytes have come, however late they come.
 static inline void drain_exactly(int fd, long total)
 {
     while (total > 0) {
@@ -51,7 +51,7 @@ static inline void drain_exactly(int fd, long total)
     CHECK_EQ(total, 0);
 }
 
-// Has `fd` got all these poll bits within the time? For states that arrive
+// Waits until `fd` has all these poll bits. For a state that arrives
 // asynchronously, such as what a TCP peer did.
 static inline void until_polls(int fd, short bits)
 {

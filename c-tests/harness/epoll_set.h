@@ -44,7 +44,7 @@ static inline int wait_events(int epfd, struct epoll_event *ev, int max,
         CHECK_EQ(e__.data.u64, (uint64_t)(value));                             \
     } while (0)
 
-// Exactly one event comes, now or soon, with this value and this mask.
+// Exactly one event comes, now or soon; it has this value and this mask.
 #define EXPECT_ONE(epfd, value, mask)                                          \
     do {                                                                       \
         struct epoll_event ev_[8];                                             \

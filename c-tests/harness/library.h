@@ -7,7 +7,7 @@
 #include <gnu/libc-version.h>
 #include <stdbool.h>
 
-// The file that `symbol` comes from: the program, a library.
+// The file that defines `symbol`: the program or a library.
 static inline void *file_of(void *symbol)
 {
     Dl_info file;
@@ -15,9 +15,11 @@ static inline void *file_of(void *symbol)
     return file.dli_fbase;
 }
 
-// For the few tests that pin what happens where glasspoll cannot do as the
-// kernel does: each is also run on the kernel, and says there what that does.
-// A library that stands before libc defines epoll_wait, whatever it is called.
+// For the few tests that pin what happens where glasspoll cannot do what the
+// kernel does: each test also runs on the kernel, and says there what the
+// kernel does.
+// A library that is loaded before libc defines epoll_wait, whatever the library
+// is called.
 static inline bool preloaded(void)
 {
     return file_of(dlsym(RTLD_DEFAULT, "epoll_wait")) !=

@@ -1,11 +1,12 @@
-// For files that the library only polls every 10 ms: what another process does to a file that is ready already is seen by
-// the next poll. The kernel misses nothing, and does not poll.
+// For files that the library only polls, every 10 ms: the next poll sees what another process did to a file that was
+// already ready. The kernel does not poll, and misses nothing.
 #ifndef HARNESS_LOOKS_H
 #define HARNESS_LOOKS_H
 
 #include <dirent.h>
 
-// How often the threads of a process but one have gone to sleep. Negative: one of them does not sleep now.
+// How often the threads of a process have gone to sleep, without the thread `left_out`. Negative: a thread is awake
+// now.
 static inline long sleeps_without(pid_t pid, pid_t left_out)
 {
     char path[300], line[200], state = 'S';
@@ -35,14 +36,15 @@ static inline long sleeps_without(pid_t pid, pid_t left_out)
     return sum;
 }
 
-// The same of all threads.
+// The same for all threads.
 static inline long sleeps_of(pid_t pid) { return sleeps_without(pid, 0); }
 
-// The same of the calling process's other threads.
+// The same for the other threads of the calling process.
 static inline long sleeps_of_others(void) { return sleeps_without(getpid(), gettid()); }
 
-// Returns when a process that waits has looked, and sleeps without looking again: it has seen that a file is empty.
-// `before`: its sleeps before the file was emptied. If it never looks, that shows later: its waiter misses a write.
+// Returns when the threads of a process have polled and sleep on: the process has seen that a file is empty. `before`:
+// its sleeps before the file was emptied. If the process never polls, the caller's test fails later: its waiter misses
+// a write.
 static inline void await_a_look(pid_t pid, long before)
 {
     if (!preloaded())
@@ -53,7 +55,7 @@ static inline void await_a_look(pid_t pid, long before)
         if (now > before && now == last)
             return;
         last = now;
-        sleep_ms(QUIET_MS); // six looks, if it went on looking
+        sleep_ms(QUIET_MS); // a process that still polls would poll six times
     }
 }
 

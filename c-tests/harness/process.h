@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-// A child that cannot outlive a failed test.
+// Forks a child that cannot outlive a failed test.
 static inline pid_t fork_child(void)
 {
     pid_t parent = getpid(), pid = OK(fork());
@@ -45,8 +45,8 @@ static inline bool is_asleep(pid_t tid)
     return after_name && after_name[2] == 'S';
 }
 
-// Several looks in a row find the thread asleep, so it waits in the kernel for
-// something and does not pass through a short lock.
+// The thread is asleep each time, several times in a row, so it waits in the
+// kernel for something and is not just passing through a short lock.
 static inline void until_asleep(pid_t tid)
 {
     int64_t end = now_ns() + WAIT_MS * 1000000LL;

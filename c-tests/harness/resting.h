@@ -1,5 +1,6 @@
 // How often a process wakes while all its threads wait and nothing happens to its files.
-// Every kind of file x made here or inherited x 1 or 2 threads x where the second waits x drained or not x level or edge.
+// Every kind of file x made here or inherited x 1 or 2 threads x where the second waits x drained or not x level or
+// edge.
 #ifndef RESTING_H
 #define RESTING_H
 
@@ -19,7 +20,7 @@ static int fds[2]; // what is watched, and its other end
 static atomic_int came, inner, outer;
 static char folder[32];
 
-// Each makes fds[0], empty.
+// Each function makes an empty fds[0].
 static void a_pipe(void) { OK(pipe2(fds, O_NONBLOCK)); }
 static void a_unix_stream(void) { OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds)); }
 static void a_unix_datagram(void) { OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds)); }
@@ -70,7 +71,7 @@ static void a_terminal(void) {
 }
 static void the_mounts(void) { fds[0] = OK(open("/proc/self/mounts", O_RDONLY)), fds[1] = -1; }
 
-// Each makes fds[0] readable.
+// Each function makes fds[0] readable.
 static void write_to_peer(void) { CHECK_EQ(write(fds[1], "ab\n", 3), 3); }
 static void count(void) { OK(eventfd_write(fds[0], 3)); }
 static void expire(void) {
@@ -108,7 +109,7 @@ static const struct kind {
     { "mounts", the_mounts, NULL }, // readable from the beginning
 };
 
-// How often any thread of the process has gone to sleep.
+// How often the threads of this process have gone to sleep.
 static long switches(void) {
     DIR *tasks = opendir("/proc/self/task");
     CHECK(tasks);
@@ -161,15 +162,15 @@ static inline void rests(const struct kind *kind, bool inherited, enum where whe
     nap(SETTLE_MS);
     long before = switches();
     nap(REST_MS);
-    // This thread's own nap and reading is among them.
+    // `woke` includes this thread's own nap and its reads of /proc.
     long woke = switches() - before;
     if (woke > MOST)
         FAIL("%s%s, %s, %s, %s: %ld wakeups in %d ms of rest", inherited ? "inherited " : "", kind->name, where_names[where], edge ? "edge" : "level",
              full ? "not drained" : "drained", woke, REST_MS);
 }
 
-// One process for each cell, some at a time. `wanted` chooses the kinds and their states. An item that is level-triggered
-// and not drained does not rest.
+// Runs one process for each cell, some at a time. `wanted` chooses the kinds and their states. A process with a
+// level-triggered item that is not drained does not rest, so it has no cell.
 static inline void all_rest(bool full, bool (*wanted)(const struct kind *kind, bool inherited))
 {
     sigset_t set;
@@ -183,10 +184,10 @@ static inline void all_rest(bool full, bool (*wanted)(const struct kind *kind, b
             bool edge = cell & 1, inherited = cell & 2;
             if (!wanted(&kinds[n], inherited) || (full && !edge) || (!full && !kinds[n].fill))
                 continue;
-            // A signal is pending in the process to which it was sent.
+            // A signal is pending only in the process that it was sent to, so each cell makes its file after the fork.
             pid_t child = OK(fork());
             if (child == 0) {
-                // What a forked child opens before it has a set may count as inherited.
+                // A file that a forked child opens before it has a set may count as inherited.
                 OK(close(OK(epoll_create1(0))));
                 kinds[n].make();
                 pid_t inheritor = inherited ? OK(fork()) : 0;

@@ -1,4 +1,4 @@
-// A file that this process has alone, or that another process has too.
+// A file that only this process has, or that another process has as well.
 #ifndef SHARE_H
 #define SHARE_H
 
@@ -11,11 +11,11 @@ static const char *const share_names[] = {"alone", "a child has it too",
                                           "made by another process"};
 
 static enum share share;
-static int in, out; // the two ends, or one descriptor twice
+static int in, out; // the two ends, or one fd twice
 static pid_t holder;
 
-// A call that the library sees if the file is this process's alone, and that it
-// does not see if another process could make it.
+// Makes a call. The library sees it if only this process has the file. It does
+// not see it if another process could make the same call.
 static inline long elsewhere(long nr, long a, long b, long c, long d)
 {
     return share == ALONE ? syscall(nr, a, b, c, d, 0, 0)
@@ -59,7 +59,7 @@ static inline void take_over(int line, int fds[2])
     memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), 2 * sizeof(int));
 }
 
-// Lets `make` make the file, and gives it to another process as `share` says.
+// Makes the file by `make`, and gives it to another process as `share` says.
 static inline void share_file(void (*make)(int fds[2]))
 {
     int fds[2], line[2];

@@ -1,4 +1,4 @@
-// A system call past libc, which no library sees.
+// A system call that does not go through libc, so that no library sees it.
 #ifndef HARNESS_UNSEEN_H
 #define HARNESS_UNSEEN_H
 

@@ -36,7 +36,7 @@ static inline void waiter_start(struct waiter *w, int epfd)
     CHECK_EQ(pthread_create(&w->thread, NULL, waiter_main, w), 0);
 }
 
-// Returns once the waiter sleeps in its wait.
+// Returns when the waiter sleeps in its wait.
 static inline void waiter_block(struct waiter *w, int epfd)
 {
     waiter_start(w, epfd);

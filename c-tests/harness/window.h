@@ -1,11 +1,11 @@
 // Makes something happen while a thread is about to make any of its system
-// calls, those of a preloaded library included: other threads and processes may
-// act between any two of them.
+// calls. The calls of a preloaded library count too: other threads and
+// processes may act between any two of them.
 //
-// seccomp(2) stops the thread's calls and tells them to the first thread, which
-// lets each go on. At the call with index `at` the first thread has a third one
-// do `arrive` before. A test counts the index up from 0: it tries each gap
-// between two calls, and the last try finds the thread asleep.
+// seccomp(2) stops each call of the thread and notifies the first thread, which
+// then lets the call go on. At the call with index `at`, the first thread first
+// has a third thread run `arrive`. A test counts the index up from 0: it tries
+// each gap between two calls. In the last try the thread is already asleep.
 #ifndef WINDOW_H
 #define WINDOW_H
 
@@ -19,16 +19,16 @@
 #include <sys/ioctl.h>
 
 enum {
-    ARRIVAL_MS = 10, // how long a call is held up for it; it may need a lock
-    ASLEEP_MS = 5,   // no call for so long: the thread sleeps
+    ARRIVAL_MS = 10, // how long a call waits for the arrival, which may need a lock
+    ASLEEP_MS = 5,   // after this time without a call the thread counts as asleep
 };
 
 static struct {
     int listener;
-    _Atomic pid_t tid;       // of the thread that is stopped
-    _Atomic int count, at;   // its calls so far; the one to hold up
-    _Atomic bool counts;     // its calls are of interest
-    _Atomic bool sleeps;     // it may be in a call that ends by `arrive` alone
+    _Atomic pid_t tid;       // of the thread whose calls are stopped
+    _Atomic int count, at;   // its calls so far; the index of the call to hold up
+    _Atomic bool counts;     // whether its calls are counted
+    _Atomic bool sleeps;     // whether it may be in a call that only `arrive` ends
     _Atomic int asked, done; // arrivals
     _Atomic int call;        // the system call that was held up; -1: asleep
     _Atomic bool over;
@@ -49,8 +49,8 @@ static void *window_arrivals(void *unused)
     return NULL;
 }
 
-// Asks for an arrival, and waits for it a while: it may need a lock that the
-// stopped thread has.
+// Asks for an arrival and waits for it, but not for ever: the arrival may need
+// a lock that the stopped thread holds.
 static void window_arrive(int call)
 {
     int64_t end = now_ns() + ARRIVAL_MS * 1000000LL;
@@ -84,7 +84,7 @@ static void window_supervise(void)
     }
 }
 
-// Reads and writes, and what a library may ask for.
+// The calls that read and write, and other calls that a library may make.
 static const int window_calls[] = {
 #ifdef SYS_poll
     SYS_poll,
@@ -102,8 +102,8 @@ static const int window_calls[] = {
     SYS_mq_timedreceive, SYS_mq_timedsend, SYS_vmsplice,
 };
 
-// From now on the calls of this thread are stopped, and those of the threads
-// that it makes.
+// From now on each of these calls of this thread is stopped, and each of these
+// calls of the threads that it makes.
 static void window_begin(void)
 {
     enum { COUNT = sizeof window_calls / sizeof *window_calls };
@@ -138,7 +138,7 @@ static void window_open(int at, void (*arrive)(void))
     window.counts = true;
 }
 
-// Whether the arrival came.
+// Returns whether the arrival came.
 static bool window_close(void)
 {
     window.counts = window.sleeps = false;
@@ -155,7 +155,7 @@ static void *window_main(void *work)
     return NULL;
 }
 
-// Runs `work` as the thread whose calls are held up.
+// Runs `work` in the thread whose calls are held up.
 static void window_run(void (*work)(void))
 {
     const char *ready = getenv("GLASSPOLL_READY");

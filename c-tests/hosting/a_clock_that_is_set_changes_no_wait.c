@@ -1,10 +1,11 @@
-// The time of day jumps by an hour each time it is read: a wait takes the time that it was given, and an event ends it.
+// Each time the program reads the time of day, it has jumped by an hour. A wait still lasts as long as its timeout, and
+// an event ends it.
 // Source: epoll_wait(2): CLOCK_MONOTONIC. Contract: 6
 #include "harness.h"
 
 static _Atomic int looks;
 
-// The program defines these functions, so the whole process uses them.
+// The program defines these functions, so the whole process uses them, libraries too.
 static time_t jump(void)
 {
     return atomic_fetch_add(&looks, 1) % 2 ? 3600 : -3600;
@@ -57,7 +58,7 @@ static void test(void)
 {
     struct epoll_event ev[1];
     int epfd = ep_new(), inner = ep_new(), s[2], p[2];
-    CHECK(time(NULL) != time(NULL)); // the jumps take place
+    CHECK(time(NULL) != time(NULL)); // the time of day does jump
     unix_stream(s);
     pipe_pair(p);
     OK(ep_add(epfd, s[0], EPOLLIN));
@@ -68,7 +69,7 @@ static void test(void)
             int64_t start = now_ns();
             CHECK_EQ(wait_by(call, epfd, ev, 30), 0);
             int64_t took = now_ns() - start;
-            CHECK(took >= 30000000); // an hour more is longer than the runner lets a test take
+            CHECK(took >= 30000000); // with an extra hour the runner would end the test
             int *from = call == 1 ? &p[1] : &s[1], *to = call == 1 ? &p[0] : &s[0];
             pthread_t writer;
             CHECK_EQ(pthread_create(&writer, NULL, write_soon, from), 0);

@@ -1,8 +1,8 @@
 // A watched file that is closed leaves its sets, by whatever instruction it is
-// closed. Preloaded, a close by an instruction of the program's own is not
-// seen: nothing is reported while the fd is free, but a file that open(2)
-// makes under it is taken for the one that was there, until the fd is
-// closed by libc.
+// closed. Preloaded, the library does not see a close by an instruction of the
+// program's own. While the fd is free, nothing is reported. If open(2) then
+// makes a file under the fd, the library takes it for the closed file, until
+// libc closes the fd.
 // Source: epoll(7), Q6. Contract: 13
 #include "harness.h"
 
@@ -43,7 +43,8 @@ static void test(void)
     EXPECT_ONE(epfd, stay[0], EPOLLIN);
     CHECK_EQ(drain(stay[0]), 1);
 
-    // A socket is made by a call that is seen: all is well.
+    // The library sees the call that makes a socket, so it knows that this is
+    // another file.
     int s = OK(socket(AF_INET, SOCK_DGRAM, 0));
     CHECK_EQ(s, fd[0]);
     EXPECT_NOTHING(epfd);

@@ -1,5 +1,5 @@
-// A file that was watched and taken out, and then given signals by the program,
-// goes on to signal the program when it is watched again.
+// A file was watched and deleted from the set. Then the program asks for its
+// signals. When the file is watched again, the program still gets them.
 // Source: fcntl(2), F_SETOWN, F_SETSIG. Contract: 19
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A timer signal every 50 us, whose handler closes, adds, changes, writes,
-// waits and polls, interrupts two threads inside every call there is. Each
-// byte and each edge still arrives, and nothing hangs.
+// A timer signal every 50 us interrupts two threads inside every call there is.
+// Its handler closes, adds, changes, writes, waits and polls. Each byte and
+// each edge still arrives, and nothing hangs.
 // GLASSPOLL_TEST_SECONDS: how long (default 2).
 // Source: signal-safety(7). Contract: 3, 8, 12, 26
 #include "harness.h"
@@ -11,7 +11,7 @@ static _Atomic long handled, rounds[THREADS];
 static _Atomic bool stop;
 static _Thread_local unsigned seed;
 
-// Works on sets and files of its own, and on a set that nobody relies on.
+// Works on sets and files of its own, and on a set that no check depends on.
 static void on_timer(int signo)
 {
     int saved = errno, fd[2], own;
@@ -80,7 +80,7 @@ static void one_round(int epfd, int s[2], int e, unsigned turn)
     fd_set in;
     sigemptyset(&none);
     put(s[1], "x");
-    switch (turn % 4) { // an edge, by every road
+    switch (turn % 4) { // an edge, taken by each of the calls
     case 0: CHECK_EQ(AGAIN(epoll_wait(epfd, ev, 4, WAIT_MS)), 1); break;
     case 1: CHECK_EQ(AGAIN(epoll_pwait(epfd, ev, 4, WAIT_MS, &none)), 1); break;
     case 2:
@@ -155,7 +155,8 @@ static void test(void)
         CHECK_EQ(pthread_create(&thread[i], NULL, works, (void *)i), 0);
     OK(timer_settime(timer, 0, &often, NULL));
     int64_t end = now_ns() + (seconds ? atoi(seconds) : 2) * 1000000000LL;
-    // The watchdog: both go on. However little of the CPU there is, enough happens.
+    // Watches that both threads make progress. With little CPU time the loop
+    // runs longer, until enough has happened.
     while (now_ns() < end || handled <= 100 || rounds[0] <= 10 || rounds[1] <= 10) {
         long before[] = {rounds[0], rounds[1]};
         UNTIL(rounds[0] > before[0] && rounds[1] > before[1]);

@@ -1,6 +1,6 @@
-// A handler that adds, changes, deletes and closes watched files while the
-// program it interrupts is inside epoll_ctl or epoll_wait does not deadlock,
-// for all of a second at 200 us.
+// For one second, every 200 us, a handler adds, changes, deletes and closes
+// watched files while the interrupted program is inside epoll_ctl or
+// epoll_wait. Nothing deadlocks.
 // Source: signal-safety(7) names no epoll call, but each is one system call.
 // Contract: 3, 12
 #include "harness.h"

@@ -1,5 +1,5 @@
-// A handler closes a watched file and opens another in its place, while the
-// program waits; the wait then reports the new one and never the closed one.
+// While the program waits, a handler closes a watched file and opens another
+// under its fd. The wait then reports the new file and never the closed one.
 // Source: signal-safety(7), close. Contract: 8, 12, 13
 #include "harness.h"
 
@@ -44,7 +44,8 @@ static void test(void)
         CHECK_EQ(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0);
         CHECK_EQ(pthread_create(&thread, NULL, sender, &me), 0);
         CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &usr1, NULL), 0);
-        // The handler makes an event, but it runs while the wait is ending.
+        // The handler makes a file ready, but it runs while the wait is ending,
+        // so EINTR is right too.
         int n = epoll_wait(epfd, ev, 2, WAIT_MS);
         CHECK(n == 1 || (n == -1 && errno == EINTR));
         CHECK_EQ(pthread_join(thread, NULL), 0);

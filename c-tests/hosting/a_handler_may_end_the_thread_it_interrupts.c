@@ -1,6 +1,6 @@
-// A handler that interrupted a wait, a poll on the epoll fd or a call that
-// changes the set ends its thread by pthread_exit: cleanups run, the thread is
-// gone, and the set works on for the others.
+// A handler interrupts a wait, a poll on the epoll fd or a call that changes
+// the set, and ends its thread by pthread_exit. The cleanup handlers run, the
+// thread is gone, and the set works on for the other threads.
 // Source: pthread_exit(3). Contract: 26
 #include "harness.h"
 
@@ -59,7 +59,7 @@ static void test(void)
         void *result;
         tid = 0;
         if (i % 10 == 0)
-            waiter_block(&w, epfd); // the helper watches for both
+            waiter_block(&w, epfd); // the library's helper thread watches for both
         CHECK_EQ(pthread_create(&thread, NULL, waits, (void *)(intptr_t)i), 0);
         UNTIL(tid != 0);
         if (i % 5 < 4 && i % 2)

@@ -1,5 +1,6 @@
-// A handler that interrupted a wait stays until another thread has closed one
-// watched file and added another to the same set: neither holds up the other.
+// A handler interrupts a wait and does not return until another thread has
+// closed one watched file and added another to the same set. Neither thread
+// blocks the other.
 // Source: signal-safety(7), sem_wait aside. Contract: 8, 12
 #include "harness.h"
 #include <semaphore.h>

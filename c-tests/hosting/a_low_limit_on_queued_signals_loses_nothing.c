@@ -1,5 +1,6 @@
-// With hardly any queued signals allowed, many edges at once are all reported,
-// and each file once: epoll has no such limit.
+// The process may have very few queued signals. Many files become ready at
+// once: each edge is reported, and each file once. epoll itself has no such
+// limit.
 // Source: getrlimit(2), RLIMIT_SIGPENDING. Contract: 19
 #include "harness.h"
 
@@ -19,7 +20,7 @@ static void test(void)
     for (int round = 0; round < 5; round++) {
         bool seen[FILES] = {false};
         for (int i = 0; i < FILES; i++)
-            put(s[i][1], "x"); // undrained from round to round
+            put(s[i][1], "x"); // files stay undrained from round to round
         for (int count = 0; count < FILES;) {
             int n = wait_events(epfd, ev, FILES + 1, WAIT_MS);
             CHECK(n > 0);

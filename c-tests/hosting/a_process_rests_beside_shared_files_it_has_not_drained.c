@@ -1,4 +1,4 @@
-// The same for files that another process has, too, and for a signalfd.
+// As in a_process_rests_beside_what_it_has_not_drained, for a file that another process has too, and for a signalfd.
 // Limit: preloaded: what another process does to a file that is ready already is found by looking, every 10 ms; so are further signals of a signalfd
 #include "harness/resting.h"
 

@@ -1,6 +1,6 @@
-// A program with a set, and a thread asleep in it, gets the lowest free
-// descriptors, as many as its limit allows, and those that it asks for; the
-// sleeper sleeps on, and wakes.
+// A program has a set, and a thread that sleeps in a wait on it. The program
+// gets the lowest free fds, as many as its limit allows, and also each fd that
+// it asks for by number. The thread sleeps on, and wakes for an event.
 // Source: open(2), fcntl(2), getrlimit(2). Contract: 40
 #include "harness.h"
 #include <sys/resource.h>
@@ -26,7 +26,8 @@ static void test(void)
         unix_stream(s);
         OK(ep_add(epfd, s[0], EPOLLIN));
         waiter_block(&w, epfd);
-        // Asked for by fd, where the library may have some of its own.
+        // The program asks for fds in the range where the library may have its
+        // own.
         for (int want = 900; want < (raised ? 2100 : 1024); want++) {
             int first = OK(fcntl(s[1], F_DUPFD, want));
             CHECK_EQ(first, want);
@@ -50,7 +51,7 @@ static void test(void)
         CHECK(!w.done);
         bump(s[1], 1);
         waiter_join_with(&w, s[0], EPOLLIN);
-        // Sets work among them: the last descriptor of all is watched.
+        // A set works among these fds: the very last fd is watched.
         OK(ep_add(epfd, fd[count - 2], EPOLLIN | EPOLLET));
         drain(s[0]);
         bump(fd[count - 1], 1);

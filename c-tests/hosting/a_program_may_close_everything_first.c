@@ -1,6 +1,6 @@
-// A program that closes all fds from 3 to 1023 at its start, one by one
-// and then with close_range to the end, can use epoll; and do it once more in
-// between, as daemons do.
+// At its start a program closes each fd from 3 to 1023, and then all others
+// with close_range. It can use epoll after that, close everything once more, as
+// daemons do, and use epoll again.
 // Source: daemon(7). Contract: 1, 12
 #include "harness.h"
 

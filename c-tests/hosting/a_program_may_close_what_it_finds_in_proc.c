@@ -1,5 +1,6 @@
-// A program that walks /proc/self/fd and closes all it finds there above 2, as
-// daemons and launchers do, twice over, has what it makes next, and its set.
+// A program walks /proc/self/fd and closes each fd above 2 that it finds there,
+// as daemons and launchers do, twice. The files and the set that it makes next
+// work.
 // Source: proc(5). Contract: 1, 12
 #include "harness.h"
 #include <dirent.h>

@@ -1,5 +1,6 @@
 // The program's SIGIO and its own real-time signal for an O_ASYNC socket keep
-// working beside a set, and no watched file sends it one.
+// working beside a set. A watched file does not send the program any of these
+// signals.
 // Source: fcntl(2), F_SETOWN, F_SETSIG. Contract: 19
 #include "harness.h"
 

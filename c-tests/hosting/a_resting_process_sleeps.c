@@ -1,5 +1,5 @@
-// At rest there is no tick: a process whose threads all wait for files to which nothing happens is not woken, not to look
-// and not to hand over, whatever the files are.
+// All threads of a process wait, and nothing happens to their files, whatever kinds of file these are. The process has
+// no tick: nothing wakes it to look at files, or to hand the watch over.
 #include "harness/resting.h"
 
 static bool any(const struct kind *kind, bool inherited)

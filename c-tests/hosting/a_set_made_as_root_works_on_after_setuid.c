@@ -1,5 +1,5 @@
-// A program that gives root up, for good or for a while, goes on with the set
-// it made before, adds to it, forks, and makes new sets.
+// A program makes a set as root and then gives up root, for good or for a
+// while. It can still use the set, add to it, fork, and make new sets.
 // Source: setuid(2). Contract: 12, 19, 36
 #include "harness.h"
 
@@ -16,7 +16,7 @@ static void use(int epfd, int fd[2], int e)
     waiter_block(&w, epfd);
     bump(e, 1);
     waiter_join_with(&w, e, EPOLLIN);
-    bump(e, 1); // undrained
+    bump(e, 1); // stays undrained
     EXPECT_ONE(epfd, e, EPOLLIN);
     EXPECT_NOTHING_NOW(epfd);
 }

@@ -1,6 +1,5 @@
-// RLIMIT_NOFILE lowered below what is open and watched, soft, hard, and both
-// to 0: waits, changes, poll and select on the set go on, and new sets are
-// EMFILE.
+// A program lowers RLIMIT_NOFILE below the fds that are open and watched: the soft limit, the hard limit, and both to
+// 0. Waits, changes, poll and select on the set go on. A new set is EMFILE.
 // Source: getrlimit(2). Contract: 1
 #include "harness.h"
 
@@ -23,7 +22,7 @@ static void use(int epfd, int fd[FILES][2], int e, bool blind)
     CHECK_EQ(epoll_wait(epfd, ev, FILES, WAIT_MS), FILES);
     for (int i = 0; i < FILES; i++)
         CHECK_EQ(drain(fd[i][0]), 1);
-    waiter_start(&w, epfd); // whether it sleeps cannot be seen without an fd
+    waiter_start(&w, epfd); // without a free fd the test cannot read whether the waiter sleeps
     sleep_ms(20);
     CHECK(!w.done);
     bump(e, 1);
@@ -37,7 +36,8 @@ static void use(int epfd, int fd[FILES][2], int e, bool blind)
     OK(ep_mod(epfd, fd[3][0], EPOLLIN));
     put(fd[1][1], "x");
     OK(close(fd[1][1]));
-    // With both limits at 0 glasspoll can ask by select alone, and sees no hang-up beside what there is to read.
+    // With both limits at 0 glasspoll can only use select. select does not show a hang-up on a file that has data to
+    // read.
     uint32_t hangup = EPOLLHUP | EPOLLRDHUP;
     EXPECT_ONE(epfd, fd[1][0], EPOLLIN | (blind ? 0 : hangup));
 }

@@ -1,5 +1,5 @@
-// A program that may only have 32 descriptors can still watch files, and can
-// use every fd below the limit itself.
+// A program with a limit of 32 fds can still watch files, and can itself use
+// every fd below the limit.
 // Source: getrlimit(2). Contract: 1
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// In a chroot that has no /proc sets work as elsewhere: undrained writes to an
-// eventfd made before and after are edges, inherited files are watched, and a
-// forked child makes its own.
+// In a chroot without /proc sets work as elsewhere. Undrained writes to an
+// eventfd are edges, whether the eventfd was made before or after. Inherited
+// files are watched. A forked child can make a set of its own.
 // Source: chroot(2). Contract: 20, 37
 #include "harness.h"
 

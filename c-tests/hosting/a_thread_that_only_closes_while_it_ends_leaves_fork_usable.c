@@ -1,6 +1,6 @@
-// Threads whose one call that concerns a set is the close of a watched file, in
-// the destructor of a key: the file leaves the set, and forks after the threads
-// and their stacks are gone work in parent and child.
+// A thread makes one call that concerns a set: the destructor of its key closes
+// a watched file. The file leaves the set. When such threads and their stacks
+// are gone, fork works, in parent and child.
 // Source: pthread_key_create(3), fork(2). Contract: 12, 36
 #include "harness.h"
 
@@ -20,7 +20,7 @@ static void test(void)
     pthread_attr_t attr;
     CHECK_EQ(pthread_key_create(&key, destroy), 0);
     CHECK_EQ(pthread_attr_init(&attr), 0);
-    // Too large for glibc to keep it for the next thread: it is unmapped.
+    // Too large for glibc to cache it for the next thread, so it is unmapped.
     CHECK_EQ(pthread_attr_setstacksize(&attr, 64 << 20), 0);
     OK(ep_add(epfd, kept, EPOLLIN));
     for (int i = 0; i < 20; i++) {

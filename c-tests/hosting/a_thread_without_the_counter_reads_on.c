@@ -1,5 +1,5 @@
-// A thread that the kernel keeps from reading the processor's counter reads and
-// writes watched files as before.
+// A thread that may not read the CPU's time stamp counter reads and writes
+// watched files as before.
 // Source: PR_SET_TSC(2const). Contract: 19
 #include "harness.h"
 

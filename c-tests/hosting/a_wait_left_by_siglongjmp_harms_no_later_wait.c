@@ -1,5 +1,5 @@
-// A handler leaves the wait it interrupted by siglongjmp, several times: later
-// waits get their events, and take no event away from one another.
+// A handler leaves the wait that it interrupted by siglongjmp, several times.
+// Later waits get their events, and no wait takes an event away from another.
 // Source: sigsetjmp(3), signal-safety(7). Contract: 8
 #include "harness.h"
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-// A file that is in a set and has O_ASYNC with the program as its owner does
-// both: the signal comes and so does the event, whichever was set up first.
+// A file is in a set, and has O_ASYNC with the program as its owner: both the
+// signal and the event come, whichever was set up first.
 // Source: fcntl(2), F_SETOWN. Contract: 19
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A write that does not fit into a blocking eventfd sleeps, and no set sleeps with
-// it: a waiter sees what there is to read, and its read ends the sleep.
+// A write that does not fit into a blocking eventfd sleeps, but no set is held
+// up: a waiter sees what there is to read, and its read lets the write go on.
 #include "harness.h"
 
 static int fd;

@@ -1,13 +1,13 @@
-// An event structure, or the room for one, in a page of the thread's own stack
-// that the program has made inaccessible is EFAULT. Preloaded it is a fault,
-// if the page could be used before: a thread that has found its stack readable
-// does not ask again.
+// The program has made a page of the thread's own stack inaccessible. An event
+// in that page, or a buffer for one, is EFAULT. Preloaded, the access faults if
+// the page could be used before: once a thread has found its stack readable,
+// the library does not check again.
 // Source: epoll_ctl(2), epoll_wait(2), EFAULT. Contract: 3
 #include "harness.h"
 
 enum { PAGE = 4096 };
 
-// Deeper than the page.
+// Runs deeper in the stack than the page.
 __attribute__((noinline)) static void use(int epfd, int fd, char *page, int how)
 {
     struct epoll_event *event = (struct epoll_event *)(page + 64);

@@ -1,5 +1,5 @@
-// A program that ignores SIGIO and uses a set executes another, by fork and by
-// vfork: that one ignores SIGIO too. An exec that fails changes nothing.
+// A program ignores SIGIO, uses a set and executes another program, by fork and
+// by vfork. The new program ignores SIGIO too. A failed exec changes nothing.
 // Source: execve(2); signal(7). Contract: 7, 38
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Threads that contend for one set: epoll_ctl, epoll_wait, and the write and
-// close of watched files leave errno as it was when they succeed.
+// Threads contend for one set. Each epoll_ctl and epoll_wait that succeeds
+// leaves errno as it was, and so does each write and close of a watched file.
 // Source: errno(3) lets them change it; the system calls never do. Contract: 1
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// The event may lie anywhere on the calling thread's stack, at its very top,
-// on a stack of the program's own making and in thread-local memory; where a
-// stack ends it is EFAULT. So it is with the buffer of a wait.
+// The event may lie anywhere on the calling thread's stack, also at its very
+// top, on a stack that the program made, and in thread-local memory. Beyond the
+// end of a stack it is EFAULT. The same holds for the buffer of a wait.
 // Source: epoll_ctl(2), EFAULT; Linux: copy_from_user. Contract: 3, 5
 #include "harness.h"
 #include <ucontext.h>
@@ -72,7 +72,7 @@ static void in_coroutine(void)
 static void *in_thread(void *top)
 {
     all();
-    if (top) // of this thread's stack, with what glibc keeps there
+    if (top) // the top of this thread's stack, where glibc keeps its own data
         bad(top);
     return NULL;
 }
@@ -96,7 +96,7 @@ static void run_coroutine(char *stack)
 {
     OK(getcontext(&coroutine));
     coroutine.uc_stack.ss_sp = stack;
-    coroutine.uc_stack.ss_size = STACK - PAGE; // its last page is for the events
+    coroutine.uc_stack.ss_size = STACK - PAGE; // its last page holds the events
     coroutine.uc_link = &back;
     makecontext(&coroutine, in_coroutine, 0);
     guard = stack + STACK;

@@ -1,5 +1,5 @@
-// A program may dup2 onto any fd up to its limit; the sets it has go on,
-// and so do their blocked waits.
+// A program may dup2 onto any fd up to its limit. Its sets work on, and so do
+// waits that are blocked in them.
 // Source: dup(2). Contract: 1, 12
 #include "harness.h"
 
@@ -24,7 +24,7 @@ static void test(void)
     bump(e, 1);
     EXPECT_ONE(epfd, e, EPOLLIN);
     drain(e);
-    // They are the program's now: each is open and can be closed.
+    // These fds now belong to the program: each is open and can be closed.
     for (int fd = top - 1; fd >= top - 300 && fd > 500; fd--)
         OK(close(fd));
     for (int fd = 1023; fd > 723 && fd < top - 300; fd--)

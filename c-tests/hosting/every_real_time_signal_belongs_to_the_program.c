@@ -1,5 +1,6 @@
-// From SIGRTMIN to SIGRTMAX each signal starts as SIG_DFL, takes the program's
-// handler, and reaches it with its value and in order, with sets in use.
+// While sets are in use, each signal from SIGRTMIN to SIGRTMAX starts as
+// SIG_DFL, accepts the program's handler, and reaches it with its value and in
+// order.
 // Source: signal(7), real-time signals. Contract: 7
 #include "harness.h"
 
@@ -36,7 +37,7 @@ static void test(void)
         OK(sigaction(signo, NULL, &was));
         CHECK(was.sa_sigaction == on_signal);
     }
-    // They interrupt a wait, as any other.
+    // They interrupt a wait, as any other signal does.
     pid_t pid = fork_child();
     if (pid == 0) {
         until_asleep(getppid());

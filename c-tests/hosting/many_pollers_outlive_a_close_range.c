@@ -1,5 +1,6 @@
-// Many threads polled the epoll fd at a time. close_range over fds that the
-// program has not opened closes nothing, and the threads can poll again.
+// Many threads have polled the epoll fd at the same time. close_range over fds
+// that the program has not opened then closes nothing, and the threads can poll
+// again.
 #include "harness.h"
 #include <dirent.h>
 

@@ -1,5 +1,5 @@
-// A program that uses no epoll has one thread, no descriptor of its own, an
-// empty signal mask and standard signal actions, from its first line on.
+// A program that does not use epoll has one thread, no extra fd, an empty
+// signal mask and default signal actions, from its first line on.
 // Source: proc(5). Contract: 1
 #include "harness.h"
 #include <dirent.h>
@@ -26,7 +26,7 @@ static int entries(const char *path, int *highest)
 static void test(void)
 {
     int highest;
-    if (!test_argv[1]) { // once more, with no descriptor but the standard three
+    if (!test_argv[1]) { // run again, with only the three standard fds
         struct sigaction standard = {.sa_handler = SIG_DFL};
         sigset_t none;
         pid_t pid = fork_child();

@@ -1,5 +1,5 @@
-// poll and select on an epoll fd take no fd: they work where
-// all are in use, and beside another thread that counts on the lowest one.
+// poll and select on an epoll fd take no fd: they work when all fds are in use,
+// and they do not disturb a thread that expects to get the lowest free fd.
 // Source: poll(2). Contract: 1, 2
 #include "harness.h"
 
@@ -27,7 +27,7 @@ static void test(void)
     int lowest = OK(dup(0));
     OK(close(lowest));
     CHECK_EQ(pthread_create(&thread, NULL, polls, NULL), 0);
-    sleep_ms(20); // the first poll may have set things up
+    sleep_ms(20); // the first poll may start a helper
     for (int64_t end = now_ns() + 500000000; now_ns() < end;) {
         CHECK_EQ(dup(0), lowest);
         OK(close(lowest));

@@ -1,5 +1,5 @@
-// A thread that is to be cancelled goes on through read, write and close by
-// syscall(2), on a watched file and on any other, up to its next cancellation point.
+// A thread with a pending cancellation makes read, write and close by syscall(2), on a watched file and on any other.
+// It goes on through these calls, and ends at its next cancellation point.
 #include "harness.h"
 
 static int watched, other;

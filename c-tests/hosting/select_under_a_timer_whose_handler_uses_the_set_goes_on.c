@@ -1,5 +1,6 @@
-// select on an epoll fd, over and over, under a fast timer signal whose handler
-// changes the set and waits on it: neither the calls nor the handler hang.
+// A thread calls select on an epoll fd, over and over. A fast timer signal
+// interrupts it, and the handler changes the set and waits on it. Neither the
+// calls nor the handler hang.
 // Source: signal-safety(7). Contract: 2, 8
 #include "harness.h"
 
@@ -23,7 +24,7 @@ static void test(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     struct sigevent notify = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
-    // Not so fast that a loaded machine does nothing but handle signals.
+    // Slow enough for a loaded machine to do more than handle signals.
     struct itimerspec often = {{0, 100000}, {0, 100000}}, never = {};
     timer_t timer;
     int64_t end;

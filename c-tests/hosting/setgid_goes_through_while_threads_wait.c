@@ -1,6 +1,6 @@
-// setgid, which glibc has every thread carry out in a handler of its own,
-// returns while threads wait on a set and poll it. The waits may end with
-// EINTR; made again, they work on.
+// For setgid, glibc runs a handler of its own in every thread. setgid returns
+// while threads wait on a set and poll it. The waits may end with EINTR; waits
+// made after that work.
 // Source: nptl(7). Contract: 7, 8
 #include "harness.h"
 
@@ -42,7 +42,8 @@ static void test(void)
         int64_t start = now_ns();
         OK(setgid(getgid()));
         CHECK(now_ns() - start < WAIT_MS * 1000000LL);
-        // Half the time the threads are back in their waits.
+        // In half of the rounds the threads are back in their waits before the
+        // next setgid.
         if (i % 2)
             sleep_ms(3);
     }

@@ -1,6 +1,6 @@
 // One thread lowers and raises RLIMIT_NOFILE and reads it back, while another
-// makes its first sets, in one process after the other: the limit is always
-// what was set last.
+// makes the process's first sets: the limit is always the one that was set
+// last. Each round is a new process.
 // Source: setrlimit(2). Contract: 1
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// Sets, items and threads that come and go leave nothing behind: as many as
-// ROUNDS says, each round a set of its own, four items and a thread that waits.
-// scripts/sanitize counts with valgrind what is lost.
+// Sets, items and threads come and go and leave nothing behind. Each of ROUNDS
+// rounds has its own set, four items and a thread that waits. scripts/sanitize
+// runs this under valgrind, which counts what leaks.
 // Source: epoll(7). Contract: 12, 28
 #include "harness.h"
 
@@ -28,7 +28,8 @@ static void test(void)
         put(s[1], "x");
         CHECK_EQ(pthread_create(&thread, NULL, once, &epfd), 0);
         CHECK_EQ(pthread_join(thread, NULL), 0);
-        // By each road: deleted, closed before the set and with it.
+        // Items leave in each way: deleted, closed before the set, and closed
+        // with the set.
         OK(ep_del(epfd, p[0]));
         close_pair(s);
         OK(close(epfd));

@@ -1,6 +1,6 @@
-// A program may take signal 64, the kernel's last. Under glasspoll that one
-// carries wakeups: SIGRTMAX is 63 and gets through, sigaction of 64 is EINVAL,
-// a stray 64 does nothing, and the set works on.
+// A program may use signal 64, the kernel's last. Under glasspoll signal 64
+// carries wakeups: SIGRTMAX is 63 and reaches the program, sigaction for 64 is
+// EINVAL, a stray 64 does nothing, and the set works on.
 // Source: signal(7), real-time signals. Contract: 8
 // Limit: poll: no signal is taken from the program
 #include "harness.h"
@@ -42,7 +42,8 @@ static void test(void)
         OK(sigaction(64, NULL, &now));
         CHECK(now.sa_handler == on_signal);
     }
-    // It can be blocked and unblocked like the others, and reads back so.
+    // Signal 64 can be blocked and unblocked like any other, and the mask reads
+    // back as set.
     sigfillset(&all);
     CHECK_EQ(pthread_sigmask(SIG_SETMASK, &all, NULL), 0);
     CHECK_EQ(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);

@@ -1,5 +1,6 @@
-// signal, sigset and sigaction, mixed while a set is in use: each hands back
-// the handler the program gave to another of them, and the last one runs.
+// A program mixes signal, sigset and sigaction while a set is in use. Each call
+// returns the handler that the program last set, by whichever call, and the
+// handler set last runs.
 // Source: signal(2), sigset(3). Contract: 7
 #include "harness.h"
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -42,7 +43,8 @@ static void test(void)
     OK(raise(SIGUSR1));
     CHECK_EQ(first_ran, 1);
     CHECK_EQ(second_ran, 1);
-    // SIG_HOLD blocks the signal and leaves its handler; the next call says so.
+    // SIG_HOLD blocks the signal and keeps its handler. The next call returns
+    // SIG_HOLD.
     CHECK(sigset(SIGUSR1, SIG_HOLD) == first);
     OK(raise(SIGUSR1));
     CHECK_EQ(first_ran, 1);

@@ -1,12 +1,12 @@
-// FIOASYNC that turns off what is off changes nothing: it makes no edge, and sockets and pipes still wake the waiter,
-// also when a child or another program makes the call. A child's write to an eventfd wakes the waiter after the child
-// has read the eventfd to the end, which this process has not.
+// FIOASYNC turns signals off that are already off: nothing changes. It makes no edge, and a socket or pipe still wakes
+// the waiter, also when a child or another program makes the call. If a child has read an eventfd to the end and this
+// process has not, the child's next write wakes the waiter.
 // Source: Linux: fs/ioctl.c:ioctl_fioasync. Contract: 20, 36
 #include "harness.h"
 #include "harness/looks.h"
 #include <sys/ioctl.h>
 
-// With the fds of both ends.
+// The program gets the fds of both ends.
 static void the_other_program(int own, int peer)
 {
     int off = 0;

@@ -1,4 +1,5 @@
-// A stopped process gets two signals at once when it goes on: one handler's frame lies on the other's.
+// A stopped process gets two signals at once when it is continued, so the frame of one handler lies on top of the
+// other's.
 #include "harness.h"
 
 static volatile sig_atomic_t handled[2];

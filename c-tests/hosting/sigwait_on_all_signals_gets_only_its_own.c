@@ -1,12 +1,13 @@
-// sigwait, sigwaitinfo and sigtimedwait on all signals return the program's
-// signals and nothing else while watched files get data.
+// While watched files get data, sigwait, sigwaitinfo and sigtimedwait on all
+// signals return only the program's own signals.
 // Source: sigwaitinfo(2). Contract: 7
 #include "harness.h"
 
 static int epfd, s[2], p[2];
 static _Atomic bool stop;
 
-// Waits in the set and keeps its files busy, edge-triggered and level.
+// Waits on the set and keeps its files busy, edge-triggered and
+// level-triggered.
 static void *traffic(void *unused)
 {
     struct epoll_event ev[4];

@@ -1,6 +1,6 @@
-// F_SETOWN's older ways, the ioctls FIOSETOWN and SIOCSPGRP, give a watched
-// socket's signals to the program, which then gets SIGIO and the event; read
-// back, the owner is the one that was set, and 0 before that.
+// FIOSETOWN and SIOCSPGRP, the older forms of F_SETOWN, direct a watched
+// socket's signals to the program. The program then gets both SIGIO and the
+// event. The owner reads back as it was set, and as 0 before that.
 // Source: socket(7), ioctl; fcntl(2). Contract: 19
 #include "harness.h"
 #include <asm/sockios.h>

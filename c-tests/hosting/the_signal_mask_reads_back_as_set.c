@@ -1,13 +1,12 @@
-// sigprocmask and pthread_sigmask return exactly what the program set, nothing
-// more and nothing less, with sets in use: in the first thread, in others, and
-// in handlers.
+// With sets in use, sigprocmask and pthread_sigmask return exactly the mask
+// that the program set: in the first thread, in other threads, and in handlers.
 // Source: sigprocmask(2). Contract: 7
 #include "harness.h"
 
 static bool can_be_blocked(int signo)
 {
     return signo != SIGKILL && signo != SIGSTOP &&
-           (signo < 32 || signo >= SIGRTMIN); // glibc keeps those between
+           (signo < 32 || signo >= SIGRTMIN); // glibc keeps the signals between these for itself
 }
 
 static void mask_is(bool all)

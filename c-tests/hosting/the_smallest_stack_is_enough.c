@@ -1,5 +1,5 @@
-// A thread with the smallest stack there is (16 KiB) may make every call: each
-// in a thread of its own, with a page that cannot be touched below the stack.
+// A thread with the smallest possible stack (16 KiB) can make every call. Each
+// call is made in a new thread with an inaccessible page below its stack.
 // Source: the kernel needs none of it; musl's threads have little more
 // Contract: none: a library must live with it
 #include "harness.h"

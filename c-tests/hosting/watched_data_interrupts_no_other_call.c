@@ -1,5 +1,5 @@
-// Data on watched files interrupts nothing else the program does: sleeping,
-// polling, sigsuspend, reading and semaphores in other threads, all signals
+// Data on watched files does not interrupt other calls of the program: sleep,
+// poll, sigsuspend, read and semaphores, in other threads, with all signals
 // unblocked.
 // Source: signal(7). Contract: 8
 #include "harness.h"
@@ -8,7 +8,8 @@
 static int epfd, s[2], p[2];
 static _Atomic bool stop;
 
-// Waits in the set and keeps its files busy, edge-triggered and level.
+// Waits on the set and keeps its files busy, edge-triggered and
+// level-triggered.
 static void *traffic(void *unused)
 {
     struct epoll_event ev[4];

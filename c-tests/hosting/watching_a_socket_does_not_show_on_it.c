@@ -1,5 +1,5 @@
-// A watched file's flags, owner and signal read as they were, while it is idle
-// and while events come, and setting flags leaves events coming.
+// A watched file's flags, owner and signal read back as they were, while it is
+// idle and while events come. Setting its flags does not stop its events.
 // Source: fcntl(2). Contract: 19
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// No file has an owner for its signals because it is watched, not under its
-// other fds either.
+// Watching a file gives it no owner for its signals, under its own fd or under
+// any other fd of the same file.
 #include "harness.h"
 
 static void test(void)

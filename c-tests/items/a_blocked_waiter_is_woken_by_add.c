@@ -1,5 +1,5 @@
 // Adding a file that is ready wakes a wait in progress, on an empty set and on
-// one with idle files.
+// a set with idle files.
 // Source: Linux: fs/eventpoll.c:ep_insert. Contract: 14
 #include "harness.h"
 

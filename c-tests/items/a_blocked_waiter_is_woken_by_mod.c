@@ -1,5 +1,5 @@
-// MOD to something that is ready wakes a wait in progress; so do files added
-// during it, once they become ready.
+// MOD to a mask that is ready wakes a wait in progress. A file added during the
+// wait wakes it too, once the file becomes ready.
 // Source: Linux: fs/eventpoll.c:ep_modify. Contract: 14
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A descriptor that comes back in a message stands for the file that was
-// sent: it keeps a closed fd in the set, as any duplicate does.
+// An fd that comes back in a message stands for the file that was sent: like
+// any dup, it keeps the item of a closed fd in the set.
 #include "harness.h"
 
 static int pass(int over[2], int what)

@@ -1,4 +1,4 @@
-// A disarmed ONESHOT item does not even report HUP and ERR; MOD brings them.
+// A disarmed ONESHOT item does not report even HUP and ERR; after MOD it does.
 // Source: Linux: fs/eventpoll.c:EP_PRIVATE_BITS. Contract: 15
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// One file under two fds is two items with their own masks and data; one
-// event on the file is reported by both.
+// One file under two fds is two items, each with its own mask and data. Both
+// report one event on the file.
 // Source: epoll(7), Q1. Contract: 11
 #include "harness.h"
 

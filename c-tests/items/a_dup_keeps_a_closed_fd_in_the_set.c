@@ -1,6 +1,6 @@
-// While a dup of a closed watched fd is open the item goes on reporting. It
-// cannot be named: the old fd is EBADF, the dup's ENOENT. The dup's close
-// ends it.
+// A watched fd is closed while a dup is open: the item goes on reporting. No fd
+// names the item any more: for the old fd epoll_ctl says EBADF, for the dup
+// ENOENT. The close of the dup ends the item.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A watched file whose only reference is a message on its way over a socket is
-// still open: its item goes on reporting until the message is dropped.
+// A message in flight over a socket holds the only reference to a watched file. The file is still open: its item goes
+// on reporting until the message is dropped.
 // Source: unix(7), SCM_RIGHTS. Contract: 12, 38
 // Limit: preloaded: a file whose last descriptor here is closed leaves the set, though a message in flight still holds it
 #include "harness.h"

@@ -1,12 +1,12 @@
-// Whichever call made a file, the file is watched by its first fd and by a dup,
-// level and edge; the dup's item outlives the first fd; and a file that gets that
-// fd next is a new one.
+// Whichever call made a file, its first fd and a dup can be watched, level and
+// edge. The dup's item outlives the first fd. A file that later gets the first
+// fd is a new file.
 // Source: epoll(7), Q6. Contract: 11, 12, 13, 18, 19
 #include "harness.h"
 
 enum { KINDS = 10 };
 
-// What is watched, and what is written to so that it becomes readable.
+// The watched fd, and the fd whose write makes it readable.
 static void make(int kind, int fd[2])
 {
     struct sockaddr_in at;

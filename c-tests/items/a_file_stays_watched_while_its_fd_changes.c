@@ -1,6 +1,6 @@
-// A thread waits while a watched file goes on under a duplicate, its fd is
-// closed and stands for another file: what becomes ready then is reported, and
-// nothing of the other file is.
+// While a thread waits, a watched file lives on under a dup; its fd is closed
+// and then stands for another file. The wait reports what becomes ready on the
+// watched file, and nothing of the other file.
 // Source: epoll(7), Q6. Contract: 12, 13
 #include "harness.h"
 
@@ -13,7 +13,7 @@ static void *waiter(void *unused)
     struct epoll_event ev[4];
     (void)unused;
     while (seen < ROUNDS) {
-        bool asks = seen % 2; // all the time, or it sleeps
+        bool asks = seen % 2; // it asks all the time, or it sleeps
         int n = wait_events(epfd, ev, 4, asks ? 0 : WAIT_MS);
         CHECK(n > 0 || asks);
         for (int i = 0; i < n; i++) {

@@ -1,5 +1,6 @@
 // When the peer shuts down its sending side only, RDHUP and IN are reported,
-// not HUP; both directions shut is HUP. Unix stream and TCP, edge-triggered.
+// but not HUP. With both directions shut down, HUP is reported. Unix stream and
+// TCP, edge-triggered.
 // Source: epoll_ctl(2), EPOLLRDHUP. Contract: 15
 #include "harness.h"
 

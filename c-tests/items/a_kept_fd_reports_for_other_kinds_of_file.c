@@ -1,5 +1,5 @@
-// A closed fd kept in the set by a dup goes on reporting for a pipe, a TCP
-// socket, an eventfd and a timerfd too.
+// A watched fd is closed while a dup is open: the item goes on reporting, for a
+// pipe, a TCP socket, an eventfd and a timerfd too.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"
 

@@ -1,7 +1,7 @@
-// A file that this process made, and that only its child has sent in a message,
-// comes back as another fd of the same file: its items outlive the first
-// fd, and both fds tell of it. Made before the fork and added on both
-// sides, it is told on both.
+// This process makes a file, and its child sends the file back in a message. It
+// arrives as another fd of the same file: the items outlive the first fd, and
+// both fds report. If the file is made before the fork and added in both
+// processes, it is reported in both.
 // Source: unix(7), fork(2). Contract: 11, 12, 36, 38
 #include "harness.h"
 
@@ -52,7 +52,7 @@ static void test(void)
             OK(ep_add(own, s[0], mask));
             send_fd(over[1], s[0]);
             EXPECT_ONE(own, s[0], EPOLLIN);
-            put(over[1], "y"); // it saw that
+            put(over[1], "y"); // tells the parent that it saw the event
             until_polls(over[1], POLLIN);
             _exit(0);
         }

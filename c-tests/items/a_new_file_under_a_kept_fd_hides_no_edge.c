@@ -1,6 +1,6 @@
-// A watched file goes on under a duplicate, and its fd is given to other
-// files that are added to sets: what is written to it and read meanwhile, one
-// by one, is an edge each time, no more and no less.
+// A watched file lives on under a dup, and its fd is given to other files that
+// are added to sets. Meanwhile bytes are written to the watched file and read,
+// one by one: each is one edge, no more and no less.
 // Source: epoll(7), Q6. Contract: 12, 19
 #include "harness.h"
 
@@ -10,7 +10,7 @@ static int file; // changes under the lock
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool over;
 
-// Writes as soon as what it wrote has been read.
+// Writes the next byte as soon as the last one has been read.
 static void *ping(void *unused)
 {
     struct epoll_event ev[4];

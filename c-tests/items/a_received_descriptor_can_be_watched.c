@@ -1,6 +1,6 @@
-// A descriptor that came over SCM_RIGHTS is another fd for the sender's
-// file: it is watched like any other, level and edge, and the sender closing
-// its own changes nothing.
+// An fd that came over SCM_RIGHTS is another fd for the sender's file. It is
+// watched like any other, level and edge. When the sender closes its own fd,
+// nothing changes.
 // Source: unix(7). Contract: 11, 38
 #include "harness.h"
 

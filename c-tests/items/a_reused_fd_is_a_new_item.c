@@ -1,5 +1,5 @@
-// An fd closed and given to another file is free to be added, and MOD and
-// DEL before that are ENOENT.
+// An fd is closed and given to another file: it can be added. Before that, MOD
+// and DEL are ENOENT.
 // Source: Linux: fs/eventpoll.c:ep_find. Contract: 13
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// The fd of an item kept alive by a dup, reused for another file, is a
-// second item: both report, and DEL finds the new one.
+// A dup keeps the item of a closed fd alive. If the fd is reused for another
+// file, it can be added as a second item: both report, and DEL finds the new
+// one.
 // Source: epoll(7), Q6; Linux: fs/eventpoll.c:ep_cmp_ffd. Contract: 11, 12, 13
 #include "harness.h"
 
@@ -23,7 +24,7 @@ static void test(void)
     EXPECT_ONE(epfd, 'a', EPOLLIN);
     CHECK_ERR(ep_del(epfd, b[0]), ENOENT);
 
-    // Given its old fd back, the first file's item can be named again.
+    // When the first file has its old fd back, the fd names its item again.
     CHECK_EQ(dup2(twin, b[0]), b[0]);
     CHECK_ERR(ep_ctl(epfd, EPOLL_CTL_ADD, b[0], EPOLLIN, 'c'), EEXIST);
     OK(ep_del(epfd, b[0]));

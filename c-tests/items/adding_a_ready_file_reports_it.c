@@ -1,5 +1,5 @@
 // A file that is ready when it is added is reported although nothing happens to
-// it any more: by level in each wait, by edge once.
+// it after that. A level item is reported in each wait, an edge item once.
 // Source: epoll(7), Q6; Linux: fs/eventpoll.c:ep_insert. Contract: 14
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// One thread adds an fd over and over while another opens files under it and
-// closes them: when all are closed nothing is left in the set, neither an event
-// for other files under those fds, nor an item in their way.
+// One thread adds an fd over and over, while another opens files under it and
+// closes them. When all are closed, the set is empty: it reports no event for
+// another file under one of these fds, and no old item makes its ADD fail.
 // Source: epoll(7), Q6. Contract: 12, 13
 #include "harness.h"
 

@@ -1,4 +1,5 @@
-// data is the program's: every bit returns as given, and MOD replaces it.
+// data belongs to the program: every bit comes back as given, and MOD replaces
+// it.
 // Source: epoll_event(3type). Contract: 17
 #include "harness.h"
 
@@ -14,7 +15,7 @@ static void test(void)
     }
     OK(ep_ctl(epfd, EPOLL_CTL_MOD, e, EPOLLOUT, value));
     EXPECT_ONE(epfd, value, EPOLLOUT);
-    // A refused ADD leaves the old one.
+    // A refused ADD does not change the data.
     CHECK_ERR(ep_ctl(epfd, EPOLL_CTL_ADD, e, EPOLLOUT, 1), EEXIST);
     EXPECT_ONE(epfd, value, EPOLLOUT);
     OK(close(e));

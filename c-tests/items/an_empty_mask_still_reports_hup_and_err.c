@@ -1,4 +1,4 @@
-// events = 0 asks for nothing and gets ERR and HUP all the same, never data.
+// An item with events = 0 still reports ERR and HUP, but never data.
 // Source: epoll_ctl(2). Contract: 15
 #include "harness.h"
 

@@ -1,4 +1,5 @@
-// Which waiters wake differs; in all else an exclusive item behaves like any other.
+// An exclusive item differs only in which waiters wake. In all else it behaves
+// like any other.
 // Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A socket that is full is watched exclusively for OUT in one set and for IN in
-// another, a waiter on each: what comes in wakes the waiter for IN, whichever
-// item was added first, and not the other.
+// A full socket is watched exclusively for OUT in one set and for IN in
+// another, with a waiter on each. Data that arrives wakes the waiter for IN and
+// not the other, whichever item was added first.
 // Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16
 #include "harness.h"
 
@@ -10,7 +10,8 @@ static void test(void)
         int out = ep_new(), in = ep_new(), s[2];
         struct waiter for_out, for_in;
         tcp_pair(s);
-        // Until the peer has taken what it will: only then it stays full.
+        // The peer's kernel goes on to take data for a while. The socket stays
+        // full only after that.
         for (int quiet = 0; quiet < 20; sleep_ms(5))
             quiet = fill(s[0]) ? 0 : quiet + 1;
         for (int i = 0; i < 2; i++)
@@ -24,7 +25,7 @@ static void test(void)
         waiter_join_with(&for_in, s[0], EPOLLIN);
         sleep_ms(QUIET_MS);
         CHECK(!for_out.done);
-        // The end of the peer is for both.
+        // The hang-up of the peer is an event for both items.
         OK(close(s[1]));
         waiter_join(&for_out);
         CHECK_EQ(for_out.n, 1);

@@ -1,6 +1,6 @@
-// An fd that was a socket, a pipe or an eventfd and now stands for a
-// directory cannot be added, and one that was a directory and now is a socket
-// can, by whichever road it was closed.
+// An fd was a socket, a pipe or an eventfd, and now stands for a directory: it
+// cannot be added. An fd was a directory, and is a socket now: it can. It does
+// not matter how the old file was closed.
 // Source: epoll_ctl(2), EPERM. Contract: 3, 13
 #include "harness.h"
 
@@ -18,7 +18,7 @@ static int make(int kind)
     }
 }
 
-// Has `fd` stand for a directory.
+// Makes `fd` stand for a directory.
 static void put_directory(int fd, int road)
 {
     FILE *file;

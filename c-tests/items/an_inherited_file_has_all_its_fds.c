@@ -1,5 +1,6 @@
-// A program that starts with one file under two fds, as most do with
-// stdin and stdout: closing one keeps its item, for the file lives on.
+// A program starts with one file under several fds, as most do with stdin and
+// stdout. When one of them is closed, its item stays, because the file is still
+// open.
 #include "harness.h"
 
 static void inherited(void)

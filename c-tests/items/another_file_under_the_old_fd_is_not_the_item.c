@@ -1,5 +1,5 @@
-// An item whose fd was closed and stands for another file: what the
-// program reads of that one tells nothing of the item's own file.
+// An item's fd is closed and then stands for another file. What the program
+// reads from the other file says nothing about the item's own file.
 // Source: epoll(7), Q6. Contract: 12
 #include "harness.h"
 

@@ -1,12 +1,13 @@
-// Threads open files, add them to a shared set, write, and close them, over
-// and over, so that fds are reused all the time; a thread waiting on the
-// set sees only items that were added, and each thread's own set only its own.
+// Threads open files, add them to a shared set, write, and close them, over and
+// over, so the fds are reused all the time. A thread that waits on the set sees
+// only items that were added. Each thread's own set reports only the thread's
+// own items.
 // Source: epoll(7), Q6. Contract: 12, 13
 #include "harness.h"
 
 enum { THREADS = 3, ROUNDS = 1500 };
 static int shared;
-static _Atomic uint64_t added; // the highest number handed out
+static _Atomic uint64_t added; // the last item id given to a file
 static _Atomic bool stop;
 
 static void *churn(void *unused)
@@ -25,8 +26,9 @@ static void *churn(void *unused)
         OK(ep_ctl(shared, EPOLL_CTL_ADD, fd[0], EPOLLIN | EPOLLET, id));
         OK(ep_ctl(own, EPOLL_CTL_ADD, fd[0], EPOLLIN, id));
         put(fd[1], "x");
-        // The watcher may be polling the last file at this moment and so hold
-        // it open a little beyond its close: the kernel allows that one more.
+        // The watcher may be polling the last file at this moment, and so hold
+        // it open a little longer than its close. The kernel allows this one
+        // extra event.
         do {
             CHECK_EQ(wait_events(own, ev, 1, WAIT_MS), 1);
             CHECK(ev[0].data.u64 == id || ev[0].data.u64 == previous);

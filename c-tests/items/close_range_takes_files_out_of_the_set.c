@@ -1,5 +1,5 @@
-// close_range and closefrom close watched files like close does, and may close
-// the set itself; CLOSE_RANGE_CLOEXEC closes nothing yet.
+// close_range and closefrom close watched files as close does, and may close
+// the set itself. With CLOSE_RANGE_CLOEXEC nothing is closed yet.
 // Source: close_range(2), closefrom(3). Contract: 12
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// After the last close nothing is reported any more, pending readiness and
-// later events included; and the peer sees the end at once.
+// After the last close nothing is reported any more: no event that was pending,
+// and none that comes later. The peer sees the end at once.
 // Source: epoll(7), Q6. Contract: 12, 39
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A nested set is a file like others: its last close removes it from the outer
-// set with what was pending, DEL and a dup do what they do elsewhere.
+// A nested set is a file like any other: its last close removes it from the
+// outer set, with its pending event. DEL and a dup work as for any file.
 // Source: epoll(7), Q6. Contract: 12, 31
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Closing a set forgets its items: the files live on, can be added to another
-// set, and adding many sets over one file one after another leaves no trace.
+// Closing a set drops its items. The files live on and can be added to another
+// set. Many sets that watch one file, one after another, leave nothing behind.
 // Source: Linux: fs/eventpoll.c:ep_clear_and_put. Contract: 12
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// DEL takes the item's pending event with it and keeps the others.
+// DEL drops the item's pending event and keeps those of other items.
 // Source: Linux: fs/eventpoll.c:__ep_remove. Contract: 12
 #include "harness.h"
 

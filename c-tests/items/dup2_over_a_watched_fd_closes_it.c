@@ -1,5 +1,5 @@
-// dup2 and dup3 onto a watched fd close its file: the item goes, the peer
-// sees the end, and the fd is no item. Onto itself dup2 does nothing.
+// dup2 and dup3 onto a watched fd close its file: the item goes, the peer sees
+// the end, and the fd is not an item. dup2 of an fd onto itself does nothing.
 // Source: dup(2). Contract: 12
 #include "harness.h"
 
@@ -21,7 +21,7 @@ static void test(void)
         OK(ep_add(epfd, s[0], EPOLLIN));
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         close_pair(s);
-        // The eventfd's item is kept by its other fd.
+        // The eventfd's other fd keeps its item.
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         OK(close(e));
         EXPECT_NOTHING_NOW(epfd);

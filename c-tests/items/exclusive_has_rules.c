@@ -1,5 +1,5 @@
-// EPOLLEXCLUSIVE goes with ADD only, with few other bits, and not with an
-// epoll file; an exclusive item cannot be changed, only deleted.
+// EPOLLEXCLUSIVE works with ADD only, with few other bits, and not for an epoll
+// file. An exclusive item cannot be changed, only deleted.
 // Source: epoll_ctl(2), EINVAL; Linux: fs/eventpoll.c:EPOLLEXCLUSIVE_OK_BITS.
 // Contract: 3, 16
 #include "harness.h"

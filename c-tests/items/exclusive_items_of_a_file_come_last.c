@@ -1,5 +1,5 @@
-// Of the items of one file the newest is told first, and those that are
-// exclusive after all others.
+// A wakeup reaches the items of a file with the newest first, and the exclusive
+// items after all others.
 #include "harness.h"
 
 static void order_of(int fd, void (*make_ready)(int fd))

@@ -1,5 +1,6 @@
-// Several sets watch one file with EPOLLEXCLUSIVE, a waiter on each: a wakeup
-// reaches at least one of them, and those that return have the event.
+// Several sets watch one file with EPOLLEXCLUSIVE, with a waiter on each. A
+// wakeup reaches at least one waiter, and each waiter that returns has the
+// event.
 // Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16
 #include "harness.h"
 
@@ -19,7 +20,8 @@ static void test(void)
             OK(ep_add(set[i], fd[0], EPOLLIN | EPOLLEXCLUSIVE | EPOLLET));
             waiter_block(&w[i], set[i]);
         }
-        // As many wakeups as it takes; each must reach a waiter that is left.
+        // Writes until all waiters have returned. Each write must reach one of
+        // the waiters that are left.
         for (int left = SETS; left > 0;) {
             put(fd[1], "x");
             UNTIL(SETS - waiters_done(w, SETS) < left);

@@ -1,12 +1,12 @@
 // Several processes, each with a set of its own, watch one inherited socket
-// with EXCLUSIVE: the kernel wakes one of those that sleep. Preloaded each
-// process knows of itself alone, and all are woken.
+// with EPOLLEXCLUSIVE. The kernel wakes one of the sleeping processes.
+// Preloaded, each process knows only its own items, so all are woken.
 // Contract: 16
 #include "harness.h"
 
 enum { PROCESSES = 4 };
 
-// Waits once, and says that something came.
+// Waits once, and reports that an event came.
 static void watcher(int listener, int ready)
 {
     int epfd = ep_new();
@@ -37,7 +37,7 @@ static void test(void)
     int client = tcp_connect(&at);
     for (int i = 0; i < woken; i++)
         CHECK_EQ(read(ready[0], &byte, 1), 1);
-    // One more would come soon.
+    // If another process woke, it would soon say so.
     struct pollfd more = {ready[0], POLLIN, 0};
     CHECK_EQ(poll(&more, 1, 5 * QUIET_MS), 0);
     for (int i = 0; i < PROCESSES; i++)

@@ -1,5 +1,5 @@
-// fclose of a stream over a watched fd, freopen over one, and pclose close it
-// as close does: the item goes and the fd can be used anew.
+// fclose or freopen of a stream over a watched fd, and pclose, close the fd as
+// close does: the item goes, and the fd can be used again.
 // Source: fclose(3). Contract: 12, 13
 #include "harness.h"
 

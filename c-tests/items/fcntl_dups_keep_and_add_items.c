@@ -1,5 +1,5 @@
-// F_DUPFD and F_DUPFD_CLOEXEC make dups like dup does: they keep the item of a
-// closed fd and can be items of their own.
+// F_DUPFD and F_DUPFD_CLOEXEC make dups as dup does: a dup keeps the item of a
+// closed fd, and can be an item of its own.
 // Source: fcntl(2). Contract: 11, 12
 #include "harness.h"
 

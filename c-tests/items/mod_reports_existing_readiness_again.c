@@ -1,5 +1,5 @@
-// MOD looks at the file afresh: what is ready is reported again, to an
-// edge-triggered item and a disarmed ONESHOT one as well.
+// MOD checks the file again: an item that is ready is reported again, also an
+// edge-triggered one and a disarmed ONESHOT one.
 // Source: Linux: fs/eventpoll.c:ep_modify. Contract: 14
 #include "harness.h"
 
@@ -23,7 +23,7 @@ static void test(void)
             OK(ep_mod(epfd, e, masks[i]));
             EXPECT_ONE(epfd, e, EPOLLIN);
         }
-        // The new mask counts, not the old one.
+        // The new mask decides, not the old one.
         OK(ep_mod(epfd, s[0], EPOLLOUT | EPOLLET));
         EXPECT_ONE(epfd, s[0], EPOLLOUT);
         EXPECT_NOTHING_NOW(epfd);

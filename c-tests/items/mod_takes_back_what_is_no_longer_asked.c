@@ -1,5 +1,5 @@
-// Readiness that was queued but not delivered is dropped when MOD stops asking
-// for it, and comes back when MOD asks again.
+// An event is queued but not delivered. If MOD stops asking for it, the event
+// is dropped; if MOD asks again, it comes back.
 // Source: Linux: fs/eventpoll.c:ep_modify. Contract: 14, 21
 #include "harness.h"
 

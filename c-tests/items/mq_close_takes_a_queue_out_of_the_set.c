@@ -1,5 +1,5 @@
-// A message queue is watched like any file, and mq_close takes it out of the
-// set, although the C library does not close it by close(2).
+// A message queue is watched like any file. mq_close takes it out of the set,
+// although the C library does not call close(2) for it.
 // Source: mq_close(3). Contract: 12
 #include "harness.h"
 #include <mqueue.h>

@@ -1,5 +1,5 @@
-// A ONESHOT item reports once and then nothing, not even new data, until MOD
-// re-arms it; what is ready then is reported. Level and edge.
+// A ONESHOT item reports once. Then it reports nothing, not even new data,
+// until MOD re-arms it; MOD reports what is ready then. Level and edge.
 // Source: epoll_ctl(2). Contract: 14, 15
 #include "harness.h"
 

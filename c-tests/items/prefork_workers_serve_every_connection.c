@@ -1,5 +1,5 @@
-// Worker processes share a listener made before the fork, each in its own set,
-// with EPOLLEXCLUSIVE or without: every connection is served by one of them.
+// Worker processes share a listener made before the fork; each has its own set,
+// with or without EPOLLEXCLUSIVE. One of them serves each connection.
 // Source: epoll_ctl(2), EPOLLEXCLUSIVE. Contract: 16, 36
 #include "harness.h"
 
@@ -19,7 +19,7 @@ static void work(int listener, int exclusive, int quit)
                 _exit(0);
             int fd = accept(listener, NULL, NULL);
             if (fd == -1) {
-                CHECK_EQ(errno, EAGAIN); // another worker was quicker
+                CHECK_EQ(errno, EAGAIN); // another worker was faster
                 continue;
             }
             put(fd, "hello");

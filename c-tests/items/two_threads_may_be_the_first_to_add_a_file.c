@@ -1,5 +1,5 @@
-// Two threads add a new file to two sets at the same moment: both items are
-// of one file, are reported, can be deleted, and go with its last close.
+// Two threads add a new file to two sets at the same moment. Both items watch
+// this one file: they are reported, can be deleted, and go with its last close.
 // Source: Linux: fs/eventpoll.c:ep_insert. Contract: 11, 30
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Wakeups run outwards through three nested sets while waits, MODs and link
-// changes go on at every level; all threads end and events still come.
+// Wakeups run outwards through three nested sets, while threads wait, call MOD
+// and change links at every level. All threads end, and events still come.
 //
 //   outer -LT-> middle -ET-> inner -ET-> socket
 //

@@ -1,5 +1,5 @@
-// A thread that waits on the outermost of four sets is woken by the file in
-// the innermost, by ADD and by MOD there.
+// A thread waits on the outermost of four sets. The file in the innermost set
+// wakes it; so does an ADD or a MOD in that set.
 // Source: Linux: fs/eventpoll.c:ep_poll_safewake. Contract: 31, 34
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Edge-triggered outside: once for each wakeup of the inner set, though it
-// stays ready.
+// The outer item is edge-triggered: it is reported once for each wakeup of the inner set, though the inner set stays
+// ready.
 //
 //   outer -ET-> inner -ET or LT-> socket
 //

@@ -1,5 +1,6 @@
-// A file becomes ready in the inner set and leaves it before a waiter looks: the
-// outer set was told when the file became ready, and looks at the inner set.
+// A file becomes ready in the inner set, and leaves the set before a waiter
+// looks. The outer set was told when the file became ready, so it looks at the
+// inner set.
 #include "harness.h"
 
 enum way { DELETE, CLOSE, DUP2 };

@@ -1,5 +1,6 @@
-// Level-triggered outside: reported until the inner set has nothing more to
-// say - its edge taken by a wait, or its level drained.
+// The outer item is level-triggered: it is reported until the inner set has
+// nothing to report. The inner edge is taken by a wait, or the inner level is
+// drained.
 //
 //   outer -LT-> inner -ET or LT-> socket
 //

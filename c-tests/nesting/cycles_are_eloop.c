@@ -1,5 +1,5 @@
-// A set must not come to contain itself: EINVAL directly, ELOOP by way of
-// others. Removing the link makes the addition legal.
+// A set must not contain itself: EINVAL directly, ELOOP through other sets.
+// After one link is removed, the addition is allowed.
 // Source: epoll_ctl(2), ELOOP; Linux: fs/eventpoll.c:ep_loop_check.
 // Contract: 31
 #include "harness.h"
@@ -20,7 +20,7 @@ static void test(void)
     OK(ep_del(a, c));
     OK(ep_add(c, a, EPOLLIN));
     CHECK_ERR(ep_add(a, b, EPOLLIN), ELOOP);
-    OK(close(b)); // takes the link b -> c with it
+    OK(close(b)); // removes the link b -> c too
     b = ep_new();
     OK(ep_add(a, b, EPOLLIN));
     OK(close(a));

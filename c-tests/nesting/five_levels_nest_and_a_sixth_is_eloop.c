@@ -1,5 +1,5 @@
-// Epoll sets nest five deep around a file; one more is ELOOP, whether it is
-// added outside or inside. Readiness comes through all five.
+// Epoll sets nest five deep around a file. One more is ELOOP, whether it is
+// added outside or inside. Readiness passes through all five.
 // Source: Linux: fs/eventpoll.c:EP_MAX_NESTS. Contract: 31
 #include "harness.h"
 
@@ -19,8 +19,7 @@ static void test(void)
     for (int i = DEPTH - 1; i > 0; i--)
         EXPECT_ONE(set[i], set[i - 1], EPOLLIN);
     EXPECT_ONE(set[0], e, EPOLLIN);
-    // Inwards: with the outer four in place, a set that holds a set is one too
-    // many below the innermost.
+    // Inwards: five sets nest already, so a set in the innermost is the sixth.
     OK(ep_add(set[DEPTH], e, EPOLLIN));
     CHECK_ERR(ep_add(set[0], set[DEPTH], EPOLLIN), ELOOP);
     OK(ep_del(set[DEPTH - 1], set[DEPTH - 2]));

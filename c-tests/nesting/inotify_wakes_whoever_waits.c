@@ -1,5 +1,5 @@
-// inotify wakes with no key: an item that asked for nothing is looked at too,
-// which an outer edge sees.
+// inotify wakes without a mask of events, so the kernel looks at an item that asks for nothing as well. The outer edge
+// shows this.
 // Limit: poll: news of a file that is asked is missed by an outer edge while its item is on the inner ready list
 #include "harness.h"
 #include <sys/inotify.h>

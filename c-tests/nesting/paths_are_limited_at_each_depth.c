@@ -1,6 +1,7 @@
-// The outermost sets over a file are counted by how many sets lie between: any
-// number directly over it, 500 over one set, 100 over two, 50 over three, 10
-// over four; one more is EINVAL, and may come when another goes.
+// The kernel limits the outermost sets over a file by how many sets lie
+// between: any number directly over the file, 500 over one set, 100 over two,
+// 50 over three, 10 over four. One more is EINVAL; it can be added when another
+// goes.
 // Source: Linux: fs/eventpoll.c:path_limits, path_count_inc. Contract: 31
 #include "harness.h"
 

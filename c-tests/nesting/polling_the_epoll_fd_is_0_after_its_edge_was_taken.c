@@ -1,5 +1,5 @@
-// poll on the epoll fd is ready as long as a level item is; an edge item only
-// until a wait took its event, though data remains.
+// poll on the epoll fd reports it ready as long as a level item is ready. For
+// an edge item, only until a wait has taken its event, though its data remains.
 // Source: Linux: fs/eventpoll.c:__ep_eventpoll_poll. Contract: 33
 #include "harness.h"
 
@@ -13,7 +13,7 @@ static void test(void)
         CHECK_EQ(poll(&p, 1, 0), 0);
         put(s[1], "x");
         CHECK_EQ(poll(&p, 1, 0), 1);
-        CHECK_EQ(poll(&p, 1, -1), 1); // looking takes nothing
+        CHECK_EQ(poll(&p, 1, -1), 1); // poll takes no event
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         CHECK_EQ(poll(&p, 1, QUIET_MS), !edge);
         put(s[1], "x");

@@ -1,5 +1,5 @@
-// A file may be reached through at most 500 sets of sets; sets directly over a
-// file are not counted.
+// At most 500 sets may hold a set that holds one file. Sets that hold the file
+// directly are not limited.
 // Source: Linux: fs/eventpoll.c:path_limits, path_count_inc. Contract: 31
 #include "harness.h"
 

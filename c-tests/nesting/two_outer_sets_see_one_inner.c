@@ -1,5 +1,5 @@
-// Two sets over one inner set are both told; what one wait on the inner takes
-// is gone for both.
+// Two outer sets hold one inner set: an event wakes both. If a wait on the
+// inner set takes the event, it is gone for both.
 //
 //   a -LT-+
 //         +-> inner -ET-> socket
@@ -25,7 +25,7 @@ static void test(void)
     EXPECT_NOTHING(a);
     EXPECT_NOTHING_NOW(b);
     put(s[1], "x");
-    EXPECT_ONE(inner, s[0], EPOLLIN); // taken before a and b were asked
+    EXPECT_ONE(inner, s[0], EPOLLIN); // taken before the waits on a and b
     EXPECT_NOTHING(a);
     EXPECT_NOTHING_NOW(b);
     waiter_block(&w[0], a);

@@ -1,5 +1,5 @@
-// One thread waits on the inner set, another polls or waits on the outer: an
-// event that lasts wakes both.
+// One thread waits on the inner set, another polls or waits on the outer set. A
+// level-triggered event wakes both.
 //
 //   thread 1: outer -LT-+
 //                       +-> inner -LT-> socket

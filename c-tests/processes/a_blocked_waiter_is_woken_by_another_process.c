@@ -1,6 +1,6 @@
-// A write, then the close, of the other end by a forked child ends a wait:
-// pipe, unix stream, TCP, eventfd; level and edge. The set is made
-// after the fork.
+// A forked child writes to the other end, then closes it: each ends a wait.
+// Pipe, unix stream, TCP and eventfd; level and edge. The set is made after the
+// fork.
 // Source: epoll_wait(2). Contract: 37
 #include "harness.h"
 

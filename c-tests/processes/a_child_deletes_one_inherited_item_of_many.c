@@ -1,6 +1,6 @@
-// A child takes files out of the set it inherited, one after the other; those
-// that are left go on reporting, polled and signalled in the parent, level and
-// edge.
+// A child takes the files out of its inherited set, one after the other, by DEL
+// or close. The files that are left go on reporting, level and edge, whether
+// the parent watches them by polling or by signals.
 // Source: fork(2). Contract: 12, 36
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// The parent has an eventfd that was reported and not read. A child reads it to the end, and writes to it later: the
-// waiter in the parent, which sleeps all the time, gets an event; so does one whose set was made after the fork.
+// In the parent an eventfd was reported and not read. A child reads it to the end, and writes to it later. The waiter
+// in the parent, which sleeps all the time, gets an event; a waiter on a set made after the fork gets one too.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include "harness/looks.h"

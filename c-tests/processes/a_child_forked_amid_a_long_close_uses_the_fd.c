@@ -1,5 +1,5 @@
-// A process forks while another thread of it is in a close that takes long, and has given the fd up already: the
-// child makes a set under that fd, and goes to sleep for it a few times at most.
+// A process forks while another of its threads is in a close that takes long and has already freed the fd. The child
+// makes a set under this fd, and sleeps only a few times until it has the set.
 // Source: fork(2), SO_LINGER of socket(7). Contract: 36
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// Children made by _Fork, by raw system calls and by clone, while two threads are
-// inside epoll calls: no lock may be left held in the child, which uses the set
-// that it inherited and one of its own, and ends; 500 times over.
+// _Fork, raw system calls and clone make children while two threads are inside
+// epoll calls. No lock may stay held in a child: it uses its inherited set and
+// a set of its own, and ends. 500 times.
 // Source: fork(2), _Fork(3), clone(2). Contract: 36
 #include "harness.h"
 #include <sched.h>

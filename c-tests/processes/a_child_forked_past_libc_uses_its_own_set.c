@@ -1,5 +1,5 @@
-// A child made by a raw clone, which libc's fork handlers do not see, uses a set
-// of its own and closes its copies; the parent's set goes on.
+// A raw clone, which libc's fork handlers do not see, makes a child. The child
+// uses a set of its own and closes its copies; the parent's set works on.
 // Source: clone(2). Contract: 36
 #include "harness.h"
 #include <sched.h>

@@ -1,7 +1,7 @@
-// A child made by clone3 with CLONE_CLEAR_SIGHAND has the default for every
-// signal that had a handler, and ignores what was ignored, with a memory of its
-// own or the parent's; what it sets works, its sets too, and the parent keeps
-// its handlers.
+// clone3 with CLONE_CLEAR_SIGHAND makes a child, with its own memory or the
+// parent's. In the child each signal that had a handler has the default, and an
+// ignored signal stays ignored. The child can set handlers and use sets. The
+// parent keeps its handlers.
 // Source: clone(2); kernel/signal.c, flush_signal_handlers. Contract: 7, 36
 #include "harness.h"
 #include <linux/sched.h>
@@ -91,7 +91,7 @@ static void run(void)
     _exit(child(false));
 }
 
-// As posix_spawn makes its child: in the parent's memory, on a stack of its own.
+// As posix_spawn makes its child: in the parent's memory, on its own stack.
 static long clone3_in_this_memory(void)
 {
     enum { STACK = 256 << 10 };
@@ -158,7 +158,8 @@ static void test(void)
     put(s[1], "x");
     EXPECT_ONE(epfd, s[0], EPOLLIN);
     CHECK_EQ(drain(s[0]), 1);
-    // Ignored by the program, but not for the kernel where a library listens.
+    // The program ignores this signal. A library may still have a handler for
+    // it in the kernel.
     OK(sigaction(SIGIO, &(struct sigaction){.sa_handler = SIG_IGN}, NULL));
     pid_t pid = clone3_here();
     if (pid == 0)

@@ -1,6 +1,7 @@
-// A child forked while other threads are inside epoll calls waits on the set
-// it inherited, changes items to what they are, adds and deletes its own, makes
-// another set and closes the first. The parent's set reports every byte.
+// A process forks while other threads are inside epoll calls. The child waits
+// on its inherited set, changes items to the masks they have, adds and deletes
+// its own items, makes another set and closes the first. The parent's set
+// reports every byte.
 // Source: fork(2). Contract: 36
 #include "harness.h"
 
@@ -34,7 +35,7 @@ static void *serves(void *unused)
     return NULL;
 }
 
-// Changes nothing that the parent would see, were the set one and the same.
+// Makes only changes that the parent would not see if both had the same set.
 static void child(void)
 {
     int own[2], second = ep_new();

@@ -1,4 +1,4 @@
-// A child reads an inherited file by another fd than the one in the set: data
+// A child reads an inherited file by an fd other than the one in the set. Data
 // that comes then is an edge.
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// The parent makes a set with a listener, forks, closes both, and the child
-// serves connections from it, as daemons do.
+// The parent makes a set with a listener, forks and closes both. The child
+// serves connections from the set, as daemons do.
 // Source: daemon(3). Contract: 36, 38
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A child closes its copies of the watched files and of the set, then ends:
-// the parent's set goes on, level and edge, and a waiter sleeps through it.
+// A child closes its copies of the watched files and of the set, then ends. The
+// parent's set works on, level and edge, and a waiter sleeps on.
 // Source: fork(2), close(2). Contract: 12, 36
 #include "harness.h"
 
@@ -23,7 +23,7 @@ static void test(void)
                 OK(close(in[i]));
             if (how == 1)
                 OK(close(epfd));
-            _exit(0); // how == 2: leaves it to exit
+            _exit(0); // how == 2: the exit closes them
         }
         child_must_pass(pid);
         sleep_ms(20);

@@ -1,5 +1,5 @@
-// A child's first call is fork, or daemon. Two threads that wait in it for one set are asleep afterwards: they do not wake
-// every few milliseconds to look.
+// A child's first call is fork or daemon. In the process that this makes, two threads that wait on one set stay asleep:
+// they do not wake every few milliseconds to look.
 // Source: fork(2), daemon(3). Contract: 36
 #include "harness.h"
 #include "harness/looks.h"
@@ -11,7 +11,7 @@ static void rests(void)
     OK(ep_add(epfd, e, EPOLLIN | EPOLLET));
     for (int i = 0; i < 2; i++)
         waiter_block(&w[i], epfd);
-    // The library's own thread may still be starting, and this thread runs.
+    // The library's own thread may still be starting. This thread is awake, so it is left out.
     bool rest = false;
     for (int tries = 0; !rest && tries < 50; tries++) {
         long before = sleeps_of_others();
@@ -38,7 +38,7 @@ static void test(void)
         pid_t pid = fork_child();
         if (pid == 0) {
             if (with_daemon) {
-                OK(daemon(1, 1)); // its parent, the child, ends with 0
+                OK(daemon(1, 1)); // the parent of the daemon is the test's child, and exits with 0
             } else {
                 pid_t child = fork();
                 CHECK(child >= 0);

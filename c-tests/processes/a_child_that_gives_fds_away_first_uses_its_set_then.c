@@ -1,13 +1,13 @@
-// A forked child closes and redirects watched descriptors before it uses the
-// set: what is open under another descriptor still wakes it, with the data of
-// the item; and a new file under an old descriptor is a file of its own.
+// A forked child closes and redirects watched fds before it uses the set. A
+// file that is still open under another fd wakes the child, with the data of
+// its item. A new file under an old fd is a file of its own.
 // Source: fork(2), dup2(2), epoll(7). Contract: 12, 36
 #include "harness.h"
 
 static void in_child(int epfd, int a[2], int b[2], int c[2], bool deep)
 {
     if (deep) {
-        // A child of the child, as daemons have.
+        // A grandchild, as daemons make one.
         pid_t pid = fork_child();
         if (pid != 0) {
             child_must_pass(pid);
@@ -15,9 +15,9 @@ static void in_child(int epfd, int a[2], int b[2], int c[2], bool deep)
         }
     }
     int moved = OK(dup(a[0])), spare = OK(open("/dev/null", O_RDONLY));
-    OK(close(a[0]));             // lives on as `moved`
-    OK(dup2(spare, b[0]));       // the parent's copy lives on
-    OK(dup2(c[0], spare));       // has two descriptors now
+    OK(close(a[0]));             // the file lives on under `moved`
+    OK(dup2(spare, b[0]));       // the parent still has the file open
+    OK(dup2(c[0], spare));       // c[0]'s file has two fds now
     OK(close(c[0]));
     OK(ep_add(epfd, moved, EPOLLIN | EPOLLONESHOT));
     bump(a[1], 1);
@@ -28,7 +28,8 @@ static void in_child(int epfd, int a[2], int b[2], int c[2], bool deep)
         sum += ev[i].data.u64;
     CHECK_EQ(sum, a[0] + moved);
     drain(moved);
-    // In the set of the child alone: its own file under an inherited fd.
+    // A set of the child's own, with the child's own file under an inherited
+    // fd.
     int own = ep_new();
     int fresh[2];
     pipe_pair(fresh);
@@ -55,8 +56,7 @@ static void test(void)
         if (pid == 0)
             in_child(epfd, a, b, c, deep);
         child_must_pass(pid);
-        // What the child added is gone with its descriptors; the parent's items
-        // go on.
+        // The child's items are gone with its fds; the parent's items go on.
         bump(b[1], 1);
         EXPECT_ONE(epfd, b[0], EPOLLIN);
         drain(b[0]);

@@ -1,5 +1,6 @@
-// A forked child sets and clears O_NONBLOCK on a socket its parent watches: the
-// flags belong to the file they share, and the parent's items report as before.
+// A forked child sets and clears O_NONBLOCK on a socket that its parent
+// watches. The flags belong to the file that both share. The parent's items
+// report as before.
 // Source: fcntl(2), F_SETFL. Contract: 36
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// A child made by clone with CLONE_VM|CLONE_VFORK closes watched fds by
-// every road, puts others over them and sets a signal handler: all of it
-// concerns the child alone.
+// clone with CLONE_VM|CLONE_VFORK makes a child. It closes watched fds by each
+// of the calls, puts other files under them and sets a signal handler. None of
+// this changes anything in the parent.
 // Source: clone(2). Contract: 12, 36
 #include "harness.h"
 #include <sched.h>
@@ -34,7 +34,7 @@ static void test(void)
         OK(ep_add(epfd, s[i][0], EPOLLIN | (i % 2 ? EPOLLET : 0)));
     }
     for (int round = 0; round < 3; round++) {
-        waiter_block(&w, epfd); // the helper thread watches now
+        waiter_block(&w, epfd); // now the library's helper thread watches
         pid_t pid = OK(clone(child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD,
                              NULL));
         child_must_pass(pid);

@@ -1,5 +1,6 @@
-// What a vfork child, or one made by clone with CLONE_VM, makes under an fd
-// is the child's alone: here the fd stands for what this process opens.
+// A vfork child, or a child of clone with CLONE_VM, makes a file under an fd.
+// The file is the child's alone: in this process the fd stands for what this
+// process opens.
 // Source: vfork(2), clone(2). Contract: 3, 36
 #include "harness.h"
 #include <sched.h>

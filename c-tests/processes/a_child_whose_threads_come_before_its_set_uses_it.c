@@ -1,5 +1,5 @@
-// The threads of a forked child close, duplicate and make descriptors, while one
-// of them begins to use the set that the child inherited.
+// Threads of a forked child close, duplicate and make fds while one of them
+// begins to use the inherited set.
 // Source: fork(2), pthreads(7). Contract: 36
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A child with the same table of descriptors reads a file that is watched here, makes and uses a set of its own, and
-// ends: a thread that sleeps here sleeps on, and wakes for a file that another thread adds.
+// A child with the same fd table reads a file that is watched here, makes and uses a set of its own, and ends. A thread
+// that sleeps here sleeps on, and wakes for a file that another thread adds.
 // Source: clone(2), CLONE_FILES. Contract: 14, 36
 #include "harness.h"
 #include <sched.h>

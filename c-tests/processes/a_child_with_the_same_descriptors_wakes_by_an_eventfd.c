@@ -1,5 +1,5 @@
-// A child has the same table of descriptors, by clone(2). An eventfd was reported here and not read; the child reads it
-// to the end and writes to it later: the waiter here wakes. So it does for an eventfd that is made after the child.
+// clone(2) makes a child with the same fd table. An eventfd was reported here and not read. The child reads it to the
+// end and writes to it later: the waiter here wakes. The same holds for an eventfd that is made after the child.
 // Source: clone(2), CLONE_FILES; Linux: fs/eventfd.c:eventfd_write. Contract: 20, 36
 #include "harness.h"
 #include "harness/looks.h"
@@ -63,7 +63,7 @@ static void test(void)
         bool made_after;
     } ways[] = {{0, false}, {0, true}, {CLONE_VM | CLONE_VFORK, false}};
     for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
-        // Each in a process where no child was made before.
+        // Each case runs in a process that has made no child before.
         pid_t pid = fork_child();
         if (pid == 0) {
             one(ways[way].flags, ways[way].made_after);

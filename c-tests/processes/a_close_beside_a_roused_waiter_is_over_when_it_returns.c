@@ -1,5 +1,5 @@
-// When close returns, the peer's side shows the end, also while the thread
-// that waits on the set is just waking and going to sleep again.
+// When close returns, the peer sees the end. This holds also while the thread
+// that waits on the set is just waking and falling asleep again.
 // Source: epoll(7), Q6; close(2). Contract: 39
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// When close returns, the peer's side shows the end: a thread that waits on
-// the set does not hold the file, whatever was done to its item before.
+// When close returns, the peer sees the end: a thread that waits on the set
+// does not hold the file open, whatever was done to its item before.
 // Source: epoll(7), Q6; close(2). Contract: 39
 #include "harness.h"
 

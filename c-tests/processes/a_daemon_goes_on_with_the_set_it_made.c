@@ -1,6 +1,6 @@
 // A program makes a set, calls daemon(3), and serves from the set in the
-// daemon: files made before and after, level and edge, standard input too,
-// which is /dev/null then and no longer watched.
+// daemon. It serves files made before and after, level and edge. Standard input
+// was watched; it is /dev/null in the daemon, and its item is gone.
 // Source: daemon(3). Contract: 12, 36
 #include "harness.h"
 
@@ -17,12 +17,12 @@ static void serve(int noclose, int back, int in)
     EXPECT_ONE(epfd, 0, EPOLLIN);
     pid_t launcher = getpid();
     OK(daemon(1, noclose));
-    UNTIL(getppid() != launcher); // which held the pipe as well
+    UNTIL(getppid() != launcher); // the launcher has the pipe open as well
     if (noclose) {
         EXPECT_ONE(epfd, 0, EPOLLIN);
         OK(ep_del(epfd, 0));
     }
-    EXPECT_NOTHING(epfd); // the pipe that 0 was is closed by now
+    EXPECT_NOTHING(epfd); // fd 0 was the pipe, which is closed by now
     waiter_block(&w, epfd);
     put(back, "r");
     waiter_join_with(&w, in, EPOLLIN);
@@ -47,7 +47,7 @@ static void test(void)
         if (pid == 0)
             serve(noclose, back[1], in[0]);
         child_must_pass(pid);
-        OK(close(back[1])); // so the daemon's end is seen
+        OK(close(back[1])); // so that the read fails if the daemon has ended
         CHECK_EQ(read(back[0], &c, 1), 1);
         put(in[1], "x");
         CHECK_EQ(read(back[0], &c, 1), 1);

@@ -1,5 +1,5 @@
-// A watched file goes on under a duplicate, and another one has its fd: an
-// exec that fails leaves each item with its file.
+// A watched file lives on under a dup, and another file has its fd. After an
+// exec that fails, each item still watches its own file.
 // Source: execve(2), epoll(7), Q6. Contract: 12, 38
 #include "harness.h"
 

@@ -1,11 +1,11 @@
-// A program watches files it was started with, while its parent holds copies of
-// them: standard input and another fd, level and edge.
+// A program watches files that it was started with, standard input and another
+// fd, level and edge. Its parent holds copies of them.
 // Source: execve(2). Contract: 37
 #include "harness.h"
 
 static void test(void)
 {
-    if (test_argv[1]) { // started: answers each byte seen on 0 and on the other
+    if (test_argv[1]) { // the started program answers each byte that it sees on 0 and on the other fd
         int other = atoi(test_argv[1]), edge = atoi(test_argv[2]);
         int in[] = {0, other}, epfd = ep_new();
         for (int i = 0; i < 2; i++)

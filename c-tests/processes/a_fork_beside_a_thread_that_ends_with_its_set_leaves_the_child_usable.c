@@ -1,5 +1,6 @@
-// A process forks just as one of its threads ends, which used a large set last and closed it: the child makes and uses a
-// set of its own. All run on one CPU, where the thread runs only while nothing else does, so that it is stopped anywhere.
+// A process forks just as one of its threads ends, right after it used and closed a large set. The child makes and uses
+// a set of its own. All threads share one CPU, where the ending thread runs only while the others sleep, so the fork
+// can find it at any point.
 // Alone: its thread of the lowest priority would not run beside others.
 // Source: fork(2). Contract: 36
 #include "harness.h"
@@ -33,7 +34,7 @@ static void test(void)
     OK(prctl(PR_SET_TIMERSLACK, 1));
     for (int i = 0; i < FILES; i++)
         file[i] = event_fd();
-    int64_t end = now_ns() + 5000000000; // where the CPU is another's
+    int64_t end = now_ns() + 5000000000; // in case other programs use the CPU
     for (int turn = 0; turn < TURNS && now_ns() < end; turn++) {
         pthread_t thread;
         ends = false;

@@ -1,5 +1,5 @@
-// A malloc of the program's own, whose handlers of pthread_atfork hold its lock during
-// a fork, as jemalloc's do; meanwhile two threads begin to wait for one set.
+// The program has its own malloc. Its pthread_atfork handlers hold the lock of malloc during a fork, as jemalloc's do.
+// Meanwhile two threads begin to wait on one set.
 // Source: pthread_atfork(3). Contract: 36
 #include "harness.h"
 #include <sched.h>
@@ -27,7 +27,7 @@ void *malloc(size_t size)
     return at + 2;
 }
 
-void *calloc(size_t count, size_t size) { return malloc(count * size); } // never used before: zeros
+void *calloc(size_t count, size_t size) { return malloc(count * size); } // fresh memory is zero
 
 void free(void *at) { (void)at; }
 

@@ -1,5 +1,5 @@
-// A child makes a new set and uses it while the parent's goes on; the two know
-// nothing of each other.
+// A child makes a new set and uses it while the parent uses its own. Neither
+// set affects the other.
 // Source: fork(2). Contract: 36
 #include "harness.h"
 
@@ -30,7 +30,7 @@ static void test(void)
         unix_stream(t);
         OK(ep_add(own, t[0], EPOLLIN | EPOLLET));
         use(own, t, 200);
-        // And a grandchild, for good measure.
+        // The same in a grandchild.
         pid_t grandchild = fork_child();
         if (grandchild == 0) {
             int third = ep_new();

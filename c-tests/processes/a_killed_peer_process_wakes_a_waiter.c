@@ -1,5 +1,5 @@
-// A peer process ended by SIGKILL closes its ends like any other: the waiter
-// gets HUP, or RDHUP from TCP.
+// SIGKILL ends a peer process, which closes its ends as any exit does. The
+// waiter gets HUP, or RDHUP from TCP.
 // Source: epoll(7). Contract: 37
 #include "harness.h"
 

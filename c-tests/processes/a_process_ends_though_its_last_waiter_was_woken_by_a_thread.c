@@ -1,5 +1,5 @@
-// The main thread has left. The last to wait is woken by what another thread adds, not by a device; then both end, and
-// the process with them, with status 0.
+// The main thread has ended. Another thread adds a ready file, and this wakes the last waiter; no device does. Then
+// both threads end, and the process ends with status 0.
 // Source: pthread_exit(3). Contract: 38
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// main calls pthread_exit while threads wait: the process lives until the last
-// wait has ended, and then ends with status 0.
+// main calls pthread_exit while threads wait. The process lives until the last
+// waiter has ended, and then ends with status 0.
 // Source: pthread_exit(3). Contract: 38
 #include "harness.h"
 

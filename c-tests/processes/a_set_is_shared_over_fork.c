@@ -1,7 +1,7 @@
-// A set is one and the same in parent and child: what either adds, changes or
-// deletes the other sees. Under glasspoll each goes on with a copy of its own,
-// taken at the fork: what the one does to its copy the other never sees, and
-// nothing reports twice or goes silent by it.
+// Parent and child share one set: each sees what the other adds, changes or
+// deletes. Under glasspoll each goes on with its own copy, taken at the fork.
+// Neither sees what the other does to its copy, and this makes no item report
+// twice or stay silent.
 // Source: fork(2); epoll(7), Q. Contract: 36
 #include "harness.h"
 
@@ -29,7 +29,7 @@ static void test(void)
         put(over[1], "2"), turn(over[1]);
         OK(ep_del(epfd, old[0]));                                // DEL
         put(over[1], "3"), turn(over[1]);
-        // What the parent added last.
+        // What the parent has added last.
         if (shared)
             CHECK_ERR(ep_add(epfd, over[1], EPOLLOUT), EEXIST);
         else

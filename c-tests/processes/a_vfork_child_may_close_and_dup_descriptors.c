@@ -1,5 +1,5 @@
-// What a vfork child does to its descriptors before exec - closing watched
-// ones, dup2 over them, closing the set - concerns the child alone.
+// Before exec, a vfork child closes watched fds, calls dup2 over them and
+// closes the set. All of this concerns the child alone.
 // Source: vfork(2). Contract: 12, 36
 #include "harness.h"
 

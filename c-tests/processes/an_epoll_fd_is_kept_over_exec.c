@@ -1,7 +1,7 @@
-// An epoll fd without close-on-exec goes over to the new program with its
-// items, and serves there under the same fd. Under glasspoll it is no set
-// there: epoll calls on it say EINVAL, a line in the log says why, and the
-// program may close it and make another.
+// An epoll fd without close-on-exec passes to the new program with its items,
+// and works there under the same fd. Under glasspoll it is no set there: epoll
+// calls on it say EINVAL, a line in the log says why, and the program may close
+// it and make another set.
 // Source: execve(2). Contract: 38
 #include "harness.h"
 

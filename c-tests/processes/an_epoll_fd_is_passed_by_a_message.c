@@ -1,6 +1,6 @@
-// An epoll fd sent by SCM_RIGHTS is the same set in the receiver, which is
-// another process. Under glasspoll it is no set there: epoll calls on it say
-// EINVAL, and the sender's set is as it was.
+// An epoll fd sent by SCM_RIGHTS to another process is the same set there.
+// Under glasspoll it is no set in the receiver: epoll calls on it say EINVAL,
+// and the sender's set does not change.
 // Source: unix(7). Contract: 38
 #include "harness.h"
 
@@ -32,7 +32,7 @@ static void test(void)
     int over[2], s[2], epfd;
     unix_stream(over);
     unix_stream(s);
-    pid_t pid = fork_child(); // before there is a set
+    pid_t pid = fork_child(); // forks before there is a set
     if (pid == 0) {
         pass(over[1], &epfd, false);
         if (preloaded()) {

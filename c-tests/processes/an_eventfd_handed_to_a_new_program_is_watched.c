@@ -1,6 +1,6 @@
-// An eventfd was reported here and not read, and another program gets it, in each way in which a program can be
-// started. That program reads it to the end and writes to it later: the waiter here wakes. It also does if the program
-// was started before the first set was made.
+// An eventfd was reported here and not read. Another program gets it, by each way to start a program, reads it to the
+// end and writes to it later: the waiter here wakes. The same holds if the program was started before the first set was
+// made.
 // Source: Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include "harness/looks.h"
@@ -9,7 +9,7 @@
 
 extern char **environ;
 
-static char fd_text[16], go[16]; // the eventfd, and the reading end of a pipe that has a byte when it is to be read
+static char fd_text[16], go[16]; // the eventfd, and a pipe's reading end: a byte tells the program to read
 
 static void become_it(void)
 {
@@ -57,7 +57,7 @@ static void by_spawn(void)
     CHECK_EQ(posix_spawn(NULL, "/proc/self/exe", NULL, NULL, argv, environ), 0);
 }
 
-// The fd is closed on exec, and its copy is not.
+// The fd is closed on exec, but its copy is not.
 static void by_spawn_with_a_copy(void)
 {
     int e = atoi(fd_text);
@@ -97,7 +97,7 @@ static void (*const ways[])(void) = {
 static void the_new_program(int e, int start)
 {
     char byte;
-    alarm(WAIT_MS / 1000); // should nobody tell it to go on
+    alarm(WAIT_MS / 1000); // in case the parent never tells it to go on
     CHECK_EQ(read(start, &byte, 1), 1);
     pid_t waiter = atoi(getenv("WAITER"));
     long before = sleeps_of(waiter);

@@ -1,5 +1,5 @@
-// A thread makes eventfds while another spawns a program, which gets some of them. The last of these is reported here
-// and not read; the program reads it to the end and writes to it later: the waiter here wakes.
+// One thread makes eventfds while another spawns a program, which inherits some of them. The last of these was reported
+// here and not read. The program reads it to the end and writes to it later: the waiter here wakes.
 // Source: posix_spawn(3); Linux: fs/eventfd.c:eventfd_write. Contract: 20, 37
 #include "harness.h"
 #include "harness/looks.h"
@@ -40,7 +40,7 @@ static void the_program(int tell, int ask)
 {
     char byte;
     int last = last_eventfd();
-    alarm(WAIT_MS / 1000); // should nobody tell it to go on
+    alarm(WAIT_MS / 1000); // in case the parent never tells it to go on
     CHECK_EQ(write(tell, &last, sizeof last), sizeof last);
     if (last == -1)
         return;

@@ -1,6 +1,6 @@
-// A process that gets a signal every 30 us, and has sets and threads in use,
-// executes another program, which starts with exactly the caller's mask. An exec
-// that fails leaves the caller's mask.
+// A process with sets and threads gets a signal every 30 us and executes
+// another program. The new program starts with exactly the caller's mask. A
+// failed exec leaves the caller's mask as it was.
 // Source: execve(2), signals. Contract: 7, 38
 #include "harness.h"
 
@@ -38,7 +38,9 @@ static void execute(void)
     OK(sigaction(SIGVTALRM, &action, NULL));
     OK(sigaction(SIGALRM, &action, NULL));
     CHECK_EQ(pthread_create(&thread, NULL, waits, &epfd), 0);
-    // Timers live on over exec: the program ignores what comes then.
+    // A timer lives on over exec, and its signal would end the new program. So
+    // the timer runs only for the execs that fail. SIGCHLD comes across the
+    // real exec, and the new program ignores it by default.
     OK(setitimer(ITIMER_VIRTUAL, &often, NULL));
     for (int i = 0; i < 30; i++) {
         put(s[1], "x");
@@ -48,7 +50,7 @@ static void execute(void)
     struct itimerval off = {};
     OK(setitimer(ITIMER_VIRTUAL, &off, NULL));
     pid_t pid = getpid(), pest = OK(fork());
-    if (pest == 0) { // signals up to the exec, and across it
+    if (pest == 0) { // sends signals until the exec and after it
         for (int64_t end = now_ns() + 30000000; now_ns() < end && getppid() == pid;
              )
             kill(pid, SIGCHLD);

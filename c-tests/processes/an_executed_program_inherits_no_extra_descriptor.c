@@ -1,12 +1,12 @@
-// A program that uses a set executes another, which inherits exactly the
-// descriptors that were left open for it, at any fd.
+// A program that uses a set executes another, which inherits exactly the fds
+// that were left open for it, whatever their values.
 // Source: execve(2). Contract: 2, 38
 #include "harness.h"
 #include <dirent.h>
 
 static void test(void)
 {
-    if (test_argv[1]) { // prints no names; 0 if only 0, 1, 2 and the given are open
+    if (test_argv[1]) { // prints no names; exits with 0 if only 0, 1, 2 and the given fds are open
         DIR *dir = opendir("/proc/self/fd");
         CHECK(dir);
         for (struct dirent *entry; (entry = readdir(dir));) {
@@ -23,7 +23,7 @@ static void test(void)
     if (pid == 0) {
         char fd_text[12];
         int s[2], p[2];
-        OK(close_range(3, ~0U, 0)); // what the test itself inherited
+        OK(close_range(3, ~0U, 0)); // closes what the test itself inherited
         int epfd = ep_new(), e = OK(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
         OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
         OK(pipe2(p, O_CLOEXEC));

@@ -1,14 +1,15 @@
-// A program executed while sets are in use starts with the mask and the
-// ignored signals its parent chose, nothing else blocked, ignored or pending:
-// after fork, vfork and posix_spawn. It is run without LD_PRELOAD, so that what
-// it sees is what the kernel handed over.
+// A program is executed while sets are in use, after fork and vfork and by
+// posix_spawn. It starts with the mask and the ignored signals that its parent
+// chose, and has nothing else blocked, ignored or pending. It runs without
+// LD_PRELOAD, so it sees what the kernel handed over.
 // Source: execve(2). Contract: 7, 38
 #include "harness.h"
 #include <spawn.h>
 
 extern char **environ;
 
-// In the executed program. 0 if only SIGUSR1 is blocked, only SIGUSR2 ignored.
+// The executed program. It returns 0 if only SIGUSR1 is blocked and only
+// SIGUSR2 is ignored.
 static int look(void)
 {
     sigset_t mask, pending;
@@ -17,8 +18,8 @@ static int look(void)
     OK(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8));
     OK(syscall(SYS_rt_sigpending, &pending, 8));
     for (int signo = 1; signo <= 64; signo++) {
-        // Raw calls, since glibc's do not speak of its own two signals, whose
-        // actions depend on what started the test.
+        // Raw calls, because glibc's hide its own two signals. Their actions
+        // depend on what started the test.
         struct { void *handler; unsigned long rest[3]; } action;
         uint64_t bit = 1ULL << (signo - 1);
         OK(syscall(SYS_rt_sigaction, signo, NULL, &action, 8));
@@ -77,7 +78,7 @@ static void test(void)
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         EXPECT_NOTHING(epfd);
     }
-    // exec by a process that has just used a set of its own.
+    // A process that has just used a set of its own calls exec.
     pid = fork_child();
     if (pid == 0) {
         int own = ep_new();

@@ -1,5 +1,5 @@
-// A child waits on the set it inherited: what was added before the fork and is
-// ready is reported, level-triggered, also to a blocked wait.
+// A child waits on its inherited set. A file that was added before the fork and
+// is ready is reported, level-triggered, also to a blocked wait.
 // Source: epoll(7), Q2; fork(2). Contract: 36
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// A program with threads in the middle of epoll calls, and watched files with
-// traffic on them, executes another: the new one lives, and uses a set itself.
+// A program executes another while its threads are in the middle of epoll calls
+// and its watched files have traffic. The new program runs and uses a set
+// itself.
 // Source: execve(2). Contract: 38
 #include "harness.h"
 

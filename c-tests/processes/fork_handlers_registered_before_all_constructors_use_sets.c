@@ -1,11 +1,11 @@
-// Handlers of pthread_atfork that the program registers before any library's
-// constructor runs, and others that it registers in main: each makes a set, uses it
-// and the one that is there, also together with a thread that it waits for.
+// The program registers pthread_atfork handlers before the constructor of any
+// library runs, and others in main. Each handler makes a set and uses it, and
+// uses the set that exists. Some also wait for a thread that uses that set.
 // Source: pthread_atfork(3). Contract: 36
 #include "harness.h"
 
 static int epfd = -1, s[2];
-static int calls[2][3]; // first and last registered; prepare, parent, child
+static int calls[2][3]; // of the handlers registered first and last: prepare, parent, child
 
 // After the fork, the kernel's parent and child have one set: neither may change it then.
 static void *beside(void *changes)
@@ -65,7 +65,7 @@ __attribute__((section(".preinit_array"), used)) static void (*preinit)(void) = 
 static void test(void)
 {
     CHECK_EQ(pthread_atfork(last_prepare, last_parent, last_child), 0);
-    // Once before there is a set, then with one.
+    // The first fork comes before there is a set, the others after that.
     child_must_pass(fork_child() ?: (_exit(0), 0));
     epfd = ep_new();
     unix_stream(s);

@@ -1,5 +1,5 @@
-// Forks while other threads are inside epoll calls: no lock may be left held
-// in the child, which makes a set, uses it and ends, 40 times over.
+// A process forks while other threads are inside epoll calls. No lock may stay
+// held in the child: it makes a set, uses it and ends. 40 times.
 // Source: fork(2). Contract: 36
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Forks while other threads, each of which has used a set, are ending: the
-// child makes and uses a set of its own, and the parent's set works on.
+// A process forks while other threads, which have all used a set, are ending.
+// The child makes and uses a set of its own, and the parent's set works on.
 // Source: fork(2). Contract: 36
 #include "harness.h"
 

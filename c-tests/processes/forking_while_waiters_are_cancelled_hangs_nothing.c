@@ -1,5 +1,5 @@
-// Forks while other threads are cancelled at any point of a wait: every child
-// ends, every cancelled thread ends, and the set works on.
+// A process forks while other threads are cancelled at any point of a wait.
+// Every child ends, every cancelled thread ends, and the set works on.
 // Source: pthreads(7), cancellation points; fork(2). Contract: 26, 36
 #include "harness.h"
 

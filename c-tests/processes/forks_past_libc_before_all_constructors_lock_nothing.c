@@ -1,5 +1,5 @@
-// A program forks past libc's fork before any library's constructor runs. The child forks in the same way, makes a
-// thread and uses a set.
+// A program forks without libc's fork before the constructor of any library runs. The child forks in the same way,
+// makes a thread and uses a set.
 // Source: _Fork(3), clone(2). Contract: 36
 #include "harness.h"
 
@@ -20,14 +20,14 @@ static void before_all_constructors(void)
 {
     pid_t child = _Fork();
     if (child == 0) {
-        alarm(WAIT_MS / 1000); // the runner does not see what hangs here
+        alarm(WAIT_MS / 1000); // the runner does not see a hang of this process
         pid_t grandchild = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
         if (grandchild == 0)
             _exit(0);
         int ended = -1;
         CHECK_EQ(waitpid(grandchild, &ended, 0), grandchild);
         CHECK_EQ(ended, 0);
-        return; // into main
+        return; // and goes on into main
     }
     if (waitpid(child, &status, 0) != child)
         status = -1;

@@ -1,6 +1,6 @@
-// Files made before a fork are watched by the child, and by the parent too,
-// each in its own set: every edge reaches both, level lasts, and closing in one
-// process does not silence the other.
+// Child and parent watch files made before the fork, each in its own set. Every
+// edge reaches both, a level lasts in both, and a close in one process does not
+// silence the other.
 // Source: fork(2). Contract: 36, 37
 #include "harness.h"
 
@@ -51,12 +51,12 @@ static void test(void)
             for (int i = 0; i < 5; i++) {
                 put(fd[1], "x");
                 reports(epfd, fd[0], edge);
-                CHECK_EQ(read(to_parent[0], &c, 1), 1); // the child saw it
+                CHECK_EQ(read(to_parent[0], &c, 1), 1); // the child has seen the event
                 if (!edge)
                     drain_exactly(fd[0], 1);
                 put(to_child[1], "n");
             }
-            CHECK_EQ(read(to_parent[0], &c, 1), 1); // and has closed its own
+            CHECK_EQ(read(to_parent[0], &c, 1), 1); // the child has closed its fd
             for (int i = 0; i < 3; i++) {
                 EXPECT_NOTHING_NOW(epfd);
                 put(fd[1], "x");

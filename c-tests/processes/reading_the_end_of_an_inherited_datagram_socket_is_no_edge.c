@@ -1,5 +1,5 @@
-// A datagram socket that a child inherited, and that was shut down for reading, is
-// readable for ever: to read from it, again and again, makes no further edge.
+// A child inherits a datagram socket that was shut down for reading, so the socket is always readable. Reading from it,
+// again and again, makes no further edge.
 #include "harness.h"
 
 static void reads(int fd[2])
@@ -24,7 +24,7 @@ static void test(void)
             udp_pair(fd);
         else
             OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd));
-        // In a set of the parent's already, so that the child's file is an inherited one.
+        // The parent's set already has the socket, so the child's file is an inherited one.
         OK(ep_add(known, fd[0], EPOLLIN));
         pid_t child = fork_child();
         if (child == 0) {

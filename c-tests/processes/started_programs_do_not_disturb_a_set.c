@@ -1,5 +1,6 @@
-// system, posix_spawn, popen and vfork with exec, while a set is in use: the
-// programs run, the set goes on, and close-on-exec ends are closed for real.
+// While a set is in use, system, posix_spawn, popen and vfork with exec start
+// programs. The programs run, the set works on, and ends with close-on-exec are
+// really closed.
 // Source: vfork(2), posix_spawn(3). Contract: 8, 36
 #include "harness.h"
 #include <spawn.h>
@@ -33,7 +34,7 @@ static void test(void)
         FILE *stream = popen("echo hello", "r");
         CHECK(stream);
         OK(ep_add(epfd, fileno(stream), EPOLLIN));
-        // HUP as well, if the program has ended already.
+        // HUP comes too if the program has already ended.
         CHECK_EQ(wait_events(epfd, ev, 1, WAIT_MS), 1);
         CHECK_EQ(ev[0].data.u64, fileno(stream));
         CHECK(ev[0].events & EPOLLIN);
@@ -57,7 +58,7 @@ static void test(void)
         EXPECT_ONE(epfd, s[0], EPOLLIN);
         EXPECT_NOTHING(epfd);
     }
-    // A program started now does not hold the write end open.
+    // A program that is started now does not hold the write end open.
     CHECK_EQ(system("sleep 1 >/dev/null 2>&1 &"), 0);
     OK(close(p[1]));
     EXPECT_ONE(epfd, p[0], EPOLLHUP);

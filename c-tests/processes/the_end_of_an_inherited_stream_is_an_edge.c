@@ -1,5 +1,5 @@
-// A stream that a child inherited and has not drained: when its peer shuts down
-// its half, an edge-triggered item reports once more, though it asked for data only.
+// A child inherited a stream and has not drained it. When the peer shuts down its half, an edge-triggered item reports
+// once more, though it asks only for data.
 #include "harness.h"
 
 static void ends(int fd[2])
@@ -23,7 +23,7 @@ static void test(void)
             tcp_pair(fd);
         else
             unix_stream(fd);
-        // In a set of the parent's already, so that the child's file is an inherited one.
+        // The parent's set already has the stream, so the child's file is an inherited one.
         OK(ep_add(known, fd[0], EPOLLIN));
         pid_t child = fork_child();
         if (child == 0) {

@@ -1,6 +1,6 @@
-// While one thread polls the epoll fd and others wait on sets of their own,
-// another closes watched files: each peer sees the end while the poll and the
-// waits go on.
+// One thread polls the epoll fd, and others wait on sets of their own. When
+// another thread closes watched files, each peer sees the end while the poll
+// and the waits go on.
 // Source: epoll(7), Q6. Contract: 28, 39
 #include "harness.h"
 
@@ -34,7 +34,8 @@ static void test(void)
                 tcp_pair(fd[i]);
             else
                 pipe_pair(fd[i]);
-            // Polled rather than signalled: O_ASYNC is the program's own.
+            // The program uses O_ASYNC itself, so the library polls the file
+            // instead of getting its signals.
             if (i >= 3)
                 OK(fcntl(fd[i][0], F_SETFL, O_NONBLOCK | O_ASYNC));
             OK(ep_add(epfd, fd[i][0], EPOLLIN | (i % 2 ? EPOLLET : 0)));

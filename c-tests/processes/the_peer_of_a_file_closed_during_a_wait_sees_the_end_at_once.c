@@ -1,5 +1,5 @@
-// A wait in progress keeps no watched file alive: when another thread closes
-// one its peer sees the end while the wait goes on. The same holds for a file
+// A wait in progress keeps no watched file open: when another thread closes the
+// file, its peer sees the end while the wait goes on. The same holds for a file
 // inherited over fork, after the other process has closed it too.
 // Source: epoll(7), Q6. Contract: 39
 #include "harness.h"
@@ -45,7 +45,7 @@ static void test(void)
                 OK(close(fd[1]));
                 child_must_pass(pid);
             } else {
-                // The child's closes must be the last ones.
+                // The child must be the last to close the file.
                 if (inherited)
                     sleep_ms(20);
                 close_during_wait(fd);

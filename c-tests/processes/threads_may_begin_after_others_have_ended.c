@@ -1,11 +1,11 @@
-// A process whose first thread has ended goes on with threads that enter the
-// library later, and ends with the last of them.
+// A process whose first thread has ended goes on with threads that make their
+// first epoll call later. The process ends with the last of them.
 // Source: pthread_exit(3). Contract: 35
 #include "harness.h"
 
 static int epfd, fd[2];
 
-// Not by libc, so that it is not known before.
+// Sleeps without libc, so that the library has not seen this thread before.
 static void rest(long ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -24,7 +24,7 @@ static void *late(void *unused)
 
 static void test(void)
 {
-    // The parent waits for the process's end.
+    // The parent waits for the end of the process.
     pid_t pid = OK(fork());
     if (pid == 0) {
         pthread_t thread;

@@ -1,5 +1,5 @@
-// A process whose threads have waited and were joined has one thread again, so calls work that need a process of one
-// thread.
+// The threads of a process have waited and were joined. The process has one thread again, so calls that require a
+// single-threaded process work.
 // Source: unshare(2), CLONE_NEWUSER: EINVAL with more than one thread. Contract: 38
 // Limit: exact: a helper thread watches all the time
 #include "harness.h"
@@ -31,7 +31,7 @@ static void *waits(void *ms)
 
 static void test(void)
 {
-    static int ms[] = {700, 200}; // The one that holds the watch leaves last.
+    static int ms[] = {700, 200}; // the thread that holds the watch ends last
     pthread_t thread[2];
     for (int round = 0; round < 2; round++) {
         for (int n = 0; n < 2; n++, sleep_ms(100))

@@ -1,5 +1,5 @@
-// Each of several processes waits on its own set for one inherited file; a
-// write wakes all of them, level and edge.
+// Several processes wait, each on its own set, for one inherited file. A write
+// wakes all of them, level and edge.
 // Source: epoll(7), Q2. Contract: 36
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// While another thread sleeps in read on a watched file, a write that leaves
-// data over is reported all the same: unix stream, TCP, pipe.
+// Another thread sleeps in read on a watched file. A write that leaves data
+// over is still reported. Unix stream, TCP, pipe.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 19
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// A write or close at the other end, by another thread, ends a wait: unix
+// Another thread writes to the other end or closes it: each ends a wait. Unix
 // stream, TCP, UDP, pipe, eventfd, pty; level and edge.
 // Source: epoll_wait(2). Contract: 18, 19
 #include "harness.h"
@@ -26,7 +26,7 @@ static void test(void)
             }
             waiter_block(&w, epfd);
             OK(close(fd[1]));
-            if (kind == 2 || kind == 4) { // nothing tells them of the close
+            if (kind == 2 || kind == 4) { // these files do not report the close of the other end
                 sleep_ms(20);
                 CHECK(!w.done);
                 OK(ep_mod(epfd, fd[0], EPOLLOUT));

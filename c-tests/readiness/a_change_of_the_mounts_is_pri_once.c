@@ -1,6 +1,6 @@
-// /proc/mounts is PRI and ERR when the mounts have changed since it was last
-// asked: a level item reports that once for a change, to a waiter that slept
-// and to one that came later; one change between two waits is one event.
+// /proc/mounts is PRI and ERR if the mounts have changed since it was last
+// polled. A level item reports this once per change, to a waiter that sleeps
+// and to a waiter that comes later. One change between two waits is one event.
 // Source: fs/proc_namespace.c, mounts_poll: to ask takes the news.
 // Contract: 23
 #include "harness.h"

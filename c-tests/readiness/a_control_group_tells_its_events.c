@@ -1,6 +1,5 @@
-// cgroup.events of a control group is PRI and ERR when a process has come into the
-// group or the last has left it, until it is read; each change is an edge. A sleeping
-// waiter is woken by it.
+// cgroup.events of a control group is PRI and ERR when a process has entered the group or the last one has left, until
+// the file is read. Each change is an edge, and wakes a sleeping waiter.
 // Source: kernel/cgroup/cgroup.c, cgroup_file_notify; fs/kernfs/file.c, kernfs_notify.
 #include "harness.h"
 #include <sys/mount.h>

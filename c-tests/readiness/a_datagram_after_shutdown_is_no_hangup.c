@@ -1,5 +1,6 @@
-// A UDP socket that was shut down hangs up and goes on receiving: a datagram
-// that arrives is an edge for an item that asks for IN, and for no other.
+// A UDP socket that was shut down reports a hang-up and still receives. A
+// datagram that arrives is an edge for an item that asks for IN, and for no
+// other item.
 #include "harness.h"
 
 static void test(void)

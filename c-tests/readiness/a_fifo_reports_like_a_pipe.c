@@ -1,5 +1,5 @@
-// A FIFO opened by name: quiet before its first writer, IN with data, HUP when
-// the last writer went, quiet again with a new one.
+// A FIFO opened by name reports nothing before its first writer, IN with data,
+// HUP when the last writer has gone, and nothing again with a new writer.
 // Source: fifo(7). Contract: 24
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// A file that is added ready comes behind the files that became ready before.
+// A file that is already ready when it is added is reported after the files that became ready before.
 // Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 

@@ -1,5 +1,5 @@
 // A TCP socket that is neither connected nor listening reports HUP, and OUT if
-// asked; connecting ends that.
+// asked for. connect ends this.
 // Source: Linux: net/ipv4/tcp.c:tcp_poll. Contract: 23
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// At its maximum an eventfd is not writable; reading it is an OUT edge and
+// An eventfd at its maximum is not writable. A read of it is an OUT edge and
 // wakes a waiter.
 // Source: eventfd(2). Contract: 19, 20
 #include "harness.h"

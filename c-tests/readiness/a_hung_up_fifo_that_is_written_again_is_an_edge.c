@@ -1,5 +1,5 @@
-// The writer of a FIFO has gone. Another writer that writes and leaves is one more
-// edge; one that writes nothing is no edge.
+// The writer of a FIFO has gone. If another writer writes and leaves, this is
+// one more edge; if it writes nothing, there is no edge.
 // Source: Linux: fs/pipe.c:pipe_write, pipe_release. Contract: 24
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// A listening socket is never writable. After a shutdown it is OUT and HUP.
-// Connected after that, it reports like any other connection, room included.
+// A listening socket is never writable. After a shutdown it reports OUT and
+// HUP. When it is then connected, it reports like any other connection,
+// including room to write.
 // Source: Linux: net/ipv4/af_inet.c:inet_shutdown, net/ipv4/tcp.c:tcp_poll.
 // Contract: 23
 // Limit: poll: what falls and rises again between two looks is no edge

@@ -1,5 +1,5 @@
-// A listener reports IN while a connection waits to be accepted, level; and
-// once for each new one, edge. TCP and unix.
+// A listener reports IN while a connection waits to be accepted (level), or once for each new connection (edge). TCP
+// and unix.
 // Source: accept(2). Contract: 23
 // Limit: poll: on a listening socket that was not drained another connection is no edge
 #include "harness.h"

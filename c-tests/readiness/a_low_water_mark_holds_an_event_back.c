@@ -1,5 +1,5 @@
-// With SO_RCVLOWAT, less than that is no event, neither by level nor by edge,
-// and what fills it up is one.
+// With SO_RCVLOWAT, fewer bytes than the mark are no event, neither level nor
+// edge. The bytes that reach the mark are an event.
 // Source: socket(7), SO_RCVLOWAT; Linux: net/ipv4/tcp_input.c:tcp_data_ready.
 // Contract: 19
 #include "harness.h"

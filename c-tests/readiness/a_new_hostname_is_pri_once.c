@@ -1,7 +1,7 @@
-// /proc/sys/kernel/hostname is PRI and ERR when the name has changed since it
-// was last asked. A level item reports that once, to a waiter that slept and to
-// one that came later, whether it asks for PRI or, as journald does, for nothing;
-// a thread or another process may change the name. ADD takes the news.
+// /proc/sys/kernel/hostname is PRI and ERR if the name has changed since the file was last polled. A level item reports
+// this once, to a waiter that sleeps and to a waiter that comes later. It does so whether it asks for PRI or for
+// nothing, as journald does. A thread or another process may change the name. ADD polls the file, so an earlier change
+// is not reported.
 // Source: fs/proc/proc_sysctl.c, proc_sys_poll; kernel/utsname_sysctl.c.
 #include "harness.h"
 #include <sched.h>
@@ -62,7 +62,8 @@ static void test(void)
     if (unshare(CLONE_NEWUTS) < 0)
         SKIP("no name of our own: %s", strerrorname_np(errno));
     int fd = OK(open("/proc/sys/kernel/hostname", O_RDONLY | O_CLOEXEC));
-    // Each namespace has a name of its own, but the kernel tells of all of them: another run of this test waits.
+    // Each namespace has its own name, but the kernel reports a change to all namespaces. So a second run of this test
+    // waits for the first.
     // Linux: kernel/utsname_sysctl.c:uts_proc_notify
     OK(flock(fd, LOCK_EX));
     int domain = OK(open("/proc/sys/kernel/domainname", O_RDONLY | O_CLOEXEC));
@@ -94,8 +95,7 @@ static void test(void)
     OK(ep_mod(epfd, fd, EPOLLPRI | EPOLLONESHOT));
     by_a_thread(epfd, fd, EPOLLPRI | EPOLLERR);
 
-    // A change before the file is added is taken by adding it, and by changing
-    // the item.
+    // ADD and MOD poll the file, so a change before them is not reported.
     OK(ep_del(epfd, fd));
     rename_to("six");
     OK(ep_add(epfd, fd, EPOLLPRI));
@@ -104,7 +104,7 @@ static void test(void)
     OK(ep_mod(epfd, fd, EPOLLPRI));
     EXPECT_NOTHING_NOW(epfd);
 
-    // It can be read at any time.
+    // The file is always readable.
     OK(ep_mod(epfd, fd, EPOLLIN | EPOLLPRI));
     for (int i = 0; i < 3; i++)
         EXPECT_ONE(epfd, fd, EPOLLIN);

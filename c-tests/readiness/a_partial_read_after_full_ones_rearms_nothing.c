@@ -1,4 +1,4 @@
-// A read that leaves something is no edge, however often all was read before.
+// A read that leaves data is no edge, even if earlier reads have read everything.
 // Source: epoll(7), edge-triggered. Contract: 19
 // Limit: hot: an edge-triggered socket that was read to the end twice and then in part is reported once more
 #include "harness.h"

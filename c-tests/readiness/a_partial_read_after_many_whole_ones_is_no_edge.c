@@ -1,5 +1,5 @@
-// Reading a part of what is there is no edge, however often all of it was read
-// before.
+// A read of a part of the data is no edge, even if many earlier reads have read
+// everything.
 // Source: epoll(7), the 2 kB example. Contract: 19
 #include "harness.h"
 

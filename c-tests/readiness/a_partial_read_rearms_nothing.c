@@ -1,5 +1,5 @@
-// Reading a part of the data is no edge, neither for IN here nor, while the
-// buffer never was full, for OUT over there.
+// A read of a part of the data is no edge: not for IN on this end and, as long
+// as the buffer was never full, not for OUT on the other end.
 // Source: epoll(7), the 2 kB example. Contract: 19
 #include "harness.h"
 

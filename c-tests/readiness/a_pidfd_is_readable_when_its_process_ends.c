@@ -1,5 +1,5 @@
-// A pidfd reports IN from the end of its process on, before it is reaped, and
-// IN|HUP after.
+// A pidfd reports IN from the end of its process until the process is reaped,
+// and IN|HUP after that.
 // Source: pidfd_open(2). Contract: 18
 #include "harness.h"
 

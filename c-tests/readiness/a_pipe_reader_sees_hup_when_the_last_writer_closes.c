@@ -1,5 +1,5 @@
-// The read end reports IN|HUP while data is left and HUP after it; a second
-// write end keeps it quiet.
+// The read end reports IN|HUP while data is left, and HUP after that. While a
+// second write end is open, it reports no HUP.
 // Source: pipe(7); Linux: fs/pipe.c:pipe_poll. Contract: 24
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-// The write end reports ERR, beside OUT if it has room, once no reader is left.
+// Once no reader is left, the write end reports ERR, and OUT if it has room.
 // Source: pipe(7); Linux: fs/pipe.c:pipe_poll. Contract: 24
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// /proc/pressure/cpu without a trigger is PRI and ERR at any time, and no edge
-// but the first. With a trigger it is PRI when there is as much pressure, and
-// tells that to a waiter that sleeps.
+// /proc/pressure/cpu without a trigger is always PRI and ERR, and only the
+// first report is an edge. With a trigger it is PRI when the pressure reaches
+// the trigger, and wakes a waiter that sleeps.
 // Source: kernel/sched/psi.c, psi_trigger_poll: to ask takes the news.
 #include "harness.h"
 
@@ -21,13 +21,14 @@ static void without_trigger(int epfd)
 
 static void with_trigger(int epfd, uint32_t events)
 {
-    const char *trigger = "some 1000 2000000"; // a thousandth of a second in two, which everybody may ask for
+    const char *trigger = "some 1000 2000000"; // 1 ms in 2 s, which needs no privilege
     int fd = open("/proc/pressure/cpu", O_RDWR | O_CLOEXEC);
     if (fd < 0)
         SKIP("no trigger: %s", strerrorname_np(errno));
     if (write(fd, trigger, strlen(trigger) + 1) < 0)
         SKIP("no trigger: %s", strerrorname_np(errno));
-    // Another program's pressure may have come before.
+    // Another program may have caused pressure before; this poll takes its
+    // event.
     struct pollfd look = {fd, POLLPRI, 0};
     OK(poll(&look, 1, 0));
     OK(ep_add(epfd, fd, events));

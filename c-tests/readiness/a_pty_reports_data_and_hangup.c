@@ -1,5 +1,5 @@
-// Both ends of a pty report what the other wrote; the master HUP once the
-// slave is closed.
+// Each end of a pty reports what the other wrote. The master reports HUP once
+// the slave is closed.
 // Source: pty(7). Contract: 18, 23
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// With room for one event, an item that was quiet for any number of waits
-// is reported soon after it became ready, beside one that is always ready.
+// A wait has room for one event, and one item is always ready. Another item,
+// which was quiet for any number of waits, is reported soon after it becomes
+// ready.
 // Source: epoll(7), starvation; Linux: fs/eventpoll.c:ep_send_events.
 // Contract: 18
 #include "harness.h"

@@ -1,6 +1,6 @@
-// What is taken out of a pipe or a unix stream by splice, vmsplice, stdio,
-// preadv2, recvmmsg or another process is gone: as many bytes that come then
-// are an edge, as after read(2).
+// splice, vmsplice, stdio, preadv2, recvmmsg or another process takes data out
+// of a pipe or a unix stream. If as many bytes come after that, they are an
+// edge, as after read(2).
 // Source: epoll(7), edge-triggered; Linux: fs/pipe.c:pipe_write,
 // net/unix/af_unix.c:unix_stream_sendmsg. Contract: 19
 // Limit: poll: as many bytes as were read unseen are taken for what was left
@@ -67,7 +67,7 @@ static void by_a_child(int fd)
 
 static void check(int socket, void (*take)(int))
 {
-    // How often it was read by read(2), to the end, before.
+    // How often read(2) has read the file to the end before.
     for (int drained = 0; drained < 4; drained++) {
         int epfd = ep_new(), fd[2];
         if (socket)

@@ -1,5 +1,5 @@
-// An edge-triggered item is reported once after EPOLL_CTL_MOD, whenever the wait
-// comes during another thread's read, and what that read leaves is no edge.
+// After EPOLL_CTL_MOD an edge-triggered item is reported once, whenever the
+// wait falls during another thread's read. What that read leaves is no edge.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18, 19
 #include "harness/share.h"
 #include "harness/window.h"
@@ -27,7 +27,7 @@ static void make(int fds[2])
         tcp_pair(fds);
 }
 
-// By recvmsg(2) where it is a socket.
+// Takes data by recvmsg(2) or by read(2).
 static long take(bool by_message, char *buf, size_t size)
 {
     struct iovec iov = {buf, size};
@@ -48,13 +48,13 @@ static bool try(bool by_message, int at)
     window_open(at, look);
     CHECK_EQ(take(by_message, buf, 5), 5);
     bool looked = window_close();
-    // Longer than the library takes until it polls a file.
+    // The two waits take longer than the library takes to poll a file.
     count(30);
     count(30);
     if (told != 1)
         FAIL("kind %d, %s, call %d of %s: %d reports, expected 1", kind,
              share_names[share], at, by_message ? "recvmsg" : "read", told);
-    // What comes now is an edge.
+    // Data that comes now is an edge.
     CHECK_EQ(write(out, buf, 1), 1);
     EXPECT_ONE(epfd, in, EPOLLIN);
     OK(close(epfd));

@@ -1,5 +1,5 @@
-// A TCP socket that is disconnected and connected again reports as before:
-// not connected, connected, data, by level and by edge.
+// A TCP socket is disconnected and connected again. It reports as before: not
+// connected, connected, data; level and edge.
 // Source: connect(2), AF_UNSPEC; Linux: net/ipv4/tcp.c:tcp_disconnect.
 // Contract: 23
 #include "harness.h"

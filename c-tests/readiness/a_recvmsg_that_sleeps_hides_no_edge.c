@@ -1,5 +1,5 @@
-// A thread asleep in recvmsg, recvmmsg or recv on a watched blocking socket
-// takes a part of what comes; the edge for the rest is reported.
+// A thread sleeps in recvmsg, recvmmsg or recv on a watched blocking socket,
+// and takes a part of the data that comes. The edge for the rest is reported.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 19
 #include "harness.h"
 

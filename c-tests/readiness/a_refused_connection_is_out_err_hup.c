@@ -1,5 +1,5 @@
-// A refused connect reports ERR and HUP beside what was asked for, and the
-// reason is in SO_ERROR.
+// A refused connect reports ERR and HUP beside what was asked for. SO_ERROR has
+// the reason.
 // Source: connect(2), EINPROGRESS. Contract: 23
 #include "harness.h"
 
@@ -8,7 +8,8 @@ static void test(void)
     struct sockaddr_in at;
     int epfd = ep_new(), error = 0;
     socklen_t len = sizeof error;
-    // Bound but not listening: the port refuses, and no other process can take it.
+    // The port is bound but not listening, so it refuses, and no other process
+    // can take it.
     int nobody = OK(socket(AF_INET, SOCK_STREAM, 0));
     at = bind_loopback(nobody);
     int fd = OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));

@@ -1,4 +1,4 @@
-// Each write is an edge of its own while earlier data is still unread.
+// Each write is a new edge, even while earlier data is still unread.
 // Source: epoll(7); pipe(7). Contract: 19
 #include "harness.h"
 

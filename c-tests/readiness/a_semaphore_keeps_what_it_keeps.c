@@ -1,5 +1,5 @@
-// A read of a semaphore that leaves a rest is no edge for the reader; a write is one. The same holds for a read of a
-// signalfd that takes some of its signals.
+// A read of an eventfd semaphore that leaves a rest is no edge for the reader; a write is an edge. The same holds for a
+// read of a signalfd that takes some of its signals.
 // Linux: fs/eventfd.c:eventfd_read wakes for room alone.
 #include "harness.h"
 
@@ -36,7 +36,7 @@ static void test(void)
     struct signalfd_siginfo info;
     CHECK_EQ(read(fd, &info, sizeof info), sizeof info);
     EXPECT_NOTHING(epfd);
-    OK(kill(getpid(), SIGUSR1)); // another, on top of what is left
+    OK(kill(getpid(), SIGUSR1)); // another signal while SIGUSR2 is still pending
     EXPECT_ONE(epfd, 2, EPOLLIN);
     CHECK_EQ(read(fd, &info, sizeof info), sizeof info);
     CHECK_EQ(read(fd, &info, sizeof info), sizeof info);

@@ -1,6 +1,6 @@
-// A read that gets less than it asked for need not have used up what there
-// is: a packet of a pipe with O_DIRECT, what lies before TCP's urgent mark.
-// What is left is no edge.
+// A read that gets less than it asked for may still leave data: a packet of a
+// pipe with O_DIRECT, or the bytes behind TCP's urgent mark. What is left is no
+// edge.
 // Source: pipe(2), O_DIRECT; tcp(7), urgent data. Contract: 19
 #include "harness.h"
 #include <sys/ioctl.h>

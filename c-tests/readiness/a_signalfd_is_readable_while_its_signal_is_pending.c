@@ -1,5 +1,5 @@
-// A signalfd reports IN while a signal of its mask is pending, for signals to
-// the process and to the thread, and wakes a blocked wait.
+// A signalfd reports IN while a signal of its mask is pending, for the process
+// or for the thread. It wakes a blocked wait.
 // Source: signalfd(2). Contract: 18
 #include "harness.h"
 

@@ -1,6 +1,7 @@
-// While a thread sleeps in a wait on a set of several files, another adds,
-// changes, deletes, closes, waits with timeout 0, and fills a socket: the sleeper
-// gets just what holds at the moment when it becomes ready.
+// A thread sleeps in a wait on a set of several files. Meanwhile another thread
+// adds, changes, deletes, closes, waits with timeout 0, and fills a socket. The
+// sleeping thread gets exactly what the set holds at the moment when it becomes
+// ready.
 // Source: epoll(7), Q6 and multithreading. Contract: 13, 14, 19, 25
 #include "harness.h"
 
@@ -15,7 +16,7 @@ static void open_one(int i)
     OK(ep_add(epfd, fd[i][0], EPOLLIN | edge));
 }
 
-// The waiter returns with this value of this file, and with nothing else.
+// Writes to file `i`. The waiter returns with `value`, and with nothing else.
 static void told(struct waiter *w, int i, uint64_t value)
 {
     put(fd[i][1], "x");
@@ -29,25 +30,25 @@ static void turn(int i)
     struct waiter w, other;
     int e = event_fd(), kept, old;
 
-    waiter_block(&w, epfd); // added, and ready later
+    waiter_block(&w, epfd); // the file is added, and is ready later
     OK(ep_add(epfd, e, EPOLLIN));
     bump(e, 1);
     waiter_join_with(&w, e, EPOLLIN);
     OK(close(e));
 
-    waiter_block(&w, epfd); // added when ready
+    waiter_block(&w, epfd); // the file is ready when it is added
     e = event_fd();
     bump(e, 1);
     OK(ep_add(epfd, e, EPOLLIN));
     waiter_join_with(&w, e, EPOLLIN);
     OK(close(e));
 
-    waiter_block(&w, epfd); // other data
+    waiter_block(&w, epfd); // the item gets other data
     OK(ep_ctl(epfd, EPOLL_CTL_MOD, fd[i][0], EPOLLIN | edge, 1000 + i));
     told(&w, i, 1000 + i);
     OK(ep_mod(epfd, fd[i][0], EPOLLIN | edge));
 
-    waiter_block(&w, epfd); // nothing is asked for any more
+    waiter_block(&w, epfd); // the item asks for nothing
     OK(ep_mod(epfd, fd[i][0], 0));
     put(fd[i][1], "x");
     sleep_ms(2);
@@ -57,7 +58,7 @@ static void turn(int i)
     CHECK_EQ(drain(fd[i][0]), 1);
     EXPECT_NOTHING_NOW(epfd);
 
-    waiter_block(&w, epfd); // deleted
+    waiter_block(&w, epfd); // the item is deleted
     OK(ep_del(epfd, fd[i][0]));
     put(fd[i][1], "x");
     sleep_ms(2);
@@ -66,7 +67,7 @@ static void turn(int i)
     OK(ep_add(epfd, fd[i][0], EPOLLIN | edge));
     told(&w, i, fd[i][0]);
 
-    waiter_block(&w, epfd); // closed, and the fd another file's
+    waiter_block(&w, epfd); // the file is closed, and its fd stands for another file
     old = fd[i][0];
     OK(close(fd[i][0]));
     OK(close(fd[i][1]));
@@ -87,7 +88,7 @@ static void turn(int i)
     OK(ep_add(epfd, fd[i][0], EPOLLIN | edge));
     told(&w, i, fd[i][0]);
 
-    waiter_block(&w, epfd); // closed, and open under another fd
+    waiter_block(&w, epfd); // the fd is closed, and the file is open under another fd
     old = fd[i][0];
     kept = OK(dup(old));
     OK(close(old));
@@ -105,20 +106,21 @@ static void turn(int i)
     OK(close(fd[i][1]));
     open_one(i);
 
-    waiter_block(&w, epfd); // another looks, and sees nothing
+    waiter_block(&w, epfd); // another thread waits with timeout 0, and gets nothing
     EXPECT_NOTHING_NOW(epfd);
     told(&w, i, fd[i][0]);
 
     if (!edge)
-        return; // a level wakes both
-    waiter_block(&w, epfd); // another waits as well, and takes it
+        return; // with level triggering both waiters wake
+    waiter_block(&w, epfd); // another thread waits as well, and takes the event
     waiter_block(&other, epfd);
     told(&other, i, fd[i][0]);
     CHECK(!w.done);
     told(&w, i, fd[i][0]);
 }
 
-// Room that another thread was refused.
+// While the waiter sleeps, another thread's write is refused; then the peer
+// makes room.
 static void refused(void)
 {
     struct waiter w;

@@ -1,4 +1,4 @@
-// A connection the peer reset is ERR|HUP beside what was asked for.
+// A connection that the peer has reset reports ERR|HUP beside what was asked for.
 // Source: Linux: net/ipv4/tcp.c:tcp_poll. Contract: 15, 23
 #include "harness.h"
 

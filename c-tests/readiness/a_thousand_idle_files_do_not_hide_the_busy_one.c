@@ -1,5 +1,5 @@
-// Among a thousand idle sockets each event is found, wherever it is and
-// whatever happened before, level and edge mixed.
+// Among a thousand idle sockets each event is found, whichever socket it is on
+// and whatever happened before. Level and edge mixed.
 // Source: epoll(7). Contract: 18, 19
 #include "harness.h"
 
@@ -29,7 +29,7 @@ static void test(void)
         CHECK_EQ(drain(s[i][0]), 1);
     }
     EXPECT_NOTHING(epfd);
-    // All at once, gathered in any number of batches.
+    // All files become ready at once. The waits may take any number of batches.
     struct epoll_event ev[300];
     static bool seen[FILES];
     for (int i = 0; i < FILES; i++)

@@ -1,5 +1,5 @@
-// A timer that is set anew and expires at once is one edge, though a thread
-// that waits is told of it before timerfd_settime(2) has returned.
+// A timer is set again and expires at once: this is one edge, though a waiting
+// thread is told of it before timerfd_settime(2) has returned.
 // Source: Linux: fs/timerfd.c:do_timerfd_settime. Contract: 18, 19
 #include "harness.h"
 

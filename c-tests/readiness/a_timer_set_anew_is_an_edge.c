@@ -1,5 +1,5 @@
-// A timer that is set anew and expires again is a new edge, though what it
-// said before was never read.
+// A timer is set again and expires again: this is a new edge, though the first
+// expiry was never read.
 #include "harness.h"
 
 static void expire(int fd)
@@ -19,7 +19,7 @@ static void test(void)
         expire(fd);
         EXPECT_ONE(epfd, fd, EPOLLIN);
     }
-    // To set it is no edge, and to take it back is no edge.
+    // Setting the timer is no edge, and disarming it is no edge.
     OK(timerfd_settime(fd, 0, &(struct itimerspec){{0, 0}, {100, 0}}, NULL));
     EXPECT_NOTHING_NOW(epfd);
     OK(timerfd_settime(fd, 0, &(struct itimerspec){0}, NULL));

@@ -1,4 +1,5 @@
-// A timerfd reports IN from its expiry on until it is read, and not before.
+// A timerfd reports IN from its expiry until it is read, and not before its
+// expiry.
 // Source: timerfd_create(2). Contract: 18
 #include "harness.h"
 
@@ -15,7 +16,7 @@ static void test(void)
     EXPECT_ONE(epfd, t, EPOLLIN);
     CHECK_EQ(drain(t), 8);
     EXPECT_NOTHING_NOW(epfd);
-    // Setting it again takes the readiness back.
+    // Setting the timer again ends the readiness.
     OK(timerfd_settime(t, 0, &in_20_ms, NULL));
     EXPECT_ONE(epfd, t, EPOLLIN);
     OK(timerfd_settime(t, 0, &off, NULL));

@@ -1,5 +1,5 @@
-// A terminal tells its own side that there is room each time it was written
-// to, and an edge-triggered item reports it.
+// After each write to a terminal, the terminal reports room to the end that
+// wrote. An edge-triggered item reports it.
 // Source: Linux: drivers/tty/tty_io.c:file_tty_write (tty_wakeup). Contract: 23
 #include "harness.h"
 
@@ -26,7 +26,7 @@ static void test(void)
     pty_pair(p);
     follow(p);
     pid_t pid = fork_child();
-    if (pid == 0) { // the same for a terminal that others have open
+    if (pid == 0) { // the same for a terminal that another process has open too
         follow(p);
         _exit(0);
     }

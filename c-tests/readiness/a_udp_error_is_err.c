@@ -1,5 +1,5 @@
-// A connected UDP socket whose datagram was refused reports ERR, once read no
-// more.
+// A connected UDP socket whose datagram was refused reports ERR, until the
+// error is read.
 // Source: udp(7), ECONNREFUSED. Contract: 15
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// After the peer of a unix stream closed: HUP always, IN, RDHUP and OUT if
-// asked. Level and edge.
+// The peer of a unix stream has closed: HUP is always reported, and IN, RDHUP
+// and OUT if asked for. Level and edge.
 // Source: Linux: net/unix/af_unix.c:unix_poll. Contract: 15
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A wait with room for fewer events than there are gives no more, and writes nothing behind them, whether they come of
-// files that were ready before or of some that are added ready.
+// If a wait has room for fewer events than there are, it returns only as many as fit, and writes nothing behind them.
+// Some of the files become ready as items, others are added when they are ready.
 // Source: epoll_wait(2), maxevents. Contract: 5, 18
 #include "harness.h"
 

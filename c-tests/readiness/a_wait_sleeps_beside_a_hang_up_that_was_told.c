@@ -1,5 +1,5 @@
-// An edge-triggered file that has hung up, or has an error, is told once; after that a wait sleeps, and takes no time of
-// the CPU's.
+// An edge-triggered file that has hung up, or has an error, is reported once. After that a wait sleeps, and uses no CPU
+// time.
 // Source: epoll(7), edge-triggered. Contract: 15, 24
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// A write that was taken whole leaves the room as it was: no edge, by whichever
-// call, though a sendfile may end before its count where the file ends.
+// After a complete write the file still has room, so there is no edge,
+// whichever call wrote. A sendfile that ends before its count, at the end of
+// its file, is complete too.
 #include "harness.h"
 #include <sys/sendfile.h>
 #include <sys/uio.h>

@@ -1,5 +1,6 @@
 // An attribute of sysfs is PRI and ERR until it is read, however often it is
-// asked in between. A read ends that, even if a poll of the set saw it before.
+// polled before that. A read ends this, even if a poll of the set has seen it
+// before.
 // Source: fs/kernfs/file.c, kernfs_generic_poll, kernfs_seq_show.
 #include "harness.h"
 

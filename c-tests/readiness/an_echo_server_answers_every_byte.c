@@ -1,5 +1,5 @@
-// A server on one set, 20 connections from another process, level and edge:
-// every byte comes back and every connection's end is seen.
+// A server has one set and 20 connections from another process, level and edge.
+// Every byte comes back, and the end of every connection is seen.
 // Source: epoll(7), the example. Contract: 18, 19, 23
 #include "harness.h"
 

@@ -1,5 +1,4 @@
-// An edge-triggered item is reported once for what happened, though the data
-// stays unread.
+// An edge-triggered item reports an event once, though the data stays unread.
 // Source: epoll(7). Contract: 19
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// What woke the item was data to read; the event carries every ready bit that
-// was asked for.
+// Data to read wakes the item. The event has every ready bit that was asked
+// for, not only IN.
 // Source: Linux: fs/eventpoll.c:ep_item_poll. Contract: 19
 #include "harness.h"
 

@@ -1,10 +1,8 @@
-// Data came, then the end: an item that waits for the end alone is queued
-// behind one that waited for the data.
+// First data comes, then the end. An item that asks only for the end is queued behind an item that asks for the data.
 // Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 
-// Without data the end wakes every item, the newest first, and a later wakeup for
-// data changes nothing.
+// Without data the end wakes every item, the newest first. A later wakeup for data does not change this order.
 static void ends(void (*pair)(int fd[2]), bool data_first)
 {
     struct epoll_event ev[4];
@@ -12,7 +10,7 @@ static void ends(void (*pair)(int fd[2]), bool data_first)
     pair(fd);
     int reader = fd[0], other = OK(dup(reader));
     OK(ep_add(epfd, other, EPOLLIN | EPOLLET));
-    OK(ep_add(epfd, reader, EPOLLRDHUP)); // newer, so told first of what concerns both
+    OK(ep_add(epfd, reader, EPOLLRDHUP)); // the newer item: told first of an event for both
     if (data_first)
         put(fd[1], "x");
     OK(close(fd[1]));

@@ -1,5 +1,5 @@
-// A write to a connection that was reset takes the error. The error has gone, and
-// that is no edge, whatever else is still ready.
+// A write to a connection that was reset takes the error. The error is then
+// gone. This is no edge, whatever else is still ready.
 // Source: Linux: net/ipv4/tcp.c:tcp_poll, net/core/stream.c:sk_stream_error.
 // Contract: 19, 23
 #include "harness.h"

@@ -1,5 +1,5 @@
-// Level-triggered, an eventfd is reported until read to 0; as a semaphore,
-// one read at a time.
+// Level-triggered, an eventfd is reported until a read has set it to 0. In
+// semaphore mode each read takes one.
 // Source: eventfd(2). Contract: 18
 #include "harness.h"
 

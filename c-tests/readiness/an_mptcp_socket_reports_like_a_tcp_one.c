@@ -1,5 +1,4 @@
-// A multipath TCP connection: data, room that comes back, the half-close and
-// the end, by level and by edge.
+// A multipath TCP connection reports data, room that comes back, the half-close and the end, level and edge.
 // Source: tcp(7); Linux: net/mptcp/protocol.c:mptcp_poll. Contract: 23
 #include "harness.h"
 
@@ -39,7 +38,8 @@ static void data_and_end(uint32_t edge)
     OK(close(epfd));
 }
 
-// What it took moves on to the subflow a little later, and there is room again: until there is none for a while.
+// The data moves on to the subflow a little later, and then there is room again. So this fills until there is no room
+// for a while.
 static long fill_for_good(int fd)
 {
     struct pollfd p = {fd, POLLOUT, 0};
@@ -59,7 +59,7 @@ static void room(uint32_t edge)
     for (int n = 0; n < 4; n++) {
         long all = fill_for_good(fd[0]);
         struct waiter w;
-        if (edge) // of the room that there was meanwhile
+        if (edge) // takes the edge of the room that came during the filling
             epoll_wait(epfd, &(struct epoll_event){0}, 1, 0);
         EXPECT_NOTHING_NOW(epfd);
         if (n % 2)

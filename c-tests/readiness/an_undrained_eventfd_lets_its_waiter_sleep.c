@@ -1,5 +1,5 @@
-// An edge-triggered eventfd was reported and is never read, as mio's wakers are: the waiter sleeps on, and nothing
-// wakes it in between. A loop that looks every few milliseconds would keep a machine awake.
+// An edge-triggered eventfd was reported and is never read, as mio's wakers are. The waiter sleeps on, and nothing
+// wakes it in between. A waiter that woke every few milliseconds would keep the machine awake.
 // Source: epoll(7). Contract: 20
 #include "harness.h"
 #include <spawn.h>
@@ -13,7 +13,7 @@ static long sleeps(void)
     return usage.ru_nvcsw;
 }
 
-// A program that does not get the eventfd: as a runtime starts one, with another standard output.
+// Spawns a program that does not inherit the eventfd, with another standard output, as a runtime does.
 static void spawn_true(void)
 {
     char *argv[] = {"true", NULL};

@@ -1,5 +1,5 @@
-// A periodic timer that is not read is one edge: the kernel does not start it
-// anew before the read. Set once more, it is a new edge.
+// A periodic timer that is not read makes one edge: the kernel does not restart
+// it before the read. Setting it again makes a new edge.
 // Source: Linux: fs/timerfd.c:timerfd_tmrproc. Contract: 19, 23
 #include "harness.h"
 
@@ -14,7 +14,7 @@ static void test(void)
         EXPECT_ONE(epfd, t, EPOLLIN);
         EXPECT_NOTHING(epfd);
     }
-    // Once: the timer goes on, and may expire before a second read.
+    // Only one read: the timer goes on, and may expire before a second read.
     CHECK_EQ(read(t, &count, sizeof count), 8);
     EXPECT_ONE(epfd, t, EPOLLIN);
     OK(close(t));

@@ -1,6 +1,5 @@
-// While one thread takes events in small batches, another makes files ready
-// one after the other: the events come in that order, those that became ready
-// in the middle of a batch too.
+// One thread takes events in small batches while another makes files ready, one after the other. The events come in
+// this order, also for files that become ready in the middle of a batch.
 // Source: Linux: fs/eventpoll.c:ep_done_scan (ovflist). Contract: 22
 // Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"

@@ -1,5 +1,5 @@
-// A TCP socket whose reading side was shut down by itself goes on to receive:
-// each arrival is an edge.
+// A TCP socket has shut down its own reading side, and still receives: each
+// arrival is an edge.
 // Source: Linux: net/ipv4/tcp_input.c:tcp_data_ready. Contract: 19
 #include "harness.h"
 

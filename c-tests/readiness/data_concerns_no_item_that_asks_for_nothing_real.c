@@ -1,5 +1,5 @@
-// An item that asks only for bits that no file ever has, such as EPOLLMSG, is not
-// told of data.
+// An item asks only for bits that no file ever has, such as EPOLLMSG: data does
+// not wake it.
 #include "harness.h"
 
 static void quiet(int fd[2])

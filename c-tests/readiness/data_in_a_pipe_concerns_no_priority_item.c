@@ -1,5 +1,4 @@
-// Data in a pipe concerns an item that asks for IN. An item that asks for PRI
-// takes its place in the order when the writer goes.
+// Data in a pipe wakes an item that asks for IN. An item that asks for PRI is queued only when the writer goes.
 // Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
 

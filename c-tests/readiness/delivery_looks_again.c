@@ -1,4 +1,4 @@
-// An item drained between becoming ready and being waited for is not reported,
+// An item became ready and was drained before the wait: it is not reported,
 // level or edge, and poll on the epoll fd agrees.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 21
 #include "harness.h"

@@ -1,4 +1,4 @@
-// However many writes came before it, a wait reports the item once.
+// However many writes come before a wait, it reports the item once.
 // Source: epoll(7), Q7. Contract: 19
 #include "harness.h"
 

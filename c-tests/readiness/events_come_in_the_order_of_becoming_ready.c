@@ -1,5 +1,4 @@
-// A wait lists items in the order in which they became ready, also when an
-// earlier wait was too short for all of them.
+// A wait lists items in the order in which they became ready, also if an earlier wait had no room for all of them.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 22
 // Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
 #include "harness.h"
@@ -23,7 +22,7 @@ static void test(void)
             for (int i = 0; i < ITEMS; i++)
                 put(fd[order[i]][1], "x");
             CHECK_EQ(epoll_wait(epfd, ev, 4, 0), 4);
-            // A second edge on a queued item does not move it.
+            // A second edge does not move an item that is already queued.
             put(fd[order[9]][1], "x");
             CHECK_EQ(epoll_wait(epfd, ev + 4, ITEMS - 4, 0), ITEMS - 4);
             for (int i = 0; i < ITEMS; i++)

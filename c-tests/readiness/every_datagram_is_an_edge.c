@@ -1,5 +1,4 @@
-// UDP and unix datagram sockets: level until the queue is empty, and each
-// arrival an edge.
+// UDP and unix datagram sockets: a level lasts until the queue is empty, and each arrival is an edge.
 // Source: udp(7), unix(7). Contract: 18, 19
 // Limit: poll: on a unix datagram socket that was not drained another datagram is no edge
 #include "harness.h"

@@ -1,5 +1,5 @@
-// Each write to an eventfd is an edge, undrained too, and so is a write of 0
-// while the counter is above 0.
+// Each write to an eventfd is an edge, even if the eventfd was not drained. A
+// write of 0 is an edge too, while the counter is above 0.
 // Source: eventfd(2); Linux: fs/eventfd.c:eventfd_write. Contract: 20
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A periodic timer that expires again while it is read, or just after, is an edge each time; so is one that is set
-// anew by the reader. Made here, and inherited.
+// A periodic timer expires again while it is read or just after: each expiry is an edge. So is each expiry of a timer
+// that its reader sets again. The timer is made here or inherited.
 // Linux: fs/timerfd.c:timerfd_read restarts the timer, timerfd_tmrproc wakes.
 #include "harness.h"
 #include <sys/uio.h>

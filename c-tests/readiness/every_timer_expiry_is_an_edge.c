@@ -1,12 +1,13 @@
-// Each expiry of a timerfd is an edge: set again without a read in between, or
-// periodic with one.
+// Each expiry of a timerfd is an edge: of a timer that is set again without a
+// read in between, or of a periodic timer that is read.
 // Source: Linux: fs/timerfd.c:timerfd_triggered. Contract: 19
 #include "harness.h"
 
 static void test(void)
 {
     int epfd = ep_new(), t = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
-    // Unread, a periodic timer stops after one expiry; so this one is set again.
+    // A periodic timer that is not read stops after one expiry, so this timer
+    // is set again.
     struct itimerspec once = {.it_value.tv_nsec = 5000000};
     uint64_t expiries;
     OK(ep_add(epfd, t, EPOLLIN | EPOLLET));

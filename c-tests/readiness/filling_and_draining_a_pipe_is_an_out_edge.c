@@ -1,5 +1,5 @@
-// A pipe that was full and has been drained gives a new OUT edge, though no
-// wait ever saw it full.
+// A pipe was full and has been drained: this is a new OUT edge, though no wait
+// ever saw the pipe full.
 // Source: epoll(7), Q9; Linux: fs/pipe.c:pipe_read. Contract: 19
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A send buffer that was full and has been drained gives a new OUT edge,
-// though no wait ever saw it full. Unix stream.
+// The send buffer of a unix stream was full and has been drained: this is a new
+// OUT edge, though no wait ever saw it full.
 // Source: epoll(7), Q9; Linux: net/unix/af_unix.c:unix_write_space.
 // Contract: 19
 #include "harness.h"

@@ -1,5 +1,5 @@
-// A send buffer that was full and has been drained gives a new OUT edge,
-// though no wait ever saw it full. TCP.
+// The send buffer of a TCP socket was full and has been drained: this is a new
+// OUT edge, though no wait ever saw it full.
 // Source: epoll(7), Q9; Linux: net/core/stream.c:sk_stream_write_space.
 // Contract: 19
 #include "harness.h"
@@ -13,7 +13,7 @@ static void test(void)
     EXPECT_NOTHING(epfd);
     for (int round = 0; round < 3; round++) {
         drain_exactly(t[1], fill(t[0]));
-        // Several acknowledgements may be several edges: one at least.
+        // Several acknowledgements may make several edges: at least one.
         EXPECT_ONE(epfd, t[0], EPOLLOUT);
         struct epoll_event ev[1];
         while (wait_events(epfd, ev, 1, QUIET_MS))

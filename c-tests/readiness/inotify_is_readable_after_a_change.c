@@ -1,5 +1,5 @@
-// An inotify fd reports IN once something it watches has changed: level until
-// read, and each change an edge.
+// An inotify fd reports IN once something that it watches has changed. A level
+// lasts until the read, and each change is an edge.
 // Source: inotify(7). Contract: 18, 19
 #include "harness.h"
 #include <sys/inotify.h>

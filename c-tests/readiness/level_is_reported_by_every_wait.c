@@ -1,5 +1,5 @@
-// A level-triggered item is reported by every wait for as long as it is ready,
-// however often, and no longer.
+// Every wait reports a level-triggered item as long as it is ready, however
+// often, and no longer.
 // Source: epoll(7). Contract: 18
 #include "harness.h"
 

@@ -1,5 +1,4 @@
-// A delivered level item queues up again behind those that became ready
-// meanwhile.
+// A level item that was delivered is queued again, behind the items that became ready meanwhile.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18, 22
 // Limit: hot: hot items come in the order of the list that is asked, not in that of becoming ready
 #include "harness.h"

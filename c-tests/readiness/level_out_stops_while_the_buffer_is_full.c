@@ -1,5 +1,5 @@
 // Level-triggered OUT is reported while there is room to write, not while the
-// buffer is full, and again once it was drained: TCP, unix stream, pipe.
+// buffer is full, and again once the buffer is drained. TCP, unix stream, pipe.
 // Source: epoll(7). Contract: 18
 #include "harness.h"
 
@@ -15,7 +15,8 @@ static void test(void)
         OK(ep_add(epfd, to[i], EPOLLOUT));
         EXPECT_ONE(epfd, to[i], EPOLLOUT);
         EXPECT_ONE(epfd, to[i], EPOLLOUT);
-        // TCP may still move data to the peer and make room: fill until quiet.
+        // TCP may still move data to the peer and make room, so this fills
+        // until nothing changes.
         long total = fill(to[i]);
         struct epoll_event ev[1];
         while (wait_events(epfd, ev, 1, QUIET_MS))

@@ -1,5 +1,5 @@
-// A wait has room for as many level-triggered items as are always ready, and there is one item more, of another kind:
-// the second wait reports it at the latest, again and again.
+// Many level-triggered items are always ready, and a wait has room for exactly these. There is one more ready item, of
+// another kind: at least every second wait reports it.
 // Source: epoll_wait(2), "round robin"; Linux: fs/eventpoll.c:ep_send_events. Contract: 11
 #include "harness.h"
 
@@ -13,7 +13,7 @@ static void check(int many)
         until_polls(s[n][0], POLLIN);
         OK(ep_add(epfd, s[n][0], EPOLLIN));
     }
-    // Busy for a while, and then one comes that nobody has asked until now.
+    // The set is busy for a while. Then an item is added that no wait has polled before.
     for (int n = 0; n < 50; n++)
         CHECK_EQ(epoll_wait(epfd, ev, many, WAIT_MS), many);
     bump(e, 1);

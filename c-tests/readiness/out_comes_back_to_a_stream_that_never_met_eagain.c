@@ -1,5 +1,6 @@
-// A unix stream filled until poll calls it unwritable, with no write refused,
-// is reported writable again once drained: blocked waiter, level and edge.
+// A unix stream is filled until poll reports it as not writable, and no write
+// was refused. Once drained, it is reported as writable again: to a blocked
+// waiter, level and edge.
 // Source: Linux: net/unix/af_unix.c:unix_write_space. Contract: 18, 19
 #include "harness.h"
 

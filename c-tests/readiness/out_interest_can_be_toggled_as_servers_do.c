@@ -1,5 +1,6 @@
-// A server that sends more than fits asks for OUT with MOD, sends on when it
-// comes, and asks for IN alone when done: all bytes arrive. TCP, unix stream.
+// A server sends more than fits. It asks for OUT with MOD, goes on to send when
+// OUT comes, and asks for IN alone when all is sent. All bytes arrive. TCP,
+// unix stream.
 // Source: epoll_ctl(2). Contract: 14, 18
 #include "harness.h"
 

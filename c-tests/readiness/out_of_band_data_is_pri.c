@@ -1,4 +1,5 @@
-// TCP urgent data is PRI for an item that asks for it, and an edge; a read ends it.
+// TCP urgent data is PRI, and an edge, for an item that asks for PRI. A read
+// ends it.
 // Source: Linux: net/ipv4/tcp.c:tcp_poll. Contract: 23
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A pipe whose last writer closed is one HUP edge: reading its end, again and
-// again, makes no other; on a pipe of this process and on an inherited one.
+// When the last writer of a pipe closes, this is one HUP edge. Reading the end of the pipe, again and again, makes no
+// other edge. The pipe is made here or inherited.
 #include "harness.h"
 
 static void reads(int p[2])
@@ -28,7 +28,7 @@ static void test(void)
 {
     int p[2], known = ep_new();
     OK(pipe2(p, O_NONBLOCK | O_CLOEXEC));
-    // In a set of the parent's already, so that the child's pipe is an inherited one.
+    // The parent's set already has the pipe, so the child's pipe is an inherited one.
     OK(ep_add(known, p[0], EPOLLIN));
     OK(ep_add(known, p[1], EPOLLOUT));
     int go[2];

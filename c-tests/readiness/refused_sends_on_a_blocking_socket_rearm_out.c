@@ -1,5 +1,5 @@
-// A blocking socket filled by sends with MSG_DONTWAIT, by each of the sending
-// calls, gets its OUT edge when drained.
+// Sends with MSG_DONTWAIT, by each of the sending calls, fill a blocking
+// socket. When it is drained, there is an OUT edge.
 // Source: send(2), MSG_DONTWAIT. Contract: 19
 #include "harness.h"
 

@@ -1,5 +1,6 @@
-// Room that comes back after a refused write is an edge, though a smaller
-// write went through meanwhile (after which the kernel does not signal it).
+// After a refused write, room that comes back is an edge. This holds though a
+// smaller write succeeded meanwhile (after such a write the kernel does not
+// signal the room).
 #include "harness.h"
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -48,7 +49,7 @@ static void refused(long (*put_big)(int fd))
     while ((n = put_big(fd[0])) > 0)
         total += n;
     CHECK_EQ(errno, EAGAIN);
-    // Read a little at a time, until a small write goes through.
+    // Reads a little at a time, until a small write succeeds.
     for (n = -1; n < 0; n = write(fd[0], "x", 1)) {
         long got = read(fd[1], buf, sizeof buf);
         if (got > 0)

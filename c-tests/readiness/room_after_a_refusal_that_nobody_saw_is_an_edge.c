@@ -1,5 +1,5 @@
-// A TCP socket that refused what a system call instruction was to write is reported when there is room again, some
-// waits later.
+// A TCP socket refuses a write that the program makes by a system call instruction. It is reported when there is room
+// again, some waits later.
 // Source: epoll(7), edge-triggered; Linux: net/ipv4/tcp.c:tcp_sendmsg_locked (SOCK_NOSPACE). Contract: 19
 #include "harness.h"
 
@@ -24,9 +24,9 @@ static long write_past_libc(int fd, const void *text, size_t size)
 #endif
 }
 
-// Whether all that was sent is acknowledged: then the window is closed, and nothing makes room any more. A delayed
-// acknowledgement may take 200 ms, and longer on a slow machine. The socket is locked for the answer, so that what an
-// acknowledgement wakes was woken. Linux: net/ipv4/tcp.c:tcp_get_info.
+// Whether all sent data is acknowledged. Then the window is closed, and nothing makes room any more. A delayed
+// acknowledgement may take 200 ms, and longer on a slow machine. getsockopt locks the socket, so each waiter that an
+// acknowledgement wakes is awake by the time it answers. Linux: net/ipv4/tcp.c:tcp_get_info.
 static bool is_acknowledged(int fd)
 {
     struct tcp_info info;
@@ -44,17 +44,17 @@ static void check(uint32_t events)
     EXPECT_ONE(epfd, fd[0], EPOLLOUT);
     for (int n = 0; n < 3; n++) {
         long all = 0, some;
-        // Until there is no room any more: what is acknowledged meanwhile makes some.
+        // Writes until there is no room for good: an acknowledgement that comes meanwhile makes some room.
         do {
             while ((some = write_past_libc(fd[0], text, sizeof text)) > 0)
                 all += some;
             CHECK_EQ(some, -EAGAIN);
             UNTIL(is_acknowledged(fd[0]));
         } while (poll(&(struct pollfd){fd[0], POLLOUT, 0}, 1, 0) == 1);
-        epoll_wait(epfd, &(struct epoll_event){0}, 1, 0); // of that room
+        epoll_wait(epfd, &(struct epoll_event){0}, 1, 0); // takes the edge of that room
         for (int wait = 0; wait < 100; wait++) {
             if (events & EPOLLIN) {
-                // It is busy otherwise.
+                // Other data keeps the file busy.
                 put(fd[1], "x");
                 EXPECT_ONE(epfd, fd[0], EPOLLIN);
                 CHECK_EQ(drain(fd[0]), 1);

@@ -1,6 +1,5 @@
-// A TCP socket that refused what splice, pwritev2 or syscall(SYS_sendto) was
-// to write is reported when there is room again, though that was before the
-// wait.
+// A TCP socket refuses a write by splice, pwritev2 or syscall(SYS_sendto). The
+// room that comes back is reported, though it comes before the wait.
 // Source: epoll(7), edge-triggered; Linux: net/ipv4/tcp.c:tcp_sendmsg_locked
 // (SOCK_NOSPACE). Contract: 19
 #include "harness.h"

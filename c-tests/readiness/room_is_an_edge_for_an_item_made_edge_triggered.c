@@ -1,5 +1,5 @@
-// An item that becomes edge-triggered by MOD is told of room that comes back
-// after a refused write, as one that was added so.
+// MOD makes an item edge-triggered. It reports room that comes back after a
+// refused write, as an item does that was added as edge-triggered.
 // Source: epoll_ctl(2), EPOLL_CTL_MOD. Contract: 19
 #include "harness.h"
 

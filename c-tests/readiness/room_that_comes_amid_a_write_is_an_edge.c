@@ -1,6 +1,7 @@
-// Room that comes after a write that found too little of it is an edge, at
-// whichever moment of the program's write or of its next wait it comes. That a
-// write was cut short says so as well as EAGAIN (epoll(7), questions).
+// A write finds too little room. The room that comes later is an edge, at
+// whichever moment of the write or of the next wait it comes. The write may
+// return a short count or EAGAIN: either tells the program to wait for room
+// (epoll(7), questions).
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 18, 19
 #include "harness/share.h"
 #include "harness/window.h"
@@ -23,10 +24,10 @@ static const char *const pattern_names[] = {
 };
 static enum kind kind;
 static enum pattern pattern;
-static int file, source[2]; // what sendfile and splice write
+static int file, source[2]; // the files that sendfile and splice write from
 static int failures;
 
-// All is read; over TCP the room comes when it comes.
+// Reads everything. Over TCP the room comes some time after the reads.
 static void arrive(void)
 {
     static char buf[65536];
@@ -42,7 +43,7 @@ static void arrive(void)
     } while ((kind == TCP || kind == LITTLE) && !polls(out, POLLOUT, 0) && now_ns() < end);
 }
 
-// How much is written at a time: more than there may be room for.
+// How much is written at a time. It may be more than there is room for.
 static size_t portion(void)
 {
     switch (kind) {
@@ -53,7 +54,7 @@ static size_t portion(void)
     }
 }
 
-// One write. False: it did not take all.
+// Makes one write. Returns false if the file did not take all of it.
 static bool put_once(int fd)
 {
     static char block[1 << 20];
@@ -126,7 +127,7 @@ static void make(int fds[2])
     }
 }
 
-// The room comes at call `at`. False: there is no later one.
+// The room comes at call `at`. Returns false if no later call exists.
 static bool try(int at)
 {
     struct epoll_event ev[4];
@@ -139,7 +140,7 @@ static bool try(int at)
     do_write(epfd);
     if (window.asked)
         UNTIL(window.done == window.asked);
-    // It came too early, and was used up by what was written after it.
+    // The room came too early: the rest of the write has used it up.
     bool again = window.asked && !polls(out, POLLOUT, 0);
     if (again)
         window.asked = window.done = 0;
@@ -163,7 +164,7 @@ static void work(void)
     for (kind = 0; kind < KINDS; kind++)
         for (share = 0; share < SHARES; share++)
             for (pattern = 0; pattern < PATTERNS; pattern++)
-                // With many calls not each of them.
+                // If there are many calls, tries only some of them.
                 for (int at = 0; applies() && at < 300 && try(at); at += 1 + at / 3) {}
     CHECK_EQ(failures, 0);
 }

@@ -1,5 +1,5 @@
-// A write that found room for a part of what it had is as good as a refused one: the room that a reader makes is an
-// edge, though the reader makes it as soon as the write has returned. Made here and inherited.
+// A write that is cut short counts as a refused one: the room that a reader then makes is an edge, even if the reader
+// makes it as soon as the write has returned. The file is made here or inherited.
 // Linux: fs/pipe.c:pipe_read wakes the writers of a pipe that was full; net/unix/af_unix.c:unix_write_space.
 #include "harness.h"
 #include <sys/ioctl.h>
@@ -7,7 +7,7 @@
 
 enum { ROUNDS = 200, LONG = 120000 };
 
-static int fds[2]; // what is written to, and what is read
+static int fds[2]; // the end that is written to, and the end that is read
 static atomic_int stop;
 static char block[1 << 20];
 
@@ -33,7 +33,7 @@ static void rounds(int which) {
     for (int round = 0; round < ROUNDS; round++) {
         if (OK(epoll_wait(epfd, &ev, 1, LONG)) != 1)
             FAIL("%s: no edge after %d rounds", which ? "unix stream" : "pipe", round);
-        // Until a write is cut short, or refused where the last one filled it to the brim.
+        // Writes until a write is cut short. If one fills the file exactly, the next is refused.
         ssize_t put;
         struct iovec iov = { block, sizeof block };
         do

@@ -1,5 +1,5 @@
-// An item that began with EPOLLIN alone and is changed to ask for EPOLLOUT too,
-// before or after its file was filled, is told of the room when the peer reads.
+// An item asks for EPOLLIN alone. MOD then adds EPOLLOUT, before or after the
+// file was filled. The item reports the room when the peer reads.
 // Source: epoll_ctl(2), EPOLL_CTL_MOD. Contract: 14, 18, 19
 #include "harness.h"
 

@@ -1,4 +1,5 @@
-// With fewer slots than ready items every item gets the same number of turns.
+// If a wait has room for fewer events than there are ready items, every item
+// gets the same number of turns.
 // Source: epoll(7), starvation; Linux: fs/eventpoll.c:ep_send_events.
 // Contract: 18
 #include "harness.h"

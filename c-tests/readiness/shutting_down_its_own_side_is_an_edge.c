@@ -1,5 +1,5 @@
-// shutdown on the watched socket itself is a wakeup: receiving shut is
-// IN|RDHUP, both shut HUP as well.
+// shutdown on the watched socket itself is a wakeup. With its receiving side
+// shut, it reports IN|RDHUP; with both sides shut, HUP too.
 // Source: Linux: net/unix/af_unix.c:unix_shutdown, net/ipv4/tcp.c:tcp_poll.
 // Contract: 15
 #include "harness.h"

@@ -1,6 +1,7 @@
-// Whether a socket blocks is what was set last, when it was made or by fcntl,
-// ioctl or the system calls of those names, before or after it is added, by
-// any of its fds: a reader asleep in read hides no edge.
+// The last change decides whether a socket blocks. The mode is set when the
+// socket is made, or by fcntl, ioctl or their system calls, before or after the
+// socket is added, by any of its fds. If the socket blocks, a reader that
+// sleeps in read hides no edge.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 19
 #include "harness.h"
 #include <sys/ioctl.h>

@@ -1,6 +1,6 @@
-// Urgent data concerns an edge-triggered item as a wakeup: one that asks for IN
-// alone has no event of it, and takes no other file's turn; one that asks for
-// OUT as well is told once that there is room.
+// Urgent data wakes an edge-triggered item. An item that asks for IN alone gets
+// no event from it, and takes no other file's turn. An item that asks for OUT
+// as well reports once that there is room.
 // Source: Linux: net/ipv4/tcp_input.c:tcp_urg. Contract: 19
 // Limit: poll: urgent data is no edge of a file that is asked
 #include "harness.h"

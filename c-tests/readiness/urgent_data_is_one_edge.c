@@ -1,5 +1,5 @@
-// Urgent data wakes an item once, when it is there; being announced, and
-// acknowledged later, is no edge.
+// Urgent data wakes an item once, when the data is there. Its announcement
+// before that, and an acknowledgement that comes later, are no edges.
 #include "harness.h"
 
 static void test(void)

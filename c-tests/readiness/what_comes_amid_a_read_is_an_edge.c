@@ -1,6 +1,5 @@
-// Whatever comes after a report is an edge, at whichever moment of the
-// program's read or of its next wait it comes: the wait reports what is left
-// or new, and reports nothing where nothing is.
+// Whatever arrives after a report is an edge, at whichever moment of the program's read or of its next wait it arrives.
+// The wait reports data that is left or new, and reports nothing if there is nothing.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 18, 19
 #include "harness/share.h"
 #include "harness/window.h"
@@ -40,8 +39,8 @@ static bool is_stream(void) { return kind == PIPE || kind == STREAM || kind == T
 static bool comes_by_itself(void) { return false; }
 static bool has_bytes(void) { return true; }
 static bool is_readable(void) { return true; }
-// Whether the library, where it has to ask, sees nothing new before all is used
-// up. docs/limits.md: files that are shared or have no O_ASYNC.
+// Whether the library misses new data while old data is left, if it has to poll the file. docs/limits.md: files that
+// are shared or have no O_ASYNC.
 static bool is_limit(bool reads) { return kind == DGRAM && !reads; }
 #define BEGIN() (void)0
 #endif
@@ -83,7 +82,7 @@ static void do_read(int epfd)
         OK(ep_mod(epfd, in, EPOLLIN | EPOLLET | EPOLLONESHOT));
 }
 
-// Whether the read leaves nothing of what was there when it began.
+// Whether the read takes everything that was there when it began.
 static bool uses_up(void)
 {
     return pattern == ALL || pattern == RECVMMSG ||
@@ -110,7 +109,7 @@ static void found(const char *what, bool from_wait, int at)
     failures++;
 }
 
-// Something arrives at call `at`. False: there is no later one.
+// Something arrives at call `at`. Returns false if no later call exists.
 static bool try(bool from_wait, int at)
 {
     struct epoll_event ev[4];
@@ -148,9 +147,9 @@ static void work(void)
             for (pattern = 0; pattern < PATTERNS; pattern++)
                 for (int from_wait = 0; from_wait < 2; from_wait++) {
                     int at = 0;
-                    // From the wait on only where nothing can be left of what came before the report.
+                    // Starts at the wait only if the read leaves nothing that came before the report.
                     if (applies() && (!from_wait || uses_up()))
-                        // A library that looks from time to time makes calls for ever.
+                        // A library that polls from time to time makes calls without end.
                         while (at < MOST && try(from_wait, at))
                             at++;
                 }

@@ -1,5 +1,5 @@
-// The next message is sent the moment the last one has been read: that is an edge, whether a thread polls the file in
-// between or not. Each kind of file by itself, made by this process, and inherited by a child that goes on with it.
+// As soon as a message has been read, the next one is sent. This is an edge, whether or not a thread polls the file in
+// between. Each kind of file is tested by itself, made by this process, and inherited by a child that uses it.
 // Linux: fs/eventpoll.c:ep_poll_callback; fs/timerfd.c:timerfd_read, timerfd_tmrproc.
 #include "harness.h"
 #include <sys/inotify.h>
@@ -18,7 +18,7 @@ struct kind {
     bool threads_may_block; // the signal is taken from a process whose threads all block it
 };
 
-static int in, out; // the end that is watched, and the other
+static int in, out; // the watched end, and the other end
 static char folder[64];
 static struct sockaddr_storage address;
 static socklen_t address_len;
@@ -40,7 +40,7 @@ static bool not_readable(void) {
 static void write_next(void) { CHECK_EQ(write(out, "12345678", 8), 8); }
 static void send_next(void) { CHECK_EQ(send(out, "12345678", 8, 0), 8); }
 
-// As much as there is, less than is asked for, in every way.
+// Reads exactly what is there, or asks for more than there is, by each of the calls.
 static ssize_t read_next(int round) {
     char buf[64];
     struct iovec iov = { buf, sizeof buf };
@@ -49,7 +49,7 @@ static ssize_t read_next(int round) {
     case 0: return read(in, buf, 8);
     case 1: return read(in, buf, sizeof buf);
     case 2: return readv(in, &iov, 1);
-    default: { // Two that the kernel has glued together are one.
+    default: { // the kernel may join two messages: one read takes both
         ssize_t got = recvmsg(in, &msg, 0);
         return got < 0 && errno == ENOTSOCK ? read(in, buf, sizeof buf) : got;
     }
@@ -122,7 +122,7 @@ static void make_unix_listener(void) {
     in = OK(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
     struct sockaddr_un *to = (struct sockaddr_un *)&address;
     *to = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    OK(bind(in, (struct sockaddr *)to, sizeof(sa_family_t))); // a name of the kernel's choice
+    OK(bind(in, (struct sockaddr *)to, sizeof(sa_family_t))); // the kernel chooses the name
     address_len = sizeof *to;
     OK(getsockname(in, (struct sockaddr *)to, &address_len));
     OK(listen(in, 8));
@@ -196,7 +196,7 @@ static const struct kind kinds[] = {
     { "signalfd", make_signalfd, not_readable, kill_one, read_any, true },
 };
 
-// Sends as soon as there is nothing left.
+// Sends the next message as soon as nothing is left to read.
 static void *sender(void *arg) {
     const struct kind *kind = arg;
     while (!stop)

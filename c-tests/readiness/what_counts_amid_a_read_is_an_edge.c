@@ -1,5 +1,5 @@
-// As what_comes_amid_a_read_is_an_edge, for files that hold no bytes to read:
-// timers, signals, counts, connections, names.
+// As what_comes_amid_a_read_is_an_edge, for files that hold no bytes to read: timers, signals, counters, connections,
+// names.
 // Source: Linux: fs/timerfd.c:timerfd_read, fs/signalfd.c:signalfd_read. Contract: 18, 19, 20
 #include "harness/share.h"
 #include "harness/window.h"
@@ -12,7 +12,7 @@ static const char *const kind_names[] = {
     "periodic timer", "timer", "signalfd", "eventfd", "semaphore", "listener", "inotify", "message queue",
 };
 static enum kind kind;
-static struct sockaddr_in *listener_at; // set by the process that makes it
+static struct sockaddr_in *listener_at; // set by the process that makes the listener
 static char dir[] = "/tmp/window-XXXXXX"; // no other process makes files there
 enum { SIGNAL = 45 };
 
@@ -72,7 +72,7 @@ static void arrive(void)
     case SIGNALS: OK(sigqueue(getpid(), SIGNAL, (union sigval){0})); break;
     case EVENTFD: case SEMAPHORE: elsewhere(SYS_write, out, (long)&one, 8, 0); break;
     case LISTENER:
-        // It is in the queue of those to be accepted, though it is closed here.
+        // The connection stays in the accept queue, though its client end is closed here.
         fd = OK(socket(AF_INET, SOCK_STREAM, 0));
         OK(connect(fd, (struct sockaddr *)listener_at, sizeof *listener_at));
         OK(close(fd));
@@ -102,12 +102,12 @@ static long take(int fd, void *buf, size_t size)
 }
 
 static bool is_socket(void) { return false; }
-// One read takes all that there is.
+// Whether one read takes all that there is.
 static bool is_stream(void) { return kind != SEMAPHORE && kind != LISTENER && kind != QUEUE; }
 static bool comes_by_itself(void) { return kind == TICKER; }
 static bool has_bytes(void) { return false; }
 static bool is_readable(void) { return kind != LISTENER && kind != QUEUE; }
-// As there.
+// As is_limit in what_comes_amid_a_read_is_an_edge.
 static bool is_limit(bool reads)
 {
     return !reads || kind == LISTENER || kind == QUEUE;

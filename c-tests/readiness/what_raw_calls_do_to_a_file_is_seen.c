@@ -1,5 +1,5 @@
-// accept, accept4, connect, sendfile, recvmmsg, sendmmsg and timerfd_settime by syscall(2) make the edges that the
-// functions of their names make.
+// accept, accept4, connect, sendfile, recvmmsg, sendmmsg and timerfd_settime made by syscall(2) make the same edges as
+// the functions with these names.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 10
 #include "harness.h"
 #include <sys/sendfile.h>
@@ -20,7 +20,7 @@ static void a_timer(void)
     OK(close(fd));
 }
 
-// A listener that a child has, too.
+// A listener that a child has open too.
 static void a_listener(void)
 {
     struct sockaddr_in at;

@@ -1,6 +1,7 @@
-// A wait that a signal ends while a cancellation is pending is no EINTR: the
-// thread ends as cancelled. glibc 2.41 cancels so, by a signal of its own; here
-// libc's pthread_cancel is called by its address, and then comes a signal.
+// A signal ends a wait while a cancellation is pending: the wait does not
+// return EINTR, and the thread ends as cancelled. glibc 2.41 cancels in this
+// way, by a signal of its own. Here the test calls libc's pthread_cancel by its
+// address, and then sends a signal.
 // Source: pthreads(7), cancellation points; nptl/cancellation.c. Contract: 2
 #include "harness.h"
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
-// pthread_cancel ends a thread blocked in epoll_wait, its cleanup handlers
-// run, and the set works on; with cancellation disabled the wait goes on.
+// pthread_cancel ends a thread blocked in epoll_wait, its cleanup handlers run,
+// and the set works on. If the thread has disabled cancellation, its wait goes
+// on.
 // Source: pthreads(7), cancellation points. Contract: 26
 #include "harness.h"
 

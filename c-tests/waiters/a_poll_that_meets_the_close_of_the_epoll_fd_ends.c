@@ -1,6 +1,6 @@
-// A thread polls an epoll descriptor at the moment another closes it and then
-// makes an item of it ready: the poll has come first and sees that, or has
-// come last and sees an fd that is not open. It never sleeps on.
+// A thread polls an epoll fd at the moment when another closes the fd and then
+// makes an item of the set ready. If the poll comes first, it sees the item; if
+// it comes last, it sees an fd that is not open. It never sleeps on.
 // Source: Linux: fs/select.c:do_pollfd (fdget). Contract: 28
 #include "harness.h"
 

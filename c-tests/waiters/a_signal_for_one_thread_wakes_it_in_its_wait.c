@@ -1,5 +1,6 @@
-// A signalfd is readable to the thread a signal was sent to, and that thread's
-// wait says so, though other threads wait on sets of their own.
+// A signal was sent to one thread, so a signalfd is readable for this thread.
+// Its wait reports the signalfd, though other threads wait on sets of their
+// own.
 // Source: fs/signalfd.c, signalfd_poll asks for the thread that polls.
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// A signal for the process, or for the waiting thread itself, wakes the thread whose set has the signalfd, whichever
-// threads wait elsewhere, and whatever changes in the set while it sleeps.
+// A signal for the process, or for the waiting thread itself, wakes the thread that waits on the set with the signalfd,
+// whichever threads wait elsewhere, and whatever changes in the set while it sleeps.
 // Linux: fs/signalfd.c:signalfd_poll looks at the signals of the calling thread and of its process.
 #include "harness.h"
 
@@ -46,7 +46,7 @@ static void rounds(bool first) {
     sigaddset(&mask, SIGUSR2);
     signals = OK(signalfd(-1, &mask, SFD_NONBLOCK));
     struct epoll_event ev = { .events = EPOLLIN | (edge ? EPOLLET : 0) };
-    // Added before a thread waits, or while it sleeps in the set already.
+    // Added before the thread waits, or while it already sleeps on the set.
     if (first)
         OK(epoll_ctl(set, EPOLL_CTL_ADD, signals, &ev));
     tid = told = 0;

@@ -1,5 +1,5 @@
-// Threads with asynchronous cancellation are cancelled at each point of their way out after a wait: a further thread
-// waits as ever.
+// Threads with asynchronous cancellation are cancelled at each point of their exit after a wait. Another thread then
+// waits as before.
 // Source: pthread_setcanceltype(3). Contract: 26
 #include "harness.h"
 #include <sched.h>
@@ -29,7 +29,7 @@ static void test(void)
         waited = 0;
         CHECK_EQ(pthread_create(&thread, NULL, waits, NULL), 0);
         for (int turn = 1; !waited; turn++)
-            if (turn % 1000 == 0) // with one CPU it needs this one
+            if (turn % 1000 == 0) // on a single CPU the other thread must get its turn
                 sched_yield();
         for (volatile int turn = round * 7 % MOST_TURNS; turn > 0; turn--)
             ;

@@ -1,5 +1,5 @@
-// One thread in epoll_wait, one in poll on the epoll fd that then waits with
-// timeout 0: an edge is one event in all.
+// One thread is in epoll_wait. Another polls the epoll fd and then waits with
+// timeout 0. An edge is one event for both together.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback (pwake). Contract: 27
 #include "harness.h"
 
@@ -12,7 +12,7 @@ static void *poller(void *unused)
     struct epoll_event ev[4];
     (void)unused;
     tid = gettid();
-    // The waiter may be quicker: then poll sees nothing and runs out of time.
+    // The waiter may be faster: then poll sees nothing and times out.
     if (poll(&p, 1, 200) == 1)
         got = wait_events(epfd, ev, 4, 0);
     return NULL;
@@ -34,7 +34,8 @@ static void test(void)
         UNTIL(tid != 0 && w.tid != 0);
         put(s[1], "x");
         CHECK_EQ(pthread_join(thread, NULL), 0);
-        // Either of them has it; if it was the poller, end the waiter.
+        // One of the two has the event. If the poller has it, the next write
+        // ends the waiter.
         if (got == 1) {
             CHECK(!w.done);
             put(s[1], "x");

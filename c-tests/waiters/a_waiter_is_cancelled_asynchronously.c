@@ -1,5 +1,5 @@
-// A thread with asynchronous cancellation that waits, again and again, is
-// cancelled wherever it is: its cleanup runs, and the set works on.
+// A thread with asynchronous cancellation waits again and again, and is
+// cancelled wherever it is. Its cleanup handlers run, and the set works on.
 // Source: pthread_setcanceltype(3). Contract: 26
 #include "harness.h"
 
@@ -49,7 +49,7 @@ static void test(void)
         CHECK(result == PTHREAD_CANCELED);
         CHECK_EQ(cleaned, i + 1);
     }
-    // The type is the program's again after each wait.
+    // After each wait the cancellation type is the program's again.
     struct epoll_event ev[1];
     CHECK_EQ(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL), 0);
     wait_events(epfd, ev, 1, 0);

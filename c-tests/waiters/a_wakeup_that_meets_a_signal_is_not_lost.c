@@ -1,5 +1,5 @@
-// Waiters interrupted by signals share an edge-triggered item: a waiter that
-// returns EINTR has taken no event with it.
+// Waiters that signals interrupt share an edge-triggered item. A waiter that
+// returns EINTR takes no event with it.
 // Source: Linux: fs/eventpoll.c:ep_poll (signal_pending). Contract: 26
 #include "harness.h"
 

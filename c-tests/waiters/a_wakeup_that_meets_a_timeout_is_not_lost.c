@@ -1,6 +1,6 @@
-// Waiters with 1 ms timeouts share an edge-triggered item: an edge that is
-// handed to a waiter just as it gives up must reach another wait. Each byte is
-// acknowledged before the next.
+// Waiters with 1 ms timeouts share an edge-triggered item. If an edge is handed
+// to a waiter just as it times out, the edge must reach another wait. Each byte
+// is acknowledged before the next is sent.
 // Source: Linux: fs/eventpoll.c:ep_poll (the last list_empty check).
 // Contract: 26
 #include "harness.h"
@@ -28,7 +28,7 @@ static void test(void)
     for (int i = 0; i < 3; i++)
         CHECK_EQ(pthread_create(&thread[i], NULL, worker, NULL), 0);
     for (int sent = 1; sent <= BYTES; sent++) {
-        // Walks over the phase of the timeouts.
+        // Moves through the phase of the timeouts.
         struct timespec pause = {0, sent % 20 * 60000};
         nanosleep(&pause, NULL);
         put(s[1], "x");

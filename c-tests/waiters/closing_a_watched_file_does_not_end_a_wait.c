@@ -1,4 +1,4 @@
-// A wait sleeps on when another thread closes a watched file, and returns for
+// When another thread closes a watched file, a wait sleeps on. It returns for
 // the files that are left.
 // Source: epoll_wait(2); Linux: fs/eventpoll.c:eventpoll_release_file.
 // Contract: 28

@@ -1,5 +1,5 @@
-// One thread switches an item's mask off and on with MOD while another writes:
-// data written at any moment is reported once the mask is on. 100,000 rounds.
+// One thread switches an item's mask off and on with MOD while another writes.
+// Data written at any moment is reported once the mask is on. 100,000 rounds.
 // Source: Linux: fs/eventpoll.c:ep_modify (smp_mb). Contract: 29
 #include "harness.h"
 

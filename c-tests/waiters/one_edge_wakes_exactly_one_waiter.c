@@ -1,5 +1,5 @@
-// One write, edge-triggered, two waiters: one returns, the other sleeps on
-// until the next write. A socket, a pipe, and an eventfd.
+// One write, edge-triggered, and two waiters: one returns, the other sleeps on
+// until the next write. A socket, a pipe and an eventfd.
 // Source: epoll(7), Q2; Linux: fs/eventpoll.c:ep_poll. Contract: 25
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// Two sets that watch one file each report it, by their own mask, level and
-// edge, and neither's MOD or DEL touches the other.
+// Two sets watch one file. Each reports it, by its own mask, level and edge.
+// MOD or DEL in one set does not change the other.
 // Source: epoll(7), Q2. Contract: 30
 #include "harness.h"
 

@@ -1,5 +1,5 @@
-// One socket is a ONESHOT item of two sets, each with a thread that re-arms
-// its own: each byte reaches one of them.
+// One socket is a ONESHOT item of two sets. Each set has a thread that re-arms
+// its own item. Each byte reaches one of them.
 // Source: epoll(7), Q2. Contract: 30
 #include "harness.h"
 

@@ -1,6 +1,6 @@
-// Of several threads that wait on one set, the one that came last is woken
-// first. Source: fs/eventpoll.c, ep_poll: __add_wait_queue_exclusive adds at
-// the head.
+// Of several threads that wait on one set, the thread that began to wait last
+// is woken first. Source: fs/eventpoll.c, ep_poll: __add_wait_queue_exclusive
+// adds at the head.
 #include "harness.h"
 
 enum { THREADS = 4 };

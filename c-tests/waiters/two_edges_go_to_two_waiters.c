@@ -1,5 +1,5 @@
-// Edges on two files and two waiters: each waiter returns, and together they
-// have each event once.
+// There are edges on two files, and two waiters. Each waiter returns, and
+// together they get each event once.
 // Source: Linux: fs/eventpoll.c:ep_poll. Contract: 25
 #include "harness.h"
 

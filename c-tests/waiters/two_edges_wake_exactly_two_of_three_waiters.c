@@ -1,4 +1,5 @@
-// Three waiters, two edges one after the other: two return, the third sleeps.
+// There are three waiters, and two edges one after the other: two waiters
+// return, the third sleeps on.
 // Source: Linux: fs/eventpoll.c:ep_poll. Contract: 25
 #include "harness.h"
 

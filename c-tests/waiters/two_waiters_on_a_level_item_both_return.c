@@ -1,5 +1,5 @@
-// One write, level-triggered: the waiter woken first wakes the next, because
-// the item is ready still.
+// One write, level-triggered: the waiter that wakes first wakes the next,
+// because the item is still ready.
 // Source: Linux: fs/eventpoll.c:ep_done_scan. Contract: 25
 #include "harness.h"
 

@@ -1,12 +1,11 @@
-// Waiters and pollers on an inner and an outer set, up to two of a kind, level
-// and edge on both: how many return after one write. A level wakes all of them,
-// an edge any number of pollers but one waiter.
+// Up to two waiters and two pollers on an inner set and on an outer set, with level and edge on both: how many return
+// after one write? A level wakes all of them. An edge wakes any number of pollers but only one waiter.
 //
 //   outer waiters, pollers ---> outer -LT or ET-+
 //                                               +-> inner -LT or ET-> socket
 //   inner waiters, pollers ---------------------+
 //
-// The test leaves out what races in the kernel too: which of two takes an edge.
+// The test leaves out the cases that race in the kernel too: which of two threads takes an edge.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback, ep_done_scan; the kernel's
 // selftest epoll_wakeup_test.c. Contract: 27, 32, 34
 // Limit: poll: news of a file that is asked is missed by an outer edge while its item is on the inner ready list
@@ -66,7 +65,7 @@ static void one(uint32_t inner_flag, uint32_t outer_flag, const int count[PLACES
         for (int i = 0; i < total; i++)
             done += threads[i].done;
     }
-    sleep_ms(10); // one more would come now
+    sleep_ms(10); // if one thread too many is woken, it returns in this time
     for (int i = 0; i < total; i++)
         came[threads[i].place] += threads[i].done;
     for (int place = 0; place < PLACES; place++)
@@ -75,7 +74,7 @@ static void one(uint32_t inner_flag, uint32_t outer_flag, const int count[PLACES
                  "pollers %d: %d of place %d returned, expected %d",
                  inner_flag ? "ET" : "LT", outer_flag ? "ET" : "LT", count[0],
                  count[1], count[2], count[3], came[place], place, expected[place]);
-    // An edge for each that is left, with ever more time to take it.
+    // Each thread that is left gets an edge, and ever more time to take it.
     for (int i = 0; i < total; i++)
         for (int ms = 1; !threads[i].done; ms *= 2) {
             CHECK(ms < WAIT_MS);
@@ -100,11 +99,11 @@ static void test(void)
             bool inner_edge = flags & 1, outer_edge = flags & 2;
             int expected[PLACES];
             memcpy(expected, count, sizeof expected);
-            // A waiter that takes the inner edge takes it from all others.
+            // A waiter that takes the inner edge takes it from all other threads.
             if (inner_edge && count[INNER_WAIT] > 0 &&
                 count[OUTER_WAIT] + count[OUTER_POLL] + count[INNER_POLL] > 0)
                 continue;
-            // One that takes the outer edge takes it from the outer pollers.
+            // A waiter that takes the outer edge takes it from the outer pollers.
             if (outer_edge && count[OUTER_WAIT] > 0 && count[OUTER_POLL] > 0)
                 continue;
             if (inner_edge && count[INNER_WAIT] > 0)
