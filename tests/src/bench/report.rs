@@ -42,7 +42,7 @@ pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
     text + &before_and_after(outcomes)
 }
 
-/// A table of the baseline's figures and those of the library under test; nothing without a baseline.
+/// A table that compares the baseline's figures with those of the library under test; empty without a baseline.
 fn before_and_after(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for outcome in outcomes {

@@ -8,10 +8,10 @@ use super::Call;
 use crate::documents::quoted;
 
 const HEAD: &str = "| call | made for |";
-/// No errno is injected.
+/// The cell if no errno is injected.
 const NONE: &str = "–";
 
-/// The names of those errnos, each once, in the order in which they are injected.
+/// The names of these errnos, each once, in the order in which they are injected.
 fn names(errnos: impl Iterator<Item = i32>) -> String {
     let mut names: Vec<String> = Vec::new();
     for name in errnos.map(name_of) {
@@ -51,7 +51,8 @@ pub fn filled(document: &str) -> String {
     format!("{before}{}\n\n{after}", rows.collect::<Vec<_>>().join("\n"))
 }
 
-/// The calls that are made to fail and are not in the table, and those of the table that are not.
+/// The calls that are made to fail and are missing from the table, and the calls in the table that are not made to
+/// fail.
 ///
 /// # Panics
 /// If the document has no such table.
