@@ -5,7 +5,7 @@
 //! | `options` | which mutations are tried, and for how long |
 //! | `mutant` | one change, as cargo-mutants lists it |
 //! | `tree` | a copy of the workspace, changed and built |
-//! | `jury` | the tests that are to notice |
+//! | `jury` | the tests that should notice |
 
 mod jury;
 mod mutant;

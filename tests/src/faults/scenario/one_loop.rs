@@ -56,7 +56,7 @@ pub fn run() {
         ep.modify(&once, EPOLLIN | EPOLLONESHOT, 6);
     }
     for stream in [&mut there, &mut peer] {
-        // A new edge while earlier data is unread.
+        // The streams are not drained: each write is a new edge.
         stream.write_all(b"one").expect("room");
     }
     ep.expect("one", &[(2, EPOLLIN)]);

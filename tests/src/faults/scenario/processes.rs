@@ -108,7 +108,7 @@ pub fn inherited() {
         write(&fds[1], 1);
         write(&fds[3], 1);
         ep.expect("inherited", &[(1, EPOLLIN), (2, EPOLLIN)]);
-        // A new edge while earlier data is unread.
+        // The file is not drained: each write is a new edge.
         write(&fds[1], 1);
         ep.expect("on top of it", &[(1, EPOLLIN)]);
         drain(&fds[0]);

@@ -221,7 +221,7 @@ pub fn leaver() {
     let mut threads = Vec::new();
     for at in [0, 1] {
         threads.push(wait(at));
-        // The first thread sleeps before the second one does.
+        // The thread falls asleep before the next step.
         sleep(Duration::from_millis(5));
     }
     for at in [0, 1] {
