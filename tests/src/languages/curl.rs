@@ -6,7 +6,7 @@ use crate::run::run;
 use crate::run::LIMIT;
 use std::fs;
 
-/// `length` bytes to download, of which no two parts are alike.
+/// `length` bytes to download; no two parts are alike.
 pub fn body(length: u32) -> Vec<u8> {
     (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }

@@ -20,7 +20,7 @@ pub enum Kind {
     Listener,
     /// Two UDP sockets connected to each other.
     Udp,
-    /// An eventfd; it has one place.
+    /// An eventfd.
     Eventfd,
     /// A timerfd that is not set.
     Timerfd,

@@ -70,7 +70,7 @@ pub struct World {
     pub(super) untold: Untold,
     /// How many ADDs there were, successful or not.
     additions: usize,
-    /// Whether a file is watched of which an outer item could report too many or too few edges.
+    /// Whether an outer item could report too many or too few edges of a watched file.
     vague: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is refused: a descriptor more, a regular file.
+//! Refusals: one more descriptor, a regular file.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -15,7 +15,7 @@ pub fn no_descriptors(mended: bool) -> Vec<i32> {
         let all: Vec<_> = (0..20).map(|_| connect(port)).collect();
         os::sleep_ms(1500);
         drop(all);
-        // SAFETY: the parent's handlers are not to run here.
+        // SAFETY: ends the child without the parent's exit handlers.
         unsafe { libc::_exit(0) };
     }
     limit_descriptors(listener as u64 + 8);
@@ -25,7 +25,7 @@ pub fn no_descriptors(mended: bool) -> Vec<i32> {
     while clock.is_running() {
         let events = set.wait(16, 200).expect("a wait");
         if events.is_empty() && mended {
-            // The oldest one had its time. There is room again.
+            // The oldest connections have had their time; closing them makes room.
             open.drain(..).for_each(|fd| close(fd).expect("it is open"));
             let _ = set.add(listener, IN);
         }
@@ -55,7 +55,7 @@ fn limit_descriptors(count: u64) {
     assert_eq!(done, 0, "setrlimit");
 }
 
-/// 13: what is read is a file, as after `< FILE`.
+/// 13: the loop reads a regular file, as after `< FILE`.
 pub fn regular_file(mended: bool) -> Vec<i32> {
     let file = File::open("/proc/self/exe").expect("this program");
     let (set, fd) = (Set::new(), file.as_raw_fd());
