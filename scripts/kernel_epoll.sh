@@ -40,7 +40,7 @@ is_alive() {
     [[ ${line##*) } != [ZX]* ]]
 }
 
-# Looks at every process of the family that is alive, new children among them.
+# Looks at every living process of the family, including new children.
 look() {
     local i pid threads thread child children found name
     for ((i = 0; i < ${#family[@]}; i++)); do

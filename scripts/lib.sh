@@ -42,7 +42,7 @@ free_port() {
     echo "$port"
 }
 
-# on_cpu N COMMAND...: pinned, where there is more than one CPU to choose from.
+# on_cpu N COMMAND...: runs it pinned to CPU N, if there is more than one CPU.
 # Does not return.
 on_cpu() {
     local cpu=$1

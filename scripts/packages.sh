@@ -20,7 +20,7 @@ install_missing() {
     [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 }
 
-# What the tests of servers need, their clients included.
+# What the tests of servers need, including the clients.
 need_servers() {
     install_missing redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk memcached=memcached \
         haproxy=haproxy lighttpd=lighttpd mosquitto=mosquitto mosquitto_pub=mosquitto-clients \

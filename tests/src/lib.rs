@@ -17,10 +17,10 @@
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
 //! | [`soak`] | servers under load for hours |
-//! | `faults` | having the library's system calls fail |
+//! | `faults` | makes the library's system calls fail |
 //! | [`mutants`] | mutation testing of the reactor |
 //! | [`random`] | seeded random numbers |
-//! | [`bench`] | speed beside the kernel's epoll |
+//! | [`bench`] | speed compared with the kernel's epoll |
 //!
 //! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few that only make sense preloaded run
 //! in any case.

@@ -30,7 +30,7 @@ pub enum Kind {
     Vfork,
     /// `posix_spawn`.
     Spawn,
-    /// fork; `epoll_wait` on the inherited set, `_exit`.
+    /// fork; `epoll_wait` on the inherited set; `_exit`.
     Use,
 }
 
@@ -132,7 +132,7 @@ fn wait(set: c_int) -> c_int {
     unsafe { libc::epoll_wait(set, events.as_mut_ptr(), 8, 0) }
 }
 
-/// A program that does nothing, without an environment: nothing is preloaded into it.
+/// A program that does nothing. It gets no environment, so nothing is preloaded into it.
 const TRUE: *const c_char = c"/bin/true".as_ptr();
 const NO_STRINGS: [*const c_char; 1] = [ptr::null()];
 

@@ -198,7 +198,7 @@ impl Load {
         })
     }
 
-    /// `count` connections are made, ask once and are closed, `together` at a time.
+    /// `count` connections are opened, ask once and are closed, `together` at a time.
     pub fn churn(&self, count: usize, together: usize) -> String {
         self.request.prepare(self.port);
         let mut window = None;

@@ -4,7 +4,7 @@ use super::figure::value;
 use super::rounds::Outcome;
 use std::fmt::Write;
 
-/// The table of `outcomes`, below a sentence on how they were measured.
+/// The table of `outcomes`, after a sentence on how they were measured.
 pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
     let disturbed: usize = outcomes.iter().map(|outcome| outcome.disturbed).sum();
     let noise = match disturbed {

@@ -15,11 +15,11 @@ pub enum Pattern {
     },
     /// One of all connections asks.
     One(usize),
-    /// All ask, one after the other, in a random order.
+    /// All ask, one after the other, in random order.
     Random(usize),
     /// This many are opened at a time; each asks once and is closed.
     Churn(usize),
-    /// One sends without a pause to a server that is slow to read.
+    /// One sends without a pause to a server that reads slowly.
     Upload,
 }
 
@@ -46,7 +46,7 @@ pub enum Work {
         /// Requests in a round of full length.
         requests: usize,
     },
-    /// A page by wrk, over 100 connections. With more workers than one, nothing is pinned.
+    /// A page by wrk, over 100 connections. With several workers, no process is pinned.
     Nginx {
         /// Processes that serve.
         workers: u32,
@@ -59,7 +59,7 @@ pub enum Work {
     Calls(&'static [&'static str]),
     /// Children of this kind, with each of these numbers of sockets in a set.
     Forks(&'static str, &'static [usize]),
-    /// Memory of the echo server for each descriptor, with this many of them.
+    /// Memory of the echo server for each descriptor, with this many descriptors.
     Memory(usize),
     /// Time from start to end of a short program.
     StartUp,

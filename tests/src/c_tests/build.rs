@@ -22,7 +22,7 @@ pub struct Folders {
     pub programs: PathBuf,
 }
 
-/// The program of each test, or what the compiler says against it.
+/// The program of each test, or the compiler's error.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
 impl Folders {

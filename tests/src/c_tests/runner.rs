@@ -1,4 +1,4 @@
-//! Running C tests, and judging them by their limits.
+//! Runs C tests, and judges them by their limits.
 
 use super::{Built, CTest, Options};
 use crate::run::{kill_group, wait};

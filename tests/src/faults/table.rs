@@ -1,5 +1,5 @@
 //! The table of docs/faults.md: which calls are made to fail, with which errnos. The first column names the calls as
-//! `Call` prints them, in backticks; the third and the fourth are filled in from what is injected.
+//! `Call` prints them, in backticks; the third and the fourth have the errnos that are injected.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn row(line: &str, kinds: &[Call]) -> String {
     cells.join("|")
 }
 
-/// The document with the errnos that are injected in its table.
+/// The document, with its table filled with the errnos that are injected.
 ///
 /// # Panics
 /// If it has no such table.

@@ -26,16 +26,16 @@ pub enum Fault {
     None,
     /// One call: the first of this kind, counting from the call with this index (from 0).
     Once(usize, Call, i32),
-    /// The first calls of this kind, as many as the number says.
+    /// As many calls of this kind as the number says, from the first one on.
     First(usize, Call, i32),
-    /// Every call of this kind, from the call with this index on.
+    /// All calls of this kind, from the call with this index on.
     From(usize, Call, i32),
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Run {
-    /// The library's own calls, in order, as far as there is room.
+    /// The library's own calls, in order, at most `MOST_CALLS` of them.
     pub calls: Vec<Call>,
     /// How often the fault was injected.
     pub injected: usize,
@@ -125,7 +125,7 @@ fn request(what: libc::c_uint, pid: i32, data: usize) -> bool {
 }
 
 impl Tracer {
-    /// Returns when all that is traced has ended.
+    /// Returns when every tracee has ended.
     fn trace(&mut self) -> ExitStatus {
         use std::os::unix::process::ExitStatusExt;
         let mut last = ExitStatus::from_raw(0);
@@ -233,7 +233,7 @@ impl Tracer {
     }
 }
 
-/// Whether the thread stopped before a call, and not after it.
+/// Whether the thread stopped before a call (not after it).
 fn is_entry(pid: i32) -> bool {
     const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
     const ENTRY: u8 = 1;

@@ -1,4 +1,4 @@
-//! CPython's own test suites, as Debian's libpython3.x-testsuite brings them.
+//! CPython's own test suites, from Debian's libpython3.x-testsuite.
 
 use crate::run::LIMIT;
 use crate::run::{start, Running};
@@ -55,7 +55,7 @@ fn python() -> PathBuf {
     program::path("python3")
 }
 
-/// Whether the suites are installed. The caller returns if not.
+/// Whether the suites are installed. If not, the caller must return.
 ///
 /// # Panics
 /// If they are not and `CI=true`.

@@ -1,4 +1,4 @@
-//! Mutation testing: is a change of the reactor's code noticed by a test?
+//! Mutation testing: does a test notice a change of the reactor's code?
 //!
 //! | file | holds |
 //! |---|---|

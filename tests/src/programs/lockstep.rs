@@ -73,13 +73,13 @@ impl Lockstep {
         }
     }
 
-    /// What has been called since the start.
+    /// The calls since the start.
     pub fn counts(&self) -> Counts {
         let name = |number| syscall_names::name(number).map_or(format!("call {number}"), str::to_owned);
         self.counts.iter().map(|(number, count)| (name(*number), *count)).collect()
     }
 
-    /// How many epolls of the kernel its processes hold.
+    /// How many kernel epolls its processes hold.
     pub fn kernel_epolls(&self) -> usize {
         self.threads.iter().map(|pid| processes::kernel_epolls(*pid as u32)).sum()
     }

@@ -30,7 +30,7 @@ pub fn path(name: &str) -> PathBuf {
 /// Whether all of `names` are installed. If not, the caller must return.
 ///
 /// # Panics
-/// If one is missing and `CI=true`: there, a skipped test would pass unseen.
+/// If one is missing and `CI=true`: in CI a skipped test would go unnoticed.
 #[must_use]
 pub fn have(names: &[&str]) -> bool {
     let missing = missing(names);

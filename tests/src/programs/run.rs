@@ -123,7 +123,7 @@ impl Running {
         self.child.try_wait().expect("our child").is_none()
     }
 
-    /// What it has printed until now.
+    /// What it has printed so far.
     pub fn stdout_so_far(&self) -> String {
         text(&self.stdout)
     }

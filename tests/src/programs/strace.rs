@@ -56,7 +56,7 @@ pub fn counts(log: &Path) -> Counts {
     let done = || fs::read_to_string(log).is_ok_and(|text| text.contains(" total\n"));
     eventually("strace has written its counts", LIMIT, done);
     let text = fs::read_to_string(log).expect("strace has written it");
-    // The fields: share of the time, seconds, of one call, calls, errors (may be left out), name.
+    // The fields: share of the time, seconds, time of one call, calls, errors (may be missing), name.
     let count = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let name = fields.last().filter(|name| **name != "total")?;

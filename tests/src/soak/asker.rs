@@ -198,7 +198,7 @@ fn line(text: &str) -> Asked {
     }
 }
 
-/// Letters and digits: half of `most` at least.
+/// Random letters and digits: between half of `most` and `most`.
 fn text(random: &mut Random, most: usize) -> String {
     let start = random.number();
     let length = most / 2 + random.below(most / 2);

@@ -1,4 +1,4 @@
-//! One connection of a client: what it has asked, and what has come.
+//! One connection of a client: its requests and their answers.
 
 use super::answer::Progress;
 use super::asker::{Asked, Asker};
@@ -251,7 +251,7 @@ impl Conn {
         }
     }
 
-    /// What the first request was, and how far its answer has come.
+    /// The first request, and how far its answer has come.
     pub fn state(&self) -> String {
         let Some(first) = self.waiting.front() else { return "nothing is outstanding".into() };
         let text = &first.asked.text;

@@ -57,7 +57,7 @@ pub struct Done {
     pub sent: u64,
     /// Answers that came and were right.
     pub answered: u64,
-    /// Requests given up by the client's own wish: resets, streams that nobody reads.
+    /// Requests that the client gave up on purpose: by a reset, or because it does not read.
     pub given_up: u64,
     /// Requests on connections that the server had a right to close.
     pub shed: u64,

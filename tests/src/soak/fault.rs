@@ -31,7 +31,7 @@ pub enum Fault {
 /// One fault.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What kind.
+    /// The kind of fault.
     pub fault: Fault,
     /// The server.
     pub kind: Kind,

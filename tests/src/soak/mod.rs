@@ -210,7 +210,7 @@ impl Run<'_> {
     }
 }
 
-/// A client in a process of its own, which goes on until it is killed.
+/// A client in a process of its own, which runs until it is killed.
 pub fn client(kind: Kind, mode: Mode, port: u16, number: u64) {
     let book = Book::new();
     let report = Report::new(&book, kind, mode, Path::new("/nowhere"), 0);

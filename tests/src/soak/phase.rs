@@ -32,7 +32,7 @@ pub enum Event {
     Stop(u64),
     /// A client in a process of its own, which is killed.
     KillClient(u64),
-    /// redis: BGSAVE or BGREWRITEAOF. A slow command.
+    /// redis: BGSAVE (true) or BGREWRITEAOF (false).
     Fork(bool),
     /// redis: a command that takes this many milliseconds.
     Slow(u64),

@@ -1,4 +1,4 @@
-//! What each event must say: a record for every ADD and MOD, found by the event's data.
+//! What each event must say: a record of every ADD and MOD, found by the event's data.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::OnceLock;

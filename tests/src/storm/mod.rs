@@ -9,14 +9,15 @@
 //! | invariant | what it says |
 //! |---|---|
 //! | lost | what is ready and asked for is reported: a lull ends with everything used up |
-//! | edge | an edge-triggered item is reported no oftener than its file was woken, and once for each ADD and MOD |
-//! | deaf | a file that becomes ready again whenever it was drained is reported again and again, in lulls, too |
+//! | edge | an edge-triggered item is reported at most once for each wakeup of its file, and once for each ADD and MOD
+//! |
+//! | deaf | a file that becomes ready again each time it is drained is reported again and again, also in lulls |
 //! | oneshot | an EPOLLONESHOT item is reported once for each ADD and MOD |
-//! | stale | a wait that began after DEL, MOD or the last close returned reports nothing of what was before |
+//! | stale | a wait that began after a DEL, MOD or last close returned does not report the item as it was before |
 //! | foreign | an event carries the data of an item of this very set |
 //! | bits | an event has no bit that was not asked for |
 //! | idle | an event is of a file that was ready at some time during the wait |
-//! | answer | calls succeed or fail as they must; a wait without end does not end empty, none ends early |
+//! | answer | calls succeed or fail as they must; a wait without a timeout reports an event, and no wait ends early |
 //! | stuck | every call comes to an end; a file in a closed epoll wakes the thread that still waits on it |
 //!
 //! A clock that all threads advance orders what a thread knows about another: an event of an item that was deleted at 7

@@ -41,7 +41,7 @@ pub struct Plan {
     pub pulse: usize,
     /// Chance of a file that another process has too.
     pub shared: usize,
-    /// Chances of a read that is the only one for its event, and of one that leaves something.
+    /// Chances of a handler that reads once for an event, and of one that leaves data.
     pub once: usize,
     pub partial: usize,
     /// How many writes may be unread.

@@ -11,7 +11,7 @@ use super::calls::{self, checked};
 pub enum How {
     Read,
     Readv,
-    /// preadv2 with RWF_NOWAIT; read where a file has no such call.
+    /// preadv2 with RWF_NOWAIT, or read if the file does not support it.
     Preadv2,
     /// For sockets only.
     Recv,

@@ -1,4 +1,4 @@
-//! The threads of an era: when they rest, and what each is doing.
+//! The threads of an era: when they rest, and what each of them is doing.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicU8, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex};

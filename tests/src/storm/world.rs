@@ -22,7 +22,7 @@ use super::Options;
 /// How many files there are at a time.
 pub const SLOTS: usize = 20;
 
-/// An item in a set, as the thread that added it knows it.
+/// An item in a set, as known by the thread that added it.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     pub cookie: usize,

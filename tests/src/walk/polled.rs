@@ -2,7 +2,7 @@
 //!
 //! - Data on top of unread data, for an edge-triggered item: the library notices it 10 ms late, and not at all on a
 //!   listening socket or on a TCP connection whose other end the walk does not know.
-//! - An edge-triggered item on several datagrams: after a read of one it reports again.
+//! - An edge-triggered item on several datagrams: after a read of one datagram the library reports it again.
 //! - The other end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
 //!   they ask for, and poll does not show it.
 //! - Outer edges: the library does not poll an item that is on a ready list.

@@ -1,4 +1,4 @@
-// Several event loops in one process: each worker serves and asks, and talks to the others.
+// Several event loops in one process: each worker serves, sends requests, and exchanges messages with the others.
 "use strict";
 const assert = require("assert");
 const fs = require("fs");

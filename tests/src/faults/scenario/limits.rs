@@ -177,7 +177,7 @@ pub fn many() {
     }
 }
 
-/// Ten thousand threads wait for one set; each event wakes one of them, and all wake in the end.
+/// Ten thousand threads wait for one set; each event wakes one of them, and at the end all wake.
 pub fn herd() {
     const THREADS: usize = 10_000;
     let shared = Arc::new((Epoll::new(), eventfd(), AtomicUsize::new(0), AtomicUsize::new(0)));

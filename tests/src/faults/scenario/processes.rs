@@ -9,7 +9,7 @@ use libc::{EPOLLET, EPOLLIN};
 
 use super::os::{drain, eventfd, give_up, must, pipe, socketpair, write, Epoll, Fd, REFUSED, WRONG};
 
-/// A child goes on with the set and makes one of its own; the parent goes on beside it.
+/// A child goes on with the set and makes one of its own; the parent goes on at the same time.
 pub fn fork() {
     let ep = Epoll::new();
     let pipes = [pipe(), pipe()];
@@ -65,7 +65,7 @@ pub fn fork() {
     ep.expect("the parent afterwards", &[(2, EPOLLIN)]);
 }
 
-/// An exec that fails, after which all goes on; one that succeeds.
+/// First an exec that fails, after which the program goes on; then one that succeeds.
 pub fn exec() {
     let ep = Epoll::new();
     let pipe = pipe();

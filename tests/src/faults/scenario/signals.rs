@@ -1,4 +1,4 @@
-//! Signals of the program that come while it waits: each runs its handler once.
+//! Signals that come while the program waits: each runs its handler once.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -1,4 +1,4 @@
-//! Threads that wait together, for one set and for several: one of them takes each wakeup.
+//! Threads that wait together, on one set and on several: each wakeup goes to one of them.
 //!
 //! They report through a pipe and not through a channel. A channel sleeps by `syscall(2)`, which the library passes on,
 //! so its calls would look like the library's own.
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-/// Two threads for one set, one for another.
+/// Two threads wait on one set, one on another.
 pub fn run() {
     let shared = Arc::new(Shared {
         sets: [Epoll::new(), Epoll::new()],

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use crate::os::{self, accept, close, connect, listener, Clock, Set, IN};
 
-/// 12: there are more clients than descriptors, and the loop tries again at once.
+/// 12: there are more clients than descriptors, and the loop retries at once.
 pub fn no_descriptors(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     // SAFETY: there is one thread.

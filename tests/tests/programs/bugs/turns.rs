@@ -1,4 +1,4 @@
-//! Loops that sleep too little, too long, or not again.
+//! Loops that sleep too little, sleep too long, or do not wait again.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::thread::JoinHandleExt;
