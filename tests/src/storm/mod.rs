@@ -9,8 +9,7 @@
 //! | invariant | what it says |
 //! |---|---|
 //! | lost | what is ready and asked for is reported: a lull ends with everything used up |
-//! | edge | an edge-triggered item is reported at most once for each wakeup of its file, and once for each ADD and MOD
-//! |
+//! | edge | an edge-triggered item is reported at most once for each wakeup of its file, and for each ADD and MOD |
 //! | deaf | a file that becomes ready again each time it is drained is reported again and again, also in lulls |
 //! | oneshot | an EPOLLONESHOT item is reported once for each ADD and MOD |
 //! | stale | a wait that began after a DEL, MOD or last close returned does not report the item as it was before |

@@ -2,17 +2,17 @@
 //!
 //! Walks leave out some steps, because the kernel's answer depends on time or on what userspace cannot see:
 //! - Edges of OUT on pipes, FIFOs, terminals, unix and datagram sockets: the kernel reports room whenever a peer reads,
-//! even if there was room before; the signals of a file do so more rarely (sockets) or more often (pipes). So no walk
-//! has both such an OUT and an edge-triggered item that could see it, in its own set or in an outer one.
+//!   even if there was room before; the signals of a file do so more rarely (sockets) or more often (pipes). So no walk
+//!   has both such an OUT and an edge-triggered item that could see it, in its own set or in an outer one.
 //! - Edges on a TCP socket that shut itself down: the kernel wakes it without a new event when its FIN is acknowledged,
-//! which may be 40 ms later, or when a FIN comes that the socket no longer wants.
+//!   which may be 40 ms later, or when a FIN comes that the socket no longer wants.
 //! - SHUT_RD on a unix stream: its peer gets no new event, and no signal.
 //! - A terminal that is filled: a kernel thread decides how much it takes, and when there is room again.
 //! - Edges on terminals: a terminal hangs up without a signal, so the library misses it below an outer edge.
 //! - A timer set anew before it was read, below an outer edge: the library does not poll an item that is on a ready
-//! list.
+//!   list.
 //! - Both ends of a file closed by one close_range: the kernel closes the last one first, and an outer set sees that
-//! end.
+//!   end.
 //! - A write to an eventfd, or the expiry of a timer, by a child: this process sees no second edge.
 //!
 //! A mode in which events come in no order leaves out more (`unasked`), and so does a mode that polls every file
