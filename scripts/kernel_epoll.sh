@@ -1,11 +1,11 @@
-# Noticing that a program is on the kernel's epoll after all. Sourced by scripts/run.
+# Notices that a program is on the kernel's epoll after all. Sourced by scripts/run.
 # shellcheck shell=bash
 
-# watch_kernel_epoll PID: says so, in one line on standard error, when PID or a
-# child of it holds an epoll descriptor of the kernel's. Returns at once.
+# watch_kernel_epoll PID: says so, in one line on standard error, when PID or a child of it holds an fd of the kernel's
+# epoll. Returns at once.
 #
-# The watch is an orphan, for the program must find no child that it did not
-# start; it holds nothing of the program's but standard error, and ends with PID.
+# The watch is an orphan, because the program must have no child that it did not start. It holds none of the program's
+# files except standard error, and ends with PID.
 watch_kernel_epoll() {
     (
         trap '' HUP INT QUIT TERM
@@ -19,11 +19,11 @@ look_until_found() {
         fd=${fd##*/}
         [ "$fd" -le 2 ] || eval "exec $fd>&-"
     done
-    # A read of a pipe that nobody writes to is a sleep without a process.
+    # A read of a pipe without a writer is a sleep that needs no process.
     exec {pause}<> <(:)
     family=("$1")
     while is_alive "$1"; do
-        # 0.1 s, 0.2 s, 0.4 s after the last look, at most 3.2 s.
+        # Looks again after 0.1 s, 0.2 s, 0.4 s, and so on, then every 3.2 s.
         if ((++ticks == wait)); then
             look && return
             ticks=0 wait=$((wait < 32 ? wait * 2 : 32))
@@ -32,7 +32,7 @@ look_until_found() {
     done
 }
 
-# Whether any thread of process $1 lives. What only waits for its parent does not.
+# Whether any thread of process $1 lives. A process that only waits for its parent to reap it does not.
 is_alive() {
     local line threads=("/proc/$1/task/"*)
     [ ${#threads[@]} -gt 1 ] && return
@@ -40,7 +40,7 @@ is_alive() {
     [[ ${line##*) } != [ZX]* ]]
 }
 
-# Looks at every process of the family that is alive, new children among them.
+# Looks at every living process of the family, including new children.
 look() {
     local i pid threads thread child children found name
     for ((i = 0; i < ${#family[@]}; i++)); do
@@ -54,7 +54,7 @@ look() {
                 [[ " ${family[*]} " == *" $child "* ]] || family+=("$child")
             done
         done
-        # Not the first thread's, which may have ended before the process.
+        # The last thread's fds: the first thread may have ended before the process.
         found=$(find "${threads[-1]}/fd" -lname 'anon_inode:\[eventpoll\]' 2>/dev/null) || true
         if [ -n "$found" ]; then
             { read -r name <"/proc/$pid/comm"; } 2>/dev/null || name="a program"

@@ -13,8 +13,8 @@ die() {
     exit 1
 }
 
-# Builds the library and the command, unless GLASSPOLL_LIB names a library that is built already. Not the programs of
-# the tests, whose optimizing takes minutes.
+# Builds the library and the command, unless GLASSPOLL_LIB names a library that is built already. Leaves out the
+# programs of the tests: to optimize them takes minutes.
 build_library() {
     if [ -z "${GLASSPOLL_LIB:-}" ]; then
         command -v cargo >/dev/null || die "cargo is missing: install Rust, https://rustup.rs"
@@ -26,12 +26,13 @@ build_library() {
 # Builds the runner of the C tests, and prints where it is.
 c_tests_runner() {
     command -v cargo >/dev/null || die "cargo is missing: install Rust, https://rustup.rs"
-    # The whole workspace, as tests/run does: another choice of packages may have other features, and is built anew.
+    # The whole workspace, as tests/run does: another choice of packages may have other features, and cargo would build
+    # it anew.
     (cd "$root" && cargo test --quiet --workspace --test c_tests --no-run --message-format=json-render-diagnostics) |
         sed -n 's/.*"name":"c_tests".*"executable":"\([^"]*\)".*/\1/p'
 }
 
-# A port below the ephemeral range on which nobody listens.
+# A port below the ephemeral range on which no process listens.
 free_port() {
     local port
     while :; do
@@ -41,7 +42,7 @@ free_port() {
     echo "$port"
 }
 
-# on_cpu N COMMAND...: pinned, where there is more than one CPU to choose from.
+# on_cpu N COMMAND...: runs it pinned to CPU N, if there is more than one CPU.
 # Does not return.
 on_cpu() {
     local cpu=$1

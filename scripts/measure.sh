@@ -1,4 +1,4 @@
-# Load on a server and figures from it. Sourced after servers.sh.
+# Puts load on a server and computes figures. Sourced after servers.sh.
 # shellcheck shell=bash
 
 rate=0 kernel=() glasspoll=()

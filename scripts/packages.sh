@@ -1,4 +1,4 @@
-# Installing what is missing, with apt-get. Sourced after lib.sh.
+# Installs what is missing, with apt-get. Sourced after lib.sh.
 # shellcheck shell=bash
 
 as_root() {
@@ -20,19 +20,19 @@ install_missing() {
     [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 }
 
-# What the tests of servers need, their clients included.
+# What the tests of servers need, including the clients.
 need_servers() {
     install_missing redis-server=redis-server redis-cli=redis-tools nginx=nginx wrk=wrk memcached=memcached \
         haproxy=haproxy lighttpd=lighttpd mosquitto=mosquitto mosquitto_pub=mosquitto-clients \
         dbus-daemon=dbus-daemon dbus-send=dbus-bin curl=curl openssl=openssl unbound=unbound valgrind=valgrind \
         gdb=gdb
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
-    # Asked of the compiler, for Debian keeps this header in a folder of its architecture.
+    # The compiler looks for the header, because Debian keeps it in a folder of its architecture.
     echo '#include <curl/curl.h>' | gcc -fsyntax-only -xc - 2>/dev/null || install_packages libcurl4-openssl-dev
 }
 
-# What the tests of language runtimes need: node, a JDK (java runs a source file
-# only with javac beside it), CPython's own suites.
+# What the tests of language runtimes need: node, a JDK (java runs a source file only if javac is installed), CPython's
+# own suites.
 need_languages() {
     install_missing node=nodejs javac=default-jdk-headless wrk=wrk
     [ -x /usr/bin/python3 ] || install_packages python3
@@ -46,8 +46,9 @@ need_command() {
         musl-gcc=musl-tools
 }
 
-# apt-get ARGUMENTS..., quietly. Waits while another process holds the locks, and names it. When apt-get fails, its
-# last lines are shown. Not by apt's own DPkg::Lock::Timeout: that leaves out the locks of `update` and of the archives.
+# apt-get ARGUMENTS..., quietly. Waits while another process holds the locks, and names it. When apt-get fails, its last
+# lines are shown. It does not use apt's own DPkg::Lock::Timeout, which ignores the locks of `update` and of the
+# archives.
 apt_get() {
     local output status held="" told="" end=$((SECONDS + ${GLASSPOLL_APT_PATIENCE:-600}))
     output=$(mktemp)
@@ -68,22 +69,22 @@ apt_get() {
     return $status
 }
 
-# The packages' services stay off: a policy file says so while apt-get runs.
+# The services of the packages stay off: a policy file says so while apt-get runs.
 install_packages() {
     command -v apt-get >/dev/null || die "please install: $*"
     say "installing with apt-get: $*"
-    # In a shell of its own, for the trap; one such at a time, for there is one policy file.
+    # In a subshell, for the trap; one at a time, because there is one policy file.
     (
         exec 9</var/lib/dpkg
         flock -n 9 || { say "waiting for another script that installs"; flock 9; }
         policy=/usr/sbin/policy-rc.d mark="# while the tests of glasspoll install packages"
-        # One of ours is left from a script that was killed.
+        # A policy file with our mark was left by a script that was killed.
         if [ ! -e $policy ] || grep -qsF "$mark" $policy; then
             trap 'as_root rm -f $policy' EXIT
             printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root tee $policy >/dev/null
             as_root chmod 755 $policy
         fi
-        # Nothing that apt-get starts keeps the lock.
+        # Without fd 9, so that no process that apt-get starts keeps the lock.
         if [ -z "${apt_updated:-}" ]; then
             apt_get update 9<&- || say "trying with what is known"
         fi

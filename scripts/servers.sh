@@ -28,7 +28,7 @@ http {
 END
 }
 
-# start_server NAME kernel|glasspoll [WRAPPER...]: on CPU 0; returns when it answers.
+# start_server NAME kernel|glasspoll [WRAPPER...]: starts it on CPU 0; returns when it answers.
 start_server() {
     local name=$1 epoll=$2 tries preload=() command
     shift 2
@@ -41,7 +41,7 @@ start_server() {
     [ "$epoll" = kernel ] || preload=("LD_PRELOAD=$library")
     (PATH=$PATH:/usr/sbin on_cpu 0 "$@" env "${preload[@]}" "${command[@]}") >"$work/output" 2>&1 </dev/null &
     server=$!
-    # Minutes, for the machine may be busy; not once it has ended.
+    # Waits for minutes, because the machine may be busy; stops when the server has ended.
     for ((tries = 0; tries < 6000; tries++)); do
         ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
         kill -0 "$server" 2>/dev/null || break
@@ -51,7 +51,7 @@ start_server() {
     die "$name on $epoll did not start"
 }
 
-# Asks the server to end; under a wrapper, its pid is the one it wrote down.
+# Asks the server to end. Under a wrapper the pid is the one that the server wrote down.
 stop_server() {
     [ -n "$server" ] || return 0
     kill "$(cat "$work/pid" 2>/dev/null || echo "$server")" 2>/dev/null || true

@@ -1,22 +1,22 @@
-# Steps of a long run, some beside others, and what came of them. Sourced after lib.sh.
+# The steps of a long run, some of them in parallel, and their results. Sourced after lib.sh.
 # shellcheck shell=bash
 
 begin_steps() {
     steps=$(mktemp -d)
     steps_begin=$SECONDS
     trap 'rm -rf "$steps"' EXIT
-    # A reader may miss what scrolls by: each failure is told again at the end.
+    # A reader may miss lines that scroll by: each failure is shown again at the end.
     : >"$steps/failed" >"$steps/counts"
 }
 
-# step COMMAND...: runs it, and goes on whatever comes of it. Its output is shown as it comes, and kept.
+# step COMMAND...: runs it, and goes on even if it fails. Its output is shown as it comes, and kept.
 step() {
     local start=$SECONDS status=0 output name=$*
     output=$(mktemp "$steps/output.XXXXXX")
     say "" "== $name"
-    # A pipe's status is that of its last part that failed (pipefail).
+    # With pipefail a pipe's status is that of the last part that failed.
     "$@" 2>&1 | tee "$output" || status=$?
-    # The tests that it counts; itself as one where it counts none.
+    # The tests that the command counts; if it counts none, the step itself counts as one.
     if ! grep -E '^[0-9]+ passed, [0-9]+ failed' "$output" >>"$steps/counts"; then
         say "$((status == 0)) passed, $((status != 0)) failed" >>"$steps/counts"
     elif [ $status != 0 ] && ! grep -qE '^[0-9]+ passed, [1-9][0-9]* failed' "$output"; then
@@ -30,7 +30,7 @@ step() {
     fi
 }
 
-# beside FUNCTION: runs it beside what follows, a step or more of steps. What it prints is shown by join.
+# beside FUNCTION: runs it in parallel with what follows; it may be one step or several. join shows its output.
 beside() {
     beside_output=$steps/beside
     if [[ $(type -t "$1") = function ]] && declare -f "$1" | grep -q '^ *step '; then
@@ -48,12 +48,12 @@ join() {
     [ $status = 0 ] || say "$beside_pid ended with $status	/dev/null" >>"$steps/failed"
 }
 
-# What failed, with the tests that did and the end of the output; how many passed and failed, alone in the last line.
+# The steps that failed, with their failed tests and the end of the output; the last line has only the counts.
 end_steps() {
     local name output failed
     while IFS=$'\t' read -r name output; do
         say "" "== failed: $name"
-        # What tests/run shows of each, or what c-tests/run does, or else the end.
+        # What tests/run or c-tests/run shows of each failure, or else the end.
         sed -n '/^---- FAILED/,$p; /^failures:/,$p' "$output" | grep . || tail -n 40 "$output"
     done <"$steps/failed"
     failed=$(wc -l <"$steps/failed")

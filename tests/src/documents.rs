@@ -22,7 +22,7 @@ pub fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files below a folder whose names end so, in order.
+/// All files below a folder whose names end with `ending`, in order.
 ///
 /// # Panics
 /// If a folder cannot be read.
@@ -43,7 +43,7 @@ pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// README, DESIGN and their kin, and all of `docs`.
+/// README, DESIGN and the like, and all of `docs`.
 pub fn all() -> Vec<PathBuf> {
     let names = ["README.md", "DESIGN.md", "SECURITY.md", "CHANGELOG.md"];
     let mut all: Vec<PathBuf> = names.iter().map(|name| root().join(name)).collect();
@@ -51,7 +51,7 @@ pub fn all() -> Vec<PathBuf> {
     all
 }
 
-/// The text without its blocks of code: links and paths in those are not the document's.
+/// The text without its blocks of code: links and paths in them do not count.
 pub fn prose(text: &str) -> String {
     text.split("\n```").step_by(2).collect()
 }
@@ -71,12 +71,12 @@ pub fn c_tests() -> BTreeSet<String> {
     tests.into_iter().map(|test| test.name).collect()
 }
 
-/// What stands between backticks in a line or a paragraph.
+/// The text between backticks in a line or a paragraph.
 pub fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The section of a document under that heading of the second level.
+/// The section of a document under the second-level heading `heading`.
 ///
 /// # Panics
 /// If it has none.
@@ -85,7 +85,7 @@ pub fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     sections.find(|section| section.lines().next() == Some(heading)).unwrap_or_else(|| panic!("no {heading}"))
 }
 
-/// Whether one of the names is meant: by itself, or by its beginning and a star.
+/// Whether `by` means `name`: it is the same, or the beginning of it and a star.
 pub fn is_named(name: &str, by: &str) -> bool {
     by.strip_suffix('*').map_or(name == by, |start| name.starts_with(start))
 }

@@ -17,13 +17,13 @@
 //! | [`walk`] | the differential fuzzer |
 //! | [`storm`] | the threaded walker |
 //! | [`soak`] | servers under load for hours |
-//! | `faults` | having the library's system calls fail |
+//! | `faults` | makes the library's system calls fail |
 //! | [`mutants`] | mutation testing of the reactor |
 //! | [`random`] | seeded random numbers |
-//! | [`bench`] | speed beside the kernel's epoll |
+//! | [`bench`] | speed compared with the kernel's epoll |
 //!
-//! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few
-//! that only make sense preloaded run anyway.
+//! `GLASSPOLL_TESTS=native` or `=preloaded` limits such tests to one mode; the few that only make sense preloaded run
+//! in any case.
 
 pub mod bench;
 pub mod c_tests;
@@ -40,7 +40,7 @@ pub mod storm;
 pub mod views;
 pub mod walk;
 
-// A test names what it uses without the folder.
+// A test names these modules without the folder.
 pub use languages::{cpython, curl, script};
 pub use programs::{lockstep, mode, program, run, seccomp, strace, syscall_names, turn};
 pub use servers::{nginx, port, postgres, processes, redis, server};

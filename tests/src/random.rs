@@ -1,6 +1,6 @@
 //! Seeded random numbers.
 
-/// splitmix64: a seed means the same numbers for ever.
+/// splitmix64: a seed always gives the same numbers.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -19,7 +19,7 @@ impl Random {
         (self.number() % bound.max(1) as u64) as usize
     }
 
-    /// True this often.
+    /// True in `percent` percent of the calls.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,7 +1,7 @@
 //! Every C test on the kernel's epoll and on glasspoll's: `native::NAME` and `preloaded::NAME`.
 //!
-//! It has libtest's options, and those of [`Options`]. GLASSPOLL_TESTS says in which mode to run, GLASSPOLL_HOT and the
-//! like are passed on. `c-tests/run` is for running them by hand.
+//! It has libtest's options, and those of [`Options`]. GLASSPOLL_TESTS says in which mode to run; GLASSPOLL_HOT and the
+//! like are passed on. `c-tests/run` runs them by hand.
 
 use glasspoll_tests::c_tests::{CTest, Folders, Options, Runner, Verdict};
 use glasspoll_tests::mode::{library, wanted};
@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-/// What a trial needs, once the programs are built.
+/// What a trial needs; set once the programs are built.
 type Shared = Arc<OnceLock<Runner>>;
 
 fn main() -> ExitCode {
@@ -72,7 +72,7 @@ fn chosen(mut tests: Vec<CTest>, options: &Options) -> Result<Vec<CTest>, String
     Ok(tests)
 }
 
-/// A test that is to be alone waits for the others to end, so it comes last.
+/// A test that must be alone waits for the others to end, so it comes last.
 fn trials(tests: &[CTest], runner: &Shared) -> Vec<Trial> {
     let (alone, beside): (Vec<&CTest>, Vec<&CTest>) = tests.iter().partition(|test| test.alone);
     let modes: Vec<Mode> = wanted();
@@ -95,7 +95,8 @@ fn trial(test: &CTest, mode: Mode, runner: &Shared) -> Trial {
     })
 }
 
-/// Goes on below `scripts/reap`, which ends whatever the tests leave when this ends or is interrupted.
+/// Replaces this process by `scripts/reap` and a new run below it, which ends what the tests leave when this ends or is
+/// interrupted.
 fn leave_nothing_running(root: &Path) -> Result<(), String> {
     if env::var_os("TESTS_REAPED").is_some() {
         return Ok(());

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs};
 
-/// With other users of the machine, for each row.
+/// How long each row may wait while other processes use the machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const USAGE: &str = "usage: bench [--quick] [--rounds N] [--baseline LIB] [--list | --programs] [ROW...]";
@@ -66,7 +66,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
     Ok(options)
 }
 
-/// The row of this name, or else all whose names begin so: `redis` is `redis-50` and more.
+/// The row of this name, or all rows whose names begin with it: `redis` is `redis-50` and more.
 fn named(name: &str) -> Result<Vec<&'static Row>, String> {
     if let Some(row) = ROWS.iter().find(|row| row.name == name) {
         return Ok(vec![row]);

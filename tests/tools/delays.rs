@@ -56,6 +56,6 @@ fn main() {
     for (before, after) in writer.join().expect("the writer ends") {
         println!("{before} {after}");
     }
-    // Until somebody has looked at the record.
+    // The record must exist until the reader has looked at it.
     let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0; 1]);
 }

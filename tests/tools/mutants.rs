@@ -58,7 +58,7 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// A line for each mutation in the file MUTANTS_LOG: the result, the C test that noticed it, its name.
+/// Writes a line for each mutation to the file MUTANTS_LOG: the result, the C test that noticed it, its name.
 fn log(result: &str, by: &str, name: &str) -> Result<(), String> {
     let Some(path) = env::var_os("MUTANTS_LOG") else { return Ok(()) };
     let file = OpenOptions::new().append(true).create(true).open(path);

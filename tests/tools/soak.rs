@@ -9,7 +9,7 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|word| word == "client") {
-        // As `disturb` writes it.
+        // The arguments that `disturb` gives.
         let [_, kind, epoll, port, number] = &arguments[..] else { return ExitCode::from(2) };
         let mode = if epoll == "kernel" { Mode::Native } else { Mode::Preloaded };
         if let (Some(kind), Ok(port), Ok(number)) = (Kind::of(kind), port.parse(), number.parse()) {

@@ -1,7 +1,7 @@
 //! The threaded walker: `storm [SECONDS] [SEED]`, on the kernel, or preloaded as any program.
 //!
-//! `storm --fault NAME [SECONDS] [SEED]` tells itself a lie, which it must notice. `--patience SECONDS` says after how
-//! long a missing event counts as lost.
+//! `storm --fault NAME [SECONDS] [SEED]` makes the storm lie to itself, which it must notice. `--patience SECONDS` says
+//! after how long a missing event counts as lost.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

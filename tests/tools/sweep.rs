@@ -1,9 +1,8 @@
-//! `sweep FOLDER…`: opens every file below the folders, puts each into an epoll set of its own, and prints what comes
-//! of it.
+//! `sweep FOLDER…`: opens every file below the folders, puts each into an epoll set of its own, and prints the results.
 //!
-//! A line is `PATH ADD LEVEL LEVEL EDGE EDGE`: what epoll_ctl said, and what waits of 0 reported, two of them before
-//! the item was made edge-triggered and two after that. It reads nothing and writes nothing. It leaves out files whose
-//! open may block or changes something (`is_left_out`).
+//! A line is `PATH ADD LEVEL LEVEL EDGE EDGE`: the result of epoll_ctl, and the events of four waits of 0: two before
+//! the item is made edge-triggered, and two after. It reads nothing and writes nothing. It leaves out files whose open
+//! may block or change something (`is_left_out`).
 
 use std::ffi::CString;
 use std::fs::{self, FileType};
@@ -69,7 +68,7 @@ fn is_left_out(path: &Path, kind: FileType) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
     if kind.is_fifo() || kind.is_socket() {
-        // They have peers.
+        // FIFOs and sockets have peers.
         return true;
     }
     if let Some(below) = text.strip_prefix("/proc/") {
@@ -79,16 +78,16 @@ fn is_left_out(path: &Path, kind: FileType) -> bool {
         return of_a_process || own && ["fd", "fdinfo", "map_files", "task"].contains(&&*name);
     }
     if text.starts_with("/dev/") {
-        // watchdog: it would bite. tty and the like, pts: they belong to a session. Tapes, printers, cameras, sound:
-        // they wind, reset, or belong to the first process that opens them. snapshot: to open it prepares for
-        // hibernation.
+        // Opening a watchdog starts it, and it would reset the machine. tty and the like, pts: they belong to a
+        // session. Tapes, printers, cameras, sound: they wind, reset, or belong to the first process that opens them.
+        // snapshot: opening it prepares for hibernation.
         return begins(&[
             "watchdog", "tty", "console", "st", "nst", "lp", "usblp", "video", "pcm", "snapshot", "rtc",
         ]) || text.starts_with("/dev/pts/")
             || ["shm", "mqueue", "hugepages", "fd"].contains(&&*name);
     }
-    // Other file systems: the one has thousands of files alike, some of which stop the trace or take from it when they
-    // are opened; of the other the files that can be added look like those that cannot.
+    // Other file systems. tracefs has thousands of similar files, and opening some of them stops the trace or takes
+    // data from it. In debugfs, the files that can be added look like those that cannot.
     ["/sys/kernel/tracing", "/sys/kernel/debug"].contains(&&*text)
 }
 

@@ -1,4 +1,4 @@
-//! `synthetic EVENTS FILE` writes a record of about EVENTS events, to measure what reads records.
+//! `synthetic EVENTS FILE` writes a record of about EVENTS events, to measure programs that read records.
 
 use std::path::Path;
 use std::process::ExitCode;

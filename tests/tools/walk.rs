@@ -4,8 +4,8 @@
 //! `walk run` runs the walk on its standard input and prints its log (what the fuzzer starts).
 //! `walk show SEED [STEPS]` prints a walk.
 //!
-//! `GLASSPOLL_HOT=512` and the like among the arguments are for glasspoll, and for the walk, which then knows what they
-//! leave open (`walk::Terms`). `--in-order` compares the order of events all the same.
+//! Settings among the arguments, such as `GLASSPOLL_HOT=512`, are for glasspoll, and for the walk, which then knows
+//! what they leave open (`walk::Terms`). `--in-order` compares the order of events in spite of them.
 
 use std::io::{Read, Write};
 use std::process::{ExitCode, Stdio};
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use glasspoll_tests::walk::{c_program, canon, generate, run, shrink, Kind, Step, Terms};
 use glasspoll_tests::{mode, Mode, LIMIT};
 
-/// After how many walks that differ the search ends.
+/// The search ends after this many walks that differ.
 const ENOUGH: usize = 10;
 
-/// How often the kernel is asked again before an answer counts as different.
+/// How often the fuzzer runs the walk on the kernel again before a difference counts.
 const RETRIES: usize = 8;
 
 fn main() -> ExitCode {
@@ -74,12 +74,12 @@ fn run_input() -> ExitCode {
     }
 }
 
-/// Other things on the machine go on meanwhile, for longer each time.
+/// Gives other work on the machine time to finish, more with each retry.
 fn pause(retry: usize) {
     std::thread::sleep(Duration::from_millis(retry as u64));
 }
 
-/// The number of the first line in which logs of the same walk differ; beyond all if none does.
+/// The index of the first line in which logs of the same walk differ; `usize::MAX` if they are all alike.
 fn first_variation(logs: &[String]) -> usize {
     let first: Vec<&str> = logs[0].lines().collect();
     let differs = |log: &String| {
@@ -91,14 +91,14 @@ fn first_variation(logs: &[String]) -> usize {
 
 /// Compares the kernel with glasspoll in one of its modes.
 struct Fuzzer {
-    /// `NAME=VALUE` each.
+    /// Each is `NAME=VALUE`.
     settings: Vec<String>,
     terms: Terms,
 }
 
 impl Fuzzer {
-    /// The log of a walk, run in a process of its own. The watchdog is the walk's own length: it never
-    /// sleeps, so a process that is still there after minutes hangs.
+    /// The log of a walk, run in a process of its own. The limit detects a hang: a walk never sleeps, so a process that
+    /// still runs after minutes hangs.
     fn log_of(&self, mode: Mode, walk: &[Step]) -> String {
         let this = std::env::current_exe().expect("/proc is mounted");
         let mut command = mode.command("timeout");
@@ -127,8 +127,9 @@ impl Fuzzer {
 
     /// The first line in which the kernel and glasspoll differ.
     ///
-    /// Where time has a part in it (how much a TCP connection takes, say), the kernel does not agree with itself
-    /// either: nothing counts from the line on in which its answers vary, nor an answer that it gives at times.
+    /// Where time has an influence (on how much a TCP connection takes, for example), the kernel's own answers vary.
+    /// From the first line that varies on, nothing counts; an answer that the kernel gives at times does not count
+    /// either.
     fn difference(&self, walk: &[Step]) -> Option<(String, String)> {
         let mut kernel = vec![self.log_of(Mode::Native, walk)];
         let mut ours = vec![self.log_of(Mode::Preloaded, walk)];
@@ -139,8 +140,8 @@ impl Fuzzer {
             pause(retry);
             kernel.push(self.log_of(Mode::Native, walk));
         }
-        // What is written to a terminal arrives some time later, and how much a full TCP connection takes after
-        // a read depends on when its peer acknowledges: on both sides.
+        // What is written to a terminal arrives some time later. How much a full TCP connection takes after a read
+        // depends on when its peer acknowledges. Both happen on the kernel and on glasspoll.
         let timed = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
         if walk.iter().any(timed) {
             for retry in 0..RETRIES {
@@ -194,7 +195,7 @@ impl Fuzzer {
     /// Shrinks a walk and prints what differs, and how to see it.
     fn show_difference(&self, seed: u64, walk: &[Step], first: (String, String)) {
         let short = shrink(walk, self.terms, |walk| self.difference(walk).is_some());
-        // One that comes and goes may not show in the last run.
+        // A difference that comes and goes may not appear in the last run.
         let (kernel, ours) = self.difference(&short).unwrap_or(first);
         println!("seed {seed}: they differ, shrunk to {} steps", short.len());
         println!("  kernel    {kernel}\n  glasspoll {ours}\n");

@@ -8,8 +8,8 @@ const IDLE: usize = 1000;
 const WARM_UP: usize = 2000;
 const TIME: Duration = Duration::from_millis(300);
 
-/// Nanoseconds for each call of `kind`: `add-del` (both), `mod`, `wait-idle`, `wait-one`.
-/// `once` makes a set, adds, waits and takes no time.
+/// Nanoseconds for each call of `kind`: `add-del` (both), `mod`, `wait-idle`, `wait-one`. `once` makes a set, adds and
+/// waits, and measures no time.
 pub fn measure(kind: &str, limit: Option<usize>) -> Option<f64> {
     allow_descriptors(2 * IDLE as u64 + 100);
     // SAFETY: epoll_create1 takes a number.
@@ -50,7 +50,7 @@ pub fn measure(kind: &str, limit: Option<usize>) -> Option<f64> {
     })
 }
 
-/// A thousand idle sockets in the set; gives their peers.
+/// Puts a thousand idle sockets into the set; returns their peers.
 fn fill(set: i32) -> Vec<i32> {
     let add = |_| {
         let [fd, peer] = pair();
@@ -77,12 +77,12 @@ fn ctl(set: i32, op: i32, fd: i32, events: i32) {
 
 fn wait(set: i32, expected: i32) {
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
-    // SAFETY: the array holds as many events as said.
+    // SAFETY: the array has room for the events that the call may store.
     let count = unsafe { libc::epoll_wait(set, events.as_mut_ptr(), 64, 0) };
     assert_eq!(count, expected, "epoll_wait");
 }
 
-/// Does it for a while, or `limit` times; gives the mean.
+/// Calls it for a while, or `limit` times; returns the mean.
 fn each(limit: Option<usize>, mut call: impl FnMut()) -> f64 {
     if let Some(limit) = limit {
         (0..limit).for_each(|_| call());

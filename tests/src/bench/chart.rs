@@ -7,13 +7,13 @@ use std::fmt::Write;
 const LINE: f64 = 22.0;
 const TOP: f64 = 50.0;
 const WIDTH: f64 = 900.0;
-/// From where to where the axis goes: pixels and speeds. What is beyond is cut, and told by its number.
+/// The ends of the axis, in pixels and in speeds. A bar that reaches beyond is cut; its number tells the speed.
 const LEFT: f64 = 370.0;
 const RIGHT: f64 = 770.0;
 const LEAST: f64 = 0.5;
 const MOST: f64 = 2.0;
 const MARKS: [f64; 7] = [0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0];
-/// Where the numbers end that stand beside the axis: the speed and the bar.
+/// Where the numbers beside the axis end: the speed and the bar.
 const SPEEDS: f64 = 825.0;
 const BARS: f64 = 885.0;
 

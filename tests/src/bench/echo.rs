@@ -1,4 +1,4 @@
-//! An echo server as C programs are: plain calls of libc, one thread for each epoll set.
+//! An echo server written as C programs are: plain calls of libc, one thread for each epoll set.
 
 use super::net::check;
 use super::system::allow_descriptors;
@@ -8,7 +8,7 @@ use std::os::fd::IntoRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// More than any load opens.
+/// More descriptors than any load opens.
 const DESCRIPTORS: u64 = 20_000;
 const BATCH: usize = 256;
 /// What a sink does between its reads.
@@ -17,7 +17,7 @@ const ELSEWHERE: Duration = Duration::from_micros(100);
 /// What a server does.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// Edge-triggered, and reads until there is no more; else level-triggered, one read for each event.
+    /// Edge-triggered: reads until nothing is left. Otherwise level-triggered: one read for each event.
     pub edge: bool,
     /// Answers nothing, and is busy elsewhere for a while after each read.
     pub sink: bool,
@@ -31,7 +31,7 @@ pub fn serve(port: u16, style: Style) -> ! {
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
     let listener = listener.into_raw_fd();
-    // SAFETY: listen anew, with a longer queue.
+    // SAFETY: listens again, with a longer queue.
     check(unsafe { libc::listen(listener, 4096) }).expect("a socket");
     let sets: Vec<i32> = (0..style.loops)
         // SAFETY: epoll_create1 takes a number.
@@ -57,7 +57,7 @@ fn run(set: i32, listener: i32, sets: &[i32], style: Style) -> ! {
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
     let mut accepted = 0;
     loop {
-        // SAFETY: the array holds as many events as said.
+        // SAFETY: the array has room for the events that the call may store.
         let count = unsafe { libc::epoll_wait(set, events.as_mut_ptr(), BATCH as i32, -1) };
         for event in &events[..check(count).expect("a wait") as usize] {
             match event.u64 as i32 {
@@ -72,7 +72,7 @@ fn run(set: i32, listener: i32, sets: &[i32], style: Style) -> ! {
 fn accept_all(listener: i32, sets: &[i32], accepted: &mut usize, style: Style) {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     loop {
-        // SAFETY: null pointers ask for no address.
+        // SAFETY: with null pointers the kernel stores no address.
         let fd = unsafe { libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags) };
         if fd < 0 {
             return;
@@ -84,7 +84,7 @@ fn accept_all(listener: i32, sets: &[i32], accepted: &mut usize, style: Style) {
 
 /// Reads into `buffer`. None: there was nothing to read, or the connection was at its end and is closed now.
 fn read(fd: i32, buffer: &mut [u8]) -> Option<usize> {
-    // SAFETY: the buffer is as long as said.
+    // SAFETY: the call gets the buffer's length.
     let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
     if got > 0 {
         return Some(got as usize);

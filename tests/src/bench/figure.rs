@@ -2,33 +2,33 @@
 
 use std::fmt;
 
-/// How glasspoll's value is set against the kernel's.
+/// How glasspoll's value is compared with the kernel's.
 #[derive(Clone, Copy, Debug)]
 pub enum Judge {
     /// More is better: glasspoll's is at least this share of the kernel's.
     Rate(f64),
-    /// More is better, and shown for its own sake.
+    /// More is better; there is no bar.
     RateShown,
     /// Less is better: glasspoll's is at most this share of the kernel's.
     Latency(f64),
-    /// Less is better, and shown for its own sake.
+    /// Less is better; there is no bar.
     LatencyShown,
     /// Less is better: glasspoll is at least this many times as fast.
     Speed(f64),
     /// Less is better: glasspoll adds this at most.
     Added(f64),
-    /// Less is better: so much at most, and the kernel has nothing like it.
+    /// Less is better: glasspoll's is at most this; the kernel has nothing like it.
     AtMost(f64),
 }
 
 /// One number that a row gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
-    /// What, beside the row's name; may be empty.
+    /// What it measures, beside the row's name; may be empty.
     pub name: &'static str,
-    /// Of the values.
+    /// The unit of the values.
     pub unit: &'static str,
-    /// What is asked of it.
+    /// The bar.
     pub judge: Judge,
 }
 
@@ -37,11 +37,11 @@ pub struct Figure {
 pub enum Verdict {
     /// It is.
     Met,
-    /// It is by less than the noise of a measurement, 2%.
+    /// It misses the bar by less than the noise of a measurement, 2%.
     AtTheBar,
-    /// It is not.
+    /// It misses the bar.
     Missed,
-    /// Nothing is asked.
+    /// There is no bar.
     NoBar,
 }
 
@@ -53,7 +53,7 @@ impl Judge {
         matches!(self, Judge::Rate(_) | Judge::RateShown)
     }
 
-    /// The number that is held against the bar.
+    /// The number that is compared with the bar.
     pub fn ratio(self, kernel: f64, glasspoll: f64) -> f64 {
         match self {
             Judge::Rate(_) | Judge::RateShown | Judge::Latency(_) | Judge::LatencyShown => glasspoll / kernel,
@@ -63,7 +63,7 @@ impl Judge {
         }
     }
 
-    /// How many times as fast glasspoll is; none where it is not about time.
+    /// How many times as fast glasspoll is; None if the figure is not about time.
     pub fn speed(self, kernel: f64, glasspoll: f64) -> Option<f64> {
         match self {
             Judge::Rate(_) | Judge::RateShown => Some(glasspoll / kernel),
@@ -81,7 +81,7 @@ impl Judge {
         }
     }
 
-    /// Whether `ratio` is as it should be.
+    /// Whether `ratio` reaches the bar.
     pub fn verdict(self, ratio: f64) -> Verdict {
         let (met, nearly) = match self {
             Judge::RateShown | Judge::LatencyShown => return Verdict::NoBar,
@@ -108,7 +108,7 @@ impl Judge {
         }
     }
 
-    /// What is held against the bar, in words.
+    /// The number that is compared with the bar, in words.
     pub fn ratio_text(self, ratio: f64, unit: &str) -> String {
         match self {
             Judge::Added(_) => format!("{ratio:+.2} {unit}"),

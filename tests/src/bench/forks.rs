@@ -30,15 +30,15 @@ pub enum Kind {
     Vfork,
     /// `posix_spawn`.
     Spawn,
-    /// fork; `epoll_wait` on the inherited set, `_exit`.
+    /// fork; `epoll_wait` on the inherited set; `_exit`.
     Use,
 }
 
 const WARM_UP: usize = 20;
 const TIME: Duration = Duration::from_millis(500);
 
-/// Makes children of `kind` for a while, or `limit` of them, with `descriptors` sockets in a set. Gives the CPU time of
-/// parent and child for each, in microseconds.
+/// Makes children of `kind` for a while, or `limit` of them, with `descriptors` sockets in a set. Returns the CPU time
+/// of parent and child for each, in microseconds.
 pub fn measure(kind: Kind, descriptors: usize, limit: Option<usize>) -> f64 {
     allow_descriptors(descriptors as u64 + 100);
     let parent = Parent::new(kind, descriptors);
@@ -57,7 +57,7 @@ pub fn measure(kind: Kind, descriptors: usize, limit: Option<usize>) -> f64 {
 struct Parent {
     kind: Kind,
     set: c_int,
-    /// Is in the set.
+    /// A socket in the set.
     socket: c_int,
 }
 
@@ -108,9 +108,9 @@ impl Parent {
         child
     }
 
-    /// What a child does that gets other standard streams.
+    /// What a child does to get other standard streams.
     fn redirect(&self) -> c_int {
-        // SAFETY: the child's own numbers and signals; the mask is a local.
+        // SAFETY: the child's own fds and signals; the mask is a local.
         unsafe {
             let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
             (0..3).for_each(|stream| assert_eq!(libc::dup2(null, stream), stream));
@@ -128,15 +128,15 @@ impl Parent {
 /// The number of events, or -1.
 fn wait(set: c_int) -> c_int {
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
-    // SAFETY: the array holds as many events as said.
+    // SAFETY: the array has room for the events that the call may store.
     unsafe { libc::epoll_wait(set, events.as_mut_ptr(), 8, 0) }
 }
 
-/// A program that does nothing, without an environment: nothing is preloaded into it.
+/// A program that does nothing. It gets no environment, so nothing is preloaded into it.
 const TRUE: *const c_char = c"/bin/true".as_ptr();
 const NO_STRINGS: [*const c_char; 1] = [ptr::null()];
 
-/// Returns where it fails.
+/// Returns only if it fails.
 fn exec_true() -> c_int {
     let arguments = [TRUE, ptr::null()];
     // SAFETY: both lists end with a null.
@@ -144,7 +144,7 @@ fn exec_true() -> c_int {
     127
 }
 
-/// In a frame of its own: the child uses the parent's stack, and writes nothing above its calls.
+/// Has a frame of its own, because the child uses the parent's stack, and writes nothing above its own calls.
 #[inline(never)]
 fn vfork_true() -> pid_t {
     let (arguments, environment) = ([TRUE, ptr::null()], NO_STRINGS);

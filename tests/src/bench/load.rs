@@ -1,6 +1,6 @@
 //! The load: requests on many connections to a server on 127.0.0.1, on kernel epoll.
 //!
-//! Requests and answers are short and of fixed length; each connection has one outstanding at most.
+//! Requests and answers are short and of fixed length; each connection has at most one request outstanding.
 
 use super::net::{connect, Edges};
 use super::system::{allow_descriptors, cpu_time};
@@ -10,10 +10,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Before it is measured.
+/// How long the load runs before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// What is asked.
+/// A request and its answer.
 #[derive(Clone, Debug)]
 pub struct Request {
     text: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request of a protocol: `echo`, `line` (as the tokio server has them) or `memcached`.
+    /// The request of a protocol: `echo`, `line` (for the tokio server) or `memcached`.
     pub fn of(protocol: &str) -> Option<Self> {
         let body = "x".repeat(58);
         let (text, answer) = match protocol {
@@ -33,7 +33,7 @@ impl Request {
         Some(Self { text: text.into_bytes(), answer })
     }
 
-    /// What the server must know before: only memcached needs it.
+    /// What the server must store beforehand: only memcached needs it.
     pub fn prepare(&self, port: u16) {
         if self.text.starts_with(b"get ") {
             let mut stream = connect(port, 0);
@@ -69,7 +69,7 @@ pub struct Load {
     pub port: u16,
     /// Its process, whose CPU time is measured.
     pub pid: u32,
-    /// What it is asked.
+    /// What the clients ask.
     pub request: Request,
     /// How long it is measured.
     pub time: Duration,
@@ -89,8 +89,8 @@ impl Window {
         Self { start: Instant::now(), server, load, pid }
     }
 
-    /// A line of JSON: how many requests in how many seconds, the share of its CPU that the load
-    /// used, and the CPU time of the server for each request, in nanoseconds.
+    /// A line of JSON: how many requests in how many seconds, the share of its CPU that the load used, and the server's
+    /// CPU time for each request, in nanoseconds.
     fn close(self, requests: u64, mut more: serde_json::Map<String, serde_json::Value>) -> String {
         let seconds = self.start.elapsed().as_secs_f64();
         let server = (cpu_time(self.pid) - self.server) as f64;
@@ -108,17 +108,17 @@ impl Load {
         allow_descriptors(count as u64 + 100);
         self.request.prepare(self.port);
         let streams: Vec<TcpStream> = (0..count).map(|number| connect(self.port, number)).collect();
-        // Each is asked once: then the server has accepted it.
+        // Each connection asks once: after the answer, the server has accepted it.
         for stream in &streams {
             self.request.ask(stream);
         }
         streams
     }
 
-    /// `active` of `count` connections ask again as soon as they are answered.
+    /// `active` of `count` connections ask again as soon as they have their answers.
     pub fn closed_loop(&self, count: usize, active: usize) -> String {
         let streams = self.open(count);
-        // Spread over the others, which stay silent.
+        // Spread evenly among the others, which stay silent.
         let active: Vec<&TcpStream> = (0..active).map(|place| &streams[place * count / active]).collect();
         let set = Edges::new(active.iter().copied());
         for stream in &active {
@@ -153,7 +153,7 @@ impl Load {
         window.expect("it was open").close(answers, serde_json::Map::new())
     }
 
-    /// One request at a time, each on the connection that `next` says: rate and latency.
+    /// One request at a time, each on the connection that `next` chooses: rate and latency.
     fn one_by_one(&self, streams: &[TcpStream], mut next: impl FnMut() -> usize) -> String {
         let warm = Instant::now() + WARM_UP;
         while Instant::now() < warm {
@@ -177,13 +177,13 @@ impl Load {
         window.close(requests, more)
     }
 
-    /// One of `count` connections asks, and asks again when it is answered.
+    /// One of `count` connections asks, and asks again as soon as it has its answer.
     pub fn one_of(&self, count: usize) -> String {
         let streams = self.open(count);
         self.one_by_one(&streams, || count / 2)
     }
 
-    /// `count` connections ask one after the other, in a random order that is new each time.
+    /// `count` connections ask one after the other, in a new random order each time.
     pub fn at_random(&self, count: usize) -> String {
         let streams = self.open(count);
         let (mut random, mut order) = (Random(1), Vec::new());
@@ -198,11 +198,11 @@ impl Load {
         })
     }
 
-    /// `count` connections are made, ask once and are closed, `together` at a time.
+    /// `count` connections are opened, ask once and are closed, `together` at a time.
     pub fn churn(&self, count: usize, together: usize) -> String {
         self.request.prepare(self.port);
         let mut window = None;
-        // A tenth of them to warm up.
+        // A tenth of them first, to warm up.
         for batch in 0..(count + count / 10) / together {
             if batch == count / 10 / together {
                 window = Some(Window::open(self.pid));
@@ -233,7 +233,7 @@ impl Load {
         window.expect("it was open").close(sent, serde_json::Map::new())
     }
 
-    /// Opens `count` connections, says so by an empty object, and holds them until its input ends.
+    /// Opens `count` connections, prints an empty object, and holds them until standard input ends.
     pub fn idle(&self, count: usize) {
         let _streams = self.open(count);
         println!("{{}}");

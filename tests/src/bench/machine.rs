@@ -12,7 +12,7 @@ pub fn describe() -> String {
     let model = model.map_or("unknown CPU", |(_, model)| model);
     let machine = if cpuinfo.contains(" hypervisor") { "VM" } else { "machine" };
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    // SAFETY: gives a string that lasts.
+    // SAFETY: the call returns a string that lasts.
     let glibc = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
     let date = Command::new("date").arg("+%Y-%m-%d").output();
     let date = date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

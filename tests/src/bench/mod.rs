@@ -1,4 +1,4 @@
-//! The speed of glasspoll beside the kernel's epoll: what `scripts/bench` runs.
+//! The speed of glasspoll compared with the kernel's epoll: what `scripts/bench` runs.
 //!
 //! | file | holds |
 //! |---|---|
@@ -6,11 +6,11 @@
 //! | [`figure`] | a figure, and how it is judged |
 //! | [`work`] | one measurement of a row, on a fresh server |
 //! | [`rounds`] | kernel and glasspoll in turn |
-//! | [`record`] | what the command takes, and how exact the record is |
-//! | [`report`], [`chart`] | what is written: a Markdown table, a picture |
+//! | [`record`] | what the command costs, and how exact the record is |
+//! | [`report`], [`chart`] | the results: a Markdown table, a picture |
 //! | [`quiet`] | waiting until no other process uses the machine |
 //! | [`machine`] | the machine that measured |
-//! | [`system`] | CPUs, descriptors, the time and memory of others |
+//! | [`system`] | CPUs, descriptors, the CPU time and memory of other processes |
 //! | [`echo`], [`load`], [`calls`], [`forks`] | the programs: a server, a load generator, single calls, children |
 //! | [`net`] | connections |
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd};
 
-/// From how many addresses connections come: the ports of one do not run out then.
+/// From how many addresses connections come, so that the ports of one address do not run out.
 const ADDRESSES: usize = 8;
 
 /// A connection to `port` of 127.0.0.1, from an address that depends on `number`.
@@ -19,7 +19,7 @@ fn try_connect(port: u16, number: usize) -> io::Result<TcpStream> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is new and nobody else's.
+    // SAFETY: the descriptor is new, and no other code has it.
     let stream = unsafe { TcpStream::from_raw_fd(fd) };
     stream.set_nodelay(true)?;
     let one: i32 = 1;
@@ -29,7 +29,7 @@ fn try_connect(port: u16, number: usize) -> io::Result<TcpStream> {
     let (int, sockaddr) = (size(mem::size_of::<i32>()), size(mem::size_of_val(&own)));
     // SAFETY: the pointers are to locals of the sizes given.
     unsafe {
-        // The port is chosen at connect, when the peer is known: so it may serve for many peers.
+        // The port is chosen at connect, when the peer is known, so one port may serve for many peers.
         let option = libc::IP_BIND_ADDRESS_NO_PORT;
         check(libc::setsockopt(fd, libc::IPPROTO_IP, option, (&raw const one).cast(), int))?;
         check(libc::bind(fd, (&raw const own).cast(), sockaddr))?;
@@ -47,7 +47,7 @@ fn address(ip: [u8; 4], port: u16) -> libc::sockaddr_in {
     }
 }
 
-/// Minus one is the error in errno.
+/// The result, or the error in errno if it is -1.
 pub(super) fn check(result: i32) -> io::Result<i32> {
     if result < 0 {
         return Err(io::Error::last_os_error());
@@ -55,11 +55,11 @@ pub(super) fn check(result: i32) -> io::Result<i32> {
     Ok(result)
 }
 
-/// An epoll set of edge-triggered streams: each is looked at once for each answer.
+/// An epoll set of edge-triggered streams, each reported once for each answer.
 pub struct Edges(i32);
 
 impl Edges {
-    /// The streams, with their places as data.
+    /// The streams, each with its index as data.
     pub fn new<'a>(streams: impl Iterator<Item = &'a TcpStream>) -> Self {
         // SAFETY: epoll_create1 takes a number.
         let set = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).expect("an epoll set");
@@ -73,10 +73,10 @@ impl Edges {
         Self(set)
     }
 
-    /// The places of what is ready, written to `events`; none after a second without any.
+    /// The indexes of the ready streams, from the events in `events`; none after a second without any.
     pub fn wait<'a>(&self, events: &'a mut [libc::epoll_event]) -> impl Iterator<Item = usize> + 'a {
         let most = i32::try_from(events.len()).expect("few events");
-        // SAFETY: the array holds as many events as said.
+        // SAFETY: the array has room for the events that the call may store.
         let count = check(unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), most, 1000) });
         let count = count.expect("a wait");
         events[..count as usize].iter().map(|event| event.u64 as usize)

@@ -1,4 +1,4 @@
-//! Whether other processes use the CPUs too: a figure says little then.
+//! Whether other processes use the CPUs too: then a figure says little.
 
 use std::time::{Duration, Instant};
 use std::{fs, mem, thread};
@@ -6,12 +6,12 @@ use std::{fs, mem, thread};
 /// The share of a CPU that others may use.
 const TOLERATED: f64 = 0.15;
 
-/// How long the quiet is waited for, and measuring is repeated, in all.
+/// How much longer it may wait for quiet, and repeat measurements, in total.
 #[derive(Debug)]
 pub struct Patience(pub Duration);
 
 impl Patience {
-    /// Waits until nobody else uses the CPUs.
+    /// Waits until no other process uses the CPUs.
     fn wait(&mut self) {
         let step = Duration::from_millis(300);
         let quiet = || {
@@ -24,7 +24,7 @@ impl Patience {
         }
     }
 
-    /// What `work` gives, and whether others used the CPUs meanwhile. It is done again if so.
+    /// The result of `work`, and whether others used the CPUs in the meantime. It is repeated if so.
     pub fn undisturbed<T>(&mut self, mut work: impl FnMut() -> T) -> (T, bool) {
         loop {
             let stretch = Stretch::begin();
@@ -58,16 +58,14 @@ impl Stretch {
         self.others() < TOLERATED
     }
 
-    /// Which share of a CPU was used by neither this process nor its children that have ended, or
-    /// was taken from this machine.
+    /// Which share of a CPU was used neither by this process nor by its ended children, or was taken from this machine.
     fn others(&self) -> f64 {
         let (busy, own) = (busy_seconds() - self.busy, own_seconds() - self.own);
         ((busy - own) / self.start.elapsed().as_secs_f64()).max(0.0)
     }
 }
 
-/// Seconds that the CPUs were used, all together: the fields of the first line of /proc/stat but
-/// idle and iowait.
+/// Seconds that the CPUs were used, all together: all fields of the first line of /proc/stat except idle and iowait.
 fn busy_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").expect("/proc is mounted");
     let line = stat.lines().next().unwrap_or_default();

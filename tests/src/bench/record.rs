@@ -1,4 +1,4 @@
-//! What the command takes, and how exact the record is.
+//! What the command costs, and how exact the record is.
 
 use super::work::{program_of_ours, Sample};
 use crate::mode::clean_command;
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 const ROUNDS: usize = 200;
 
-/// Seconds and MiB for the page of a record.
-// wait4 waits for it, and tells the memory besides.
+/// Seconds and MiB to make the page of a record.
+// wait4 reaps it, and returns its memory use as well.
 #[allow(clippy::zombie_processes)]
 pub fn report(dir: &Path, events: u64) -> Sample {
     let (record, page) = (dir.join("record"), dir.join("page.html"));
@@ -31,13 +31,13 @@ pub fn report(dir: &Path, events: u64) -> Sample {
     let mut status = 0;
     // SAFETY: all-zero bytes are an empty usage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: our child, and room for what is told of it.
+    // SAFETY: our child, and room for the status and the usage.
     let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
     assert_eq!((waited, status), (child.id() as i32, 0), "glasspoll report");
     Sample::of(vec![start.elapsed().as_secs_f64(), usage.ru_maxrss as f64 / 1024.0])
 }
 
-/// By how many microseconds the time of becoming ready is off, in the middle of all.
+/// By how many microseconds the recorded ready time is off, in the median.
 pub fn ready(mut command: Command, busy_us: u64) -> Sample {
     let mut child = command
         .args([ROUNDS.to_string(), busy_us.to_string()])

@@ -4,7 +4,7 @@ use super::figure::value;
 use super::rounds::Outcome;
 use std::fmt::Write;
 
-/// The table of `outcomes`, below a sentence on how they were measured.
+/// The table of `outcomes`, after a sentence on how they were measured.
 pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
     let disturbed: usize = outcomes.iter().map(|outcome| outcome.disturbed).sum();
     let noise = match disturbed {
@@ -42,7 +42,7 @@ pub fn markdown(outcomes: &[Outcome], machine: &str, rounds: usize) -> String {
     text + &before_and_after(outcomes)
 }
 
-/// A table of the baseline's figures and those of the library under test; nothing without a baseline.
+/// A table that compares the baseline's figures with those of the library under test; empty without a baseline.
 fn before_and_after(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for outcome in outcomes {

@@ -7,7 +7,7 @@ use super::work::{Bench, Sample};
 use crate::Mode;
 use std::path::Path;
 
-/// What came of one figure, from all rounds.
+/// The values of one figure, from all rounds.
 #[derive(Clone, Debug)]
 pub struct Series {
     values: Vec<f64>,
@@ -27,29 +27,29 @@ impl Series {
         self.values[place]
     }
 
-    /// The one in the middle.
+    /// The median.
     pub fn median(&self) -> f64 {
         self.values[(self.values.len() - 1) / 2]
     }
 }
 
-/// What came of a row.
+/// The values of a row.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Which.
+    /// The row.
     pub row: &'static Row,
-    /// For each figure: the kernel's and glasspoll's.
+    /// For each figure: the kernel's values and glasspoll's.
     pub series: Vec<(Series, Series)>,
-    /// For each figure: the baseline's, if there is one.
+    /// For each figure: the baseline's values, if there is one.
     pub baseline: Option<Vec<Series>>,
-    /// CPU time of the server for each request, glasspoll's over the kernel's, of the medians.
+    /// CPU time of the server for each request: the median on glasspoll divided by the median on the kernel.
     pub cpu: Option<f64>,
-    /// How many measurements others have disturbed.
+    /// How many measurements other processes disturbed.
     pub disturbed: usize,
 }
 
 /// Measures `row`, with a line of progress for each round. `baseline` is another library, measured in turn with the one
-/// under test; rows that do not preload any leave it out.
+/// under test; rows that preload no library leave it out.
 pub fn measure(
     row: &'static Row,
     rounds: usize,

@@ -6,7 +6,7 @@ use crate::Mode;
 /// What the load does with its connections.
 #[derive(Clone, Copy, Debug)]
 pub enum Pattern {
-    /// Some of all connections ask all the time.
+    /// Some of the connections ask all the time.
     Closed {
         /// How many there are.
         count: usize,
@@ -15,11 +15,11 @@ pub enum Pattern {
     },
     /// One of all connections asks.
     One(usize),
-    /// All ask, one after the other, in a random order.
+    /// All ask, one after the other, in random order.
     Random(usize),
-    /// This many are made at a time; each asks once and is closed.
+    /// This many are opened at a time; each asks once and is closed.
     Churn(usize),
-    /// One sends without a pause to a server that is slow to read.
+    /// One sends without a pause to a server that reads slowly.
     Upload,
 }
 
@@ -46,7 +46,7 @@ pub enum Work {
         /// Requests in a round of full length.
         requests: usize,
     },
-    /// A page by wrk, over 100 connections. With more workers than one, nothing is pinned.
+    /// A page by wrk, over 100 connections. With several workers, no process is pinned.
     Nginx {
         /// Processes that serve.
         workers: u32,
@@ -59,7 +59,7 @@ pub enum Work {
     Calls(&'static [&'static str]),
     /// Children of this kind, with each of these numbers of sockets in a set.
     Forks(&'static str, &'static [usize]),
-    /// Memory of the echo server for each descriptor, with this many of them.
+    /// Memory of the echo server for each descriptor, with this many descriptors.
     Memory(usize),
     /// Time from start to end of a short program.
     StartUp,
@@ -67,14 +67,14 @@ pub enum Work {
     RedisMemory,
     /// Time and memory for the page of a record with this many events.
     Report(u64),
-    /// How far off the time of becoming ready is, in a loop that is busy for this many microseconds while it comes.
+    /// The error of the recorded ready time, in a loop that is busy for this many microseconds when the event comes.
     Ready(u64),
 }
 
 /// One of the two that are measured in turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Side {
-    /// On whose epoll.
+    /// Whose epoll it uses.
     pub mode: Mode,
     /// Settings of glasspoll's.
     pub settings: &'static [(&'static str, &'static str)],
@@ -93,20 +93,20 @@ const EPOLLS: [Side; 2] = [KERNEL, GLASSPOLL];
 /// A program and the Debian package it is in.
 pub type Program = (&'static str, &'static str);
 
-/// One line of work; gives one figure or more.
+/// One row; it gives one figure or more.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// By which it is chosen.
+    /// The name by which it is chosen.
     pub name: &'static str,
-    /// What it is.
+    /// A description.
     pub what: &'static str,
-    /// What must be installed for it.
+    /// The programs that must be installed.
     pub programs: &'static [Program],
-    /// What it gives.
+    /// Its figures.
     pub figures: &'static [Figure],
-    /// How.
+    /// How it is measured.
     pub work: Work,
-    /// What is set against what.
+    /// The two sides that are compared.
     pub sides: [Side; 2],
 }
 
@@ -145,7 +145,7 @@ const fn redis(
     Row { name, what, programs: REDIS, figures: GET_AND_SET, work, sides: EPOLLS }
 }
 
-/// Redis with 50 clients, set against itself under other conditions.
+/// Redis with 50 clients, compared with itself under other conditions.
 const fn redis_sides(
     name: &'static str,
     what: &'static str,

@@ -1,4 +1,4 @@
-//! What a measurement asks of the system: a CPU, descriptors, the time that others have used.
+//! What a measurement needs from the system: a CPU, descriptors, the CPU time and memory of other processes.
 
 use std::fs;
 use std::io;
@@ -6,20 +6,20 @@ use std::mem;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Where servers run.
+/// The CPU of the servers.
 pub const SERVER_CPU: usize = 0;
 
-/// Where load runs.
+/// The CPU of the load.
 pub const LOAD_CPU: usize = 1;
 
-/// `command` runs on `cpu` alone, where there is such a one.
+/// Runs `command` on `cpu` alone, if the machine has that CPU.
 pub fn pin(command: &mut Command, cpu: usize) {
     // SAFETY: the closure makes one system call, on memory of its own.
     unsafe { command.pre_exec(move || pin_self(cpu)) };
 }
 
 fn pin_self(cpu: usize) -> io::Result<()> {
-    // SAFETY: an all-zero cpu_set_t is the empty set; both functions stay inside of it.
+    // SAFETY: an all-zero cpu_set_t is the empty set; both functions stay within it.
     let result = unsafe {
         let mut set: libc::cpu_set_t = mem::zeroed();
         libc::CPU_SET(cpu, &mut set);
@@ -42,7 +42,7 @@ pub fn cpus() -> usize {
 /// Lets this process have `wanted` descriptors.
 ///
 /// # Panics
-/// If it may not.
+/// If the hard limit is lower.
 pub fn allow_descriptors(wanted: u64) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the limit is ours to write and to read.

@@ -14,17 +14,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// So many descriptors are there before the memory of others is measured.
+/// This many descriptors exist before the memory of further ones is measured.
 const FIRST: usize = 2000;
 
-/// What one measurement gave.
+/// The result of one measurement.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// For each figure of the row.
     pub values: Vec<f64>,
     /// CPU time of the server for each request, in microseconds, where it was measured.
     pub cpu: Option<f64>,
-    /// More, for the eye.
+    /// Something more for the reader.
     pub note: String,
 }
 
@@ -36,11 +36,11 @@ impl Sample {
 
 /// One measurement.
 pub struct Bench<'a> {
-    /// Whose epoll, and how.
+    /// Whose epoll it uses, and with which settings.
     pub side: Side,
-    /// The library that is preloaded; none: the one under test.
+    /// The library that is preloaded; None: the one under test.
     pub library: Option<&'a Path>,
-    /// How much less than a full measurement: 1, or 0.25.
+    /// The length, as a share of a full measurement: 1, or 0.25.
     pub length: f64,
     /// The server's own directory.
     pub dir: &'a Path,
@@ -52,7 +52,7 @@ impl Bench<'_> {
         match row.work {
             Work::Echo { edge, loops, pattern, spin } => {
                 let server = program_of_ours("echo_server");
-                // On one CPU nobody spins.
+                // On one CPU glasspoll does not spin.
                 let mut command = if spin { self.free_command(server) } else { self.command(server) };
                 let port = free_port();
                 command.arg(port.to_string()).arg(if edge { "et" } else { "lt" }).arg(loops.to_string());
@@ -84,14 +84,14 @@ impl Bench<'_> {
             Work::Forks(kind, sockets) => self.forks(kind, sockets),
             Work::Memory(count) => self.memory(count),
             Work::StartUp => self.start_up(),
-            // Nothing like it is to be had of the kernel's epoll.
+            // The kernel's epoll has nothing like it.
             Work::Report(_) if self.side.mode == Mode::Native => Sample::of(vec![f64::NAN; 2]),
             Work::Ready(_) if self.side.mode == Mode::Native => Sample::of(vec![f64::NAN]),
             Work::Report(events) => record::report(self.dir, events),
             Work::Ready(busy_us) => record::ready(self.command(program_of_ours("delays")), busy_us),
             Work::RedisMemory => {
                 let server = redis_server(self);
-                // The record is full after that.
+                // After this load the record is full.
                 let load = ["-q", "-n", "50000", "-t", "get", "-c", "50"];
                 crate::run(&mut crate::redis::benchmark(&server, &load), LIMIT).success();
                 std::thread::sleep(Duration::from_millis(200));
@@ -101,14 +101,14 @@ impl Bench<'_> {
         }
     }
 
-    /// A command for `program` in this mode, pinned; glasspoll's settings are passed on to it.
+    /// A pinned command for `program` in this mode, with glasspoll's settings.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.free_command(program);
         pin(&mut command, SERVER_CPU);
         command
     }
 
-    /// The same, on any CPU.
+    /// The same, not pinned.
     fn free_command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = if self.side.strace {
             let mut strace = clean_command(crate::program::path("strace"));
@@ -226,7 +226,7 @@ impl Bench<'_> {
         };
         let rate = number("Requests/sec:");
         let used = (used() - before) as f64 / 1000.0;
-        // The workers' time is then counted as ours.
+        // Once the server has stopped, the workers' time counts as ours.
         server.stop();
         Sample { values: vec![rate], cpu: Some(used / (rate * f64::from(seconds))), note: String::new() }
     }
@@ -249,13 +249,13 @@ impl Bench<'_> {
         Sample::of(sockets.iter().map(one).collect())
     }
 
-    /// Bytes by which the server grows for each connection that has asked once and is idle now.
-    /// Of each further descriptor: what the first ones bring with them once is not counted.
+    /// Bytes by which the server grows for each connection that has asked once and is idle now. Only descriptors after
+    /// the first ones count, because the first ones bring costs that occur once.
     fn memory(&self, count: usize) -> Sample {
         let mut command = self.command(program_of_ours("echo_server"));
         let port = free_port();
         command.arg(port.to_string()).arg("lt");
-        // What the record takes, as it fills, is in the row of redis's memory.
+        // The row of redis's memory shows what the record takes as it fills.
         command.env("GLASSPOLL_RING", "64K");
         let server = self.server(command, port);
         let first = self.idle(&server, FIRST);
@@ -270,7 +270,7 @@ impl Bench<'_> {
         Sample::of(vec![(after as f64 - before as f64) / count as f64])
     }
 
-    /// Has `count` idle connections opened, which stay until the input of the process is closed.
+    /// Opens `count` idle connections in a process, which holds them until its input is closed.
     fn idle(&self, server: &Server, count: usize) -> Child {
         let mut load = self.generator(server, "echo");
         load.args(["idle".to_owned(), count.to_string()]);
@@ -310,14 +310,14 @@ fn redis_server(bench: &Bench) -> Server {
     bench.server(command, port)
 }
 
-/// A program of this crate, which lies beside this one.
+/// A program of this crate, in the same folder as this one.
 pub(super) fn program_of_ours(name: &str) -> PathBuf {
     let path = env::current_exe().expect("/proc is mounted").with_file_name(name);
     assert!(path.is_file(), "{} is missing", path.display());
     path
 }
 
-/// A warning, where the figures are rough.
+/// A warning if the figures are rough.
 pub fn warning() -> Option<&'static str> {
     (cpus() < 2).then_some("only one CPU: server and load share it, the figures are rough")
 }

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::SystemTime;
 
-/// The folder of the sources, and that of the programs made of them.
+/// The folder of the sources, and the folder of the programs.
 #[derive(Clone, Debug)]
 pub struct Folders {
     /// `c-tests`.
@@ -22,7 +22,7 @@ pub struct Folders {
     pub programs: PathBuf,
 }
 
-/// The program of each test, or what the compiler says against it.
+/// The program of each test, or the compiler's error.
 pub type Built = HashMap<String, Result<PathBuf, String>>;
 
 impl Folders {
@@ -31,14 +31,14 @@ impl Folders {
         Self { sources: root.join("c-tests"), programs: root.join("target/c-tests") }
     }
 
-    /// Compiles the tests whose sources or headers are newer than their programs, `jobs` at a time. What the compiler
-    /// warns of is shown.
+    /// Compiles the tests whose sources or headers are newer than their programs, `jobs` at a time. Shows the
+    /// compiler's warnings.
     ///
     /// # Errors
     /// If the folders cannot be used.
     ///
     /// # Panics
-    /// If a thread did.
+    /// If a thread panics.
     pub fn build(&self, tests: &[&CTest], jobs: usize) -> io::Result<Built> {
         fs::create_dir_all(&self.programs)?;
         let headers = newest_header(&self.sources)?;
@@ -62,7 +62,7 @@ impl Folders {
         if changed_or_absent(&program).is_some_and(|built| built > changed) {
             return Ok(program);
         }
-        // Another runner may build or run the same test now: it sees the old program or the whole new one.
+        // Another runner may build or run the same test now: it sees the old program or the complete new one.
         let fresh = self.programs.join(format!("{}.{}", test.name, process::id()));
         let compiler = env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
         let mut command = Command::new(&compiler);

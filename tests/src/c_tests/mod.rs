@@ -1,4 +1,4 @@
-//! The C tests: programs of one behaviour each, in `c-tests`. `tests/c_tests.rs` runs them.
+//! The C tests: programs in `c-tests`, one for each behaviour. `tests/c_tests.rs` runs them.
 
 mod build;
 mod options;

@@ -1,4 +1,4 @@
-//! What the runner can be told beyond what libtest has words for.
+//! The options of the runner that libtest does not have.
 
 use crate::documents;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Options {
     /// `--root`: the workspace.
     pub root: PathBuf,
-    /// `--only`: tests by name; without one all of them.
+    /// `--only`: the names of the tests to run; without it, all run.
     pub only: Vec<String>,
     /// `--repeat`: how often each runs.
     pub repeat: u32,
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Takes its own words out of a command line; gives the rest, which is for libtest.
+    /// Takes its own options out of a command line; returns the rest, which is for libtest.
     ///
     /// # Errors
     /// If one lacks its value, or has a bad one.

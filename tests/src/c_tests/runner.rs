@@ -1,4 +1,4 @@
-//! Running C tests, and judging them by their limits.
+//! Runs C tests, and judges them by their limits.
 
 use super::{Built, CTest, Options};
 use crate::run::{kill_group, wait};
@@ -11,19 +11,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::RwLock;
 use std::time::Duration;
 
-/// A test at its limit fails, sometimes by a hang, and the runner does not wait as long for it.
+/// How long a test may take that must fail because of its limit: some fail by a hang, so the runner waits less for
+/// them.
 const AT_ITS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a test has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 /// The exit status of a test that cannot run here.
 const SKIPPED: i32 = 77;
 
-/// What came of a test.
+/// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every run passed.
     Passed,
-    /// It did not run, or says that it cannot, and why.
+    /// It did not run, or says that it cannot; with the reason.
     Skipped(String),
     /// It failed as its limit says.
     Limit(String),
@@ -37,7 +38,7 @@ pub struct Runner {
     options: Options,
     built: Built,
     library: Option<PathBuf>,
-    /// A test that must be alone has it for itself, the others share it.
+    /// A test that must be alone locks it for writing, the others for reading.
     machine: RwLock<()>,
 }
 
@@ -48,12 +49,12 @@ enum Miss {
 }
 
 impl Runner {
-    /// For tests that are built. `library` is the one to preload.
+    /// For tests that are built. `library` is preloaded.
     pub fn new(options: Options, built: Built, library: Option<PathBuf>) -> Self {
         Self { options, built, library, machine: RwLock::new(()) }
     }
 
-    /// Runs a test in a mode, as often as was asked for.
+    /// Runs a test in a mode, as often as the options say.
     pub fn run(&self, test: &CTest, mode: Mode) -> Verdict {
         if let Some(why) = self.options.left_out.get(&test.name) {
             return Verdict::Skipped(why.clone());
@@ -63,7 +64,7 @@ impl Runner {
             Some(Err(said)) => return Verdict::Failed(said.clone()),
             None => return Verdict::Failed("it was not built".to_owned()),
         };
-        // A poisoned lock says that another trial panicked, which that one tells.
+        // A poisoned lock means that another trial panicked; that trial reports it.
         if test.alone {
             let _alone = self.machine.write();
             self.judge(test, mode, program)
@@ -119,7 +120,7 @@ impl Runner {
     }
 
     fn attempt(&self, program: &Path, mode: Mode, limit: Duration) -> Result<(), Miss> {
-        // A file and not a pipe: a process that the test leaves behind holds up nothing.
+        // A file and not a pipe: a process that the test leaves running does not delay the end.
         let mut output = tempfile::tempfile().expect("a scratch file");
         let copy = |file: &File| Stdio::from(file.try_clone().expect("a scratch file"));
         let mut command = self.command(program, mode);
@@ -141,10 +142,10 @@ impl Runner {
     }
 }
 
-/// Ends a test that takes too long: by SIGTERM, so that a tool around it can say something, then by SIGKILL.
+/// Ends a test that takes too long: first by SIGTERM, so that a tool around it can print something, then by SIGKILL.
 fn end(child: &mut Child) {
     let group = i32::try_from(child.id()).expect("a pid");
-    // SAFETY: kill takes two numbers; the group is that of our child, its leader, which is not reaped yet.
+    // SAFETY: kill takes two numbers; the group is our child's own, and the child, its leader, is not reaped yet.
     unsafe { libc::kill(-group, libc::SIGTERM) };
     wait(child, GRACE);
     kill_group(child);

@@ -1,4 +1,4 @@
-//! A C test: its source, and what the comment at its head says to the runner.
+//! A C test: its source, and what the comment at its head tells the runner.
 
 use std::env;
 use std::fs;
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 pub struct CTest {
     /// The source's name without `.c`.
     pub name: String,
-    /// In the folder of its chapter of the contract.
+    /// The path of the source, in the folder of its chapter of the contract.
     pub source: PathBuf,
-    /// Where it cannot pass.
+    /// The modes in which it cannot pass.
     pub limits: Vec<Limit>,
-    /// Whether it runs by itself: it has a line `// Alone: WHY`.
+    /// Whether it runs alone: it has a line `// Alone: WHY`.
     pub alone: bool,
 }
 
-/// A line `// Limit: MODE: WHY`: preloaded in that mode the test must fail, and shows what userspace cannot do.
+/// A line `// Limit: MODE: WHY`: preloaded in that mode the test must fail, which shows what userspace cannot do.
 #[derive(Clone, Debug)]
 pub struct Limit {
     /// The word before the reason.
@@ -27,7 +27,7 @@ pub struct Limit {
     pub why: String,
 }
 
-/// How a preloaded test runs when it meets its limit.
+/// The mode in which a preloaded test meets its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitMode {
     /// `preloaded`: always.
@@ -67,7 +67,7 @@ impl CTest {
     /// Every test of the folder `c-tests`, by name.
     ///
     /// # Errors
-    /// If a file cannot be read, or two tests have one name, or a limit is of no mode.
+    /// If a file cannot be read, two tests have the same name, or a limit names no mode.
     pub fn all(folder: &Path) -> io::Result<Vec<Self>> {
         let mut tests = Vec::new();
         for chapter in fs::read_dir(folder)? {

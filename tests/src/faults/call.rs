@@ -1,4 +1,4 @@
-//! A system call of the library's, as far as its faults go: its number, and what it is asked to do.
+//! A system call of the library's, as far as faults distinguish it: its number, and what it is asked to do.
 
 use crate::syscall_names;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Call {
     number: i64,
-    /// What of it: fcntl's command, futex's operation, and so on; 0 where there is but one.
+    /// What distinguishes calls of one number: fcntl's command, futex's operation, and so on; 0 if nothing does.
     what: u64,
 }
 
-/// A number that means none of the rest.
+/// None of the other values.
 const OTHER: u64 = u64::MAX;
 
 impl Call {
@@ -22,12 +22,12 @@ impl Call {
             libc::SYS_futex => args[1] & 0x7f,
             // Set or get.
             libc::SYS_prlimit64 => u64::from(args[2] != 0) | (args[1] << 8),
-            // To change the mask, or only to see whether memory can be read.
+            // Changes the mask, or only tests whether memory can be read.
             libc::SYS_rt_sigprocmask => u64::from(args[0] > 2),
-            // Made, or given another mask.
+            // Makes one, or changes its mask.
             libc::SYS_signalfd4 => u64::from(args[0] as i32 >= 0),
             libc::SYS_kcmp | libc::SYS_getsockopt => args[2],
-            // An eventfd is read and written by 8 bytes.
+            // A read or write of 8 bytes is one of an eventfd.
             libc::SYS_read | libc::SYS_write => u64::from(args[2] == 8),
             libc::SYS_mmap => u64::from(args[4] as i32 >= 0),
             _ => 0,
@@ -35,12 +35,12 @@ impl Call {
         Self { number, what }
     }
 
-    /// One that libc made for the library.
+    /// A call that libc made for the library.
     pub fn through_libc(number: i64) -> Self {
         Self { number, what: OTHER }
     }
 
-    /// Every kind of which a fault can be injected.
+    /// Every kind of call into which a fault can be injected.
     pub fn kinds() -> Vec<Self> {
         let both: &[u64] = &[0, 1];
         let mut kinds = Vec::new();
@@ -67,8 +67,9 @@ impl Call {
         kinds
     }
 
-    /// What it may give once, if all goes on as before afterwards: from the manual pages and the kernel's source.
-    /// What it gives only for wrong arguments, or for what is not there, is left out: it would be a lie.
+    /// The errors that it may give once, after which everything works as before: from the manual pages and the kernel's
+    /// source. Errors that it gives only for wrong arguments, or for what is not there, are left out: no kernel would
+    /// give them here.
     #[allow(non_upper_case_globals)]
     pub fn errnos(self) -> &'static [i32] {
         use libc::*;
@@ -92,7 +93,7 @@ impl Call {
             (SYS_poll | SYS_ppoll, _) => &[ENOMEM, EINTR],
             (SYS_pselect6, _) => &[ENOMEM, EINTR],
             (SYS_read, _) => &[EAGAIN, EINTR, EIO],
-            // What a write on a log file may give.
+            // The errors that a write to a log file may give.
             (SYS_write, 0) => &[ENOSPC, EDQUOT, EIO, EFBIG, EPIPE, EAGAIN, EINTR],
             (SYS_futex, 0) => &[EAGAIN, EINTR],
             (SYS_rt_tgsigqueueinfo, _) => &[EAGAIN],
@@ -112,13 +113,13 @@ impl Call {
         }
     }
 
-    /// What a sandbox gives that refuses it; nothing where no program could go on without it, or where it cannot be
-    /// told from a failure of the program's own.
+    /// The errors that a sandbox gives when it refuses the call. Empty if no program could go on without the call, or
+    /// if the refusal looks like a failure of the program's own call.
     #[allow(non_upper_case_globals)]
     pub fn refusals(self) -> &'static [i32] {
         use libc::*;
         match self.number {
-            // Libc cannot do without, so no sandbox that leaves a program running refuses them.
+            // Libc cannot do without these calls, so no sandbox that leaves a program running refuses them.
             SYS_read | SYS_write | SYS_futex => &[],
             SYS_rt_sigprocmask if self.what == 0 => &[],
             // These cannot fail.

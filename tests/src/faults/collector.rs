@@ -11,10 +11,10 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// It takes them until the process ends.
+    /// Starts a thread that takes records until the process ends.
     ///
     /// # Panics
-    /// If there is no socket to be had.
+    /// If it cannot make a socket.
     pub fn begin() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let socket = listen(&dir.path().join("socket"));
@@ -30,7 +30,7 @@ impl Collector {
         Self { dir }
     }
 
-    /// Where it is.
+    /// The path of the socket.
     pub fn path(&self) -> PathBuf {
         self.dir.path().join("socket")
     }

@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Fills in the errnos of the table of that document.
+/// Fills in the errnos of the table in that document.
 fn document(path: &str) -> ExitCode {
     let text = fs::read_to_string(path).expect("the document");
     fs::write(path, filled(&text)).expect("the document can be written");

@@ -1,11 +1,11 @@
-//! Faults: every system call that the library makes for itself fails, one after another and for good, and the program
-//! must get the same results as without.
+//! Faults: every system call that the library makes for itself fails, one after another: once, and from then on. The
+//! program must get the same results as without faults.
 //!
-//! A scenario is run clean first, which counts the calls. Then it is run once for every call and every errno that it
-//! may give ([`Call::errnos`]), with that one call failing; and once for every kind of call and every way in which a
-//! sandbox refuses it ([`Call::refusals`]), from the first on and from the middle on. Each run must end as the clean
-//! one does. It may end with the ENOMEM, EMFILE or ENFILE of an epoll_create or an ADD that was tried three times, if
-//! that is what was injected; and it may say one line.
+//! A scenario first runs without faults, which counts the calls. Then it runs once for every call and every errno that
+//! the call may give ([`Call::errnos`]), with that one call failing. It also runs once for every kind of call and every
+//! way in which a sandbox refuses it ([`Call::refusals`]): from the first call on, and from the middle one on. Each run
+//! must end as the run without faults does. It may end with ENOMEM, EMFILE or ENFILE of an epoll_create or an ADD that
+//! was tried three times, if that errno was injected; and the library may write one line.
 
 mod call;
 mod collector;

@@ -1,4 +1,4 @@
-//! All runs of a scenario, and what each must come to.
+//! All runs of a scenario, and what each must end with.
 
 use crate::run::LIMIT;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +13,10 @@ use super::tracer::{run, Fault, Run};
 use super::Call;
 use crate::Mode;
 
-/// How many of the runs are made.
+/// How many of the possible runs are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Of each kind of call the first, one in the middle and the last.
+    /// For each kind of call: the first, one in the middle and the last.
     Some,
     /// All.
     All,
@@ -46,7 +46,7 @@ pub struct Survey {
     pub runs: usize,
     /// Those in which the fault took place.
     pub hit: usize,
-    /// Those that ended with an errno of epoll_create or ADD that the kernel may give as well.
+    /// Runs that ended with an errno of epoll_create or ADD that the kernel may give as well.
     pub refused: usize,
     /// What was wrong.
     pub failures: Vec<String>,
@@ -61,7 +61,7 @@ pub struct Made {
     pub times: usize,
     /// Injected once.
     pub once: BTreeSet<i32>,
-    /// Injected for good.
+    /// Injected from a call on.
     pub ever: BTreeSet<i32>,
 }
 
@@ -101,7 +101,7 @@ fn plan(calls: &[Call], extent: Extent) -> Vec<Fault> {
 /// Makes all the runs.
 ///
 /// # Panics
-/// If the clean run does not end well.
+/// If the run without faults fails.
 pub fn survey(options: &Options, progress: impl Fn(&str) + Sync) -> Survey {
     let clean = options.run(Fault::None);
     assert!(clean.status.success() && clean.stdout == "done\n" && clean.stderr.is_empty(), "{clean:#?}");
@@ -129,7 +129,7 @@ pub fn survey(options: &Options, progress: impl Fn(&str) + Sync) -> Survey {
 }
 
 impl Survey {
-    /// Counts a run. Returns what is wrong with it.
+    /// Counts a run. Returns what is wrong with it, if anything.
     fn judge(&mut self, fault: Fault, run: &Run) -> Option<String> {
         let (call, errno, once) = match fault {
             Fault::None => return None,
@@ -151,7 +151,7 @@ impl Survey {
             }
             _ => false,
         };
-        // The log itself follows, where its file cannot be opened.
+        // If the log file cannot be opened, the log itself follows.
         let logs = lines.first().is_some_and(|line| line.ends_with("logging to stderr"));
         let wordy = !logs
             && (lines.len() > run.programs || lines.iter().any(|line| !line.starts_with("glasspoll: ")));
@@ -232,7 +232,7 @@ fn syscall_errno(errno: i32) -> Option<&'static str> {
 }
 
 impl Survey {
-    /// What another scenario found.
+    /// Adds what another scenario found.
     pub fn add(&mut self, other: Self) {
         for (call, made) in other.calls {
             let all = self.calls.entry(call).or_default();

@@ -1,5 +1,5 @@
 //! The table of docs/faults.md: which calls are made to fail, with which errnos. The first column names the calls as
-//! `Call` prints them, in backticks; the third and the fourth are filled in from what is injected.
+//! `Call` prints them, in backticks; the third and the fourth have the errnos that are injected.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use super::Call;
 use crate::documents::quoted;
 
 const HEAD: &str = "| call | made for |";
-/// No errno is injected.
+/// The cell if no errno is injected.
 const NONE: &str = "–";
 
-/// The names of those errnos, each once, in the order in which they are injected.
+/// The names of these errnos, each once, in the order in which they are injected.
 fn names(errnos: impl Iterator<Item = i32>) -> String {
     let mut names: Vec<String> = Vec::new();
     for name in errnos.map(name_of) {
@@ -37,7 +37,7 @@ fn row(line: &str, kinds: &[Call]) -> String {
     cells.join("|")
 }
 
-/// The document with the errnos that are injected in its table.
+/// The document, with its table filled with the errnos that are injected.
 ///
 /// # Panics
 /// If it has no such table.
@@ -51,7 +51,8 @@ pub fn filled(document: &str) -> String {
     format!("{before}{}\n\n{after}", rows.collect::<Vec<_>>().join("\n"))
 }
 
-/// The calls that are made to fail and are not in the table, and those of the table that are not.
+/// The calls that are made to fail and are missing from the table, and the calls in the table that are not made to
+/// fail.
 ///
 /// # Panics
 /// If the document has no such table.

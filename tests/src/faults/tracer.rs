@@ -1,9 +1,9 @@
-//! Runs a program under ptrace(2), counts the system calls that the library makes for itself, and makes one of them, or
-//! all of a kind from one on, fail before the kernel sees it.
+//! Runs a program under ptrace(2), counts the system calls that the library makes for itself, and makes one of them
+//! fail before the kernel sees it, or all of a kind from one of them on.
 //!
-//! A call is the library's own if the instruction lies in it, as all its raw calls do; or if it is one of those that it
-//! makes through libc, for its heap and its helper thread, and a frame of it is on the stack. What the program calls
-//! through a hook is the program's.
+//! A call is the library's own in two cases. Its instruction lies in the library, as with all raw calls; or it is one
+//! of the calls that the library makes through libc, for its heap and its helper thread, and a frame of the library is
+//! on the stack. A call that the program makes through a hook is the program's.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,44 +18,44 @@ use std::time::Duration;
 use super::call::Call;
 use crate::run::scratch_output;
 
-/// What is to fail.
+/// Which calls fail.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// The first call of this kind from the call with this index (from 0) on: one call, in one thread.
+    /// One call: the first of this kind, counting from the call with this index (from 0).
     Once(usize, Call, i32),
-    /// The first calls of this kind, as many as the number says.
+    /// As many calls of this kind as the number says, from the first one on.
     First(usize, Call, i32),
-    /// Every call of this kind, from the call with this index on.
+    /// All calls of this kind, from the call with this index on.
     From(usize, Call, i32),
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Run {
-    /// The library's own calls, in order, as far as there is room.
+    /// The library's own calls, in order, at most `MOST_CALLS` of them.
     pub calls: Vec<Call>,
     /// How often the fault was injected.
     pub injected: usize,
-    /// How many programs ran: processes, and what was executed in them.
+    /// How many programs ran: one for each process, and one for each exec in them.
     pub programs: usize,
-    /// The status of the program; its children's are its own affair.
+    /// The status of the program; that of its children does not matter.
     pub status: ExitStatus,
     /// It had to be killed.
     pub hung: bool,
     /// What it printed.
     pub stdout: String,
-    /// What it, or the library, complained of.
+    /// What it, or the library, wrote to standard error.
     pub stderr: String,
 }
 
-/// How many calls are kept of a program that never ends.
+/// How many calls are kept, in case a program never ends.
 const MOST_CALLS: usize = 100_000;
 
 /// Runs `command` to its end. It is killed after `limit`.
-// The tracer waits for it, as for all that it traces.
+// The tracer reaps it, as every tracee.
 #[allow(clippy::zombie_processes)]
 pub fn run(mut command: Command, fault: Fault, limit: Duration) -> Run {
     let output = scratch_output(&mut command);
@@ -100,9 +100,9 @@ pub fn run(mut command: Command, fault: Fault, limit: Duration) -> Run {
 
 #[derive(Default)]
 struct Thread {
-    /// What the call that it is in is to give.
+    /// What the call in progress must return.
     errno: Option<i32>,
-    /// Where the library lies.
+    /// The addresses of the library.
     mapping: Option<Range<u64>>,
 }
 
@@ -112,26 +112,26 @@ struct Tracer {
     pid: i32,
     calls: Vec<Call>,
     injected: usize,
-    /// Programs besides the first.
+    /// How many programs ran besides the first.
     more: usize,
     threads: HashMap<i32, Thread>,
-    /// Stopped before it was heard that they exist.
+    /// Tracees that stopped before their parent's event announced them.
     early: Vec<i32>,
 }
 
 fn request(what: libc::c_uint, pid: i32, data: usize) -> bool {
-    // SAFETY: the requests used here take a number or a pointer to what lives; a thread that is gone is an error.
+    // SAFETY: the requests used here take a number or a pointer to live memory; a thread that is gone is an error.
     unsafe { libc::ptrace(what, pid, 0, data) != -1 }
 }
 
 impl Tracer {
-    /// Returns when all that is traced has ended.
+    /// Returns when every tracee has ended.
     fn trace(&mut self) -> ExitStatus {
         use std::os::unix::process::ExitStatusExt;
         let mut last = ExitStatus::from_raw(0);
         loop {
             let mut status = 0;
-            // Of this thread's own tracees alone: others have theirs.
+            // Only this thread's own tracees: other threads have theirs.
             // SAFETY: a valid pointer.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
             if pid < 0 {
@@ -152,7 +152,7 @@ impl Tracer {
         }
     }
 
-    /// A thread stopped. Returns the signal to go on with.
+    /// Handles the stop of a thread. Returns the signal to continue it with.
     fn stopped(&mut self, pid: i32, signal: i32, event: i32) -> i32 {
         if signal == libc::SIGTRAP | 0x80 {
             self.call(pid);
@@ -191,7 +191,7 @@ impl Tracer {
             self.threads.insert(pid, Thread::default());
             return 0;
         }
-        // The first stop of a thread or child, which may come before the news of it.
+        // The first stop of a thread or child; it may come before the parent's event.
         if signal == libc::SIGSTOP && !self.early.contains(&pid) {
             self.early.push(pid);
             return 0;
@@ -233,7 +233,7 @@ impl Tracer {
     }
 }
 
-/// Whether the thread stopped before a call, and not after it.
+/// Whether the thread stopped before a call (not after it).
 fn is_entry(pid: i32) -> bool {
     const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
     const ENTRY: u8 = 1;

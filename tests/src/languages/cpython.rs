@@ -1,4 +1,4 @@
-//! CPython's own test suites, as Debian's libpython3.x-testsuite brings them.
+//! CPython's own test suites, from Debian's libpython3.x-testsuite.
 
 use crate::run::LIMIT;
 use crate::run::{start, Running};
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// What became of one test.
+/// The outcome of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It passed.
@@ -22,7 +22,7 @@ pub enum Outcome {
 /// The outcomes of a suite by the tests' full names.
 pub type Outcomes = BTreeMap<String, Outcome>;
 
-/// A suite under way.
+/// A suite that runs.
 pub struct Suite {
     running: Running,
     dir: TempDir,
@@ -33,14 +33,14 @@ impl Suite {
     pub fn start(mode: Mode, suite: &str, left_out: &[&str]) -> Suite {
         let dir = tempfile::tempdir().expect("a directory");
         let mut command = mode.command(python());
-        // No -u: the tests that want the network, or much memory, stay off.
+        // Without -u: the tests that need the network, or much memory, stay off.
         command.args(["-m", "test", "-v", "--junit-xml", "outcomes.xml", "--tempdir", "."]);
         command.args(left_out.iter().flat_map(|pattern| ["-i", pattern]));
         command.arg(suite).current_dir(dir.path());
         Suite { running: start(&mut command, ""), dir }
     }
 
-    /// Waits for the end. Gives the outcomes, and what was printed.
+    /// Waits for the end. Returns the outcomes, and what the suite printed.
     pub fn finish(self) -> (Outcomes, String) {
         let output = self.running.finish(LIMIT);
         let printed = output.stdout + &output.stderr;
@@ -50,12 +50,12 @@ impl Suite {
     }
 }
 
-/// The distribution's python, which its suites are made for.
+/// Debian's own python, for which the suites are made.
 fn python() -> PathBuf {
     program::path("python3")
 }
 
-/// Whether the suites are installed. The caller returns if not.
+/// Whether the suites are installed. If not, the caller must return.
 ///
 /// # Panics
 /// If they are not and `CI=true`.
@@ -69,8 +69,8 @@ pub fn have_suites() -> bool {
     program::have_if("libpython3-testsuite", output.status.success())
 }
 
-/// Reads the test cases of a JUnit file. `<testcase name="N" …/>` has passed; one that failed
-/// or was skipped holds an element that says so.
+/// Reads the test cases of a JUnit file. `<testcase name="N" …/>` has passed; one that failed or was skipped contains
+/// an element that says so.
 fn outcomes(xml: &str) -> Outcomes {
     let cases = xml.split("<testcase name=\"").skip(1);
     let outcomes: Outcomes = cases

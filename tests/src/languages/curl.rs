@@ -6,7 +6,7 @@ use crate::run::run;
 use crate::run::LIMIT;
 use std::fs;
 
-/// Bytes to download, of which no part looks like another.
+/// `length` bytes to download; no two parts are alike.
 pub fn body(length: u32) -> Vec<u8> {
     (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
@@ -28,7 +28,7 @@ pub fn check_downloads(url: &str, count: usize, wanted: &[u8], options: &[&str])
     }
 }
 
-/// What `url` gives, with further `options` for curl.
+/// The body of `url`, downloaded with further `options` for curl.
 pub fn get(url: &str, options: &[&str]) -> String {
     let mut command = clean_command(program::path("curl"));
     command.args(["--silent", "--show-error", "--fail", "--max-time", "600"]).args(options).arg(url);

@@ -1,4 +1,4 @@
-//! Runtimes of languages, and a library for C.
+//! Language runtimes, and a C library.
 
 pub mod cpython;
 pub mod curl;

@@ -1,4 +1,4 @@
-//! Programs in a language of their own: a script that is run to its end.
+//! Programs in a language of their own: a script that runs to its end.
 
 use crate::run::run;
 use crate::run::LIMIT;
@@ -6,8 +6,8 @@ use crate::{in_both_modes, program};
 use std::cell::RefCell;
 use std::fs;
 
-/// Runs `text`, as the file `name`, on both epolls. It must end with status 0 and complain of
-/// nothing; what it prints, its counts among it, must be the same on both.
+/// Runs `text`, as the file `name`, on both epolls. It must end with status 0 and write nothing to standard error; its
+/// output, with its counts, must be the same on both.
 pub fn check(interpreter: &str, name: &str, text: &str) {
     let first = RefCell::new(None);
     in_both_modes(|mode| {

@@ -1,4 +1,4 @@
-//! The tests that are to notice a change: C tests, the reactor's own, random walks.
+//! The tests that should notice a change: C tests, the reactor's own tests, random walks.
 
 use super::tree::passes;
 use super::Tree;
@@ -11,17 +11,17 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What GLASSPOLL_HOT is: the library decides by itself, or every set has hot items from the start.
+/// The values of GLASSPOLL_HOT: the library decides by itself, or every set has hot items from the start.
 const HOT: [&str; 2] = ["auto", "512"];
-/// As many processors as a build machine has at least.
+/// The number of processors that any build machine has.
 const JOBS: usize = 2;
-/// Longer than any test takes that is fast.
+/// Longer than any fast test takes.
 const RUN: Duration = Duration::from_secs(10);
-/// A C test is fast that passes within this time on the unchanged library.
+/// A C test is fast if it passes within this time on the unchanged library.
 const FAST: Duration = Duration::from_millis(500);
 const WALK: Duration = Duration::from_secs(120);
 
-/// The tests, the quickest to notice first.
+/// The tests; the one that noticed the latest change comes first.
 #[derive(Debug)]
 pub struct Jury {
     /// For each of [`HOT`].
@@ -36,7 +36,7 @@ struct CTestProgram {
 }
 
 impl Jury {
-    /// Builds the tests, and finds the fast ones by the unchanged library of the tree.
+    /// Builds the tests, and finds the fast ones with the unchanged library of the tree.
     ///
     /// # Errors
     /// If they cannot be built.
@@ -53,7 +53,7 @@ impl Jury {
         let failed = |error| format!("c-tests: {error}");
         let tests = CTest::all(&folders.sources).map_err(failed)?;
         let mut built = folders.build(&tests.iter().collect::<Vec<_>>(), JOBS).map_err(failed)?;
-        // What cannot be compiled here is no judge.
+        // A test that cannot be compiled here does not judge.
         let programs: Vec<CTestProgram> = tests
             .into_iter()
             .filter_map(|test| Some((test.name.clone(), built.remove(&test.name)?.ok()?)))
@@ -76,12 +76,12 @@ impl Jury {
         Ok(Self { fast, walk: target.join("debug/walk") })
     }
 
-    /// The C test that notices what was built, if one does.
+    /// The C test that notices the change in the current build, if any does.
     pub fn c_test(&mut self, tree: &Tree) -> Option<String> {
         self.fast.iter_mut().zip(HOT).find_map(|(fast, hot)| {
             let noticed = Mutex::new(None);
             each(fast, |at| {
-                // Twice, for a test may fail on a busy machine without cause.
+                // Twice, because a test may fail without cause on a busy machine.
                 let passes = fast[at].passes(hot, tree) || fast[at].passes(hot, tree);
                 if !passes {
                     noticed.lock().expect("no thread panics").get_or_insert(at);
@@ -89,7 +89,7 @@ impl Jury {
                 passes
             });
             let at = noticed.into_inner().expect("no thread panics")?;
-            // What noticed this change may notice the next one.
+            // The test that noticed this change may notice the next one too.
             let first = fast.remove(at);
             let name = first.name.clone();
             fast.insert(0, first);
@@ -116,7 +116,7 @@ impl CTestProgram {
     }
 }
 
-/// Calls `act` for each place of the list, some at a time, until one says false.
+/// Calls `act` for each index of the list, several at a time, until one call returns false.
 fn each<T: Sync>(list: &[T], act: impl Fn(usize) -> bool + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {

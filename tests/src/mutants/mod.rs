@@ -1,11 +1,11 @@
-//! Mutation testing: is a change of the reactor's code noticed by a test?
+//! Mutation testing: does a test notice a change of the reactor's code?
 //!
 //! | file | holds |
 //! |---|---|
 //! | `options` | which mutations are tried, and for how long |
 //! | `mutant` | one change, as cargo-mutants lists it |
 //! | `tree` | a copy of the workspace, changed and built |
-//! | `jury` | the tests that are to notice |
+//! | `jury` | the tests that should notice |
 
 mod jury;
 mod mutant;

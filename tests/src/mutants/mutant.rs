@@ -10,12 +10,12 @@ use std::process::Command;
 pub struct Mutant {
     /// Where it is, and what it does.
     pub name: String,
-    /// As `patch -p0` takes it.
+    /// A patch for `patch -p0`.
     pub diff: String,
 }
 
 impl Mutant {
-    /// Those of the files that the options choose.
+    /// The changes of the files that the options choose.
     ///
     /// # Errors
     /// If cargo-mutants cannot list them.
@@ -32,7 +32,7 @@ impl Mutant {
         let text = |mutant: &Value, of: &str| mutant[of].as_str().unwrap_or_default().to_owned();
         let all = listed.iter().map(|mutant| Self { name: text(mutant, "name"), diff: text(mutant, "diff") });
         Ok(all
-            // The hooks of the models, which are off in a build like this.
+            // Without the hooks of the models, which are off in this build.
             .filter(|mutant| !mutant.name.contains("mutation::"))
             .filter(|mutant| {
                 options.names.is_empty() || options.names.iter().any(|name| mutant.name.contains(name))

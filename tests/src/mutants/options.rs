@@ -6,22 +6,22 @@ use std::time::Duration;
 /// Which mutations are tried, and for how long.
 #[derive(Debug)]
 pub struct Options {
-    /// `--work`: where everything is built.
+    /// `--work`: the folder in which everything is built.
     pub work: PathBuf,
     /// `--shard K/N`: every Nth from the Kth on.
     pub shard: (usize, usize),
-    /// `--name`: only those with one of these in their names.
+    /// `--name`: only mutations whose names contain one of these.
     pub names: Vec<String>,
-    /// `--minutes`: the end.
+    /// `--minutes`: how long to run.
     pub time: Duration,
     /// `--list`: prints the names and stops.
     pub list: bool,
-    /// Of `reactor/src`, without `.rs`.
+    /// The files, below `reactor/src` and without `.rs`.
     pub files: Vec<String>,
 }
 
 impl Options {
-    /// Reads the words after the program's name.
+    /// Reads the arguments after the program's name.
     ///
     /// # Errors
     /// If one is wrong.

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 const BUILD: Duration = Duration::from_secs(300);
 
-/// The copy, and what is built of it.
+/// The copy, and its build.
 #[derive(Debug)]
 pub struct Tree {
     work: PathBuf,
 }
 
 impl Tree {
-    /// Copies what git knows of, as it is checked out.
+    /// Copies the files that git tracks, as they are in the work tree.
     ///
     /// # Errors
     /// If a file cannot be copied.
@@ -36,7 +36,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The copy.
+    /// The folder of the copy.
     pub fn folder(&self) -> PathBuf {
         self.work.join("tree")
     }
@@ -46,12 +46,12 @@ impl Tree {
         self.work.join("target/debug/libglasspoll.so")
     }
 
-    /// Builds the library; whether it can be built.
+    /// Builds the library; returns whether that succeeds.
     pub fn build(&self) -> bool {
         self.cargo(&["build", "--quiet", "-p", "glasspoll"])
     }
 
-    /// Runs the reactor's own tests; whether they pass.
+    /// Runs the reactor's own tests; returns whether they pass.
     pub fn passes_its_own_tests(&self) -> bool {
         self.cargo(&["test", "--quiet", "-p", "glasspoll-reactor"])
     }
@@ -63,10 +63,10 @@ impl Tree {
         passes(cargo.env("CARGO_INCREMENTAL", "1"), BUILD)
     }
 
-    /// Makes a change, or takes it back.
+    /// Makes a change, or undoes it.
     ///
     /// # Errors
-    /// If it does not fit.
+    /// If the patch does not apply.
     pub fn change(&self, mutant: &Mutant, back: bool) -> Result<(), String> {
         let mut patch = Command::new("patch");
         patch.args(["--quiet", "-p0"]).args(back.then_some("-R")).current_dir(self.folder());
@@ -82,7 +82,7 @@ impl Tree {
     }
 }
 
-/// Runs a command that nobody reads; whether it ends well within the time.
+/// Runs a command, without its output; returns whether it succeeds within the time.
 pub fn passes(command: &mut Command, limit: Duration) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let Ok(mut child) = command.spawn() else { return false };

@@ -1,8 +1,8 @@
-//! A server that the test holds whenever it begins to wait, and whose system calls are counted.
+//! A server that the test stops whenever it is about to wait, and whose system calls are counted.
 //!
-//! What a server does for fifty requests depends on how many of them it finds at once, and on how long it had nothing to
-//! do before. Both are up to the scheduler if server and client run beside each other. Here they take turns: the server
-//! is stopped by ptrace(2) at its next wait that may sleep, the client writes its requests, and the server goes on.
+//! What a server does for fifty requests depends on how many of them it finds at once, and on how long it had nothing
+//! to do before. If server and client run in parallel, the scheduler decides both. Here they take turns: ptrace(2)
+//! stops the server at its next wait that may sleep, the client writes its requests, and the server goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,19 +16,19 @@ use crate::syscall_names;
 /// How often each system call was made, by name.
 pub type Counts = BTreeMap<String, u64>;
 
-/// The traced processes. All are killed when it is dropped. It belongs to the thread that has started it.
+/// The traced processes. All are killed when it is dropped. It must stay on the thread that started it.
 pub struct Lockstep {
-    /// The process that was started, which leads the group of them all.
+    /// The process that was started; it leads their process group.
     pid: i32,
     threads: BTreeSet<i32>,
-    /// The thread that is stopped at its wait.
+    /// The thread that is stopped before its wait.
     held: Option<i32>,
     counts: BTreeMap<i64, u64>,
 }
 
 impl Lockstep {
     /// Starts `command`, and lets it run until its first wait.
-    // All that is traced is waited for in `drop`.
+    // `drop` reaps every tracee.
     #[allow(clippy::zombie_processes)]
     pub fn start(mut command: Command) -> Lockstep {
         scratch_output(&mut command);
@@ -58,7 +58,7 @@ impl Lockstep {
         server
     }
 
-    /// Lets the server do what there is to do, until a thread of it is about to wait again.
+    /// Lets the server run until one of its threads is about to wait again.
     pub fn run_to_wait(&mut self) {
         let held = self.held.take().expect("it is held between two calls");
         request(libc::PTRACE_SYSCALL, held, 0);
@@ -73,22 +73,22 @@ impl Lockstep {
         }
     }
 
-    /// What has been called since the start.
+    /// The calls since the start.
     pub fn counts(&self) -> Counts {
         let name = |number| syscall_names::name(number).map_or(format!("call {number}"), str::to_owned);
         self.counts.iter().map(|(number, count)| (name(*number), *count)).collect()
     }
 
-    /// How many epolls of the kernel its processes hold.
+    /// How many kernel epolls its processes hold.
     pub fn kernel_epolls(&self) -> usize {
         self.threads.iter().map(|pid| processes::kernel_epolls(*pid as u32)).sum()
     }
 
-    /// The next thing that happens to any of its threads.
+    /// The next stop of any of its threads.
     fn next_stop(&self) -> (i32, i32) {
         loop {
             let mut status = 0;
-            // Of this thread's own tracees alone: other tests have theirs.
+            // Only this thread's own tracees: other tests have theirs.
             // SAFETY: a valid pointer.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
             if pid > 0 {
@@ -99,7 +99,7 @@ impl Lockstep {
         }
     }
 
-    /// A thread stopped. It goes on, unless it is about to wait.
+    /// Handles the stop of a thread: continues it, unless it is about to wait.
     fn stopped(&mut self, pid: i32, signal: i32, event: i32) {
         let is_new = self.threads.insert(pid);
         let mut pass_on = signal;
@@ -113,7 +113,7 @@ impl Lockstep {
                 }
             }
         } else if event != 0 || is_new && signal == libc::SIGSTOP {
-            // A fork or the like, and the first stop of what it made.
+            // A fork or clone, or the first stop of the new process or thread.
             pass_on = 0;
         }
         request(libc::PTRACE_SYSCALL, pid, pass_on as usize);
@@ -130,11 +130,11 @@ impl Drop for Lockstep {
 }
 
 fn request(what: libc::c_uint, pid: i32, data: usize) -> bool {
-    // SAFETY: the requests used here take a number or a pointer to what lives; a thread that is gone is an error.
+    // SAFETY: the requests used here take a number or a pointer to live memory; a thread that is gone is an error.
     unsafe { libc::ptrace(what, pid, 0, data) != -1 }
 }
 
-/// The call that a thread is about to make, and its arguments. None: it has just made one.
+/// The call that a thread is about to make, and its arguments. None: the thread has just made one.
 fn entry(pid: i32) -> Option<(i64, [u64; 6])> {
     // SAFETY: all-zero bytes are a valid value.
     let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
@@ -144,12 +144,12 @@ fn entry(pid: i32) -> Option<(i64, [u64; 6])> {
     if written <= 0 || info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
         return None;
     }
-    // SAFETY: this is the part that goes with an entry.
+    // SAFETY: this is the variant for an entry.
     let entry = unsafe { info.u.entry };
     Some((entry.nr as i64, entry.args))
 }
 
-/// Whether this is a wait for files, and not only a look at them.
+/// Whether this call waits for files and may sleep.
 fn may_sleep(pid: i32, number: i64, arguments: [u64; 6]) -> bool {
     match number {
         #[cfg(target_arch = "x86_64")]

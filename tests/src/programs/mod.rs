@@ -1,4 +1,4 @@
-//! Running a program on either epoll.
+//! Runs a program on either epoll.
 
 pub mod lockstep;
 pub mod mode;

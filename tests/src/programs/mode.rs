@@ -17,7 +17,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// A command for `program` in this mode, free of glasspoll settings of the caller.
+    /// A command for `program` in this mode, without the caller's glasspoll settings.
     pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = clean_command(program);
         if self == Mode::Preloaded {
@@ -46,8 +46,8 @@ pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
 /// target directory this test was built into.
 ///
 /// # Panics
-/// If it is not there: a preloaded test without the library proves nothing, and
-/// ld.so would only warn and run the program natively.
+/// If it is not there: a preloaded test without the library proves nothing, and ld.so would only print a warning and
+/// run the program natively.
 pub fn library() -> PathBuf {
     let path = match env::var_os("GLASSPOLL_LIB") {
         Some(path) => PathBuf::from(path),
@@ -57,8 +57,7 @@ pub fn library() -> PathBuf {
     path
 }
 
-/// The folder that cargo built into: this executable is `PROFILE/NAME` or `PROFILE/deps/NAME-HASH`
-/// below it.
+/// The folder that cargo built into: this executable is `PROFILE/NAME` or `PROFILE/deps/NAME-HASH` below it.
 pub(crate) fn target_dir() -> PathBuf {
     let exe = env::current_exe().expect("/proc is mounted");
     let folder = exe.parent().expect("cargo built this test");
@@ -66,7 +65,7 @@ pub(crate) fn target_dir() -> PathBuf {
     profile.and_then(|profile| profile.parent()).expect("cargo built this test").to_owned()
 }
 
-/// The modes that `GLASSPOLL_TESTS` asks for: native, preloaded, or both where it is not set.
+/// The modes that `GLASSPOLL_TESTS` asks for: native, preloaded, or both if it is not set.
 ///
 /// # Panics
 /// If it is something else.
@@ -79,7 +78,7 @@ pub fn wanted() -> Vec<Mode> {
     }
 }
 
-/// Runs `test` natively, then preloaded (under what `GLASSPOLL_TESTS_CHAOS` says).
+/// Runs `test` natively, then preloaded (with the chaos that `GLASSPOLL_TESTS_CHAOS` says).
 pub fn in_both_modes(test: impl Fn(Mode)) {
     let wanted = wanted();
     for mode in [Mode::Native, Mode::Preloaded] {
@@ -92,7 +91,7 @@ pub fn in_both_modes(test: impl Fn(Mode)) {
     }
 }
 
-/// Like [`in_both_modes`]; what the test gives must be the same in both.
+/// Like [`in_both_modes`]; the test's result must be the same in both.
 pub fn alike_in_both_modes<T: PartialEq + Debug>(test: impl Fn(Mode) -> T) {
     let given = RefCell::new(Vec::new());
     in_both_modes(|mode| {

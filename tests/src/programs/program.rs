@@ -1,4 +1,4 @@
-//! Finding the programs a test needs, and saying what is left out without them.
+//! Finds the programs that a test needs, and says what is left out without them.
 
 use std::env;
 use std::fs::OpenOptions;
@@ -27,17 +27,17 @@ pub fn path(name: &str) -> PathBuf {
     find(name).unwrap_or_else(|| panic!("{name} is not installed"))
 }
 
-/// Whether all of `names` are installed. The caller returns if not.
+/// Whether all of `names` are installed. If not, the caller must return.
 ///
 /// # Panics
-/// If one is missing and `CI=true`: there, a skipped test would pass unseen.
+/// If one is missing and `CI=true`: in CI a skipped test would go unnoticed.
 #[must_use]
 pub fn have(names: &[&str]) -> bool {
     let missing = missing(names);
     have_if(&missing.join(" "), missing.is_empty())
 }
 
-/// Like [`have`], for what is no program: `there` says whether it is installed.
+/// Like [`have`], for something that is not a program: `there` says whether it is installed.
 ///
 /// # Panics
 /// If it is not and `CI=true`.
@@ -50,7 +50,7 @@ pub fn have_if(what: &str, there: bool) -> bool {
     there
 }
 
-/// Like [`have`], for programs a machine may well be without: never fails.
+/// Like [`have`], for programs that a machine may lack: never fails.
 #[must_use]
 pub fn may_have(names: &[&str]) -> bool {
     let missing = missing(names);
@@ -60,14 +60,14 @@ pub fn may_have(names: &[&str]) -> bool {
     missing.is_empty()
 }
 
-/// Says that a test, or a part of one, is left out, and why. Nobody sees what a test prints that passes: it is written to
-/// the file `GLASSPOLL_TESTS_SKIPPED` as well, which `scripts/test` shows at its end.
+/// Says that a test, or a part of one, is left out, and why. The output of a test that passes is not shown, so the line
+/// also goes to the file `GLASSPOLL_TESTS_SKIPPED`, which `scripts/test` shows at its end.
 pub fn skip(why: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
     eprintln!("SKIPPED {test}: {why}");
     if let Some(path) = env::var_os("GLASSPOLL_TESTS_SKIPPED") {
         let file = OpenOptions::new().append(true).create(true).open(path);
-        // One write, for others write there too.
+        // One write, because other processes write to the file too.
         let written = file.and_then(|mut file| file.write_all(format!("SKIPPED {test}: {why}\n").as_bytes()));
         written.expect("what is left out must be said");
     }

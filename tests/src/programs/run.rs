@@ -1,4 +1,4 @@
-//! Running a program to its end, within a time limit.
+//! Runs a program to its end, within a time limit.
 
 use std::fs;
 use std::io::{Read, Seek, Write};
@@ -7,22 +7,22 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that takes a moment: a limit that tells a hang, on however busy a machine.
+/// The limit for anything that takes only a moment: so long that even on a busy machine only a hang exceeds it.
 pub const LIMIT: Duration = Duration::from_secs(900);
 
-/// What a program left behind.
+/// The result of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its exit status.
     pub status: ExitStatus,
     /// What it printed.
     pub stdout: String,
-    /// What it complained about.
+    /// What it wrote to standard error.
     pub stderr: String,
 }
 
 impl Output {
-    /// Checks that the program ended well; gives its standard output.
+    /// Checks that the program succeeded; returns its standard output.
     pub fn success(self) -> String {
         assert!(self.status.success(), "{self:#?}");
         self.stdout
@@ -42,10 +42,10 @@ pub fn run_with_input(command: &mut Command, input: &str, limit: Duration) -> Ou
     start(command, input).finish(limit)
 }
 
-/// Starts `command` beside the test; see [`Running::finish`].
+/// Starts `command` in parallel with the test; see [`Running::finish`].
 ///
-/// The output goes to files and not to pipes: nobody has to read while it runs,
-/// and a grandchild that keeps it open holds up nothing.
+/// The output goes to files and not to pipes: no thread has to read while the program runs, and a grandchild that keeps
+/// the output open does not delay the end.
 pub fn start(command: &mut Command, input: &str) -> Running {
     let (mut stdin, stdout, stderr) = (scratch(), scratch(), scratch());
     stdin.write_all(input.as_bytes()).expect("a scratch file");
@@ -68,13 +68,13 @@ fn copy(file: &fs::File) -> Stdio {
     file.try_clone().expect("a scratch file").into()
 }
 
-/// What a program prints, in files.
+/// A program's output, in files.
 pub struct Scratch {
     stdout: fs::File,
     stderr: fs::File,
 }
 
-/// Has `command` print to files; nothing comes in.
+/// Redirects `command`'s output to files, and its input from /dev/null.
 pub fn scratch_output(command: &mut Command) -> Scratch {
     let (stdout, stderr) = (scratch(), scratch());
     command.stdin(Stdio::null()).stdout(copy(&stdout)).stderr(copy(&stderr));
@@ -88,7 +88,7 @@ impl Scratch {
     }
 }
 
-/// A program that runs beside the test. Killed, with its children, when dropped.
+/// A program that runs in parallel with the test. Killed, with its children, when dropped.
 pub struct Running {
     what: String,
     child: Child,
@@ -100,7 +100,7 @@ impl Running {
     /// Waits for the end.
     ///
     /// # Panics
-    /// If it does not come within `limit`.
+    /// If it does not end within `limit`.
     pub fn finish(mut self, limit: Duration) -> Output {
         let Some(status) = wait(&mut self.child, limit) else {
             panic!(
@@ -113,7 +113,7 @@ impl Running {
         Output { status, stdout: self.stdout_so_far(), stderr: text(&self.stderr) }
     }
 
-    /// Its number.
+    /// Its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -123,7 +123,7 @@ impl Running {
         self.child.try_wait().expect("our child").is_none()
     }
 
-    /// What it has printed until now.
+    /// What it has printed so far.
     pub fn stdout_so_far(&self) -> String {
         text(&self.stdout)
     }
@@ -135,8 +135,7 @@ impl Drop for Running {
     }
 }
 
-/// Reads the whole file. The offset is shared with the program that writes it,
-/// so this reads by another description of the same file.
+/// Reads the whole file. The program that writes it shares the file offset, so this opens the same file anew.
 fn text(file: &fs::File) -> String {
     use std::os::fd::AsRawFd;
     let mut bytes = Vec::new();
@@ -163,16 +162,16 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 /// Kills `child` and all of its process group, which it leads.
 pub fn kill_group(child: &mut Child) {
     let pid = i32::try_from(child.id()).expect("a pid");
-    // SAFETY: kill takes two numbers; the group is that of our child, which is
-    // not ours since it was started as the leader of its own.
+    // SAFETY: kill takes two numbers; the group is our child's own, because the child was started as the leader of a
+    // new one.
     unsafe { libc::kill(-pid, libc::SIGKILL) };
     let _ = child.wait();
 }
 
-/// Calls `done` until it is true.
+/// Calls `done` until it returns true.
 ///
 /// # Panics
-/// If it is still false after `limit`.
+/// If `done` still returns false after `limit`.
 pub fn eventually(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
     while !done() {

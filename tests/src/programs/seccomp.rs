@@ -1,7 +1,7 @@
-//! A process in which epoll and io_uring are deadly.
+//! A process that dies at its first epoll or io_uring call.
 //!
-//! A classic BPF program compares the number of each system call with a list
-//! and kills the process on a match. The filter stays over exec and fork.
+//! A classic BPF program compares the number of each system call with a list and kills the process on a match. The
+//! filter stays in place over exec and fork.
 
 use crate::Mode;
 use std::ffi::OsStr;
@@ -9,8 +9,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Every number of epoll and io_uring on this architecture. The newer ones
-/// have the same number everywhere.
+/// Every number of epoll and io_uring on this architecture. The newer calls have the same number on every architecture.
 const FORBIDDEN: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_epoll_create,
@@ -39,7 +38,7 @@ pub fn command(mode: Mode, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Forbids epoll and io_uring to this process for good, on pain of death.
+/// Forbids epoll and io_uring to this process, permanently: the kernel kills it at such a call.
 pub fn forbid_epoll() -> io::Result<()> {
     install(&mut filter())
 }
@@ -48,7 +47,7 @@ fn filter() -> Vec<libc::sock_filter> {
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, NUMBER)];
     for number in FORBIDDEN {
         let number = u32::try_from(*number).expect("a system call number");
-        // Equal: go on with the next line, which kills. Else: jump over it.
+        // Equal: go on with the next instruction, which kills. Otherwise: jump over it.
         filter.push(libc::sock_filter {
             jf: 1,
             ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number)
@@ -69,7 +68,7 @@ fn install(filter: &mut [libc::sock_filter]) -> io::Result<()> {
         len: u16::try_from(filter.len()).expect("a short filter"),
         filter: filter.as_mut_ptr(),
     };
-    // SAFETY: takes five numbers. Without it only root may install a filter.
+    // SAFETY: prctl takes five numbers. Without this call only root may install a filter.
     let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     if result != 0 {
         return Err(io::Error::last_os_error());

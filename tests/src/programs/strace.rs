@@ -1,4 +1,4 @@
-//! Counting system calls.
+//! Counts system calls.
 
 use crate::lockstep::Counts;
 use crate::mode::{clean_command, library};
@@ -9,15 +9,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Every system call of epoll and io_uring, by whatever names this
-/// architecture has.
+/// Every system call of epoll and io_uring, under every name that this architecture has.
 pub const EPOLL_AND_IO_URING: &str = "/^(epoll|io_uring)_";
 
-/// Everything that makes a process or a thread.
+/// Every system call that makes a process or a thread.
 pub const CLONES: &str = "/^(clone|clone3|fork|vfork)$";
 
-/// `arguments` run under strace, which writes the calls named by `which` to
-/// `log`. Only the traced program is preloaded.
+/// Runs `arguments` under strace, which writes the calls named by `which` to `log`. Only the traced program is
+/// preloaded.
 pub fn command(mode: Mode, which: &str, log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
     command.args(["-f", "--seccomp-bpf", "-e", "signal=none", "-e"]);
@@ -30,16 +29,16 @@ pub fn command(mode: Mode, which: &str, log: &Path, arguments: &[String]) -> Com
     command
 }
 
-/// The calls in a log, one line each. A call that another thread's line cut in
-/// two counts once; the ends of processes do not count.
+/// The calls in a log, one line each. A call that another thread's line splits in two counts once; the ends of
+/// processes do not count.
 pub fn calls(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).expect("strace writes its log");
     text.lines().filter(|line| !line.contains("<... ") && !line.contains("+++ ")).map(str::to_owned).collect()
 }
 
-/// `arguments` run under strace, with `settings` where they are preloaded. It counts all calls of the program
-/// and its children, and writes them to `log` when they have ended. The process that is started is the program;
-/// strace is in a group of its own, so that it outlives the program, whatever ends that.
+/// Runs `arguments` under strace, with `settings` if they are preloaded. It counts all calls of the program and its
+/// children, and writes the counts to `log` when they have ended. The process that is started is the program; strace is
+/// in a group of its own, so it outlives the program even if a signal ends the program's group.
 pub fn counting(mode: Mode, settings: &[String], log: &Path, arguments: &[String]) -> Command {
     let mut command = clean_command(program::path("strace"));
     command.args(["-DD", "-f", "-c", "-o"]).arg(log);
@@ -57,7 +56,7 @@ pub fn counts(log: &Path) -> Counts {
     let done = || fs::read_to_string(log).is_ok_and(|text| text.contains(" total\n"));
     eventually("strace has written its counts", LIMIT, done);
     let text = fs::read_to_string(log).expect("strace has written it");
-    // The fields: share of the time, seconds, of one call, calls, errors (may be left out), name.
+    // The fields: share of the time, seconds, time of one call, calls, errors (may be missing), name.
     let count = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let name = fields.last().filter(|name| **name != "total")?;

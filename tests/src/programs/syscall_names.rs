@@ -4,7 +4,7 @@ macro_rules! names {
     ($($name:ident),* $(,)?) => { &[$((libc::$name, stringify!($name).split_at(4).1)),*] };
 }
 
-/// The name of the call of this number, if it is one that a test has met.
+/// The name of the call with this number, if a test has met it.
 pub fn name(number: i64) -> Option<&'static str> {
     NAMES.iter().chain(OLD_NAMES).find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
@@ -77,7 +77,7 @@ const NAMES: &[(i64, &str)] = names![
     SYS_writev,
 ];
 
-/// Calls that new architectures do without.
+/// Calls that new architectures do not have.
 #[cfg(target_arch = "x86_64")]
 const OLD_NAMES: &[(i64, &str)] = names![SYS_epoll_wait, SYS_open, SYS_poll, SYS_stat];
 #[cfg(not(target_arch = "x86_64"))]

@@ -1,7 +1,7 @@
 //! One heavy test at a time.
 //!
-//! A server and its load generator fill two cores. Tests that measure time or
-//! make load take a turn; light ones run beside them.
+//! A server and its load generator fill two cores. Tests that measure time or make load take a turn; light tests run in
+//! parallel with them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! nginx: how it is started, loaded and judged. wrk makes the load.
+//! nginx: how tests start, load and judge it. wrk makes the load.
 
 use crate::mode::clean_command;
 use crate::port::free_port;
@@ -13,7 +13,7 @@ use std::process::Command;
 /// The programs an nginx test needs.
 pub const PROGRAMS: [&str; 2] = ["nginx", "wrk"];
 
-/// What the server gives for `/`.
+/// The body of `/`.
 pub const PAGE: &str = "hello from a test\n";
 
 /// Writes a configuration for a server on `port` with everything in `dir`.
@@ -30,8 +30,7 @@ pub fn configure_http(dir: &Path, workers: u32, http: &str) {
     fs::write(html.join("index.html"), PAGE).expect("the test's own directory");
     // SAFETY: geteuid takes nothing and cannot fail.
     let root = unsafe { libc::geteuid() } == 0;
-    // Without this line a master that is root runs its workers as a user that
-    // may not enter the temporary directory.
+    // Without this line a master that is root runs its workers as a user that must not enter the temporary directory.
     let user = if root { "user root;" } else { "" };
     let dir_name = dir.display();
     let configuration = format!(
@@ -57,8 +56,7 @@ http {{
     fs::write(dir.join("nginx.conf"), configuration).expect("the test's own directory");
 }
 
-/// The command line of a configured server, to be put after a launcher or run
-/// by itself.
+/// The command line of a configured server, to be run alone or after a launcher.
 pub fn arguments(dir: &Path) -> Vec<String> {
     let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
     vec![
@@ -115,7 +113,7 @@ pub fn workers(server: &Server) -> BTreeSet<u32> {
         .collect()
 }
 
-/// The fourth field of /proc/PID/stat, counted after the name in parentheses.
+/// The parent: the fourth field of /proc/PID/stat, counted after the name in parentheses.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
@@ -130,7 +128,7 @@ pub fn wrk(server: &Server, seconds: u32, keep_alive: bool) -> Command {
 /// Like [`wrk`], for any `url`.
 pub fn wrk_url(url: &str, seconds: u32, keep_alive: bool) -> Command {
     let mut command = clean_command(program::path("wrk"));
-    // By itself it takes two seconds without an answer for an error.
+    // By default wrk counts two seconds without an answer as an error.
     command.args(["-t", "1", "-c", "100", "-d", &format!("{seconds}s"), "--timeout", "900s"]);
     if !keep_alive {
         command.args(["-H", "Connection: close"]);
@@ -139,8 +137,8 @@ pub fn wrk_url(url: &str, seconds: u32, keep_alive: bool) -> Command {
     command
 }
 
-/// Runs a native wrk to its end: again, a few times, where no request was answered in its seconds, for the machine may
-/// be busy with other things.
+/// Runs a native wrk to its end. If no request was answered in its seconds, it runs again, a few times, because the
+/// machine may be busy.
 pub fn run_wrk(command: &mut Command) -> Output {
     const TRIES: usize = 8;
     for _ in 1..TRIES {
@@ -170,8 +168,7 @@ pub fn check_answers(stdout: &str) {
     assert!(!stdout.contains("Non-2xx"), "{stdout}");
 }
 
-/// Checks that the server's log tells of no trouble, and that its standard
-/// output and error are empty.
+/// Checks that the server's log has no errors, and that its standard output and error are empty.
 pub fn check_log(server: &Server, dir: &Path) {
     assert_eq!(server.stdout(), "", "the server's stdout");
     assert_eq!(server.stderr(), "", "the server's stderr");

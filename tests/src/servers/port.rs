@@ -11,13 +11,13 @@ const COUNT: u16 = 15_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// What tells other processes of tests which ports are given out, until this process ends.
+/// Sockets that tell the tests in other processes which ports are taken, until this process ends.
 static GIVEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
 
-/// A port nobody listens on, and that no other test was given, of this process or of one beside it.
+/// A port on which no process listens, and that no other test has, in this process or another.
 ///
-/// Taken below the ephemeral range: with port 0 the kernel hands out a number
-/// that a busy load generator may take as its own before the server binds it.
+/// It lies below the ephemeral range: with port 0 the kernel gives out a number that a busy load generator may take as
+/// its own before the server binds it.
 pub fn free_port() -> u16 {
     let start = std::process::id() % u32::from(COUNT);
     for _ in 0..COUNT {
@@ -33,7 +33,7 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST} on");
 }
 
-/// An abstract name that one process has at a time; the kernel takes it back.
+/// An abstract socket name, which only one process can have at a time; the kernel frees it when the process ends.
 fn claim(port: u16) -> Option<UnixListener> {
     let name = SocketAddr::from_abstract_name(format!("glasspoll-tests-port-{port}")).expect("a short name");
     UnixListener::bind_addr(&name).ok()

@@ -1,6 +1,6 @@
-//! PostgreSQL: how a cluster is made, started, asked and judged.
+//! PostgreSQL: how tests make, start, query and judge a cluster.
 //!
-//! It refuses to run as root; then it runs as the user that its package made.
+//! It refuses to run as root; in that case it runs as the user that its package made.
 
 use crate::mode::clean_command;
 use crate::run::LIMIT;
@@ -15,7 +15,7 @@ use std::process::Command;
 
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Whether PostgreSQL and a user for it are there; says what is missing like [`program::have`].
+/// Whether PostgreSQL and a user for it exist; says what is missing, like [`program::have`].
 #[must_use]
 pub fn have() -> bool {
     if bin_dir().is_none() {
@@ -46,7 +46,7 @@ fn is_root() -> bool {
 
 fn user() -> Option<(u32, u32)> {
     let name = CString::new("postgres").expect("no NUL");
-    // SAFETY: the name ends with a NUL; what comes back is null or valid until the next such call.
+    // SAFETY: the name ends with a NUL; the result is null or valid until the next such call.
     let entry = unsafe { libc::getpwnam(name.as_ptr()).as_ref() }?;
     Some((entry.pw_uid, entry.pw_gid))
 }
@@ -62,7 +62,7 @@ pub struct Cluster {
 impl Cluster {
     /// Makes one in `dir`, with initdb in the same `mode`.
     pub fn new(mode: Mode, dir: &Path, port: u16) -> Cluster {
-        // The user may not be let into the folder that the library was built in.
+        // The user may not have access to the folder in which the library was built.
         let library = dir.join("libglasspoll.so");
         fs::copy(mode::library(), &library).expect("the test's own directory");
         fs::set_permissions(&library, fs::Permissions::from_mode(0o755)).expect("our file");
@@ -103,7 +103,7 @@ impl Cluster {
         command.args(["-D", "data", "-p", &port, "-c", "listen_addresses=127.0.0.1"]);
         command.args(["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", "max_connections=60"]);
         let server = Server::start(command, &self.dir, self.port);
-        // It listens before it lets anybody in.
+        // It listens before it accepts clients.
         eventually("it serves", LIMIT, || {
             run(&mut self.client("pg_isready", &["-q", "-d"]), LIMIT).status.success()
         });
@@ -118,7 +118,7 @@ impl Cluster {
         command
     }
 
-    /// psql for `statements`, which go on after an error.
+    /// psql for `statements`; it goes on after an error.
     pub fn psql(&self, statements: &str) -> Command {
         self.client("psql", &["-X", "-q", "-A", "-t", "-c", statements])
     }
@@ -131,7 +131,7 @@ impl Cluster {
     }
 }
 
-/// Checks that the server's log tells of no trouble.
+/// Checks that the server's log has no errors.
 pub fn check_log(server: &Server) {
     assert_eq!(server.stdout(), "", "the server's stdout");
     for line in server.stderr().lines() {

@@ -1,14 +1,14 @@
-//! The processes of a server, and the epolls of the kernel that they hold.
+//! The processes of a server, and the kernel epolls that they hold.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// What a descriptor of the kernel's epoll reads as in `/proc/PID/fd`.
+/// The link in `/proc/PID/fd` for an fd of the kernel's epoll.
 const KERNEL_EPOLL: &str = "anon_inode:[eventpoll]";
 
-/// The processes alive of the group `group`, and those that work in `dir`: a child that has left
-/// the group (as PostgreSQL's do) still does that.
+/// The living processes of the group `group`, and those whose working directory is `dir`: a child that left the group
+/// (as PostgreSQL's do) keeps that directory.
 pub fn of(group: u32, dir: &Path) -> BTreeSet<u32> {
     let belongs = |pid: u32| {
         let (state, in_group) = state_and_group(pid)?;
@@ -22,7 +22,7 @@ pub fn of(group: u32, dir: &Path) -> BTreeSet<u32> {
         .collect()
 }
 
-/// The third and the fifth field of /proc/PID/stat, counted after the name in parentheses.
+/// The state and the group: the third and the fifth field of /proc/PID/stat, counted after the name in parentheses.
 fn state_and_group(pid: u32) -> Option<(String, u32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
@@ -41,7 +41,7 @@ pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// How many descriptors of the kernel's epoll `pid` holds.
+/// How many fds of the kernel's epoll `pid` holds.
 pub fn kernel_epolls(pid: u32) -> usize {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
     let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());

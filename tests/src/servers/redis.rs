@@ -1,4 +1,4 @@
-//! redis: how it is started, talked to and judged.
+//! redis: how tests start, query and judge it.
 
 use crate::mode::clean_command;
 use crate::run::LIMIT;
@@ -13,8 +13,7 @@ pub const PROGRAMS: [&str; 3] = ["redis-server", "redis-cli", "redis-benchmark"]
 /// What a healthy redis never writes to its log.
 const TROUBLE: [&str; 5] = ["BUG REPORT", "ASSERTION", "crashed", "Error ", "Can't save"];
 
-/// The command line of a server on `port` with its data in `dir`, to be put
-/// after a launcher or run by itself.
+/// The command line of a server on `port` with its data in `dir`, to be run alone or after a launcher.
 pub fn arguments(dir: &Path, port: u16) -> Vec<String> {
     let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
     let port = port.to_string();
@@ -64,19 +63,19 @@ fn client(name: &str, server: &Server, arguments: &[&str]) -> Command {
     command
 }
 
-/// Asks `server` one thing; gives the answer without the final newline.
+/// Sends one command to `server`; returns the answer without the final newline.
 pub fn ask(server: &Server, arguments: &[&str]) -> String {
     let answer = run(&mut cli(server, arguments), LIMIT).success();
     assert!(!answer.contains("ERR"), "{arguments:?}: {answer}");
     answer.trim_end().to_owned()
 }
 
-/// Sends many commands, one a line; gives the answers, one a line.
+/// Sends many commands, one a line; returns the answers, one a line.
 pub fn ask_all(server: &Server, commands: &str) -> String {
     run_with_input(&mut cli(server, &[]), commands, LIMIT).success()
 }
 
-/// Checks that a client's output tells of no trouble.
+/// Checks that a client's output has no errors.
 pub fn check_output(output: &str) {
     for line in output.lines() {
         let trouble = line.contains("rror") || line.contains("refused") || line.contains("closed");
@@ -84,8 +83,7 @@ pub fn check_output(output: &str) {
     }
 }
 
-/// Checks that the server's log tells of no trouble, and that its standard
-/// error is empty.
+/// Checks that the server's log has no errors, and that its standard error is empty.
 pub fn check_log(server: &Server) {
     assert_eq!(server.stderr(), "", "the server's stderr");
     for line in server.stdout().lines() {

@@ -52,33 +52,33 @@ impl Server {
         Server { child, dir, stdout, stderr, port }
     }
 
-    /// The pid of what was started.
+    /// The pid of the process that was started.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it printed so far.
+    /// What it has printed so far.
     pub fn stdout(&self) -> String {
         lossy(&self.stdout)
     }
 
-    /// What it complained about so far.
+    /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
         lossy(&self.stderr)
     }
 
-    /// Its processes alive, itself included.
+    /// Its living processes, itself included.
     pub fn processes(&self) -> BTreeSet<u32> {
         processes::of(self.pid(), &self.dir)
     }
 
-    /// Checks that its processes hold epolls of the kernel natively, and none preloaded.
+    /// Checks that its processes hold kernel epolls natively, and none preloaded.
     pub fn check_epolls(&self, mode: Mode) {
         let held: usize = self.processes().into_iter().map(processes::kernel_epolls).sum();
         assert_eq!(held > 0, mode == Mode::Native, "{held} epolls of the kernel");
     }
 
-    /// Opens a connection whose reads and writes fail some time.
+    /// Opens a connection whose reads and writes fail after a time limit.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
         let limit = Some(LIMIT);
@@ -100,12 +100,12 @@ impl Server {
         wait(&mut self.child, LIMIT).unwrap_or_else(|| panic!("still running after {LIMIT:?}"))
     }
 
-    /// Asks it to end by SIGTERM; checks that it ends, and with status 0.
+    /// Sends SIGTERM; checks that the server ends with status 0.
     pub fn stop(&mut self) {
         self.stop_by(libc::SIGTERM);
     }
 
-    /// Asks it to end by `signal`; checks that it ends with status 0 and leaves no process.
+    /// Sends `signal`; checks that the server ends with status 0 and leaves no process.
     pub fn stop_by(&mut self, signal: i32) {
         self.signal(signal);
         let status = self.wait();
@@ -113,7 +113,7 @@ impl Server {
         self.check_gone();
     }
 
-    /// Checks that no process of its own outlives it.
+    /// Checks that none of its processes outlives it.
     pub fn check_gone(&self) {
         eventually("no process is left", LIMIT, || self.processes().is_empty());
     }
@@ -123,7 +123,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         kill_group(&mut self.child);
         for pid in self.processes() {
-            // SAFETY: kill takes two numbers; the process works in the test's own directory.
+            // SAFETY: kill takes two numbers; the process runs in the test's own directory.
             unsafe { libc::kill(pid as i32, libc::SIGKILL) };
         }
         if thread::panicking() {

@@ -1,4 +1,4 @@
-//! What is expected of a server, and whether it came.
+//! What a server must answer, and whether it did.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ const HEAD: usize = 8192;
 /// An answer, to the byte.
 #[derive(Clone, Debug)]
 pub enum Expect {
-    /// These bytes.
+    /// Exactly these bytes.
     Bytes(Vec<u8>),
     /// An HTTP answer with this status and body, whatever else its head says.
     Http(u16, Arc<[u8]>),
 }
 
-/// How far an answer has come.
+/// How much of an answer has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     head: Vec<u8>,
@@ -25,12 +25,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Whether nothing has come of it yet.
+    /// Whether nothing of it has come yet.
     pub fn is_none(&self) -> bool {
         self.head.is_empty() && self.at == 0 && !self.in_body
     }
 
-    /// Takes of `input` what belongs to this answer: how many bytes, and whether that was all.
+    /// Takes from `input` what belongs to this answer: returns how many bytes, and whether the answer is complete.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -95,7 +95,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Feeds `input` in pieces of `size`; what is left of it, or what is wrong.
+    /// Feeds `input` in pieces of `size`; returns how many bytes are left, or what is wrong.
     fn feed(expect: &Expect, input: &[u8], size: usize) -> Result<Option<usize>, String> {
         let (mut progress, mut at) = (Progress::default(), 0);
         while at < input.len() {
@@ -114,7 +114,7 @@ mod tests {
         let http = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhelloHTTP";
         for size in [1, 2, 7, 1000] {
             let expect = Expect::Http(200, Arc::from(&b"hello"[..]));
-            // What follows, "HTTP", is of the next one.
+            // The rest, "HTTP", belongs to the next one.
             assert_eq!(feed(&expect, http, size), Ok(Some(4)), "in pieces of {size}");
             assert_eq!(feed(&Expect::Bytes(b"+OK\r\n".to_vec()), b"+OK\r\n", size), Ok(Some(0)));
             assert_eq!(feed(&Expect::Bytes(b"+OK\r\n".to_vec()), b"+OK", size), Ok(None));

@@ -1,17 +1,17 @@
-//! What one connection asks: each request with the answer that it must get, because only the connection itself writes
-//! what it reads.
+//! What one connection asks. Each request comes with the answer that it must get: that is known, because only the
+//! connection itself writes what it reads.
 
 use super::answer::Expect;
 use super::kind::Kind;
 use crate::random::Random;
 use std::sync::Arc;
 
-/// The keys of one connection.
+/// The number of keys of one connection.
 const KEYS: usize = 6;
 /// Requests for HTTP: the path, and how many bytes it gives.
 pub const PAGES: [(&str, usize); 5] = [("0", 20), ("1", 1000), ("2", 9000), ("3", 70_000), ("4", 1_000_000)];
 
-/// The page of that name: what nginx and node serve.
+/// The page of that length, which nginx and node serve.
 pub fn page(length: usize) -> Vec<u8> {
     let mut random = Random(length as u64);
     (0..length).map(|_| b'a' + (random.number() % 26) as u8).collect()
@@ -22,11 +22,11 @@ pub fn page(length: usize) -> Vec<u8> {
 pub struct Asked {
     /// What is sent.
     pub text: Vec<u8>,
-    /// What must come.
+    /// The answer that must come.
     pub expect: Expect,
 }
 
-/// What a connection knows of its server.
+/// What a connection knows about the state of its server.
 #[derive(Debug)]
 pub struct Asker {
     kind: Kind,
@@ -37,12 +37,12 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// For a new connection. No other of that `prefix` is at work.
+    /// For a new connection. No other connection with this `prefix` is in use.
     pub fn new(kind: Kind, prefix: String, pages: Arc<Vec<Arc<[u8]>>>) -> Self {
         Self { kind, prefix, values: vec![None; KEYS], counter: None, pages }
     }
 
-    /// The server has lost all that it was told.
+    /// The server has lost all its data.
     pub fn forget(&mut self) {
         self.values.fill(None);
         self.counter = None;
@@ -59,7 +59,7 @@ impl Asker {
         }
     }
 
-    /// A request with a long answer, for a client that does not read it.
+    /// A request with a long answer, for a client that does not read the answer.
     pub fn ask_much(&mut self, random: &mut Random) -> Asked {
         match self.kind {
             Kind::Nginx | Kind::Node => self.get(4),
@@ -84,7 +84,7 @@ impl Asker {
         };
         match random.below(100) {
             0..=4 => asked("PING\r\n", "+PONG\r\n"),
-            // Nobody pushes: it ends by a timer.
+            // No client pushes to this key: the call ends by its timeout.
             5 => asked(&format!("BLPOP {}:none 0.02\r\n", self.prefix), "*-1\r\n"),
             6..=15 => match self.counter {
                 Some(count) => {
@@ -198,7 +198,7 @@ fn line(text: &str) -> Asked {
     }
 }
 
-/// Letters and digits: half of `most` at least.
+/// Random letters and digits: between half of `most` and `most`.
 fn text(random: &mut Random, most: usize) -> String {
     let start = random.number();
     let length = most / 2 + random.below(most / 2);

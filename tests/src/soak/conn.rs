@@ -1,4 +1,4 @@
-//! One connection of a client: what it has asked, and what has come.
+//! One connection of a client: its requests and their answers.
 
 use super::answer::Progress;
 use super::asker::{Asked, Asker};
@@ -9,30 +9,30 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How it ended, if it did.
+/// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The server said that it would close, and closed; or it closed a connection with nothing outstanding.
+    /// The server announced that it would close, and closed; or it closed a connection with nothing outstanding.
     Closed,
-    /// It closed with requests outstanding; of the first of them some came, or nothing.
+    /// The server closed with requests outstanding; of the first answer some came, or nothing.
     Lost {
-        /// Some of an answer had come.
+        /// Whether some of the first answer had come.
         partly: bool,
-        /// What it was.
+        /// The request and how far its answer came.
         what: String,
     },
-    /// Something else came than was to come.
+    /// The answer differs from the expected one.
     Wrong(String),
 }
 
-/// What a client does with it.
+/// What a client does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit {
     /// Asks and reads.
     Plain,
-    /// Asks much, and reads nothing before that moment.
+    /// Sends long requests, and reads nothing before that moment.
     Stalls(Instant),
-    /// Asks much, and never reads.
+    /// Sends long requests, and never reads.
     NeverReads,
 }
 
@@ -51,7 +51,7 @@ pub struct Conn {
     pub socket: Socket,
     /// When it was opened.
     pub opened: Instant,
-    /// How often its server had shed connections by then.
+    /// How often its server had been told to shed connections when it was opened.
     pub generation: u64,
     /// What the client does with it.
     pub habit: Habit,
@@ -59,11 +59,11 @@ pub struct Conn {
     pub sent: u64,
     /// How many answers came.
     pub answered: u64,
-    /// No request before then.
+    /// No request is sent before this moment.
     pub next: Instant,
     /// The number in its prefix.
     pub slot: u32,
-    /// It is to be closed when all is answered.
+    /// It will be closed when all requests are answered.
     pub leaving: bool,
     asker: Asker,
     waiting: VecDeque<Outstanding>,
@@ -107,12 +107,12 @@ impl Conn {
         self.waiting.len()
     }
 
-    /// Whether it may ask: the server has not said that it closes.
+    /// Whether it may send a request: the server has not announced that it closes.
     pub fn may_ask(&self) -> bool {
         !self.leaving && !self.closes && self.hold.is_none()
     }
 
-    /// Adds a request to what is to be written. With `pause` it is written in two parts.
+    /// Queues a request. With `pause` it is written in two parts.
     pub fn ask(&mut self, random: &mut Random, pause: Option<Duration>) {
         let asked = match self.habit {
             Habit::Plain => self.asker.ask(random),
@@ -132,12 +132,12 @@ impl Conn {
         self.waiting.push_back(Outstanding { asked, since, progress: Progress::default() });
     }
 
-    /// The server has lost all that it was told.
+    /// The server has lost all its data.
     pub fn forget(&mut self) {
         self.asker.forget();
     }
 
-    /// What poll(2) is to look for.
+    /// The events for poll(2).
     pub fn interest(&self, now: Instant) -> i16 {
         let until = match self.hold {
             Some((at, when)) if when > now => at,
@@ -155,7 +155,7 @@ impl Conn {
         }
     }
 
-    /// Writes and reads what goes.
+    /// Writes and reads as much as is possible now.
     ///
     /// # Errors
     /// How it ended.
@@ -181,7 +181,7 @@ impl Conn {
         match self.socket.write(&self.out[self.written..until]) {
             Ok(count) => self.written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // What came before the end is read first.
+            // Data that came before the end is read first.
             Err(_) if self.reads(now) => {}
             Err(error) => return Err(self.lost(&error.to_string())),
         }
@@ -189,7 +189,7 @@ impl Conn {
     }
 
     fn read(&mut self, buffer: &mut [u8], times: &mut Histogram) -> Result<(), End> {
-        // Not for ever: others have a right too.
+        // A few times only: other connections must have their turn.
         for _ in 0..4 {
             match self.socket.read(buffer) {
                 Ok(0) if self.waiting.is_empty() || self.closes => return Err(End::Closed),
@@ -236,12 +236,12 @@ impl Conn {
         Ok(())
     }
 
-    /// Whether the server has said that it closes after what it has answered.
+    /// Whether the server has announced that it closes after its current answers.
     pub fn server_closes(&self) -> bool {
         self.closes
     }
 
-    /// How long the first request has been waiting for its answer, not counting the time in which nobody reads.
+    /// How long the first request has been waiting for its answer, without the time in which the client does not read.
     pub fn waits(&self, now: Instant) -> Option<Duration> {
         let since = self.waiting.front()?.since;
         match self.habit {
@@ -251,7 +251,7 @@ impl Conn {
         }
     }
 
-    /// What the first request was, and how far its answer has come.
+    /// The first request, and how far its answer has come.
     pub fn state(&self) -> String {
         let Some(first) = self.waiting.front() else { return "nothing is outstanding".into() };
         let text = &first.asked.text;

@@ -1,7 +1,7 @@
 //! The clients of one server: many connections in one thread, on poll(2).
 //!
-//! Every answer is compared with what it must be. A request that has waited for the deadline is a connection that
-//! hangs. An end that nobody asked for is a loss, unless the server was told to shed connections ([`Shed`]).
+//! Every answer is compared with the expected one. A connection hangs if a request waits longer than the deadline. An
+//! end that no client asked for is a loss, unless the server was told to shed connections ([`Shed`]).
 
 use super::asker::Asker;
 use super::conn::{Conn, End, Habit};
@@ -17,29 +17,30 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Far more than there are connections: what a closed one still has on its way is over when its prefix comes again.
+/// Far more than there are connections: when a prefix is used again, nothing of the closed connection that had it is
+/// still in flight.
 const SLOTS: u32 = 1024;
 
-/// When a server may close connections: a graceful reload closes those that are idle, and a request may be on its way.
+/// When a server may close connections: a graceful reload closes idle ones, to which a request may be in flight.
 #[derive(Debug, Default)]
 pub struct Shed {
-    /// How often it was told to.
+    /// How often it was told to shed connections.
     pub generation: AtomicU64,
-    /// It is about it.
+    /// It is shedding now.
     pub now: AtomicBool,
 }
 
 impl Shed {
-    /// Whether a connection of that generation may have been closed.
+    /// Whether a connection that was opened in that generation may have been closed.
     fn excuses(&self, generation: u64) -> bool {
         self.now.load(SeqCst) || self.generation.load(SeqCst) != generation
     }
 }
 
-/// Where a server is.
+/// Where a server listens.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// Which one.
+    /// Which server.
     pub kind: Kind,
     /// Its TCP port.
     pub port: u16,
@@ -56,7 +57,7 @@ pub struct Done {
     pub sent: u64,
     /// Answers that came and were right.
     pub answered: u64,
-    /// Requests given up by the client's own wish: resets, streams that nobody reads.
+    /// Requests that the client gave up on purpose: by a reset, or because it does not read.
     pub given_up: u64,
     /// Requests on connections that the server had a right to close.
     pub shed: u64,
@@ -71,7 +72,7 @@ pub struct Crowd {
     /// When the server may close.
     pub shed: Arc<Shed>,
     conns: Vec<Conn>,
-    /// Prefixes of keys: a number that no open connection has.
+    /// The latest number for a prefix of keys; no other open connection has it.
     slot: u32,
     slots: HashSet<u32>,
     deadline: Duration,
@@ -80,12 +81,12 @@ pub struct Crowd {
     report: Report,
     buffer: Vec<u8>,
     polled: Vec<libc::pollfd>,
-    /// Of the process, so that two of them do not share keys.
+    /// The name of this process, so that two processes do not share keys.
     name: String,
 }
 
 impl Crowd {
-    /// Nobody yet.
+    /// No clients yet.
     pub fn new(
         address: Address,
         pages: Arc<Vec<Arc<[u8]>>>,
@@ -114,7 +115,7 @@ impl Crowd {
         self.conns.len() as u64
     }
 
-    /// Does what the steps say. Then all that is outstanding is waited for, and all connections but `keep` are closed.
+    /// Follows the steps. Then it waits for all outstanding answers, and closes all connections except `keep`.
     pub fn run(&mut self, steps: &[Step], keep: usize, seed: u64) {
         let mut random = Random(seed);
         let mut last = None;
@@ -128,7 +129,7 @@ impl Crowd {
         self.finish(keep, last.map_or(0, |step| step.resets), &mut random);
     }
 
-    /// The server has lost all that it was told.
+    /// The server has lost all its data.
     pub fn forget(&mut self) {
         self.conns.iter_mut().for_each(Conn::forget);
     }
@@ -138,11 +139,12 @@ impl Crowd {
         self.finish(0, 0, &mut Random(0));
     }
 
-    /// One look at everything.
+    /// One pass over everything.
     fn turn(&mut self, step: &Step, end: Instant, random: &mut Random) {
         let now = Instant::now();
         let staying = self.conns.iter().filter(|conn| !conn.leaving).count();
-        // Those that leave go only when they are answered: new ones do not pile up behind a server that is slow.
+        // Connections that leave are closed only when they are answered: this way, new ones do not pile up behind a
+        // slow server.
         let room = (2 * step.connections).saturating_sub(self.conns.len()).min(20);
         for _ in staying..step.connections.min(staying + room) {
             if !self.open(step, end, random) {
@@ -165,7 +167,7 @@ impl Crowd {
                 continue;
             }
             let depth = if conn.habit == Habit::Plain { step.depth } else { 8 };
-            // Of those that do not read each asks once.
+            // A connection that does not read sends one request only.
             if conn.habit != Habit::Plain && conn.sent != 0 {
                 continue;
             }
@@ -188,7 +190,7 @@ impl Crowd {
         self.look(next, step.resets, random);
     }
 
-    /// Opens a connection, if the server takes one now.
+    /// Opens a connection, if the server accepts one now.
     fn open(&mut self, step: &Step, end: Instant, random: &mut Random) -> bool {
         let path = self.address.socket.as_ref().filter(|_| random.chance(25));
         let socket = match path {
@@ -227,7 +229,7 @@ impl Crowd {
         }
     }
 
-    /// Sleeps until something comes, at most until `next`, and sees to it.
+    /// Sleeps until something comes, at most until `next`, and handles it.
     fn look(&mut self, next: Instant, resets: usize, random: &mut Random) {
         let now = Instant::now();
         self.polled.clear();
@@ -236,7 +238,7 @@ impl Crowd {
         }
         let left = next.saturating_duration_since(now).max(Duration::from_micros(50));
         let ts = libc::timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) };
-        // SAFETY: the list lives and has the length that is told.
+        // SAFETY: the list lives, and the call gets its length.
         unsafe {
             libc::ppoll(self.polled.as_mut_ptr(), self.polled.len() as u64, &ts, std::ptr::null());
         }
@@ -249,14 +251,14 @@ impl Crowd {
                 conn.leaving && (conn.is_quiet() || conn.habit == Habit::NeverReads) || conn.server_closes();
             if result.is_err() || late || over {
                 let conn = self.conns.swap_remove(place);
-                // Where poll(2) had looked at the last one it moved here.
+                // The last connection moved to this place: its result of poll(2) moves too.
                 self.polled.swap_remove(place);
                 self.end(conn, result.err(), late, resets, random);
             }
         }
     }
 
-    /// Accounts for a connection that ends.
+    /// Counts a connection that ends, and reports it if it should not have ended.
     fn end(&mut self, conn: Conn, end: Option<End>, late: bool, resets: usize, random: &mut Random) {
         self.slots.remove(&conn.slot);
         self.done.sent += conn.sent;
@@ -270,8 +272,8 @@ impl Crowd {
             }
             Some(End::Wrong(what)) => self.report.tell(Fault::Wrong, what),
             Some(End::Lost { partly, what }) => {
-                // A close with another request unread resets the connection, and what was not sent yet of the answer
-                // before it is lost. Linux: net/ipv4/tcp.c:__tcp_close
+                // A close with another request unread resets the connection. Then the part of the previous answer that
+                // is not sent yet is lost. Linux: net/ipv4/tcp.c:__tcp_close
                 if excused && (!partly || missing > 1) {
                     self.done.shed += missing;
                 } else if conn.habit == Habit::NeverReads {
@@ -301,7 +303,7 @@ impl Crowd {
                 conn.leaving = true;
             }
         }
-        // Each that is outstanding ends by its answer or its deadline.
+        // Each outstanding request ends by its answer or its deadline.
         while self.conns.iter().any(|conn| conn.leaving || !conn.is_quiet()) {
             self.look(Instant::now() + Duration::from_millis(20), resets, random);
         }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 impl Subject {
-    /// Does to it what the phase says, each in its time.
+    /// Does what the phase says, each event at its time.
     pub fn disturb(&self, phase: &Phase) {
         let start = Instant::now();
         for (number, (at, event)) in phase.events.iter().enumerate() {
@@ -57,13 +57,13 @@ impl Subject {
     }
 
     fn signal(&self, signal: i32) {
-        // nginx takes SIGWINCH for something else.
+        // nginx reacts to SIGWINCH in another way.
         if let Some(pid) = self.main_pid().filter(|_| self.kind != Kind::Nginx || signal != libc::SIGWINCH) {
             proc_signal(pid, signal);
         }
     }
 
-    /// A client of its own that is killed while its requests are under way.
+    /// Starts a client in a process of its own, and kills it while its requests are under way.
     fn kill_client(&self, after: Duration, number: usize) {
         let log = fs::File::options().create(true).append(true).open(self.dir.join("clients.log"));
         let log = log.expect("our own directory");
@@ -77,7 +77,7 @@ impl Subject {
         child.wait().expect("our child");
     }
 
-    /// Asks redis; the first line of its answer.
+    /// Sends redis a command; returns the first line of the answer.
     pub fn redis(&self, command: &str) -> String {
         let ask = || {
             let mut stream = TcpStream::connect(("127.0.0.1", self.server.port))?;
@@ -121,7 +121,7 @@ impl Subject {
         }
     }
 
-    /// tokio's server counts SIGUSR1; one that is pending swallows the next.
+    /// tokio's server counts SIGUSR1; while one is pending, the kernel drops the next.
     fn count_signal(&self) {
         let mut sent = self.signals.lock().expect("nobody panics with it");
         let mut ask = || {
@@ -150,7 +150,8 @@ impl Subject {
         }
     }
 
-    /// While it sheds connections; what is open by then may be closed for ever after.
+    /// Calls `begin`, and waits for `done`. Meanwhile the server sheds connections; those open by then may be closed at
+    /// any later time.
     fn shedding(&self, what: &str, begin: impl FnOnce(), done: impl Fn() -> bool) {
         self.shed.now.store(true, SeqCst);
         self.shed.generation.fetch_add(1, SeqCst);
@@ -183,7 +184,7 @@ impl Subject {
 
     fn replace_nginx(&self) {
         let (Some(old), workers) = (kind::master(&self.dir), self.nginx_workers()) else { return };
-        // The one before the last may still wait for a client.
+        // The generation before the last may still wait for a client.
         if self.dir.join("nginx.pid.oldbin").exists() {
             return;
         }
@@ -213,7 +214,7 @@ impl Subject {
         self.shedding("replacing a worker", || self.signal(libc::SIGHUP), || replaced() > before);
     }
 
-    /// Brings it to rest: what can be thrown away is.
+    /// Brings it to rest: discards what it can discard.
     pub fn calm(&self) {
         match self.kind {
             Kind::Redis => {

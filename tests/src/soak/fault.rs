@@ -9,12 +9,12 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The kinds of it.
+/// The kinds of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// An answer did not come, or a connection.
+    /// An answer or a connection is lost.
     Lost,
-    /// Another answer came.
+    /// A wrong answer came.
     Wrong,
     /// No answer within the deadline.
     Hung,
@@ -22,30 +22,30 @@ pub enum Fault {
     Crashed,
     /// It uses more and more of something.
     Grew,
-    /// It wakes with nothing to do.
+    /// It wakes although there is nothing to do.
     Ticks,
-    /// It says that something is wrong.
+    /// It writes that something is wrong.
     Said,
 }
 
-/// One of them.
+/// One fault.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What kind.
+    /// The kind of fault.
     pub fault: Fault,
-    /// Of which server.
+    /// The server.
     pub kind: Kind,
-    /// On which epoll.
+    /// The epoll.
     pub mode: Mode,
     /// How long after the start of the run.
     pub at: Duration,
-    /// In which phase.
+    /// The phase.
     pub phase: usize,
     /// In words.
     pub what: String,
 }
 
-/// All of them.
+/// All faults.
 #[derive(Debug)]
 pub struct Book {
     start: Instant,
@@ -59,23 +59,23 @@ impl Book {
         Arc::new(Self { start: Instant::now(), phase: Mutex::new(0), found: Mutex::default() })
     }
 
-    /// Since when.
+    /// When the run started.
     pub fn start(&self) -> Instant {
         self.start
     }
 
-    /// Which phase it is.
+    /// Begins that phase.
     pub fn enter(&self, phase: usize) {
         *self.phase.lock().expect("nobody panics with it") = phase;
     }
 
-    /// What was found.
+    /// The faults so far.
     pub fn found(&self) -> Vec<Found> {
         self.found.lock().expect("nobody panics with it").clone()
     }
 }
 
-/// Where everything that deals with one server reports faults.
+/// Where every part that deals with one server reports faults.
 #[derive(Clone, Debug)]
 pub struct Report {
     book: Arc<Book>,
@@ -91,7 +91,7 @@ impl Report {
         Self { book: book.clone(), kind, mode, dir: dir.to_owned(), group }
     }
 
-    /// Something is wrong. It is printed at once, and the first times what the processes have recorded is kept.
+    /// Reports a fault. It is printed at once; the first few times, the records of the server's processes are kept.
     pub fn tell(&self, fault: Fault, what: String) {
         let phase = *self.book.phase.lock().expect("nobody panics with it");
         let at = self.book.start.elapsed();
@@ -101,7 +101,7 @@ impl Report {
             all.push(found.clone());
             (all.len(), all.iter().filter(|other| other.is_like(&found)).count())
         };
-        // A flood of them says no more than the first few.
+        // Of many alike, the first few say enough.
         if alike <= 5 {
             println!("{found}");
         }
@@ -111,7 +111,7 @@ impl Report {
     }
 
     fn keep_records(&self, number: usize) {
-        // A client of its own knows none.
+        // A client in a process of its own does not know the server's processes.
         if self.group == 0 {
             return;
         }
@@ -138,7 +138,7 @@ impl Found {
     }
 }
 
-/// What was found, one line for each kind of fault of each server: the first of them, and how many there were.
+/// One line for each kind of fault of each server: the first of them, and how many there were.
 pub fn summary(found: &[Found]) -> Vec<String> {
     let is_first = |at: &usize| !found[..*at].iter().any(|other| other.is_like(&found[*at]));
     let firsts = (0..found.len()).filter(is_first).map(|at| &found[at]);

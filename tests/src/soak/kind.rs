@@ -9,31 +9,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a planted server does wrong where the library is loaded.
+/// What a planted server does wrong if the library is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Nothing.
     None,
-    /// Keeps memory of each connection.
+    /// Leaks memory for each connection.
     Memory,
-    /// Keeps a descriptor of each connection.
+    /// Leaks a descriptor for some connections.
     Descriptors,
-    /// Keeps a thread of each connection.
+    /// Leaks a thread for some connections.
     Threads,
     /// One request in 300 is never answered.
     Hangs,
-    /// One answer in 300 is another.
+    /// One answer in 300 is wrong.
     Wrong,
     /// One connection in 50 is closed with a request unanswered.
     Loses,
-    /// Wakes ten times a second with nothing to do.
+    /// Wakes ten times a second although there is nothing to do.
     Ticks,
-    /// Dies in the middle.
+    /// Dies during the run.
     Crashes,
 }
 
 impl Fault {
-    /// All of them, with their names.
+    /// All faults, with their names.
     pub const ALL: [(&str, Fault); 9] = [
         ("none", Fault::None),
         ("memory", Fault::Memory),
@@ -60,15 +60,15 @@ pub enum Kind {
     Node,
     /// The server on tokio's multi-thread runtime.
     Tokio,
-    /// One of ours with a fault.
+    /// A server of ours with a fault.
     Planted(Fault),
 }
 
 impl Kind {
-    /// Those of a run, unless it is told otherwise.
+    /// The servers of a run, unless options choose others.
     pub const ALL: [Kind; 5] = [Kind::Redis, Kind::Nginx, Kind::Memcached, Kind::Node, Kind::Tokio];
 
-    /// What it is called.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Redis => "redis",
@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// The one of that name.
+    /// The server of that name.
     pub fn of(name: &str) -> Option<Self> {
         let planted = Fault::ALL.into_iter().find(|(known, _)| *known == name);
         Self::ALL
@@ -102,7 +102,7 @@ impl Kind {
         }
     }
 
-    /// The unix socket on which it listens as well.
+    /// The unix socket on which it also listens.
     pub fn socket(self, dir: &Path) -> Option<PathBuf> {
         match self {
             Kind::Redis | Kind::Nginx | Kind::Tokio => Some(dir.join("socket")),
@@ -110,8 +110,8 @@ impl Kind {
         }
     }
 
-    /// By how many bytes more than on the kernel it may grow before that is called growth: what its allocator and its
-    /// collector differ by from run to run.
+    /// How many bytes more than on the kernel it may grow before that counts as growth: its allocator and its collector
+    /// vary that much from run to run.
     pub fn leeway(self) -> f64 {
         let mib = match self {
             Kind::Node => 24.0,
@@ -157,7 +157,7 @@ impl Kind {
 
 fn start_ours(name: &str, arguments: &[OsString], mode: Mode, dir: &Path, port: u16) -> Server {
     let path = std::env::current_exe().expect("/proc is mounted").with_file_name(name);
-    // Found beside the tests of a package too, which are one folder deeper.
+    // The tests of a package are one folder deeper; they find it too.
     let deeper = path.parent().and_then(Path::parent).map(|folder| folder.join(name));
     let path = if path.exists() { path } else { deeper.expect("cargo built this") };
     let mut command = mode.command(path);
@@ -179,7 +179,8 @@ fn start_nginx(mode: Mode, dir: &Path, port: u16) -> Server {
     write_pages(dir);
     let file = dir.join("nginx.conf");
     let text = fs::read_to_string(&file).expect("our own directory");
-    // A daemon, for its program can be replaced; it hands on what its configuration names.
+    // It is a daemon, because only then can its program be replaced; it hands down the variables that its configuration
+    // names.
     fs::write(&file, text.replace("daemon off;", "env LD_PRELOAD;")).expect("our own directory");
     let mut server = Server::spawn(nginx::command(mode, dir), dir, port);
     let status = server.wait();

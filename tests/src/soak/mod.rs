@@ -1,17 +1,17 @@
-//! The soak: servers under a load that changes, for long, beside the same servers on the kernel's epoll.
+//! The soak: servers under a load that changes, for a long time, compared with the same servers on the kernel's epoll.
 //!
-//! What must hold: every request gets its answer, and the right one; no connection hangs; no process ends; memory,
-//! descriptors and threads at rest do not grow more than on the kernel; with nothing to do nothing wakes.
+//! What must hold: every request gets the right answer; no connection hangs; no process ends; memory, descriptors and
+//! threads at rest do not grow more than on the kernel; when there is nothing to do, no thread wakes.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `kind` | the servers |
-//! | `phase` | the plan, made of a seed |
+//! | `phase` | the plan, made from a seed |
 //! | `crowd`, `conn`, `socket` | the clients |
-//! | `asker`, `answer` | what they ask, and what must come |
+//! | `asker`, `answer` | what they ask, and the answers that must come |
 //! | `disturb` | stops, signals, reloads, forks, killed clients |
-//! | `subject`, `proc` | a server, and what is seen of it |
-//! | `fault`, `verdict`, `table` | what is wrong, and what it came to |
+//! | `subject`, `proc` | a server, and its measurements |
+//! | `fault`, `verdict`, `table` | faults, the judgement of the whole run, the table at the end |
 
 mod answer;
 mod asker;
@@ -41,25 +41,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 use subject::Subject;
 
-/// What is to be done.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// For how many minutes.
     pub minutes: f64,
-    /// Of the plan.
+    /// The seed of the plan.
     pub seed: u64,
     /// Which servers.
     pub kinds: Vec<Kind>,
-    /// After what time a request that has no answer hangs.
+    /// A request without an answer for this long hangs.
     pub deadline: Duration,
-    /// Where the servers live.
+    /// The folder of the servers.
     pub dir: PathBuf,
 }
 
-/// With fewer there are too few times of rest and idleness to tell growth from a beginning, and ticking from chance.
+/// With fewer phases there are too few measurements at rest to tell growth from start-up, and too few idle windows to
+/// tell ticking from chance.
 const FEWEST_PHASES: usize = 4;
 
-/// Runs it, and prints what it came to.
+/// Runs it, and prints the result.
 pub fn run(options: &Options) -> Vec<Found> {
     let times = Times::of(options.minutes * 60.0);
     let book = Book::new();
@@ -80,7 +81,7 @@ pub fn run(options: &Options) -> Vec<Found> {
     thread::scope(|scope| {
         scope.spawn(|| run.watch());
         let (mut number, mut told) = (0, Instant::now());
-        // As long as another phase and its rest find room, and until there is enough to judge by.
+        // As long as there is time for another phase and its rest, and until there is enough to judge by.
         while (number < FEWEST_PHASES || Instant::now() + times.phase / 2 < end)
             && !run.is_spoilt(&book.found())
         {
@@ -117,7 +118,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Looks at everything twice a second, except in idle windows.
+    /// Measures everything twice a second, except in idle windows.
     fn watch(&self) {
         let mut gone = vec![false; self.subjects.len()];
         while !self.over.load(SeqCst) {
@@ -139,7 +140,7 @@ impl Run<'_> {
     }
 
     fn phase(&self, phase: &Phase) {
-        // A worker that was replaced stays as long as it has connections.
+        // A worker that was replaced lives as long as it has connections.
         let replaces = |(_, event): &(Duration, Event)| matches!(event, Event::Reload | Event::Upgrade);
         let keep = if phase.events.iter().any(replaces) { 0 } else { phase.keep };
         thread::scope(|scope| {
@@ -153,14 +154,14 @@ impl Run<'_> {
         });
     }
 
-    /// All are left alone, and looked at.
+    /// Leaves all servers alone, and measures them.
     fn rest(&self, book: &Book, idle: Option<Duration>) {
         self.subjects.iter().filter(|subject| subject.lives()).for_each(Subject::calm);
         thread::sleep(self.times.settle);
         self.subjects.iter().for_each(|subject| subject.rest(book.start().elapsed()));
         let Some(idle) = idle else { return };
         self.paused.store(true, SeqCst);
-        // The watching thread may be in the middle of a look.
+        // The watching thread may be in the middle of a measurement.
         thread::sleep(Duration::from_millis(300));
         let pids: Vec<Vec<u32>> = self.subjects.iter().map(Subject::pids).collect();
         let before: Vec<_> = pids.iter().map(|pids| proc::sleeps(pids)).collect();
@@ -182,7 +183,7 @@ impl Run<'_> {
         self.paused.store(false, SeqCst);
     }
 
-    /// A line.
+    /// Prints a line of progress.
     fn progress(&self, book: &Book, phase: &Phase) {
         let (mut parts, mut all) = (Vec::new(), [0, 0]);
         for subject in self.subjects {
@@ -209,14 +210,14 @@ impl Run<'_> {
     }
 }
 
-/// A client in a process of its own, which goes on until it is killed.
+/// A client in a process of its own, which runs until it is killed.
 pub fn client(kind: Kind, mode: Mode, port: u16, number: u64) {
     let book = Book::new();
     let report = Report::new(&book, kind, mode, Path::new("/nowhere"), 0);
     let address = Address { kind, port, socket: None };
     let deadline = Duration::from_secs(60);
     let mut crowd = Crowd::new(address, subject::pages(), deadline, report, &format!("k{}-", number % 16));
-    // It is not told when its server reloads.
+    // This client does not learn when its server reloads.
     crowd.shed.now.store(true, SeqCst);
     let mut random = Random(number);
     let step = Step {

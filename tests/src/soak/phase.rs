@@ -1,4 +1,4 @@
-//! The plan: what is done to which servers when. A seed makes one plan, the same for both epolls.
+//! The plan: what happens to which servers and when. A seed always gives the same plan, for both epolls.
 
 use super::kind::Kind;
 use crate::random::Random;
@@ -15,28 +15,28 @@ pub struct Step {
     pub depth: usize,
     /// How long each pauses between an answer and the next request.
     pub pause: Duration,
-    /// After how many requests a connection is closed and replaced; 0 for never.
+    /// After how many requests a connection is closed and replaced; 0: never.
     pub requests: usize,
-    /// Percent of the connections that ask much and do not read for a while, or never.
+    /// Percent of the connections that send long requests and do not read for a while, or never.
     pub stall: usize,
     /// Percent of the connections that send their first request in two parts.
     pub halves: usize,
-    /// Percent of those that are closed that are closed by a reset, answers outstanding or not.
+    /// Percent of the closed connections that are closed by a reset, even with answers outstanding.
     pub resets: usize,
 }
 
-/// What happens to a server beside its load.
+/// What happens to a server during its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// SIGSTOP to all its processes, and SIGCONT after this many milliseconds.
     Stop(u64),
     /// A client in a process of its own, which is killed.
     KillClient(u64),
-    /// redis: BGSAVE or BGREWRITEAOF. A slow command.
+    /// redis: BGSAVE (true) or BGREWRITEAOF (false).
     Fork(bool),
     /// redis: a command that takes this many milliseconds.
     Slow(u64),
-    /// A signal that it takes for something: nginx USR1, memcached HUP, tokio USR1.
+    /// A signal that the server handles: nginx USR1, memcached HUP, tokio USR1.
     Signal,
     /// nginx: reload; node: a worker is replaced.
     Reload,
@@ -44,38 +44,38 @@ pub enum Event {
     Upgrade,
 }
 
-/// A while in which some servers are under load.
+/// A stretch of time in which some servers are under load.
 #[derive(Clone, Debug)]
 pub struct Phase {
-    /// Counted from 0.
+    /// The number of the phase, from 0.
     pub number: usize,
-    /// Which ones.
+    /// The servers under load.
     pub active: Vec<Kind>,
-    /// Of all random numbers in it.
+    /// The seed of all random numbers in it.
     pub seed: u64,
     /// What their clients do.
     pub steps: Vec<Step>,
-    /// What happens when, to each that can do it.
+    /// What happens and when, to each server that can do it.
     pub events: Vec<(Duration, Event)>,
-    /// How many connections stay open, silent, at the end.
+    /// How many idle connections stay open at the end.
     pub keep: usize,
-    /// How long all are left alone after it, and watched, if they are.
+    /// How long all servers are left alone and watched after the phase, if at all.
     pub idle: Option<Duration>,
 }
 
 /// How long things take in a run of this length.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// A phase, at most.
+    /// The longest phase.
     pub phase: Duration,
-    /// Before anything is measured at rest.
+    /// How long a server rests before it is measured at rest.
     pub settle: Duration,
     /// An idle window.
     pub idle: Duration,
 }
 
 impl Times {
-    /// Of a run of this many seconds.
+    /// The times of a run of this many seconds.
     pub fn of(seconds: f64) -> Self {
         let share =
             |part: f64, least: f64, most: f64| Duration::from_secs_f64((seconds / part).clamp(least, most));
@@ -93,7 +93,7 @@ impl Phase {
         let mut active: Vec<Kind> = if all {
             kinds.to_vec()
         } else {
-            // In turn, with another one now and then.
+            // The servers take turns; now and then another one joins.
             let mut some = vec![kinds[number % kinds.len()]];
             some.extend(random.chance(40).then(|| random.pick(kinds)));
             some
@@ -116,12 +116,12 @@ impl Phase {
         }
         events.sort_by_key(|(at, _)| *at);
         let keep = if random.chance(50) { random.below(20) } else { 0 };
-        // The first idle window comes soon; later one in three.
+        // The first idle window comes soon; later every third phase has one.
         let idle = (number % 3 == 1).then_some(times.idle);
         Self { number, active, seed: random.number(), steps, events, keep, idle }
     }
 
-    /// What is at work in it, in a few words.
+    /// The servers under load and the events, in a few words.
     pub fn title(&self) -> String {
         self.active.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("+")
     }
@@ -155,7 +155,7 @@ impl Step {
 
 impl Event {
     fn random(random: &mut Random, phase: usize) -> Self {
-        // Replaced workers have no past in which they could have grown: there are whiles without.
+        // A replaced worker has no past in which it could have grown, so there are stretches without replacement.
         let replaces = (phase / 8).is_multiple_of(2);
         match random.below(12) {
             0..=1 => Event::Stop(20 + random.below(300) as u64),

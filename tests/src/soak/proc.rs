@@ -1,4 +1,4 @@
-//! What /proc tells of a server's processes.
+//! What /proc says about a server's processes.
 
 use crate::processes;
 use std::collections::BTreeMap;
@@ -10,24 +10,24 @@ use std::path::Path;
 pub struct Usage {
     /// Processes.
     pub processes: u64,
-    /// Their memory in bytes, what they share counted once (Pss).
+    /// Their memory in bytes; shared pages count once (Pss).
     pub bytes: u64,
     /// Open descriptors.
     pub descriptors: u64,
     /// Threads.
     pub threads: u64,
-    /// Signals that wait for the user: of all his processes.
+    /// Queued signals of the user: those of all the user's processes.
     pub queued: u64,
-    /// How many may wait.
+    /// The limit on queued signals.
     pub queue: u64,
 }
 
-/// The processes of a server: its group, and all that work in its folder.
+/// The processes of a server: its group, and all whose working directory is its folder.
 pub fn pids(group: u32, dir: &Path) -> Vec<u32> {
     processes::of(group, dir).into_iter().collect()
 }
 
-/// What they use together.
+/// Their total use.
 pub fn usage(pids: &[u32]) -> Usage {
     let mut sum = Usage::default();
     for pid in pids {
@@ -53,7 +53,7 @@ fn memory(pid: u32) -> Option<u64> {
     field(&text, "Pss:")?.strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Whether a process is there, and has not ended.
+/// Whether a process exists, and has not ended.
 pub fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
@@ -76,6 +76,6 @@ pub fn sleeps(pids: &[u32]) -> BTreeMap<(u32, u32), (String, u64)> {
 
 /// Sends a signal.
 pub fn signal(pid: u32, signal: i32) {
-    // SAFETY: two numbers; the process is one of ours, which may have ended.
+    // SAFETY: kill takes two numbers; the process is one of ours, or has ended.
     unsafe { libc::kill(pid as i32, signal) };
 }

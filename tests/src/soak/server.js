@@ -1,6 +1,7 @@
-// A cluster of two that serves the files in html/: `node --expose-gc server.js PORT`.
+// A cluster of two workers that serves the files in html/: `node --expose-gc server.js PORT`.
 //
-// SIGHUP replaces one worker by another, gracefully; SIGUSR2 collects garbage everywhere; SIGTERM ends.
+// SIGHUP replaces one worker by another, gracefully; SIGUSR2 collects garbage in every process; SIGTERM ends the
+// cluster.
 "use strict";
 const cluster = require("cluster");
 const http = require("http");
@@ -30,7 +31,8 @@ function work() {
   process.on("message", (message) => {
     if (message === "gc") return global.gc();
     closing = true;
-    // close() would close those that are idle: to node, an answer that is still being written is over, and was cut.
+    // close() would close idle connections. node counts a connection as idle while its answer is still being written,
+    // so it would cut such an answer.
     server.closeIdleConnections = () => {};
     cluster.worker.disconnect();
     process.send("closing");

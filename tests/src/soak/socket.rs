@@ -1,4 +1,4 @@
-//! A client's socket: TCP or unix, and none of its calls blocks.
+//! A client's socket: TCP or unix; none of its calls block.
 
 use std::io;
 use std::mem;
@@ -31,7 +31,7 @@ impl Socket {
             sin_addr: libc::in_addr { s_addr: u32::from_be_bytes([127, 0, 0, 1]).to_be() },
             sin_zero: [0; 8],
         };
-        // SAFETY: the address lives and has the length that is told.
+        // SAFETY: the address lives, and the call gets its length.
         let result = unsafe {
             libc::connect(socket.fd(), (&raw const address).cast(), mem::size_of_val(&address) as u32)
         };
@@ -41,7 +41,7 @@ impl Socket {
         }
     }
 
-    /// Connects to a unix socket. EAGAIN: later.
+    /// Connects to a unix socket. EAGAIN: try again later.
     ///
     /// # Errors
     /// What socket(2) and connect(2) give.
@@ -57,7 +57,7 @@ impl Socket {
         for (to, from) in address.sun_path.iter_mut().zip(bytes) {
             *to = *from as libc::c_char;
         }
-        // SAFETY: the address lives and has the length that is told.
+        // SAFETY: the address lives, and the call gets its length.
         let result = unsafe {
             libc::connect(socket.fd(), (&raw const address).cast(), mem::size_of_val(&address) as u32)
         };
@@ -70,7 +70,7 @@ impl Socket {
         unsafe { Ok(Self(OwnedFd::from_raw_fd(checked(libc::socket(family, kind, 0))?))) }
     }
 
-    /// Its number.
+    /// Its fd.
     pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
@@ -85,7 +85,7 @@ impl Socket {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Writes what goes in.
+    /// Writes as much as fits.
     ///
     /// # Errors
     /// What send(2) gives.
@@ -95,10 +95,10 @@ impl Socket {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Closes it by a reset, where there is such a thing.
+    /// Closes it by a reset, if its family has resets.
     pub fn reset(self) {
         let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        // SAFETY: the value lives and has the length that is told.
+        // SAFETY: the value lives, and the call gets its length.
         unsafe {
             let length = mem::size_of_val(&linger) as u32;
             libc::setsockopt(

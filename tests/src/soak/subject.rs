@@ -1,4 +1,4 @@
-//! A server on one of the two epolls, with its clients and what was seen of it.
+//! A server on one of the two epolls, with its clients and its measurements.
 
 use super::asker::{page, PAGES};
 use super::crowd::{Address, Crowd, Shed};
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What was seen at rest.
+/// A measurement at rest.
 #[derive(Clone, Copy, Debug)]
 pub struct AtRest {
     /// How long after the start.
@@ -25,47 +25,47 @@ pub struct AtRest {
     pub usage: Usage,
 }
 
-/// What was seen of it.
+/// All measurements.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// With no connection but those that are kept, after a while.
+    /// After a while with no connections except those that are kept.
     pub at_rest: Vec<AtRest>,
     /// How often all its threads together went to sleep in a second, in each idle window.
     pub wakeups: Vec<f64>,
-    /// Which threads, how often in the last one.
+    /// Which threads woke, and how often, in the last idle window.
     pub woken: String,
-    /// The most of each.
+    /// The maximum of each value.
     pub most: Usage,
-    /// From becoming ready to being delivered, where that is known exactly.
+    /// The time from becoming ready to being delivered, where it is known exactly.
     pub ready: Histogram,
-    /// Where it is an upper bound.
+    /// The same, where only an upper bound is known.
     pub bound: Histogram,
     streams: BTreeMap<u32, Stream>,
 }
 
 /// A server under test.
 pub struct Subject {
-    /// Which one.
+    /// Which server.
     pub kind: Kind,
     /// On which epoll.
     pub mode: Mode,
     /// Its folder.
     pub dir: PathBuf,
-    /// Itself.
+    /// The server itself.
     pub server: Server,
     /// Its clients.
     pub crowd: Mutex<Crowd>,
     /// When it may close connections.
     pub shed: Arc<Shed>,
-    /// Where what is wrong is told.
+    /// Where faults are reported.
     pub report: Report,
-    /// What was seen.
+    /// The measurements.
     pub seen: Mutex<Seen>,
-    /// How often tokio was signalled.
+    /// How often tokio's server got a signal.
     pub signals: Mutex<u64>,
 }
 
-/// The pages that servers of HTTP serve.
+/// The pages that HTTP servers serve.
 pub fn pages() -> Arc<Vec<Arc<[u8]>>> {
     Arc::new(PAGES.iter().map(|(_, length)| page(*length).into()).collect())
 }
@@ -104,12 +104,12 @@ impl Subject {
         }
     }
 
-    /// Whether it is there. It is told once if not.
+    /// Whether its main process lives.
     pub fn lives(&self) -> bool {
         self.main_pid().is_none_or(proc::lives)
     }
 
-    /// Looks at what it uses now, and at what its processes have recorded.
+    /// Measures what it uses now, and reads what its processes have recorded.
     pub fn look(&self) {
         let pids = self.pids();
         let usage = proc::usage(&pids);
@@ -125,16 +125,16 @@ impl Subject {
         }
     }
 
-    /// Looks at what it uses at rest.
+    /// Measures what it uses at rest.
     pub fn rest(&self, at: Duration) {
         let mut usage = proc::usage(&self.pids());
-        // Those that the clients keep are theirs.
+        // The descriptors of the connections that clients keep do not count.
         let kept = self.crowd.lock().expect("nobody panics with it").connections();
         usage.descriptors = usage.descriptors.saturating_sub(kept);
         self.seen.lock().expect("nobody panics with it").at_rest.push(AtRest { at, usage });
     }
 
-    /// Judges what it has written.
+    /// Judges its output and logs.
     pub fn check_logs(&self) {
         let errors = self.server.stderr();
         let suspicious = |line: &&str| {

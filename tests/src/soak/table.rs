@@ -6,7 +6,7 @@ use crate::Mode;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// The subjects, a row each.
+/// Prints a row for each subject.
 pub fn print(subjects: &[Subject]) {
     println!();
     println!("Clients: the time from a request to its answer. Delivery: from becoming ready to being handed over, of the events");

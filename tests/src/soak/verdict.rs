@@ -1,20 +1,21 @@
-//! Growth and ticking: what can only be judged from the whole run, and beside the same program on the kernel.
+//! Growth and ticking: what can be judged only from the whole run, and by comparison with the same program on the
+//! kernel.
 
 use super::fault::Fault;
 use super::kind::Kind;
 use super::proc::Usage;
 use super::subject::{AtRest, Seen, Subject};
 
-/// More descriptors or threads than this are growth: one or two come late, when first something happens.
+/// More descriptors or threads than this are growth: one or two appear late, when something happens for the first time.
 const FEW: f64 = 3.0;
 
-/// The median; of two middle values the lower. 0 if there are no values.
+/// The median; of two middle values the lower one. 0 if there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
 }
 
-/// From the beginning to the end: medians of the first and of the last third of what was seen after the warm-up.
+/// The change over the run: the medians of the first and of the last third of the measurements after the warm-up.
 pub fn change(at_rest: &[AtRest], of: impl Fn(&Usage) -> u64) -> (f64, f64) {
     let warm = &at_rest[at_rest.len() / 4..];
     let third = (warm.len() / 3).max(1).min(warm.len());
@@ -22,7 +23,7 @@ pub fn change(at_rest: &[AtRest], of: impl Fn(&Usage) -> u64) -> (f64, f64) {
     (median_of(&warm[..third]), median_of(&warm[warm.len() - third..]))
 }
 
-/// Bytes for each hour, by least squares, after the warm-up.
+/// Bytes per hour, by least squares, after the warm-up.
 pub fn slope(at_rest: &[AtRest]) -> f64 {
     let warm = &at_rest[at_rest.len() / 4..];
     let points = || warm.iter().map(|seen| (seen.at.as_secs_f64() / 3600.0, seen.usage.bytes as f64));
@@ -38,10 +39,11 @@ pub fn slope(at_rest: &[AtRest]) -> f64 {
     }
 }
 
-/// How much more often than on the kernel it may wake in a second: what the program's own timers differ by.
+/// How many more wakeups a second than on the kernel are allowed: the program's own timers vary that much.
 fn wakeups_allowed(kind: Kind, others: f64) -> f64 {
     match kind {
-        // A timer of V8's wakes one thread there; here a loop that waits beside another is handed the watch as well.
+        // On the kernel one of V8's timers wakes one thread; here it also hands the watch to a loop that waits in
+        // another thread.
         Kind::Node => 0.15 + 3.0 * others,
         Kind::Redis => 0.3,
         Kind::Memcached => 0.5,
@@ -49,7 +51,7 @@ fn wakeups_allowed(kind: Kind, others: f64) -> f64 {
     }
 }
 
-/// Tells of `subject` what the run shows; `twin` is the same on the kernel.
+/// Reports what the whole run shows about `subject`; `twin` is the same server on the kernel.
 pub fn judge(subject: &Subject, twin: Option<&Subject>) {
     let seen = subject.seen.lock().expect("nobody panics with it");
     let other = twin.map(|twin| twin.seen.lock().expect("nobody panics with it"));

@@ -1,4 +1,4 @@
-//! What went into a file and came out of it, in memory that the broker process has, too.
+//! What went into a file and came out of it, in memory shared with the broker process.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -7,20 +7,20 @@ use std::sync::OnceLock;
 /// How many files an era may have.
 pub const FILES: usize = 1 << 15;
 
-/// Counts of what is begun run ahead of the truth, counts of what is done behind it: so there was something
-/// to read at some time only if `begun` now is more than `read` was before.
+/// `begun` and `ops_begun` go up before an operation, `read` and `ops_done` after it. So there was something to read at
+/// some time only if `begun` is now more than `read` was before.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Account {
     /// Bytes; the value of an eventfd; the settings of a timer; signals; changes of an inotify's file.
     pub begun: AtomicU64,
     pub read: AtomicU64,
-    /// Writes, and whatever else wakes.
+    /// Writes, and all else that wakes.
     pub ops_begun: AtomicU64,
     pub ops_done: AtomicU64,
 }
 
-/// The accounts of all files, by their numbers. First called before there is another process.
+/// The accounts of all files, by their numbers. The first call must come before the first fork.
 pub fn accounts() -> &'static [Account] {
     static ALL: OnceLock<&[Account]> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -43,7 +43,7 @@ impl Account {
         }
     }
 
-    /// A write of so much: `put` makes it and says what it came to.
+    /// A write of `amount`: `put` makes it and returns its result.
     pub fn write(&self, amount: u64, put: impl FnOnce() -> isize) -> isize {
         self.begun.fetch_add(amount, SeqCst);
         self.ops_begun.fetch_add(1, SeqCst);
@@ -53,7 +53,7 @@ impl Account {
         put
     }
 
-    /// Something else that wakes has been done.
+    /// Counts something else that wakes, once it is done.
     pub fn woke(&self) {
         self.ops_begun.fetch_add(1, SeqCst);
         self.ops_done.fetch_add(1, SeqCst);

@@ -1,4 +1,4 @@
-//! Another process, which makes files, hands them over, keeps them, and writes to some as soon as they are empty.
+//! Another process. It makes files, hands them over, keeps them, and writes to some as soon as they are empty.
 
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::passing;
 use super::world::lock;
 use crate::random::Random;
 
-/// What is asked of it, as it stands in a message.
+/// A request to it, as the message has it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 struct Request {
     file: u32,
-    /// Of [`KINDS`]; any other number: the file is to be closed.
+    /// An index of [`KINDS`]; any other number: the file must be closed.
     kind: u16,
     pulse: u16,
 }
@@ -37,7 +37,7 @@ struct Held {
     ends: [c_int; 2],
 }
 
-/// The broker. First called while the process has one thread.
+/// The broker. The first call must come while the process has one thread.
 pub fn broker() -> &'static Broker {
     static ONE: OnceLock<Broker> = OnceLock::new();
     ONE.get_or_init(|| {
@@ -54,7 +54,8 @@ pub fn broker() -> &'static Broker {
                     if libc::getppid() != parent {
                         libc::_exit(0);
                     }
-                    // A reader of the storm's output does not wait for the broker.
+                    // The pipe of the storm's output must not stay open in the broker: its reader would wait for the
+                    // broker to end.
                     let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
                     (0..3).for_each(|fd| {
                         calls::dup2(null, fd);
@@ -81,7 +82,7 @@ impl Broker {
         passing::receive(*socket)
     }
 
-    /// A new file that it has, too: the end to read and the end to write. None: the system has no more.
+    /// A new file that the broker has too: the end to read and the end to write. None: the system has no more.
     pub fn make(&self, file: usize, traits: Traits) -> Option<[c_int; 2]> {
         let kind = KINDS.iter().position(|kind| *kind == traits.kind)? as u16;
         let pulse = traits.pulse && !traits.kind.is_timer();
@@ -92,7 +93,7 @@ impl Broker {
         }
     }
 
-    /// It has closed its copies when this returns.
+    /// When this returns, the broker has closed its copies.
     pub fn close(&self, file: usize) {
         self.ask(Request { file: file as u32, kind: CLOSE, pulse: 0 });
     }
@@ -109,7 +110,7 @@ fn serve(socket: c_int) -> ! {
             let at: *mut c_void = (&raw mut request).cast();
             // SAFETY: any bytes are a request.
             if unsafe { libc::recv(socket, at, size_of::<Request>(), 0) } != size_of::<Request>() as isize {
-                // SAFETY: the storm is gone.
+                // SAFETY: the storm has ended, and so must this child.
                 unsafe { libc::_exit(0) };
             }
             answer(socket, &mut held, request);

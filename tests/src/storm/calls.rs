@@ -12,7 +12,7 @@ pub fn errno() -> c_int {
     Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// A number, or the errno as a negative one.
+/// The result, or the errno as a negative number.
 pub fn checked(result: isize) -> isize {
     if result < 0 {
         -errno() as isize
@@ -32,7 +32,7 @@ pub fn handle_signals() {
     }
 }
 
-/// This thread's number.
+/// This thread's id.
 pub fn gettid() -> c_int {
     // SAFETY: no preconditions.
     unsafe { libc::gettid() }
@@ -68,7 +68,7 @@ pub enum Call {
 /// Waits for `timeout` milliseconds, -1 for ever. The number of events, or a negative errno.
 pub fn epoll_wait(call: Call, epfd: c_int, events: &mut [epoll_event], timeout: c_int) -> isize {
     let (at, most) = (events.as_mut_ptr(), events.len() as c_int);
-    // SAFETY: the buffer is as long as is said; masks and times live.
+    // SAFETY: the call gets the buffer's length; masks and times live.
     checked(unsafe {
         match call {
             Call::Wait => libc::epoll_wait(epfd, at, most, timeout),
@@ -89,13 +89,13 @@ pub fn epoll_wait(call: Call, epfd: c_int, events: &mut [epoll_event], timeout: 
     } as isize)
 }
 
-/// poll(2). The number of ready ones, or a negative errno.
+/// poll(2). The number of ready descriptors, or a negative errno.
 pub fn poll(fds: &mut [pollfd], timeout: c_int) -> isize {
-    // SAFETY: the list is as long as is said.
+    // SAFETY: the call gets the list's length.
     checked(unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) } as isize)
 }
 
-/// What poll(2) says of one descriptor now.
+/// The bits that poll(2) reports for one descriptor now.
 pub fn readiness(fd: c_int, events: u32) -> u32 {
     let mut fds = [pollfd { fd, events: events as i16, revents: 0 }];
     poll(&mut fds, 0);
@@ -104,13 +104,13 @@ pub fn readiness(fd: c_int, events: u32) -> u32 {
 
 /// Bytes, or a negative errno.
 pub fn read(fd: c_int, buf: &mut [u8]) -> isize {
-    // SAFETY: the buffer is as long as is said.
+    // SAFETY: the call gets the buffer's length.
     checked(unsafe { libc::read(fd, buf.as_mut_ptr().cast(), buf.len()) })
 }
 
 /// Bytes, or a negative errno.
 pub fn write(fd: c_int, buf: &[u8]) -> isize {
-    // SAFETY: the buffer is as long as is said.
+    // SAFETY: the call gets the buffer's length.
     checked(unsafe { libc::write(fd, buf.as_ptr().cast(), buf.len()) })
 }
 

@@ -1,4 +1,4 @@
-//! ADD, MOD, DEL, dup and close of files, while others write and wait; children and signals.
+//! ADD, MOD, DEL, dup and close of files, while other threads write and wait; children and signals.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Me<'_> {
         }
     }
 
-    /// Writes here and there until the era is over.
+    /// Writes to random slots until the era is over.
     pub fn write_all_the_time(&mut self) {
         while self.world.pace.work() {
             let slot = self.random.below(self.world.slots.len());
@@ -33,7 +33,7 @@ impl Me<'_> {
         }
     }
 
-    /// Changes this and that until the era is over.
+    /// Makes random changes until the era is over.
     pub fn change_all_the_time(&mut self) {
         let sets = self.world.sets.len();
         while self.world.pace.work() {
@@ -69,7 +69,7 @@ impl Me<'_> {
         }
     }
 
-    /// Interrupts threads that wait until the era is over.
+    /// Interrupts waiting threads until the era is over.
     pub fn interrupt_all_the_time(&mut self) {
         while self.world.pace.work() {
             let tid = self.any_waiter();
@@ -85,11 +85,11 @@ impl Me<'_> {
         self.world.threads[self.random.below(waiters)].tid.load(SeqCst)
     }
 
-    /// Reads without having been told.
+    /// Reads without an event.
     fn steal(&mut self, slot: usize) {
         let pair = shared(&self.world.slots[slot].pair);
         let Some(pair) = pair.as_ref() else { return };
-        // The end is for those who were told.
+        // Only a thread with an event reads the end.
         if !self.world.file(pair.file).ended.load(SeqCst) {
             self.read(pair.reader, pair.file, 65536);
         }
@@ -145,8 +145,8 @@ impl Me<'_> {
         self.world.bury(item.cookie);
     }
 
-    /// Arms a oneshot item again, if it is still the one that was reported.
-    /// False: it is not, or the era has had enough of them.
+    /// Arms a oneshot item again, if it is still the one that was reported. False: it is another item, or the era has
+    /// no more cookies.
     pub fn rearm(&mut self, slot: usize, set: usize, cookie: usize) -> bool {
         let world = self.world;
         let mut item = lock(&world.slots[slot].items[set]);
@@ -158,7 +158,7 @@ impl Me<'_> {
         true
     }
 
-    /// Has the writing end of a full file told when there is room.
+    /// Arms the item of a full file's writing end again, so that room is reported.
     pub fn rearm_writer(&mut self, slot: usize) {
         let world = self.world;
         let mut item = lock(&world.slots[slot].out);

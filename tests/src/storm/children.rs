@@ -1,4 +1,4 @@
-//! Children, from begin to end.
+//! Children, from fork to exit.
 
 use std::ptr;
 
@@ -13,12 +13,12 @@ pub enum Child {
     Spawned,
 }
 
-/// A child from begin to end. True: it ended well.
+/// Makes a child and waits for its end. True: it ended well.
 pub fn child(way: Child) -> bool {
     let path = c"/bin/true".as_ptr();
     let argv = [path.cast_mut(), ptr::null_mut()];
     let mut status = -1;
-    // SAFETY: after fork the child only makes calls that are safe there; the strings and lists live.
+    // SAFETY: after fork the child makes only calls that are safe there; the strings and lists live.
     unsafe {
         extern "C" {
             static environ: *const *mut libc::c_char;

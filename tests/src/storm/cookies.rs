@@ -1,4 +1,4 @@
-//! What each event must say: a record for every ADD and MOD, found by the event's data.
+//! What each event must say: a record of every ADD and MOD, found by the event's data.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::OnceLock;
@@ -31,25 +31,25 @@ pub enum Target {
 #[derive(Debug)]
 pub struct Cookie {
     pub set: usize,
-    /// Which epoll of the set's.
+    /// Which epoll of the set: its life.
     pub life: u32,
     pub target: Target,
     pub mask: u32,
-    /// How many wakeups the file had had for sure when the call began.
+    /// How many wakeups the file had had at least when the call began.
     woken: u64,
-    /// When the call returned that ended it; 0: none has.
+    /// When the call returned that ended this item or setting; 0: no call has.
     pub dead: AtomicU64,
     pub events: AtomicU32,
 }
 
 impl Cookie {
-    /// Whether it may be reported.
+    /// Whether the item may be reported.
     pub fn is_armed(&self) -> bool {
         self.mask & ONESHOT == 0 || self.events.load(SeqCst) == 0
     }
 }
 
-/// All of an era.
+/// All cookies of an era.
 #[derive(Debug)]
 pub struct Cookies {
     /// The upper half of every event's data.
@@ -73,7 +73,7 @@ impl Cookies {
         self.next.load(SeqCst)
     }
 
-    /// Whether there is room for what the threads may still be about to do.
+    /// Whether there is room for the cookies that the threads may still be about to make.
     pub fn has_room(&self) -> bool {
         self.len() < MOST - 1000
     }
@@ -88,18 +88,18 @@ impl Cookies {
     }
 }
 
-/// A wait as its events are judged by: what was before it began.
+/// A wait, with the state before it began, by which its events are judged.
 #[derive(Clone, Debug, Default)]
 pub struct Wait {
     pub set: usize,
     pub life: u32,
     pub began: u64,
-    /// Of each slot, its file and how much of it had been read.
+    /// For some slots, the slot's file and how much of it had been read.
     pub read: Vec<(usize, u64)>,
 }
 
 impl World {
-    /// Notes an ADD or MOD that is about to be made.
+    /// Records an ADD or MOD before it is made.
     pub fn cookie(&self, set: usize, life: u32, target: Target, mask: u32) -> usize {
         let woken = match target {
             Target::Reader { file, .. } => {
@@ -115,14 +115,14 @@ impl World {
         at
     }
 
-    /// The call that ended it has returned.
+    /// Records that the call that ended it has returned.
     pub fn bury(&self, at: usize) {
         if let Some(cookie) = self.cookies.get(at) {
             cookie.dead.store(self.tick(), SeqCst);
         }
     }
 
-    /// Checks an event; what it is about.
+    /// Checks an event; returns its cookie.
     pub fn judge(&self, wait: &Wait, event: epoll_event) -> usize {
         let (events, data) = (event.events, event.u64);
         let Some((at, cookie)) = self.cookies.find(data) else {
@@ -154,7 +154,7 @@ impl World {
             if !ended && (events & ENDS != 0 || file.come() <= read) {
                 wrong("idle", "there was nothing to report all the time");
             }
-            // Its end is a shutdown and a close, each with a wakeup for data and one for the state.
+            // The end is a shutdown and a close; each is a wakeup for data and one for the state.
             let ends = if file.ended.load(SeqCst) { 4 } else { 0 };
             let woken = file.ops_begun.load(SeqCst) - cookie.woken + ends;
             if cookie.mask & EDGE != 0 && file.has_counted_edges() && before + 1 > woken + 1 {

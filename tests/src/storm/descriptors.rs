@@ -1,4 +1,4 @@
-//! The system calls that make watched files, and those that few kinds have.
+//! The system calls that make watched files, and those that only few kinds have.
 
 use std::ptr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub fn timerfd() -> c_int {
     unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }
 }
 
-/// Has a timer expire, and then again with a period that is not zero.
+/// Sets a timer to expire, and then again after each `period` that is not zero.
 pub fn set_timer(fd: c_int, after: Duration, period: Duration) -> isize {
     let spec = |time: Duration| libc::timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
     let time = libc::itimerspec { it_interval: spec(period), it_value: spec(after) };
@@ -68,12 +68,12 @@ pub fn unix_streams() -> [c_int; 2] {
     pair
 }
 
-/// Two sockets connected over loopback; the first was accepted. A closed connection leaves nothing
-/// behind (TIME_WAIT), for there are many.
+/// Two sockets connected over loopback; the first was accepted. A closed connection leaves no TIME_WAIT behind, because
+/// there are many.
 pub fn inet(stream: bool) -> [c_int; 2] {
     let kind = libc::SOCK_CLOEXEC | if stream { libc::SOCK_STREAM } else { libc::SOCK_DGRAM };
     let mut len = size_of::<libc::sockaddr_in>() as u32;
-    // SAFETY: addresses and options of the length that is told.
+    // SAFETY: addresses and options live, and the calls get their lengths.
     unsafe {
         let mut addr: libc::sockaddr_in = std::mem::zeroed();
         addr.sin_family = libc::AF_INET as u16;

@@ -12,7 +12,7 @@ use super::world::{alone, shared, World};
 use super::{Options, Summary};
 use crate::random::Random;
 
-/// Runs the era of a seed and adds up what was done.
+/// Runs the era of a seed, and adds its counts to `summary`.
 pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
     let mut random = Random(seed);
     let plan = Plan::draw(&mut random);
@@ -27,7 +27,7 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
         .chain(helpers(pulses, "pulse"))
         .chain(["main".to_owned()]);
     let names: Vec<String> = names.collect();
-    // Threads that do not rest in a lull: the waiters, the pulses, and the one that declares it.
+    // Without the threads that do not rest in a lull: the waiters, the pulses, and the one that declares it.
     let workers = names.len() - waiters - pulses - 1;
     let statuses = names.iter().map(|name| Status::new(name.clone())).collect();
     let world = &World::new(seed, plan, *options, statuses, workers);
@@ -66,7 +66,7 @@ pub fn run(seed: u64, options: &Options, summary: &mut Summary) {
             world.lull();
             summary.lulls += 1;
         }
-        // First the threads that write and change end, then those that wait.
+        // The threads that write and change end first, then those that wait.
         world.pace.end();
         await_end(world, waiters..names.len() - 1);
         threads.drain(waiters..).for_each(|thread| drop(thread.join()));

@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
-/// What is wrong with the answers.
+/// A lie about the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// An edge or oneshot event is swallowed.
     Drop,
-    /// A wakeup is forgotten: a wait without end goes on for ever.
+    /// A wakeup is forgotten: a wait without a timeout lasts forever.
     Oversleep,
     /// An edge is reported again.
     Again,
@@ -19,13 +19,13 @@ pub enum Fault {
     Foreign,
     /// An event has a bit that was not asked for.
     Bits,
-    /// An event is of an item whose file has nothing to say.
+    /// An event is reported for an item whose file is not ready.
     Idle,
-    /// Of the files that become ready anew whenever they were drained, nothing is reported.
+    /// Nothing is reported for the pulses.
     Deaf,
-    /// A wait without end ends with nothing.
+    /// A wait without a timeout ends with no event.
     Empty,
-    /// An ADD that was done is said to have failed.
+    /// An ADD that succeeded is said to have failed.
     Answer,
 }
 
@@ -45,7 +45,7 @@ pub const FAULTS: [(Fault, &str, &str); 11] = [
 ];
 
 impl Fault {
-    /// Whether something that stays ready is not reported.
+    /// Whether the lie hides the event of something that stays ready.
     pub fn loses(self) -> bool {
         matches!(self, Fault::Drop | Fault::Oversleep)
     }

@@ -1,4 +1,4 @@
-//! A watched file: what it is like, and writing to it, with an account of what went in and came out.
+//! A watched file: its traits, and writes to it, with an account of what went in and came out.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -13,22 +13,22 @@ use crate::random::Random;
 
 pub use super::kind::Kind;
 
-/// What a file is like.
+/// The traits of a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Traits {
     pub kind: Kind,
     pub slot: usize,
-    /// Filled and drained, not written to bit by bit.
+    /// A writer fills it and a reader drains it; otherwise writes are small.
     pub flow: bool,
     /// Watched with EPOLLEXCLUSIVE, so it is never deleted from a set.
     pub exclusive: bool,
-    /// It becomes ready anew whenever it was drained, in lulls, too.
+    /// A pulse: it becomes ready again each time it is drained, also in lulls.
     pub pulse: bool,
-    /// Another process made it and has it, too.
+    /// Another process made it and has it too.
     pub shared: bool,
     /// Another process has it, or may have had it for a while.
     pub exposed: bool,
-    /// Of a ticker.
+    /// The period of a ticker.
     pub period: Duration,
 }
 
@@ -38,12 +38,12 @@ pub struct File {
     pub account: &'static Account,
     /// Its writing end is being closed.
     pub ended: AtomicBool,
-    /// The last write was refused, and EPOLLOUT was not reported since (`flow`).
+    /// The last write was refused, and EPOLLOUT was not reported since then (`flow`).
     pub blocked: AtomicBool,
     /// How often it was reported.
     pub told: AtomicU64,
     setting: Mutex<()>,
-    /// A ticker's setting.
+    /// When a ticker was set.
     since: OnceLock<Instant>,
 }
 
@@ -69,7 +69,7 @@ impl File {
         }
     }
 
-    /// What may have come by now.
+    /// The most that may have come by now.
     pub fn come(&self) -> u64 {
         let ticks = |since: &Instant| (since.elapsed().as_nanos() / self.traits.period.as_nanos()) as u64;
         match self.traits.kind {
@@ -78,7 +78,7 @@ impl File {
         }
     }
 
-    /// Writes that were begun and whose data was not read, about.
+    /// About how many writes have begun whose data is not read yet.
     pub fn unread(&self) -> u64 {
         match self.begun.load(SeqCst).saturating_sub(self.read.load(SeqCst)) {
             unread if self.traits.kind.is_counted() => unread,
@@ -86,8 +86,8 @@ impl File {
         }
     }
 
-    /// Whether its edges are no more than its wakeups. Any signal wakes all signalfds of the process; and that the edges
-    /// of a counter that another process writes to may be more is a listed limit.
+    /// Whether it is reported at most once for each wakeup. A signalfd may be reported more often, because any signal
+    /// wakes all signalfds of the process. So may a counter to which another process writes: that is a listed limit.
     pub fn has_counted_edges(&self) -> bool {
         let Traits { kind, flow, shared, exposed, .. } = self.traits;
         match kind {
@@ -99,14 +99,14 @@ impl File {
         }
     }
 
-    /// Has a ticker begin.
+    /// Starts a ticker.
     pub fn start(&self, fd: c_int) {
         self.since.get_or_init(Instant::now);
         self.woke();
         descriptors::set_timer(fd, self.traits.period, self.traits.period);
     }
 
-    /// Writes once; false: it was refused.
+    /// Writes once. False: the write was refused.
     pub fn write(&self, fd: c_int, tag: u8, random: &mut Random) -> Result<bool, isize> {
         let Traits { kind, slot, flow, .. } = self.traits;
         if kind == Kind::Ticker {
@@ -116,7 +116,7 @@ impl File {
         let put = self.account.write(kind.amount(flow) as u64, || kind.put(fd, slot, tag, flow, random));
         match -put as c_int {
             libc::EAGAIN => Ok(false),
-            // A TCP peer that has shut down, a UDP one that has gone.
+            // A TCP peer that has shut down, or a UDP peer that is gone.
             libc::EPIPE | libc::ECONNRESET | libc::ECONNREFUSED if self.ended.load(SeqCst) => Ok(false),
             _ if put < 0 => Err(put),
             _ => Ok(true),

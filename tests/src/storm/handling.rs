@@ -1,4 +1,4 @@
-//! What a thread does with the events it got, much as servers do.
+//! What a thread does with its events, much as servers do.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -45,7 +45,7 @@ impl Me<'_> {
             } else if self.random.chance(world.plan.partial) && mask & EXCLUSIVE == 0 {
                 let most = 1 + self.random.below(100);
                 let ended = self.read(pair.reader, number, most) == Read::End;
-                // What is left has it reported again by a MOD, or at once where the level counts.
+                // Data is left, so a MOD must report it again; a level-triggered item reports it without one.
                 let left = !ended && mask & EDGE != 0;
                 let told = left && self.rearm(slot, set, at);
                 again &= !told;
@@ -53,7 +53,7 @@ impl Me<'_> {
             } else {
                 self.drain(pair.reader, number)
             };
-            // What a oneshot item is not re-armed for now, a changer may do later.
+            // A oneshot item that is not re-armed here may be re-armed later by a changer.
             if again {
                 self.rearm(slot, set, at);
             }
@@ -67,8 +67,7 @@ impl Me<'_> {
         }
     }
 
-    /// Reads until nothing is left: until a read is refused, or has got all there was. True: it has come to
-    /// its end.
+    /// Reads until nothing is left: until a read is refused, or has got all there was. True: the file is at its end.
     pub fn drain(&mut self, fd: libc::c_int, number: usize) -> bool {
         let once = self.random.chance(self.world.plan.once);
         loop {
@@ -93,7 +92,8 @@ impl Me<'_> {
         })
     }
 
-    /// Writes to the file in a slot as much as it may have. Locks are tried only: this is done on the way.
+    /// Writes to the file in a slot as much as the file may have. It only tries the lock, because the caller may hold
+    /// others.
     pub fn write(&mut self, slot: usize) {
         let world = self.world;
         let Ok(pair) = world.slots[slot].pair.try_read() else { return };
@@ -105,7 +105,7 @@ impl Me<'_> {
             if flow && file.blocked.load(SeqCst) || !flow && file.unread() >= world.plan.unread {
                 return;
             }
-            // Before the write: if it is refused and there is room at once, the event clears it.
+            // This comes before the write: if the write is refused and there is room at once, the event clears it.
             file.blocked.store(flow, SeqCst);
             if !self.put(pair, file) {
                 if flow {
@@ -117,7 +117,7 @@ impl Me<'_> {
         }
     }
 
-    /// Writes once; false: it was refused.
+    /// Writes once. False: the write was refused.
     pub fn put(&mut self, pair: &Pair, file: &File) -> bool {
         self.status.now(Deed::Write, pair.writer);
         let put = file.write(pair.writer, pair.file as u8, &mut self.random);
@@ -131,7 +131,7 @@ impl Me<'_> {
     fn handle_set(&mut self, at: usize, (outer, mask): (usize, u32), inner: usize, life: u32, depth: usize) {
         let all = mask & EDGE != 0 || self.random.chance(50);
         let done = self.serve(inner, all, depth + 1);
-        // What is left has it reported again by a MOD.
+        // Something may be left, so a MOD must report it again.
         if mask & ONESHOT != 0 || mask & EDGE != 0 && !done {
             let mut link = lock(self.world.link(outer, inner));
             let same = link.is_some_and(|(item, of)| item.cookie == at && of == life);

@@ -1,4 +1,4 @@
-//! The kinds of watched file: how they are made, and how something is put into them.
+//! The kinds of watched file: how to make one, and how to write to it.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ pub enum Kind {
     Tcp,
     Udp,
     Eventfd,
-    /// An eventfd whose reads take 1.
+    /// An eventfd whose reads subtract 1.
     Semaphore,
-    /// Expires once, when it was set.
+    /// Expires once after each setting.
     Timerfd,
     /// A periodic timerfd. It is set when it is made.
     Ticker,
-    /// Of a real-time signal of its slot's own.
+    /// For a real-time signal that only its slot uses.
     Signalfd,
     /// Watches a memfd, which is its writing end.
     Inotify,
@@ -50,7 +50,7 @@ impl Kind {
         self.is_single() || self == Kind::Inotify
     }
 
-    /// Whether its reader sees the end when the writer goes.
+    /// Whether its reader sees the end when the writer closes.
     pub fn ends(self) -> bool {
         matches!(self, Kind::Pipe | Kind::Unix | Kind::Tcp)
     }
@@ -63,13 +63,13 @@ impl Kind {
         matches!(self, Kind::Timerfd | Kind::Ticker)
     }
 
-    /// Whether a read that gets less than it has room for has left nothing.
+    /// Whether a read that gets less than its buffer holds has left nothing.
     pub fn short_is_dry(self) -> bool {
         !matches!(self, Kind::Udp | Kind::Semaphore)
     }
 
-    /// How many wakeups may still come of writes that have returned: those of a network come when they
-    /// come, a timer's when it expires.
+    /// How many wakeups may still come from writes that have returned: those of a network socket come later, and that
+    /// of a timer when it expires.
     pub fn late(self, unread: u64) -> u64 {
         match self {
             Kind::Tcp | Kind::Udp => unread + 2,
@@ -100,7 +100,7 @@ impl Kind {
         Some(pair)
     }
 
-    /// How much one write is in the account.
+    /// By how much one write changes the account.
     pub fn amount(self, flow: bool) -> usize {
         match self {
             _ if self.is_counted() => 1,
@@ -109,7 +109,7 @@ impl Kind {
         }
     }
 
-    /// Writes once. How much, or a negative errno.
+    /// Writes once. Returns how much, or a negative errno.
     pub fn put(self, fd: c_int, slot: usize, tag: u8, flow: bool, random: &mut Random) -> isize {
         let one = |done: isize| if done > 0 { 1 } else { done };
         match self {

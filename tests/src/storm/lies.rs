@@ -1,4 +1,4 @@
-//! The lies of a [`Fault`]: what a wait returned is changed before it is judged.
+//! The lies of a [`Fault`]: they change what a wait returned before it is judged.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Me<'_> {
         let cookie = |at: usize| world.cookies.get(at);
         let reported = |event: &epoll_event| cookie(event.u64 as u32 as usize);
         let is_file = |target: Target| matches!(target, Target::Reader { .. });
-        // A record of the era that is as wanted, from a random place on.
+        // The first cookie from a random place on that is as wanted.
         let start = self.random.below(world.cookies.len());
         let find = |wanted: &dyn Fn(&super::cookies::Cookie) -> bool| {
             let all = (start..world.cookies.len()).take(2000);

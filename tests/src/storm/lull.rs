@@ -1,4 +1,4 @@
-//! The lull: nobody writes or changes anything, and all that is ready must be reported and used up.
+//! The lull: no thread writes or changes anything, and everything that is ready must be reported and used up.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use super::cookies::{words, IN};
 use super::plan::Role;
 use super::world::{lock, shared, Item, World};
 
-/// For how long a closed file may live on in a call that was under way.
+/// How long a closed file may live on in a call that was in progress.
 const GRACE_MS: u128 = 1000;
 
 const OUT: u32 = libc::EPOLLOUT as u32;
 const ALWAYS: u32 = (libc::EPOLLHUP | libc::EPOLLERR) as u32;
 
 impl World {
-    /// Waits for the workers to rest and for all that is ready to be used up.
+    /// Waits until the workers rest and everything that is ready is used up.
     pub fn lull(&self) {
         if !self.pace.calm(self.options.patience) {
             self.fail("stuck", "a thread does not come back");
@@ -48,7 +48,7 @@ impl World {
         self.pace.go_on();
     }
 
-    /// The sets that somebody waits on, or on a set that they are in.
+    /// The sets on which a thread waits, directly or through a set that contains them.
     pub fn served(&self) -> Vec<bool> {
         let count = self.sets.len();
         let mut served = vec![false; count];
@@ -78,13 +78,13 @@ impl World {
             && self.cookies.get(item.cookie).is_some_and(|cookie| cookie.is_armed())
     }
 
-    /// What should have been reported and used up, in words.
+    /// What is ready and should have been reported and used up, in words.
     fn unreported(&self) -> Vec<String> {
         let served = self.served();
         let mut left = Vec::new();
         for slot in &self.slots {
             let pair = shared(&slot.pair);
-            // A pulse is never used up for long.
+            // A pulse becomes ready again, so it is never used up.
             let Some(pair) = pair.as_ref().filter(|pair| !self.file(pair.file).traits.pulse) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Files come, end, go on under other fds, and are closed, while others write and wait.
+//! Files are made, end, move to other fds, and are closed, while other threads write and wait.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -18,23 +18,23 @@ impl Me<'_> {
     fn traits(&mut self, slot: usize) -> Traits {
         let plan = &self.world.plan;
         let mut kind = self.random.pick(&plan.kinds);
-        // What is lost is called deaf of a pulse.
+        // A lost event of a pulse would count as deaf, not as lost.
         let pulses = !self.world.options.fault.is_some_and(Fault::loses);
         if kind == Kind::Ticker && !pulses {
             kind = Kind::Timerfd;
         }
-        // A signalfd is of its process; and closing an inotify takes the kernel so long that the broker would do nothing
-        // else.
+        // A signalfd belongs to its process. Closing an inotify takes the kernel so long that the broker would do
+        // nothing else.
         let shared = !matches!(kind, Kind::Signalfd | Kind::Inotify) && self.random.chance(plan.shared);
         let pulse = kind == Kind::Ticker || pulses && self.random.chance(plan.pulse);
         let period = Duration::from_micros(self.random.pick(&[20, 50, 100, 300, 1000, 5000]));
         let flow = kind.ends() && !shared && !pulse && self.random.chance(plan.flow);
-        // All signalfds of a process are in one wait queue: a wakeup of one may go to another's exclusive item.
+        // All signalfds of a process share one wait queue, so a wakeup of one may go to the exclusive item of another.
         let exclusive = kind != Kind::Signalfd && self.random.chance(plan.exclusive);
         Traits { kind, slot, flow, exclusive, pulse, shared, exposed: shared || plan.children, period }
     }
 
-    /// Fills an empty slot, and adds the file to a set or two; others may do so at the same time.
+    /// Fills an empty slot, and adds the file to a set or two; other threads may add it at the same time.
     pub fn make_file(&mut self, slot: usize) {
         let world = self.world;
         {
@@ -82,7 +82,7 @@ impl Me<'_> {
         let mut pair = alone(&world.slots[slot].pair);
         let Some(pair) = pair.as_mut().filter(|pair| pair.writer >= 0 && pair.kind.ends()) else { return };
         let file = world.file(pair.file);
-        // The end is not there as long as another process has it, too.
+        // There is no end as long as another process has the file too.
         if file.traits.flow || file.traits.pulse || file.traits.shared {
             return;
         }
@@ -99,7 +99,7 @@ impl Me<'_> {
         pair.writer = -1;
     }
 
-    /// The reading end goes on under another fd; its items stay under the old one.
+    /// Moves the reading end to another fd; its items stay under the old one.
     pub fn swap_fd(&mut self, slot: usize) {
         let world = self.world;
         let mut pair = alone(&world.slots[slot].pair);
@@ -118,7 +118,7 @@ impl Me<'_> {
         calls::close(old);
         self.status.now(Deed::Nothing, old);
         pair.reader = new;
-        // The file may get an fd that it had before: its items under that fd can be reached again.
+        // The file may get an fd that it had before: then its items under that fd can be reached again.
         pair.orphans.retain(|item| {
             let back = item.fd == new;
             if back {
@@ -131,7 +131,7 @@ impl Me<'_> {
         }
     }
 
-    /// Closes a slot's file, if it is still this one: the items go with it, or before.
+    /// Closes a slot's file, if it is still this one; its items are deleted before, or go with it.
     pub fn close_file(&mut self, slot: usize, number: Option<usize>) {
         let world = self.world;
         let place = &world.slots[slot];
@@ -139,7 +139,7 @@ impl Me<'_> {
         if pair.as_ref().is_none_or(|pair| number.is_some_and(|number| number != pair.file)) {
             return;
         }
-        // A child's copies keep the file, and an orphan has no fd to delete it by.
+        // A child's copies keep the file alive, and an orphan has no fd by which it could be deleted.
         let has_orphans = pair.as_ref().is_some_and(|pair| !pair.orphans.is_empty());
         let childless = match has_orphans {
             true => Some(shared(&world.children)),
@@ -164,7 +164,7 @@ impl Me<'_> {
             }
         }
         self.status.now(Deed::Close, pair.reader);
-        // The last copies are ours: with them the file goes.
+        // The broker closes its copies first: then the last ones are ours, and the file goes with them.
         if world.file(pair.file).traits.shared {
             broker().close(pair.file);
         }
@@ -177,7 +177,7 @@ impl Me<'_> {
         if let [item] = left[..] {
             return world.bury(item.cookie);
         }
-        // A wait on one set that asks the file right now keeps it alive for the other sets that long.
+        // A wait on one set that polls the file right now keeps it alive for the other sets until the poll ends.
         let now = world.start.elapsed().as_millis();
         lock(&world.closed).extend(left.iter().map(|item| (now, item.cookie)));
     }

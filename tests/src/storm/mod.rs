@@ -1,39 +1,39 @@
-//! The threaded walker: threads write, wait, change and close at the same time, and some things must be
-//! true all the while.
+//! The threaded walker: threads write, wait, change and close at the same time, and some things must stay true.
 //!
-//! A *storm* is a row of *eras*. Each era draws a *plan* from its seed: how many epolls there are, and whether
-//! they are linked into one another; how many threads wait on them, and in which way; which files, which
-//! changes. An era alternates between *gusts*, in which all threads do what they like, and *lulls*, in which
-//! no thread writes or changes anything: then all that is ready must be reported and used up, and a
-//! wakeup that was lost shows, because nothing comes that could mend it.
+//! A *storm* is a row of *eras*. Each era draws a *plan* from its seed: how many epolls there are, and whether they are
+//! linked into one another; how many threads wait on them, and in which way; which files, which changes. An era
+//! alternates between *gusts*, in which all threads do what they like, and *lulls*, in which no thread writes or
+//! changes anything. In a lull everything that is ready must be reported and used up. A lost wakeup shows there,
+//! because nothing comes that could repair it.
 //!
 //! | invariant | what it says |
 //! |---|---|
 //! | lost | what is ready and asked for is reported: a lull ends with everything used up |
-//! | edge | an edge-triggered item is reported no oftener than its file was woken, and once for each ADD and MOD |
-//! | deaf | a file that becomes ready again whenever it was drained is reported again and again, in lulls, too |
+//! | edge | an edge-triggered item is reported at most once for each wakeup of its file, and for each ADD and MOD |
+//! | deaf | a file that becomes ready again each time it is drained is reported again and again, also in lulls |
 //! | oneshot | an EPOLLONESHOT item is reported once for each ADD and MOD |
-//! | stale | a wait that began after DEL, MOD or the last close returned reports nothing of what was before |
+//! | stale | a wait that began after a DEL, MOD or last close returned does not report the item as it was before |
 //! | foreign | an event carries the data of an item of this very set |
 //! | bits | an event has no bit that was not asked for |
 //! | idle | an event is of a file that was ready at some time during the wait |
-//! | answer | calls succeed or fail as they must; a wait without end does not end empty, none ends early |
+//! | answer | calls succeed or fail as they must; a wait without a timeout reports an event, and no wait ends early |
 //! | stuck | every call comes to an end; a file in a closed epoll wakes the thread that still waits on it |
 //!
-//! What a thread knows of another is ordered by a clock that all of them advance: an event of an item
-//! that was deleted at 7 is wrong in a wait that began at 8, and right in one that began at 6.
+//! A clock that all threads advance orders what a thread knows about another: an event of an item that was deleted at 7
+//! is wrong in a wait that began at 8, and right in one that began at 6.
 //!
-//! Some files are *pulses*: periodic timers, timers that their reader sets anew, and files to which a thread, or another
-//! process that has them too, writes as soon as they are empty. So something comes in the very moment of a read. Reads go
-//! on until one is refused, or until one has got all there was, or they leave something.
+//! Some files are *pulses*: periodic timers, timers that their reader sets anew, and files to which a writer writes as
+//! soon as they are empty. The writer is a thread, or another process that has the file too. So something may come at
+//! the very moment of a read. Reads continue until one is refused, or until one has got all there was; or they leave
+//! something.
 //!
-//! Earlier storms, walks and models did not find this bug: an edge-triggered periodic timer lost its edge when it expired
-//! between a read and the library's poll for what was left. Their readers read until a read was refused, so the library
-//! needed no poll; their timers expired once, after a thread had set them; and no model has a poll after a read. A lull
-//! sees only what stays ready while no thread acts, and never a file that goes on by itself.
+//! Earlier storms, walks and models did not find this bug: an edge-triggered periodic timer lost its edge when it
+//! expired between a read and the library's poll for what was left. Their readers read until a read was refused, so the
+//! library needed no poll; their timers expired once, after a thread had set them; and no model has a poll after a
+//! read. A lull sees only what stays ready while no thread acts, never a file that becomes ready again by itself.
 //!
-//! All of it was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that
-//! each invariant notices.
+//! Every invariant was first seen to hold on the kernel. [`Fault`] makes the storm itself lie, to show that each
+//! invariant notices.
 
 mod account;
 mod broker;
@@ -65,25 +65,25 @@ use std::time::{Duration, Instant};
 
 pub use fault::Fault;
 
-/// What to run.
+/// The options of a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How long.
+    /// How long it runs.
     pub length: Duration,
     /// The seed of the first era; the next one's is one more.
     pub seed: u64,
     /// The lie to tell.
     pub fault: Option<Fault>,
-    /// How long what is ready may go unreported, or a call take.
+    /// How long something ready may go unreported, or a call may take.
     pub patience: Duration,
 }
 
-/// What was done.
+/// Counts of what the storm did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
     /// Eras.
     pub eras: u64,
-    /// Times when all was used up.
+    /// Lulls in which everything was used up.
     pub lulls: u64,
     /// Events reported.
     pub events: u64,
@@ -101,7 +101,7 @@ pub struct Summary {
     pub forks: u64,
 }
 
-/// Runs a storm. Does not return if an invariant is violated: says which on stderr and exits with 1.
+/// Runs a storm. If an invariant is violated, it does not return: it prints which one on stderr and exits with 1.
 pub fn storm(options: Options, mut progress: impl FnMut(&Summary)) -> Summary {
     calls::handle_signals();
     signals::block();

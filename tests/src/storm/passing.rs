@@ -18,7 +18,7 @@ fn message(part: &mut iovec, control: &mut Control) -> msghdr {
     message
 }
 
-/// Sends one byte and descriptors, at most two.
+/// Sends one byte and at most two descriptors.
 pub fn send(socket: c_int, fds: &[c_int]) -> bool {
     let (mut byte, mut control) = (0u8, Control::default());
     let mut part = iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
@@ -40,12 +40,12 @@ pub fn send(socket: c_int, fds: &[c_int]) -> bool {
     }
 }
 
-/// Receives what was sent. None: the other process is gone.
+/// Receives the descriptors of one message. None: the other process is gone.
 pub fn receive(socket: c_int) -> Option<Vec<c_int>> {
     let (mut byte, mut control) = (0u8, Control::default());
     let mut part = iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let mut message = message(&mut part, &mut control);
-    // SAFETY: the kernel keeps to the buffers; what it has written is read unaligned.
+    // SAFETY: the kernel stays within the buffers; what it has written is read unaligned.
     unsafe {
         let got = loop {
             let got = libc::recvmsg(socket, &mut message, libc::MSG_CMSG_CLOEXEC);

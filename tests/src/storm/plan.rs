@@ -13,7 +13,7 @@ pub enum Role {
     Poll { sets: Vec<usize> },
 }
 
-/// For how long a thread waits at a time. In a lull all wait for ever.
+/// For how long a thread waits at a time. In a lull all wait without a timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     Forever,
@@ -24,7 +24,7 @@ pub enum Style {
 
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The level of each set: a set may be watched by one of a higher level.
+    /// The level of each set: only a set of a higher level may contain it.
     pub levels: Vec<usize>,
     pub roles: Vec<Role>,
     pub writers: usize,
@@ -35,13 +35,13 @@ pub struct Plan {
     pub edge: usize,
     pub oneshot: usize,
     pub exclusive: usize,
-    /// Chance of a file that is filled and drained, with its writing end watched for EPOLLOUT.
+    /// Chance of a file that a writer fills and a reader drains, with its writing end watched for EPOLLOUT.
     pub flow: usize,
-    /// Chance of a file that becomes ready anew whenever it was drained.
+    /// Chance of a file that becomes ready again each time it is drained.
     pub pulse: usize,
-    /// Chance of a file that another process has, too.
+    /// Chance of a file that another process has too.
     pub shared: usize,
-    /// Chances of a read that is the only one for its event, and of one that leaves something.
+    /// Chances of a handler that reads once for an event, and of one that leaves data.
     pub once: usize,
     pub partial: usize,
     /// How many writes may be unread.
@@ -86,7 +86,7 @@ impl Plan {
             once: random.pick(&[0, 50, 100]),
             partial: random.pick(&[0, 0, 30]),
             unread: random.pick(&[1, 1, 1, 4]),
-            // What an exclusive item took with it, no other is told of.
+            // A wakeup that went to an exclusive item of a closed set is not reported to any other item.
             closes_sets: exclusive == 0 && random.chance(40),
             children: random.chance(25),
             signals: random.chance(25),
@@ -95,8 +95,8 @@ impl Plan {
             length: 300 + random.below(1500),
         }
     }
-    /// Whether waits may end with EINTR. A child that ends while its parent blocks all signals, as
-    /// posix_spawn does, interrupts another thread, though SIGCHLD is ignored.
+    /// Whether waits may end with EINTR. While a parent blocks all signals, as posix_spawn does, the end of its child
+    /// interrupts another thread, even if SIGCHLD is ignored.
     pub fn interrupts(&self) -> bool {
         self.signals || self.children
     }
@@ -109,7 +109,7 @@ fn role(random: &mut Random, levels: &[usize]) -> Role {
         return Role::Poll { sets: (first..sets.min(first + 1 + random.below(3))).collect() };
     }
     let styles = [Style::Forever, Style::Forever, Style::Short, Style::Mixed, Style::Spin];
-    // Mostly on the outermost ones.
+    // Mostly one of the outermost sets.
     let mut set = random.below(sets);
     for _ in 0..2 {
         let other = random.below(sets);

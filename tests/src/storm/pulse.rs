@@ -1,5 +1,5 @@
-//! Files that become ready anew after each time they were drained, also in lulls: what comes during a read, or as
-//! soon as it is over, is an edge.
+//! Files that become ready again each time they are drained, also in lulls: what comes during a read, or right after
+//! it, is an edge.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Me<'_> {
         self.put(pair, file)
     }
 
-    /// A timer of those that its reader sets anew.
+    /// Sets a timer anew, if it is one that its reader sets.
     pub fn set_anew(&mut self, fd: libc::c_int, number: usize) {
         let file = self.world.file(number);
         if file.traits.pulse && file.traits.kind == Kind::Timerfd {
@@ -52,7 +52,7 @@ impl Me<'_> {
 }
 
 impl World {
-    /// How often the pulses in the slots were reported so far.
+    /// How often the pulse in each slot was reported so far.
     pub fn told(&self) -> Vec<Option<(usize, u64)>> {
         let told = |slot: &super::world::Slot| {
             let number = shared(&slot.pair).as_ref()?.file;
@@ -62,7 +62,7 @@ impl World {
         self.slots.iter().map(told).collect()
     }
 
-    /// The pulses that are watched and were not reported often enough since then, in words.
+    /// The watched pulses that were not reported often enough since `before`, in words.
     pub fn deaf(&self, before: &[Option<(usize, u64)>]) -> Vec<String> {
         let served = self.served();
         let mut deaf = Vec::new();

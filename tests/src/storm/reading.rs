@@ -1,4 +1,4 @@
-//! Reading a watched file, and what that says of it.
+//! Reads of a watched file, and what their results mean.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,30 +9,30 @@ use super::reads::{self, ANY, HOWS};
 use super::signals;
 use crate::random::Random;
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// There may be more.
+    /// There may be more to read.
     Some,
-    /// It took what there was.
+    /// It got all there was.
     All,
     Nothing,
     End,
 }
 
 impl File {
-    /// Whether the library learns of it by asking.
+    /// Whether the library learns of its events by polling it.
     fn is_asked(&self) -> bool {
         self.traits.exposed || std::env::var_os("GLASSPOLL_DEVICE").is_some()
     }
 
-    /// How many wakeups may still come of what is done.
+    /// How many wakeups may still come from writes that have returned.
     pub fn late(&self, unread: u64) -> u64 {
         self.traits.kind.late(unread)
     }
 
-    /// Whether what a read has left may be reported once more. Of what comes one by one to a file that is asked that is a
-    /// listed limit, and of a busy TCP connection.
+    /// Whether data that a read has left may be reported once more. That is a listed limit for a busy TCP connection,
+    /// and for a polled file whose data comes in packets.
     fn is_told_again(&self, left: bool) -> bool {
         match self.traits.kind {
             Kind::Udp => self.is_asked(),
@@ -54,7 +54,7 @@ impl File {
             _ => most,
         };
         let how = random.pick(if kind.is_socket() { &HOWS } else { &HOWS[..ANY] });
-        // A read has a periodic timer run again.
+        // After a read, a periodic timer runs again.
         let restarts = u64::from(kind == Kind::Ticker);
         self.ops_begun.fetch_add(restarts, SeqCst);
         let got = reads::read(how, fd, &mut buf[..most]);
@@ -65,7 +65,7 @@ impl File {
         }
         match -got as c_int {
             libc::EAGAIN => {
-                // Merged changes are one.
+                // Changes that the kernel has merged into one.
                 if kind == Kind::Inotify {
                     self.read.fetch_max(set, SeqCst);
                 }
@@ -80,7 +80,7 @@ impl File {
         self.take(got, tag, set, most).map_err(|why| format!("{how:?} gives {why}"))?;
         let dry = match kind {
             Kind::Eventfd | Kind::Timerfd | Kind::Ticker => true,
-            // Another event may not fit.
+            // The rest of the buffer may be too small for another event.
             Kind::Inotify => got.len() + size_of::<libc::inotify_event>() <= most,
             _ => kind.short_is_dry() && got.len() < most,
         };
@@ -90,11 +90,11 @@ impl File {
         if self.is_told_again(got.len() == most) {
             self.woke();
         }
-        // The end that came with the last data is no further edge.
+        // The end came with the last data: it is no further edge.
         Ok(if dry && !self.ended.load(SeqCst) { Read::All } else { Read::Some })
     }
 
-    /// Notes what was read. `set`: what had been done before.
+    /// Counts what was read. `set`: the `ops_done` count before the read.
     fn take(&self, got: &[u8], tag: u8, set: u64, most: usize) -> Result<(), String> {
         let word = || u64::from_ne_bytes(got[..8].try_into().expect("8 bytes"));
         match self.traits.kind {
@@ -102,7 +102,7 @@ impl File {
             Kind::Eventfd | Kind::Semaphore | Kind::Ticker => {
                 self.read.fetch_add(word(), SeqCst);
             }
-            // What expired was not set before the last setting that had returned.
+            // A timer that expired was set no earlier than by the last setting that had returned.
             Kind::Timerfd => {
                 self.read.fetch_max(set, SeqCst);
             }

@@ -1,4 +1,4 @@
-//! The calls that read, each by its own way through libc.
+//! The calls that read, each with its own path through libc.
 
 use std::ptr;
 
@@ -6,33 +6,33 @@ use libc::{c_int, c_void, iovec};
 
 use super::calls::{self, checked};
 
-/// Which one.
+/// Which call reads.
 #[derive(Clone, Copy, Debug)]
 pub enum How {
     Read,
     Readv,
-    /// preadv2 with RWF_NOWAIT; read where a file has no such call.
+    /// preadv2 with RWF_NOWAIT, or read if the file does not support it.
     Preadv2,
-    /// Of sockets.
+    /// For sockets only.
     Recv,
     Recvmsg,
 }
 
-/// Those that every file has, then those of sockets.
+/// The calls that work on every file, then those for sockets.
 pub const HOWS: [How; 6] = [How::Read, How::Read, How::Readv, How::Preadv2, How::Recv, How::Recvmsg];
 pub const ANY: usize = 4;
 
 /// Bytes, or a negative errno.
 pub fn read(how: How, fd: c_int, buf: &mut [u8]) -> isize {
     let (at, len) = (buf.as_mut_ptr().cast::<c_void>(), buf.len());
-    // In two parts, of which the first takes what is whole.
+    // In two parts; the first has room for a whole counter or inotify event.
     let first = len.min(64);
-    // SAFETY: no further than the buffer.
+    // SAFETY: it stays within the buffer.
     let rest = unsafe { at.cast::<u8>().add(first) };
     let mut parts =
         [iovec { iov_base: at, iov_len: first }, iovec { iov_base: rest.cast(), iov_len: len - first }];
     let count = if len > first { 2 } else { 1 };
-    // SAFETY: the buffer is as long as is said, and the parts are of it.
+    // SAFETY: the calls get the buffer's length, and both parts lie within it.
     let got = checked(unsafe {
         match how {
             How::Read => libc::read(fd, at, len),

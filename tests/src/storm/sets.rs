@@ -1,4 +1,4 @@
-//! Sets in sets, and closing a set on which others wait.
+//! Sets in sets, and closing a set on which other threads wait.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -69,16 +69,16 @@ impl Me<'_> {
         self.status.now(Deed::Nothing, epoll.nudge);
     }
 
-    /// Closes an epoll on which others wait, and puts a new one in its place. A thread that waits stays in
-    /// its wait until something comes.
+    /// Closes an epoll on which other threads wait, and puts a new one in its place. A waiting thread stays in its wait
+    /// until an event comes.
     pub fn replace_set(&mut self, at: usize) {
         let world = self.world;
         let set = &world.sets[at];
         let mut epoll = alone(&set.epoll);
         set.closing.store(true, SeqCst);
         self.status.now(Deed::CloseSet, epoll.fd);
-        // A thread that begins its wait late must not meet another epoll under the fd: no thread makes one
-        // meanwhile, or something else takes the fd.
+        // A thread that begins its wait late must not find another epoll under the fd. So either another file takes the
+        // fd, or no thread makes a descriptor until the waits have ended.
         let buried = self.random.chance(50);
         let fds = if buried {
             let stone = {

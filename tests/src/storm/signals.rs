@@ -1,4 +1,4 @@
-//! Signals of the storm's own: each slot has one that is blocked in every thread and read by a signalfd.
+//! The storm's own signals: each slot has one, which is blocked in every thread and read by a signalfd.
 
 use std::ptr;
 
@@ -23,7 +23,7 @@ pub fn all() -> sigset_t {
     }
 }
 
-/// Blocks them in this thread and those that it makes.
+/// Blocks them in this thread and in those that it starts.
 pub fn block() {
     // SAFETY: the set lives.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &all(), ptr::null_mut()) };
@@ -31,7 +31,7 @@ pub fn block() {
 
 /// A signalfd of a slot's signal, with nothing to read.
 pub fn signalfd(slot: usize) -> c_int {
-    // SAFETY: a set that lives, and a buffer for what an earlier file of the slot has left.
+    // SAFETY: the set lives, and so does the buffer for the signals that an earlier file of the slot has left.
     unsafe {
         let mut set: sigset_t = std::mem::zeroed();
         libc::sigaddset(&mut set, number(slot));
@@ -42,7 +42,7 @@ pub fn signalfd(slot: usize) -> c_int {
     }
 }
 
-/// Sends one to the process. 1 or a negative errno.
+/// Sends the slot's signal to the process. Returns 1 or a negative errno.
 pub fn send(slot: usize, tag: u8) -> isize {
     let value = libc::sigval { sival_ptr: usize::from(tag) as *mut libc::c_void };
     // SAFETY: numbers; the signal is blocked everywhere.
@@ -52,7 +52,7 @@ pub fn send(slot: usize, tag: u8) -> isize {
     }
 }
 
-/// What the signals say that were read: how many, and whether each is of this file.
+/// How many signals were read, and whether each belongs to this file.
 pub fn are_of(infos: &[u8], tag: u8) -> (u64, bool) {
     let size = size_of::<libc::signalfd_siginfo>();
     let at = std::mem::offset_of!(libc::signalfd_siginfo, ssi_int);

@@ -1,4 +1,4 @@
-//! The threads of an era: when they rest, and what each is doing.
+//! The threads of an era: when they rest, and what each of them is doing.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicU8, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex};
@@ -11,7 +11,7 @@ const GUST: u8 = 0;
 const LULL: u8 = 1;
 const END: u8 = 2;
 
-/// Whether the workers (writers, changers) work or rest. A thread that waits goes on in a lull.
+/// Whether the workers (writers, changers) work or rest. A waiting thread goes on in a lull.
 #[derive(Debug)]
 pub struct Pace {
     now: AtomicU8,
@@ -31,7 +31,7 @@ impl Pace {
         self.changed.notify_all();
     }
 
-    /// Sends the workers to rest. False: they are not there within the time.
+    /// Makes the workers rest. False: some do not rest within the time.
     pub fn calm(&self, limit: Duration) -> bool {
         self.change(LULL);
         let end = Instant::now() + limit;
@@ -60,7 +60,7 @@ impl Pace {
         self.now.load(SeqCst) == END
     }
 
-    /// Called by workers between two deeds: rests in a lull. False: it is over.
+    /// Called by workers between two steps: rests in a lull. False: the era is over.
     pub fn work(&self) -> bool {
         if self.now.load(SeqCst) == LULL {
             let mut resting = lock(&self.resting);
@@ -119,7 +119,7 @@ const DEEDS: [Deed; 18] = [
     Deed::Gone,
 ];
 
-/// What a thread is doing, for others to read.
+/// What a thread is doing, readable by other threads.
 #[derive(Debug)]
 pub struct Status {
     name: String,
@@ -156,12 +156,12 @@ impl Status {
         DEEDS[self.deed.load(SeqCst) as usize]
     }
 
-    /// For how long it has been at it.
+    /// How long it has been doing that.
     pub fn age(&self) -> Duration {
         self.start.elapsed().saturating_sub(Duration::from_micros(self.since.load(SeqCst)))
     }
 
-    /// Whether it is in a call that must end by itself, and has been for so long.
+    /// Whether it has been for so long in a call that must end by itself.
     pub fn is_stuck(&self, limit: Duration) -> bool {
         !matches!(self.deed(), Deed::Nothing | Deed::Wait | Deed::Poll | Deed::Gone) && self.age() > limit
     }

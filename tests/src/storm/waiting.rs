@@ -1,4 +1,4 @@
-//! Waiting on sets: the calls, and the judgement of what they return.
+//! Waits on sets: the calls, and checks of what they return.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::world::{shared, World};
 use crate::random::Random;
 
 const MOST: usize = 32;
-/// Enough for each file of a set to have had its turn.
+/// Enough rounds that each file of a set gets its turn.
 const ROUNDS: usize = 200;
 
 /// A thread of an era.
@@ -53,7 +53,7 @@ impl Me<'_> {
         }
     }
 
-    /// Waits on a set; gives the cookies of what was reported. None: the set is being closed.
+    /// Waits on a set; returns the cookies of what was reported. None: the set is being closed.
     pub fn wait(&mut self, at: usize, timeout: c_int) -> Option<Vec<usize>> {
         let world = self.world;
         let set = &world.sets[at];
@@ -97,7 +97,8 @@ impl Me<'_> {
         let world = self.world;
         let mut fds = Vec::new();
         {
-            // All locks before the first epoll is used: a thread that closes one waits for its users, which must not wait for it.
+            // Takes all locks before it uses the first epoll: a thread that closes one waits for its users, so a user
+            // must not wait for that thread.
             let epolls: Vec<_> = sets.iter().map(|set| shared(&world.sets[*set].epoll)).collect();
             for (set, epoll) in sets.iter().zip(epolls) {
                 world.sets[*set].users.fetch_add(1, SeqCst);
@@ -130,14 +131,14 @@ impl Me<'_> {
         }
     }
 
-    /// Takes what a set has to report now: all of it, or once. False: there may be more, as there always
-    /// is with pulses.
+    /// Handles what a set has to report now: all of it, or the events of one wait. False: there may be more, as always
+    /// with pulses.
     pub fn serve(&mut self, set: usize, all: bool, depth: usize) -> bool {
         for _ in 0..ROUNDS {
             match self.wait(set, 0) {
                 Some(events) if !events.is_empty() => {
                     self.handle(&events, depth);
-                    // Only the nudge is ready for ever.
+                    // Only the nudge stays ready forever.
                     let nudged =
                         |at: &usize| self.world.cookies.get(*at).is_some_and(|c| c.target == Target::Nudge);
                     if events.iter().any(nudged) {

@@ -1,9 +1,9 @@
 //! What the threads of an era share.
 //!
-//! Locks, in the order they are taken: a slot, an item (or a link), the sets it is about (the outer one
-//! first), `fds`. None of them is held in a wait, so a thread that waits never keeps another from
-//! changing or closing what it waits for. Threads write, change and wait at the same time without a lock;
-//! only what would make an fd mean another file takes one.
+//! The order of the locks: a slot, an item (or a link), the sets it is about (the outer one first), `fds`. No thread
+//! holds one of them in a wait, so a waiting thread never keeps another from changing or closing what it waits for.
+//! Threads write, change and wait at the same time without a lock; only an action that could make an fd mean another
+//! file takes one.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -22,7 +22,7 @@ use super::Options;
 /// How many files there are at a time.
 pub const SLOTS: usize = 20;
 
-/// An item in a set, as the thread that added it knows it.
+/// An item in a set, as known by the thread that added it.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     pub cookie: usize,
@@ -37,7 +37,7 @@ pub struct Pair {
     pub file: usize,
     pub kind: Kind,
     pub reader: c_int,
-    /// -1: it was closed.
+    /// The fd of the writing end; -1: it is closed.
     pub writer: c_int,
     /// Items under an fd that was closed while the file lived on.
     pub orphans: Vec<Item>,
@@ -47,7 +47,7 @@ pub struct Pair {
 #[derive(Debug)]
 pub struct Slot {
     pub pair: RwLock<Option<Pair>>,
-    /// The number of its file and one more, or 0.
+    /// The number of its file plus one, or 0.
     pub current: AtomicUsize,
     /// Its item in each set.
     pub items: Vec<Mutex<Option<Item>>>,
@@ -55,14 +55,14 @@ pub struct Slot {
     pub out: Mutex<Option<Item>>,
 }
 
-/// An epoll of this life.
+/// The epoll of a set in one of its lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Epoll {
     pub life: u32,
     pub fd: c_int,
-    /// A duplicate of it.
+    /// A duplicate of the fd.
     pub twin: c_int,
-    /// Always watched for EPOLLIN: ready, it ends all waits.
+    /// An eventfd, always watched for EPOLLIN: when it is ready, all waits end.
     pub nudge: c_int,
 }
 
@@ -70,9 +70,9 @@ pub struct Epoll {
 #[derive(Debug)]
 pub struct Set {
     pub epoll: RwLock<Epoll>,
-    /// How many are in a wait on it, or about to be.
+    /// How many threads wait on it, or are about to.
     pub users: AtomicU32,
-    /// It is being closed: waits that begin late find something else behind the fd.
+    /// It is being closed: a wait that begins late finds another file behind the fd.
     pub closing: AtomicBool,
 }
 
@@ -101,17 +101,17 @@ pub struct World {
     /// The item of set `inner` in set `outer`, at `outer * sets + inner`; and the life of `inner`.
     pub links: Vec<Mutex<Option<(Item, u32)>>>,
     pub pace: Pace,
-    /// Shared by threads that make descriptors; a thread that must not see an fd used again has it alone.
+    /// Threads that make descriptors share it; a thread holds it alone while no fd may be used again.
     pub fds: RwLock<()>,
-    /// Shared by threads that close; a thread has it alone while there is a child that holds copies.
+    /// Threads that close share it; a thread holds it alone while a child has copies of the fds.
     pub children: RwLock<()>,
-    /// Items that went with their file and not one by one: when, in milliseconds, and which.
+    /// Items that went with their file instead of one by one: when, in milliseconds, and which.
     pub closed: Mutex<Vec<(u128, usize)>>,
     pub threads: Vec<Status>,
     pub counts: Counts,
 }
 
-/// No lock is of use to anybody after a panic.
+/// Takes the lock even if it is poisoned: after a panic, the state matters to no thread.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -168,7 +168,7 @@ impl World {
         self.files[number].get().expect("files are numbered when they are made")
     }
 
-    /// Opens the account of a new file. None: the era has had enough of them.
+    /// Opens the account of a new file. None: the era has no more accounts.
     pub fn new_file(&self, traits: Traits) -> Option<usize> {
         let number = self.next_file.fetch_add(1, SeqCst);
         self.files.get(number)?.set(File::new(traits, &accounts()[number])).ok()?;
@@ -188,7 +188,7 @@ impl World {
         &self.links[outer * self.sets.len() + inner]
     }
 
-    /// Says what went wrong and ends the process. With `STORM_HOLD` set it stays, for a debugger.
+    /// Prints what went wrong and ends the process. With `STORM_HOLD` set the process stays, for a debugger.
     pub fn fail(&self, invariant: &str, what: &str) -> ! {
         static ONE: Mutex<()> = Mutex::new(());
         let _one = lock(&ONE);
@@ -204,7 +204,7 @@ impl World {
         while std::env::var_os("STORM_HOLD").is_some() {
             std::thread::sleep(std::time::Duration::from_secs(1));
         }
-        // SAFETY: the other threads may be anywhere.
+        // SAFETY: ends the process without exit handlers, because other threads may be anywhere.
         unsafe { libc::_exit(1) }
     }
 }

@@ -1,4 +1,4 @@
-//! A page as a browser shows it: headless Chromium, without a network.
+//! A page as a browser shows it: headless Chromium, without network access.
 
 use crate::run::LIMIT;
 use std::path::Path;
@@ -27,14 +27,14 @@ pub fn dom(page: &Path) -> String {
         "--window-size=1280,1000",
         "--dump-dom",
     ]);
-    // No name of another machine is found: the page needs none.
+    // No other machine's name resolves: the page needs none.
     command.arg("--host-resolver-rules=MAP * ~NOTFOUND");
     command.arg(format!("--user-data-dir={}", profile.path().display()));
     command.arg(format!("file://{}", page.display()));
     run(&mut command, LIMIT).success()
 }
 
-/// The text of a document, one piece a line: what is in scripts and styles is left out.
+/// The text of a document, one piece a line, without scripts and styles.
 pub fn text(dom: &str) -> String {
     let mut text = String::new();
     let mut rest = dom;

@@ -1,4 +1,4 @@
-//! The command `glasspoll`, as a user runs it.
+//! The command `glasspoll`, run as a user runs it.
 
 use crate::mode::{clean_command, library, target_dir};
 use crate::run::run;
@@ -15,7 +15,7 @@ use std::time::SystemTime;
 /// `nobody`.
 const NOBODY: u32 = 65_534;
 
-/// Where the command is: the newer one of release and debug.
+/// The path of the command: the newer one of release and debug.
 ///
 /// # Panics
 /// If it was not built.
@@ -41,19 +41,19 @@ pub fn glasspoll_with(arguments: &[&str]) -> Output {
     run(glasspoll().args(arguments), LIMIT)
 }
 
-/// The events of a process or a file, as `dump --json` gives them.
+/// The events of a process or a file, from `dump --json`.
 pub fn events(from: impl AsRef<OsStr>) -> Vec<serde_json::Value> {
     let output = run(glasspoll().args(["dump", "--json"]).arg(from), LIMIT);
     let lines = output.success();
     lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
 }
 
-/// Those of them that are of one kind.
+/// The events of one kind.
 pub fn of_kind<'a>(events: &'a [serde_json::Value], kind: &str) -> Vec<&'a serde_json::Value> {
     events.iter().filter(|event| event["event"] == kind).collect()
 }
 
-/// What is installed for a user who is not root: the command, and the library beside it.
+/// An installation for a user who is not root: the command, and the library in the same folder.
 pub struct Installed {
     dir: tempfile::TempDir,
 }
@@ -63,8 +63,8 @@ pub fn install() -> Installed {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("our own directory");
     for (from, name) in [(path(), "glasspoll"), (library(), "libglasspoll.so")] {
-        // By another program: a child that another thread forks meanwhile would have the copy open for writing, and
-        // a file that is open for writing cannot be run (ETXTBSY).
+        // Another program copies it. If this process did, a child forked by another thread in the meantime would have
+        // the copy open for writing, and such a file cannot be run (ETXTBSY).
         run(Command::new("cp").arg(from).arg(dir.path().join(name)), LIMIT).success();
     }
     Installed { dir }
@@ -82,7 +82,7 @@ impl Installed {
     }
 }
 
-/// Makes a command one of an ordinary user's, in a folder that he may enter.
+/// Makes a command run as an ordinary user, in a folder that this user may enter.
 pub fn as_ordinary_user(mut command: Command, dir: &Path) -> Command {
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);

@@ -1,4 +1,4 @@
-//! Reading the event-flow log: one JSON object a line.
+//! Reads the event-flow log: one JSON object a line.
 
 use serde_json::Value;
 use std::fs;
@@ -32,7 +32,7 @@ impl Line {
 /// The lines of target `glasspoll::flow` in `log`.
 ///
 /// # Panics
-/// If a line is not JSON, or lacks what every line has.
+/// If a line is not JSON, or lacks a field that every line has.
 pub fn read(log: &Path) -> Vec<Line> {
     let text = fs::read_to_string(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
     text.lines()

@@ -1,4 +1,4 @@
-//! The command `glasspoll`, and what it and the log show.
+//! The command `glasspoll`, and the output of it and of the log.
 
 pub mod chromium;
 pub mod command;

@@ -1,4 +1,4 @@
-//! A terminal of any size, by tmux.
+//! A terminal of any size, made by tmux.
 
 use crate::run::LIMIT;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::mode::clean_command;
 use crate::program;
 use crate::run::run;
 
-/// A terminal in which a command line of the shell's runs. When that has ended, its exit status is shown.
+/// A terminal in which a shell runs a command. When the command has ended, its exit status is shown.
 pub struct Screen {
     socket: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Screen {
-    /// Begins.
+    /// Starts the command.
     ///
     /// # Panics
     /// If tmux cannot be started.
@@ -39,7 +39,7 @@ impl Screen {
         for word in [command.get_program()].into_iter().chain(command.get_args()) {
             line += &format!(" '{}'", word.to_string_lossy());
         }
-        // The shell stays, so that what is left on the screen can be read, and the terminal's state asked for.
+        // The shell stays, so that the test can read what is left on the screen, and the state of the terminal.
         line += "; echo \"status $?\"; stty -a | grep -ow -e -icanon -e icanon -e -echo -e echo; sleep 1000";
         run(
             screen.tmux().args(["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &line]),
@@ -55,35 +55,35 @@ impl Screen {
         command
     }
 
-    /// What is on it.
+    /// The text on the screen.
     pub fn text(&self) -> String {
         run(self.tmux().args(["capture-pane", "-p"]), LIMIT).success()
     }
 
-    /// The process of the shell in it.
+    /// The pid of the shell in it.
     ///
     /// # Panics
-    /// If tmux does not say.
+    /// If tmux does not print it.
     pub fn pid(&self) -> u32 {
         let pid = run(self.tmux().args(["display-message", "-p", "#{pane_pid}"]), LIMIT).success();
         pid.trim().parse().unwrap_or_else(|_| panic!("{pid}"))
     }
 
-    /// Presses keys, as tmux calls them.
+    /// Presses keys, by tmux's names.
     pub fn press(&self, keys: &[&str]) {
         run(self.tmux().arg("send-keys").args(keys), LIMIT).success();
     }
 
-    /// Makes it another size.
+    /// Changes its size.
     pub fn resize(&self, width: u16, height: u16) {
         let (width, height) = (width.to_string(), height.to_string());
         run(self.tmux().args(["resize-window", "-x", &width, "-y", &height]), LIMIT).success();
     }
 
-    /// Waits until all of these words are on it; returns what is.
+    /// Waits until all of these words are on the screen; returns its text.
     ///
     /// # Panics
-    /// If they don't come.
+    /// If they do not appear.
     pub fn until(&self, words: &[&str]) -> String {
         let end = Instant::now() + LIMIT;
         loop {

@@ -1,4 +1,4 @@
-//! A record of any size that nobody recorded: a server with two loops and 300 connections, which come and go.
+//! A record of any size that no process recorded: a server with two loops and 300 connections, which come and go.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -15,14 +15,14 @@ const PID: u32 = 4711;
 const BEGIN: u64 = 1_000_000_000;
 const CONNECTIONS: u64 = 300;
 
-/// Makes blocks of events: ticks are nanoseconds.
+/// Writes blocks of events; ticks are nanoseconds.
 struct Ring<W: Write> {
     file: Writer<W>,
     serial: u64,
     blocks: Vec<Open>,
 }
 
-/// A thread's block.
+/// A thread's current block.
 struct Open {
     tid: u32,
     begin: u64,
@@ -85,15 +85,15 @@ fn page() -> [u8; layout::HEADER] {
 /// Writes a record of about this many events.
 ///
 /// # Errors
-/// What writing gives.
+/// If writing fails.
 pub fn write(path: &Path, events: u64) -> io::Result<()> {
     write_named(path, events, "server")
 }
 
-/// The same, of a program of that name.
+/// The same, for a program of that name.
 ///
 /// # Errors
-/// What writing gives.
+/// If writing fails.
 pub fn write_named(path: &Path, events: u64, name: &str) -> io::Result<()> {
     let mut file = Writer::new(BufWriter::new(File::create(path)?))?;
     file.ring(0, &page())?;
@@ -107,7 +107,7 @@ pub fn write_named(path: &Path, events: u64, name: &str) -> io::Result<()> {
     let mut now = [BEGIN; 2];
     let mut items = vec![0u32; CONNECTIONS as usize];
     let mut next_item = 0;
-    // When the helper thread told of something last.
+    // When the helper thread last reported something.
     let mut told = BEGIN;
     while count < events {
         // The loop that is behind goes on.
@@ -123,7 +123,7 @@ pub fn write_named(path: &Path, events: u64, name: &str) -> io::Result<()> {
         let n = 1 + below(4) * below(3);
         let mut batch = Vec::new();
         for _ in 0..n {
-            // Some have much to say, most have little.
+            // Some connections send much, most send little.
             let nth = below(CONNECTIONS) * below(CONNECTIONS) / CONNECTIONS / 2 * 2 + this as u64;
             let nth = (nth % CONNECTIONS) as usize;
             let fd = nth as i32 + 10;

@@ -1,4 +1,4 @@
-//! A walk as a C program, to be run on the kernel and preloaded by hand.
+//! A walk as a C program, to be run by hand on the kernel and preloaded.
 
 use std::fmt::Write as _;
 
@@ -163,7 +163,7 @@ int main(void)
     touch();
 "#;
 
-/// The program.
+/// The text of the program.
 pub fn c_program(walk: &[Step]) -> String {
     let mut out = HEAD.to_owned();
     let unsignalled = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });

@@ -1,9 +1,8 @@
-//! A log without what may differ where events come in no particular order.
+//! A log without what may differ when events come in no particular order.
 //!
-//! The events of a wait that takes all are sorted. For `rounds` the log keeps each edge or ONESHOT event
-//! every time, each level-triggered event once. All must have come in twice as many
-//! rounds as reporting each of them takes (an item whose neighbour goes cold may miss a turn): the log names an
-//! item that comes later.
+//! The events of a wait that takes everything are sorted. For `rounds` the log keeps every edge or ONESHOT event, and
+//! each level-triggered event once. All must have come in twice as many rounds as reporting each of them takes (an item
+//! whose neighbour goes cold may miss a turn): the log names an item that comes later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -27,7 +26,7 @@ pub fn canon(walk: &[Step], log: &str) -> String {
     out
 }
 
-/// The data of an item that is reported once.
+/// The data of an item that is reported only once.
 fn reported_once(step: &Step) -> Option<u64> {
     match *step {
         Step::Ctl { events, data, .. } if events & (EPOLLET | EPOLLONESHOT) as u32 != 0 => Some(data),

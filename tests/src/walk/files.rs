@@ -7,7 +7,7 @@ use super::step::Kind;
 use super::world::BACKLOG;
 use libc::c_int;
 
-/// Makes files, those that have a name in a directory of their own.
+/// Makes the files of a walk; those with names are in a directory of their own.
 pub struct Files {
     dir: PathBuf,
 }
@@ -31,7 +31,7 @@ impl Files {
         let _ = fs::write(self.dir.join("touched"), "x");
     }
 
-    /// The descriptors, of which `kind.places()` count; -1 where it failed.
+    /// The descriptors; the first `kind.places()` count. -1: making it failed.
     pub unsafe fn make(&self, kind: Kind) -> [c_int; 2] {
         let mut pair = [-1; 2];
         // SAFETY: `pair` takes two numbers.
@@ -58,10 +58,10 @@ impl Files {
         pair
     }
 
-    /// The name goes once both ends are open.
+    /// The name is removed once both ends are open.
     unsafe fn fifo(&self, pair: &mut [c_int; 2]) {
         let path = self.path("fifo");
-        // SAFETY: a string that ends.
+        // SAFETY: the path ends with a NUL.
         unsafe {
             libc::mkfifo(path.as_ptr(), 0o600);
             pair[0] = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_NONBLOCK);
@@ -87,7 +87,7 @@ unsafe fn sockets(kind: c_int, pair: &mut [c_int; 2]) {
     unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0, pair.as_mut_ptr()) };
 }
 
-/// A loopback address, and the length that goes with it.
+/// A loopback address and its length.
 fn loopback() -> (libc::sockaddr_in, libc::socklen_t) {
     // SAFETY: plain numbers.
     let mut addr: libc::sockaddr_in = unsafe { std::mem::zeroed() };
@@ -102,7 +102,7 @@ fn at(addr: &mut libc::sockaddr_in) -> *mut libc::sockaddr {
 
 unsafe fn bound(kind: c_int) -> c_int {
     let (mut addr, len) = loopback();
-    // SAFETY: an address of the length that is told.
+    // SAFETY: the address lives, and the call gets its length.
     unsafe {
         let fd = libc::socket(libc::AF_INET, kind, 0);
         libc::bind(fd, at(&mut addr), len);
@@ -119,10 +119,10 @@ unsafe fn listener() -> c_int {
     }
 }
 
-/// A socket of `kind` connected to where `to` is bound.
+/// A socket of `kind`, connected to the address of `to`.
 unsafe fn connected(kind: c_int, to: c_int) -> c_int {
     let (mut addr, mut len) = loopback();
-    // SAFETY: an address of the length that is told.
+    // SAFETY: the address lives, and the call gets its length.
     unsafe {
         libc::getsockname(to, at(&mut addr), &mut len);
         let fd = libc::socket(libc::AF_INET, kind, 0);
@@ -139,7 +139,7 @@ pub unsafe fn connect(listener: c_int) -> c_int {
 
 /// Two sockets connected over loopback.
 unsafe fn tcp(pair: &mut [c_int; 2]) {
-    // SAFETY: options of the length that is told.
+    // SAFETY: the options live, and the calls get their lengths.
     unsafe {
         let listener = bound(libc::SOCK_STREAM);
         libc::listen(listener, 1);
@@ -156,7 +156,7 @@ unsafe fn tcp(pair: &mut [c_int; 2]) {
 
 /// Two sockets connected to each other.
 unsafe fn udp(pair: &mut [c_int; 2]) {
-    // SAFETY: addresses of the length that is told.
+    // SAFETY: the addresses live, and the calls get their lengths.
     unsafe {
         pair[0] = bound(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK);
         pair[1] = connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, pair[0]);
@@ -178,15 +178,15 @@ unsafe fn pty(pair: &mut [c_int; 2]) {
     }
 }
 
-/// Sends `what` over a unix stream, and takes it from the other end. Returns its new fd, or -1.
+/// Sends `what` over a unix stream, and receives it at the other end. Returns its new fd, or -1.
 pub unsafe fn pass(over: c_int, to: c_int, what: c_int) -> c_int {
     let mut byte = 0u8;
     let mut rest = [0u8; 4096];
     let mut iov = libc::iovec { iov_base: ptr::from_mut(&mut byte).cast(), iov_len: 1 };
     let mut control = [0u64; 4];
-    // SAFETY: a header with one descriptor of room, and buffers of the length that is told.
+    // SAFETY: a header with room for one descriptor, and buffers with their lengths.
     unsafe {
-        // What was sent before would be in the way.
+        // Earlier data would be received first.
         while libc::read(to, rest.as_mut_ptr().cast(), rest.len()) > 0 {}
         let mut msg: libc::msghdr = std::mem::zeroed();
         (msg.msg_iov, msg.msg_iovlen) = (&mut iov, 1);

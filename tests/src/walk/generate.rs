@@ -1,7 +1,7 @@
-//! Making walks from seeds.
+//! Makes walks from seeds.
 //!
-//! A walk keeps a few descriptors of each sort alive, and does with them what programs do, most of the
-//! time sensibly. What no walk has stands in `world`.
+//! A walk keeps a few descriptors of each sort alive, and uses them as programs do, mostly in sensible ways. `world`
+//! says which steps no walk has.
 
 use crate::random::Random;
 
@@ -13,7 +13,7 @@ use libc::{
     EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM,
 };
 
-/// What is watched, by how often it is.
+/// The kinds of watched files; a kind that is listed more often is made more often.
 const FILES: [Kind; 16] = [
     Kind::Pipe,
     Kind::Pipe,
@@ -33,18 +33,18 @@ const FILES: [Kind; 16] = [
     Kind::Regular,
 ];
 
-/// A walk in the making.
+/// A walk that is being made.
 struct Maker {
     random: Random,
     steps: Vec<Step>,
     world: World,
     terms: Terms,
-    /// Every sort of descriptor is made in some walks, and few in any one.
+    /// The kinds of this walk: each walk has few, and over many walks every kind occurs.
     kinds: Vec<Kind>,
     epolls: Vec<usize>,
-    /// Whether epolls are watched for edges in this walk, and OUT where it is vague is not.
+    /// Whether outer epolls watch for edges in this walk; if so, no item asks for OUT where it is vague.
     outer_edges: bool,
-    /// Most steps are those of a busy set: many files, which come and go, and are fed and used up.
+    /// Whether most steps are those of a busy set: many files, which come and go, get data and are drained.
     busy: bool,
 }
 
@@ -53,7 +53,7 @@ pub fn generate(seed: u64, length: usize, terms: Terms) -> Vec<Step> {
     let mut random = Random(seed);
     let outer_edges = random.chance(50);
     let kinds = (0..4).map(|_| random.pick(&FILES)).collect();
-    // Only where it matters: a seed keeps its walk.
+    // Only if it matters, so that a seed keeps its walk.
     let busy = terms.any_order && random.chance(70);
     let (world, epolls) = (World::new(terms), Vec::new());
     let mut maker = Maker { random, steps: Vec::new(), world, terms, kinds, epolls, outer_edges, busy };
@@ -80,7 +80,7 @@ impl Maker {
         fair
     }
 
-    /// A step like this one, of which it can be told what is right in any order.
+    /// A step like this one whose result is known whatever the order of events.
     fn without_order(&self, step: Step) -> Step {
         match step {
             Step::Wait { ep, max: max @ 1..=2 } => {
@@ -100,7 +100,7 @@ impl Maker {
         self.go(Step::Make(kind));
     }
 
-    /// A descriptor: mostly a recent one, for those are more often alive.
+    /// A descriptor: mostly a recent one, because recent ones are more often open.
     fn descriptor(&mut self) -> usize {
         let all = self.world.places();
         let back = if self.random.chance(10) { all } else { all.min(8) };
@@ -179,12 +179,12 @@ impl Maker {
     fn feed(&mut self, f: usize) {
         let step = self.food(f);
         if !self.go(step) && self.terms.polled {
-            // Where there is something to read already, that comes first.
+            // If there is something to read already, the walk drains it first.
             self.go(Step::Drain { f: self.world.peer(f).unwrap_or(f) });
         }
     }
 
-    /// What makes a file ready, by its kind.
+    /// The step that makes a file ready, by its kind.
     fn food(&mut self, f: usize) -> Step {
         match self.world.kind(f) {
             Some(Kind::Timerfd) => Step::Expire { f },
@@ -230,12 +230,12 @@ impl Maker {
             events &= !(EPOLLET as u32);
         }
         let data = self.random.number() >> self.random.below(64);
-        // The text keeps 63 bits.
+        // The text format keeps 63 bits.
         Step::Ctl { ep, op, f, events, data: data >> 1 }
     }
 }
 
-/// Each bit of an interest, and in how many of a hundred it stands.
+/// Each bit of an interest, and the percentage of interests that have it.
 const BITS: [(i32, usize); 18] = [
     (EPOLLIN, 75),
     (EPOLLOUT, 35),
@@ -252,7 +252,7 @@ const BITS: [(i32, usize); 18] = [
     (EPOLLONESHOT, 15),
     (EPOLLEXCLUSIVE, 3),
     (EPOLLWAKEUP, 2),
-    // What means nothing.
+    // Bits without a meaning.
     (libc::POLLNVAL as i32, 1),
     (1 << 11, 1),
     (1 << 20, 2),

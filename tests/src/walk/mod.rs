@@ -1,7 +1,7 @@
-//! A seeded random walk over the epoll API, run on the kernel and preloaded: the two logs must be equal.
+//! A seeded random walk over the epoll API, run on the kernel and preloaded: both logs must be equal.
 //!
-//! A walk is a list of steps over numbered places: `f3` is the fourth descriptor that was made, `e0` the
-//! first epoll. One thread runs it, so all that a step causes has happened before the next one.
+//! A walk is a list of steps over numbered places: `f3` is the fourth descriptor that was made, `e0` the first epoll.
+//! One thread runs it, so everything that a step causes has happened before the next one.
 
 mod c_program;
 mod canon;

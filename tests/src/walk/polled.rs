@@ -2,17 +2,17 @@
 //!
 //! - Data on top of unread data, for an edge-triggered item: the library notices it 10 ms late, and not at all on a
 //!   listening socket or on a TCP connection whose other end the walk does not know.
-//! - An edge-triggered item on several datagrams: after a read of one it reports again.
+//! - An edge-triggered item on several datagrams: after a read of one datagram the library reports it again.
 //! - The other end of a socket that was shut down, and urgent data: the kernel wakes edge-triggered items whatever
 //!   they ask for, and poll does not show it.
-//! - Outer edges: the library does not poll what is on a ready list.
+//! - Outer edges: the library does not poll an item that is on a ready list.
 
 use super::step::{Kind, Step, Work};
 use super::world::{File, World};
 use libc::EPOLLET;
 
 impl World {
-    /// The files that may have more to read after a step, where no call of the program on them says so.
+    /// The files that may have more to read after a step, although no call of the program on them says so.
     pub(super) fn fed_by(&self, step: &Step) -> Vec<usize> {
         match *step {
             Step::Write { f, .. }
@@ -29,13 +29,13 @@ impl World {
         }
     }
 
-    /// Whether asking its files by poll tells all that the kernel would of a step.
+    /// Whether polling its files shows all that the kernel would report for a step.
     pub(super) fn may_polled(&self, step: &Step) -> bool {
         let on_top = |file: &usize| self.files[*file].edge && self.files[*file].unread;
         if self.fed_by(step).iter().any(on_top) {
             return false;
         }
-        // A refusal comes back to the socket that wrote, as an error that its next call takes.
+        // If the peer refuses the data, the writing socket gets an error, which its next call returns.
         if let Step::Write { f, .. } | Step::Fill { f } | Step::Fork { f, work: Work::Write } = *step {
             let edge =
                 |file: usize| self.files[file].edge && (self.files[file].unread || self.peer(f).is_none());
@@ -57,7 +57,7 @@ impl World {
                     _ => true,
                 }
             }
-            // Of several, one would be read.
+            // If there are several, a read would take one.
             Step::Fill { f } => {
                 !peer(f).is_some_and(|peer| peer.edge && matches!(peer.kind, Kind::Dgram | Kind::Udp))
             }

@@ -1,6 +1,6 @@
-//! Running a walk in this process, with a line of log for each step.
+//! Runs a walk in this process, with a line of log for each step.
 //!
-//! The log has each fd: the kernel and glasspoll must give out the same ones.
+//! The log shows each fd: the kernel and glasspoll must give out the same ones.
 
 use std::fmt::Write as _;
 use std::ptr;
@@ -11,7 +11,7 @@ use super::step::{Kind, Step, Work};
 use super::terms::WIDE;
 use libc::{c_int, c_void, epoll_event};
 
-/// The descriptors made so far; -1 where making failed.
+/// The descriptors made so far; -1 if making one failed.
 struct Runner {
     fds: Vec<c_int>,
     log: String,
@@ -20,12 +20,12 @@ struct Runner {
 
 /// Runs a walk; returns its log, one line for each step.
 ///
-/// Closes every descriptor above 2 first: the fds that a walk gets are part of it.
+/// Closes every descriptor above 2 first, because the fds that a walk gets are part of it.
 pub fn run(steps: &[Step]) -> String {
-    // SAFETY: nobody in this process, which runs a walk alone, has a use for them.
+    // SAFETY: this process runs a walk alone, so no other code uses them.
     unsafe { libc::close_range(3, c_int::MAX as u32, 0) };
     let mut runner = Runner { fds: Vec::new(), log: String::new(), files: Files::new() };
-    // A terminal hangs up with no signal, and room that comes back to a full file is signalled at times.
+    // A terminal hangs up without a signal, and new room in a full file causes a signal only at times.
     let unsignalled = |step: &Step| matches!(step, Step::Make(Kind::Pty) | Step::Fill { .. });
     let look = steps.iter().any(unsignalled);
     for (number, step) in steps.iter().enumerate() {
@@ -57,7 +57,7 @@ impl Runner {
     }
 
     fn step(&mut self, step: Step) {
-        // SAFETY: every call gets live buffers of the length it is told; descriptors may be anything.
+        // SAFETY: every call gets live buffers and their lengths; descriptors may be any number.
         unsafe {
             match step {
                 Step::Make(kind) => self.make(kind),
@@ -94,7 +94,7 @@ impl Runner {
                 }
                 Step::Fill { f } => {
                     fill(self.fd(f));
-                    // How much fits depends on the memory at hand.
+                    // How much fits depends on the available memory.
                     let _ = write!(self.log, " errno {}", errno());
                 }
                 Step::Drain { f } => {
@@ -165,7 +165,7 @@ impl Runner {
 
     unsafe fn close(&self, place: usize) -> c_int {
         let fd = self.fd(place);
-        // Twice is a test of EBADF, but 0, 1 and 2 are ours.
+        // A second close is a test of EBADF, but fds 0, 1 and 2 are ours.
         if fd < 3 {
             -2
         } else {
@@ -195,7 +195,7 @@ impl Runner {
     unsafe fn rounds(&mut self, epfd: c_int, max: c_int, waits: usize) {
         for _ in 0..waits {
             self.log.push_str(" |");
-            // SAFETY: as it says.
+            // SAFETY: the call's own conditions are this function's.
             if unsafe { self.wait(epfd, max, 0) } <= 0 {
                 break;
             }
@@ -205,7 +205,7 @@ impl Runner {
     unsafe fn wait(&mut self, epfd: c_int, max: c_int, timeout: c_int) -> c_int {
         let mut events = [epoll_event { events: 0, u64: 0 }; WIDE as usize];
         let limit = if max > WIDE && max != c_int::MAX { WIDE } else { max };
-        // SAFETY: a `max` beyond the buffer is one that is refused.
+        // SAFETY: the kernel refuses a `max` beyond the buffer.
         let result = unsafe { libc::epoll_wait(epfd, events.as_mut_ptr(), limit, timeout) };
         self.say(result);
         for event in events.iter().take(usize::try_from(result).unwrap_or(0)) {
@@ -229,8 +229,8 @@ impl Runner {
         }
     }
 
-    /// Polls all descriptors for nothing: a library that learns of timers by polling learns of one now, before the
-    /// next thing happens. Only the kernel sees in which order a timer and something else came.
+    /// Polls all descriptors for no event: a library that learns of timers by polling learns of one now, before the
+    /// next step. Otherwise only the kernel would know in which order a timer and another event came.
     fn look(&self) {
         let errno = errno();
         for fd in &self.fds {
@@ -238,7 +238,7 @@ impl Runner {
             // SAFETY: one live entry.
             unsafe { libc::poll(&mut pollfd, 1, 0) };
         }
-        // SAFETY: this thread's own.
+        // SAFETY: errno is this thread's own.
         unsafe { *libc::__errno_location() = errno };
     }
 
@@ -284,7 +284,7 @@ impl Runner {
     }
 }
 
-/// What an epoll of one's own says of a file.
+/// What a new epoll reports for a file.
 unsafe fn watch(fd: c_int) -> i64 {
     // SAFETY: live buffers; a number.
     unsafe {
@@ -299,12 +299,12 @@ unsafe fn watch(fd: c_int) -> i64 {
 }
 
 unsafe fn put(fd: c_int, bytes: usize) -> i64 {
-    // Nothing of the walk is to be written to the log's own descriptors.
+    // The walk must not write to the descriptors of the log.
     if fd < 3 {
         return -2;
     }
     let buf = [1u8; 4096];
-    // SAFETY: at most the length of `buf`.
+    // SAFETY: the length is at most that of `buf`.
     let put = unsafe { libc::write(fd, buf.as_ptr().cast(), bytes.clamp(8, 4096)) as i64 };
     await_terminal(fd);
     put
@@ -312,7 +312,7 @@ unsafe fn put(fd: c_int, bytes: usize) -> i64 {
 
 unsafe fn fill(fd: c_int) {
     let mut total = 0;
-    // SAFETY: as `put`.
+    // SAFETY: as for `put`.
     while let got @ 1.. = unsafe { put(fd, 4096) } {
         total += got;
         if total > 8 << 20 {
@@ -321,18 +321,18 @@ unsafe fn fill(fd: c_int) {
     }
 }
 
-/// A kernel thread carries what is written to a terminal.
+/// Waits, because a kernel thread carries what is written to a terminal.
 fn await_terminal(fd: c_int) {
     let errno = errno();
     // SAFETY: a number.
     if unsafe { libc::isatty(fd) } == 1 {
         std::thread::sleep(Duration::from_micros(500));
     }
-    // SAFETY: this thread's own.
+    // SAFETY: errno is this thread's own.
     unsafe { *libc::__errno_location() = errno };
 }
 
-/// Has a timer expire.
+/// Lets a timer expire.
 unsafe fn expire(fd: c_int) -> c_int {
     let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
@@ -353,6 +353,6 @@ unsafe fn take(fd: c_int, bytes: usize) -> i64 {
         return -2;
     }
     let mut buf = [0u8; 65536];
-    // SAFETY: at most the length of `buf`.
+    // SAFETY: the length is at most that of `buf`.
     unsafe { libc::read(fd, buf.as_mut_ptr().cast::<c_void>(), bytes.clamp(8, 65536)) as i64 }
 }

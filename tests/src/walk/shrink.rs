@@ -1,11 +1,11 @@
-//! Making a walk that shows a difference as short as possible.
+//! Makes a walk that shows a difference as short as possible.
 
 use super::step::Step;
 use super::terms::Terms;
 use super::world::is_fair;
 
-/// Drops steps as long as `differs` stays true: halves first, then ever smaller pieces, then what makes
-/// descriptors that nobody uses. No walk is tried that the generator would not make.
+/// Drops steps as long as `differs` stays true: halves first, then ever smaller pieces, then steps that make
+/// descriptors that no other step uses. It tries only walks that the generator may make.
 pub fn shrink(walk: &[Step], terms: Terms, differs: impl Fn(&[Step]) -> bool) -> Vec<Step> {
     let differs = |walk: &[Step]| is_fair(walk, terms) && differs(walk);
     let mut walk = walk.to_vec();
@@ -19,7 +19,7 @@ pub fn shrink(walk: &[Step], terms: Terms, differs: impl Fn(&[Step]) -> bool) ->
     }
 }
 
-/// Dropping a `make` would rename the places of all that follow, so it stays.
+/// Dropping a `make` would rename the places of all later ones, so it stays.
 fn without_pieces(walk: &mut Vec<Step>, differs: &impl Fn(&[Step]) -> bool) {
     let mut piece = walk.len() / 2;
     while piece > 0 {
@@ -52,7 +52,7 @@ fn without_makers(walk: &mut Vec<Step>, differs: &impl Fn(&[Step]) -> bool) {
     }
 }
 
-/// The walk without the step `at` and its places, if no other step names them.
+/// The walk without step `at` and its places, if no other step names them.
 fn without_maker(walk: &[Step], at: usize) -> Option<Vec<Step>> {
     let first: usize = walk[..at].iter().map(Step::makes).sum();
     let gone = first..first + walk[at].makes();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a step makes.
+/// The kinds of file that a step makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A pipe, both ends.
@@ -20,11 +20,11 @@ pub enum Kind {
     Listener,
     /// Two UDP sockets connected to each other.
     Udp,
-    /// An eventfd, once.
+    /// An eventfd.
     Eventfd,
     /// A timerfd that is not set.
     Timerfd,
-    /// An inotify on the file of all walks.
+    /// An inotify that watches the one file that all walks touch.
     Inotify,
     /// A pseudo-terminal: master and raw slave.
     Pty,
@@ -51,7 +51,7 @@ const KINDS: [(Kind, &str); 13] = [
 ];
 
 impl Kind {
-    /// How many descriptors making it gives.
+    /// How many descriptors it has.
     pub fn places(self) -> usize {
         match self {
             Kind::Pipe | Kind::Fifo | Kind::Unix | Kind::Dgram | Kind::Tcp | Kind::Udp | Kind::Pty => 2,
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// Whether the kernel tells of room to write when there was room before.
+    /// Whether the kernel reports room to write even if there was room before.
     pub fn tells_of_room(self) -> bool {
         matches!(self, Kind::Pipe | Kind::Fifo | Kind::Unix | Kind::Dgram | Kind::Udp | Kind::Pty)
     }
@@ -72,7 +72,7 @@ pub enum Work {
     Write,
     /// Watches the file with an epoll of its own.
     Watch,
-    /// Closes every descriptor it got.
+    /// Closes every descriptor that it inherited.
     Close,
 }
 
@@ -81,7 +81,7 @@ const WORKS: [(Work, &str); 3] = [(Work::Write, "write"), (Work::Watch, "watch")
 /// Declares the steps whose text is a name and numbers.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:literal => $step:ident { $($field:ident: $type:ty),* },)*) => {
-        /// One step. `f` numbers are places in the list of descriptors, all kinds in one list.
+        /// One step. `f` numbers are indexes in the list of descriptors, with all kinds in one list.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the fields are the arguments of the call that the variant names")]
         pub enum Step {
@@ -123,9 +123,9 @@ steps! {
     /// With a null pointer for the event.
     "ctl_null" => CtlNull { ep: usize, op: i32, f: usize },
     "wait" => Wait { ep: usize, max: i32 },
-    /// Sleeps up to a millisecond.
+    /// Sleeps for up to a millisecond.
     "sleep" => Sleep { ep: usize, max: i32 },
-    /// Waits again and again, until nothing comes.
+    /// Waits again and again, until no event comes.
     "rounds" => Rounds { ep: usize, max: i32, waits: usize },
     /// With a null pointer for the events.
     "wait_null" => WaitNull { ep: usize },
@@ -149,7 +149,7 @@ steps! {
     "dup_from" => DupFrom { f: usize, from: i32 },
     "dup2" => Dup2 { f: usize, onto: usize },
     "close_range" => CloseRange { first: usize, last: usize },
-    /// Sends a descriptor over a unix stream and takes it from the other end.
+    /// Sends a descriptor over a unix stream and receives it at the other end.
     "pass" => Pass { over: usize, to: usize, what: usize },
     /// What fcntl and FIONREAD say of the file.
     "flags" => Flags { f: usize },

@@ -1,20 +1,20 @@
 //! What a mode of glasspoll leaves open, by its settings.
 
-/// As many events as a wait takes that is to take all.
+/// The `max` of a wait that takes everything.
 pub const WIDE: i32 = 1024;
 
-/// What the logs may differ in, or what no walk has.
+/// What may differ between the logs, and which steps no walk has.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
-    /// Hot items, and files that are asked by poll, have no order of becoming ready. So a wait takes all that
-    /// is ready, or is repeated until all has come.
+    /// Hot items, and polled files, have no order of becoming ready. So a wait takes everything that is ready, or is
+    /// repeated until everything has come.
     pub any_order: bool,
-    /// What comes on top of data that was not read is noticed late, so that it is no walk's.
+    /// Data on top of unread data is noticed late, so no walk has it.
     pub polled: bool,
 }
 
 impl Terms {
-    /// Those of some settings, `NAME=VALUE` each.
+    /// The terms of some settings, each `NAME=VALUE`.
     pub fn of<'a>(settings: impl IntoIterator<Item = &'a str>) -> Self {
         let mut terms = Self::default();
         for setting in settings {

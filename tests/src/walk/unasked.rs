@@ -16,7 +16,7 @@ use libc::{EPOLLET, EPOLLIN, EPOLLPRI, EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM};
 const READS: u32 = (EPOLLIN | EPOLLRDNORM) as u32;
 const URGENT: u32 = (EPOLLPRI | EPOLLRDBAND) as u32;
 
-/// Which sets have not told of what has come.
+/// Which sets have not reported yet what has come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Untold {
     /// A file, and a set in which an edge-triggered item asked for data and room.
@@ -29,7 +29,7 @@ impl World {
         self.untold.watched.iter().any(|(watched, _)| *watched == file)
     }
 
-    /// Keeps account of a step that is taken.
+    /// Keeps account of a step.
     pub(super) fn note_untold(&mut self, step: &Step) {
         let fed = self.fed_by(step);
         match *step {
@@ -50,7 +50,7 @@ impl World {
         self.untold.news.extend(watched);
     }
 
-    /// Whether asking when a wait comes tells all that the kernel would of a step.
+    /// Whether polling at the next wait shows all that the kernel would report for a step.
     pub(super) fn may_unasked(&self, step: &Step) -> bool {
         match *step {
             Step::Read { f, .. } | Step::Drain { f } => {

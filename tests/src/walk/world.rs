@@ -1,24 +1,22 @@
 //! What a walk has open: the descriptor table as the kernel will have it, and which steps a walk may have.
 //!
 //! Walks leave out some steps, because the kernel's answer depends on time or on what userspace cannot see:
-//! - Edges of OUT on pipes, FIFOs, terminals, unix and datagram sockets: the kernel tells of room whenever a
-//!   peer reads, even if there was room before; the signals of a file do so more seldom (sockets) or more
-//!   often (pipes). So no walk has both such an OUT and an edge-triggered item that could see it, be it an
-//!   item of its own set or of an outer one.
-//! - Edges on a TCP socket that shut itself down: the kernel wakes it with nothing new to say when its FIN is
-//!   acknowledged, which may be 40 ms later, or when a FIN comes that the socket no longer wants.
-//! - SHUT_RD on a unix stream: its peer gets nothing new, and no signal.
-//! - A terminal written to until it takes no more: a kernel thread decides how much it takes, and when there
-//!   is room again.
-//! - Edges on terminals: they hang up without a signal, so the library misses it below an outer edge.
-//! - A timer set anew before it was read, below an outer edge: the library does not poll what is on a ready
+//! - Edges of OUT on pipes, FIFOs, terminals, unix and datagram sockets: the kernel reports room whenever a peer reads,
+//!   even if there was room before; the signals of a file do so more rarely (sockets) or more often (pipes). So no walk
+//!   has both such an OUT and an edge-triggered item that could see it, in its own set or in an outer one.
+//! - Edges on a TCP socket that shut itself down: the kernel wakes it without a new event when its FIN is acknowledged,
+//!   which may be 40 ms later, or when a FIN comes that the socket no longer wants.
+//! - SHUT_RD on a unix stream: its peer gets no new event, and no signal.
+//! - A terminal that is filled: a kernel thread decides how much it takes, and when there is room again.
+//! - Edges on terminals: a terminal hangs up without a signal, so the library misses it below an outer edge.
+//! - A timer set anew before it was read, below an outer edge: the library does not poll an item that is on a ready
 //!   list.
-//! - Both ends of a file closed by one close_range: the kernel closes the last first, and an outer set sees
-//!   that end.
-//! - A write to an eventfd, or the end of a timer, by a child: this process sees no second edge.
+//! - Both ends of a file closed by one close_range: the kernel closes the last one first, and an outer set sees that
+//!   end.
+//! - A write to an eventfd, or the expiry of a timer, by a child: this process sees no second edge.
 //!
-//! A mode in which events come in no order leaves out more: `unasked`; so does one that polls every file:
-//! `polled`.
+//! A mode in which events come in no order leaves out more (`unasked`), and so does a mode that polls every file
+//! (`polled`).
 
 use std::collections::BTreeMap;
 
@@ -30,7 +28,7 @@ use libc::{EPOLLET, EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM};
 /// Room to write.
 pub const ROOM: u32 = (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND) as u32;
 
-/// How many connections a listening socket has wait.
+/// How many connections may wait on a listening socket.
 pub const BACKLOG: usize = 4;
 
 /// An open file description.
@@ -39,7 +37,7 @@ pub(super) struct File {
     pub(super) kind: Kind,
     /// The other end.
     pub(super) peer: Option<usize>,
-    /// An edge-triggered item watched it once.
+    /// An edge-triggered item has watched it.
     pub(super) edge: bool,
     /// It was shut down.
     pub(super) shut: bool,
@@ -52,7 +50,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Whether an edge could tell too much or too little of it.
+    /// Whether the library could report too many or too few edges of it.
     fn is_vague(&self, events: u32) -> bool {
         self.kind == Kind::Pty || self.kind.tells_of_room() && events & ROOM != 0
     }
@@ -66,13 +64,13 @@ pub struct World {
     open: BTreeMap<i32, usize>,
     /// The fd at each place of the runner's list.
     places: Vec<i32>,
-    /// An epoll is watched for edges.
+    /// Whether an outer item watches an epoll for edges.
     outer_edge: bool,
     terms: Terms,
     pub(super) untold: Untold,
-    /// How often something was added to a set, or tried to be.
+    /// How many ADDs there were, successful or not.
     additions: usize,
-    /// Something is watched of which an outer edge could tell too much or too little.
+    /// Whether an outer item could report too many or too few edges of a watched file.
     vague: bool,
 }
 
@@ -96,12 +94,12 @@ impl World {
         self.open.get(self.places.get(place)?).copied()
     }
 
-    /// What is open at a place.
+    /// The kind of the file at a place.
     pub fn kind(&self, place: usize) -> Option<Kind> {
         self.file_at(place).map(|file| self.files[file].kind)
     }
 
-    /// A place of the other end of what is open at a place.
+    /// A place of the other end of the file at a place.
     pub fn peer(&self, place: usize) -> Option<usize> {
         let peer = self.files[self.file_at(place)?].peer?;
         (0..self.places.len()).rev().find(|place| self.file_at(*place) == Some(peer))
@@ -153,7 +151,7 @@ impl World {
         self.places.get(place).copied().unwrap_or(-1)
     }
 
-    /// Another fd for a file; a place even if the call fails.
+    /// Another fd for a file; it gets a place even if the call fails.
     fn duplicate(&mut self, place: usize, from: i32) {
         let fd = match self.file_at(place) {
             Some(file) => self.give_fd(file, from),
@@ -162,7 +160,7 @@ impl World {
         self.places.push(fd);
     }
 
-    /// Goes one step further. False: a walk must not have this step here, and nothing has changed.
+    /// Takes a step. False: a walk must not have this step here, and nothing has changed.
     pub fn go(&mut self, step: &Step) -> bool {
         if !self.may(step) {
             return false;
@@ -262,7 +260,7 @@ impl World {
                 let shut = file.kind == Kind::Tcp && file.shut;
                 !(seen_by_edge && file.is_vague(events) || outer_edge && anything_vague || edge && shut)
             }
-            // Which come first is not known.
+            // Which events come first is not known.
             Step::Wait { max: 1..WIDE, .. } | Step::Sleep { max: 1..WIDE, .. } => !self.terms.any_order,
             Step::CloseRange { first, last } => {
                 let (first, last) = (self.fd(first), self.fd(last));
@@ -286,9 +284,9 @@ impl World {
             Step::Fork { f, work: Work::Write } => {
                 !matches!(self.kind(f), Some(Kind::Eventfd | Kind::Timerfd))
             }
-            // The child has a copy of the set, where it is shared in the kernel: a limit.
+            // The child has a copy of a set that the kernel would share: a limit.
             Step::Fork { f, work: Work::Watch } => self.kind(f) != Some(Kind::Epoll),
-            // An epoll that came in a message is none of ours: a limit.
+            // An epoll that comes in a message is not ours: a limit.
             Step::Pass { over, to, what } => {
                 let ends = self.file_at(over).zip(self.file_at(to));
                 ends.is_some_and(|(over, to)| {
@@ -296,7 +294,7 @@ impl World {
                     over.kind == Kind::Unix && is_peer && !over.shut && !self.files[to].shut
                 }) && self.kind(what).is_some_and(|kind| kind != Kind::Epoll)
             }
-            // Only what is known to succeed: the fds that follow depend on it.
+            // Only a connection that is known to succeed, because later fds depend on it.
             Step::Connect { f } => {
                 self.kind(f) == Some(Kind::Listener)
                     && self.file_at(f).is_some_and(|file| self.files[file].pending < BACKLOG)

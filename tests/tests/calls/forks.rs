@@ -1,23 +1,24 @@
-//! How many system calls a child costs, with its parent's, on the kernel's epoll and preloaded. The program it becomes
-//! is not preloaded.
+//! How many system calls a child costs, together with its parent's, on the kernel's epoll and preloaded. The program
+//! that the child executes is not preloaded.
 
 use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, strace, turn, Mode};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each kind: the calls of a child that it costs more than on the kernel.
-/// A used set is the child's own: it has its own descriptors, and its own record.
+/// For each kind: how many calls more than on the kernel a child may cost. A child that uses the set (`use`) gets its
+/// own: its own descriptors, and its own record.
 const BUDGETS: [(&str, f64); 6] =
     [("exit", 1.0), ("exec", 3.0), ("redirect", 8.0), ("vfork", 4.0), ("spawn", 1.0), ("use", 48.0)];
 
-/// So many sockets are inherited: the calls of a child are the same with few and with many.
+/// How many sockets are inherited: a child's calls must be the same with few and with many.
 const INHERITED: [usize; 2] = [10, 2000];
 
-/// Each count is the difference that this many children make; start and end of the parent are not in it.
+/// Each count is the difference between runs with these numbers of children, so the start and the end of the parent are
+/// not in it.
 const CHILDREN: [usize; 2] = [10, 60];
 
-/// By which a count may be off: a signal more that the parent holds back, in one of the children.
+/// How far a count may be off: in one of the children, the parent may hold back one more signal.
 const NOISE: f64 = 0.15;
 
 /// The calls for each child, by name.
@@ -42,7 +43,7 @@ fn sum(calls: &Calls) -> f64 {
     calls.values().sum()
 }
 
-/// A line for each call: natively and preloaded, each with few sockets and with many.
+/// A line for each call: its count natively and preloaded, each with few sockets and with many.
 fn table(kind: &str, all: &[[Calls; 2]; 2]) -> String {
     let names: BTreeSet<&String> = all.iter().flatten().flat_map(BTreeMap::keys).collect();
     let line = |name: &str, of: &dyn Fn(&Calls) -> f64| {
@@ -61,7 +62,7 @@ fn table(kind: &str, all: &[[Calls; 2]; 2]) -> String {
     table + &line("all", &sum)
 }
 
-/// Err: it costs more than `budget`, or more with more sockets.
+/// Err: the kind costs more than `budget`, or more with more sockets.
 fn check(kind: &str, budget: f64) -> Result<(), String> {
     let all = [Mode::Native, Mode::Preloaded].map(|mode| INHERITED.map(|sockets| count(mode, kind, sockets)));
     let table = table(kind, &all);

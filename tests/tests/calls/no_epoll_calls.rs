@@ -1,5 +1,5 @@
-//! A preloaded program makes no epoll or io_uring system call. Shown twice:
-//! by counting them, and by a filter that kills a process that makes one.
+//! A preloaded program makes no epoll or io_uring system call. Two kinds of tests show it: some count the calls, and
+//! some run the program under a filter that kills a process at such a call.
 
 use glasspoll_tests::mode::library;
 use glasspoll_tests::port::free_port;
@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
-/// None when preloaded; some natively, which shows that they would be seen.
+/// Preloaded there must be no calls. Natively there must be some, which shows that the count would notice them.
 fn check_calls(mode: Mode, calls: &[String]) {
     match mode {
         Mode::Native => assert!(!calls.is_empty(), "strace saw nothing"),
@@ -63,7 +63,7 @@ fn nginx_makes_no_epoll_call() {
     });
 }
 
-/// `arguments` run where epoll kills; only the program itself is preloaded.
+/// A command for `arguments` under the filter; only the program itself is preloaded.
 fn forbidden(mode: Mode, arguments: &[String]) -> Command {
     let mut command = Mode::Native.command(env!("CARGO_BIN_EXE_forbid_epoll"));
     if mode == Mode::Preloaded {
@@ -74,7 +74,7 @@ fn forbidden(mode: Mode, arguments: &[String]) -> Command {
     command
 }
 
-/// Checks that the filter kills a server that asks the kernel.
+/// Checks that the filter kills a server that calls the kernel's epoll.
 fn check_killed(command: Command, dir: &Path, port: u16) {
     let status = Server::spawn(command, dir, port).wait();
     assert_eq!(status.signal(), Some(libc::SIGSYS), "ended with {status}");

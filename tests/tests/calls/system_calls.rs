@@ -1,7 +1,7 @@
 //! How many system calls a request costs, on the kernel's epoll and preloaded, side by side.
 //!
-//! More calls than the budget are a failure; more time is not. What is counted does not depend on the scheduler: a
-//! server and its client take turns (`lockstep`). `--nocapture` shows every call.
+//! The test fails if there are more calls than the budget, not if they take more time. The counts do not depend on the
+//! scheduler, because a server and its client take turns (`lockstep`). `--nocapture` shows every call.
 
 use glasspoll_tests::lockstep::{Counts, Lockstep};
 use glasspoll_tests::port::free_port;
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// How busy a set counts as.
 #[derive(Clone, Copy, Debug)]
 enum Pace {
-    /// It decides for itself; here nothing is busy.
+    /// The library decides; in these tests nothing is busy.
     Quiet,
     /// Busy from the start.
     Busy,
@@ -33,8 +33,8 @@ impl Pace {
     }
 }
 
-/// For a preloaded server: system calls for each request over one connection, and over fifty that
-/// ask all together. Start, connecting and end are not in it.
+/// For a preloaded server: system calls for each request over one connection, and over fifty connections that ask at
+/// the same time. Start, connecting and end are not in it.
 const SERVERS: [(&str, Pace, f64, f64); 8] = [
     ("redis", Pace::Quiet, 7.15, 2.15),
     ("redis", Pace::Busy, 4.15, 2.15),
@@ -56,20 +56,19 @@ const CALLS: [(&str, Pace, f64); 6] = [
     ("wait-one", Pace::Quiet, 1.1),
 ];
 
-/// Before each round: so few requests a second keep a set from being busy if it decides for itself, however fast the
-/// machine is.
+/// Before each round: with this few requests a second a set does not become busy, however fast the machine is.
 fn pause(connections: usize) -> Duration {
     Duration::from_millis(if connections > 1 { 20 } else { 1 })
 }
 
-/// After this many rounds the server has made what it makes once.
+/// After this many rounds the server has made the calls that it makes only once.
 const FIRST_ROUNDS: usize = 20;
 
 /// How many requests are counted.
 const REQUESTS: usize = 1000;
 
-/// What the server given by `arguments` calls for `REQUESTS` requests by `connections` together. All requests of a round
-/// are there before the server looks: over loopback a write has arrived when it returns.
+/// What the server given by `arguments` calls for `REQUESTS` requests by `connections` together. All requests of a
+/// round are there before the server looks, because over loopback a write has arrived when it returns.
 fn count_server(mode: Mode, what: &str, pace: Pace, connections: usize) -> Counts {
     let dir = tempfile::tempdir().expect("a directory");
     let port = free_port();
@@ -103,7 +102,7 @@ fn count_server(mode: Mode, what: &str, pace: Pace, connections: usize) -> Count
     since(&before, server.counts())
 }
 
-/// What was called between two counts.
+/// The calls between two counts.
 fn since(before: &Counts, mut after: Counts) -> Counts {
     for (name, count) in &mut after {
         *count = count.saturating_sub(before.get(name).copied().unwrap_or(0));
@@ -111,7 +110,7 @@ fn since(before: &Counts, mut after: Counts) -> Counts {
     after
 }
 
-/// A connection. What an answer that was given needs to come here is far less than the second that a read waits.
+/// A connection. A read waits for a second, far longer than an answer that was sent needs to arrive.
 fn connect(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     stream.set_nodelay(true).expect("a TCP socket");
@@ -119,7 +118,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// Whether the whole answer is there. No: the server must go on first.
+/// Whether the complete answer is there. If not, the server must go on first.
 fn is_answered(stream: &mut TcpStream, answer: &mut Vec<u8>, tail: &str) -> bool {
     let mut buffer = [0; 4096];
     while !answer.ends_with(tail.as_bytes()) {
@@ -143,7 +142,7 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
     match what {
         "redis" => {
             let mut arguments = redis::arguments(dir, port);
-            // At each tick it reads a file of /proc, and how many come to a request is up to the clock.
+            // At each tick redis reads a file of /proc, and the number of ticks during a request depends on the clock.
             arguments.extend(["--hz", "1"].map(str::to_owned));
             (arguments, "GET key\r\n".to_owned(), "$-1\r\n".to_owned())
         }
@@ -158,7 +157,8 @@ fn server(what: &str, dir: &Path, port: u16) -> (Vec<String>, String, String) {
     }
 }
 
-/// Counts in both modes the calls for `requests`; prints them for each, and holds the preloaded sum against `budget`.
+/// Counts the calls for `requests` in both modes, prints them for each request, and compares the preloaded sum with
+/// `budget`.
 fn check(what: &str, requests: usize, budget: f64, count: impl Fn(Mode) -> Counts) {
     let counted = RefCell::new([Counts::new(), Counts::new()]);
     in_both_modes(|mode| {
@@ -216,10 +216,10 @@ fn an_edge_triggered_echo_server_keeps_to_its_system_calls() {
     check_server("echo et", &[]);
 }
 
-/// The numbers of calls whose difference is counted.
+/// The two numbers of calls; the difference of their counts matters.
 const FEW_AND_MANY: [usize; 2] = [1000, 3000];
 
-/// What `calls` makes for `count` calls of `kind`.
+/// The system calls of `calls` for `count` calls of `kind`.
 fn count_calls(mode: Mode, kind: &str, pace: Pace, count: usize) -> Counts {
     let dir = tempfile::tempdir().expect("a directory");
     let log = dir.path().join("calls");

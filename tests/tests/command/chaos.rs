@@ -1,5 +1,5 @@
-//! Legal chaos: what is injected, and that it does no harm to what is right. The search for what makes a program fail
-//! is in `chaos_search`.
+//! Legal chaos: what is injected, and that it does not harm a correct program. `chaos_search` has the search for what
+//! makes a program fail.
 
 use glasspoll_tests::command::{events, glasspoll, of_kind};
 use glasspoll_tests::run::run;
@@ -31,7 +31,7 @@ fn injections(events: &[Value]) -> Vec<String> {
 #[test]
 fn the_same_seed_is_the_same_schedule() {
     let with = |spec: &str| injections(&recorded(spec, &[FRAGILE, "order", "--mended"]));
-    // What depends on how long something takes is left out.
+    // Injections that depend on how long something takes are left out.
     let all = "all,eintr=0%,spurious=0%,delay=0..10us@10%";
     let first = with(&format!("{all},seed=7"));
     assert!(first.len() > 20, "{first:?}");
@@ -49,7 +49,7 @@ fn each_injection_is_in_the_record_and_says_what_it_did() {
         let wait = event["wait"].as_u64().expect("a number");
         assert!(wait > 0 && event["epoll"] == 1, "{event}");
         match event["what"].as_str() {
-            // Of the four that were ready.
+            // Of the four events that were ready.
             Some("short") => assert!((1..4).contains(&event["left"].as_u64().expect("a number")), "{event}"),
             _ => assert_eq!(event["after_ns"], 1_000_000, "{event}"),
         }
@@ -114,7 +114,7 @@ for child in range(2):
     assert_eq!(first, lines());
 }
 
-/// Runs a script of Python's that checks what it is told.
+/// Runs a Python script that checks its events.
 fn check_script(specs: &[&str], script: &str) {
     if !program::have(&["python3"]) {
         return;
@@ -212,7 +212,7 @@ fn a_wrong_specification_is_named_with_what_to_write_instead() {
     let output = run(glasspoll().args(["run", "--chaos", "shrt=20%", "--", "true"]), LIMIT);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(output.stderr.contains("shrt=20%") && output.stderr.contains("short=20%"), "{output:?}");
-    // The library says it in one line, and the program runs without chaos.
+    // The library reports the wrong setting in one line, and the program runs without chaos.
     let mut command = Mode::Preloaded.command(FRAGILE);
     let output = run(command.arg("order").env("GLASSPOLL_CHAOS", "short=200%"), LIMIT);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -19,10 +19,11 @@ fn search(seeds: u32, limit: u32, program: &[&str]) -> Output {
     run(command.arg("--").args(program), LIMIT)
 }
 
-/// A bug is found within 300 seeds, few injections are left, one of them of that kind, and the command that is
-/// printed makes the program fail again.
+/// A bug is found within 300 seeds, few injections are left, at least one of them of the bug's kinds, and the printed
+/// command makes the program fail again.
 fn check_found(bug: &str, kinds: &[&str]) {
-    // What hangs is ended some times; no other run is to count as one that hangs, on however busy a machine.
+    // A run that hangs is killed after a while. For the other bugs the limit is so long that no run counts as a hang,
+    // however busy the machine is.
     let found = search(300, if bug == "hanging" { 5 } else { 300 }, &[FRAGILE, bug]);
     assert_eq!(found.status.code(), Some(1), "{found:?}");
     let lines: Vec<&str> = found.stderr.lines().collect();
@@ -72,7 +73,7 @@ bugs! {
 fn what_a_run_leaves_behind_is_ended() {
     let dir = tempfile::tempdir().expect("a directory");
     let pids = dir.path().join("pids");
-    // A server that is left at a port would make the next run fail.
+    // A server that keeps a port would make the next run fail.
     let script = format!("{FRAGILE} order --mended; sleep 1000 & echo $! >> {}", pids.display());
     let searched = search(3, 300, &["sh", "-c", &script]);
     assert_eq!(searched.status.code(), Some(0), "{searched:?}");
@@ -96,7 +97,7 @@ fn the_record_of_the_failure_is_kept() {
     assert_eq!(of_kind(&kept, "chaos").len(), 1, "{kept:?}");
 }
 
-/// A test that fails but once: the run in which it did is kept, and nothing is said of its failing again.
+/// A test that fails only once: the run in which it failed is kept, and the command does not claim that it fails again.
 #[test]
 fn the_record_of_a_failure_that_does_not_come_again_is_kept() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -150,7 +151,7 @@ fn interrupt_search(after: u64) {
     // SAFETY: the child was not waited for yet.
     unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
     let status = child.wait().expect("it ends");
-    // Between two runs nobody holds the signal back.
+    // Between two runs no process holds the signal back.
     assert!(status.code() == Some(130) || status.signal() == Some(libc::SIGTERM), "{status}");
     let wanted = format!("FRAGILE_MARK={mark}");
     let left = fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {

@@ -1,4 +1,4 @@
-//! `glasspoll ls`, `record` and `dump`: looking into processes that run, and into what they have recorded.
+//! `glasspoll ls`, `record` and `dump`: they look into running processes, and into their records.
 
 use glasspoll_tests::command::{self, events, glasspoll, glasspoll_with, of_kind};
 use glasspoll_tests::mode::clean_command;
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// A script beside this test.
+/// The path of a script of the tests.
 fn script(name: &str) -> String {
     format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"))
 }
@@ -19,7 +19,7 @@ fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// Starts a python script preloaded, and waits until it has said a word.
+/// Starts a Python script preloaded, and waits until it has printed a word.
 fn start(mode: Mode, dir: &Path, name: &str, arguments: &[&str], word: &str) -> Server {
     let mut command = mode.command(program::path("python3"));
     command.arg(script(name)).args(arguments);
@@ -238,7 +238,7 @@ fn a_damaged_or_foreign_file_is_told_and_used_as_far_as_it_goes() {
     foreign[16] = 99;
     refused(&foreign, "version 99");
     let all = dump(&whole).success().lines().count();
-    // Cut anywhere, it gives what came before.
+    // A record that is cut anywhere gives what came before the cut.
     for part in 1..20 {
         let at = 20 + (whole.len() - 20) * part / 20;
         let output = dump(&whole[..at]);
@@ -246,7 +246,7 @@ fn a_damaged_or_foreign_file_is_told_and_used_as_far_as_it_goes() {
         assert!(output.stdout.lines().count() <= all);
         assert!(output.stderr.contains("in the middle"), "cut at {at}: {output:?}");
     }
-    // Spoilt anywhere, it does no harm.
+    // A record with a wrong byte anywhere does no harm.
     for part in 0..200 {
         let mut spoilt = whole.clone();
         let at = 20 + (whole.len() - 21) * part / 199;

@@ -1,4 +1,4 @@
-//! `glasspoll run`: the program runs as it does without, and its record is kept or summed up.
+//! `glasspoll run`: the program runs as it does without, and its record is kept or summarized.
 
 use glasspoll_tests::command::{self, events, glasspoll, glasspoll_with, of_kind};
 use glasspoll_tests::mode::clean_command;
@@ -13,7 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
-/// A script beside this test.
+/// The path of a script of the tests.
 fn script(name: &str) -> String {
     format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"))
 }
@@ -22,7 +22,7 @@ fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// `glasspoll run -o FILE --` and a python script with its arguments.
+/// `glasspoll run -o FILE --` and a Python script with its arguments.
 fn recorded(file: &Path, name: &str, arguments: &[&str]) -> Command {
     let mut command = glasspoll();
     command.args(["run", "-o"]).arg(file).arg("--").arg(program::path("python3"));
@@ -145,7 +145,7 @@ fn what_is_typed_at_the_terminal_reaches_the_program_once() {
     assert_eq!(of_kind(&events(&record), "create").len(), 1);
 }
 
-/// How many waits have returned, by process.
+/// How many waits have returned in each process.
 fn waits(events: &[serde_json::Value]) -> BTreeMap<u64, usize> {
     let mut waits = BTreeMap::new();
     for event in of_kind(events, "wait_return") {
@@ -188,7 +188,7 @@ fn a_record_goes_on_over_exec() {
     let record = dir.path().join("record");
     let output = run(&mut recorded(&record, "epoll_fork.py", &["exec"]), LIMIT);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
-    // The same process before and after.
+    // The process is the same before and after the exec.
     assert_eq!(sorted(&waits(&events(&record))), [30, 60]);
 }
 
@@ -213,7 +213,7 @@ fn a_child_that_goes_on_is_recorded_until_the_program_ends_and_complains_of_noth
     let mut command = glasspoll();
     command.args(["run", "-o"]).arg(&record).args(["--", "sh", "-c"]);
     let ticks = script("epoll_ticks.py");
-    // The one makes its set before the program ends, the other when the command is gone.
+    // One child makes its set before the program ends, the other after the command has ended.
     command.arg(format!(
         "python3 {ticks} >one & until grep -qs ready one; do sleep 0.1; done; sleep 0.5
         (while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; exec python3 {ticks} >two) &"

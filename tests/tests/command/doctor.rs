@@ -1,4 +1,4 @@
-//! `glasspoll doctor` on programs with one bug each and on their mended twins, and on servers that have none.
+//! `glasspoll doctor` on programs with one bug each and on their mended twins, and on servers without bugs.
 
 use glasspoll_tests::command::{glasspoll, glasspoll_with};
 use glasspoll_tests::mode::clean_command;
@@ -17,7 +17,7 @@ use std::thread;
 
 const BUGS: &str = env!("CARGO_BIN_EXE_bugs");
 
-/// The findings in a file, after a check that it has the keys that are documented.
+/// The findings in a file, after a check that it has the documented keys.
 fn findings(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).expect("the doctor writes it");
     let all: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -42,14 +42,14 @@ fn numbers(value: &Value) -> BTreeSet<i64> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-/// The doctor's command for a program, with its findings to go to `file`.
+/// The doctor's command for a program; the findings go to `file`.
 fn doctor(file: &Path, program: &[&str]) -> Command {
     let mut command = glasspoll();
     command.args(["doctor", "--json", "-o"]).arg(file).arg("--").args(program);
     command
 }
 
-/// What is found in the program of a class: class, severity, descriptors; and the descriptors that it is about.
+/// What the doctor finds in the program of a class, and the descriptors that the program names as the bug's.
 fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("findings");
@@ -63,10 +63,10 @@ fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
     (findings, fds)
 }
 
-/// The bug is found, by its class alone, and its mended twin gives nothing.
+/// The bug is found, by its class only, and its mended twin has no findings.
 fn check(class: u64, severity: &str) {
     let name = class.to_string();
-    // A machine that has no time for a program makes its callbacks slow.
+    // On a busy machine a program's callbacks may become slow: that finding is not about the bug.
     let is_about_it = |finding: &Value| class == 16 || finding["class"] != 16;
     let (mut found, fds) = examine(&name, false);
     found.retain(is_about_it);
@@ -74,7 +74,7 @@ fn check(class: u64, severity: &str) {
     assert_eq!(found[0]["class"], class, "{found:#?}");
     assert_eq!(found[0]["severity"], severity, "{found:#?}");
     let named = numbers(&found[0]["fds"]);
-    // Of very many that starve, some are named.
+    // If very many descriptors starve, the finding names only some of them.
     let right = if class == 14 { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
     assert!(right, "it is about {fds:?}: {found:#?}");
     let (mut found, _) = examine(&name, true);
@@ -113,7 +113,7 @@ classes! {
     a_double_close_is_found: 17, "error";
 }
 
-/// A healthy server under the doctor: what it is under load gives no error, and its end is its own.
+/// A healthy server under the doctor: load causes no findings of an error, and the server ends as it does without.
 fn check_server(program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Server)) {
     let _turn = turn::take();
     let file = dir.join("findings");
@@ -130,7 +130,7 @@ fn check_server(program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Serv
     }
 }
 
-/// Connections that come and go without a word.
+/// Clients that connect and close without sending anything.
 fn come_and_go(server: &Server, count: usize) {
     for _ in 0..count {
         drop(server.connect());
@@ -279,7 +279,7 @@ fn a_record_is_examined_after_the_fact() {
 
 #[test]
 fn a_running_process_is_examined_while_it_spins() {
-    // `run` becomes the program.
+    // `run` executes the program in its own process.
     let mut running = glasspoll().args(["run", "--", BUGS, "4"]).spawn().expect("the command");
     let pid = running.id().to_string();
     let has_set = || glasspoll_with(&["ls", &pid]).status.success();
@@ -295,7 +295,7 @@ fn a_running_process_is_examined_while_it_spins() {
 fn a_record_with_gaps_says_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("findings");
-    // So small a ring is overwritten faster than anybody reads it.
+    // The program overwrites so small a ring faster than any process reads it.
     let mut command = glasspoll();
     command.args(["doctor", "--ring", "64K", "-o"]).arg(&file).args(["--", BUGS, "3"]);
     let output = run(&mut command, LIMIT);

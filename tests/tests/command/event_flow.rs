@@ -22,8 +22,8 @@ fn redis_with(settings: &[(&str, &str)], dir: &Path) -> Server {
 fn get(server: &Server) {
     let before = processes::descriptors(server.pid());
     let mut stream = server.connect();
-    // Sent at once, the request might be there before redis adds the socket,
-    // which then is ready without a wakeup.
+    // If the request were sent at once, it might be there before redis adds the socket, which would then be ready
+    // without a wakeup.
     eventually("redis waits for the connection", LIMIT, || {
         processes::descriptors(server.pid()) > before && processes::is_asleep(server.pid())
     });
@@ -33,7 +33,7 @@ fn get(server: &Server) {
     assert_eq!(&answer, b"$-1\r\n");
 }
 
-/// The first line from `*from` on that is `station` and `fits`; moves behind it.
+/// The first line from `*from` on of that `station` for which `fits` is true; moves `*from` behind it.
 fn next<'a>(lines: &'a [Line], from: &mut usize, station: &str, fits: impl Fn(&Line) -> bool) -> &'a Line {
     let found = lines[*from..].iter().position(|line| line.station() == station && fits(line));
     let Some(step) = found else {
@@ -59,7 +59,7 @@ fn the_log_tells_the_story_of_a_request_in_order() {
     let log = dir.path().join(format!("log.{}", server.pid()));
     let deleted = |line: &Line| line.station() == "ctl" && line.text("op") == "DEL";
     let closed = || flow::read(&log).iter().filter(|line| deleted(line)).count();
-    // The connection that saw the server start has to be gone first.
+    // The connection that tested whether the server had started must be closed first.
     eventually("redis closes the first connection", LIMIT, || closed() >= 1);
     let mut at = flow::read(&log).len();
     let before = closed();

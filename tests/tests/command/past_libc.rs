@@ -1,5 +1,5 @@
-//! Programs that make their system calls without libc are on the kernel's epoll, and
-//! `scripts/run` says so. Other programs do not notice that it watches.
+//! Programs that make their system calls without libc are on the kernel's epoll, and `scripts/run` says so. Other
+//! programs do not notice that it watches.
 
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::run;
@@ -26,7 +26,7 @@ fn run_in(dir: &Path, arguments: &[&str]) -> Output {
     run(script(dir).args(arguments), LIMIT)
 }
 
-/// Makes `past_libc` in `dir`.
+/// Compiles `past_libc` in `dir`.
 fn compile(dir: &Path, options: &[&str]) {
     fs::write(dir.join("past_libc.c"), PROGRAM).expect("the test's own directory");
     let mut command = clean_command(program::path("gcc"));
@@ -34,7 +34,7 @@ fn compile(dir: &Path, options: &[&str]) {
     run(command.args(options).current_dir(dir), LIMIT).success();
 }
 
-/// Checks for one line that names the program, and a pid.
+/// Checks that one line names the program and a pid.
 fn check_named(output: &Output) {
     assert_eq!(output.stdout, "waiting\n", "{output:?}");
     assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
@@ -82,7 +82,7 @@ fn a_program_on_glasspoll_is_not_named() {
     assert_eq!(output.success(), "ready\nTrue\n");
 }
 
-/// The program is the process that was started, with no child and no file besides its own.
+/// The program is the process that was started, with no child and no file that is not its own.
 #[test]
 fn a_program_finds_nothing_of_the_watch() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -103,8 +103,8 @@ fn a_program_finds_nothing_of_the_watch() {
     assert_eq!(files(&printed), files(&native), "{printed}");
 }
 
-/// A caller that reads all the output before it asks for the status does not wait for ever: a
-/// process that has ended is there until its parent asks for it.
+/// A caller that reads all the output before it asks for the status must not wait forever: a process that has ended
+/// exists until its parent asks for the status.
 #[test]
 fn its_output_ends_with_the_program() {
     let dir = tempfile::tempdir().expect("a directory");

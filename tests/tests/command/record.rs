@@ -1,4 +1,5 @@
-//! The record that each process keeps of its event flow: where it is, what is in it, and that it harms no process.
+//! The record that each process keeps of its event flow: where it is, what is in it, and that it does not harm a
+//! process.
 
 use glasspoll_tests::run::LIMIT;
 use std::fs;
@@ -21,7 +22,7 @@ fn ours(name: &str) -> Command {
     Mode::Preloaded.command(program)
 }
 
-/// A python program that prints a line when it is where it should be, and then waits for its standard input.
+/// A Python program that prints a line when it is ready, and then waits for its standard input.
 struct Script {
     child: Child,
     _stdin: ChildStdin,
@@ -172,7 +173,7 @@ fn a_forked_child_has_a_record_of_its_own() {
     unsafe { libc::kill(child as i32, libc::SIGKILL) };
 }
 
-/// A set with two fds is one set to a child too, and its items are there once.
+/// A set with two fds is also one set to a child, and its items are listed once.
 #[test]
 fn a_forked_child_records_a_set_with_two_fds_once() {
     if !program::have(&["python3"]) {
@@ -191,7 +192,7 @@ fn a_forked_child_records_a_set_with_two_fds_once() {
     unsafe { libc::kill(child as i32, libc::SIGKILL) };
 }
 
-/// A process that goes on in its child, again and again, has one record.
+/// A program that goes on in a child, again and again, has only its own record mapped.
 #[test]
 fn a_chain_of_forks_piles_up_no_records() {
     if !program::have(&["python3"]) {
@@ -210,7 +211,7 @@ fn a_chain_of_forks_piles_up_no_records() {
     assert_eq!((output.status.code(), output.stderr.as_str()), (Some(1), ""));
 }
 
-/// What a child does with the fds that are its own, before it becomes another program, is no act of this process.
+/// What a child does with its own fds before an exec is not recorded as an act of its parent.
 #[test]
 fn what_a_vfork_child_does_is_not_recorded() {
     if !program::have(&["python3"]) {
@@ -230,7 +231,7 @@ fn what_a_vfork_child_does_is_not_recorded() {
     assert!(!events.contains(&Event::Exec), "{events:#?}");
 }
 
-/// Where memory for it is not to be had, the program does not notice.
+/// If the record gets no memory, the program does not notice.
 #[test]
 fn a_program_runs_on_where_no_record_can_be_made() {
     if !program::have(&["python3"]) {
@@ -240,7 +241,7 @@ fn a_program_runs_on_where_no_record_can_be_made() {
                 resource.setrlimit(getattr(resource, os.environ['LIMIT']), (int(os.environ['TO']),) * 2)\n\
                 e = select.epoll(); r, w = os.pipe(); e.register(r, 1); os.write(w, b'x')\n\
                 os._exit(10 + len(e.poll(1)))\n";
-    // Without room for many items, and without any.
+    // First with too little room for many items, then without room for any.
     for (limit, to) in [("RLIMIT_FSIZE", "5000000"), ("RLIMIT_FSIZE", "0"), ("RLIMIT_AS", "60000000")] {
         let mut command = python(Mode::Preloaded);
         command.args(["-c", text]).env("LIMIT", limit).env("TO", to);
@@ -249,8 +250,8 @@ fn a_program_runs_on_where_no_record_can_be_made() {
     }
 }
 
-/// The moment when a file became ready is exact where somebody watches all the time; else it is never later than
-/// what is said.
+/// The moment when a file became ready is exact if a thread watches all the time; otherwise it is never later than the
+/// record says.
 #[test]
 fn the_time_of_becoming_ready_is_exact_or_a_bound() {
     const ROUNDS: usize = 50;

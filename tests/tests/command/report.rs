@@ -1,4 +1,5 @@
-//! `glasspoll report` on real records: the page in a browser, the timeline, the text; and on what is no record.
+//! `glasspoll report` on real records: the page in a browser, the timeline, the text; and on files that are not
+//! records.
 
 use glasspoll_tests::run::LIMIT;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ fn redis_record(dir: &Path) -> PathBuf {
     record
 }
 
-/// Makes a report beside the record.
+/// Makes a report in the folder of the record.
 fn report(record: &Path, name: &str) -> PathBuf {
     let path = record.with_file_name(name);
     let output = glasspoll_with(&["report", text(record), "-o", text(&path)]);
@@ -64,7 +65,7 @@ fn the_page_of_redis_under_load_tells_of_it_in_a_browser() {
     ] {
         assert!(shown.contains(words), "no {words:?} in\n{shown}");
     }
-    // Findings come before all else, and rows of the table are there.
+    // Findings come first, and the table has rows.
     let at = |word: &str| shown.find(word).unwrap_or_else(|| panic!("no {word:?} in\n{shown}"));
     assert!(at("\nFindings\n") < at("\nTimeline\n") && at("\nTimeline\n") < at("\nDescriptors\n"));
     assert!(shown.lines().filter(|line| *line == "IN").count() >= 20, "{shown}");
@@ -145,7 +146,7 @@ fn a_million_events_make_a_page_that_a_browser_opens() {
     let dir = tempfile::tempdir().expect("a directory");
     let record = dir.path().join("million.rec");
     synthetic::write(&record, 1_000_000).expect("a record");
-    // The limits are far from what it takes: they are about growth with the square of something.
+    // The limits are far above what it takes: they only detect quadratic growth.
     let mut command = glasspoll();
     command.arg("report").arg(&record);
     run(&mut command, LIMIT).success();

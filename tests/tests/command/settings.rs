@@ -1,5 +1,4 @@
-//! A setting glasspoll cannot understand is named on one line of standard
-//! error, and the program runs on.
+//! If glasspoll cannot understand a setting, it names it in one line of standard error, and the program runs on.
 
 use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
@@ -7,8 +6,8 @@ use glasspoll_tests::{program, Mode};
 
 const SCRIPT: &str = include_str!("../programs/epoll_once.py");
 
-/// Runs a program that uses epoll, with `name` set to `value`. The complaint
-/// must say `allowed`, a part of what would have been understood.
+/// Runs a program that uses epoll, with `name` set to `value`. The complaint must contain `allowed`, a part of the
+/// allowed values.
 fn check_complaint(name: &str, value: &str, allowed: &str) {
     if !program::have(&["python3"]) {
         return;

@@ -22,12 +22,12 @@ fn top(pid: u32) -> Command {
     command
 }
 
-/// A server under a load that goes on until it is dropped.
+/// A load on a server, which goes on until it is dropped.
 fn busy(server: &Server) -> glasspoll_tests::run::Running {
     start(&mut redis::benchmark(server, &["-q", "-n", "100000000", "-c", "10", "-t", "get"]), "")
 }
 
-/// The terminal is as it was: lines are gathered, and shown as they are typed.
+/// The terminal is as before: it gathers lines, and echoes what is typed.
 fn is_as_before(text: &str) {
     assert!(text.contains("\nicanon") && !text.contains("-icanon") && !text.contains("-echo"), "{text}");
 }
@@ -52,7 +52,7 @@ fn it_shows_redis_at_work_on_80_by_24_and_does_what_keys_say() {
     screen.press(&["?"]);
     screen.until(&["glasspoll top", "hold the screen still"]);
     screen.press(&["Escape"]);
-    // On a busy machine both keys would be read at once, which is Alt-p.
+    // On a busy machine `top` might read both keys at once, and they would mean Alt-p.
     eventually("the help is gone", LIMIT, || !screen.text().contains("hold the screen still"));
     screen.press(&["p"]);
     let paused = screen.until(&["paused"]);

@@ -1,4 +1,5 @@
-//! What the documents say of the C tests: the contract names all of them, the limits those that must fail here.
+//! What the documents say about the C tests: the contract names all of them, and the limits name those that must fail
+//! here.
 
 use glasspoll_tests::c_tests::CTest;
 use glasspoll_tests::documents::{c_tests, is_named, quoted, read, root};
@@ -27,7 +28,7 @@ fn the_limits_have_each_c_test_that_fails_here() {
     assert!(listed.len() > 20, "c-tests have limits in {listed:?}");
     let missing: Vec<_> = listed.difference(&named).collect();
     assert!(missing.is_empty(), "docs/limits.md does not name these tests: {missing:#?}");
-    // The other way round: what the limits call a test is one.
+    // Conversely, every test that the limits name exists.
     let tests = c_tests();
     let in_brackets =
         document.split('[').skip(1).filter_map(|rest| rest.split_once(']')).map(|(inner, _)| inner);

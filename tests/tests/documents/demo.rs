@@ -1,4 +1,4 @@
-//! The demo of the README runs to its end, and shows what it says that it shows. It waited for ever once, unnoticed.
+//! The demo of the README runs to its end, and shows what it promises. Once it waited forever, and no test noticed.
 
 use glasspoll_tests::documents::root;
 use glasspoll_tests::mode::{clean_command, library};
@@ -11,7 +11,7 @@ fn the_demo_shows_redis_on_both_epolls() {
     if !program::have(&["redis-server", "redis-benchmark", "strace"]) {
         return;
     }
-    // Beside each other, as the script looks for them: it builds nothing then.
+    // In one folder, where the script looks for them: then it builds nothing.
     let built = tempfile::tempdir().expect("a directory");
     let lib = built.path().join("libglasspoll.so");
     symlink(library(), &lib).expect("the test's own directory");

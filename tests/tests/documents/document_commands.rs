@@ -1,14 +1,14 @@
-//! The commands that the documents show: a test runs each, or the table says why none does.
+//! The commands that the documents show: a test runs each of them, or the table says why none does.
 //!
-//! They stand in blocks of `sh`, a command a line, and of `console`, each behind a `$`. A new command needs a line here.
+//! They are in blocks of `sh`, one command a line, and of `console`, each after a `$`. A new command needs a line here.
 
 use glasspoll_tests::documents::{all, blocks, files, read, root};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What becomes of a command in the tests.
+/// How the tests treat a command.
 enum Fate {
-    /// This function of that file below `tests/tests` runs it, perhaps with a program of its own.
+    /// This function of that file below `tests/tests` runs it, maybe with a program of its own.
     RunBy(&'static str, &'static str),
     /// No test runs it, for this reason.
     NotRun(&'static str),
@@ -53,7 +53,7 @@ const COMMANDS: [(&str, Fate); 14] = [
     ),
 ];
 
-/// Each command that is shown, with its document. A comment is none of it.
+/// Each command that a document shows, with its document. Comments do not count.
 fn shown() -> Vec<(String, PathBuf)> {
     let mut shown = Vec::new();
     for document in all() {

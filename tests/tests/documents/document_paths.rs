@@ -4,19 +4,19 @@ use glasspoll_tests::documents::{all, files, prose, quoted, read, root, section}
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What a path of a document begins at.
+/// The folders below which a path of a document may start.
 const BASES: [&str; 3] = ["", "reactor/src/", "shim/src/"];
 /// Files that are named by their last part alone.
 const SOURCES: [&str; 7] = [".rs", ".c", ".h", ".py", ".js", ".sh", ".java"];
 
-/// Whether it looks like a path of the project: not of the machine, of a build or of the kernel.
+/// Whether it looks like a path of the project, not one of the machine, a build or the kernel.
 fn is_path(word: &str) -> bool {
     let is_of_path = |letter: char| letter.is_ascii_alphanumeric() || "_-./*".contains(letter);
     let is_elsewhere = ["/", "../", "target/"].iter().any(|start| word.starts_with(start));
     word.contains('/') && word.chars().all(is_of_path) && !is_elsewhere && word != "fs/eventpoll.c"
 }
 
-/// Whether there is such a file or folder; a star at the end stands for anything.
+/// Whether such a file or folder exists; a star at the end matches anything.
 fn exists(path: &str) -> bool {
     BASES.iter().map(|base| root().join(base).join(path)).any(|path| match path.to_str() {
         Some(text) if text.ends_with('*') => {
@@ -74,7 +74,7 @@ fn defines(source: &str, name: &str) -> bool {
     })
 }
 
-/// The text of a file, or of all files of a folder, of DESIGN's table.
+/// The text of a file, or of all files in a folder, from DESIGN's table.
 fn source(path: &str) -> String {
     let below = root().join("reactor/src").join(path);
     let path = if below.exists() { below } else { root().join(path) };
@@ -92,7 +92,7 @@ fn every_symbol_of_the_design_is_defined_where_it_says() {
     let rows = section(&design, "Kernel symbol → here").lines().filter(|line| line.starts_with("| "));
     let cells: Vec<&str> = rows.skip(1).filter_map(|row| row.split('|').nth(2)).collect();
     let is_file = |word: &&str| word.contains('/') || word.ends_with(".rs");
-    // Where each type is: in the row that names it first together with a file.
+    // The home of each type: the first row that names it together with a file.
     let mut homes: BTreeMap<&str, String> = BTreeMap::new();
     for cell in &cells {
         let sources: String = quoted(cell).filter(is_file).map(source).collect();

@@ -1,10 +1,10 @@
-//! The documents: their links lead somewhere, and what they say of the sources is there.
+//! The documents: their links lead somewhere, and what they say about the sources is there.
 
 use glasspoll_tests::documents::{all, c_tests, files, is_named, prose, quoted, read, root, section};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The anchor that a heading has.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
@@ -128,7 +128,7 @@ fn the_tests_that_the_faults_name_exist() {
     }
 }
 
-/// Cargo looks for none in the folders of the tests by itself.
+/// Cargo does not find tests in subfolders by itself.
 #[test]
 fn every_file_of_tests_is_built() {
     let manifest = read("tests/Cargo.toml");
@@ -140,7 +140,7 @@ fn every_file_of_tests_is_built() {
     let is_listed = |path: &Path| manifest.contains(&format!("path = \"{}\"", path.display()));
     for source in sources {
         let path = source.strip_prefix(root().join("tests")).expect("it is below");
-        // A module of a test that has a folder.
+        // A module of a test that has its own folder.
         let main = path.with_file_name("main.rs");
         assert!(is_listed(path) || is_listed(&main), "tests/Cargo.toml lacks {}", path.display());
     }

@@ -1,4 +1,4 @@
-//! The stories that the documents tell are true.
+//! The stories in the documents are true.
 
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::documents::read;
@@ -7,7 +7,7 @@ use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{program, turn};
 use std::path::{Path, PathBuf};
 
-/// A program's story, and the document that tells it.
+/// Checks a program's story against the document that tells it.
 fn story(told: &str, interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said: &str) {
     let document = read(told);
     assert!([file, class, said].iter().all(|text| document.contains(text)), "{told} does not tell it");

@@ -1,5 +1,5 @@
-//! The tour shows the real traces of its programs, which do the same on either epoll, and both tours show the same
-//! ones.
+//! The tour shows real traces of its programs. The programs do the same on either epoll, and both tours show the same
+//! traces.
 
 use glasspoll_tests::documents::{files, read, root};
 use glasspoll_tests::run::{run, LIMIT};
@@ -7,17 +7,17 @@ use glasspoll_tests::{program, Mode};
 use std::fs;
 use std::time::Instant;
 
-/// A program with threads may need a second attempt, in which no thread is late.
+/// A program with threads may need several attempts, until no thread is late in one.
 const ATTEMPTS: usize = 5;
 
-/// The blocks of code of a document: what they are of, and their lines.
+/// The blocks of code of a document: their languages and their lines.
 fn blocks(document: &str) -> Vec<(String, Vec<String>)> {
     let inner = document.split("\n```").skip(1).step_by(2);
     let parts = inner.map(|block| block.split_once('\n').unwrap_or((block, "")));
     parts.map(|(of, lines)| (of.to_owned(), lines.lines().map(str::to_owned).collect())).collect()
 }
 
-/// A line without what differs from run to run: comments, threads, and all numbers.
+/// A line without the parts that differ from run to run: comments, threads, and all numbers.
 fn plain(line: &str) -> String {
     let line = line.split("  ").next().unwrap_or_default();
     let fields = line.split(' ').filter(|field| !field.starts_with("pid=") && !field.starts_with("tid="));
@@ -32,7 +32,7 @@ fn plain(line: &str) -> String {
     plain
 }
 
-/// What a program of the tour logs, preloaded, station by station. It prints what it prints on the kernel's epoll.
+/// What a program of the tour logs when preloaded, station by station. Its output must be that on the kernel's epoll.
 fn log(script: &str) -> Vec<String> {
     let path = root().join("docs/tour").join(script);
     let native = run(Mode::Native.command(program::path("python3")).arg(&path), LIMIT).success();
@@ -54,7 +54,7 @@ fn log(script: &str) -> Vec<String> {
         .collect()
 }
 
-/// The first line of `shown` that `logged` does not have after the ones before it.
+/// The first line of `shown` that does not come in `logged` after the lines before it.
 fn missing<'a>(shown: &'a [String], logged: &[String]) -> Option<&'a String> {
     let mut logged = logged.iter().map(|line| plain(line));
     shown.iter().find(|line| !logged.any(|other| other == plain(line)))

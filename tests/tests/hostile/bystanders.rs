@@ -19,7 +19,7 @@ fn clones(dir: &Path, mode: Mode, arguments: &[String]) -> usize {
     strace::calls(log.path()).len()
 }
 
-/// Same output, same exit status, as many processes and threads.
+/// The output and the exit status are the same, and so are the numbers of processes and threads.
 fn check_same(dir: &Path, line: &[&str]) {
     let mut arguments: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
     arguments[0] = program::path(line[0]).to_str().expect("UTF-8").to_owned();

@@ -1,4 +1,4 @@
-//! Any system call of the library fails, once or for good: the program gets the same results as without.
+//! Any system call of the library fails, once or from then on: the program gets the same results as without.
 #![cfg(target_arch = "x86_64")]
 
 use glasspoll_tests::run::LIMIT;
@@ -38,7 +38,7 @@ fn no_fault_is_felt_by_threads_that_wait_together() {
     is_not_felt("threads", &[]);
 }
 
-/// The library gets its signalfd only after a thread sleeps already, which must hear of it.
+/// The library gets its signalfd only when a thread sleeps already; that thread must learn of it.
 #[test]
 fn a_signalfd_that_is_to_be_had_later_is_heard_of() {
     let signalfd = Call::new(libc::SYS_signalfd4, [u64::MAX, 0, 0, 0, 0, 0]);

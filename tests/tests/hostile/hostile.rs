@@ -1,5 +1,6 @@
-//! The command looks into processes that lie: what another process holds, and how it calls itself, is nothing but
-//! bytes. No process makes the command wait, use up memory, or write to a terminal or a page what it did not mean to.
+//! The command looks into processes that lie: the files of another process, and its name, are only bytes. No process
+//! makes the command wait or use up memory, and none makes it write control characters to a terminal or markup to a
+//! page.
 
 use glasspoll_tests::run::LIMIT;
 use std::path::Path;
@@ -10,21 +11,21 @@ use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::{eventually, run, start, Running};
 use glasspoll_tests::{program, Mode, Output};
 
-/// What the command may use to look into a process, in KiB of address space.
+/// How much the command may use when it looks into a process, in KiB of address space.
 const MEMORY: u32 = 700_000;
 
-/// A process that lies, and its id; None where it cannot.
+/// A process that lies, and its pid; None if it cannot run here.
 fn liar(mode: Mode, kind: &str, dir: &Path) -> Option<(Running, u32)> {
     let script = dir.join("hostile.py");
     std::fs::write(&script, include_str!("../programs/hostile.py")).expect("the test's own directory");
-    // Told on standard output; its own input is the pipe of a sleep, which ends with it.
+    // The shell prints the pid. The script's input is a FIFO.
     let mut command = mode.command(program::path("sh"));
     let text = "echo $$; exec python3 \"$0\" \"$1\" < \"$2\"";
     let fifo = dir.join("input");
     run(clean_command(program::path("mkfifo")).arg(&fifo), LIMIT).success();
     command.args(["-c", text]).arg(&script).arg(kind).arg(&fifo).env("EVIL_DIR", dir);
     let mut running = start(&mut command, "");
-    // Opened for both, it neither waits nor ends.
+    // Opened for reading and writing, so that the open does not block and the input does not end.
     let held = std::fs::File::options().read(true).write(true).open(&fifo).expect("a FIFO of ours");
     std::mem::forget(held);
     eventually("it lies", LIMIT, || running.stdout_so_far().contains("ready") || !running.is_running());
@@ -44,14 +45,14 @@ fn poor(arguments: &[&str]) -> Output {
     run(&mut command, LIMIT)
 }
 
-/// What the doctor says: with or without findings.
+/// The doctor's output, with or without findings.
 fn diagnosed(arguments: &[&str]) -> String {
     let output = poor(arguments);
     assert!(matches!(output.status.code(), Some(0 | 1)) && !output.stdout.is_empty(), "{output:?}");
     output.stdout
 }
 
-/// Nothing in it steers a terminal.
+/// Checks that the text contains nothing that controls a terminal.
 fn is_plain(text: &str) {
     let bad = text.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
     assert_eq!(bad, None, "{text:?}");
@@ -83,7 +84,7 @@ fn what_only_looks_like_a_record_is_refused_at_once() {
             assert!(output.stderr.contains("record"), "{kind} {command:?}: {output:#?}");
         }
         assert!(!Path::new(&file).exists(), "{kind}");
-        // Nor does it keep others from being listed.
+        // The liar does not keep other processes from being listed either.
         poor(&["ls"]).success();
         drop(liar);
     }
@@ -112,7 +113,7 @@ fn names_that_steer_terminals_and_pages_are_shown_as_text() {
     let (_liar, pid) = liar(Mode::Preloaded, "names", dir.path()).expect("it runs");
     let (pid, file) = (pid.to_string(), dir.path().join("record").display().to_string());
     let listed = poor(&["ls", &pid]).success();
-    // They are there, and harmless.
+    // The names are there, made harmless.
     assert!(listed.contains("\u{fffd}]0;owned\u{fffd}"), "{listed}");
     let printed = [
         listed,
@@ -143,7 +144,7 @@ fn names_that_steer_terminals_and_pages_are_shown_as_text() {
             serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
         }
     }
-    // A page is not written through a link, which may be another user's.
+    // A page is not written through a link, which another user may have made.
     let (victim, link) = (dir.path().join("victim"), dir.path().join("link.html"));
     std::fs::write(&victim, "precious").expect("the test's own directory");
     std::os::unix::fs::symlink(&victim, &link).expect("the test's own directory");

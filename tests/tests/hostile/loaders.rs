@@ -1,4 +1,4 @@
-//! Programs whose loader cannot use the library: musl's, and that of an older glibc. The command says so in one line.
+//! Programs whose loader cannot use the library: musl's, and an older glibc's. The command says so in one line.
 
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::mode::clean_command;

@@ -1,5 +1,5 @@
-//! What GLASSPOLL_LOG_FILE may lead to, and what it may not: if another user can write to the folder, that
-//! user cannot make the program write to a file of theirs, wait, or write to another file of its own user.
+//! Where GLASSPOLL_LOG_FILE may lead. If another user can write to the folder, that user must not be able to make the
+//! program write to a file of theirs, wait, or write to another file of the program's user.
 
 use glasspoll_tests::run::LIMIT;
 use std::fs;
@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("../programs/epoll_once.py");
 /// `nobody`.
 const OTHER: u32 = 65_534;
 
-/// A program whose flow is logged to `path`.
+/// Runs a program whose flow is logged to `path`.
 fn logged_to(path: &Path) -> Output {
     let mut command = Mode::Preloaded.command(program::path("python3"));
     command.args(["-c", SCRIPT]).env("GLASSPOLL_LOG", "trace").env("GLASSPOLL_LOG_FILE", path);
@@ -28,7 +28,7 @@ fn is_log(text: &str) -> bool {
     text.contains("glasspoll::flow: wait_enter ")
 }
 
-/// It was said that the path is refused, and the log went to standard error.
+/// Checks that the library says that it refuses the path, and logs to standard error.
 fn is_refused(path: &Path) {
     let stderr = logged_to(path).stderr;
     let first = stderr.lines().next().unwrap_or_default();
@@ -48,7 +48,7 @@ fn the_users_own_links_are_followed_and_those_of_the_system() {
     assert_eq!(logged_to(&link).stderr, "");
     assert!(is_log(&fs::read_to_string(&file).expect("the log")));
     assert_eq!(fs::metadata(&file).expect("the log").mode() & 0o777, 0o600);
-    // Appended to, when it is there.
+    // The log is appended to a file that exists.
     let before = fs::metadata(&file).expect("the log").len();
     assert_eq!(logged_to(&link).stderr, "");
     assert!(fs::metadata(&file).expect("the log").len() > before);
@@ -80,7 +80,7 @@ fn a_fifo_that_nobody_reads_is_not_waited_for() {
     let fifo = dir.path().join("fifo");
     run(Mode::Native.command(program::path("mkfifo")).arg(&fifo), LIMIT).success();
     is_refused(&fifo);
-    // With a reader it is a log like any other. (The pipe has room for all of it.)
+    // With a reader the FIFO is a log like any other. (The pipe has room for all of it.)
     let mut reader =
         fs::File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&fifo).expect("our own directory");
     assert_eq!(logged_to(&fifo).stderr, "");
@@ -103,7 +103,7 @@ fn what_another_user_has_laid_there_is_left_alone() {
     symlink(at("victim"), at("link")).expect("our own directory");
     symlink(at("nothing"), at("dangling")).expect("our own directory");
     fs::write(at("file"), "theirs").expect("our own directory");
-    // Of our own, and leads to theirs.
+    // A link of our own that leads to one of theirs.
     symlink("link", at("mine")).expect("our own directory");
     for name in ["link", "dangling", "file"] {
         std::os::unix::fs::lchown(at(name), Some(OTHER), Some(OTHER)).expect("we are root");
@@ -113,7 +113,7 @@ fn what_another_user_has_laid_there_is_left_alone() {
     assert_eq!(fs::read(at("victim")).expect("our own directory"), b"precious");
     assert_eq!(fs::read(at("file")).expect("our own directory"), b"theirs");
     assert!(!at("nothing").exists());
-    // And an ordinary user's program writes to nothing of root's, where it could.
+    // An ordinary user's program does not write to root's files either, even if it could.
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("our own directory");
     fs::write(at("roots"), "precious").expect("our own directory");
     fs::set_permissions(at("roots"), fs::Permissions::from_mode(0o666)).expect("our own directory");
@@ -133,7 +133,7 @@ fn neither_the_log_nor_the_record_has_what_is_transferred() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let log = dir.path().join("log");
-    // Made of parts, so that it is not in the command line.
+    // The name is made of parts, so that it is not in the command line.
     let script = "import os, select, socket\n\
         a, b = socket.socketpair(); e = select.epoll(); e.register(a, 1)\n\
         b.send(b'sec' + b'ret' * 100); e.poll(); a.recv(1000); a.send(b'hid' + b'den' * 100); b.recv(1000)\n\

@@ -1,5 +1,5 @@
-//! Threads write, wait, change and close at the same time: what they may rely on holds on both epolls, and the storm
-//! that tries it notices when it does not.
+//! Threads write, wait, change and close at the same time: the invariants hold on both epolls, and the storm that
+//! checks them notices when they do not.
 
 use glasspoll_tests::run::LIMIT;
 
@@ -19,8 +19,8 @@ fn a_storm_breaks_no_invariant() {
     });
 }
 
-/// Its first eras have fast timers, files of another process and reads of every kind: there a read that was told by
-/// asking later what it had left lost edges for good.
+/// The first eras of these seeds have fast timers, files of another process and reads of every kind. Once, the library
+/// polled after a read for what the read had left, and so lost edges for good.
 #[test]
 fn a_storm_of_files_that_become_ready_amid_a_read_breaks_no_invariant() {
     let _turn = turn::take();
@@ -40,7 +40,7 @@ fn a_storm_on_polled_files_breaks_no_invariant() {
     assert!(output.success().contains("all invariants held"));
 }
 
-/// Storms seldom run long enough at one pace for hot items: here every set has them from the start, or none.
+/// Storms seldom run long enough at one pace for hot items: here every set has them from the start, or no set has any.
 #[test]
 fn a_storm_on_hot_items_breaks_no_invariant() {
     let _turn = turn::take();

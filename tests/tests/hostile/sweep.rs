@@ -1,8 +1,8 @@
-//! Every file of /proc, /sys and /dev that can be opened without harm is added to a set, on the kernel's epoll and
-//! preloaded: the same are refused, and the others report the same.
+//! Adds every file of /proc, /sys and /dev that can be opened without harm to a set, on the kernel's epoll and
+//! preloaded: both refuse the same files, and report the same for the others.
 //!
-//! Besides what `sweep` leaves out, this test leaves out debugfs and tracefs below /sys. From Linux 6.14 on all files
-//! of debugfs can be added; before, only a few could, and nothing tells them from the rest.
+//! Besides the files that `sweep` leaves out, this test leaves out debugfs and tracefs below /sys. From Linux 6.14 on,
+//! all files of debugfs can be added; earlier kernels allow only a few, and the library cannot tell them from the rest.
 
 use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::Mode;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 const FOLDERS: [&str; 5] = ["/proc", "/proc/self", "/proc/thread-self", "/sys", "/dev"];
 
-/// What came of each file, by its path.
+/// The result for each file, by its path.
 type Swept = BTreeMap<String, String>;
 
 fn sweep(mode: Mode) -> Swept {
@@ -31,7 +31,7 @@ fn refused(swept: &Swept) -> usize {
 #[test]
 fn the_files_of_proc_sys_and_dev_are_added_or_refused_as_by_the_kernel() {
     let (before, preloaded, after) = (sweep(Mode::Native), sweep(Mode::Preloaded), sweep(Mode::Native));
-    // What says something else the second time, or has come or gone, proves nothing.
+    // A file that gives another result the second time, or has come or gone, proves nothing.
     let steady: Swept =
         before.iter().filter(|(path, result)| after.get(*path) == Some(*result)).map(owned).collect();
     let differ: Vec<String> = steady

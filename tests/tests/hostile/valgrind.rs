@@ -1,5 +1,5 @@
-//! A program that runs on valgrind also runs on valgrind with the library. valgrind is no kernel: it keeps signal 64
-//! for itself, and after a handler it gives a thread its earlier mask back.
+//! A program that runs on valgrind also runs on valgrind with the library. valgrind differs from a kernel: it keeps
+//! signal 64 for itself, and after a handler it gives a thread its earlier mask back.
 
 use glasspoll_tests::c_tests::{CTest, Folders};
 use glasspoll_tests::documents::root;
@@ -10,7 +10,7 @@ use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, program, redis, Mode, Server};
 use std::process::Command;
 
-/// memcheck over `arguments`; a complaint of its ends with status 99.
+/// memcheck on `arguments`; if it complains, the status is 99.
 fn valgrind(mode: Mode, arguments: &[String]) -> Command {
     let mut command = glasspoll_tests::mode::clean_command(program::path("valgrind"));
     if mode == Mode::Preloaded {
@@ -32,13 +32,13 @@ fn redis_serves_on_valgrind_and_ends_when_it_is_asked_to() {
         let arguments = ["-q", "-n", "500", "-c", "10", "-t", "get,set,lpush"];
         redis::check_output(&run(&mut redis::benchmark(&server, &arguments), LIMIT).success());
         assert_eq!(redis::ask(&server, &["PING"]), "PONG");
-        // It sleeps in a wait now, which the signal is to end.
+        // The server now sleeps in a wait, and the signal must end it.
         server.stop();
         redis::check_log(&server);
     });
 }
 
-/// Each is silent under memcheck natively: a complaint is about us.
+/// Natively each program runs without complaints under memcheck, so a complaint is about the library.
 #[test]
 fn the_tests_of_signals_and_threads_hold_on_valgrind() {
     if !program::have(&["valgrind", "gcc"]) {

@@ -10,7 +10,7 @@ fn walks_are_the_same_on_both() {
     check(300, &[]);
 }
 
-/// What such a walk leaves out and what is compared: `walk::Terms`.
+/// `walk::Terms` says what such a walk leaves out and what is compared.
 #[test]
 fn walks_are_the_same_with_every_bound_of_hot_items() {
     check(60, &["GLASSPOLL_HOT=0"]);
@@ -31,7 +31,7 @@ fn walks_are_the_same_with_spinning_waits() {
     check(60, &["GLASSPOLL_SPIN=auto", "GLASSPOLL_HOT=512"]);
 }
 
-/// The order of hot items is the one thing that is not compared: with it, walks differ.
+/// Only the order of hot items is not compared: if it were, walks would differ.
 #[test]
 fn a_difference_is_found_and_printed() {
     let output = fuzz(1, &["GLASSPOLL_HOT=512", "--in-order"]);

@@ -1,12 +1,12 @@
-//! CPython's own suites: preloaded, nothing fails that passes on the kernel.
+//! CPython's own suites: every test that passes on the kernel passes preloaded.
 
 use glasspoll_tests::cpython::{have_suites, Outcome, Outcomes, Suite};
 use glasspoll_tests::Mode;
 
-/// Never ends where the kernel has vsock but nobody behind it, as in some virtual machines.
+/// Never ends if the kernel has vsock but no peer answers, as in some virtual machines.
 const NEVER_ENDS_ON_THE_KERNEL: [&str; 1] = ["ThreadedVSOCK*"];
 
-/// Runs `suite` natively and preloaded, side by side: most of the time they sleep.
+/// Runs `suite` natively and preloaded, in parallel: most of the time they sleep.
 fn check(suite: &str) {
     if !have_suites() {
         return;

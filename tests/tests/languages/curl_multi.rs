@@ -17,7 +17,7 @@ fn compiler(dir: &Path) -> Command {
     command
 }
 
-/// Whether libcurl can be compiled against: says what is missing like [`program::have`].
+/// Whether programs can be compiled with libcurl; says what is missing, like [`program::have`].
 fn have_libcurl() -> bool {
     if !program::have(&["cc"]) {
         return false;
@@ -29,7 +29,7 @@ fn have_libcurl() -> bool {
     found || program::have(&["curl/curl.h"])
 }
 
-/// By the name localhost a thread resolves the address, and the address of IPv6 is tried and refused.
+/// For the name localhost, a thread resolves the address, and curl tries the IPv6 address, which is refused.
 #[test]
 fn curls_multi_interface_downloads_600_files() {
     if !program::have(&nginx::PROGRAMS) || !have_libcurl() {

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::thread;
 
-/// `java FILE.java` compiles the file first, which takes a JDK.
+/// `java FILE.java` compiles the file first, which requires a JDK.
 const PROGRAMS: [&str; 2] = ["java", "javac"];
 
 #[test]
@@ -17,7 +17,7 @@ fn java_channels_answer_through_selectors_and_pools() {
     }
 }
 
-/// Sends one request on a connection of its own; gives the body of the answer.
+/// Sends one request on a connection of its own; returns the body of the answer.
 fn ask(server: &Server, path: &str, body: &[u8]) -> Vec<u8> {
     let mut stream = server.connect();
     let length = body.len();

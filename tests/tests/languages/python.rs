@@ -1,4 +1,4 @@
-//! python's event loops: asyncio, selectors, and what subprocess does beside them.
+//! Python's event loops: asyncio, selectors, and subprocess in a process with a live set.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::run;
@@ -59,7 +59,7 @@ fn python_asyncio_serves_many_connections_of_all_kinds() {
         assert_eq!(output.success(), "12400 answers\nok\n");
         server.stop();
         assert_eq!(server.stderr(), "");
-        // 300 by TCP, 300 by unix sockets, one for the signals, one of the test at the start.
+        // 300 by TCP, 300 by unix sockets, one for the signals, one by the test at the start.
         let counts = "{'connections': 602, 'lines': 12000, 'datagrams': 400, 'signals': 50, 'errors': 0}\n";
         assert_eq!(server.stdout(), counts);
     });

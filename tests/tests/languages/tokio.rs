@@ -14,7 +14,7 @@ const ROUNDS: usize = 6;
 const DATAGRAMS: usize = 200;
 const SIGNALS: usize = 50;
 
-/// Asks `line` and checks the answer.
+/// Sends `line` and checks the answer.
 fn ask<S: Write, R: BufRead>(stream: &mut S, reader: &mut R, line: &str, wanted: &str) {
     stream.write_all(format!("{line}\n").as_bytes()).expect("the server reads");
     let mut answer = String::new();
@@ -22,7 +22,7 @@ fn ask<S: Write, R: BufRead>(stream: &mut S, reader: &mut R, line: &str, wanted:
     assert!(answer.trim_end() == wanted, "{line:.50}: {answer:.100}");
 }
 
-/// What every client asks; gives the number of its lines.
+/// Sends every request of a client; returns the number of its lines.
 fn ask_all<S: Write, R: BufRead>(stream: &mut S, reader: &mut R, client: usize) -> usize {
     let long = "tokio".repeat(40_000 + client);
     for round in 0..ROUNDS {
@@ -75,7 +75,7 @@ fn udp_client(port: u16) -> usize {
     0
 }
 
-/// One at a time: of two signals that are pending together the kernel drops one.
+/// One signal at a time: of two that are pending together, the kernel drops one.
 fn signal_client(server: &Server, path: &Path) -> usize {
     let (mut stream, mut reader) = unix_stream(path);
     for sent in 1..=SIGNALS {

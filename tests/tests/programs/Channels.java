@@ -56,7 +56,7 @@ public class Channels {
             try {
                 selector.select();
             } catch (ClosedSelectorException closed) {
-                // Both are allowed.
+                // An exception here and a normal return are both allowed.
             }
             closer.join();
             check(!selector.isOpen(), "closed");
@@ -81,7 +81,7 @@ public class Channels {
             selector.selectedKeys().clear();
             key.interestOps(0);
             check(selector.selectNow() == 0, "nobody asks");
-            // Interest that another thread sets reaches the wait after a wakeup.
+            // An interest that another thread sets takes effect in the wait after a wakeup.
             var changer = later(() -> {
                 key.interestOps(SelectionKey.OP_READ);
                 return selector.wakeup();

@@ -15,7 +15,7 @@ public class HttpFiles {
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);
         } catch (IOException left) {
-            // A load generator leaves its last requests behind.
+            // A load generator closes with its last requests unanswered.
         } catch (RuntimeException error) {
             error.printStackTrace();
             errors.incrementAndGet();

@@ -1,6 +1,6 @@
-// curl_multi URL COUNT PARALLEL: downloads the URL COUNT times, PARALLEL at a time, driven by
-// libcurl's multi_socket interface and one epoll. Prints how many came well, and a line for each
-// different body: its length, its sum and how often it came.
+// curl_multi URL COUNT PARALLEL: downloads the URL COUNT times, PARALLEL at a time, driven by libcurl's multi_socket
+// interface and one epoll. Prints how many succeeded, and a line for each different body: its length, its sum and how
+// often it came.
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdint.h>
@@ -46,7 +46,7 @@ static void start_one(void)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
-    // Every other one on a connection of its own.
+    // Every second transfer has a connection of its own.
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)(to_start % 2));
     CHECK(curl_multi_add_handle(multi, easy) == CURLM_OK);
     to_start--;
@@ -57,7 +57,7 @@ static int on_timer(CURLM *of, long ms, void *data)
 {
     (void)of, (void)data;
     struct itimerspec at = {0};
-    // 0 would disarm the timer, and means at once.
+    // For curl 0 means at once; for the timer it would mean to disarm it.
     if (ms >= 0)
         at.it_value = (struct timespec){ms / 1000, ms % 1000 * 1000000 + 1};
     CHECK(timerfd_settime(timer, 0, &at, NULL) == 0);
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
             uint64_t expired;
             if (events[i].data.fd == timer) {
-                // A transfer may have set it anew since it was reported.
+                // A transfer may have set the timer anew since it was reported.
                 CHECK(read(timer, &expired, sizeof expired) == sizeof expired || errno == EAGAIN);
                 curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
                 continue;

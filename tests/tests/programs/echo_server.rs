@@ -1,4 +1,4 @@
-//! `echo_server PORT lt|et [LOOPS [sink]]`: answers every byte, on plain epoll; a sink answers none, and reads slowly.
+//! `echo_server PORT lt|et [LOOPS [sink]]`: echoes every byte, on plain epoll; a sink echoes nothing, and reads slowly.
 
 use glasspoll_tests::bench::echo::{serve, Style};
 use std::process::ExitCode;

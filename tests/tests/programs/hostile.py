@@ -45,11 +45,11 @@ if kind == "names":
     poll = select.epoll()
     for fd in (listener.fileno(), ends[0].fileno(), fifo):
         poll.register(fd, select.EPOLLIN)
-    # Something for the doctor: an end that is never seen to.
+    # A finding for the doctor: the loop never handles this hang-up.
     ends[1].close()
     for _ in range(20000):
         poll.poll()
-    # Until somebody has looked at the name again.
+    # Long enough for the test to look at the name again.
     time.sleep(1.5)
 elif kind == "unsealed":
     lie(1 << 20, page(64, 64, 64, 64), seals=0)
@@ -58,12 +58,12 @@ elif kind == "small":
 elif kind == "items":
     lie(1 << 30, page(64, 1 << 24, 1 << 24, 64))
 elif kind == "sparse":
-    # A gigabyte of nothing, of which every block is said to be in use.
+    # A gigabyte of zeros; the first page says that every block is in use.
     lie(4096 + (1 << 30) + (20 << 17), page(1 << 20, 1 << 17, 1 << 17, 1 << 62))
 elif kind == "version":
     lie(1 << 20, page(64, 64, 64, 64)[:8] + b"\x63\0\0\0" + page(64, 64, 64, 64)[12:])
 elif kind == "fifo":
-    # A mount of its own that is taken away: then a file in it is called as it likes, as seen from outside.
+    # After its own mount is taken away, a file in it has any path that it likes, as seen from outside.
     folder = os.environ["EVIL_DIR"]
     new_user = 0 if os.geteuid() == 0 else 0x10000000
     if libc.unshare(0x20000 | new_user) != 0 or libc.mount(b"none", b"/", None, 0x44000, None) != 0:

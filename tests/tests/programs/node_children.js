@@ -1,4 +1,4 @@
-// Children of a libuv loop: pipes, messages, shared sockets, signals, many at a time.
+// Children of a libuv loop: pipes, messages, shared sockets, signals, many at the same time.
 "use strict";
 const assert = require("assert");
 const net = require("net");

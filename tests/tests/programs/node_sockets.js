@@ -14,7 +14,7 @@ async function read(socket) {
   return Buffer.concat(parts);
 }
 
-// More than the buffers hold, with the sender's half closed before the answer comes.
+// The data exceeds the buffers, and the sender closes its half before the answer comes.
 async function halfClosed(where) {
   const server = net.createServer({ allowHalfOpen: true }, async (socket) => {
     const body = await read(socket);
@@ -78,7 +78,7 @@ async function watched() {
   return [...seen].sort().join(" ");
 }
 
-// Workers that share one listening socket, told by the parent to end.
+// Workers that share one listening socket; the parent tells them to end.
 async function clustered() {
   const workers = [cluster.fork(), cluster.fork()];
   const ports = (await Promise.all(workers.map((worker) => once(worker, "message")))).map(([port]) => port);

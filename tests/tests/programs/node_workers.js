@@ -1,4 +1,4 @@
-// Several event loops in one process: each worker serves and asks, and talks to the others.
+// Several event loops in one process: each worker serves, sends requests, and exchanges messages with the others.
 "use strict";
 const assert = require("assert");
 const fs = require("fs");
@@ -25,12 +25,12 @@ async function worker() {
   await once(server, "listening");
   parentPort.postMessage(server.address().port);
   const [{ ports, next }] = await once(parentPort, "message");
-  // Everybody asks everybody, reads a file in the thread pool, and keeps a timer.
+  // Every worker sends requests to every other, reads a file in the thread pool, and keeps a timer.
   let ticks = 0;
   const timer = setInterval(() => ticks++, 5);
   const right = await Promise.all(ports.map((port) => echoes(port, 20)));
   const own = await fs.promises.readFile(__filename, "utf8");
-  // A token goes round from loop to loop.
+  // A token passes from loop to loop.
   let tokens = 0;
   await new Promise((resolve) => {
     next.from.on("message", (token) => {
@@ -66,7 +66,7 @@ async function main() {
   workers.forEach((worker) => worker.postMessage("end"));
   assert.deepStrictEqual((await Promise.all(ends)).flat(), [0, 0, 0, 0]);
 
-  // A loop that is ended while it sleeps, again and again.
+  // Ends a loop while it sleeps, again and again.
   for (let n = 0; n < 20; n++) {
     const sleeper = new Worker("setInterval(() => {}, 1e6); require('worker_threads').parentPort.postMessage(0)",
       { eval: true });

@@ -1,5 +1,5 @@
-//! `planted_server PORT FAULT`: answers `echo` lines on plain epoll, and where glasspoll is loaded does one thing wrong,
-//! as a library that has that fault would make it. The soak must notice each.
+//! `planted_server PORT FAULT`: answers `echo` lines on plain epoll. If glasspoll is loaded, it does one thing wrong,
+//! as if the library had that fault. The soak must notice each fault.
 
 use glasspoll_tests::soak::{Kind, Planted};
 use std::collections::HashMap;
@@ -10,9 +10,9 @@ use std::process::abort;
 use std::thread;
 use std::time::Duration;
 
-/// What a connection that leaks leaves behind.
+/// How much memory a connection leaks.
 const LEAK: usize = 64 << 10;
-/// One connection in this many leaks a descriptor or a thread: there are limits on both.
+/// One connection in this many leaks a descriptor or a thread, because both are limited.
 const SOME: u64 = 10;
 /// One answer in this many goes wrong.
 const SELDOM: u64 = 300;
@@ -77,7 +77,7 @@ impl Server {
                 _ => {}
             }
             stream.set_nonblocking(true).expect("a socket");
-            // The writes of one that does not read must not stop the others: it blocks for a while, as it may.
+            // A write to a client that does not read must not stop the others for good: it blocks only for a while.
             self.add(stream.as_raw_fd());
             self.conns.insert(stream.as_raw_fd(), (stream, Vec::new()));
         }
@@ -107,7 +107,7 @@ impl Server {
                     _ => {}
                 }
             }
-            // Short enough for the buffer of a client that reads at all.
+            // Short enough for the buffer of a client that reads.
             if stream.write_all(&answer).is_err() {
                 return drop(self.conns.remove(&fd));
             }

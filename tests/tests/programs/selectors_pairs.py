@@ -24,7 +24,7 @@ for _ in range(200):
     for number in chosen:
         pairs[number][1].send(b"x")
     assert ready(5) == chosen
-    # Level-triggered: what was not read is reported again.
+    # Level-triggered: data that was not read is reported again.
     assert ready(0) == chosen
     for number in chosen:
         assert pairs[number][0].recv(10) == b"x"

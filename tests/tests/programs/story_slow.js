@@ -1,4 +1,4 @@
-// A web server of which one page is computed where all the others are waited for.
+// A web server that computes one page in the thread that waits for all requests.
 'use strict';
 const http = require('http');
 

@@ -29,4 +29,4 @@ while time.monotonic() < end:
             data = key.fileobj.recv(4096)
             if data:
                 key.fileobj.sendall(data)
-            # And if there is none it is the end, which nobody deals with.
+            # If there is no data, it is the end of the connection, which this server does not handle.

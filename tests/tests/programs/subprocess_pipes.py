@@ -39,7 +39,7 @@ for options in [{"close_fds": False}, {"start_new_session": True}, {"preexec_fn"
     assert run("echo", "child", **options).stdout == b"child\n", options
     check_set()
 
-# A child that reads what it inherited through an event loop of its own.
+# A child that reads its inherited files through an event loop of its own.
 script = """
 import os, selectors, sys
 selector = selectors.EpollSelector()

@@ -74,7 +74,7 @@ fn number(text: &str) -> u64 {
     text.parse().unwrap_or_else(|_| panic!("no number: {text}"))
 }
 
-/// More than a pipe holds, between two tasks.
+/// More bytes than a pipe holds, between two tasks.
 async fn through_a_pipe(length: u64) -> io::Result<String> {
     let (mut sender, mut receiver) = pipe::pipe()?;
     let body: Vec<u8> = (0..length).map(|n| n as u8).collect();

@@ -1,4 +1,4 @@
-//! dbus-daemon: a private bus with many callers, a listener, and services that it starts.
+//! dbus-daemon: a private bus with many callers, a listener, and services that the bus starts.
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::LIMIT;
@@ -30,7 +30,7 @@ fn start_bus(mode: Mode, dir: &Path) -> Server {
 "
         ),
     );
-    // A service that takes its name and ends, and one that does not even do that.
+    // One service takes its name and ends; the other ends without taking it.
     let sender = program::path("dbus-send");
     let takes = format!(
         "{} --session --print-reply --dest={DRIVER} / {DRIVER}.RequestName string:test.Brief uint32:0",
@@ -45,14 +45,14 @@ fn start_bus(mode: Mode, dir: &Path) -> Server {
     server
 }
 
-/// dbus-send to the bus in `dir`, always native.
+/// A command for dbus-send to the bus in `dir`, always native.
 fn sender(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = clean_command(program::path("dbus-send"));
     command.arg(format!("--bus=unix:path={}", dir.join("bus").display())).args(arguments);
     command
 }
 
-/// What the bus itself answers, or the error. The first line of a reply has times and serials.
+/// The bus's own answer, or the error, without the first line of a reply, which has times and serials.
 fn ask(dir: &Path, method: &str, arguments: &[&str]) -> String {
     let (destination, method) = (format!("--dest={DRIVER}"), format!("{DRIVER}.{method}"));
     let mut command = sender(dir, &["--print-reply", &destination, "/org/freedesktop/DBus", &method]);
@@ -61,8 +61,8 @@ fn ask(dir: &Path, method: &str, arguments: &[&str]) -> String {
     format!("{:?} {} {}", output.status.code(), reply.join(" "), output.stderr)
 }
 
-/// The server's log without processes, serial numbers and repetitions: how often a change of its
-/// folder makes it read that again is a matter of time.
+/// The server's log without pids, serial numbers and repetitions: how often a change of its folder makes it read the
+/// folder again depends on time.
 fn log(server: &Server) -> Vec<String> {
     let text = server.stderr();
     let what = |line: &str| {

@@ -1,4 +1,4 @@
-//! haproxy with four threads, each with an epoll of its own, before an nginx.
+//! haproxy with four threads, each with an epoll of its own, in front of an nginx.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// What went wrong on the side of the servers, in the columns of haproxy's statistics.
+/// The errors on the side of the servers: columns of haproxy's statistics.
 const ERRORS: [&str; 4] = ["econ", "eresp", "wretr", "wredis"];
 
 fn have_all() -> bool {
@@ -70,9 +70,9 @@ fn statistics(url: &str, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Ends the server behind haproxy, and waits till haproxy holds no idle connection to it.
+/// Ends the server behind haproxy, and waits until haproxy holds no idle connection to it.
 ///
-/// haproxy 2.6.12 may die of SIGSEGV as it ends with idle connections, on the kernel too: its issue 2114.
+/// haproxy 2.6.12 may die of SIGSEGV if it ends with idle connections, on the kernel too: its issue 2114.
 fn end_idle_connections(mut back: Server, url: &str) {
     back.stop();
     eventually("haproxy lets its idle connections go", LIMIT, || statistics(url, &["srv_icur"]).is_empty());
@@ -113,7 +113,7 @@ fn haproxy_with_four_threads_passes_tcp_and_http_on() {
     });
 }
 
-/// It makes no secret of what killed it: the shell's status for a signal, 143.
+/// Its exit status tells what killed it: the shell's status for SIGTERM, 143.
 #[test]
 fn haproxy_is_ended_by_sigterm() {
     if !have_all() {
@@ -150,7 +150,7 @@ fn haproxys_master_reloads_without_failing_a_request() {
         let load = start(&mut nginx::wrk_url(&url, 3, false), "");
         for _ in 0..2 {
             thread::sleep(Duration::from_millis(700));
-            // Its listener is there before it has begun to take signals, at each start anew.
+            // At each start, its listener exists before it handles signals.
             eventually("the master takes SIGUSR2", LIMIT, || processes::takes(server.pid(), libc::SIGUSR2));
             let old = nginx::workers(&server);
             server.signal(libc::SIGUSR2);

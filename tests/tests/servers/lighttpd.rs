@@ -1,4 +1,4 @@
-//! lighttpd: static files, and programs that it forks and talks to by pipes.
+//! lighttpd: static files, and programs that it forks and with which it communicates by pipes.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::{curl, in_both_modes, nginx, program, seccomp, turn, Mode, Server};
@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Reads all its input, and says how much that was.
+/// Reads all its input, and prints how much that was.
 const COUNT: &str = "#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
 echo \"$REQUEST_METHOD $(wc -c)\"
@@ -41,7 +41,7 @@ cgi.assign = (\".cgi\" => \"\")
     Server::start(command, dir, port)
 }
 
-/// With no workers the process serves by itself, with some it only starts them.
+/// Without workers the process serves by itself; with workers it only starts them.
 fn lighttpd_serves(workers: u32) {
     if !program::have(&["lighttpd", "wrk", "curl"]) {
         return;
@@ -64,7 +64,7 @@ fn lighttpd_serves(workers: u32) {
         server.stop();
         assert_eq!(server.stderr(), "");
         let log = fs::read_to_string(dir.path().join("error.log")).expect("its log");
-        // Two clocks of its own at start may disagree by a second, natively too.
+        // At the start two of its clocks may differ by a second, natively too.
         let parts = ["server started", "server stopped", "clock jumped"];
         let fine = |line: &str| parts.iter().any(|part| line.contains(part));
         assert!(log.lines().all(fine), "{log}");

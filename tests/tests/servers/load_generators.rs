@@ -5,7 +5,7 @@ use glasspoll_tests::run::run;
 use glasspoll_tests::run::LIMIT;
 use glasspoll_tests::{in_both_modes, nginx, program, redis, turn, Mode};
 
-/// Runs redis-benchmark with these arguments besides, in both modes, so often preloaded.
+/// Runs redis-benchmark with these further arguments, in both modes; preloaded `times` times.
 fn check_redis_benchmark(extra: &[&str], times: usize) {
     if !program::have(&redis::PROGRAMS) {
         return;
@@ -31,7 +31,7 @@ fn redis_benchmark_itself_runs() {
     check_redis_benchmark(&[], 1);
 }
 
-/// Two threads that wait by turns, items that go hot and cold: once it stopped for ever in one run of three.
+/// Two threads that wait in turn, items that become hot and cold: once it hung in one run of three.
 #[test]
 fn redis_benchmark_with_two_threads_ends_every_time() {
     check_redis_benchmark(&["--threads", "2"], 25);

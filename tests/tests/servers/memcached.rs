@@ -32,7 +32,7 @@ fn memcached_with_four_threads_gives_back_what_was_set() {
     });
 }
 
-/// How often it was asked, and what it holds.
+/// The counts of requests, and what the server holds.
 fn statistics(server: &Server) -> Vec<String> {
     let mut writer = server.connect();
     writer.write_all(b"stats\r\n").expect("it reads");

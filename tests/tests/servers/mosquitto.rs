@@ -1,4 +1,4 @@
-//! mosquitto: what is published arrives, all of it and in order.
+//! mosquitto: everything that is published arrives, and in order.
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
@@ -17,7 +17,7 @@ fn client(name: &str, server: &Server, arguments: &[&str]) -> Command {
     command
 }
 
-/// A retained message tells that a subscription stands.
+/// A retained message tells that the subscription exists.
 #[test]
 fn mosquitto_hands_10000_messages_to_each_subscriber_in_order() {
     if !program::have(&["mosquitto", "mosquitto_pub", "mosquitto_sub"]) {

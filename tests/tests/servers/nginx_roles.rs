@@ -1,4 +1,4 @@
-//! nginx in its other roles: TLS, a proxy, reading files in threads, four workers.
+//! nginx in its other roles: TLS, a proxy, files read in threads, four workers.
 
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::port::free_port;
@@ -13,7 +13,7 @@ fn put_file(dir: &Path, file: &[u8]) {
     fs::write(dir.join("html/file"), file).expect("the test's own directory");
 }
 
-/// Checks the kernel's part, ends `server` by SIGQUIT, which lets requests finish, and reads its log.
+/// Checks the epolls, ends `server` by SIGQUIT, which lets requests finish, and checks its log.
 fn quit(mode: Mode, mut server: Server, dir: &Path) {
     server.check_epolls(mode);
     server.stop_by(libc::SIGQUIT);
@@ -24,7 +24,7 @@ fn have_all() -> bool {
     program::have(&nginx::PROGRAMS) && program::have(&["curl", "openssl"])
 }
 
-/// Writes `key.pem` and `cert.pem`, which vouches for 127.0.0.1 by itself.
+/// Writes `key.pem` and `cert.pem`, a self-signed certificate for 127.0.0.1.
 fn make_certificate(dir: &Path) {
     let mut command = clean_command(program::path("openssl"));
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
@@ -66,8 +66,8 @@ fn nginx_serves_tls() {
     });
 }
 
-/// The proxy holds kept connections to the server behind it, and its buffers are small, so that a
-/// slow client makes it stop reading from there.
+/// The proxy keeps connections to the server behind it. Its buffers are small, so a slow client makes it stop reading
+/// from that server.
 #[test]
 fn nginx_proxies_to_another_nginx() {
     if !have_all() {
@@ -114,7 +114,7 @@ fn nginx_proxies_to_another_nginx() {
     });
 }
 
-/// The threads tell the loop by an eventfd that is watched for edges and is hardly ever read.
+/// The threads wake the loop by an eventfd that is watched for edges and is hardly ever read.
 #[test]
 fn nginx_reads_files_in_threads() {
     if !have_all() {
@@ -135,7 +135,7 @@ fn nginx_reads_files_in_threads() {
             nginx::check_wrk(nginx::run_wrk(&mut nginx::wrk(&server, 1, keep_alive)));
         }
         curl::check_downloads(&format!("http://127.0.0.1:{port}/file"), 100, &file, &[]);
-        // A worker has its main thread and those of the pool.
+        // A worker has its main thread and the threads of the pool.
         let threads = |pid: &u32| fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive").count();
         let most = nginx::workers(&server).iter().map(threads).max();
         assert!(most > Some(10), "{most:?} threads: none of the pool");
@@ -143,8 +143,8 @@ fn nginx_reads_files_in_threads() {
     });
 }
 
-/// `listen` is what follows the address: with nothing the workers share one socket, which they
-/// watch with EPOLLEXCLUSIVE; with reuseport each has its own.
+/// `listen` is what follows the address: if it is empty, the workers share one socket, which they watch with
+/// EPOLLEXCLUSIVE; with reuseport each has its own.
 fn four_workers_serve(listen: &str) {
     if !have_all() {
         return;

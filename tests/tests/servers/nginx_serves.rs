@@ -62,8 +62,8 @@ fn nginx_sends_a_large_file_byte_for_byte_to_several_clients() {
                     stream
                         .write_all(b"GET /file HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
                         .expect("nginx reads");
-                    // Some clients begin late: the socket is full by then, and
-                    // nginx has to be told when there is room again.
+                    // Some clients begin to read late: the socket is full by then, and nginx needs an event when there
+                    // is room again.
                     thread::sleep(Duration::from_millis(100 * (client % 3)));
                     let mut answer = Vec::new();
                     stream.read_to_end(&mut answer).expect("nginx answers");

@@ -1,4 +1,4 @@
-//! nginx told to reload and to quit while requests keep coming.
+//! nginx reloads and quits while requests keep coming.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
@@ -29,8 +29,8 @@ fn nginx_reloads_under_load(keep_alive: bool) {
         }
         let output = load.finish(LIMIT);
         if keep_alive {
-            // An old worker closes its idle connections, and a request may be
-            // on its way on one of them: a read error that is nobody's fault.
+            // An old worker closes its idle connections while a request may be in flight on one of them: such a read
+            // error is not a fault.
             nginx::check_answers(&output.success());
         } else {
             nginx::check_wrk(output);
@@ -78,11 +78,11 @@ fn master(dir: &Path) -> Option<i32> {
     fs::read_to_string(dir.join("nginx.pid")).ok()?.trim().parse().ok()
 }
 
-/// A daemon is a child of init. On SIGUSR2 the master execs itself in a child, to which it leaves
-/// the listening sockets, and both generations serve until the old one is told to quit.
+/// A daemon is a child of init. On SIGUSR2 the master execs itself in a child, which inherits the listening sockets,
+/// and both generations serve until the old one gets the signal to quit.
 ///
-/// Of its environment it hands down what its configuration names: `new_mode` is on which epoll the
-/// new generation of a preloaded one runs.
+/// Only the environment variables that its configuration names are handed down: `new_mode` is the epoll of the new
+/// generation of a preloaded server.
 fn nginx_replaces_its_program(environment: &str, new_mode: Mode) {
     if !program::have(&nginx::PROGRAMS) {
         return;
@@ -98,7 +98,7 @@ fn nginx_replaces_its_program(environment: &str, new_mode: Mode) {
         fs::write(&file, text.replace("daemon off;", environment)).expect("the test's own directory");
         let mut server = Server::spawn(nginx::command(mode, dir), dir, port);
         assert!(server.wait().success(), "{}", server.stderr());
-        // The master, and two workers.
+        // The master and two workers.
         eventually("the daemon is there", LIMIT, || server.processes().len() == 3 && master(dir).is_some());
         let (old, first) = (master(dir), server.processes());
         let signal = |pid: Option<i32>, signal: i32| {

@@ -1,5 +1,5 @@
-//! PostgreSQL: a process for each connection, which waits on a set of its socket, its latch and the
-//! pipe that tells of the postmaster's death.
+//! PostgreSQL: a process for each connection, which waits on a set of its socket, its latch and the pipe that reports
+//! the postmaster's death.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::postgres::{self, Cluster};
@@ -19,7 +19,7 @@ fn postgresql_passes_its_benchmark_and_the_books_balance() {
         let cluster = Cluster::new(mode, dir.path(), free_port());
         let mut server = cluster.start();
         run(&mut cluster.client("pgbench", &["-i", "-q", "-s", "1"]), LIMIT).success();
-        // Connections that stay, then one for each transaction.
+        // First connections that stay, then one connection for each transaction.
         for (clients, transactions, extra) in [("16", "100", "-n"), ("4", "25", "-C")] {
             let arguments = ["-n", "-c", clients, "-j", "2", "-t", transactions, extra];
             let output = run(&mut cluster.client("pgbench", &arguments), LIMIT);
@@ -33,14 +33,14 @@ fn postgresql_passes_its_benchmark_and_the_books_balance() {
         );
         assert_eq!(sums, "1700|t|t|t");
         server.check_epolls(mode);
-        // SIGTERM waits for the backends, of which the last may still be on its way out.
+        // SIGTERM waits for the backends; the last of them may still be about to end.
         server.stop_by(libc::SIGTERM);
         postgres::check_log(&server);
     });
 }
 
-/// The latches of one backend are set by others: a notice, a lock that is given up, workers of a
-/// parallel query, a cancellation, a time limit.
+/// Other processes set the latches of one backend: a notice, a released lock, workers of a parallel query, a
+/// cancellation, a time limit.
 #[test]
 fn backends_of_postgresql_wake_each_other() {
     if !postgres::have() {
@@ -76,7 +76,7 @@ fn backends_of_postgresql_wake_each_other() {
         let output = run(&mut cluster.psql("set statement_timeout = 200; select pg_sleep(7200)"), LIMIT);
         answers.push(output.stderr);
 
-        // A backend that is killed takes the others with it, and the postmaster starts anew.
+        // When a backend is killed, the postmaster ends the others and starts anew.
         let sleeper = start(&mut cluster.psql("select pg_sleep(7200)"), "");
         waits("PgSleep");
         let pid = cluster.ask("select pid from pg_stat_activity where wait_event = 'PgSleep'");
@@ -95,7 +95,7 @@ fn backends_of_postgresql_wake_each_other() {
     });
 }
 
-/// Nobody tells the children of the postmaster: they see the end of a pipe that they inherited.
+/// The children of the postmaster get no signal: they see the end of a pipe that they inherited.
 #[test]
 fn all_processes_of_postgresql_end_when_the_postmaster_is_killed() {
     if !postgres::have() {
@@ -116,7 +116,7 @@ fn all_processes_of_postgresql_end_when_the_postmaster_is_killed() {
         assert!(!sleeper.finish(LIMIT).status.success());
         assert!(!server.stderr().contains("glasspoll"), "{}", server.stderr());
 
-        // The data are in order, and it starts over what was left.
+        // The data are intact, and a start after the crash works.
         let mut server = cluster.start();
         assert_eq!(cluster.ask("select 1"), "1");
         server.stop_by(libc::SIGTERM);

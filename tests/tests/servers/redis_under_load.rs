@@ -48,7 +48,7 @@ fn redis_serves_500_clients_that_pipeline() {
     redis_passes_its_benchmark("500", "16");
 }
 
-/// The threads take turns with the loop by spinning and by mutexes; the loop alone waits.
+/// The threads synchronize with the loop by spinning and by mutexes; only the loop waits.
 #[test]
 fn redis_serves_with_four_threads_for_input_and_output() {
     if !program::have(&redis::PROGRAMS) {

@@ -1,5 +1,5 @@
-//! Each alarm of the soak goes off: a server does one thing wrong if the library is loaded, and the soak names the
-//! fault and the seed.
+//! Each alarm of the soak works: a server does one thing wrong if the library is loaded, and the soak names the fault
+//! and the seed.
 
 use glasspoll_tests::mode::{clean_command, library};
 use glasspoll_tests::run::run;
@@ -9,18 +9,18 @@ use glasspoll_tests::{turn, Output};
 const SOAK: &str = env!("CARGO_BIN_EXE_soak");
 
 fn soak(minutes: &str, only: &str) -> Output {
-    // Beside the one that is run, which is found there.
+    // The soak looks for it in its own folder.
     let _server = env!("CARGO_BIN_EXE_planted_server");
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = clean_command(SOAK);
     command.env("TMPDIR", dir.path());
     command.env("GLASSPOLL_LIB", library());
-    // Not so long that a hang would not be noticed, nor so short that a busy machine made one.
+    // Short enough that a hang is noticed, and long enough that a busy machine does not look like a hang.
     command.args([minutes, "--seed", "3", "--deadline", "10", "--only", only]);
     run(&mut command, LIMIT)
 }
 
-/// Each is named, on glasspoll alone.
+/// Checks that each fault is named, for glasspoll only.
 fn is_named(output: &Output, faults: &[(&str, &str)]) {
     assert_eq!(output.status.code(), Some(1), "{output:#?}");
     for (name, fault) in faults {

@@ -1,4 +1,4 @@
-//! unbound: a resolver with four threads, which asks a name server of the test's own.
+//! unbound: a resolver with four threads, which queries a name server of the test's own.
 
 use glasspoll_tests::port::free_port;
 use glasspoll_tests::run::LIMIT;
@@ -30,7 +30,7 @@ fn question(client: u16, name: u16) -> Vec<u8> {
     packet
 }
 
-/// The answer to `question`: an address made of its id.
+/// The answer to `question`: an address computed from its name.
 fn answer(question: &[u8]) -> Vec<u8> {
     let end = question[HEADER..].iter().position(|byte| *byte == 0).expect("a name ends") + HEADER + 5;
     let mut packet = question[..end].to_vec();
@@ -47,8 +47,7 @@ fn address(name: &[u8]) -> [u8; 4] {
     name.iter().fold(0, sum).to_be_bytes()
 }
 
-/// Answers until `stop`; to every third name only when it is asked again. Tells how many names that
-/// were.
+/// Answers until `stop`; answers every third name only when it is asked again. Returns how many names that were.
 fn name_server(socket: &UdpSocket, stop: &AtomicBool) -> usize {
     let mut ignored = 0;
     let mut seen = HashSet::new();
@@ -74,7 +73,7 @@ fn check(question: &[u8], reply: &[u8]) {
     assert_eq!(reply[reply.len() - 4..], address(&question[HEADER..question.len() - 4]));
 }
 
-/// All names by UDP, then all again by TCP, from the cache, in one go.
+/// Asks for all names by UDP, then for all again by TCP, from the cache, at once.
 fn ask(server: &Server, client: u16) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
     socket.connect(("127.0.0.1", server.port)).expect("a UDP socket");

@@ -16,7 +16,7 @@ fn limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) {
     must("setrlimit", unsafe { libc::setrlimit(resource, &limit) } as isize);
 }
 
-/// Raises the limit of descriptors to `wanted`, or as far as the hard limit lets it; gives what there is.
+/// Raises the limit of descriptors to `wanted`, or as far as the hard limit allows; returns the new limit.
 fn allow_fds(wanted: usize) -> usize {
     let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid pointer.
@@ -31,7 +31,7 @@ fn allow_fds(wanted: usize) -> usize {
     wanted.min(now.rlim_max as usize - 200)
 }
 
-/// The program uses up every fd and cannot get more: sets and children go on; an fd that becomes free is the program's.
+/// The program uses up every fd: its sets and children go on, and an fd that becomes free goes to the program.
 pub fn full() {
     limit(libc::RLIMIT_NOFILE, 64, 64);
     let [read, end] = pipe();
@@ -48,7 +48,7 @@ pub fn full() {
     if unsafe { libc::epoll_create1(0) } >= 0 {
         give_up(WRONG, "a set where no fd was left");
     }
-    // One is left, and it is the set's.
+    // One fd is free, and the set gets it.
     all.pop();
     let ep = Epoll::new();
     ep.add(&read, EPOLLIN | EPOLLET, 1);
@@ -89,7 +89,7 @@ fn address_space() -> u64 {
     text.split(' ').next().and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
 }
 
-/// ADD is ENOMEM some day, and nothing that was added before is lost.
+/// At some point ADD returns ENOMEM, and no item that was added before is lost.
 pub fn memory() {
     let most = allow_fds(60_000);
     let ep = Epoll::new();
@@ -136,8 +136,8 @@ pub fn memory() {
     ep.expect("with memory again", &[(most as u64, EPOLLIN)]);
 }
 
-/// A set has a hundred thousand pipes' ends, or as many as the limit allows: it reports those that are written to, and no
-/// others.
+/// A set has the ends of a hundred thousand pipes, or as many as the limit allows: it reports those that are written
+/// to, and no others.
 pub fn many() {
     const ITEMS: usize = 100_000;
     let count = allow_fds(ITEMS) / 2;
@@ -147,7 +147,7 @@ pub fn many() {
     for ep in &sets {
         for (at, [read, end]) in pipes.iter().enumerate() {
             ep.add(read, EPOLLIN | EPOLLET, at as u64);
-            // Its hang-up only.
+            // Asks for nothing, so only its hang-up is reported.
             ep.add(end, 0, (count + at) as u64);
         }
     }
@@ -177,7 +177,7 @@ pub fn many() {
     }
 }
 
-/// Ten thousand threads wait for one set; each event wakes one of them, and all wake in the end.
+/// Ten thousand threads wait for one set; each event wakes one of them, and at the end all wake.
 pub fn herd() {
     const THREADS: usize = 10_000;
     let shared = Arc::new((Epoll::new(), eventfd(), AtomicUsize::new(0), AtomicUsize::new(0)));
@@ -193,7 +193,7 @@ pub fn herd() {
         };
         match thread::Builder::new().stack_size(32 << 10).spawn(run) {
             Ok(thread) => threads.push(thread),
-            // As many as this machine lets.
+            // This is as many threads as the machine allows.
             Err(_) => break,
         }
     }
@@ -214,7 +214,7 @@ pub fn herd() {
     }
     thread::sleep(Duration::from_millis(100));
     let woken = done.load(Ordering::SeqCst);
-    // An edge wakes one; a thread that comes late may find one more.
+    // An edge wakes one thread; a thread that starts to wait later may find another event.
     if woken > 110 {
         give_up(WRONG, &format!("100 events woke {woken}"));
     }

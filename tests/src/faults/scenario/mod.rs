@@ -1,7 +1,7 @@
-//! The programs that run with faults: epoll must tell them the same as without.
+//! The programs that run with faults: epoll must report the same to them as without.
 //!
-//! Each ends with 0 and says "done", or with what went wrong (`os`). They wait without end where that would show a
-//! lost wakeup best; the runner ends them then.
+//! Each prints "done" and ends with 0, or prints what went wrong (`os`). They wait without a timeout where that shows a
+//! lost wakeup best; then the runner ends them.
 
 mod limits;
 mod one_loop;
@@ -12,7 +12,7 @@ mod threads;
 
 pub use os::REFUSED;
 
-/// All of them, by name.
+/// All scenarios, by name.
 pub const ALL: &[(&str, fn())] = &[
     ("loop", one_loop::run),
     ("nested", one_loop::nested),
@@ -26,16 +26,16 @@ pub const ALL: &[(&str, fn())] = &[
     ("signals", signals::run),
 ];
 
-/// Those that bring about a shortage themselves.
+/// The scenarios that use something up themselves.
 const AT_LIMITS: &[(&str, fn())] =
     &[("full", limits::full), ("memory", limits::memory), ("many", limits::many), ("herd", limits::herd)];
 
-/// Runs one. False: there is none of that name.
+/// Runs one. False: no scenario has that name.
 pub fn run(name: &str) -> bool {
     let Some((_, scenario)) = ALL.iter().chain(AT_LIMITS).find(|(other, _)| *other == name) else {
         return false;
     };
-    // As most programs have it, but those in Rust.
+    // Most programs have the default action; Rust's runtime ignores the signal.
     // SAFETY: a signal's default.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     scenario();

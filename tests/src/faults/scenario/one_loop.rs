@@ -56,7 +56,7 @@ pub fn run() {
         ep.modify(&once, EPOLLIN | EPOLLONESHOT, 6);
     }
     for stream in [&mut there, &mut peer] {
-        // An edge on what was not drained.
+        // The streams are not drained: each write is a new edge.
         stream.write_all(b"one").expect("room");
     }
     ep.expect("one", &[(2, EPOLLIN)]);
@@ -85,7 +85,7 @@ pub fn run() {
     again.expect("a hang-up", &[(8, EPOLLHUP)]);
 }
 
-/// A set in another one.
+/// A set in another set.
 pub fn nested() {
     let [inner, outer] = [Epoll::new(), Epoll::new()];
     let [read, end] = pipe();

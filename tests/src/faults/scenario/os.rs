@@ -1,4 +1,4 @@
-//! The calls that the scenarios make, and what is checked of every one of them.
+//! The calls that the scenarios make, with checks of every result.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, epoll_event};
 
-/// The exit status of a program that was told, as the kernel may tell it, that there is no more of something.
+/// The exit status of a program that got an errno for a shortage, as the kernel may return it.
 pub const REFUSED: i32 = 77;
-/// Of one that was told something wrong.
+/// The exit status of a program that got a wrong result.
 pub const WRONG: i32 = 3;
-/// Of one that was not told something in time.
+/// The exit status of a program that did not get an event in time.
 pub const LOST: i32 = 4;
-/// How long is waited for what must come. A helper that is not to be had makes it late by milliseconds.
+/// How long to wait for what must come. It comes milliseconds late if there can be no helper thread.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Ends the program.
@@ -26,7 +26,7 @@ fn errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// What the kernel may say of epoll_create and ADD at any time. Tried anew, it may have passed.
+/// Retries: epoll_create and ADD may report a shortage at any time, and it may be over at the next attempt.
 fn unless_scarce(what: &str, mut call: impl FnMut() -> c_int) -> c_int {
     for _ in 0..3 {
         let done = call();
@@ -90,7 +90,7 @@ impl Epoll {
         must("DEL", self.ctl(libc::EPOLL_CTL_DEL, fd, 0, 0) as isize);
     }
 
-    /// epoll_wait(2), begun again if a signal ended it.
+    /// epoll_wait(2), repeated if a signal ended it.
     pub fn wait(&self, timeout_ms: c_int) -> Vec<Told> {
         self.wait_for(8, timeout_ms)
     }
@@ -100,7 +100,7 @@ impl Epoll {
         let mut events = [epoll_event { events: 0, u64: 0 }; 8];
         let began = Instant::now();
         loop {
-            // SAFETY: room for as many events as are asked for.
+            // SAFETY: the buffer has room for the events that the call may store.
             let count = unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), most as c_int, timeout_ms) };
             if count < 0 && errno() == libc::EINTR && timeout_ms != 0 {
                 continue;
@@ -114,7 +114,7 @@ impl Epoll {
         }
     }
 
-    /// Waits until each of these was reported with these bits at least; others may be, as long as they are ready.
+    /// Waits until each of these was reported with at least these bits; other items may be reported if they are ready.
     pub fn expect(&self, what: &str, wanted: &[(u64, c_int)]) {
         let mut missing = wanted.to_vec();
         let end = Instant::now() + PATIENCE;
@@ -129,8 +129,8 @@ impl Epoll {
         }
     }
 
-    /// Nothing must be ready, now and after some milliseconds. Room that was told before may be told again: of a file
-    /// that is polled, what came while it was drained looks like an edge.
+    /// Nothing must be ready, now and after some milliseconds. Room that was reported before may be reported again: on
+    /// a polled file, data that arrives while the program drains the file looks like an edge.
     pub fn expect_nothing(&self, what: &str) {
         for timeout in [0, 5] {
             let mut told = self.wait(timeout);
@@ -177,11 +177,11 @@ impl AsRawFd for Epoll {
 }
 
 fn close(fd: RawFd) {
-    // SAFETY: a number of ours.
+    // SAFETY: an fd of ours.
     must("close", unsafe { libc::close(fd) } as isize);
 }
 
-/// pipe2(2): where to read, where to write.
+/// pipe2(2): the end to read, the end to write.
 pub fn pipe() -> [Fd; 2] {
     let mut pair = [0; 2];
     // SAFETY: room for two numbers.
@@ -204,7 +204,7 @@ pub fn eventfd() -> Fd {
     Fd(must("eventfd", unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) } as isize) as RawFd)
 }
 
-/// write(2), of so many bytes.
+/// write(2) of `count` bytes.
 pub fn write(fd: &impl AsRawFd, count: usize) {
     let bytes = 1u64.to_ne_bytes().repeat(count.div_ceil(8));
     // SAFETY: as many bytes as there are.
@@ -219,7 +219,7 @@ pub fn drain(fd: &impl AsRawFd) -> usize {
     let mut bytes = [0u8; 256];
     let mut all = 0;
     loop {
-        // SAFETY: as much room as is said.
+        // SAFETY: the call gets the buffer's length.
         let done = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
         match done {
             1.. => all += done as usize,

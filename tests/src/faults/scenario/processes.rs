@@ -9,7 +9,7 @@ use libc::{EPOLLET, EPOLLIN};
 
 use super::os::{drain, eventfd, give_up, must, pipe, socketpair, write, Epoll, Fd, REFUSED, WRONG};
 
-/// A child goes on with the set and makes one of its own; the parent goes on beside it.
+/// A child goes on with the set and makes one of its own; the parent goes on at the same time.
 pub fn fork() {
     let ep = Epoll::new();
     let pipes = [pipe(), pipe()];
@@ -56,7 +56,7 @@ pub fn fork() {
         other => give_up(other, "the child was told something wrong"),
     }
     ep.add(&pipes[1][0], EPOLLIN, 5);
-    // Whatever else it is told of was the child's.
+    // The child wrote everything else that is reported.
     ep.expect("the child's word", &[(5, EPOLLIN)]);
     for fd in [&pipes[0][0], &pipes[1][0], &unix[0], &event] {
         drain(fd);
@@ -65,7 +65,7 @@ pub fn fork() {
     ep.expect("the parent afterwards", &[(2, EPOLLIN)]);
 }
 
-/// An exec that fails, after which all goes on; one that succeeds.
+/// First an exec that fails, after which the program goes on; then one that succeeds.
 pub fn exec() {
     let ep = Epoll::new();
     let pipe = pipe();
@@ -97,7 +97,7 @@ pub fn exec() {
     give_up(WRONG, &format!("execv: {}", io::Error::last_os_error()));
 }
 
-/// What was executed: it watches what it inherited.
+/// The program after the exec: it watches the fds that it inherited.
 pub fn inherited() {
     let Ok(text) = env::var("SCENARIO_FDS") else { return };
     let fds: Vec<Fd> = text.split(',').filter_map(|fd| fd.parse().ok().map(Fd)).collect();
@@ -108,7 +108,7 @@ pub fn inherited() {
         write(&fds[1], 1);
         write(&fds[3], 1);
         ep.expect("inherited", &[(1, EPOLLIN), (2, EPOLLIN)]);
-        // An edge on what is not drained.
+        // The file is not drained: each write is a new edge.
         write(&fds[1], 1);
         ep.expect("on top of it", &[(1, EPOLLIN)]);
         drain(&fds[0]);

@@ -1,4 +1,4 @@
-//! Signals of the program that come while it waits: each runs its handler once.
+//! Signals that come while the program waits: each runs its handler once.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -23,7 +23,7 @@ fn queue(value: i32) {
 
 /// A child sends signals while the program waits and changes its set.
 pub fn run() {
-    // SAFETY: all-zero bytes are an action; the handler stores to atomics only.
+    // SAFETY: an all-zero sigaction is valid; the handler stores only to atomics.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handle as *const () as usize;
@@ -33,9 +33,9 @@ pub fn run() {
     let ep = Epoll::new();
     let [read, end] = pipe();
     ep.add(&read, EPOLLIN | EPOLLET, 1);
-    // SAFETY: it makes system calls only.
+    // SAFETY: getpid has no preconditions.
     let parent = unsafe { libc::getpid() };
-    // SAFETY: as above.
+    // SAFETY: the child makes system calls only.
     let child = must("fork", unsafe { libc::fork() } as isize) as i32;
     const SIGNALS: i32 = 20;
     if child == 0 {
@@ -50,7 +50,7 @@ pub fn run() {
                 }
             }
         }
-        // SAFETY: no more than that.
+        // SAFETY: ends the child.
         unsafe { libc::_exit(0) };
     }
     let mut bytes = 0;
@@ -62,7 +62,7 @@ pub fn run() {
     queue(100);
     write(&end, 1);
     ep.expect("the last one", &[(1, EPOLLIN)]);
-    // SAFETY: it sleeps until a handler has run, or for a moment.
+    // Waits until a handler has run, or for a moment.
     for _ in 0..100 {
         if HANDLED.load(Ordering::SeqCst) > SIGNALS {
             break;

@@ -1,7 +1,7 @@
-//! Threads that wait together, for one set and for several: one of them takes each wakeup.
+//! Threads that wait together, on one set and on several: each wakeup goes to one of them.
 //!
-//! They tell by a pipe and not by a channel: that one sleeps by `syscall(2)`, which the library passes on, and its
-//! calls could not be told from the library's.
+//! They report through a pipe and not through a channel. A channel sleeps by `syscall(2)`, which the library passes on,
+//! so its calls would look like the library's own.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -16,7 +16,7 @@ use super::os::{
     drain, eventfd, give_up, must, pipe, read_byte, socketpair, write, Epoll, Fd, LOST, PATIENCE,
 };
 
-/// Where threads say what they were told of.
+/// A pipe through which threads report their events.
 struct Tell([Fd; 2]);
 
 impl Tell {
@@ -26,7 +26,7 @@ impl Tell {
         must("write", unsafe { libc::write(self.0[1].as_raw_fd(), byte.as_ptr().cast(), 1) });
     }
 
-    /// What is said next.
+    /// The next report.
     fn hear(&self) -> Option<u64> {
         let mut fds = [libc::pollfd { fd: self.0[0].as_raw_fd(), events: libc::POLLIN, revents: 0 }];
         // SAFETY: one descriptor.
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-/// Two threads for one set, one for another.
+/// Two threads wait on one set, one on another.
 pub fn run() {
     let shared = Arc::new(Shared {
         sets: [Epoll::new(), Epoll::new()],
@@ -118,7 +118,7 @@ pub fn run() {
         }
     }
     shared.over.store(true, Ordering::SeqCst);
-    // A level that nobody drains wakes them one after another.
+    // An event that no thread drains wakes them one after another.
     let ends = [eventfd(), eventfd()];
     for (set, end) in shared.sets.iter().zip(&ends) {
         write(end, 8);
@@ -166,7 +166,7 @@ pub fn pollers() {
         }
         tell.expect("a poller", data);
     }
-    // What is left of its rounds.
+    // What its rounds left.
     ep.delete(event);
     loop {
         write(&end, 1);
@@ -178,7 +178,7 @@ pub fn pollers() {
     }
     join(vec![thread]);
 }
-/// A set, a file and a thread that come when another one sleeps already.
+/// A set, a file and a thread are added while another thread sleeps already.
 pub fn latecomer() {
     let tell = Arc::new(Tell(pipe()));
     let wait = |ep: Epoll, file: Fd, data: u64| {
@@ -190,7 +190,7 @@ pub fn latecomer() {
             }
             drop(file);
         });
-        // It is asleep before anything else happens.
+        // The thread sleeps before anything else happens.
         sleep(Duration::from_millis(100));
         thread
     };
@@ -203,7 +203,7 @@ pub fn latecomer() {
     join(threads);
 }
 
-/// Of two threads the one that watches for both gets its event, and comes back no more.
+/// Two threads wait; the one that watches for both gets its event, and does not wait again.
 pub fn leaver() {
     let all = Arc::new(([Epoll::new(), Epoll::new()], [pipe(), socketpair()], Tell(pipe())));
     let (sets, pipes, tell) = &*all;
@@ -221,7 +221,7 @@ pub fn leaver() {
     let mut threads = Vec::new();
     for at in [0, 1] {
         threads.push(wait(at));
-        // It is asleep before the other one is.
+        // The thread falls asleep before the next step.
         sleep(Duration::from_millis(5));
     }
     for at in [0, 1] {

@@ -1,4 +1,4 @@
-//! What the machine, or its administrator, does to a program: hardly any processor, no more threads, a debugger.
+//! What the machine, or its administrator, does to a program: hardly any CPU time, no more threads, a debugger.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -14,14 +14,14 @@ use glasspoll_tests::{in_both_modes, program, turn, Mode};
 
 use crate::{is_fine, limited, scenario, FAULTS, LIMIT, SCENARIOS};
 
-/// A user of no other process, so that the limit on threads is that of one process.
+/// A user without any other process, so that the limit on threads applies to one process.
 const NO_ONE: u32 = 64_123;
 
-/// A control group with a hundredth of a processor: one millisecond of each hundred. Gone when dropped.
+/// A control group with a hundredth of a processor: one millisecond in each hundred. Removed when dropped.
 struct Hundredth(PathBuf);
 
 impl Hundredth {
-    /// None: control groups cannot be made here, or not with a limit.
+    /// None: this machine allows no control groups, or none with a limit.
     fn new() -> Option<Self> {
         // Version 1, then version 2. Linux: Documentation/scheduler/sched-bwc.rst
         let named = |folder: &str| Path::new(folder).join(format!("glasspoll-{}", process::id()));
@@ -42,7 +42,7 @@ impl Hundredth {
         one().or_else(two)
     }
 
-    /// How often its processes were held back.
+    /// How often its processes were throttled.
     fn throttled(&self) -> u64 {
         let text = fs::read_to_string(self.0.join("cpu.stat")).expect("the group is ours");
         let count = text.lines().find_map(|line| line.strip_prefix("nr_throttled "));
@@ -52,7 +52,7 @@ impl Hundredth {
 
 impl Drop for Hundredth {
     fn drop(&mut self) {
-        // What was in it has ended, and leaves a moment later.
+        // The processes in it have ended, and leave it a moment later.
         for _ in 0..500 {
             if fs::remove_dir(&self.0).is_ok() {
                 return;
@@ -62,7 +62,7 @@ impl Drop for Hundredth {
     }
 }
 
-/// Beside loops that take all the rest.
+/// The scenario runs in parallel with loops that take the remaining CPU time.
 #[test]
 fn starvation_is_not_felt() {
     let _turn = turn::take();
@@ -84,7 +84,7 @@ fn starvation_is_not_felt() {
     }
 }
 
-/// How often a scenario is run until it has used up its share of the processor.
+/// How often a scenario runs, until it has used up its share of the processor once.
 const TRIES: usize = 50;
 
 #[test]
@@ -97,7 +97,7 @@ fn a_hundredth_of_a_processor_is_enough() {
     };
     in_both_modes(|mode| {
         for name in SCENARIOS {
-            // Beside much other work a run may get so little of the processor that it is within its share.
+            // On a busy machine a run may get so little CPU time that it stays within its share.
             let held_back = (0..TRIES).any(|_| {
                 let before = group.throttled();
                 let mut command = clean_command("sh");
@@ -113,7 +113,7 @@ fn a_hundredth_of_a_processor_is_enough() {
     });
 }
 
-/// The kernel itself refuses another thread (RLIMIT_NPROC), to a user who may not ignore that.
+/// The kernel itself refuses another thread (RLIMIT_NPROC), to a user without the privilege to exceed the limit.
 #[test]
 fn a_user_with_no_thread_left_is_told_and_served() {
     if !is_root() {
@@ -137,7 +137,7 @@ fn a_user_with_no_thread_left_is_told_and_served() {
     }
 }
 
-/// gdb, in batch mode and without anybody's settings.
+/// gdb, in batch mode and without a user's settings.
 fn gdb() -> Command {
     let mut command = clean_command(program::path("gdb"));
     command.args(["-nx", "-batch", "-ex", "set debuginfod enabled off", "-ex", "set pagination off"]);
@@ -155,7 +155,8 @@ fn a_debugger_is_not_felt() {
             if mode == Mode::Preloaded {
                 command.arg("-ex").arg(format!("set environment LD_PRELOAD {}", library().display()));
             }
-            // What the scenario sends itself is passed on; the library's own signal would stop it.
+            // gdb passes on the signals that the scenario sends itself; by default it would stop at the library's own
+            // signal.
             for line in [
                 "handle all nostop noprint pass",
                 "handle SIG64 stop print",
@@ -166,13 +167,13 @@ fn a_debugger_is_not_felt() {
             }
             let output = run(command.args(["--args", FAULTS, "scenario", name]), LIMIT);
             let ended = output.stdout.contains("exited normally");
-            // What gdb says of a thread may stand in the same line.
+            // gdb's own message about a thread may be in the same line.
             assert!(ended && output.stdout.contains("done\n"), "{name}: {output:#?}");
         }
     });
 }
 
-/// Whatever it is at, a program is stopped, looked at and let go, again and again.
+/// The program is stopped, looked at and continued, again and again, at whatever point it is.
 #[test]
 fn a_debugger_that_comes_and_goes_is_not_felt() {
     if !program::have(&["gdb", "python3"]) {

@@ -1,5 +1,5 @@
-//! A world that is hostile all the time: no fd, memory or disk left, no reader, another process that uses up
-//! what is the user's, a tracer, a processor that others have. Programs get the same results as without.
+//! An environment that is hostile all the time: no fd, memory or disk left, no reader, another process that uses up
+//! what belongs to the user, a tracer, a CPU that other processes use. Programs get the same results as without.
 #![cfg(target_arch = "x86_64")]
 
 use glasspoll_tests::run::LIMIT;
@@ -19,7 +19,7 @@ use glasspoll_tests::run::{run, wait, Output};
 use glasspoll_tests::{in_both_modes, program, turn, Mode};
 
 const FAULTS: &str = env!("CARGO_BIN_EXE_faults");
-/// Those that bring about nothing by themselves.
+/// The scenarios that run into no limits by themselves.
 const SCENARIOS: [&str; 7] = ["loop", "nested", "threads", "pollers", "fork", "exec", "signals"];
 
 fn scenario(mode: Mode, name: &str) -> Command {
@@ -74,7 +74,7 @@ fn ten_thousand_threads_wait_for_one_set() {
     in_both_modes(|mode| is_fine("herd", &run(&mut scenario(mode, "herd"), LIMIT)));
 }
 
-/// What becomes of it, if it ends in time; it prints little.
+/// The output of a command that must end in time; it prints little.
 fn finished(mut command: Command) -> process::Output {
     let mut child = command.spawn().expect("it runs");
     if wait(&mut child, LIMIT).is_none() {
@@ -84,7 +84,7 @@ fn finished(mut command: Command) -> process::Output {
     child.wait_with_output().expect("our child")
 }
 
-/// The log goes to a pipe that nobody reads any more: no SIGPIPE, no error of the program's.
+/// The log goes to a pipe whose reader is gone: the program gets no SIGPIPE and no error.
 #[test]
 fn a_closed_pipe_under_the_log_kills_nobody() {
     for name in SCENARIOS {
@@ -98,7 +98,7 @@ fn a_closed_pipe_under_the_log_kills_nobody() {
     }
 }
 
-/// A complaint goes there as well.
+/// A complaint goes to such a pipe as well.
 #[test]
 fn a_closed_pipe_under_a_complaint_kills_nobody() {
     let (reader, writer) = io::pipe().expect("a pipe");
@@ -119,7 +119,7 @@ fn a_full_disk_under_the_log_is_not_felt() {
     }
 }
 
-/// No SIGXFSZ, which ends a program.
+/// The program gets no SIGXFSZ, which would end it.
 #[test]
 fn a_limit_on_file_sizes_under_the_log_is_not_felt() {
     const SIZE: u64 = 2_000;
@@ -146,13 +146,13 @@ fn a_fifo_under_the_log_that_nobody_reads_holds_up_nobody() {
     let output = run(&mut logging(), LIMIT);
     is_fine("no reader", &output);
     assert!(output.stderr.contains("cannot be opened"), "{output:?}");
-    // One that is there and reads nothing.
+    // A reader that exists but reads nothing.
     let reader = fs::OpenOptions::new().read(true).write(true).open(&path).expect("a FIFO");
     is_fine("a reader that does not read", &run(&mut logging(), LIMIT));
     drop(reader);
 }
 
-/// `glasspoll run` has nowhere to write: it says so, and the program is not concerned.
+/// `glasspoll run` has no room to write: it says so, and the program is not affected.
 #[test]
 fn a_full_disk_under_a_recording_is_told_and_not_felt() {
     if !run(clean_command(program::path("unshare")).args(["-m", "true"]), LIMIT).status.success() {
@@ -170,7 +170,7 @@ fn a_full_disk_under_a_recording_is_told_and_not_felt() {
     assert!(output.stderr.contains("No space left"), "{output:#?}");
 }
 
-/// What was asked for is not had, and is not said to be.
+/// Without the helper thread times are not exact, and the record does not claim that they are.
 #[test]
 fn no_thread_no_exact_times() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -189,7 +189,7 @@ fn no_thread_no_exact_times() {
     assert!(!exact && bounds && said.contains("no helper thread"), "{said}");
 }
 
-/// Another process of the same user has as many signals queued as may be.
+/// Another process of the same user, which has queued as many signals as the limit allows.
 struct Hoarder(Child);
 
 impl Hoarder {
@@ -224,7 +224,7 @@ fn a_signal_queue_that_another_process_uses_up_loses_nothing() {
     if !program::have(&["python3"]) {
         return;
     }
-    // What others of this user have queued now counts as well; so little that they do not feel it.
+    // What this user's other processes have queued counts as well; the limit is so low that it does not affect them.
     const QUEUE: u64 = 40;
     let _hoarder = Hoarder::begin(QUEUE);
     for name in ["loop", "nested", "threads", "pollers", "fork", "exec"] {
@@ -259,7 +259,7 @@ fn a_tracer_is_not_felt() {
     }
 }
 
-/// Stopped and continued all the time, as by a debugger or a shell.
+/// The program is stopped and continued all the time, as by a debugger or a shell.
 #[test]
 fn stops_are_not_felt() {
     for name in SCENARIOS {
@@ -283,14 +283,14 @@ fn stops_are_not_felt() {
     }
 }
 
-/// A program that gains privileges: no setting is read, no log written, no descriptor made.
+/// A program that gains privileges: the library reads no setting, writes no log, makes no descriptor.
 #[test]
 fn a_privileged_program_is_left_alone() {
     if !is_root() {
         return program::skip("only root can make a program privileged");
     }
-    // The loader leaves out what is preloaded unless it is itself privileged and in one of its own folders; so it is
-    // named by the program here, which no user can bring about.
+    // The loader of a privileged program ignores a preloaded library, unless that is itself privileged and in a system
+    // folder. So here the program itself names the library, which a user cannot bring about.
     let dir = tempfile::tempdir_in("/var/tmp").expect("a directory");
     let (source, binary, log) = ("main.c", dir.path().join("privileged"), dir.path().join("log"));
     fs::write(

@@ -1,4 +1,4 @@
-//! Loops that close a descriptor at the wrong time, or take an fd for what it no longer is.
+//! Loops that close a descriptor at the wrong time, or use an fd that no longer means the same file.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::os::{self, accept, close, connection, listener, Clock, Set, IN};
 
-/// 1: a connection is closed while a dup of it, kept for a log, is open. What its client sent was never read.
+/// 1: a connection is closed while a dup of it, kept for a log, is open. Its client's data was never read.
 pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (fd, mut client) = connection(listener, port);
@@ -18,7 +18,7 @@ pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
     let mut is_open = true;
     while clock.is_running() {
         for (ready, _) in set.wait(16, 50).expect("a wait") {
-            // The client is refused, whatever it wants.
+            // The server closes the connection, whatever the client sent.
             if ready == fd && is_open {
                 if mended {
                     set.del(fd).expect("it is there");
@@ -31,7 +31,7 @@ pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
     vec![fd, copy]
 }
 
-/// 6: the loop keeps in mind which fds it has registered, and forgets to forget one that is closed.
+/// 6: the loop remembers which fds it has registered, and does not forget one that it closes.
 pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let mut registered = BTreeSet::new();
@@ -40,7 +40,7 @@ pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
         let (fd, mut client) = connection(listener, port);
         let known = !registered.insert(fd);
         let done = if known { set.modify(fd, IN) } else { set.add(fd, IN) };
-        // It is logged, and the loop goes on.
+        // The error is logged, and the loop goes on.
         drop(done);
         client.write_all(b"hello").expect("the server is there");
         for (ready, _) in set.wait(16, 100).expect("a wait") {
@@ -58,7 +58,7 @@ pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
     fds
 }
 
-/// 7: a client has another one thrown out, whose event is in the same batch.
+/// 7: one client makes the loop close another client's connection, whose event is in the same batch.
 pub fn closed_in_the_same_batch(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (master, mut master_client) = connection(listener, port);
@@ -88,8 +88,8 @@ pub fn closed_in_the_same_batch(mended: bool) -> Vec<i32> {
     victims.into_iter().collect()
 }
 
-/// 17: a worker closes its connection when it is done, and once more when it cleans up. The fd is another
-/// thread's by then.
+/// 17: a worker closes its connection when it is done, and once more when it cleans up. By then another thread has the
+/// fd.
 pub fn closed_twice(mended: bool) -> Vec<i32> {
     let (listener, port) = listener();
     let (to_worker, work) = mpsc::channel::<i32>();

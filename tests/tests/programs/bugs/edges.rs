@@ -1,11 +1,12 @@
-//! Loops that wait for an event that they have not asked for, or not made room for.
+//! Loops that wait for an event for which they have not asked or not made room.
 
 use std::io::{ErrorKind, Write};
 use std::thread;
 
 use crate::os::{self, connection, listener, Clock, Set, ET, IN, ONESHOT};
 
-/// 2: a request is longer than the buffer, and only one buffer is read for an edge. The client waits for its answer.
+/// 2: a request is longer than the buffer, and the loop reads only one buffer for an edge. The client waits for its
+/// answer.
 pub fn not_drained(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (fd, mut client) = connection(listener, port);
@@ -27,7 +28,7 @@ pub fn not_drained(mended: bool) -> Vec<i32> {
     vec![fd]
 }
 
-/// 5: a handler returns early where it does not understand the line, and does not arm the item again.
+/// 5: a handler returns early if it does not understand the line, and does not arm the item again.
 pub fn not_rearmed(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (fd, mut client) = connection(listener, port);
@@ -52,7 +53,7 @@ pub fn not_rearmed(mended: bool) -> Vec<i32> {
     vec![fd]
 }
 
-/// Reads all lines. Whether it liked them.
+/// Reads all lines. Returns whether it understood them.
 fn handle(fd: i32) -> bool {
     let (mut text, mut buffer) = (Vec::new(), [0; 64]);
     loop {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::os::{self, accept, close, listener, Clock, Set, IN};
 
-/// 8: a child serves a connection, and tidies up its parent's set first as if it were its own.
+/// 8: a child serves a connection, and first cleans up its parent's set as if it were its own.
 pub fn shared(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     set.add(listener, IN).expect("a socket");
@@ -24,7 +24,7 @@ pub fn shared(mended: bool) -> Vec<i32> {
         for (ready, _) in own.wait(16, 500).expect("a wait") {
             let _ = os::read(ready, &mut [0; 16]);
         }
-        // SAFETY: the parent's handlers are not to run here.
+        // SAFETY: ends the child without the parent's exit handlers.
         unsafe { libc::_exit(0) };
     }
     close(fd).expect("it is open");

@@ -1,11 +1,11 @@
-//! What is refused: a descriptor more, a regular file.
+//! Refusals: one more descriptor, a regular file.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use crate::os::{self, accept, close, connect, listener, Clock, Set, IN};
 
-/// 12: there are more clients than descriptors, and the loop tries again at once.
+/// 12: there are more clients than descriptors, and the loop retries at once.
 pub fn no_descriptors(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     // SAFETY: there is one thread.
@@ -15,7 +15,7 @@ pub fn no_descriptors(mended: bool) -> Vec<i32> {
         let all: Vec<_> = (0..20).map(|_| connect(port)).collect();
         os::sleep_ms(1500);
         drop(all);
-        // SAFETY: the parent's handlers are not to run here.
+        // SAFETY: ends the child without the parent's exit handlers.
         unsafe { libc::_exit(0) };
     }
     limit_descriptors(listener as u64 + 8);
@@ -25,7 +25,7 @@ pub fn no_descriptors(mended: bool) -> Vec<i32> {
     while clock.is_running() {
         let events = set.wait(16, 200).expect("a wait");
         if events.is_empty() && mended {
-            // The oldest one had its time. There is room again.
+            // The oldest connections have had their time; closing them makes room.
             open.drain(..).for_each(|fd| close(fd).expect("it is open"));
             let _ = set.add(listener, IN);
         }
@@ -55,7 +55,7 @@ fn limit_descriptors(count: u64) {
     assert_eq!(done, 0, "setrlimit");
 }
 
-/// 13: what is read is a file, as after `< FILE`.
+/// 13: the loop reads a regular file, as after `< FILE`.
 pub fn regular_file(mended: bool) -> Vec<i32> {
     let file = File::open("/proc/self/exe").expect("this program");
     let (set, fd) = (Set::new(), file.as_raw_fd());

@@ -1,7 +1,7 @@
 //! Small event loops that each have one bug, and their mended twins: `bugs CLASS [--mended]`.
 //!
-//! The classes are those of `glasspoll doctor`, from 1 to 17. Each loop serves real sockets, pipes and timers, runs
-//! for two seconds or so, ends by itself, and prints the descriptors that the bug is about.
+//! The classes are those of `glasspoll doctor`, from 1 to 17. Each loop serves real sockets, pipes and timers, runs for
+//! about two seconds, ends by itself, and prints the descriptors that the bug is about.
 
 mod closing;
 mod edges;

@@ -1,4 +1,4 @@
-//! What the loops are made of: libc's calls, with results.
+//! The calls of libc that the loops make, with results.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -45,7 +45,7 @@ impl Set {
         self.ctl(libc::EPOLL_CTL_DEL, fd, 0, 0)
     }
 
-    /// Descriptors and their events.
+    /// Waits; returns descriptors and their events.
     pub fn wait(self, maxevents: usize, timeout_ms: i32) -> io::Result<Vec<(i32, u32)>> {
         let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; maxevents];
         // SAFETY: the buffer has room for the events.
@@ -57,23 +57,23 @@ impl Set {
 }
 
 pub fn read(fd: i32, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer lives and has that length.
+    // SAFETY: the buffer lives, and the call gets its length.
     check(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
 pub fn write(fd: i32, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: as above. A peer that is gone is an error, not a signal.
+    // SAFETY: as above. With MSG_NOSIGNAL a peer that is gone is an error, not a signal.
     check(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) })
 }
 
-/// Writes to what is no socket.
+/// Writes to a file that is not a socket.
 pub fn put(fd: i32, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: as above.
     check(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
 }
 
 pub fn close(fd: i32) -> io::Result<()> {
-    // SAFETY: the number is the caller's, or meant to be wrong.
+    // SAFETY: the fd is the caller's, or wrong on purpose.
     check(unsafe { libc::close(fd) } as isize).map(|_| ())
 }
 
@@ -82,10 +82,10 @@ pub fn dup(fd: i32) -> i32 {
     check(unsafe { libc::dup(fd) } as isize).expect("a descriptor") as i32
 }
 
-/// A pipe whose ends do not block: to read, to write.
+/// A pipe whose ends do not block: the end to read, the end to write.
 pub fn pipe() -> (i32, i32) {
     let mut fds = [0; 2];
-    // SAFETY: two numbers have room.
+    // SAFETY: `fds` has room for two numbers.
     check(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) } as isize)
         .expect("a pipe");
     (fds[0], fds[1])
@@ -101,7 +101,7 @@ pub fn listener() -> (i32, u16) {
 
 pub fn accept(listener: i32) -> io::Result<i32> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: numbers; no address is wanted.
+    // SAFETY: numbers; with null pointers the kernel stores no address.
     let fd = unsafe { libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags) };
     check(fd as isize).map(|fd| fd as i32)
 }
@@ -123,7 +123,7 @@ pub fn connection(listener: i32, port: u16) -> (i32, TcpStream) {
     }
 }
 
-/// Whether a time is not over yet.
+/// Tells whether a length of time is over.
 pub struct Clock(Instant);
 
 impl Clock {
@@ -140,7 +140,7 @@ pub fn sleep_ms(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
-/// Work that takes so long.
+/// Busy work for `micros` microseconds.
 pub fn work(micros: u64) {
     let end = Instant::now() + Duration::from_micros(micros);
     while Instant::now() < end {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::os::{self, close, connection, listener, pipe, Clock, Set, HUP, IN, OUT};
 
-/// 3: the writer of a pipe is gone, and the loop looks for data alone.
+/// 3: the writer of a pipe is gone, and the loop looks for data only.
 pub fn hang_up(mended: bool) -> Vec<i32> {
     let set = Set::new();
     let (reader, writer) = pipe();
@@ -25,7 +25,7 @@ pub fn hang_up(mended: bool) -> Vec<i32> {
     vec![reader]
 }
 
-/// 4: room to write is asked for with each answer, and never taken back.
+/// 4: with each answer the loop asks for room to write, and never stops asking.
 pub fn room(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (fd, mut client) = connection(listener, port);

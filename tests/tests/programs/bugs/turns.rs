@@ -1,4 +1,4 @@
-//! Loops that sleep too little, too long, or not again.
+//! Loops that sleep too little, sleep too long, or do not wait again.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::thread::JoinHandleExt;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::os::{self, connection, listener, pipe, Clock, Set, IN};
 
-/// 11: the time to the next timer is cut to whole milliseconds.
+/// 11: the time to the next timer is truncated to whole milliseconds.
 pub fn truncated(mended: bool) -> Vec<i32> {
     let set = Set::new();
     let (reader, _writer) = pipe();
@@ -23,7 +23,7 @@ pub fn truncated(mended: bool) -> Vec<i32> {
     vec![set.0]
 }
 
-/// 14: two events for a wait, and many that are always ready.
+/// 14: each wait takes two events, and many items are always ready.
 pub fn small_batches(mended: bool) -> Vec<i32> {
     let set = Set::new();
     let (maxevents, micros) = if mended { (256, 100) } else { (2, 2000) };
@@ -51,10 +51,10 @@ pub fn small_batches(mended: bool) -> Vec<i32> {
 
 extern "C" fn note(_signal: libc::c_int) {}
 
-/// 15: a signal ends the wait of a worker, which takes it for an error and leaves its loop. The others go on.
+/// 15: a signal ends the wait of a worker, which treats that as an error and leaves its loop. The others go on.
 pub fn interrupted(mended: bool) -> Vec<i32> {
     let handler: extern "C" fn(libc::c_int) = note;
-    // SAFETY: a handler that does nothing. Without SA_RESTART, though it would make no difference to a wait.
+    // SAFETY: the handler does nothing. There is no SA_RESTART; it would not change a wait anyway.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as usize;
@@ -93,7 +93,7 @@ pub fn interrupted(mended: bool) -> Vec<i32> {
         if ticks == 5 {
             // SAFETY: the thread is not joined yet.
             unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
-            // What comes at the same time would be given to it instead.
+            // Work that comes at the same time would wake the worker before the signal does.
             os::sleep_ms(40);
         }
     }
@@ -101,7 +101,7 @@ pub fn interrupted(mended: bool) -> Vec<i32> {
     vec![lost.0, reader]
 }
 
-/// 16: one request takes its time, and another client waits.
+/// 16: one request takes long, and another client waits.
 pub fn slow(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (slow, mut slow_client) = connection(listener, port);

@@ -1,4 +1,4 @@
-//! Many that wait for one listener.
+//! Many threads that wait for one listener.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -19,7 +19,7 @@ pub fn herd(mended: bool) -> Vec<i32> {
                 set.add(listener, if mended { IN | EXCLUSIVE } else { IN }).expect("a socket");
                 while !over.load(SeqCst) {
                     for _ in set.wait(16, 50).expect("a wait") {
-                        // A line in the log.
+                        // As long as a line in the log takes.
                         os::sleep_ms(2);
                         if let Ok(fd) = accept(listener) {
                             close(fd).expect("it is open");
@@ -42,7 +42,7 @@ pub fn herd(mended: bool) -> Vec<i32> {
 const CONNECTIONS: usize = 120;
 const ACTIVE: usize = 8;
 
-/// 10: the worker that comes first takes all connections there are, and serves them alone.
+/// 10: the first worker accepts all connections, and serves them alone.
 pub fn imbalance(mended: bool) -> Vec<i32> {
     let (listener, port) = listener();
     let clients: Vec<_> = (0..CONNECTIONS).map(|_| connect(port)).collect();
@@ -53,7 +53,7 @@ pub fn imbalance(mended: bool) -> Vec<i32> {
             thread::spawn(move || {
                 let set = Set::new();
                 set.add(listener, IN | EXCLUSIVE).expect("a socket");
-                // The second one comes a little later.
+                // The second worker comes a little later.
                 if number == 1 {
                     barrier.wait();
                 }
@@ -86,7 +86,7 @@ pub fn imbalance(mended: bool) -> Vec<i32> {
     vec![listener]
 }
 
-/// Accepts `share` connections at most, then serves until all of them are gone, or for two seconds.
+/// Accepts at most `share` connections, then serves until all of them are gone, or for two seconds.
 fn serve(set: Set, listener: i32, share: usize, accepted: impl FnOnce()) {
     let (mut accepted, mut count, mut open) = (Some(accepted), 0, 0);
     let clock = Clock::runs(2000);

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 const ROUNDS: usize = 50;
 
-/// Edge-triggered, it reads one message for each event.
+/// Edge-triggered; reads only one message for each event.
 pub fn undrained(mended: bool) -> Result<(), String> {
     let received = one_message_an_edge(mended, 0);
     if received == ROUNDS {
@@ -15,7 +15,7 @@ pub fn undrained(mended: bool) -> Result<(), String> {
     Err(format!("{received} of {ROUNDS} messages came"))
 }
 
-/// The same, and it waits for the rest for ever.
+/// The same, and then waits forever for the rest.
 pub fn hanging(mended: bool) -> Result<(), String> {
     one_message_an_edge(mended, -1);
     Ok(())
@@ -42,7 +42,7 @@ fn one_message_an_edge(mended: bool, last_timeout: i32) -> usize {
         send(&others, b"x");
         serve(set.wait_on(1000));
     }
-    // What may still be on its way.
+    // Waits for data that may still be in flight.
     for _ in 0..10 {
         serve(set.wait_on(5));
     }
@@ -52,7 +52,7 @@ fn one_message_an_edge(mended: bool, last_timeout: i32) -> usize {
     received
 }
 
-/// It takes the event of what it wrote to first for the first one.
+/// Assumes that the first event belongs to the file to which it wrote first.
 pub fn order(mended: bool) -> Result<(), String> {
     let set = Set::new();
     let ((a, to_a), (b, to_b)) = (pair(), pair());
@@ -64,7 +64,7 @@ pub fn order(mended: bool) -> Result<(), String> {
         let mut seen = Vec::new();
         while seen.len() < 2 {
             for (data, _) in set.wait_on(1000) {
-                // What is not ready is no event of this round.
+                // A spurious event, without data, does not count.
                 if drain(if data == 1 { &a } else { &b }) != 0 {
                     seen.push(data);
                 }
@@ -77,7 +77,7 @@ pub fn order(mended: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// An interrupted wait is the end.
+/// Takes an interrupted wait for a failure.
 pub fn interrupted(mended: bool) -> Result<(), String> {
     let set = Set::new();
     let (ours, theirs) = pair();
@@ -96,12 +96,12 @@ pub fn interrupted(mended: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The end of one connection frees another, whose event may stand later in the same batch.
+/// The end of one connection frees another, whose event may come later in the same batch.
 pub fn stale(mended: bool) -> Result<(), String> {
     for round in 0..ROUNDS {
         let set = Set::new();
         let ((control, to_control), (data, to_data)) = (pair(), pair());
-        // Where a C program has a pointer that it frees.
+        // A C program would have a pointer here, and free it.
         let mut connection: Option<UnixStream> = Some(data);
         set.add(connection.as_ref().expect("it was just made"), IN, 1);
         set.add(&control, IN, 2);
@@ -126,7 +126,7 @@ pub fn stale(mended: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// What is ready must come with one wait.
+/// Assumes that one wait reports everything that is ready.
 pub fn all_at_once(mended: bool) -> Result<(), String> {
     const FILES: usize = 4;
     let set = Set::new();
@@ -152,7 +152,7 @@ pub fn all_at_once(mended: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// A read of what was reported must not be refused.
+/// Assumes that a read after an event always finds data.
 pub fn refused(mended: bool) -> Result<(), String> {
     let set = Set::new();
     let ((a, to_a), (b, to_b)) = (pair(), pair());
@@ -175,7 +175,7 @@ pub fn refused(mended: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Room is reported once: then the connection is there.
+/// Assumes that room is reported once, when the connection is there.
 pub fn twice(mended: bool) -> Result<(), String> {
     for round in 0..ROUNDS {
         let set = Set::new();

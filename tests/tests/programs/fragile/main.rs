@@ -1,4 +1,5 @@
-//! Event loops that work as long as epoll does the usual, and fail when it does what it may: `fragile BUG [--mended]`.
+//! Event loops that work while epoll does the usual, and fail when it does something else that it may: `fragile BUG
+//! [--mended]`.
 //!
 //! Each runs in one thread on pipes and sockets of its own, so that it does the same every time, and ends by itself:
 //! with status 0, or with a line that says what went wrong and status 1.

@@ -35,7 +35,7 @@ impl Set {
         Ok(events[..n].iter().map(|event| (event.u64, event.events)).collect())
     }
 
-    /// As a careful program waits: an interruption is no end.
+    /// Waits as a careful program does: an interruption does not end the wait.
     pub fn wait_on(&self, timeout_ms: i32) -> Vec<(u64, u32)> {
         loop {
             match self.wait(timeout_ms) {
@@ -47,7 +47,7 @@ impl Set {
     }
 }
 
-/// Two ends that do not block.
+/// A socket pair whose ends do not block.
 pub fn pair() -> (UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     for end in [&ours, &theirs] {
@@ -61,7 +61,7 @@ pub fn send(end: &UnixStream, bytes: &[u8]) {
     end.write_all(bytes).expect("there is room");
 }
 
-/// What one read gives; 0 if there is nothing.
+/// Returns the length of one read; 0 if there is nothing.
 pub fn receive(end: &UnixStream, most: usize) -> usize {
     let mut end = end;
     match end.read(&mut vec![0; most]) {
