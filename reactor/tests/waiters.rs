@@ -1,4 +1,4 @@
-//! Threads that wait on one eventpoll: which one a wakeup wakes, and that none is forgotten.
+//! Threads that wait on one eventpoll: which one a wakeup wakes, and that each one is woken in the end.
 
 mod common;
 
