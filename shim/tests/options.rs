@@ -20,6 +20,9 @@ fn sizes_numbers_and_words_are_what_they_say() {
     assert_eq!((parse::spin("1000000"), parse::spin("auto")), (Ok(Some(1_000_000_000)), Ok(None)));
     assert!(parse::spin("1000001").is_err() && parse::spin("-1").is_err());
     assert_eq!((parse::hot("0"), parse::hot("auto")), (Ok(Some(0)), Ok(None)));
+    assert_eq!(parse::engine("emulate"), Ok(parse::Engine::Emulate));
+    assert_eq!(parse::engine("observe"), Ok(parse::Engine::Observe));
+    assert!(parse::engine("").is_err() && parse::engine("kernel").is_err());
     assert!(parse::log("glasspoll=loud").is_err());
     assert!(parse::log("glasspoll::flow=debug,off").is_ok_and(|filter| filter.is_some()));
 }

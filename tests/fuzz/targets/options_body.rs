@@ -17,6 +17,6 @@ pub fn options(bytes: &[u8]) {
     assert!(parse::spin(value).map_or(true, |ns| ns.is_none_or(|ns| ns <= 1_000_000_000)));
     let _ = parse::hot(value);
     let _ = parse::log_format(value);
-    let words = [parse::signals(value).is_ok(), parse::exact(value).is_ok()];
+    let words = [parse::engine(value).is_ok(), parse::signals(value).is_ok(), parse::exact(value).is_ok()];
     assert!(words.iter().all(|taken| !taken || value.bytes().all(|byte| byte.is_ascii_lowercase())));
 }

@@ -9,17 +9,22 @@ const SCRIPT: &str = include_str!("../programs/epoll_once.py");
 /// Runs a program that uses epoll, with `name` set to `value`. The complaint must contain `allowed`, a part of the
 /// allowed values.
 fn check_complaint(name: &str, value: &str, allowed: &str) {
+    check_line(&[(name, value)], &[name, value, allowed]);
+}
+
+/// Runs a program that uses epoll with these settings. There must be one complaint, with these `parts`.
+fn check_line(settings: &[(&str, &str)], parts: &[&str]) {
     if !program::have(&["python3"]) {
         return;
     }
     let mut command = Mode::Preloaded.command(program::path("python3"));
-    command.args(["-c", SCRIPT]).env(name, value);
+    command.args(["-c", SCRIPT]).envs(settings.iter().copied());
     let output = run(&mut command, LIMIT);
     assert_eq!(output.stdout, "ready\n", "{output:?}");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
     let line = output.stderr.trim_end();
-    for part in [name, value, allowed] {
+    for part in parts {
         assert!(line.contains(part), "no {part:?} in {line:?}");
     }
 }
@@ -89,4 +94,34 @@ fn an_unknown_size_of_the_record_is_named() {
 #[test]
 fn an_unknown_readiness_is_named() {
     check_complaint("GLASSPOLL_READY", "perhaps", "exact");
+}
+
+#[test]
+fn an_unknown_engine_is_named() {
+    check_complaint("GLASSPOLL_ENGINE", "kernel", "observe");
+}
+
+#[test]
+fn chaos_of_the_kernels_epoll_is_refused() {
+    let settings = [("GLASSPOLL_ENGINE", "observe"), ("GLASSPOLL_CHAOS", "all,seed=7")];
+    check_line(&settings, &["there is no chaos", "GLASSPOLL_ENGINE=emulate"]);
+}
+
+#[test]
+fn exact_times_of_the_kernels_epoll_are_refused() {
+    let settings = [("GLASSPOLL_ENGINE", "observe"), ("GLASSPOLL_READY", "exact")];
+    check_line(&settings, &["GLASSPOLL_READY=exact", "GLASSPOLL_ENGINE=emulate", "a wait slept"]);
+}
+
+#[test]
+fn settings_of_devices_need_no_word_where_the_kernels_epoll_answers() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let mut command = Mode::Preloaded.command(program::path("python3"));
+    command.args(["-c", SCRIPT]).env("GLASSPOLL_ENGINE", "observe");
+    command.env("GLASSPOLL_HOT", "0").env("GLASSPOLL_SPIN", "auto").env("GLASSPOLL_DEVICE", "poll");
+    let output = run(&mut command, LIMIT);
+    assert_eq!(output.stderr, "");
+    assert_eq!(output.success(), "ready\n");
 }

@@ -2,6 +2,7 @@
 //!
 //! | variable | values | default |
 //! |---|---|---|
+//! | `GLASSPOLL_ENGINE` | `emulate`: our epoll answers; `observe`: the kernel's epoll answers, and we record | `emulate` |
 //! | `GLASSPOLL_LOG` | a filter of tracing-subscriber's `Targets`: `trace`, `glasspoll::flow=debug,…`, `off` | off |
 //! | `GLASSPOLL_LOG_FILE` | a path; `%p` becomes the process id | stderr |
 //! | `GLASSPOLL_LOG_FORMAT` | `text`, `json` | `text` |
@@ -16,6 +17,7 @@
 //! In secure-execution mode (setuid and the like) we read nothing.
 
 use std::ffi::{CStr, CString};
+use std::mem;
 
 use glasspoll_reactor::hot::Limits;
 use glasspoll_reactor::shared::Config;
@@ -25,11 +27,13 @@ use tracing_subscriber::filter::Targets;
 
 mod parse;
 
-pub use parse::Format;
+pub use parse::{Engine, Format};
 
 /// What the user asked for.
 #[derive(Debug)]
 pub struct Options {
+    /// Whose epoll answers the program's calls.
+    pub engine: Engine,
     pub log: Option<Targets>,
     pub log_file: Option<String>,
     pub log_format: Format,
@@ -51,7 +55,8 @@ pub struct Options {
 impl Options {
     /// Reads the environment.
     pub fn read() -> Self {
-        Self {
+        let options = Self {
+            engine: choose("GLASSPOLL_ENGINE", Engine::Emulate, parse::engine),
             log: choose("GLASSPOLL_LOG", None, parse::log),
             log_file: choose("GLASSPOLL_LOG_FILE", None, |value| Ok(Some(value.to_owned()))),
             log_format: choose("GLASSPOLL_LOG_FORMAT", Format::Text, parse::log_format),
@@ -62,7 +67,27 @@ impl Options {
             exact: choose("GLASSPOLL_READY", false, parse::exact),
             collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
             chaos: chosen_chaos(),
+        };
+        options.within_the_engine()
+    }
+
+    /// Drops what only the emulation can do, and says so. The options of its devices are dropped silently: they change
+    /// no answer.
+    fn within_the_engine(mut self) -> Self {
+        if self.engine == Engine::Observe {
+            if self.chaos.take().is_some() {
+                complain(
+                    "there is no chaos: the kernel's epoll answers, and chaos needs GLASSPOLL_ENGINE=emulate",
+                );
+            }
+            if mem::take(&mut self.exact) {
+                complain(
+                    "GLASSPOLL_READY=exact needs GLASSPOLL_ENGINE=emulate: here nothing but the kernel watches the \
+                     files, so a time of becoming ready is exact only where a wait slept",
+                );
+            }
         }
+        self
     }
 }
 

@@ -9,6 +9,24 @@ use tracing_subscriber::filter::Targets;
 /// A value, or what is allowed instead.
 pub type Parsed<T> = Result<T, &'static str>;
 
+/// Whose epoll answers the program's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Ours.
+    Emulate,
+    /// The kernel's; we record.
+    Observe,
+}
+
+/// `GLASSPOLL_ENGINE`.
+pub fn engine(value: &str) -> Parsed<Engine> {
+    match value {
+        "emulate" => Ok(Engine::Emulate),
+        "observe" => Ok(Engine::Observe),
+        _ => Err("'emulate' or 'observe'"),
+    }
+}
+
 /// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
