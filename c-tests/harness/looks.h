@@ -47,7 +47,7 @@ static inline long sleeps_of_others(void) { return sleeps_without(getpid(), gett
 // a write.
 static inline void await_a_look(pid_t pid, long before)
 {
-    if (!preloaded())
+    if (!emulated())
         return;
     int64_t end = now_ns() + WAIT_MS / 2 * 1000000LL;
     for (long last = -1; now_ns() < end;) {

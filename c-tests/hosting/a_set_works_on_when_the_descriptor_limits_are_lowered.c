@@ -65,9 +65,9 @@ static void child(int soft, int hard, bool asked)
     CHECK_ERR(epoll_create1(0), EMFILE);
     // A helper thread that watches all the time raises the limit for a moment, because poll(2) of its list needs it.
     const char *ready = getenv("GLASSPOLL_READY");
-    if (!preloaded() || !ready || strcmp(ready, "exact") != 0)
+    if (!emulated() || !ready || strcmp(ready, "exact") != 0)
         CHECK_ERR(dup(0), EMFILE);
-    use(epfd, fd, e, preloaded() && limit.rlim_max == 0);
+    use(epfd, fd, e, emulated() && limit.rlim_max == 0);
     struct rlimit now;
     OK(getrlimit(RLIMIT_NOFILE, &now));
     CHECK(now.rlim_cur == limit.rlim_cur && now.rlim_max == limit.rlim_max);

@@ -39,7 +39,7 @@ static void test(void)
             use(epfd, e, page, how);
             _exit(0);
         }
-        if (preloaded()) {
+        if (emulated()) {
             int status;
             CHECK_EQ(waitpid(pid, &status, 0), pid);
             CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);

@@ -15,7 +15,7 @@ static void on_signal(int signo)
 
 static void test(void)
 {
-    const bool ours = preloaded();
+    const bool ours = emulated();
     struct sigaction action = {.sa_handler = on_signal}, now;
     struct epoll_event ev[1];
     sigset_t all, mask;

@@ -21,7 +21,7 @@ static void watcher(int listener, int ready)
 static void test(void)
 {
     struct sockaddr_in at;
-    int listener = tcp_listener(&at), ready[2], status, woken = preloaded() ? PROCESSES : 1;
+    int listener = tcp_listener(&at), ready[2], status, woken = emulated() ? PROCESSES : 1;
     pid_t pid[PROCESSES];
     char byte;
     OK(pipe(ready));

@@ -15,7 +15,7 @@ static void turn(int with)
 
 static void test(void)
 {
-    const bool shared = !preloaded();
+    const bool shared = !emulated();
     int epfd = ep_new(), old[2], new[2], over[2];
     unix_stream(old);
     unix_stream(new);

@@ -24,11 +24,11 @@ static void limited(int epfd, int fd)
 // In the new program.
 static void look(int epfd, int near, int far)
 {
-    if (preloaded())
+    if (emulated())
         limited(epfd, near);
     EXPECT_NOTHING_NOW(epfd);
     put(far, "x");
-    EXPECT_ONE(epfd, preloaded() ? near : 4711, EPOLLIN);
+    EXPECT_ONE(epfd, emulated() ? near : 4711, EPOLLIN);
     CHECK_ERR(ep_add(epfd, near, EPOLLIN), EEXIST);
     OK(ep_add(epfd, far, EPOLLOUT));
     _exit(0);

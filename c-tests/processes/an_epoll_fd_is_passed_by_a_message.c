@@ -35,7 +35,7 @@ static void test(void)
     pid_t pid = fork_child(); // forks before there is a set
     if (pid == 0) {
         pass(over[1], &epfd, false);
-        if (preloaded()) {
+        if (emulated()) {
             CHECK_ERR(epoll_wait(epfd, ev, 1, 0), EINVAL);
             CHECK_ERR(ep_add(epfd, over[1], EPOLLIN), EINVAL);
             CHECK_ERR(ep_del(epfd, s[0]), EINVAL);

@@ -91,7 +91,7 @@ static bool uses_up(void)
 
 static bool applies(void)
 {
-    if (preloaded() && pattern != ALL && is_limit(pattern != NOTHING))
+    if (emulated() && pattern != ALL && is_limit(pattern != NOTHING))
         return false;
     switch (pattern) {
     case PART: return is_stream() && has_bytes();

@@ -158,6 +158,12 @@ pub fn in_ticks(ns: u64) -> u64 {
     ns.saturating_mul(u64::from(SPEED.load(Ordering::Relaxed))) / 1000
 }
 
+/// About how many nanoseconds these ticks are.
+#[inline]
+pub fn in_ns(ticks: u64) -> u64 {
+    ticks.saturating_mul(1000) / u64::from(SPEED.load(Ordering::Relaxed).max(1))
+}
+
 /// Records an event that happens now.
 #[inline]
 pub fn record(event: Event) {

@@ -24,6 +24,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arch;
+mod engine;
 mod errno;
 mod fdtable;
 mod interpose;

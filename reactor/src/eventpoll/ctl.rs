@@ -127,7 +127,7 @@ impl Eventpoll {
     }
 
     /// Linux: `fs/eventpoll.c:ep_insert`, up to the first poll.
-    fn insert(
+    pub(super) fn insert(
         self: &Arc<Self>,
         tree: &mut Tree,
         mut ready: CountedGuard<'_, Ready>,
@@ -145,6 +145,9 @@ impl Eventpoll {
         item.show(self.id());
         let exclusive = item.is_exclusive();
         let id = ready.list.insert(item);
+        if let (Some(observed), Some(item)) = (&mut tree.observed, ready.list.get(id)) {
+            observed.added(item.key(), id);
+        }
         drop(ready);
         tree.rbr.set_first(fd, id);
         let item = || ItemRef { ep: self.this.clone(), id, serial, exclusive };
@@ -279,6 +282,9 @@ impl Eventpoll {
         erase(tree, &mut ready, id);
         let item = ready.list.remove(id);
         item.shown.remove();
+        if let Some(observed) = &mut tree.observed {
+            observed.removed(item.key(), id);
+        }
         drop(ready);
         // A wakeup that still finds the item in the wait head finds no item here.
         item.file.wait_head().remove_item(item.serial);
@@ -304,7 +310,7 @@ impl Eventpoll {
 }
 
 /// Linux: `fs/eventpoll.c:ep_find`.
-fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
+pub(super) fn find(tree: &Tree, ready: &Ready, is_it: impl Fn(&Arc<File>) -> bool, fd: i32) -> Option<u32> {
     let mut id = tree.rbr.first(fd);
     if id == NIL {
         return None;

@@ -8,6 +8,7 @@
 
 use glasspoll_record::items::{New, Place};
 
+use crate::eventpoll::followed::Key;
 use crate::eventpoll::Eventpoll;
 use crate::file::{File, ItemRef, PollerId, NO_POLLER_ID};
 use crate::hot::state::HotState;
@@ -82,6 +83,11 @@ impl Epitem {
     pub(crate) fn show(&mut self, epoll: u32) {
         let serial = self.serial as u32;
         self.shown = Place::new(New { epoll, fd: self.fd, serial, interest: self.events, is_set: false });
+    }
+
+    /// What finds it by its data.
+    pub(crate) fn key(&self) -> Key {
+        Key { fd: self.fd, data: self.data, events: self.events, serial: self.serial, next: self.next }
     }
 
     /// Its place among the hot items, or `NO_PLACE`.

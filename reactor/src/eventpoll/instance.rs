@@ -10,6 +10,7 @@ use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos::Chaos;
 use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::followed::Observed;
 use crate::eventpoll::item_tree::Rbr;
 use crate::eventpoll::ready_list::ReadyList;
 use crate::eventpoll::scratch::Scratch;
@@ -33,6 +34,8 @@ pub(crate) struct Tree {
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
+    /// In a set that the kernel keeps.
+    pub(crate) observed: Option<Box<Observed>>,
 }
 
 impl Tree {
@@ -111,6 +114,16 @@ pub struct Eventpoll {
 impl Eventpoll {
     /// A new instance, whose descriptor is `fd`. Linux: `fs/eventpoll.c:ep_alloc`.
     pub fn new(shared: &'static Shared, fd: i32) -> Arc<Self> {
+        Self::make(shared, fd, None, false)
+    }
+
+    /// Makes an instance; `observed` if the kernel keeps it.
+    pub(crate) fn make(
+        shared: &'static Shared,
+        fd: i32,
+        observed: Option<Box<Observed>>,
+        inherited: bool,
+    ) -> Arc<Self> {
         let id = shared.next_set();
         let chaos = shared.config.chaos.as_ref().map(|spec| Arc::new(Chaos::new(spec, &shared.family)));
         let ep = Arc::new_cyclic(|this| Self {
@@ -120,7 +133,7 @@ impl Eventpoll {
             fd: AtomicI32::new(fd),
             id,
             shown: SetPlace::default(),
-            mtx: Counted::new(Tree::new(&shared.config)),
+            mtx: Counted::new(Tree { observed, ..Tree::new(&shared.config) }),
             lock: Counted::default(),
             poll_wait: WaitHead::default(),
             depends_on_thread: AtomicBool::new(false),
@@ -130,7 +143,7 @@ impl Eventpoll {
             generation: AtomicU64::new(0),
             depth: AtomicI32::new(0),
         });
-        ep.show(false);
+        ep.show(inherited);
         ep
     }
 

@@ -5,7 +5,7 @@
 //! `epitem` is one registration, `item_tree` finds it, `ready_list` has the items that may be ready,
 //! `wait_queue` the threads that wait. `item_poll` asks a file, `rearm` gives its device the answer.
 //! `loop_check` and `max_user_watches` refuse additions. `items_of_file` takes a closed file out of every set.
-//! `watcher` and `event_sink` are what a wait gets from its caller, `scratch` is room for a delivery.
+//! `observed` follows a set that the kernel keeps, `followed` is what it keeps of it. `watcher` and `event_sink` are what a wait gets from its caller, `scratch` is room for a delivery.
 //!
 //! Locks: `mtx` (outer before nested), then a file's `WaitHead`, then `lock`. `lock` is never held
 //! over a system call that can block.
@@ -21,12 +21,14 @@ pub(crate) mod deliver;
 mod ep_poll;
 pub mod epitem;
 pub mod event_sink;
+mod followed;
 mod instance;
 mod item_poll;
 pub(crate) mod item_tree;
 mod items_of_file;
 mod loop_check;
 pub(crate) mod max_user_watches;
+pub mod observed;
 mod poll_callback;
 pub mod ready_list;
 pub(crate) mod rearm;

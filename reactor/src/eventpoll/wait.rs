@@ -61,7 +61,7 @@ impl Eventpoll {
         result
     }
 
-    fn note_return(&self, result: Result<usize, Errno>, entered: Entered) {
+    pub(super) fn note_return(&self, result: Result<usize, Errno>, entered: Entered) {
         let now = trace::wait_return(self.about(0), result, entered);
         if now != 0 {
             self.shown.waited(now);

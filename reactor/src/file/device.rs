@@ -127,6 +127,11 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether another process may have the file, so that the kernel goes on to report its items.
+    fn may_live_on(&self) -> bool {
+        false
+    }
+
     /// Returns once every ppoll has ended that began before the call and may have the file.
     fn quiesce(&self) {}
 }

@@ -111,10 +111,22 @@ pub fn ready(about: About, fd: i32, overflow: bool) {
 /// A thread begins a wait.
 pub fn wait_enter(about: About, maxevents: usize, timeout_ns: Option<u64>) -> Entered {
     let timeout_ns = timeout_ns.map_or(-1, |ns| ns as i64);
-    let at = if is_on() { ticks() } else { 0 };
+    let at = if is_on() || enabled() { ticks() } else { 0 };
     record_at(at, Event::WaitEnter { epoll: about.epoll, maxevents: maxevents as u32, timeout_ns });
     flow!(TRACE, "wait_enter", epfd = about.epfd, maxevents, timeout_ns);
     Entered { ticks: at, ns: if enabled() { sys::now() } else { 0 } }
+}
+
+/// A thread begins a wait that cannot sleep. `entered` records it, or `waited_for_nothing`.
+pub fn enters_later() -> Entered {
+    Entered { ticks: ticks(), ns: if enabled() { sys::now() } else { 0 } }
+}
+
+/// Records a wait that began at `entered`.
+pub fn entered(about: About, maxevents: usize, timeout_ns: i64, entered: Entered) {
+    let event = Event::WaitEnter { epoll: about.epoll, maxevents: maxevents as u32, timeout_ns };
+    record_at(entered.ticks, event);
+    flow!(TRACE, "wait_enter", epfd = about.epfd, maxevents, timeout_ns);
 }
 
 /// A wait with a time-out of 0 has found nothing.
@@ -130,7 +142,7 @@ pub fn waited_for_nothing(about: About, maxevents: usize) {
 /// When a wait began.
 #[derive(Clone, Copy, Debug)]
 pub struct Entered {
-    ticks: u64,
+    pub(crate) ticks: u64,
     ns: u64,
 }
 

@@ -27,6 +27,11 @@ const JUST_NOW: u64 = 1;
 const AT_ONCE_NS: u64 = 50_000;
 const FILE_NS: u64 = 100;
 
+/// The most time that a call on `files` files takes without sleeping, in nanoseconds.
+pub(crate) fn at_once(files: usize) -> u64 {
+    AT_ONCE_NS + files as u64 * FILE_NS
+}
+
 impl ReadyTime {
     /// Sets whether a thread watches the devices all the time.
     pub(crate) fn all_the_time(&self, always: bool) {
@@ -55,7 +60,7 @@ impl Sleep {
     /// Whether the call has slept: if it had found something ready at once, it would have taken less time for
     /// this many files.
     pub(crate) fn was_real(self, files: usize) -> bool {
-        self.0 != 0 && ticks().saturating_sub(self.0) > in_ticks(AT_ONCE_NS + files as u64 * FILE_NS)
+        self.0 != 0 && ticks().saturating_sub(self.0) > in_ticks(at_once(files))
     }
 
     /// The call, which was on the devices, has ended.

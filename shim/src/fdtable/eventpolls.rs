@@ -1,6 +1,7 @@
 //! Epoll instances: how they come into the table, and how a call finds them.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
 
 use glasspoll_reactor::eventpoll::Eventpoll;
 use glasspoll_reactor::file::{self, File};
@@ -9,7 +10,7 @@ use glasspoll_reactor::shared::Shared;
 use super::closing::{sleep_while, wait_for_close};
 use super::entering::enter;
 use super::fd_ref::{FdRef, Held};
-use super::flags::{flags, word, CLOSING, EPOLL, OURS};
+use super::flags::{all_fds, flags, word, CLOSING, EPOLL, KERNEL_SET, OURS};
 use super::leaving::forget;
 
 static ANY_EPOLL: AtomicBool = AtomicBool::new(false);
@@ -22,16 +23,30 @@ pub fn any_epoll() -> bool {
 
 /// Enters a new epoll instance.
 pub fn insert_eventpoll(shared: &'static Shared, fd: i32) {
+    insert(fd, EPOLL, || Eventpoll::new(shared, fd));
+    ANY_EPOLL.store(true, Ordering::Relaxed);
+}
+
+/// Enters an epoll instance of the kernel's. `inherited`: this process did not make it.
+pub fn insert_kernel_set(shared: &'static Shared, fd: i32, inherited: bool) {
+    insert(fd, KERNEL_SET, || Eventpoll::of_kernel(shared, fd, inherited));
+}
+
+fn insert(fd: i32, bit: u32, make: impl Fn() -> Arc<Eventpoll>) {
     forget(fd);
     loop {
         // Another thread's close has freed the fd, but may not be done with the table.
         wait_for_close(fd);
-        let file = File::new(fd, file::Backing::Epoll(Eventpoll::new(shared, fd)));
-        if enter(fd, file, |_| Some(EPOLL)).is_ok() || flags(fd) & OURS != 0 || word(fd).is_none() {
+        let file = File::new(fd, file::Backing::Epoll(make()));
+        if enter(fd, file, |_| Some(bit)).is_ok() || flags(fd) & OURS != 0 || word(fd).is_none() {
             break;
         }
     }
-    ANY_EPOLL.store(true, Ordering::Relaxed);
+}
+
+/// The epoll descriptors of the kernel's.
+pub fn kernel_sets() -> Vec<i32> {
+    all_fds().filter(|fd| flags(*fd) & KERNEL_SET != 0).collect()
 }
 
 /// Whether the fd may be an epoll descriptor: it is one, or another thread is closing it.

@@ -6,7 +6,7 @@ use glasspoll_reactor::file::File;
 
 use super::entries::{self, FileRef};
 use super::fd_kind::FdKind;
-use super::flags::{flags, CLOSING, EPOLL, OURS, SEEN, TRACKED};
+use super::flags::{flags, CLOSING, EPOLL, KERNEL_SET, OURS, SEEN, TRACKED};
 
 /// An fd, and what we know of it: looked up once, at the door of a call, and passed on.
 ///
@@ -56,9 +56,9 @@ impl FdRef {
         self.flags & (SEEN | TRACKED | CLOSING | EPOLL) == SEEN | TRACKED
     }
 
-    /// Whether it is an epoll descriptor that no thread is closing.
+    /// Whether it is an epoll descriptor, ours or the kernel's, that no thread is closing.
     pub fn is_set(self) -> bool {
-        self.flags & (EPOLL | CLOSING) == EPOLL
+        self.flags & (EPOLL | KERNEL_SET) != 0 && self.flags & CLOSING == 0
     }
 
     /// Whether it is the library's own.

@@ -44,6 +44,9 @@ pub const HINT: u32 = 1 << 17;
 /// It is inherited, and we asked the kernel which file it is.
 pub const ASKED: u32 = 1 << 18;
 
+/// It is an epoll descriptor of the kernel's, whose calls we record.
+pub const KERNEL_SET: u32 = 1 << 19;
+
 /// What we know of every fd that the program makes. By itself it concerns only calls that close, duplicate or change
 /// the fd.
 pub const PROVENANCE: u32 = SEEN | NONBLOCK | KIND;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use glasspoll_reactor::sys;
 
+use super::backing;
 use super::duplicates::duplicated;
 use super::fd_ref::FdRef;
 use super::flags::{
@@ -29,6 +30,7 @@ pub fn sent(fd: i32) {
     if !fd.is(TRACKED) {
         let _ = track(fd);
     }
+    backing::share(fd.fd());
 }
 
 /// An fd came with a message, from another process or from this one.

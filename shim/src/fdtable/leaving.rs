@@ -3,6 +3,7 @@
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::watch::WATCH;
 
+use super::backing;
 use super::early;
 use super::ending::end;
 use super::entries;
@@ -34,6 +35,11 @@ pub(super) fn leave(found: FdRef) {
         // Outer sets must see what became ready before the file goes.
         if let Some(watch) = WATCH.get() {
             watch.drain_wakeups();
+        }
+    }
+    if backing::watches_nothing() {
+        if let Some(file) = found.get() {
+            backing::note_sharers(fd, &file);
         }
     }
     identity::forget(fd);

@@ -8,15 +8,16 @@
 //! | `flags`, `entries`, `identity` | what we know of each fd; its file; its device and inode |
 //! | `fd_ref`, `files`, `last_set` | how a call finds a file, a set, or all of them |
 //! | `provenance`, `fd_kind` | fds that we saw being made |
-//! | `track`, `entering`, `duplicates`, `eventpolls` | how a file comes into the table |
+//! | `track`, `entering`, `duplicates`, `eventpolls`, `backing` | how a file comes into the table |
 //! | `closing`, `leaving`, `ending` | how it goes |
-//! | `inherited`, `siblings`, `inheritors`, `early` | files of other processes, before and after a fork |
+//! | `inherited`, `siblings`, `inheritors`, `inheritor_count`, `early` | files of other processes, before and after a fork |
 //! | `notes`, `drain_hints` | what reads and writes of the program tell |
 //! | `ours` | the library's own descriptors |
 //! | `pollable` | whether a file can be added to a set |
 //!
 //! Locks: an entry or a shard of a map is taken for a look-up only; no lock of the reactor is taken under them.
 
+mod backing;
 mod closing;
 pub mod drain_hints;
 mod duplicates;
@@ -31,6 +32,7 @@ mod files;
 mod flags;
 mod identity;
 mod inherited;
+mod inheritor_count;
 mod inheritors;
 mod last_set;
 mod leaving;
@@ -42,11 +44,13 @@ mod siblings;
 mod tables;
 mod track;
 
+pub use backing::watch_nothing;
 pub use closing::{close, close_untracked, closing, replacing, Closing, Untracked};
 pub use duplicates::duplicated;
 pub use early::take_all as take_put_by;
 pub use eventpolls::{
-    all_made, any_epoll, held_eventpoll, insert_eventpoll, making, may_be_epoll, none_made_since,
+    all_made, any_epoll, held_eventpoll, insert_eventpoll, insert_kernel_set, kernel_sets, making,
+    may_be_epoll, none_made_since,
 };
 pub use fd_kind::FdKind;
 pub use fd_ref::{get, is_behind, FdRef, Held};
@@ -55,10 +59,8 @@ pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
 };
 pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
-pub use inheritors::{
-    has_inheritor_since, inheritor_begins, inheritor_made, inheritors, share_counter, share_counters,
-    share_kept_counters, will_be_copied, Inheritor,
-};
+pub use inheritor_count::{has_inheritor_since, inheritor_begins, inheritor_made, inheritors, Inheritor};
+pub use inheritors::{share_counter, share_counters, share_kept_counters, will_be_copied};
 pub use last_set::{forget_set, with_set};
 pub use leaving::forget;
 pub use notes::{note_blocking, note_io};
@@ -72,6 +74,6 @@ use ending::end;
 pub fn forked() {
     closing::forked();
     eventpolls::forked();
-    inheritors::forked();
+    inheritor_count::forked();
     flags::forked();
 }

@@ -10,7 +10,7 @@ use super::flags::{flags, set, unset, BLOCKING, HINT, IO, MANY, ROOM};
 
 /// Finds out whether reads on the fd can sleep.
 pub fn note_blocking(fd: i32) {
-    let Some(file) = get(fd) else { return };
+    let Some(file) = get(fd).filter(|file| file.device_as::<KernelFile>().is_some()) else { return };
     if !sys::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFSOCK) {
         return;
     }

@@ -1,14 +1,17 @@
 //! How an fd that is open gets its file in the table: by its provenance, or by asking the kernel.
 
-use glasspoll_reactor::file::{self, File};
+use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::{KernelFile, Ownership};
 
+use super::backing;
 use super::closing::wait_for_close;
 use super::entering::enter;
 use super::fd_kind::FdKind;
 use super::fd_ref::{FdRef, Held};
-use super::flags::{word, BLOCKING, CLOSING, EPOLL, EVENTFD, INHERITED, IO, NONBLOCK, OURS, SEEN, TRACKED};
+use super::flags::{
+    word, BLOCKING, CLOSING, EPOLL, EVENTFD, INHERITED, IO, KERNEL_SET, NONBLOCK, OURS, SEEN, TRACKED,
+};
 use super::identity;
 use super::leaving::forget;
 use super::siblings::enter_siblings;
@@ -18,7 +21,7 @@ use super::siblings::enter_siblings;
 /// # Errors
 /// EBADF if the fd is not open.
 pub fn track(fd: FdRef) -> Result<Held, Errno> {
-    if fd.is(EPOLL) {
+    if fd.is(EPOLL | KERNEL_SET) {
         return fd.hold().ok_or(Errno::EBADF);
     }
     let fd = if fd.is(CLOSING) {
@@ -39,13 +42,13 @@ fn track_seen(fd: FdRef) -> Option<Held> {
         return fd.hold();
     }
     let kind = fd.kind();
-    let device = KernelFile::of_kind(fd.fd(), kind.device_kind()?);
-    let file = File::new(fd.fd(), file::Backing::Kernel(device));
+    let device = kind.device_kind()?;
+    let file = File::new(fd.fd(), backing::of(fd, || KernelFile::of_kind(fd.fd(), device)));
     let bits = |now: u32| {
         let blocking = if kind.is_socket() && now & NONBLOCK == 0 { BLOCKING } else { 0 };
         let eventfd = if kind == FdKind::Eventfd { IO } else { 0 };
         // Otherwise another thread has closed the fd, and it stands for another file.
-        (now & SEEN != 0 && FdKind::of(now) == kind).then_some(blocking | eventfd)
+        (now & SEEN != 0 && FdKind::of(now) == kind).then_some(backing::noted(blocking | eventfd))
     };
     enter(fd.fd(), file, bits).ok()
 }
@@ -89,12 +92,15 @@ fn track_unseen(fd: FdRef) -> Result<Held, Errno> {
     let kind = stat.st_mode & libc::S_IFMT;
     let eventfd = if kind == 0 && is_eventfd(fd) { EVENTFD | IO } else { 0 };
     let blocking = if kind == libc::S_IFSOCK && status & libc::O_NONBLOCK == 0 { BLOCKING } else { 0 };
-    let device = KernelFile::new(number, ownership);
-    if kind == libc::S_IFCHR {
-        device.look_for_terminal();
-    }
-    let file = File::new(number, file::Backing::Kernel(device));
-    let held = enter(number, file, |_| Some(eventfd | blocking))?;
+    let watched = || {
+        let device = KernelFile::new(number, ownership);
+        if kind == libc::S_IFCHR {
+            device.look_for_terminal();
+        }
+        device
+    };
+    let file = File::new(number, backing::of(fd, watched));
+    let held = enter(number, file, |_| Some(backing::noted(eventfd | blocking)))?;
     if identity::get(number).is_none() {
         identity::note(number, identity);
     }
@@ -113,8 +119,9 @@ fn track_unknown(fd: FdRef) -> Result<Held, Errno> {
         return Err(Errno::EBADF);
     }
     let eventfd = if is_eventfd(fd) { EVENTFD | IO } else { 0 };
-    let file = File::new(fd.fd(), file::Backing::Kernel(KernelFile::new(fd.fd(), Ownership::Shared)));
-    enter(fd.fd(), file, |_| Some(eventfd))
+    let watched = || KernelFile::new(fd.fd(), Ownership::Shared);
+    let file = File::new(fd.fd(), backing::of(fd, watched));
+    enter(fd.fd(), file, |_| Some(backing::noted(eventfd)))
 }
 
 fn is_eventfd(fd: FdRef) -> bool {

@@ -6,10 +6,10 @@
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
 
+use crate::engine::{emulate, Outcome};
 use crate::fdtable;
-use crate::interpose::outcome::Outcome;
 use crate::interpose::sigmask::Masked;
-use crate::interpose::{answer, epoll, guarded, polling, pthread_cancel};
+use crate::interpose::{answer, epoll, guarded, polling};
 use crate::memory::user_memory;
 use crate::thread::signal::ours;
 
@@ -266,7 +266,7 @@ unsafe fn waits(
     wait: &mut dyn FnMut(Option<u64>) -> Result<c_int, Errno>,
 ) -> Result<c_int, Errno> {
     // SAFETY: the caller's promise.
-    match unsafe { pthread_cancel::point(ns, &mut |timeout| Outcome::Done(wait(timeout.left()))) } {
+    match unsafe { emulate::point(ns, &mut |timeout| Outcome::Done(wait(timeout.left()))) } {
         Outcome::Done(result) => result,
         Outcome::Kernel => Err(Errno::ENOMEM),
     }

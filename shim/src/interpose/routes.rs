@@ -58,18 +58,18 @@ macro_rules! for_routes {
                 SYS_prctl(option, a, b, c, d) Always Plain => prctl::prctl[option as _, a, b, c, d];
             }
             outcomes {
-                SYS_epoll_create(size) => epoll::create_sized[size as _];
-                SYS_epoll_create1(flags) => epoll::create[flags as _];
-                SYS_epoll_ctl(epfd, op, fd, event) => epoll::ctl[epfd as _, op as _, fd as _, event as _];
-                SYS_epoll_wait(epfd, events, max, timeout) => raw_wait::raw_wait[epfd as _, events as _, max as _, timeout as _, 0, 0];
-                SYS_epoll_pwait(epfd, events, max, timeout, mask, size) => raw_wait::raw_wait[epfd as _, events as _, max as _, timeout as _, mask, size];
-                SYS_epoll_pwait2(epfd, events, max, timeout, mask, size) => raw_wait::raw_wait2[epfd as _, events as _, max as _, timeout as _, mask, size];
                 SYS_poll(fds, count, timeout) => poll_select::raw_poll[fds as _, count as _, timeout as _];
                 SYS_ppoll(fds, count, timeout, mask, size) => poll_select::raw_ppoll[fds as _, count as _, timeout as _, [mask, size]];
                 SYS_select(count, read, write, except, timeout) => poll_select::raw_select[count as _, [read as _, write as _, except as _], timeout as _];
                 SYS_pselect6(count, read, write, except, timeout, mask) => poll_select::raw_pselect[count as _, [read as _, write as _, except as _], timeout as _, mask];
             }
             specials {
+                SYS_epoll_create => raw_create_sized;
+                SYS_epoll_create1 => raw_create;
+                SYS_epoll_ctl => raw_ctl;
+                SYS_epoll_wait => raw_wait;
+                SYS_epoll_pwait => raw_pwait;
+                SYS_epoll_pwait2 => raw_pwait2;
                 SYS_fork => fork;
                 SYS_vfork => vfork;
                 SYS_clone => clone;

@@ -3,13 +3,13 @@
 use libc::{c_int, c_long};
 
 use crate::arch::numbers::*;
+use crate::engine::Outcome;
 use crate::fdtable::{self, PROVENANCE};
-use crate::interpose::outcome::Outcome;
 use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::interpose::routes::for_routes;
 use crate::interpose::{
-    close_dup, epoll, eventfd_timerfd, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mqueue,
-    poll_select, prctl, raw_wait, set_errno, splice,
+    close_dup, eventfd_timerfd, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mqueue,
+    poll_select, prctl, raw_epoll, set_errno, splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;
@@ -150,6 +150,26 @@ fn io_uring_setup(nr: c_long, args: Args) -> c_long {
 fn io_uring_enter(nr: c_long, args: Args) -> c_long {
     rings::before_enter(args[0] as c_int, args[1], args[3]);
     to_kernel(nr, args)
+}
+
+/// The epoll calls. Each asks the kernel where the engine does not answer.
+macro_rules! epoll_calls {
+    ($($name:ident => $call:path;)*) => {
+        $(
+            fn $name(nr: c_long, args: Args) -> c_long {
+                $call(args, &mut || to_kernel(nr, args))
+            }
+        )*
+    };
+}
+
+epoll_calls! {
+    raw_create_sized => raw_epoll::create_sized;
+    raw_create => raw_epoll::create;
+    raw_ctl => raw_epoll::ctl;
+    raw_wait => raw_epoll::wait;
+    raw_pwait => raw_epoll::pwait;
+    raw_pwait2 => raw_epoll::pwait2;
 }
 
 macro_rules! dispatch {

@@ -6,13 +6,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::eventpoll::observed::Unwatched;
 use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, c_void};
 
 use super::state::{is_secure, FORKS, INERT, PID, SHARED};
-use super::watch::{begin_exact_times, begin_record, complete, WATCH};
+use super::watch::{begin_exact_times, begin_record, complete, has_started, WATCH};
 use crate::fdtable;
 use crate::interpose::real::Real;
 use crate::process::{logs, record};
@@ -167,26 +168,28 @@ fn begin_as_early_child() {
     logs::forked();
     requeue::forked();
     record::forked();
-    if WATCH.get().is_some() {
+    if has_started() {
         // Most children only exec or exit. The rest waits until this child uses what it inherited.
         context::adopt_on_entry(adopt);
     }
 }
 
-/// The child has a copy of the parent's sets, and shares every file with it, so it polls all of them.
+/// The child has a copy of the parent's sets, and shares every file with it, so it polls all of them. Sets of the
+/// kernel's are the same in both processes.
 fn adopt() {
-    let Some(watch) = WATCH.get() else { return };
     fdtable::find_inherited();
-    for fd in watch.descriptors() {
-        fdtable::unprotect(fd);
-    }
-    complete(watch, watch.forked());
-    trampoline::install();
-    for fd in watch.descriptors() {
-        fdtable::protect(fd);
+    if let Some(watch) = WATCH.get() {
+        for fd in watch.descriptors() {
+            fdtable::unprotect(fd);
+        }
+        complete(watch, watch.forked());
+        trampoline::install();
+        for fd in watch.descriptors() {
+            fdtable::protect(fd);
+        }
     }
     record::leave_parents();
-    let exact = begin_exact_times(watch);
+    let exact = WATCH.get().is_some_and(begin_exact_times);
     begin_record(exact, true);
     let put_by = fdtable::take_put_by();
     let mut files = fdtable::files();
@@ -209,6 +212,8 @@ pub fn adopt_files(files: &[(i32, Arc<File>)]) {
             if file.fd() == *fd {
                 device.forked(file);
             }
+        } else if let Some(device) = file.device_as::<Unwatched>() {
+            device.share();
         }
     }
 }

@@ -20,5 +20,5 @@ mod watch;
 
 pub use fork::*;
 pub use start::start;
-pub use state::{is_inert, shared};
-pub use watch::{descriptors, watch, WATCH};
+pub use state::{engine, is_inert, shared};
+pub use watch::{begin_observing, descriptors, watch, WATCH};

@@ -13,8 +13,8 @@ use crate::fdtable;
 use crate::interpose::real;
 use crate::process::fork::watch_forks;
 use crate::process::logs;
-use crate::process::options::Options;
-use crate::process::state::{is_secure, INERT, OPTIONS, PID, SHARED};
+use crate::process::options::{Engine, Options};
+use crate::process::state::{is_secure, observe, INERT, OPTIONS, PID, SHARED};
 use crate::process::watch::thread_ends;
 use crate::thread::context;
 use crate::thread::guarded::be_brief;
@@ -44,7 +44,10 @@ pub fn start() {
         context::call_at_thread_end(thread_ends);
         let options = Options::read();
         fdtable::mark_inherited();
-        ours::begin(options.signals);
+        match options.engine {
+            Engine::Emulate => ours::begin(options.signals),
+            Engine::Observe => observe(),
+        }
         SHARED.get_or_init(|| Shared::new(options.config()));
         logs::start(&options);
         options

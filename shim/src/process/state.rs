@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use glasspoll_reactor::shared::Shared;
 use once_cell::sync::OnceCell;
 
-use crate::process::options::Options;
+use crate::fdtable;
+use crate::process::options::{Engine, Options};
 
 pub(super) static OPTIONS: OnceCell<Options> = OnceCell::new();
 #[link_section = "glasspoll_fork"]
@@ -33,6 +34,25 @@ pub(super) fn may_make_a_thread() -> bool {
 /// Whether we do nothing in this process.
 pub fn is_inert() -> bool {
     INERT.load(Ordering::Relaxed)
+}
+
+/// Whether the kernel's epoll answers the program's calls.
+static OBSERVES: AtomicBool = AtomicBool::new(false);
+
+/// Whose epoll answers the program's calls.
+#[inline]
+pub fn engine() -> Engine {
+    if OBSERVES.load(Ordering::Relaxed) {
+        Engine::Observe
+    } else {
+        Engine::Emulate
+    }
+}
+
+/// From now on the kernel's epoll answers.
+pub(super) fn observe() {
+    fdtable::watch_nothing();
+    OBSERVES.store(true, Ordering::Relaxed);
 }
 
 /// Whether the program has privileges that its user lacks.

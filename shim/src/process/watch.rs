@@ -10,7 +10,8 @@ use once_cell::sync::OnceCell;
 use crate::fdtable;
 use crate::process::host::ProgramHost;
 use crate::process::options::complain;
-use crate::process::state::{shared, INERT, OPTIONS};
+use crate::process::options::Engine;
+use crate::process::state::{engine, observe, shared, INERT, OPTIONS};
 use crate::process::{logs, record};
 use crate::thread::context::{self, SLEEPERS};
 use crate::thread::signal::{ours, trampoline};
@@ -20,7 +21,7 @@ static HOST: ProgramHost = ProgramHost;
 
 /// The watch, made at the first call. None: it cannot be made, and the kernel's epoll answers instead.
 pub fn watch() -> Option<&'static Watch> {
-    if INERT.load(Ordering::Relaxed) {
+    if INERT.load(Ordering::Relaxed) || engine() == Engine::Observe {
         return None;
     }
     fdtable::find_inherited();
@@ -52,8 +53,10 @@ pub fn watch() -> Option<&'static Watch> {
             Some(watch)
         }
         Err(errno) => {
-            INERT.store(true, Ordering::Relaxed);
-            complain(&format!("cannot start ({errno}); this process goes on with the kernel's epoll"));
+            observe();
+            complain(&format!(
+                "the emulation cannot start ({errno}): the kernel's epoll answers, and is observed"
+            ));
             None
         }
     }
@@ -77,6 +80,19 @@ pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
 }
 
 static STARTED: OnceCell<()> = OnceCell::new();
+
+/// Called before the first set of the kernel's is entered: starts the record.
+pub fn begin_observing() {
+    STARTED.get_or_init(|| {
+        fdtable::find_inherited();
+        begin_record(false, false);
+    });
+}
+
+/// Whether this process, or the one that it was forked from, has had a set.
+pub(super) fn has_started() -> bool {
+    STARTED.get().is_some()
+}
 
 /// Whether the helper is its own guest. It must become that only once, although the program's threads may end and
 /// begin several times.

@@ -38,6 +38,8 @@ pub enum LimitMode {
     Poll,
     /// `exact`: with `GLASSPOLL_READY=exact` a helper thread watches all the time.
     Exact,
+    /// `observe`: with `GLASSPOLL_ENGINE=observe`, where no other limit applies.
+    Observe,
 }
 
 impl LimitMode {
@@ -47,6 +49,7 @@ impl LimitMode {
             "hot" => Self::Hot,
             "poll" => Self::Poll,
             "exact" => Self::Exact,
+            "observe" => Self::Observe,
             _ => return None,
         })
     }
@@ -54,7 +57,10 @@ impl LimitMode {
     /// Whether a preloaded program is in this mode, in this process's environment.
     fn is_on(self) -> bool {
         let setting = |name| env::var(name).unwrap_or_default();
+        let observes = setting("GLASSPOLL_ENGINE") == "observe";
         match self {
+            Self::Observe => observes,
+            _ if observes => false,
             Self::Preloaded => true,
             Self::Hot => !matches!(setting("GLASSPOLL_HOT").as_str(), "" | "0" | "auto"),
             Self::Poll => setting("GLASSPOLL_DEVICE") == "poll",

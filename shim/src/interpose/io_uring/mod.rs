@@ -17,8 +17,8 @@ use glasspoll_reactor::sys::Errno;
 use libc::{c_int, c_long, epoll_event};
 use once_cell::sync::Lazy;
 
-use crate::interpose::outcome::Outcome;
-use crate::interpose::{epoll, guarded};
+use crate::engine::{emulate, Outcome};
+use crate::interpose::guarded;
 use crate::thread::context;
 use crate::{fdtable, process};
 
@@ -195,7 +195,7 @@ fn do_epoll_ctl(sqe: &mut Sqe) -> Result<i32, Errno> {
         return Ok(0);
     }
     let event = sqe.addr as *const epoll_event;
-    let done = epoll::ctl_inside(sqe.fd, sqe.len as c_int, sqe.off as c_int, event);
+    let done = emulate::ctl_inside(sqe.fd, sqe.len as c_int, sqe.off as c_int, event);
     let Outcome::Done(done) = done else { return Ok(0) };
     if done == Err(Errno::EFAULT) {
         // The kernel finds the bad pointer itself, and then submits no later entry.
