@@ -10,8 +10,8 @@ use super::backing;
 use super::duplicates::duplicated;
 use super::fd_ref::FdRef;
 use super::flags::{
-    change, flags, highest, takes_all_for_inherited, unset, write_inherited, INHERITED, NONBLOCK, OURS,
-    PROVENANCE, SEEN, TRACKED,
+    all_fds, change, flags, highest, takes_all_for_inherited, unset, write_inherited, INHERITED, NONBLOCK,
+    OURS, PROVENANCE, SEEN, TRACKED,
 };
 use super::identity;
 use super::inheritors::share_counter;
@@ -74,6 +74,11 @@ pub fn mark_inherited() {
     if !mark_from_proc() {
         mark_by_polling();
     }
+}
+
+/// The fds that are open and were not made here.
+pub fn inherited_fds() -> Vec<i32> {
+    all_fds().filter(|fd| flags(*fd) & (INHERITED | OURS) == INHERITED).collect()
 }
 
 /// A forked child with more fds than this does not read /proc/self/fd: the kernel makes an entry for each, and the

@@ -58,7 +58,7 @@ pub use files::{files, known};
 pub use flags::{
     flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
 };
-pub use inherited::{find_inherited, is_armed_elsewhere, mark_inherited, received, sent};
+pub use inherited::{find_inherited, inherited_fds, is_armed_elsewhere, mark_inherited, received, sent};
 pub use inheritor_count::{has_inheritor_since, inheritor_begins, inheritor_made, inheritors, Inheritor};
 pub use inheritors::{share_counter, share_counters, share_kept_counters, will_be_copied};
 pub use last_set::{forget_set, with_set};
@@ -69,6 +69,13 @@ pub use provenance::{kind_of, lost_sight, note_made, note_mode, Made};
 pub use track::track;
 
 use ending::end;
+
+/// Forgets every descriptor of the program's.
+pub fn forget_all() {
+    for fd in known(0, u32::MAX) {
+        forget(fd);
+    }
+}
 
 /// In a forked child.
 pub fn forked() {

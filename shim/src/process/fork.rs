@@ -12,8 +12,9 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 use libc::{c_int, c_void};
 
+use super::recording::{begin_record, has_started};
 use super::state::{is_secure, FORKS, INERT, PID, SHARED};
-use super::watch::{begin_exact_times, begin_record, complete, has_started, WATCH};
+use super::watch::{begin_exact_times, complete, WATCH};
 use crate::fdtable;
 use crate::interpose::real::Real;
 use crate::process::{logs, record};

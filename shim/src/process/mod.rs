@@ -13,12 +13,14 @@ pub mod log_file;
 pub mod logs;
 pub mod options;
 pub mod record;
+mod recording;
 pub mod reserved_fds;
 mod start;
 mod state;
 mod watch;
 
 pub use fork::*;
+pub use recording::{begin_observing, end_observing};
 pub use start::start;
 pub use state::{engine, is_inert, shared};
-pub use watch::{begin_observing, descriptors, watch, WATCH};
+pub use watch::{descriptors, watch, WATCH};

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::watch::Watch;
 pub use glasspoll_reactor::watch::WATCH;
-use once_cell::sync::OnceCell;
 
 use crate::fdtable;
 use crate::process::host::ProgramHost;
 use crate::process::options::complain;
 use crate::process::options::Engine;
+use crate::process::recording::{begin_record, begins};
 use crate::process::state::{engine, observe, shared, INERT, OPTIONS};
 use crate::process::{logs, record};
 use crate::thread::context::{self, SLEEPERS};
@@ -46,10 +46,10 @@ pub fn watch() -> Option<&'static Watch> {
                 fdtable::protect(fd);
             }
             trampoline::prepare();
-            STARTED.get_or_init(|| {
+            if begins() {
                 let exact = begin_exact_times(watch);
                 begin_record(exact, false);
-            });
+            }
             Some(watch)
         }
         Err(errno) => {
@@ -79,31 +79,9 @@ pub(super) fn complete(watch: &Watch, result: Result<(), Errno>) {
     }
 }
 
-static STARTED: OnceCell<()> = OnceCell::new();
-
-/// Called before the first set of the kernel's is entered: starts the record.
-pub fn begin_observing() {
-    STARTED.get_or_init(|| {
-        fdtable::find_inherited();
-        begin_record(false, false);
-    });
-}
-
-/// Whether this process, or the one that it was forked from, has had a set.
-pub(super) fn has_started() -> bool {
-    STARTED.get().is_some()
-}
-
 /// Whether the helper is its own guest. It must become that only once, although the program's threads may end and
 /// begin several times.
 static HELPER_IS_GUEST: AtomicBool = AtomicBool::new(false);
-
-/// Starts the record that belongs to a watch.
-pub(super) fn begin_record(exact: bool, forked: bool) {
-    if let Some(options) = OPTIONS.get() {
-        record::start(options, exact, forked);
-    }
-}
 
 /// Makes a thread watch all the time, if the options ask for exact ready times. Returns whether a thread does: perhaps
 /// the options do not ask for it, or no thread can be made.

@@ -58,3 +58,20 @@ fn with_set<T>(epfd: c_int, work: impl Fn(&Arc<Eventpoll>) -> T) -> Option<T> {
         }
     })
 }
+
+/// Begins to observe in the midst of the program's life: enters the sets that exist.
+///
+/// Preconditions: the thread is inside.
+pub fn arrive() {
+    process::begin_observing();
+    for fd in fdtable::inherited_fds() {
+        existing::enter(fd);
+    }
+}
+
+/// Ends that. Calls that come later pass by.
+///
+/// Preconditions: the thread is inside.
+pub fn depart() {
+    process::end_observing();
+}

@@ -93,6 +93,15 @@ pub fn end() {
     writer::stop();
 }
 
+/// Ends the record for good. Its memory stays mapped: a thread may be writing to it, and the next record lies there.
+pub fn leave() {
+    let memory = writer::stop();
+    if !memory.is_null() {
+        PARENTS.store(memory, Ordering::Relaxed);
+    }
+    leave_parents();
+}
+
 /// The child unmaps its parent's record.
 pub fn leave_parents() {
     let fd = FILE.swap(-1, Ordering::AcqRel);

@@ -1,0 +1,42 @@
+//! When this process records: from its first set on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::fdtable;
+use crate::process::record;
+use crate::process::state::OPTIONS;
+
+/// Whether this process, or the one that it was forked from, has had a set.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Called at each set. Returns whether it is the first.
+pub(super) fn begins() -> bool {
+    !STARTED.load(Ordering::Relaxed) && !STARTED.swap(true, Ordering::SeqCst)
+}
+
+/// Whether this process, or the one that it was forked from, has had a set.
+pub(super) fn has_started() -> bool {
+    STARTED.load(Ordering::SeqCst)
+}
+
+/// Starts the record. `exact`: a thread watches all the time. `forked`: it has sets of its parent's.
+pub(super) fn begin_record(exact: bool, forked: bool) {
+    if let Some(options) = OPTIONS.get() {
+        record::start(options, exact, forked);
+    }
+}
+
+/// Called before a set of the kernel's is entered: the first one starts the record.
+pub fn begin_observing() {
+    if begins() {
+        fdtable::find_inherited();
+        begin_record(false, false);
+    }
+}
+
+/// Ends the record, and forgets all descriptors and sets.
+pub fn end_observing() {
+    record::leave();
+    fdtable::forget_all();
+    STARTED.store(false, Ordering::SeqCst);
+}
