@@ -172,7 +172,7 @@ unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
   wait_enter   epoll, maxevents, timeout_ns (-1: for ever)
   deliver      epoll, fd, events, item, nth, ready_ns, exact
   wait_return  epoll, n, waited_ns
-  release      fd, items
+  release      fd, items, shared (the file may live on in another process)
   close        fd, lives_as (another number of the same file, or -1)
   dup          old, new
   read, write  fd, result, asked

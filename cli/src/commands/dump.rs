@@ -169,8 +169,10 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
             let errno = u16::try_from(n.saturating_neg()).unwrap_or(0);
             ("wait_return", vec![epoll(set), ("n", number(n.max(-1))), waited], None, errno)
         }
-        Event::Release { fd: about, items } => {
-            ("release", vec![fd(about), ("items", Field::Number(items.into()))], Some(about), 0)
+        Event::Release { fd: about, items, shared } => {
+            let fields =
+                vec![fd(about), ("items", Field::Number(items.into())), ("shared", Field::Yes(shared))];
+            ("release", fields, Some(about), 0)
         }
         Event::Close { fd: about, lives_as, errno } => {
             ("close", vec![fd(about), ("lives_as", number(lives_as))], Some(about), errno)

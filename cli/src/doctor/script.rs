@@ -43,6 +43,7 @@ pub fn header(pid: u32, ppid: u32, forked: bool) -> Header {
         counts: false,
         exact: false,
         forked,
+        observed: false,
         begin: Moment { ticks: 0, ns: 0 },
         realtime: 0,
         items: 0,
@@ -158,7 +159,7 @@ impl Script {
     }
 
     pub fn close(&mut self, fd: i32) -> &mut Self {
-        self.event(Event::Release { fd, items: 1 });
+        self.event(Event::Release { fd, items: 1, shared: false });
         self.event(Event::Close { fd, lives_as: -1, errno: 0 })
     }
 

@@ -139,7 +139,7 @@ mod tests {
         let mut script = Script::new();
         closed_while_a_dup_lives(&mut script);
         script.wait(&[(7, IN)]).wait(&[(7, IN)]);
-        script.event(Event::Release { fd: 9, items: 1 });
+        script.event(Event::Release { fd: 9, items: 1, shared: false });
         assert_eq!(script.found(), []);
     }
 

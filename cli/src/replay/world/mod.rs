@@ -177,7 +177,7 @@ impl World {
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
             Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => self.files.bad(fd),
-            Event::Release { fd, items } => self.release(fd, items, ns, tid),
+            Event::Release { fd, items, .. } => self.release(fd, items, ns, tid),
             Event::Dup { old, new } => self.files.dup(old, new, tid),
             Event::Io { op: Op::Accept, result, errno: 0, .. } => {
                 if let Ok(new) = i32::try_from(result) {
