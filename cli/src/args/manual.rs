@@ -11,6 +11,12 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
                  lib folder beside the one that this program is in.",
             ),
             (
+                "GLASSPOLL_ENGINE",
+                "observe: the kernel's epoll answers the program, and the library only records; emulate: glasspoll's \
+                 own answers. --observe and --emulate set it. By default top and doctor observe the program that they \
+                 start, and run emulates.",
+            ),
+            (
                 "GLASSPOLL_RING",
                 "The size of each process's record in memory: bytes, 512K, 4M and the like, from 16K to 1G; off: \
                  there is none. By default 1M, which holds 31,000 events; under run -c and run -o 64M. --ring sets it.",
@@ -74,6 +80,7 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
             ("glasspoll run -c -- redis-server --port 7777", "Run a server; on its end, say what its event loop did."),
             ("glasspoll run -o web.rec -- nginx -g 'daemon off;'", "Keep what the master and all workers did."),
             ("glasspoll run -- node server.js", "Run it, to be looked into later."),
+            ("glasspoll run --observe -- node server.js", "The same, and the kernel's epoll goes on answering it."),
             ("glasspoll ls", "What is in the event loops of all that runs."),
             ("glasspoll record 4711 -o stuck.rec", "It is stuck: take what happened in the last seconds."),
             ("glasspoll dump stuck.rec | tail", "What it was at."),
