@@ -143,14 +143,18 @@ Of the sets of glasspoll, STATE is one of
   hot       busy: the waiting thread asks it itself
   ready     on the ready list, and for how long
   disarmed  EPOLLONESHOT has silenced it
+  -         not known (in JSON, unknown): the set is the kernel's, and observed.
+            Items of it that the record does not have are listed after it
 
 AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
 has, are not listed.
 
 JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
   PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...]; if it runs on
-           glasspoll, exact (the time of becoming ready is exact), age_ns (of
-           its record), left_out (items without room in it), sets: [SET, ...]
+           glasspoll, exact (the time of becoming ready is exact), observed (the
+           kernel's epoll answers: its sets are among the kernel_sets, too),
+           age_ns (of its record), left_out (items without room in it),
+           sets: [SET, ...]
   SET      epoll (its number, never given twice), epfd (null: unknown), waits,
            waiting: [{tid, name}, ...], items: [ITEM, ...]
   ITEM     fd, item (its number, never given twice), what (null: unknown),
@@ -171,7 +175,7 @@ process, unless a file is called so.
 
 JSON has an object for each event, a line each, with ns (CLOCK_MONOTONIC),
 unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
-  create       epoll, epfd, inherited
+  create       epoll, epfd, inherited, observed (the kernel's epoll answers)
   ctl          epoll, op, fd, events, data, item
   arm, disarm  fd, source
   wakeup       fd, source, events

@@ -108,7 +108,7 @@ impl Summaries {
         for news in all.into_iter().filter(|_| self.is_on) {
             let ring = news.ring();
             if let News::Began { header, .. } = &news {
-                self.of.insert(ring, Summary::new(header.pid));
+                self.of.insert(ring, Summary::new(header));
             }
             let Some(summary) = self.of.get_mut(&ring) else { continue };
             match news {
