@@ -150,8 +150,9 @@ pub enum Event {
     Deliver { epoll: u32, fd: i32, item: u32, events: u32, nth: u16, ready_ns: u64, known: Known },
     /// The wait returned `n` events after `waited_ns`; a negative `n` is an errno.
     WaitReturn { epoll: u32, n: i32, waited_ns: u64 },
-    /// The last descriptor of a watched file is gone, and `items` items with it.
-    Release { fd: i32, items: u32 },
+    /// The last descriptor of a watched file is gone, and `items` items with it. If the file is `shared`, it may live
+    /// on in another process: on the kernel's epoll its items then live on, too.
+    Release { fd: i32, items: u32, shared: bool },
     /// An fd is closed. `lives_as` is another fd of the same file, -1 if there is none. `errno` is EBADF if the
     /// fd was not open.
     Close { fd: i32, lives_as: i32, errno: u16 },
@@ -200,7 +201,7 @@ impl Event {
                 (7, [two(fd as u32, item), rest, ready_ns & !(1 << 63) | exactly])
             }
             Event::WaitReturn { epoll, n, waited_ns } => (8, [two(epoll, n as u32), waited_ns, 0]),
-            Event::Release { fd, items } => (9, [two(fd as u32, items), 0, 0]),
+            Event::Release { fd, items, shared } => (9, [two(fd as u32, items), shared.into(), 0]),
             Event::Close { fd, lives_as, errno } => (10, [two(fd as u32, lives_as as u32), errno.into(), 0]),
             Event::Dup { old, new } => (11, [two(old as u32, new as u32), 0, 0]),
             Event::Io { fd, op, result, asked, errno } => {
@@ -244,7 +245,7 @@ impl Event {
                 known: if c >> 63 != 0 { Known::Exactly } else { Known::NotBefore },
             },
             8 => Event::WaitReturn { epoll: low, n: high as i32, waited_ns: b },
-            9 => Event::Release { fd: low as i32, items: high },
+            9 => Event::Release { fd: low as i32, items: high, shared: b != 0 },
             10 => Event::Close { fd: low as i32, lives_as: high as i32, errno: b as u16 },
             11 => Event::Dup { old: low as i32, new: high as i32 },
             12 => Event::Io {
@@ -341,7 +342,7 @@ mod tests {
                 known: Known::Exactly,
             },
             Event::WaitReturn { epoll: 1, n: -4, waited_ns: 99 },
-            Event::Release { fd: 4, items: 2 },
+            Event::Release { fd: 4, items: 2, shared: true },
             Event::Close { fd: 4, lives_as: -1, errno: 9 },
             Event::Dup { old: 3, new: 4 },
             Event::Io { fd: 3, op: Op::Accept, result: -1, asked: 0, errno: 24 },
@@ -354,6 +355,9 @@ mod tests {
             let (kind, words) = event.pack();
             assert_eq!(Event::unpack(kind, words), Some(event));
         }
+        // Older records have no word for it.
+        let release = Event::Release { fd: 4, items: 2, shared: false };
+        assert_eq!(Event::unpack(9, [4 | 2 << 32, 0, 0]), Some(release));
         assert_eq!(Event::unpack(0, [0; 3]), None);
         assert_eq!(Event::unpack(16, [0, 99 << 32, 0]), None);
         assert_eq!(Event::unpack(200, [0; 3]), None);

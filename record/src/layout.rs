@@ -48,6 +48,9 @@ pub mod header {
     pub const NS: usize = 48;
     /// u64: the same in nanoseconds since 1970.
     pub const REALTIME: usize = 56;
+    /// u32: 1 if the kernel's epoll answers and the library only records; 0 if the library's own does. Older records
+    /// have 0.
+    pub const OBSERVED: usize = 64;
     /// u64: how many blocks have been taken.
     pub const NEXT: usize = 128;
     /// u32: how many entries of items have ever been in use. All others are empty.

@@ -92,7 +92,7 @@ impl Memory {
         for at in [header::VERSION, header::BLOCKS, header::CAPACITY, header::PID, header::PPID] {
             add32(at, false);
         }
-        for at in [header::CLOCK, header::EXACT, header::FORKED, header::INTERVAL] {
+        for at in [header::CLOCK, header::EXACT, header::FORKED, header::OBSERVED, header::INTERVAL] {
             add32(at, false);
         }
         for at in [header::MAGIC, header::TICKS, header::NS, header::REALTIME] {

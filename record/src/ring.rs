@@ -45,6 +45,8 @@ pub struct Header {
     pub exact: bool,
     /// The process was forked with sets of its parent.
     pub forked: bool,
+    /// The kernel's epoll answers, and the library only records.
+    pub observed: bool,
     /// When the ring was made.
     pub begin: Moment,
     /// The same in nanoseconds since 1970.
@@ -82,6 +84,7 @@ impl Header {
             counts: word(header::CLOCK) == 1,
             exact: word(header::EXACT) == 1,
             forked: word(header::FORKED) == 1,
+            observed: word(header::OBSERVED) == 1,
             begin: Moment { ticks: u64_at(page, header::TICKS), ns: u64_at(page, header::NS) },
             realtime: u64_at(page, header::REALTIME),
             items: word(header::ITEMS),

@@ -58,6 +58,8 @@ pub struct Owner {
     pub exact: bool,
     /// It was forked with sets of its parent's.
     pub forked: bool,
+    /// The kernel's epoll answers, and we only record.
+    pub observed: bool,
 }
 
 /// Makes `memory`, which is fresh, this process's ring.
@@ -79,6 +81,7 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     put32(header::CLOCK, counts.into());
     put32(header::EXACT, owner.exact.into());
     put32(header::FORKED, owner.forked.into());
+    put32(header::OBSERVED, owner.observed.into());
     put64(header::TICKS, now.ticks);
     put64(header::NS, now.ns);
     put64(header::REALTIME, clock::realtime_ns());

@@ -26,7 +26,7 @@ fn ring(blocks: u32, work: impl FnOnce(Live)) {
         assert_ne!(memory, libc::MAP_FAILED);
         (fd, memory.cast::<u8>())
     };
-    let owner = Owner { pid: std::process::id(), ppid: 1, exact: false, forked: false };
+    let owner = Owner { pid: std::process::id(), ppid: 1, observed: true, ..Owner::default() };
     // SAFETY: fresh memory that stays.
     unsafe { writer::start(memory, shape, owner) };
     // SAFETY: a descriptor of ours.

@@ -11,6 +11,12 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
                  lib folder beside the one that this program is in.",
             ),
             (
+                "GLASSPOLL_ENGINE",
+                "observe: the kernel's epoll answers the program, and the library only records; emulate: glasspoll's \
+                 own answers. --observe and --emulate set it. By default top and doctor observe the program that they \
+                 start, and run emulates.",
+            ),
+            (
                 "GLASSPOLL_RING",
                 "The size of each process's record in memory: bytes, 512K, 4M and the like, from 16K to 1G; off: \
                  there is none. By default 1M, which holds 31,000 events; under run -c and run -o 64M. --ring sets it.",
@@ -74,6 +80,7 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
             ("glasspoll run -c -- redis-server --port 7777", "Run a server; on its end, say what its event loop did."),
             ("glasspoll run -o web.rec -- nginx -g 'daemon off;'", "Keep what the master and all workers did."),
             ("glasspoll run -- node server.js", "Run it, to be looked into later."),
+            ("glasspoll run --observe -- node server.js", "The same, and the kernel's epoll goes on answering it."),
             ("glasspoll ls", "What is in the event loops of all that runs."),
             ("glasspoll record 4711 -o stuck.rec", "It is stuck: take what happened in the last seconds."),
             ("glasspoll dump stuck.rec | tail", "What it was at."),
@@ -136,14 +143,18 @@ Of the sets of glasspoll, STATE is one of
   hot       busy: the waiting thread asks it itself
   ready     on the ready list, and for how long
   disarmed  EPOLLONESHOT has silenced it
+  -         not known (in JSON, unknown): the set is the kernel's, and observed.
+            Items of it that the record does not have are listed after it
 
 AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
 has, are not listed.
 
 JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
   PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...]; if it runs on
-           glasspoll, exact (the time of becoming ready is exact), age_ns (of
-           its record), left_out (items without room in it), sets: [SET, ...]
+           glasspoll, exact (the time of becoming ready is exact), observed (the
+           kernel's epoll answers: its sets are among the kernel_sets, too),
+           age_ns (of its record), left_out (items without room in it),
+           sets: [SET, ...]
   SET      epoll (its number, never given twice), epfd (null: unknown), waits,
            waiting: [{tid, name}, ...], items: [ITEM, ...]
   ITEM     fd, item (its number, never given twice), what (null: unknown),
@@ -164,7 +175,7 @@ process, unless a file is called so.
 
 JSON has an object for each event, a line each, with ns (CLOCK_MONOTONIC),
 unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
-  create       epoll, epfd, inherited
+  create       epoll, epfd, inherited, observed (the kernel's epoll answers)
   ctl          epoll, op, fd, events, data, item
   arm, disarm  fd, source
   wakeup       fd, source, events
@@ -172,7 +183,7 @@ unix_ns (since 1970), pid, tid, event, file (if known), and the event's own:
   wait_enter   epoll, maxevents, timeout_ns (-1: for ever)
   deliver      epoll, fd, events, item, nth, ready_ns, exact
   wait_return  epoll, n, waited_ns
-  release      fd, items
+  release      fd, items, shared (the file may live on in another process)
   close        fd, lives_as (another number of the same file, or -1)
   dup          old, new
   read, write  fd, result, asked

@@ -45,6 +45,12 @@ pub enum Command {
 /// How a program is to be run.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Settings {
+    /// Leave the program on the kernel's epoll, and only record what it does: top and doctor do so by default (GLASSPOLL_ENGINE)
+    #[arg(long, conflicts_with = "emulate")]
+    pub observe: bool,
+    /// Run the program on glasspoll's own epoll: run does so by default, and --exact and --chaos need it (GLASSPOLL_ENGINE)
+    #[arg(long)]
+    pub emulate: bool,
     /// Have the time of becoming ready exact: a helper thread watches all the time, which costs throughput (GLASSPOLL_READY)
     #[arg(long)]
     pub exact: bool,

@@ -224,6 +224,9 @@ impl Search<'_> {
         let took = duration(self.without.as_nanos() as u64);
         let settings = &self.args.settings;
         let mut options = String::new();
+        if settings.emulate {
+            options.push_str("--emulate ");
+        }
         if settings.exact {
             options.push_str("--exact ");
         }

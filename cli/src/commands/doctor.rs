@@ -15,6 +15,7 @@ use crate::collect::source::Source;
 use crate::collect::{self, Collector, News, RECORDING};
 use crate::doctor::print::{self, Seen};
 use crate::doctor::{examine, name_files, Doctor};
+use crate::program::engine::{self, Engine};
 use crate::program::preloadable;
 use crate::sys::output::Output;
 use crate::{args, sys};
@@ -25,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(4);
 const LONGEST: f64 = 7.0 * 86_400.0;
 
 pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
+    if args.from.is_some() {
+        engine::none_chosen(&args.settings)?;
+    }
     // A file that cannot be written is an error now, and not after an hour.
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let seen = match args.from.as_deref().map(Source::of) {
@@ -115,7 +119,9 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
 
 /// A program that is started here, and its children.
 fn program(args: &args::Doctor) -> Result<Seen, String> {
-    let mut collector = Collector::start(&args.program, &args.settings, RECORDING)?;
+    // A diagnosis must not change the patient.
+    let settings = engine::decide(&args.settings, Engine::Observe)?;
+    let mut collector = Collector::start(&args.program, &settings, RECORDING)?;
     let mut gathered = Gathered::default();
     loop {
         collector.wait();

@@ -12,8 +12,8 @@ use syscalls::Errno;
 use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
-use crate::text::span;
 use crate::text::units::{clean, count};
+use crate::text::{span, SHARED};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
     let processes = match Source::of(&args.from) {
@@ -120,7 +120,7 @@ impl Field {
 }
 
 /// The station, its fields, and the descriptor that it is about.
-fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>) {
+fn parts(process: &Process, event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>) {
     let number = |value: i32| Field::Number(value.into());
     let epoll = |value: u32| ("epoll", Field::Number(value.into()));
     let fd = |value: i32| ("fd", Field::Number(value.into()));
@@ -128,7 +128,10 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
     let source = |value: glasspoll_record::event::Source| ("source", Field::Word(value.name()));
     let (name, mut fields, about, errno) = match event {
         Event::Create { epoll: set, epfd, inherited } => {
-            let fields = vec![epoll(set), ("epfd", number(epfd)), ("inherited", Field::Yes(inherited))];
+            let observed = Field::Yes(process.header.observed);
+            let inherited = Field::Yes(inherited);
+            let fields =
+                vec![epoll(set), ("epfd", number(epfd)), ("inherited", inherited), ("observed", observed)];
             ("create", fields, None, 0)
         }
         Event::Ctl { epoll: set, op, fd: about, events, data, errno, item: serial } => {
@@ -169,8 +172,10 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
             let errno = u16::try_from(n.saturating_neg()).unwrap_or(0);
             ("wait_return", vec![epoll(set), ("n", number(n.max(-1))), waited], None, errno)
         }
-        Event::Release { fd: about, items } => {
-            ("release", vec![fd(about), ("items", Field::Number(items.into()))], Some(about), 0)
+        Event::Release { fd: about, items, shared } => {
+            let fields =
+                vec![fd(about), ("items", Field::Number(items.into())), ("shared", Field::Yes(shared))];
+            ("release", fields, Some(about), 0)
         }
         Event::Close { fd: about, lives_as, errno } => {
             ("close", vec![fd(about), ("lives_as", number(lives_as))], Some(about), errno)
@@ -211,7 +216,7 @@ fn parts(event: Event) -> (&'static str, Vec<(&'static str, Field)>, Option<i32>
 }
 
 fn print_text(process: &Process, entry: &Entry, begin: u64, out: &mut impl Write) -> io::Result<()> {
-    let (name, fields, about) = parts(entry.event);
+    let (name, fields, about) = parts(process, entry.event);
     let at = entry.ns - begin;
     let (seconds, nanos) = (at / 1_000_000_000, at % 1_000_000_000);
     write!(out, "{seconds:4}.{nanos:09} {}/{} {name:<11}", process.pid(), entry.tid)?;
@@ -219,14 +224,17 @@ fn print_text(process: &Process, entry: &Entry, begin: u64, out: &mut impl Write
         // The text has a unit.
         write!(out, " {}={}", key.trim_end_matches("_ns"), field.text())?;
     }
-    match about.and_then(|fd| process.file_at(fd, entry.ns)) {
-        Some(file) => writeln!(out, "  ({})", clean(file)),
-        None => writeln!(out),
+    let file = about.and_then(|fd| process.file_at(fd, entry.ns)).map(clean);
+    let lives = matches!(entry.event, Event::Release { shared: true, .. }).then(|| SHARED.to_owned());
+    let notes: Vec<String> = file.into_iter().chain(lives).collect();
+    match notes.is_empty() {
+        true => writeln!(out),
+        false => writeln!(out, "  ({})", notes.join("; ")),
     }
 }
 
 fn print_json(process: &Process, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
-    let (name, fields, about) = parts(entry.event);
+    let (name, fields, about) = parts(process, entry.event);
     let unix = process.header.realtime.saturating_add(entry.ns.saturating_sub(process.header.begin.ns));
     let mut line = Map::new();
     for (key, value) in [

@@ -8,11 +8,14 @@ use crate::args::Run;
 use crate::chaos;
 use crate::collect::spool::Spool;
 use crate::collect::{Collector, News, RECORDING};
+use crate::program::engine::{self, Engine};
 use crate::program::{self, library, preloadable, Refused};
 use crate::report::summary::Summary;
 use crate::sys::output::Output;
 
 pub fn main(args: &Run) -> Result<ExitCode, String> {
+    let settings = engine::decide(&args.settings, Engine::Emulate)?;
+    let args = &Run { settings, ..args.clone() };
     if let Some(seeds) = args.chaos_until_fail {
         return chaos::search(args, seeds);
     }
@@ -20,7 +23,8 @@ pub fn main(args: &Run) -> Result<ExitCode, String> {
         eprintln!("glasspoll: the seed is {}; for the same again: --chaos {}", chaos.spec.seed, chaos.spec);
     }
     if let Some(why) = preloadable::loader_refuses(&args.program[0], &library::find()?) {
-        let recorded = if args.count || args.output.is_some() { ", and nothing is recorded" } else { "" };
+        let recorded =
+            if args.count || args.output.is_some() { ", and nothing is recorded" } else { unseen(args) };
         eprintln!("glasspoll: the program runs on the kernel's epoll{recorded}: {why}");
         let refused = program::become_it(program::bare_command(&args.program)?);
         eprintln!("glasspoll: {}", refused.what);
@@ -37,9 +41,18 @@ pub fn main(args: &Run) -> Result<ExitCode, String> {
 fn become_it(args: &Run) -> Result<ExitCode, Refused> {
     let command = program::command(&args.program, &args.settings, None)?;
     if let Some(why) = preloadable::why_not(&args.program[0]) {
-        eprintln!("glasspoll: the program runs on the kernel's epoll: {why}");
+        eprintln!("glasspoll: the program runs on the kernel's epoll{}: {why}", unseen(args));
     }
     Err(program::become_it(command))
+}
+
+/// What the user misses if the library cannot be preloaded.
+fn unseen(args: &Run) -> &'static str {
+    if args.settings.observe {
+        ", and is not observed"
+    } else {
+        ""
+    }
 }
 
 fn gather(args: &Run) -> Result<ExitCode, Refused> {
@@ -95,7 +108,7 @@ impl Summaries {
         for news in all.into_iter().filter(|_| self.is_on) {
             let ring = news.ring();
             if let News::Began { header, .. } = &news {
-                self.of.insert(ring, Summary::new(header.pid));
+                self.of.insert(ring, Summary::new(header));
             }
             let Some(summary) = self.of.get_mut(&ring) else { continue };
             match news {

@@ -57,7 +57,8 @@ impl Doctor {
     pub fn process(&mut self, header: &Header) -> usize {
         // All times in findings count from the moment at which the first process began.
         let zero_ns = self.patients.first().map_or(header.begin.ns, |first| first.world.begin_ns);
-        let world = World::new(header.pid, header.begin.ns, zero_ns);
+        let mut world = World::new(header.pid, header.begin.ns, zero_ns);
+        world.observed = header.observed;
         self.patients.push(Patient { world, ppid: header.ppid, rules: rules::all() });
         self.patients.len() - 1
     }

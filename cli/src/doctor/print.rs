@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `events`, `seconds` | how much was looked at |
 //! | `lost_blocks`, `gaps`, `torn` | blocks of up to 31 events that are missing, how many times some are missing in the middle, and records that were spoilt |
-//! | `processes` | `pid`, `comm` and `command` of each |
+//! | `processes` | `pid`, `comm` and `command` of each, and whether it was `observed`: the kernel's epoll answered it |
 //! | `findings` | what was found, the worst first |
 //!
 //! A finding has `class` (1 to 17), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
@@ -21,6 +21,17 @@ use serde_json::json;
 
 use super::Finding;
 use crate::text::units::{clean, count};
+use crate::text::OBSERVED;
+
+/// A process that the doctor looked at.
+#[derive(Debug)]
+struct Looked {
+    pid: u32,
+    comm: String,
+    command: String,
+    /// The kernel's epoll answered it.
+    observed: bool,
+}
 
 /// What the doctor looked at, and its findings.
 #[derive(Debug)]
@@ -36,8 +47,7 @@ pub struct Seen {
     pub gaps: u64,
     /// Records that were torn.
     pub torn: u64,
-    /// Process, name, command line.
-    names: Vec<(u32, String, String)>,
+    processes: Vec<Looked>,
     /// What was found.
     pub findings: Vec<Finding>,
 }
@@ -53,7 +63,7 @@ impl Seen {
             lost_blocks: 0,
             gaps: 0,
             torn: 0,
-            names: Vec::new(),
+            processes: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -74,7 +84,12 @@ impl Seen {
 
     /// Takes the names of a process.
     pub fn name(&mut self, process: &Process) {
-        self.names.push((process.pid(), clean(&process.comm), clean(&process.command)));
+        self.processes.push(Looked {
+            pid: process.pid(),
+            comm: clean(&process.comm),
+            command: clean(&process.command),
+            observed: process.header.observed,
+        });
     }
 
     fn seconds(&self) -> f64 {
@@ -86,7 +101,7 @@ impl Seen {
     }
 
     fn comm(&self, pid: u32) -> &str {
-        self.names.iter().rfind(|(named, ..)| *named == pid).map_or("", |(_, comm, _)| comm)
+        self.processes.iter().rfind(|process| process.pid == pid).map_or("", |process| &process.comm)
     }
 }
 
@@ -107,6 +122,12 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
     }
     if seen.torn != 0 {
         writeln!(out, "{} records were torn, and are left out", count(seen.torn))?;
+    }
+    if seen.processes.iter().any(|process| process.observed) {
+        writeln!(
+            out,
+            "{OBSERVED}; class 14, and class 5 of a file that was read to its end, need --emulate"
+        )?;
     }
     let findings = match seen.findings.len() {
         0 => "no findings".into(),
@@ -140,15 +161,21 @@ fn block(seen: &Seen, finding: &Finding, out: &mut impl Write) -> io::Result<()>
 /// For programs.
 pub fn json(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
     let findings: Vec<_> = seen.findings.iter().map(|finding| one(seen, finding)).collect();
-    let process =
-        |(pid, comm, command): &(u32, String, String)| json!({"pid": pid, "comm": comm, "command": command});
+    let process = |process: &Looked| {
+        json!({
+            "pid": process.pid,
+            "comm": process.comm,
+            "command": process.command,
+            "observed": process.observed,
+        })
+    };
     let all = json!({
         "events": seen.events,
         "seconds": seen.seconds(),
         "lost_blocks": seen.lost_blocks,
         "gaps": seen.gaps,
         "torn": seen.torn,
-        "processes": seen.names.iter().map(process).collect::<Vec<_>>(),
+        "processes": seen.processes.iter().map(process).collect::<Vec<_>>(),
         "findings": findings,
     });
     serde_json::to_writer_pretty(&mut *out, &all)?;
@@ -187,7 +214,12 @@ mod tests {
         tally.add(3_000_000_000, 5, 77);
         let finding = Finding::new(3, Severity::Error, 42, "fd 5: HUP".into(), &tally);
         seen.findings.push(finding.because("told \x1b[2Jtwice").unknown("why"));
-        seen.names.push((42, "server".into(), "server -x".into()));
+        seen.processes.push(Looked {
+            pid: 42,
+            comm: "server".into(),
+            command: "server -x".into(),
+            observed: false,
+        });
         seen
     }
 
@@ -202,6 +234,21 @@ mod tests {
         assert!(lines[2].contains("told") && !lines[2].contains('\x1b'));
         assert_eq!(lines[3], "  not known: why");
         assert_eq!(lines.last(), Some(&"1 finding in 0 events of 0.0 s"));
+        assert!(!text.contains(OBSERVED), "{text}");
+    }
+
+    #[test]
+    fn it_says_that_the_kernels_epoll_answered() {
+        let mut seen = seen();
+        seen.processes[0].observed = true;
+        let (mut printed, mut out) = (Vec::new(), Vec::new());
+        text(&seen, &mut printed).unwrap();
+        let text = String::from_utf8(printed).unwrap();
+        assert!(text.contains("\nobserved: the kernel's epoll; "), "{text}");
+        assert!(text.ends_with("\n1 finding in 0 events of 0.0 s\n"), "{text}");
+        json(&seen, &mut out).unwrap();
+        let all: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(all["processes"][0]["observed"], true);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn header(pid: u32, ppid: u32, forked: bool) -> Header {
         counts: false,
         exact: false,
         forked,
+        observed: false,
         begin: Moment { ticks: 0, ns: 0 },
         realtime: 0,
         items: 0,
@@ -53,8 +54,17 @@ pub fn header(pid: u32, ppid: u32, forked: bool) -> Header {
 
 impl Script {
     pub fn new() -> Self {
+        Self::of(&header(100, 1, false))
+    }
+
+    /// The kernel's epoll answers.
+    pub fn observed() -> Self {
+        Self::of(&Header { observed: true, ..header(100, 1, false) })
+    }
+
+    fn of(header: &Header) -> Self {
         let mut doctor = Doctor::new();
-        let place = doctor.process(&header(100, 1, false));
+        let place = doctor.process(header);
         let mut script = Self { doctor, place, tid: 100, epoll: 1, ns: 1_000_000 };
         script.event(Event::Create { epoll: 1, epfd: 3, inherited: false });
         script
@@ -63,6 +73,11 @@ impl Script {
     /// A further process.
     pub fn process(&mut self, pid: u32, ppid: u32, forked: bool) -> usize {
         self.doctor.process(&header(pid, ppid, forked))
+    }
+
+    /// The same, of a process that the kernel's epoll answers.
+    pub fn observed_process(&mut self, pid: u32, ppid: u32, forked: bool) -> usize {
+        self.doctor.process(&Header { observed: true, ..header(pid, ppid, forked) })
     }
 
     /// Time passes.
@@ -158,7 +173,7 @@ impl Script {
     }
 
     pub fn close(&mut self, fd: i32) -> &mut Self {
-        self.event(Event::Release { fd, items: 1 });
+        self.event(Event::Release { fd, items: 1, shared: false });
         self.event(Event::Close { fd, lives_as: -1, errno: 0 })
     }
 

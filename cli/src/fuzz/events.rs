@@ -38,7 +38,9 @@ pub fn events(bytes: &[u8]) {
     let mut doctor = Doctor::new();
     let mut live: Vec<_> = processes
         .iter()
-        .map(|process| (doctor.process(&process.header), Model::new(&process.header), Summary::new(1)))
+        .map(|process| {
+            (doctor.process(&process.header), Model::new(&process.header), Summary::new(&process.header))
+        })
         .collect();
     let mut now = 0u64;
     while !bytes.0.is_empty() {

@@ -1,6 +1,8 @@
-//! Starting a program on the library: where that is (`library`), and whether ld.so will take it (`preloadable`, `elf`).
+//! Starting a program on the library: where that is (`library`), whether ld.so will take it (`preloadable`, `elf`), and
+//! whose epoll answers the program (`engine`).
 
 pub mod elf;
+pub mod engine;
 pub mod library;
 pub mod preloadable;
 
@@ -79,6 +81,9 @@ pub fn command(
         (Some(ring), _) => drop(command.env("GLASSPOLL_RING", ring)),
         (None, Some(ring)) if said.is_none() => drop(command.env("GLASSPOLL_RING", ring)),
         _ => {}
+    }
+    if let Some(engine) = engine::value(settings) {
+        command.env(engine::VARIABLE, engine);
     }
     if settings.exact {
         command.env("GLASSPOLL_READY", "exact");

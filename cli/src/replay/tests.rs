@@ -95,7 +95,7 @@ fn a_release_behind_its_close_does_not_end_what_has_the_number_now() {
     script.tid += 1;
     script.add(5, 2, 1);
     script.tid -= 1;
-    script.does(Event::Release { fd: 5, items: 1 });
+    script.does(Event::Release { fd: 5, items: 1, shared: false });
     let replay = Replay::of(&script.process);
     assert!(replay.sums.items[&(1, 1)].ended.is_some() && replay.sums.items[&(1, 2)].ended.is_none());
 }
@@ -138,7 +138,7 @@ fn top_the_report_and_the_doctor_know_the_same_items() {
     script.tid += 1;
     script.wait(1, &[(6, 2, 0)]).read(6, 1);
     // A file that a call holds while its last fd is closed: its release has no fd.
-    script.close(7, -1).does(Event::Release { fd: -1, items: 1 });
+    script.close(7, -1).does(Event::Release { fd: -1, items: 1, shared: false });
     script.does(Event::Create { epoll: 2, epfd: 8, inherited: true }).close(9, -1).close(4, 10).close(10, -1);
     let mut doctor = Doctor::new();
     let place = doctor.process(&script.process.header);
@@ -209,7 +209,7 @@ fn events_in_any_order_are_no_trouble() {
     let mut script = Script::new();
     script.add(5, 1, 1).wait(3, &[(5, 1, 2)]).read(5, 1).close(5, 9).close(9, -1).wait(1, &[]);
     script.does(Event::Dup { old: 7, new: 7 }).does(Event::Dup { old: 3, new: 5 });
-    script.does(Event::Release { fd: -1, items: 9 }).close(-1, -1).does(Event::Exec);
+    script.does(Event::Release { fd: -1, items: 9, shared: false }).close(-1, -1).does(Event::Exec);
     let mut random = 88172645463325252u64;
     for _ in 0..200 {
         for at in (1..script.process.events.len()).rev() {

@@ -19,6 +19,7 @@ function about(data, process) {
     process.command ? el("div", "command", process.command) : null,
     el("div", "quiet", [began.toISOString().replace("T", " ").replace(/\..*/, " UTC"), duration(length) + " recorded",
       status, process.forked ? "forked from " + process.ppid + " with its sets" : "",
+      process.observed ? "observed: the kernel's epoll" : "",
       process.exact ? "exact times of becoming ready" : ""].filter(Boolean).join(" · ")),
   ];
   const rate = length > 0 ? process.deliveries / (length / 1e9) : 0;

@@ -123,5 +123,6 @@ mod tests {
         let item = item.expect("the item");
         assert_eq!((&item["read"], &item["how"], &item["added"]), (&700.into(), &"closed".into(), &0.into()));
         assert_eq!(process["loops"][0]["pieces"], 100 * 3);
+        assert_eq!(process["observed"], false);
     }
 }

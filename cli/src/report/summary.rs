@@ -7,10 +7,12 @@ use std::io::{self, Write};
 use glasspoll_record::file::Named;
 use glasspoll_record::histogram::Histogram;
 use glasspoll_record::layout;
+use glasspoll_record::ring::Header;
 use glasspoll_record::{Entry, Process};
 
 use crate::replay::{share, Item, Latency, Loop, Period, Replay};
 use crate::text::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
+use crate::text::OBSERVED;
 
 /// How many ended items are kept.
 const KEEP: usize = 1000;
@@ -22,6 +24,8 @@ const THREADS: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     pid: u32,
+    /// The kernel's epoll answers it.
+    observed: bool,
     comm: String,
     lost_blocks: u64,
     end: Option<u64>,
@@ -31,14 +35,15 @@ pub struct Summary {
 
 impl Summary {
     /// A process in which nothing happened yet.
-    pub fn new(pid: u32) -> Self {
-        Self { pid, ..Self::default() }
+    pub fn new(header: &Header) -> Self {
+        Self { pid: header.pid, observed: header.observed, ..Self::default() }
     }
 
     /// All that was recorded of a process.
     pub fn of(process: &Process) -> Self {
         Self {
             pid: process.pid(),
+            observed: process.header.observed,
             comm: process.comm.clone(),
             lost_blocks: process.lost_blocks,
             end: Some(process.end_ns()),
@@ -92,7 +97,8 @@ impl Summary {
         let records = count(sums.counts.records);
         let over = duration(now - begin);
         let name = if self.comm.is_empty() { "process".into() } else { clean(&self.comm) };
-        writeln!(out, "{name} {}: {records} records in {over}", self.pid)?;
+        let how = if self.observed { format!(", {OBSERVED}") } else { String::new() };
+        writeln!(out, "{name} {}: {records} records in {over}{how}", self.pid)?;
         if self.lost_blocks != 0 {
             let lost = count(layout::records(self.lost_blocks));
             writeln!(
@@ -301,7 +307,7 @@ mod tests {
     fn as_it_comes_it_is_the_same() {
         let mut script = Script::new();
         script.add(5, 1, 1).wait(10, &[(5, 1, 20)]).read(5, 100).after(50).wait(10, &[]);
-        let mut summary = Summary::new(4711);
+        let mut summary = Summary::new(&script.process.header);
         summary.named(Named::Comm, "tester");
         for entry in &script.process.events {
             summary.event(entry);
@@ -319,8 +325,13 @@ mod tests {
 
     #[test]
     fn of_a_process_that_did_nothing_there_is_a_line() {
-        let mut out = Vec::new();
-        Summary::new(7).print(&mut out).expect("memory");
-        assert_eq!(String::from_utf8(out).expect("UTF-8"), "process 7: 0 records in 0 ns\n");
+        let mut header = Script::new().process.header;
+        for (observed, how) in [(false, ""), (true, ", observed: the kernel's epoll")] {
+            header.observed = observed;
+            let mut out = Vec::new();
+            Summary::new(&header).print(&mut out).expect("memory");
+            let expected = format!("process 4711: 0 records in 0 ns{how}\n");
+            assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
+        }
     }
 }

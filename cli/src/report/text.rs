@@ -7,9 +7,10 @@ use glasspoll_record::event::Mask;
 use glasspoll_record::{Process, Recording};
 
 use crate::doctor::{self, Finding};
-use crate::replay::Item;
+use crate::replay::{End, Item};
 use crate::report::summary::Summary;
 use crate::text::units::{bytes, clean, count, duration, longest, quantile};
+use crate::text::SHARED;
 
 /// Writes it.
 pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
@@ -79,9 +80,11 @@ fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -
     )?;
     for item in items {
         let at = |ns: Option<u64>| ns.map_or("-".into(), |ns| duration(ns.saturating_sub(begin)));
+        let is_shared = item.ended.is_some_and(|(_, how)| how == End::ClosedHere);
+        let lives = if is_shared { format!(" ({SHARED})") } else { String::new() };
         writeln!(
             out,
-            "{:>6} {:>5} {:>11} {:>9} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>9}  {:<12} {}",
+            "{:>6} {:>5} {:>11} {:>9} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>9}  {:<12} {}{lives}",
             item.fd,
             item.epoll,
             count(item.deliveries),
@@ -104,6 +107,22 @@ fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -
 mod tests {
     use super::*;
     use crate::replay::script::Script;
+    use glasspoll_record::Event;
+
+    #[test]
+    fn it_says_what_may_live_on_and_whose_epoll_answered() {
+        let mut script = Script::new();
+        script.process.header.observed = true;
+        script.add(5, 1, 1).add(6, 2, 1).wait(10, &[(5, 1, 2)]);
+        script.does(Event::Release { fd: 5, items: 1, shared: true }).close(5, -1);
+        script.does(Event::Release { fd: 6, items: 1, shared: false }).close(6, -1);
+        let mut out = Vec::new();
+        write(&Recording { processes: vec![script.process], ..Recording::default() }, &mut out)
+            .expect("memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(text.matches("(may live on in another process)").count(), 1, "{text}");
+        assert!(text.contains(", observed: the kernel's epoll\n"), "{text}");
+    }
 
     #[test]
     fn it_has_findings_the_summary_and_all_items() {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::doctor;
 use crate::replay::{Did, Key, Replay, Span};
+use crate::text::OBSERVED;
 
 /// The longest slice for a moment, in nanoseconds: a slice of no length cannot be seen.
 const MOMENT: u64 = 1000;
@@ -48,6 +49,11 @@ struct Event<'a, A: Serialize> {
 #[derive(Serialize)]
 struct Name<'a> {
     name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Labels<'a> {
+    labels: &'a str,
 }
 
 #[derive(Serialize)]
@@ -172,6 +178,10 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
 fn names<W: Write>(process: &Process, trace: &mut Trace<'_, W>) -> io::Result<()> {
     let name = if process.comm.is_empty() { "process" } else { &process.comm };
     trace.put(&trace.event("M", process.pid(), "process_name", Some(Name { name })))?;
+    if process.header.observed {
+        let labels = Labels { labels: OBSERVED };
+        trace.put(&trace.event("M", process.pid(), "process_labels", Some(labels)))?;
+    }
     for (tid, name) in &process.threads {
         trace.put(&trace.event("M", *tid, "thread_name", Some(Name { name })))?;
     }

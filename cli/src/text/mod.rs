@@ -8,6 +8,11 @@ pub mod units;
 
 use crate::text::units::duration;
 
+/// What is said of a process whose program the kernel's epoll answers.
+pub const OBSERVED: &str = "observed: the kernel's epoll";
+/// What is said of a file whose last descriptor in a process is closed, if others may have it.
+pub const SHARED: &str = "may live on in another process";
+
 const MINUTE: u64 = 60_000_000_000;
 
 /// A span in words: a duration without zeros at the end, `50 ms`, `1.25 s`; from a minute on `5 min`, `2 h 1 min`.

@@ -28,6 +28,8 @@ pub struct Sample {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub pid: u32,
+    /// The kernel's epoll answers it.
+    pub observed: bool,
     pub comm: String,
     pub command: String,
     pub threads: BTreeMap<u32, String>,
@@ -52,7 +54,7 @@ pub struct Model {
 impl Model {
     /// A process of which nothing is known yet.
     pub fn new(header: &Header) -> Self {
-        Self { pid: header.pid, ..Self::default() }
+        Self { pid: header.pid, observed: header.observed, ..Self::default() }
     }
 
     /// Takes in an event. `doctor` has the process at `place`.

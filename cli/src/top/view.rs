@@ -23,6 +23,8 @@ pub enum Sort {
 #[derive(Clone, Debug, Default)]
 pub struct View {
     pub pid: u32,
+    /// The kernel's epoll answers it.
+    pub observed: bool,
     pub comm: String,
     pub command: String,
     /// Its place among the processes, and how many there are.
@@ -80,6 +82,7 @@ impl View {
         let now = model.ended.as_ref().map_or(now, |(ns, _)| *ns);
         Self {
             pid: model.pid,
+            observed: model.observed,
             comm: clean(&model.comm),
             command: clean(&model.command),
             place,

@@ -52,7 +52,7 @@ pub fn release_file(file: &Arc<File>) -> usize {
         Backing::Epoll(ep) => ep.clear(),
     }
     if !items.is_empty() || file.eventpoll().is_some() {
-        trace::release(file.fd(), items.len());
+        trace::release(file.fd(), items.len(), false);
     }
     items.len()
 }

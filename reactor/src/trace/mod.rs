@@ -212,8 +212,9 @@ pub(crate) fn chaos(about: About, wait: u32, what: Injection, fd: i32, amount: u
     flow!(DEBUG, "chaos", epfd = about.epfd, epoll = about.epoll, wait, %what, fd, amount);
 }
 
-/// A watched file has lost its last descriptor, which removed `items` items.
-pub fn release(fd: i32, items: usize) {
-    record(Event::Release { fd, items: items as u32 });
-    flow!(DEBUG, "release", fd, items);
+/// A watched file has lost its last descriptor, which removed `items` items. If it is `shared`, it may live on in
+/// another process.
+pub fn release(fd: i32, items: usize, shared: bool) {
+    record(Event::Release { fd, items: items as u32, shared });
+    flow!(DEBUG, "release", fd, items, shared);
 }

@@ -42,10 +42,10 @@ fn numbers(value: &Value) -> BTreeSet<i64> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-/// The doctor's command for a program; the findings go to `file`.
+/// The doctor's command for a program on glasspoll's epoll; the findings go to `file`.
 fn doctor(file: &Path, program: &[&str]) -> Command {
     let mut command = glasspoll();
-    command.args(["doctor", "--json", "-o"]).arg(file).arg("--").args(program);
+    command.args(["doctor", "--emulate", "--json", "-o"]).arg(file).arg("--").args(program);
     command
 }
 
@@ -297,7 +297,7 @@ fn a_record_with_gaps_says_so() {
     let file = dir.path().join("findings");
     // The program overwrites so small a ring faster than any process reads it.
     let mut command = glasspoll();
-    command.args(["doctor", "--ring", "64K", "-o"]).arg(&file).args(["--", BUGS, "3"]);
+    command.args(["doctor", "--emulate", "--ring", "64K", "-o"]).arg(&file).args(["--", BUGS, "3"]);
     let output = run(&mut command, LIMIT);
     let text = fs::read_to_string(&file).expect("it is written");
     assert!(text.contains("the record has gaps: "), "{text}");

@@ -1,5 +1,5 @@
-//! `ls`: the epoll sets of running processes, and what is in them. The process's record tells of glasspoll's sets,
-//! /proc of the kernel's.
+//! `ls`: the epoll sets of running processes, and what is in them. The process's record tells of glasspoll's sets, and of
+//! the kernel's that it observes; /proc tells of the kernel's.
 
 mod kernel;
 mod table;
@@ -69,6 +69,8 @@ struct Listed {
 struct Recorded {
     /// The time of becoming ready is exact.
     exact: bool,
+    /// The kernel's epoll answers: the sets are among the kernel's, too.
+    observed: bool,
     /// How long it has had a record.
     age_ns: u64,
     /// How many items found no room in the record.
@@ -121,13 +123,16 @@ enum State {
     Cold,
     /// EPOLLONESHOT has silenced it.
     Disarmed,
+    /// The kernel knows, and does not tell.
+    Unknown,
 }
 
 impl State {
-    fn of(item: &glasspoll_record::ring::Item) -> Self {
+    fn of(item: &glasspoll_record::ring::Item, observed: bool) -> Self {
         match item {
             item if item.queued => Self::Ready,
             item if item.disarmed => Self::Disarmed,
+            _ if observed => Self::Unknown,
             item if item.hot => Self::Hot,
             _ => Self::Cold,
         }
@@ -139,6 +144,7 @@ impl State {
             Self::Hot => "hot",
             Self::Cold => "cold",
             Self::Disarmed => "disarmed",
+            Self::Unknown => "-",
         }
     }
 }
@@ -169,6 +175,12 @@ impl Listed {
 }
 
 impl Recorded {
+    /// Its own set among the kernel's, if it observes that one.
+    fn observed(&self, kernels: &kernel::Set) -> Option<&Set> {
+        let is_it = |set: &&Set| set.epfd.is_some_and(|epfd| kernels.epfds.contains(&epfd));
+        self.sets.iter().filter(|_| self.observed).find(is_it)
+    }
+
     fn of(pid: u32) -> Result<Self, Missing> {
         let mut live = find::open(pid)?;
         let waiting = waiting(&mut live);
@@ -196,7 +208,7 @@ impl Recorded {
                 item: item.serial,
                 what: files.describe(item.fd),
                 interest: Mask(item.interest & !ALWAYS).to_string(),
-                state: State::of(&item),
+                state: State::of(&item, header.observed),
                 delivered: item.delivered,
                 ready_ns: ago.filter(|_| item.queued),
                 last_ns: ago.filter(|_| !item.queued),
@@ -208,6 +220,7 @@ impl Recorded {
         }
         Ok(Self {
             exact: header.exact,
+            observed: header.observed,
             age_ns: now.saturating_sub(header.begin.ns),
             left_out: header.left_out,
             sets: sets.into_values().collect(),

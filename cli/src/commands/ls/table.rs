@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use super::kernel::{self, Place};
 use super::{Item, Listed, Set, Thread};
 use crate::text::units::{clean, count};
-use crate::text::{self, rough, span};
+use crate::text::{self, rough, span, OBSERVED};
 
 /// The columns of a listing.
 struct Columns<const N: usize> {
@@ -50,13 +50,24 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
         }
         let name = if process.command.is_empty() { &process.comm } else { &process.command };
         writeln!(out, "{}", fit(&format!("{} {}", process.pid, clean(name))))?;
-        for set in process.record.iter().flat_map(|record| &record.sets) {
-            writeln!(out, "{}", fit(&heading(set)))?;
-            OURS.print(set.items.iter().map(row).collect(), width, out)?;
+        if let Some(record) = &process.record {
+            for set in &record.sets {
+                writeln!(out, "{}", fit(&heading(set, record.observed)))?;
+                OURS.print(set.items.iter().map(row).collect(), width, out)?;
+            }
         }
         for set in &process.kernel_sets {
-            writeln!(out, "{}", fit(&kernel_heading(set)))?;
-            KERNELS.print(set.items.iter().map(kernel_row).collect(), width, out)?;
+            let Some(listed) = process.record.as_ref().and_then(|record| record.observed(set)) else {
+                writeln!(out, "{}", fit(&kernel_heading(set)))?;
+                KERNELS.print(set.items.iter().map(kernel_row).collect(), width, out)?;
+                continue;
+            };
+            let others = besides(set, listed);
+            if !others.is_empty() {
+                let (items, epoll) = (plural(others.len(), "more item"), listed.epoll);
+                writeln!(out, "{}", fit(&format!("  of epoll {epoll} the kernel has {items}:")))?;
+                KERNELS.print(others.into_iter().map(kernel_row).collect(), width, out)?;
+            }
         }
         match &process.record {
             Some(record) if record.left_out != 0 => {
@@ -76,10 +87,20 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
     Ok(())
 }
 
-fn heading(set: &Set) -> String {
+/// The items of a set of the kernel's that its record does not have: their files are no longer here, or a call that the
+/// library does not see added them.
+fn besides<'a>(set: &'a kernel::Set, listed: &Set) -> Vec<&'a kernel::Item> {
+    let is_listed = |item: &&kernel::Item| {
+        item.place == Place::Here && listed.items.iter().any(|other| other.fd == item.fd)
+    };
+    set.items.iter().filter(|item| !is_listed(item)).collect()
+}
+
+fn heading(set: &Set, observed: bool) -> String {
     let epfd = set.epfd.map_or("?".into(), |epfd| epfd.to_string());
     let (items, waits) = (plural(set.items.len(), "item"), plural(set.waits as usize, "wait"));
-    format!("  epoll {}, fd {epfd}: {items}, {waits}, {}", set.epoll, waiting(&set.waiting))
+    let how = if observed { format!(", {OBSERVED}") } else { String::new() };
+    format!("  epoll {}, fd {epfd}: {items}, {waits}, {}{how}", set.epoll, waiting(&set.waiting))
 }
 
 fn kernel_heading(set: &kernel::Set) -> String {
@@ -213,7 +234,7 @@ mod tests {
             pid: 4711,
             comm: "redis-server".into(),
             command: "redis-server *:6379".into(),
-            record: Some(Recorded { exact: false, age_ns: 0, left_out: 0, sets: vec![set] }),
+            record: Some(Recorded { exact: false, observed: false, age_ns: 0, left_out: 0, sets: vec![set] }),
             kernel_sets: Vec::new(),
         }
     }
@@ -243,6 +264,40 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("tcp :6379 listening"), "{text}");
         assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn of_an_observed_set_the_kernel_adds_what_the_record_lacks() {
+        let mut listed = listed();
+        let record = listed.record.as_mut().expect("a record");
+        record.observed = true;
+        record.sets[0].items.iter_mut().for_each(|item| {
+            (item.state, item.ready_ns, item.last_ns) = (State::Unknown, None, None);
+        });
+        let item = |fd, place| kernel::Item {
+            fd,
+            what: Some(format!("file of {fd}")),
+            place,
+            interest: "IN".into(),
+            disarmed: false,
+            data: 1,
+            queue: None,
+        };
+        let set = |epfds: &[i32], items| kernel::Set { epfds: epfds.into(), waiting: Vec::new(), items };
+        listed.kernel_sets = vec![
+            set(&[5, 9], vec![item(7, Place::Here), item(8, Place::Reused), item(30, Place::Here)]),
+            set(&[6], vec![item(7, Place::Here)]),
+        ];
+        let mut out = Vec::new();
+        print(&[listed], None, &mut out).expect("memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("  epoll 1, fd 5: 3 items, "), "{text}");
+        assert!(lines[1].ends_with("is waiting, observed: the kernel's epoll"), "{text}");
+        assert!(!text.contains("cold"), "{text}");
+        assert_eq!(lines[6], "  of epoll 1 the kernel has 2 more items:", "{text}");
+        assert!(lines[8].contains("open elsewhere: file of 8") && lines[9].contains("file of 30"), "{text}");
+        assert!(lines[10].starts_with("  epoll of the kernel's, fd 6: 1 item, "), "{text}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Class 1: a descriptor is closed, and the item that was added by it still reports events, because another descriptor
-//! of the same file is open.
+//! of the same file is open, in this process or in another one.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,13 @@ const MANY: u64 = 100;
 /// The most items that are watched for it.
 const ORPHANS: usize = 1 << 14;
 
+/// In the place of an fd: the file lives on in another process.
+const ELSEWHERE: i32 = -1;
+
 #[derive(Debug)]
 struct Orphan {
     fd: i32,
-    /// Another fd of its file.
+    /// Another fd of its file, or `ELSEWHERE`.
     lives_as: i32,
     tally: Tally,
 }
@@ -76,10 +79,19 @@ impl Rule for Dup {
                 served.into_iter().for_each(|item| self.end(item));
             }
             Event::Ctl { op: Some(Ctl::Del), errno: 0, item, .. } => self.end(item),
+            Event::Release { fd, shared: true, .. } => {
+                for (serial, item) in world.items_of(fd) {
+                    self.end(serial);
+                    if self.orphans.len() < ORPHANS {
+                        let new = Orphan { fd: item.fd, lives_as: ELSEWHERE, tally: Tally::new() };
+                        self.orphans.insert(serial, new);
+                    }
+                }
+            }
             Event::Release { .. } if !self.orphans.is_empty() => {
-                let all: Vec<u32> = self.orphans.keys().copied().collect();
-                let is_gone = |item: &u32| !world.items.contains_key(item);
-                all.into_iter().filter(is_gone).for_each(|item| self.end(item));
+                let is_gone = |item: &u32| !world.items.contains_key(item) && !world.is_elsewhere(*item);
+                let gone: Vec<u32> = self.orphans.keys().copied().filter(is_gone).collect();
+                gone.into_iter().for_each(|item| self.end(item));
             }
             _ => {}
         }
@@ -97,16 +109,18 @@ impl Rule for Dup {
         }
         for ((fd, lives_as), tally) in found.iter() {
             let severity = if tally.count >= MANY { Severity::Error } else { Severity::Warning };
-            let events = count(tally.count);
-            let title = format!(
-                "fd {fd} closed; its file lives as fd {lives_as}; {events} events since{}",
-                rate(tally)
-            );
-            out.push(
+            let (events, rate) = (format!("{} events since", count(tally.count)), rate(tally));
+            out.push(if *lives_as == ELSEWHERE {
+                let title = format!("fd {fd} closed; its file lives on in another process; {events}{rate}");
+                Finding::new(1, severity, world.pid, title, tally)
+                    .because(format!("the item of fd {fd} was never taken out of its set, and no descriptor of its file is left here to do so"))
+                    .unknown("which process holds the file")
+            } else {
+                let title = format!("fd {fd} closed; its file lives as fd {lives_as}; {events}{rate}");
                 Finding::new(1, severity, world.pid, title, tally)
                     .because(format!("the item of fd {fd} was never taken out of its set, and nothing was read or written by fd {lives_as} meanwhile"))
-                    .unknown("whether another process holds the file too"),
-            );
+                    .unknown("whether another process holds the file too")
+            });
         }
     }
 }
@@ -114,7 +128,7 @@ impl Rule for Dup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::script::{Script, IN};
+    use crate::doctor::script::{Script, HUP, IN};
 
     fn closed_while_a_dup_lives(script: &mut Script) {
         script.add(7, IN).event(Event::Dup { old: 7, new: 9 });
@@ -139,7 +153,7 @@ mod tests {
         let mut script = Script::new();
         closed_while_a_dup_lives(&mut script);
         script.wait(&[(7, IN)]).wait(&[(7, IN)]);
-        script.event(Event::Release { fd: 9, items: 1 });
+        script.event(Event::Release { fd: 9, items: 1, shared: false });
         assert_eq!(script.found(), []);
     }
 
@@ -150,6 +164,33 @@ mod tests {
         for _ in 0..200 {
             script.ms(1).wait(&[(7, IN)]).read(9, 100, 10);
         }
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn an_item_whose_file_lives_on_in_another_process_is_found() {
+        let mut script = Script::observed();
+        script.add(7, IN).event(Event::Release { fd: 7, items: 1, shared: true });
+        script.event(Event::Close { fd: 7, lives_as: -1, errno: 0 });
+        // The fd is another file's now, which is not meant. More items come and go than are remembered for a while.
+        for fd in 100..400 {
+            script.add(fd, IN).close(fd);
+        }
+        script.event(Event::Io { fd: 30, op: Op::Accept, result: 7, asked: 0, errno: 0 });
+        for _ in 0..100 {
+            script.ms(20).wait(&[(7, IN | HUP)]).read(7, 100, 10);
+        }
+        assert_eq!(script.found(), [(1, Severity::Error)]);
+        let finding = &script.findings()[0];
+        assert_eq!(finding.fds, [7]);
+        assert!(finding.title.starts_with("fd 7 closed; its file lives on in another process; 100 events"));
+    }
+
+    #[test]
+    fn a_shared_file_that_is_silent_after_its_close_is_fine() {
+        let mut script = Script::observed();
+        script.add(7, IN).event(Event::Release { fd: 7, items: 1, shared: true });
+        script.event(Event::Close { fd: 7, lives_as: -1, errno: 0 }).ms(5000);
         assert_eq!(script.found(), []);
     }
 

@@ -117,7 +117,11 @@ impl Forks {
                         count(set.waits.count)
                     ))
                     .because("the parent went on to use the set after that")
-                    .because("here the child has a copy; on the kernel's epoll both have one set"),
+                    .because(if world.observed {
+                        "both have one set: what the child changes in it, it changes for its parent"
+                    } else {
+                        "here the child has a copy; on the kernel's epoll both have one set"
+                    }),
             );
         }
     }
@@ -151,6 +155,17 @@ mod tests {
         assert_eq!(script.found(), [(8, Severity::Error)]);
         let finding = &script.findings()[0];
         assert_eq!((finding.pid, finding.fds.as_slice()), (4711, &[3, 5][..]));
+    }
+
+    #[test]
+    fn on_the_kernels_epoll_both_have_one_set() {
+        let mut script = Script::observed();
+        script.add(5, IN).enter(64, -1);
+        (script.place, script.tid) = (script.observed_process(4711, 100, true), 4711);
+        script.event(Event::Create { epoll: 1, epfd: 3, inherited: true }).del(5);
+        parent_goes_on(&mut script);
+        assert_eq!(script.found(), [(8, Severity::Error)]);
+        assert!(script.findings()[0].evidence.iter().any(|line| line.starts_with("both have one set")));
     }
 
     #[test]

@@ -244,8 +244,9 @@ impl Waiters {
             .collect();
         let (vain, useful) = (contested.vain.count, contested.useful.count);
         let processes: BTreeSet<usize> = woken.iter().map(|waiter_id| waiter_id.0).collect();
-        // Among processes, glasspoll does not honour EPOLLEXCLUSIVE, so glasspoll itself causes that herd.
-        let is_ours = contested.exclusive && processes.len() > 1;
+        // Among processes, glasspoll's epoll does not honour EPOLLEXCLUSIVE, so it causes that herd itself.
+        let is_emulated = |place: &usize| patients.get(*place).is_some_and(|patient| !patient.world.observed);
+        let is_ours = contested.exclusive && processes.len() > 1 && processes.iter().any(is_emulated);
         if vain < VAIN || woken.len() < 2 || vain < useful.saturating_mul(VAIN_EACH) || is_ours {
             return;
         }

@@ -41,6 +41,8 @@ pub enum End {
     Deleted,
     /// With its file.
     Closed,
+    /// With the last descriptor of its file here; the file may live on in another process.
+    ClosedHere,
     /// With its set.
     SetClosed,
 }

@@ -10,7 +10,7 @@ mod set;
 mod thread;
 mod waits;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::{ring, Entry};
@@ -27,6 +27,8 @@ const ITEMS: usize = 1 << 20;
 const SETS: usize = 1 << 18;
 /// How many items that ended last are known by their numbers: another thread's event may come a little late.
 const LATE: usize = 256;
+/// The most items that are known to go on without a descriptor here.
+const ELSEWHERE: usize = 1 << 14;
 
 /// All of a process.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,8 @@ pub struct World {
     pub begin_ns: u64,
     /// When the whole record begins.
     pub zero_ns: u64,
+    /// The kernel's epoll answers: the record does not tell what became ready before a wait asked for it.
+    pub observed: bool,
     /// When it ended, if it did.
     pub ended_ns: Option<u64>,
     /// The live items, by serial number.
@@ -54,6 +58,9 @@ pub struct World {
     /// The items that the last event ended.
     ended: Vec<(Key, End)>,
     late: VecDeque<u32>,
+    /// Items that ended with the last descriptor of their file here. If the file lives on in another process, the kernel
+    /// goes on reporting them.
+    elsewhere: HashSet<u32>,
     batches: u64,
 }
 
@@ -128,6 +135,11 @@ impl World {
         &self.ended
     }
 
+    /// Whether an item has ended, and its events go on because its file lives in another process.
+    pub fn is_elsewhere(&self, item: u32) -> bool {
+        self.elsewhere.contains(&item)
+    }
+
     /// The moment up to which a missing event means something.
     pub fn until(&self, now_ns: u64) -> u64 {
         self.ended_ns.map_or(now_ns, |ended| ended.min(now_ns))
@@ -163,7 +175,7 @@ impl World {
         match entry.event {
             Event::Create { epoll, epfd, inherited } => {
                 // The record has no close of the fd's earlier file.
-                self.end_file(epfd, ns);
+                self.end_file(epfd, ns, End::Closed);
                 self.files.open(epfd, tid, Behind::New);
                 *self.set_entry(epoll) = Set::of(epfd, inherited);
                 self.open.insert(epfd, epoll);
@@ -177,7 +189,10 @@ impl World {
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
             Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => self.files.bad(fd),
-            Event::Release { fd, items } => self.release(fd, items, ns, tid),
+            Event::Release { fd, items, shared } => {
+                let how = if shared { End::ClosedHere } else { End::Closed };
+                self.release((fd, items), how, ns, tid);
+            }
             Event::Dup { old, new } => self.files.dup(old, new, tid),
             Event::Io { op: Op::Accept, result, errno: 0, .. } => {
                 if let Ok(new) = i32::try_from(result) {
@@ -224,7 +239,7 @@ impl World {
         let was_item = self.items_by(fd).next().is_some();
         self.files.open(fd, tid, Behind::Same);
         if lives_as < 0 {
-            self.end_file(fd, ns);
+            self.end_file(fd, ns, End::Closed);
         } else if let Some(epoll) = self.open.remove(&fd) {
             self.set_entry(epoll).epfd = Some(lives_as);
             self.open.insert(lives_as, epoll);
@@ -241,11 +256,11 @@ impl World {
     }
 
     /// The file that is, or was, behind an fd is gone, and its items.
-    fn release(&mut self, fd: i32, items: u32, ns: u64, tid: u32) {
+    fn release(&mut self, (fd, items): (i32, u32), how: End, ns: u64, tid: u32) {
         let closed = self.threads.get_mut(&tid).and_then(|thread| thread.closed.take());
         // A release after its close may meet a new file of the same fd.
         if closed != Some(fd) {
-            self.end_file(fd, ns);
+            self.end_file(fd, ns, how);
             if items > 0 {
                 self.files.release(fd);
             }
@@ -253,9 +268,12 @@ impl World {
     }
 
     /// The file behind an fd is gone, its items, and its set.
-    fn end_file(&mut self, fd: i32, ns: u64) {
+    fn end_file(&mut self, fd: i32, ns: u64, how: End) {
         for serial in self.files.end(fd) {
-            self.end_item(serial, End::Closed);
+            if how == End::ClosedHere && self.elsewhere.len() < ELSEWHERE {
+                self.elsewhere.insert(serial);
+            }
+            self.end_item(serial, how);
         }
         let Some(epoll) = self.open.remove(&fd) else { return };
         if let Some(set) = self.sets.get_mut(&epoll) {
@@ -268,7 +286,8 @@ impl World {
 
     /// Adds an item if it is new.
     fn know(&mut self, (epoll, serial): Key, fd: i32) {
-        if !self.items.contains_key(&serial) && !self.late.contains(&serial) {
+        let has_ended = || self.late.contains(&serial) || self.is_elsewhere(serial);
+        if !self.items.contains_key(&serial) && !has_ended() {
             let file = self.files.open(fd, 0, Behind::Same);
             let events = self.table.get(&serial).copied();
             self.insert(serial, Item { epoll, fd, events, data: None, file });

@@ -65,6 +65,7 @@ pub struct One<'a> {
     command: &'a str,
     forked: bool,
     exact: bool,
+    observed: bool,
     /// When the record begins and ends.
     from: u64,
     to: u64,
@@ -166,6 +167,7 @@ fn one<'a>(
         command: &process.command,
         forked: process.header.forked,
         exact: process.header.exact,
+        observed: process.header.observed,
         from: rel(first(process)),
         to: rel(end),
         status: process.ended.and_then(|(_, status)| status),

@@ -53,6 +53,7 @@ impl<'a> Row<'a> {
             how: item.ended.map_or("", |(_, how)| match how {
                 End::Deleted => "removed",
                 End::Closed => "closed",
+                End::ClosedHere => "closed here (may live on in another process)",
                 End::SetClosed => "set closed",
             }),
             first: rel(item.delivered.map_or(item.seen.0, |(first, _)| first)),

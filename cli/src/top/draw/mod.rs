@@ -11,6 +11,7 @@ use ratatui::widgets::{Clear, Paragraph, Widget};
 use super::view::{Sort, View};
 use crate::doctor::Severity;
 use crate::text::units::{count, duration, fit};
+use crate::text::OBSERVED;
 use tables::{items, loops};
 
 /// What the person at the keyboard has chosen.
@@ -33,7 +34,7 @@ const LOOPS: u16 = 6;
 const FINDINGS: u16 = 4;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-const HELP: [&str; 13] = [
+const HELP: [&str; 14] = [
     "q, Ctrl-C    quit",
     "r  l  b      sort by rate, latency, backlog",
     "↑ ↓  j k     scroll; PgUp, PgDn, Home, End",
@@ -45,7 +46,8 @@ const HELP: [&str; 13] = [
     "             and did not wait",
     "p50 p99 max  from becoming ready to being delivered;",
     "             ≤: at most",
-    "backlog      how long an item has been ready and not delivered",
+    "backlog      how long an item has been ready and not delivered;",
+    "             not known of the kernel's epoll",
     "longest      the longest time between two waits",
 ];
 
@@ -81,6 +83,7 @@ fn title<'a>(view: &View, choice: &Choice, width: usize) -> Vec<Line<'a>> {
     let state = match &view.ended {
         Some(how) => format!("{how}; q quits"),
         None if choice.paused => "paused".into(),
+        None if view.observed => OBSERVED.into(),
         None => String::new(),
     };
     let which = match view.place {

@@ -110,6 +110,20 @@ fn the_end_is_told_and_where_the_output_is() {
 }
 
 #[test]
+fn it_says_that_the_kernels_epoll_answers_unless_there_is_something_to_say() {
+    let view = View { observed: true, ..sample() };
+    let first = |view: &View, choice: &Choice| screen(view, choice, 80, 24)[0].trim_end().to_owned();
+    let line = first(&view, &Choice::default());
+    assert!(
+        line.starts_with("redis-server 4711") && line.ends_with("observed: the kernel's epoll"),
+        "{line}"
+    );
+    let paused = Choice { paused: true, ..Choice::default() };
+    assert!(first(&view, &paused).ends_with("paused"));
+    assert!(!first(&sample(), &Choice::default()).contains("observed"));
+}
+
+#[test]
 fn a_sparkline_is_low_for_little_and_high_for_much() {
     assert_eq!(spark(&[0, 1000, 1000, 1_000_000], 10), " ▁▁█");
     assert_eq!(spark(&[1, 2, 3, 4, 5], 2).chars().count(), 2);

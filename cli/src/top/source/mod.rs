@@ -7,6 +7,7 @@ use std::io;
 
 use super::known::Known;
 use crate::args::Top;
+use crate::program::engine;
 use running::Running;
 use started::Started;
 
@@ -20,7 +21,10 @@ impl Source {
     /// Opens what the command line names.
     pub fn open(args: &Top, known: &mut Known) -> Result<Self, String> {
         match args.pid {
-            Some(pid) => Running::open(pid, known).map(Box::new).map(Self::Process),
+            Some(pid) => {
+                engine::none_chosen(&args.settings)?;
+                Running::open(pid, known).map(Box::new).map(Self::Process)
+            }
             None => Started::start(args).map(Box::new).map(Self::Program),
         }
     }

@@ -14,6 +14,7 @@ use glasspoll_record::file::Named;
 
 use crate::args::Top;
 use crate::collect::{Collector, News, RECORDING};
+use crate::program::engine::{self, Engine};
 use crate::top::known::Known;
 
 /// How long a program may take to end after SIGTERM.
@@ -29,8 +30,10 @@ pub struct Started {
 
 impl Started {
     pub(super) fn start(args: &Top) -> Result<Self, String> {
+        // A look must not change the program.
+        let settings = engine::decide(&args.settings, Engine::Observe)?;
         let (output, file) = output()?;
-        let started = Collector::start_aside(&args.program, &args.settings, RECORDING, &file);
+        let started = Collector::start_aside(&args.program, &settings, RECORDING, &file);
         let collector = started.map_err(|refused| {
             // The file is empty.
             let _ = fs::remove_file(&output);

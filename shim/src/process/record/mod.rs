@@ -54,7 +54,8 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
     });
     match made {
         Ok(made) => {
-            let owner = Owner { pid: sys::getpid() as u32, ppid: memory::parent() as u32, exact, forked };
+            let (pid, ppid) = (sys::getpid() as u32, memory::parent() as u32);
+            let owner = Owner { pid, ppid, exact, forked, observed: false };
             // SAFETY: fresh memory of that size, which is never unmapped.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);

@@ -228,13 +228,15 @@ impl Rule for Slow {
             tally.last_ns = until_ns;
             let title = format!("{}: not back in a wait for {} since delivery", name(fd), span(took));
             let severity = if serving.ready > 0 { Severity::Warning } else { Severity::Note };
-            let (set, ready) = (world.set_name(*epoll), count(serving.ready));
+            let set = world.set_name(*epoll);
+            let ready = if world.observed {
+                "the kernel does not tell what became ready meanwhile".into()
+            } else {
+                format!("{} events became ready meanwhile", count(serving.ready))
+            };
             out.push(
                 Finding::new(16, severity, world.pid, title, &tally)
-                    .because(format!(
-                        "thread {} serves {set}; {ready} events became ready meanwhile",
-                        serving.tid
-                    ))
+                    .because(format!("thread {} serves {set}; {ready}", serving.tid))
                     .unknown("whether the thread has left its loop, or has ended"),
             );
         }

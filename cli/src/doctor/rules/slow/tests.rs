@@ -81,6 +81,16 @@ fn a_loop_that_has_not_come_back_is_found_while_the_process_lives() {
 }
 
 #[test]
+fn of_the_kernels_epoll_it_is_not_said_that_nothing_became_ready() {
+    let mut script = Script::observed();
+    script.add(9, IN).wait(&[(9, IN)]).wait(&[(9, IN)]).wait(&[(9, IN)]).read(9, 10, 10).ms(5000);
+    assert_eq!(script.found(), [(16, Severity::Note)]);
+    assert!(
+        script.findings()[0].evidence[0].ends_with("the kernel does not tell what became ready meanwhile")
+    );
+}
+
+#[test]
 fn a_program_that_looks_in_now_and_then_is_fine() {
     let mut script = Script::new();
     script.add(9, IN);

@@ -143,6 +143,8 @@ impl Spin {
 impl Rule for Spin {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
+            // The program cannot handle what has no descriptor here any more: that is class 1.
+            Event::Deliver { item, .. } if world.is_elsewhere(item) => {}
             Event::Deliver { item, fd, events, .. } => self.deliver(world, entry, item, fd, events),
             Event::Io { fd, op, result, .. } => self.io(world, fd, op, result),
             Event::Ctl { op: Some(Ctl::Mod | Ctl::Del), errno: 0, item, .. } => {

@@ -48,18 +48,23 @@ fn two_that_meet_are_fine_and_so_is_an_accept_until_eagain() {
 
 #[test]
 fn processes_that_are_woken_for_one_connection_are_found() {
-    assert_eq!(workers(IN).found(), [(9, Severity::Warning)]);
+    assert_eq!(workers(IN, Script::process).found(), [(9, Severity::Warning)]);
 }
 
 #[test]
 fn a_herd_of_processes_that_ask_to_be_woken_one_at_a_time_is_our_own() {
-    assert_eq!(workers(IN | EXCLUSIVE).found(), []);
+    assert_eq!(workers(IN | EXCLUSIVE, Script::process).found(), []);
 }
 
-/// Four workers that watch their parent's listener.
-fn workers(events: u32) -> Script {
+#[test]
+fn a_herd_of_processes_that_the_kernel_wakes_is_found() {
+    assert_eq!(workers(IN | EXCLUSIVE, Script::observed_process).found(), [(9, Severity::Warning)]);
+}
+
+/// Four workers that watch their parent's listener. `process` adds one of them.
+fn workers(events: u32, process: fn(&mut Script, u32, u32, bool) -> usize) -> Script {
     let mut script = Script::new();
-    let places: Vec<usize> = (0..4).map(|n| script.process(200 + n, 50, false)).collect();
+    let places: Vec<usize> = (0..4).map(|n| process(&mut script, 200 + n, 50, false)).collect();
     for n in 0..60 {
         for (worker, place) in places.iter().enumerate() {
             (script.place, script.tid) = (*place, 200 + worker as u32);
