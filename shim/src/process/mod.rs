@@ -19,6 +19,6 @@ mod state;
 mod watch;
 
 pub use fork::*;
-pub use start::start;
+pub use start::{sleep_again, start, start_late};
 pub use state::{is_inert, shared};
 pub use watch::{descriptors, watch, WATCH};
