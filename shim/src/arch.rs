@@ -44,41 +44,67 @@ pub(crate) const TASK_SIZE: usize = (1 << 47) - 4096;
 #[cfg(target_arch = "aarch64")]
 pub(crate) const TASK_SIZE: usize = 1 << 52;
 
-/// The address of the word of the calling thread that `glasspoll_thread` names (`thread::tls`).
+/// The thread pointer of the calling thread.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(crate) fn thread_word() -> *mut *const () {
-    let at: *mut *const ();
-    // SAFETY: reads the thread pointer and the loader's table of distances.
-    unsafe {
-        asm!(
-            "mov {at}, qword ptr fs:[0]",
-            "add {at}, qword ptr [rip + glasspoll_thread@GOTTPOFF]",
-            at = out(reg) at,
-            options(nostack, pure, readonly),
-        );
-    }
+pub(crate) fn thread_pointer() -> usize {
+    let at: usize;
+    // SAFETY: reads the thread pointer.
+    unsafe { asm!("mov {at}, qword ptr fs:[0]", at = out(reg) at, options(nostack, pure, readonly)) };
     at
 }
 
-/// The address of the word of the calling thread that `glasspoll_thread` names (`thread::tls`).
+/// The thread pointer of the calling thread.
 #[cfg(target_arch = "aarch64")]
 #[inline]
-pub(crate) fn thread_word() -> *mut *const () {
-    let at: *mut *const ();
-    // SAFETY: reads the thread pointer and the loader's table of distances.
+pub(crate) fn thread_pointer() -> usize {
+    let at: usize;
+    // SAFETY: reads the thread pointer.
+    unsafe { asm!("mrs {at}, tpidr_el0", at = out(reg) at, options(nomem, nostack, pure)) };
+    at
+}
+
+/// How far the word that `glasspoll_thread` names (`thread::tls`) is from the calling thread's pointer, and the
+/// loader's descriptor of it: a function that gives the distance, and the function's argument.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn thread_word() -> (usize, *const [usize; 2]) {
+    let (distance, descriptor);
+    // SAFETY: the loader's function needs a stack that is aligned for a call, and leaves all registers but rax alone;
+    // the allocator that it may call does not.
     unsafe {
         asm!(
-            "mrs {at}, tpidr_el0",
-            "adrp {offset}, :gottprel:glasspoll_thread",
-            "ldr {offset}, [{offset}, :gottprel_lo12:glasspoll_thread]",
-            "add {at}, {at}, {offset}",
-            at = out(reg) at,
-            offset = out(reg) _,
-            options(nostack, pure, readonly),
+            "lea rax, [rip + glasspoll_thread@TLSDESC]",
+            "mov rdx, rax",
+            "call [rax + glasspoll_thread@TLSCALL]",
+            out("rax") distance,
+            out("rdx") descriptor,
+            clobber_abi("C"),
         );
     }
-    at
+    (distance, descriptor)
+}
+
+/// How far the word that `glasspoll_thread` names (`thread::tls`) is from the calling thread's pointer, and the
+/// loader's descriptor of it: a function that gives the distance, and the function's argument.
+#[cfg(target_arch = "aarch64")]
+pub(crate) fn thread_word() -> (usize, *const [usize; 2]) {
+    let (distance, descriptor);
+    // SAFETY: the loader's function needs a stack that is aligned for a call, and leaves all registers but x0, x1 and
+    // x30 alone; the allocator that it may call does not.
+    unsafe {
+        asm!(
+            "adrp x0, :tlsdesc:glasspoll_thread",
+            "ldr x1, [x0, :tlsdesc_lo12:glasspoll_thread]",
+            "add x0, x0, :tlsdesc_lo12:glasspoll_thread",
+            "mov x2, x0",
+            ".tlsdesccall glasspoll_thread",
+            "blr x1",
+            out("x0") distance,
+            out("x2") descriptor,
+            clobber_abi("C"),
+        );
+    }
+    (distance, descriptor)
 }
 
 /// How many arguments are passed in registers.

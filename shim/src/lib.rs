@@ -13,6 +13,7 @@
 //! | `interpose` | the libc functions that we interpose, a file for each man page or family |
 //! | `fdtable` | which file is behind each fd |
 //! | `thread` | inside or outside: handlers, fork, cancellation |
+//! | `attach` | the library came late: how names lead to it, and cease to |
 //! | `process` | start-up, fork, options, logs, the record, our own descriptors |
 //! | `memory` | a private heap, the program's memory, a lock |
 //!
@@ -24,6 +25,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arch;
+mod attach;
 mod engine;
 mod errno;
 mod fdtable;

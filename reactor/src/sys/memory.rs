@@ -72,3 +72,11 @@ pub fn remap(start: usize, old: usize, new: usize, can_move: bool) -> Result<usi
 pub fn unmap(start: usize, bytes: usize) -> bool {
     call!(munmap, start, bytes).is_ok()
 }
+
+/// Changes what may be done with whole pages: `mprotect(2)`.
+///
+/// # Safety
+/// No other code relies on the pages' present protection while it lasts.
+pub unsafe fn protect(start: usize, bytes: usize, protection: i32) -> Result<(), Errno> {
+    call!(mprotect, start, bytes, protection).map(drop)
+}

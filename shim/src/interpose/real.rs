@@ -15,6 +15,13 @@ impl Real {
         Self { name, address: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    /// Looks it up, if this libc has it.
+    fn look_up(&self) {
+        // SAFETY: the name ends with a NUL.
+        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr().cast()) };
+        self.address.store(found.cast(), Ordering::Relaxed);
+    }
+
     pub fn get(&self) -> *const u8 {
         let known = self.address.load(Ordering::Relaxed);
         if !known.is_null() {
@@ -55,6 +62,18 @@ const OF_CHILDREN: &[&str] = &[
 /// Looks up what children call. Each child would take a page fault for every page of the loader's tables. At start-up,
 /// because at a fork another thread may hold the loader's lock.
 pub fn look_up_for_children() {
+    for real in all().iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
+        real.get();
+    }
+}
+
+/// Looks up everything, so that no call that comes later waits for the loader's lock: a thread that loads an object
+/// holds it, and may be waiting for the caller.
+pub fn look_up_all() {
+    all().iter().filter(|real| real.address.load(Ordering::Relaxed).is_null()).for_each(Real::look_up);
+}
+
+fn all() -> &'static [Real] {
     extern "C" {
         // The linker defines these: the bounds of the section.
         static __start_glasspoll_real: u8;
@@ -63,8 +82,5 @@ pub fn look_up_for_children() {
     let [start, stop] =
         [&raw const __start_glasspoll_real, &raw const __stop_glasspoll_real].map(<*const u8>::cast::<Real>);
     // SAFETY: in the section there are statics of this type alone.
-    let all = unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) };
-    for real in all.iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
-        real.get();
-    }
+    unsafe { std::slice::from_raw_parts(start, stop.offset_from_unsigned(start)) }
 }

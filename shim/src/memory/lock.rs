@@ -31,6 +31,11 @@ impl RawLock {
         }
     }
 
+    /// Takes the lock if it is free. Returns whether it did.
+    pub fn try_acquire(&self) -> bool {
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     /// Only the holder, or a child that it forked, may call this.
     pub fn release(&self) {
         if self.0.swap(FREE, Ordering::Release) == WANTED {

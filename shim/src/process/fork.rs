@@ -132,6 +132,10 @@ pub(crate) unsafe extern "C" fn before_fork() {
 }
 
 pub(crate) unsafe extern "C" fn after_fork_parent() {
+    // A library that came late may have registered its handlers in the midst of this fork.
+    if !context::is_forking() {
+        return;
+    }
     context::fork_done();
     fdtable::share_counters();
     context::go_outside_after_fork();

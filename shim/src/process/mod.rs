@@ -21,6 +21,6 @@ mod watch;
 
 pub use fork::*;
 pub use recording::{begin_observing, end_observing};
-pub use start::start;
+pub use start::{sleep_again, start, start_late};
 pub use state::{engine, is_inert, shared};
 pub use watch::{descriptors, watch, WATCH};

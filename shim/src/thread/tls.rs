@@ -1,13 +1,18 @@
 //! Where a thread finds our state of it.
 //!
 //! Rust calls the loader to find a thread-local of a shared library. A word at a fixed distance from the thread pointer
-//! costs only two loads: after the first call it holds the thread-local's address.
+//! costs only three loads: after the first call it holds the thread-local's address.
+//!
+//! The distance is fixed where the library came with the program, or where the loader has room left for it in the block
+//! that each thread has from its start. The library asks for the distance at run time. If it asked the linker for it,
+//! the loader would refuse to load the library late where no room is left.
 
 use std::arch::global_asm;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::state::{Thread, THREAD};
-use crate::arch::thread_word;
+use crate::arch;
 
 global_asm!(
     ".pushsection .tbss.glasspoll_thread,\"awT\",%nobits",
@@ -21,10 +26,31 @@ global_asm!(
     ".popsection",
 );
 
+/// The distance of the word from the thread pointer. 0: not known, or not the same in all threads.
+static DISTANCE: AtomicUsize = AtomicUsize::new(0);
+
 /// The address of the calling thread's word.
 #[inline]
 fn word() -> *mut *const Thread {
-    thread_word().cast()
+    let distance = match DISTANCE.load(Ordering::Relaxed) {
+        0 => ask_the_loader(),
+        distance => distance,
+    };
+    ptr::with_exposed_provenance_mut(arch::thread_pointer().wrapping_add(distance))
+}
+
+/// The distance in the calling thread. If the loader's descriptor holds the distance itself, all threads have the same;
+/// otherwise it holds the address of what the loader needs to find it.
+#[cold]
+#[inline(never)]
+fn ask_the_loader() -> usize {
+    let (distance, descriptor) = arch::thread_word();
+    // SAFETY: the loader filled it in before our code ran.
+    let [_, argument] = unsafe { descriptor.read() };
+    if argument == distance {
+        DISTANCE.store(distance, Ordering::Relaxed);
+    }
+    distance
 }
 
 /// Our state of the calling thread.

@@ -7,6 +7,7 @@
 //! (`context::enter`).
 
 mod ctl;
+mod each_second;
 mod existing;
 mod wait;
 
@@ -59,10 +60,11 @@ fn with_set<T>(epfd: c_int, work: impl Fn(&Arc<Eventpoll>) -> T) -> Option<T> {
     })
 }
 
-/// Begins to observe in the midst of the program's life: enters the sets that exist.
+/// Begins to observe in the midst of the program's life: enters the sets that exist. Waits call `each_second`.
 ///
 /// Preconditions: the thread is inside.
-pub fn arrive() {
+pub fn arrive(each_second: fn()) {
+    each_second::set(Some(each_second));
     process::begin_observing();
     for fd in fdtable::inherited_fds() {
         existing::enter(fd);
@@ -73,5 +75,6 @@ pub fn arrive() {
 ///
 /// Preconditions: the thread is inside.
 pub fn depart() {
+    each_second::set(None);
     process::end_observing();
 }

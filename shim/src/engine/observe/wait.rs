@@ -5,7 +5,7 @@ use glasspoll_reactor::sys::Errno;
 use glasspoll_reactor::uapi::EpollEvent;
 use libc::{c_int, c_long, epoll_event};
 
-use super::{existing, is_off, with_set};
+use super::{each_second, existing, is_off, with_set};
 use crate::engine::Wait;
 use crate::errno::errno;
 use crate::fdtable::{self, FdRef};
@@ -19,6 +19,7 @@ pub fn begins(wait: Wait) -> Option<KernelWait> {
     }
     guarded(None, || {
         let _guard = context::enter()?;
+        each_second::run_if_due();
         let maxevents = usize::try_from(wait.maxevents).unwrap_or(0);
         with_set(wait.epfd, |ep| ep.kernel_wait_begins(maxevents, wait.timeout_ns))
     })

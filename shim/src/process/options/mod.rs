@@ -71,6 +71,33 @@ impl Options {
         options.within_the_engine()
     }
 
+    /// The options of an attach: words such as `ring=1M;log=trace`. None: a word is not one, or its value is bad.
+    pub fn of_attach(words: &str) -> Option<Self> {
+        let mut options = Self {
+            engine: Engine::Observe,
+            log: None,
+            log_file: None,
+            log_format: Format::Text,
+            signals: false,
+            spin_ns: Some(0),
+            hot: None,
+            ring: Some(1 << 20),
+            exact: false,
+            collect: None,
+            chaos: None,
+        };
+        for word in words.split(';').filter(|word| !word.is_empty()) {
+            match word.split_once('=')? {
+                ("log", value) => options.log = parse::log(value).ok()?,
+                ("log_file", value) => options.log_file = Some(value.to_owned()),
+                ("log_format", value) => options.log_format = parse::log_format(value).ok()?,
+                ("ring", value) => options.ring = parse::ring(value).ok()?,
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+
     /// Drops what only the emulation can do, and says so. The options of its devices are dropped silently: they change
     /// no answer.
     fn within_the_engine(mut self) -> Self {

@@ -10,7 +10,7 @@ use glasspoll_reactor::sys;
 
 use super::{
     covered, enter_as_is, go_inside, go_outside, let_signals_in, with_thread, Thread, Wants, ALONE, ALONE_IS,
-    FORKING, FORKS, GATE, OUTSIDE, THREADS,
+    FORKING, FORKS, GATE, HELD, OUTSIDE, THREADS,
 };
 
 use crate::thread::fork_page;
@@ -44,11 +44,17 @@ pub fn fork_begins() {
         let busy =
             with_thread(|me| list.iter().filter(|other| !std::ptr::eq(**other, me)).any(|o| inside(&o)));
         if !busy {
+            GATE.fetch_or(HELD, Ordering::SeqCst);
             return;
         }
         THREADS.lock.release();
         let _ = sys::futex_wait(&GATE, FORKING, Some(50_000));
     }
+}
+
+/// Whether the calling thread has closed the gate.
+pub fn is_forking() -> bool {
+    with_thread(|thread| std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread))
 }
 
 /// Puts a forked child in order before it takes a lock that the fork left held.
@@ -62,8 +68,9 @@ pub fn be_in_order() {
 pub fn fork_done() {
     // SAFETY: we hold the lock.
     let is_only_thread = unsafe { &*THREADS.list.get() }.len() <= 1;
+    GATE.fetch_and(!(FORKING | HELD), Ordering::SeqCst);
+    THREADS.sweep();
     THREADS.lock.release();
-    GATE.fetch_and(!FORKING, Ordering::SeqCst);
     if !is_only_thread {
         sys::futex_wake(&GATE, i32::MAX);
     }

@@ -1,6 +1,6 @@
 //! The gate: how a thread goes inside and outside. Its first time inside puts it on the list, and its end takes it off.
 
-use std::sync::atomic::{compiler_fence, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{compiler_fence, AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::Arc;
 
 use glasspoll_reactor::sys;
@@ -23,6 +23,8 @@ pub(super) const FORKING: u32 = 1;
 const UNADOPTED: u32 = 2;
 /// A thread is adopting.
 const ADOPTING: u32 = 4;
+/// All threads are outside, and the fork holds the list's lock.
+pub(super) const HELD: u32 = 8;
 
 #[link_section = "glasspoll_fork"]
 pub(super) static GATE: AtomicU32 = AtomicU32::new(QUIET);
@@ -50,7 +52,8 @@ pub(super) enum Wants {
     AsIs,
 }
 
-/// Goes inside. None: this thread is already inside, and the call is our own.
+/// Goes inside. None: this thread is already inside, and the call is our own; or the gate is closed, and the call passes
+/// by.
 pub fn enter() -> Option<Guard> {
     enter_for(Wants::Adopted)
 }
@@ -80,28 +83,45 @@ fn enter_for(wants: Wants) -> Option<Guard> {
             return None;
         }
         let errno = errno::errno();
-        go_inside(thread, wants);
-        Some(Guard { errno })
+        go_inside(thread, wants).then_some(Guard { errno })
     })
 }
 
-pub(super) fn go_inside(thread: &Thread, wants: Wants) {
+/// Whether a thread that finds the gate closed passes by, instead of waiting.
+static PASSES_BY: AtomicBool = AtomicBool::new(false);
+
+/// While a thread forks, calls of the other threads pass us by from now on. They must not wait where handlers of
+/// pthread_atfork run while the gate is closed: such a handler may wait for a lock that the caller holds.
+pub fn pass_by_when_closed() {
+    PASSES_BY.store(true, Ordering::SeqCst);
+}
+
+fn passes_by() -> bool {
+    PASSES_BY.load(Ordering::Relaxed) && GATE.load(Ordering::SeqCst) & FORKING != 0
+}
+
+fn is_held() -> bool {
+    GATE.load(Ordering::SeqCst) & HELD != 0
+}
+
+/// Returns whether the thread is inside; if not, its call passes by.
+pub(super) fn go_inside(thread: &Thread, wants: Wants) -> bool {
     if fork_page::was_forked() {
         thread.inside.store(INSIDE, Ordering::SeqCst);
         fork_page::mend();
         thread.inside.store(OUTSIDE, Ordering::SeqCst);
     }
-    if !thread.registered.get() {
-        register(thread);
+    if !thread.registered.get() && !register(thread) {
+        return false;
     }
     loop {
         thread.inside.store(INSIDE, Ordering::SeqCst);
         let gate = GATE.load(Ordering::SeqCst);
         if gate == QUIET || std::ptr::eq(ALONE_IS.load(Ordering::Relaxed), thread) {
-            return;
+            return true;
         }
         if gate == UNADOPTED && wants == Wants::AsIs {
-            return;
+            return true;
         }
         if gate == UNADOPTED {
             if GATE.compare_exchange(gate, ADOPTING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
@@ -112,11 +132,14 @@ pub(super) fn go_inside(thread: &Thread, wants: Wants) {
                 }
                 GATE.fetch_and(!ADOPTING, Ordering::SeqCst);
                 sys::futex_wake(&GATE, i32::MAX);
-                return;
+                return true;
             }
             continue;
         }
         go_outside(thread);
+        if passes_by() {
+            return false;
+        }
         let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
     }
 }
@@ -185,13 +208,20 @@ extern "C-unwind" {
     ) -> c_int;
 }
 
-fn register(thread: &Thread) {
+/// Puts the thread on the list. Returns false if its call passes by: the list is locked while a thread forks.
+fn register(thread: &Thread) -> bool {
     covered(thread, 1);
+    if !THREADS.acquire_unless(passes_by) {
+        covered(thread, -1);
+        return false;
+    }
     thread.registered.set(true);
     thread.inside.store(INSIDE, Ordering::SeqCst);
     // SAFETY: pthread_self has no preconditions.
     thread.pthread.set(unsafe { libc::pthread_self() } as u64);
-    THREADS.with(|list| list.push(thread));
+    // SAFETY: we hold the lock.
+    unsafe { &mut *THREADS.list.get() }.push(thread);
+    THREADS.lock.release();
     // Outside: pthread_setspecific may need malloc, and a fork that waits for threads to be outside may hold malloc's
     // locks.
     thread.inside.store(OUTSIDE, Ordering::SeqCst);
@@ -204,6 +234,7 @@ fn register(thread: &Thread) {
     // SAFETY: our own key.
     unsafe { libc::pthread_setspecific(*key, std::ptr::without_provenance(1)) };
     covered(thread, -1);
+    true
 }
 
 /// What else a thread does at its end. It runs inside, with the thread's state and the number of threads that are left.
@@ -216,7 +247,20 @@ pub fn call_at_thread_end(end: AtEnd) {
 }
 
 fn unregister() {
-    let guard = enter_as_is();
+    let guard = loop {
+        if let Some(guard) = enter_as_is() {
+            break Some(guard);
+        }
+        if with_thread(goes_on_inside) {
+            break None;
+        }
+        // The gate is closed. A thread may wait for this one's end, while a handler of pthread_atfork waits for that
+        // thread. What this one would give back, a waiter, is lost.
+        if with_thread(|thread| THREADS.depart(thread, is_held)) {
+            return;
+        }
+        sys::yield_now();
+    };
     with_thread(|thread| {
         let (left, waiter) = THREADS.with(|list| {
             let leaving = THREADS.leaving.load(Ordering::Relaxed) + 1;

@@ -29,12 +29,12 @@ mod waiting;
 
 pub use cover::{cover, let_signals_in, meets, our_signal, uncover, Meeting, ALL_SIGNALS};
 pub use forking::{
-    be_in_order, fork_begins, fork_done, go_outside_after_fork, leave_child_as_is, mend_fork, step_in,
-    step_out,
+    be_in_order, fork_begins, fork_done, go_outside_after_fork, is_forking, leave_child_as_is, mend_fork,
+    step_in, step_out,
 };
 pub use gate::{
     adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early, is_early_child,
-    is_on_the_stack, wait_for_adoption,
+    is_on_the_stack, pass_by_when_closed, wait_for_adoption,
 };
 pub use waiting::{
     cancel, come_back, give_mask_back, is_cancelled, is_waiting, leave, outer_waiter, take_cancelled,
@@ -44,5 +44,5 @@ pub use waiting::{
 use super::state::{Thread, FORKS, OUTSIDE};
 use super::tls::with_thread;
 use cover::covered;
-use gate::{go_inside, go_outside, Wants, ALONE, ALONE_IS, FORKING, GATE};
+use gate::{go_inside, go_outside, Wants, ALONE, ALONE_IS, FORKING, GATE, HELD};
 use threads::THREADS;
