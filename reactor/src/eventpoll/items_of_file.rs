@@ -52,7 +52,8 @@ pub fn release_file(file: &Arc<File>) -> usize {
         Backing::Epoll(ep) => ep.clear(),
     }
     if !items.is_empty() || file.eventpoll().is_some() {
-        trace::release(file.fd(), items.len(), false);
+        let shared = file.device().is_some_and(|device| device.may_live_on());
+        trace::release(file.fd(), items.len(), shared);
     }
     items.len()
 }

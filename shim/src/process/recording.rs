@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::fdtable;
-use crate::process::record;
-use crate::process::state::OPTIONS;
+use crate::process::options::Engine;
+use crate::process::record::{self, Begun};
+use crate::process::state::{engine, OPTIONS};
 
 /// Whether this process, or the one that it was forked from, has had a set.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -22,7 +23,8 @@ pub(super) fn has_started() -> bool {
 /// Starts the record. `exact`: a thread watches all the time. `forked`: it has sets of its parent's.
 pub(super) fn begin_record(exact: bool, forked: bool) {
     if let Some(options) = OPTIONS.get() {
-        record::start(options, exact, forked);
+        let observed = engine() == Engine::Observe;
+        record::start(options, Begun { exact, forked, observed });
     }
 }
 

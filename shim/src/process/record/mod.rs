@@ -28,8 +28,19 @@ static SIZE: AtomicUsize = AtomicUsize::new(0);
 /// The number of items when memory is scarce.
 const FEW: u32 = 1 << 12;
 
+/// How a record begins.
+#[derive(Clone, Copy)]
+pub struct Begun {
+    /// A thread watches all the time.
+    pub exact: bool,
+    /// The process has sets of its parent's.
+    pub forked: bool,
+    /// The kernel's epoll answers.
+    pub observed: bool,
+}
+
 /// Makes the record, if it is wanted. If that fails, the program runs without a record.
-pub fn start(options: &Options, exact: bool, forked: bool) {
+pub fn start(options: &Options, how: Begun) {
     let Some(bytes) = options.ring else { return };
     if writer::is_on() {
         return;
@@ -55,7 +66,8 @@ pub fn start(options: &Options, exact: bool, forked: bool) {
     match made {
         Ok(made) => {
             let (pid, ppid) = (sys::getpid() as u32, memory::parent() as u32);
-            let owner = Owner { pid, ppid, exact, forked, observed: false };
+            let Begun { exact, forked, observed } = how;
+            let owner = Owner { pid, ppid, exact, forked, observed };
             // SAFETY: fresh memory of that size, which is never unmapped.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);
