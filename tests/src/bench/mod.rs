@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`rows`] | the table: what is measured, and the bar for each figure |
+//! | [`observe`] | its rows of the kernel's epoll, observed |
 //! | [`figure`] | a figure, and how it is judged |
 //! | [`work`] | one measurement of a row, on a fresh server |
 //! | [`rounds`] | kernel and glasspoll in turn |
@@ -22,6 +23,8 @@ pub mod forks;
 pub mod load;
 pub mod machine;
 pub mod net;
+pub mod observe;
+pub mod observe;
 pub mod quiet;
 pub mod record;
 pub mod report;

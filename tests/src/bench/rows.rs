@@ -1,6 +1,7 @@
 //! The table: what is measured, and the bar for each figure.
 
 use super::figure::{Figure, Judge};
+use super::observe;
 use crate::Mode;
 
 /// What the load does with its connections.
@@ -82,8 +83,8 @@ pub struct Side {
     pub strace: bool,
 }
 
-const KERNEL: Side = Side { mode: Mode::Native, settings: &[], strace: false };
-const GLASSPOLL: Side = Side { mode: Mode::Preloaded, settings: &[], strace: false };
+pub(super) const KERNEL: Side = Side { mode: Mode::Native, settings: &[], strace: false };
+pub(super) const GLASSPOLL: Side = Side { mode: Mode::Preloaded, settings: &[], strace: false };
 const NO_RECORD: Side = Side { settings: &[("GLASSPOLL_RING", "off")], ..GLASSPOLL };
 const LOGGED: Side = Side { settings: &[("GLASSPOLL_LOG", "glasspoll::flow=trace")], ..GLASSPOLL };
 const EXACT: Side = Side { settings: &[("GLASSPOLL_READY", "exact")], ..GLASSPOLL };
@@ -110,11 +111,11 @@ pub struct Row {
     pub sides: [Side; 2],
 }
 
-const REDIS: &[Program] = &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools")];
-const NGINX: &[Program] = &[("nginx", "nginx"), ("wrk", "wrk")];
+pub(super) const REDIS: &[Program] = &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools")];
+pub(super) const NGINX: &[Program] = &[("nginx", "nginx"), ("wrk", "wrk")];
 const STRACE: &[Program] =
     &[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools"), ("strace", "strace")];
-const MEMCACHED: &[Program] = &[("memcached", "memcached")];
+pub(super) const MEMCACHED: &[Program] = &[("memcached", "memcached")];
 
 const fn figure(name: &'static str, unit: &'static str, judge: Judge) -> Figure {
     Figure { name, unit, judge }
@@ -327,6 +328,11 @@ pub const ROWS: &[Row] = &[
         work: Work::RedisMemory,
         sides: EPOLLS,
     },
+    observe::ON_REDIS,
+    observe::ON_NGINX,
+    observe::ON_TOKIO,
+    observe::ON_MEMCACHED,
+    observe::ON_ECHO,
     redis_sides(
         "record-redis",
         "redis, 50 clients: glasspoll without and with its record",

@@ -40,6 +40,14 @@ fn a_storm_on_polled_files_breaks_no_invariant() {
     assert!(output.success().contains("all invariants held"));
 }
 
+#[test]
+fn a_storm_on_the_kernels_epoll_observed_breaks_no_invariant() {
+    let _turn = turn::take();
+    let mut command = glasspoll_tests::Mode::Preloaded.command(STORM);
+    let output = run(command.env("GLASSPOLL_ENGINE", "observe").args(["20", "1"]), LIMIT);
+    assert!(output.success().contains("all invariants held"));
+}
+
 /// Storms seldom run long enough at one pace for hot items: here every set has them from the start, or no set has any.
 #[test]
 fn a_storm_on_hot_items_breaks_no_invariant() {

@@ -26,6 +26,11 @@ fn walks_are_the_same_without_signals() {
 }
 
 #[test]
+fn walks_are_the_same_where_the_kernels_epoll_is_observed() {
+    check(300, &["GLASSPOLL_ENGINE=observe"]);
+}
+
+#[test]
 fn walks_are_the_same_with_spinning_waits() {
     check(60, &["GLASSPOLL_SPIN=auto"]);
     check(60, &["GLASSPOLL_SPIN=auto", "GLASSPOLL_HOT=512"]);
