@@ -3,7 +3,8 @@
 //!
 //! # The flow
 //! ```text
-//! the program ──► interpose: libc's name ──► thread::context: inside ──► fdtable: which file ──► reactor
+//! the program ──► interpose: libc's name ──► engine ──► thread::context: inside ──► fdtable: which file ──► reactor
+//!                                       │         └──► the kernel, and what it answers to the record
 //!                                       └──► libc, where the call does not concern us
 //! ```
 //!
@@ -11,6 +12,7 @@
 //! | folder | what it is |
 //! |---|---|
 //! | `interpose` | the libc functions that we interpose, a file for each man page or family |
+//! | `engine` | who answers the epoll calls: we, or the kernel, whose answers we record |
 //! | `fdtable` | which file is behind each fd |
 //! | `thread` | inside or outside: handlers, fork, cancellation |
 //! | `attach` | the library came late: how names lead to it, and cease to |
