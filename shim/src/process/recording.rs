@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use glasspoll_reactor::sync::Mutex;
+
 use crate::fdtable;
 use crate::process::options::Engine;
 use crate::process::record::{self, Begun};
@@ -10,9 +12,18 @@ use crate::process::state::{engine, OPTIONS};
 /// Whether this process, or the one that it was forked from, has had a set.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
-/// Called at each set. Returns whether it is the first.
-pub(super) fn begins() -> bool {
-    !STARTED.load(Ordering::Relaxed) && !STARTED.swap(true, Ordering::SeqCst)
+/// Held while a thread begins or ends it.
+static CHANGES: Mutex<()> = Mutex::new(());
+
+/// Called at each set. The first one starts the record by `begin`, and the others wait for that.
+pub(super) fn begin(begin: impl FnOnce()) {
+    if !has_started() {
+        let _changes = CHANGES.lock();
+        if !has_started() {
+            begin();
+            STARTED.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Whether this process, or the one that it was forked from, has had a set.
@@ -30,14 +41,15 @@ pub(super) fn begin_record(exact: bool, forked: bool) {
 
 /// Called before a set of the kernel's is entered: the first one starts the record.
 pub fn begin_observing() {
-    if begins() {
+    begin(|| {
         fdtable::find_inherited();
         begin_record(false, false);
-    }
+    });
 }
 
 /// Ends the record, and forgets all descriptors and sets.
 pub fn end_observing() {
+    let _changes = CHANGES.lock();
     record::leave();
     fdtable::forget_all();
     STARTED.store(false, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use crate::fdtable;
 use crate::process::host::ProgramHost;
 use crate::process::options::complain;
 use crate::process::options::Engine;
-use crate::process::recording::{begin_record, begins};
+use crate::process::recording::{begin, begin_record};
 use crate::process::state::{engine, observe, shared, INERT, OPTIONS};
 use crate::process::{logs, record};
 use crate::thread::context::{self, SLEEPERS};
@@ -46,10 +46,10 @@ pub fn watch() -> Option<&'static Watch> {
                 fdtable::protect(fd);
             }
             trampoline::prepare();
-            if begins() {
+            begin(|| {
                 let exact = begin_exact_times(watch);
                 begin_record(exact, false);
-            }
+            });
             Some(watch)
         }
         Err(errno) => {
