@@ -29,7 +29,6 @@ pub fn is_late() -> bool {
 static IS_ATTACHED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the library is attached.
-#[allow(dead_code)]
 #[inline]
 pub fn is_attached() -> bool {
     IS_ATTACHED.load(Ordering::Acquire)

@@ -84,6 +84,12 @@ fn what_is_unloaded_while_the_library_is_attached_is_not_touched() {
 }
 
 #[test]
+fn what_is_loaded_while_the_library_is_attached_is_taken_too() {
+    let Some(programs) = Programs::new() else { return };
+    play(&programs.program(&[]), "plugged", &[&programs.plugin("one.so")]).success();
+}
+
+#[test]
 fn a_fork_waits_for_nobody_who_waits_for_it() {
     let Some(programs) = Programs::new() else { return };
     play(&programs.program(&[]), "forks", &["200".as_ref()]).success();
