@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::args::Ls;
 use crate::procfs::describe::Files;
-use crate::procfs::names;
+use crate::procfs::{eventpoll, names};
 
 pub fn main(args: &Ls) -> Result<ExitCode, String> {
     let processes = match args.pid {
@@ -215,8 +215,15 @@ impl Recorded {
                 age_ns: age(&header, item.serial, now),
             });
         }
+        let asleep = if header.observed { eventpoll::waiting(pid) } else { Vec::new() };
         for set in sets.values_mut() {
             set.items.sort_by_key(|item| (item.fd, item.item));
+            // A thread sleeps in the kernel's epoll. Its wait may be older than the record.
+            for (_, tid, name) in asleep.iter().filter(|(epfd, ..)| Some(*epfd) == set.epfd) {
+                if set.waiting.iter().all(|thread| thread.tid != *tid) {
+                    set.waiting.push(Thread { tid: *tid, name: name.clone() });
+                }
+            }
         }
         Ok(Self {
             exact: header.exact,
