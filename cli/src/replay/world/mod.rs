@@ -286,6 +286,10 @@ impl World {
 
     /// Adds an item if it is new.
     fn know(&mut self, (epoll, serial): Key, fd: i32) {
+        // On the kernel's epoll an event may belong to an item that is not known.
+        if serial == 0 {
+            return;
+        }
         let has_ended = || self.late.contains(&serial) || self.is_elsewhere(serial);
         if !self.items.contains_key(&serial) && !has_ended() {
             let file = self.files.open(fd, 0, Behind::Same);

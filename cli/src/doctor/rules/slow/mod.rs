@@ -26,6 +26,8 @@ const HANG_NS: u64 = 1_000_000_000;
 const AT_ONCE_NS: u64 = 100_000;
 /// A thread that has waited this often has a loop, and is expected back.
 const LOOP: u64 = 3;
+/// In the place of an fd: on the kernel's epoll it may not be known which item an event belongs to.
+const NOT_KNOWN: i32 = -2;
 /// The most sets.
 const SETS: usize = 1 << 10;
 
@@ -102,8 +104,8 @@ impl Slow {
         // loop elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
         if is_alone && n >= 0 && !is_look {
-            let fd =
-                thread.and_then(|thread| thread.batch.first()).filter(|_| n > 0).map_or(-1, |event| event.fd);
+            let first = thread.and_then(|thread| thread.batch.first()).filter(|_| n > 0);
+            let fd = first.map_or(-1, |event| if event.fd < 0 { NOT_KNOWN } else { event.fd });
             let (since, tid) = (entry.ns, entry.tid);
             let last = (since, fd);
             known.serving =
@@ -254,10 +256,10 @@ fn were(number: u64) -> String {
 }
 
 fn name(fd: i32) -> String {
-    if fd < 0 {
-        "a timer, or what follows a timeout".into()
-    } else {
-        format!("fd {fd}")
+    match fd {
+        NOT_KNOWN => "a descriptor that is not known".into(),
+        ..0 => "a timer, or what follows a timeout".into(),
+        _ => format!("fd {fd}"),
     }
 }
 

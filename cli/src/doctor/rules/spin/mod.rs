@@ -143,8 +143,9 @@ impl Spin {
 impl Rule for Spin {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            // The program cannot handle what has no descriptor here any more: that is class 1.
-            Event::Deliver { item, .. } if world.is_elsewhere(item) => {}
+            // The program cannot handle what has no descriptor here any more: that is class 1. On the kernel's epoll it
+            // may not be known which item an event belongs to.
+            Event::Deliver { item, .. } if item == 0 || world.is_elsewhere(item) => {}
             Event::Deliver { item, fd, events, .. } => self.deliver(world, entry, item, fd, events),
             Event::Io { fd, op, result, .. } => self.io(world, fd, op, result),
             Event::Ctl { op: Some(Ctl::Mod | Ctl::Del), errno: 0, item, .. } => {

@@ -45,6 +45,17 @@ fn an_end_of_stream_that_is_read_for_ever_is_found() {
 }
 
 #[test]
+fn hang_ups_of_items_that_are_not_known_are_no_finding() {
+    let mut script = Script::observed();
+    for _ in 0..200 {
+        let (epoll, known) = (1, glasspoll_record::event::Known::Exactly);
+        let event = Event::Deliver { epoll, fd: -1, item: 0, events: HUP, nth: 0, ready_ns: 0, known };
+        script.ms(6).enter(64, -1).event(event).back(1);
+    }
+    assert_eq!(script.found(), []);
+}
+
+#[test]
 fn a_hang_up_that_is_closed_soon_is_fine() {
     let mut script = Script::new();
     script.add(5, IN);
