@@ -89,6 +89,19 @@ fn a_number_that_is_used_again_is_another_item() {
 }
 
 #[test]
+fn a_release_before_its_close_does_not_hide_the_next_of_that_number() {
+    let mut script = Script::new();
+    script.does(Event::Release { fd: 5, items: 0, shared: false }).close(5, -1).add(5, 1, 1);
+    script.does(Event::Release { fd: 5, items: 1, shared: true }).close(5, -1);
+    // The kernel goes on reporting it.
+    script.wait(1, &[(5, 1, 0)]);
+    let replay = Replay::of(&script.process);
+    let item = &replay.sums.items[&(1, 1)];
+    assert_eq!((item.ended.map(|(_, how)| how), item.deliveries), (Some(End::ClosedHere), 1));
+    assert!(replay.world.is_elsewhere(1) && replay.world.items.is_empty());
+}
+
+#[test]
 fn a_release_behind_its_close_does_not_end_what_has_the_number_now() {
     let mut script = Script::new();
     script.add(5, 1, 1).close(5, -1);

@@ -251,15 +251,17 @@ impl World {
             }
         }
         if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.closed = (lives_as < 0).then_some(fd);
+            let was_released = thread.released.take() == Some(fd);
+            thread.closed = (lives_as < 0 && !was_released).then_some(fd);
         }
     }
 
     /// The file that is, or was, behind an fd is gone, and its items.
     fn release(&mut self, (fd, items): (i32, u32), how: End, ns: u64, tid: u32) {
-        let closed = self.threads.get_mut(&tid).and_then(|thread| thread.closed.take());
+        let thread = self.threads.entry(tid).or_default();
         // A release after its close may meet a new file of the same fd.
-        if closed != Some(fd) {
+        if thread.closed.take() != Some(fd) {
+            thread.released = Some(fd);
             self.end_file(fd, ns, how);
             if items > 0 {
                 self.files.release(fd);

@@ -33,8 +33,10 @@ pub struct Thread {
     pub returned: Option<(u64, i32)>,
     /// When it did the last thing that is known.
     pub seen_ns: u64,
-    /// The fd that it closed last, if the file ended with it.
+    /// The fd that it closed last, if the file ended with it and its release may follow.
     pub(super) closed: Option<i32>,
+    /// The fd whose file was released last, if its close may follow.
+    pub(super) released: Option<i32>,
 }
 
 impl Thread {
