@@ -42,20 +42,20 @@ fn numbers(value: &Value) -> BTreeSet<i64> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-/// The doctor's command for a program on glasspoll's epoll; the findings go to `file`.
-fn doctor(file: &Path, program: &[&str]) -> Command {
+/// The doctor's command for a program, with the option that says whose epoll it gets; the findings go to `file`.
+fn doctor(file: &Path, engine: &str, program: &[&str]) -> Command {
     let mut command = glasspoll();
-    command.args(["doctor", "--emulate", "--json", "-o"]).arg(file).arg("--").args(program);
+    command.args(["doctor", engine, "--json", "-o"]).arg(file).arg("--").args(program);
     command
 }
 
 /// What the doctor finds in the program of a class, and the descriptors that the program names as the bug's.
-fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
+fn examine(engine: &str, class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("findings");
     let mut program = vec![BUGS, class];
     program.extend(mended.then_some("--mended"));
-    let output = run(&mut doctor(&file, &program), LIMIT);
+    let output = run(&mut doctor(&file, engine, &program), LIMIT);
     assert_eq!(output.stderr, "");
     let findings = findings(&file);
     assert_eq!(output.status.code(), Some(i32::from(!findings.is_empty())), "{output:?}");
@@ -64,20 +64,22 @@ fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
 }
 
 /// The bug is found, by its class only, and its mended twin has no findings.
-fn check(class: u64, severity: &str) {
+fn check(engine: &str, class: u64, severity: &str) {
     let name = class.to_string();
     // On a busy machine a program's callbacks may become slow: that finding is not about the bug.
     let is_about_it = |finding: &Value| class == 16 || finding["class"] != 16;
-    let (mut found, fds) = examine(&name, false);
+    let (mut found, fds) = examine(engine, &name, false);
     found.retain(is_about_it);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["class"], class, "{found:#?}");
     assert_eq!(found[0]["severity"], severity, "{found:#?}");
     let named = numbers(&found[0]["fds"]);
-    // If very many descriptors starve, the finding names only some of them.
-    let right = if class == 14 { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
+    // If very many descriptors starve, the finding names only some of them. The kernel does not tell which descriptors
+    // became ready after EINTR.
+    let names_some = class == 14 || class == 15 && engine == "--observe";
+    let right = if names_some { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
     assert!(right, "it is about {fds:?}: {found:#?}");
-    let (mut found, _) = examine(&name, true);
+    let (mut found, _) = examine(engine, &name, true);
     found.retain(is_about_it);
     assert!(found.is_empty(), "mended: {found:#?}");
 }
@@ -87,37 +89,64 @@ macro_rules! classes {
         $(
             #[test]
             fn $name() {
-                check($class, $severity);
+                super::check(ENGINE, $class, $severity);
             }
         )*
     };
 }
 
-classes! {
-    a_descriptor_closed_while_a_dup_lives_is_found: 1, "error";
-    an_edge_that_is_not_drained_is_found: 2, "warning";
-    a_hang_up_that_is_never_handled_is_found: 3, "error";
-    room_that_is_asked_for_without_need_is_found: 4, "error";
-    a_oneshot_that_is_not_armed_again_is_found: 5, "warning";
-    a_mod_for_an_earlier_file_is_found: 6, "warning";
-    a_descriptor_closed_in_the_same_batch_is_found: 7, "error";
-    a_set_that_a_child_changes_is_found: 8, "error";
-    a_herd_is_found: 9, "warning";
-    a_worker_that_has_it_all_is_found: 10, "warning";
-    a_timeout_cut_to_nothing_is_found: 11, "warning";
-    a_listener_at_the_descriptor_limit_is_found: 12, "error";
-    a_regular_file_is_found: 13, "warning";
-    an_item_behind_small_batches_is_found: 14, "warning";
-    a_wait_that_is_not_retried_after_eintr_is_found: 15, "warning";
-    a_slow_callback_is_found: 16, "warning";
-    a_double_close_is_found: 17, "error";
+mod emulated {
+    const ENGINE: &str = "--emulate";
+
+    classes! {
+        a_descriptor_closed_while_a_dup_lives_is_found: 1, "error";
+        an_edge_that_is_not_drained_is_found: 2, "warning";
+        a_hang_up_that_is_never_handled_is_found: 3, "error";
+        room_that_is_asked_for_without_need_is_found: 4, "error";
+        a_oneshot_that_is_not_armed_again_is_found: 5, "warning";
+        a_mod_for_an_earlier_file_is_found: 6, "warning";
+        a_descriptor_closed_in_the_same_batch_is_found: 7, "error";
+        a_set_that_a_child_changes_is_found: 8, "error";
+        a_herd_is_found: 9, "warning";
+        a_worker_that_has_it_all_is_found: 10, "warning";
+        a_timeout_cut_to_nothing_is_found: 11, "warning";
+        a_listener_at_the_descriptor_limit_is_found: 12, "error";
+        a_regular_file_is_found: 13, "warning";
+        an_item_behind_small_batches_is_found: 14, "warning";
+        a_wait_that_is_not_retried_after_eintr_is_found: 15, "warning";
+        a_slow_callback_is_found: 16, "warning";
+        a_double_close_is_found: 17, "error";
+    }
+}
+
+/// Without classes 5 and 14, for which the kernel does not tell enough.
+mod observed {
+    const ENGINE: &str = "--observe";
+
+    classes! {
+        a_descriptor_closed_while_a_dup_lives_is_found: 1, "error";
+        an_edge_that_is_not_drained_is_found: 2, "warning";
+        a_hang_up_that_is_never_handled_is_found: 3, "error";
+        room_that_is_asked_for_without_need_is_found: 4, "error";
+        a_mod_for_an_earlier_file_is_found: 6, "warning";
+        a_descriptor_closed_in_the_same_batch_is_found: 7, "error";
+        a_set_that_a_child_changes_is_found: 8, "error";
+        a_herd_is_found: 9, "warning";
+        a_worker_that_has_it_all_is_found: 10, "warning";
+        a_timeout_cut_to_nothing_is_found: 11, "warning";
+        a_listener_at_the_descriptor_limit_is_found: 12, "error";
+        a_regular_file_is_found: 13, "warning";
+        a_wait_that_is_not_retried_after_eintr_is_found: 15, "warning";
+        a_slow_callback_is_found: 16, "warning";
+        a_double_close_is_found: 17, "error";
+    }
 }
 
 /// A healthy server under the doctor: load causes no findings of an error, and the server ends as it does without.
-fn check_server(program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Server)) {
+fn check_server(engine: &str, program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Server)) {
     let _turn = turn::take();
     let file = dir.join("findings");
-    let mut server = Server::start(doctor(&file, program), dir, port);
+    let mut server = Server::start(doctor(&file, engine, program), dir, port);
     load(&server);
     server.signal(libc::SIGTERM);
     let status = server.wait();
@@ -139,6 +168,10 @@ fn come_and_go(server: &Server, count: usize) {
 
 #[test]
 fn redis_under_load_has_no_error() {
+    ["--emulate", "--observe"].into_iter().for_each(check_redis);
+}
+
+fn check_redis(engine: &str) {
     if !program::have(&redis::PROGRAMS) {
         return;
     }
@@ -146,7 +179,7 @@ fn redis_under_load_has_no_error() {
     let port = free_port();
     let arguments = redis::arguments(dir.path(), port);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    check_server(&arguments, dir.path(), port, |server| {
+    check_server(engine, &arguments, dir.path(), port, |server| {
         for load in
             [&["-n", "50000"][..], &["-n", "3000", "-k", "0"], &["-n", "50000", "-P", "16", "-c", "200"]]
         {
@@ -163,13 +196,13 @@ fn nginx_under_load_has_no_error() {
     if !program::have(&nginx::PROGRAMS) {
         return;
     }
-    for workers in [1, 2] {
+    for (workers, engine) in [(1, "--emulate"), (2, "--emulate"), (2, "--observe")] {
         let dir = tempfile::tempdir().expect("a directory");
         let port = free_port();
         nginx::configure(dir.path(), port, workers);
         let arguments = nginx::arguments(dir.path());
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        check_server(&arguments, dir.path(), port, |server| {
+        check_server(engine, &arguments, dir.path(), port, |server| {
             for keep_alive in [true, false] {
                 nginx::check_answers(&nginx::run_wrk(&mut nginx::wrk(server, 2, keep_alive)).success());
             }
@@ -188,7 +221,7 @@ fn memcached_under_load_has_no_error() {
     let port_text = port.to_string();
     let mut arguments = vec![memcached.to_str().expect("UTF-8"), "-t", "4", "-u", "root", "-U", "0"];
     arguments.extend(["-l", "127.0.0.1", "-p", &port_text]);
-    check_server(&arguments, dir.path(), port, |server| {
+    check_server("--emulate", &arguments, dir.path(), port, |server| {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -224,7 +257,7 @@ fn node_under_load_has_no_error() {
         require('http').createServer((_, answer) => setTimeout(() => answer.end('hello'), 1))
             .listen({port}, '127.0.0.1');"
     );
-    check_server(&[node.to_str().expect("UTF-8"), "-e", &script], dir.path(), port, |server| {
+    check_server("--emulate", &[node.to_str().expect("UTF-8"), "-e", &script], dir.path(), port, |server| {
         for keep_alive in [true, false] {
             nginx::check_answers(&nginx::run_wrk(&mut nginx::wrk(server, 2, keep_alive)).success());
         }
@@ -238,7 +271,7 @@ fn tokio_under_load_has_no_error() {
     let (port, socket) = (free_port(), dir.path().join("socket"));
     let port_text = port.to_string();
     let program = [env!("CARGO_BIN_EXE_tokio_server"), &port_text, socket.to_str().expect("UTF-8")];
-    check_server(&program, dir.path(), port, |server| {
+    check_server("--emulate", &program, dir.path(), port, |server| {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
