@@ -11,6 +11,8 @@ use clap_complete::Shell;
 use glasspoll_record::chaos::Spec;
 use glasspoll_record::ring_size;
 
+use crate::attach::Options;
+
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
 #[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
@@ -32,6 +34,10 @@ pub enum Command {
     Record(Record),
     /// Print what a running process has recorded, or a file has
     Dump(Dump),
+    /// Load the library into a running process, to observe its event loops from now on
+    Attach(Attach),
+    /// Take what attach put into a process out again
+    Detach(Detach),
     /// Make a page, a timeline or a text of a record
     Report(Report),
     /// Name the bugs of event loops: exit status 1 if there are any
@@ -183,6 +189,66 @@ pub struct Doctor {
     /// A program to run and look at, and its arguments
     #[arg(last = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
+}
+
+/// Which processes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Processes {
+    /// The process
+    pub pid: u32,
+    /// Its children too, and theirs
+    #[arg(long)]
+    pub children: bool,
+}
+
+/// How a process is attached to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Attaching {
+    /// Attach though a seccomp filter cannot be read: if the filter forbids a call that loading needs, the process may die
+    #[arg(long)]
+    pub force: bool,
+    /// Say how long a thread of the process stood
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::ATTACH)]
+pub struct Attach {
+    #[command(flatten)]
+    pub process: Processes,
+    #[command(flatten)]
+    pub attaching: Attaching,
+    /// The size of the process's record in memory, such as 4M
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub ring: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Detach {
+    #[command(flatten)]
+    pub process: Processes,
+    #[command(flatten)]
+    pub attaching: Attaching,
+}
+
+impl Attaching {
+    /// The same, with words for the library.
+    pub fn options(&self, words: Vec<String>) -> Options {
+        Options { words, force: self.force, verbose: self.verbose }
+    }
+}
+
+impl Attach {
+    pub fn options(&self) -> Options {
+        self.attaching.options(self.ring.iter().map(|size| format!("ring={size}")).collect())
+    }
+}
+
+impl Detach {
+    pub fn options(&self) -> Options {
+        self.attaching.options(Vec::new())
+    }
 }
 
 #[derive(Clone, Debug, clap::Args)]
