@@ -155,7 +155,7 @@ impl Tracee {
     }
 
     /// Writes to memory that it may only read and run: whole words.
-    pub fn write_code(&self, address: u64, bytes: &[u8], each: impl Fn()) -> Result<(), Refusal> {
+    pub fn write_code(&self, address: u64, bytes: &[u8]) -> Result<(), Refusal> {
         for (at, word) in (address..).step_by(8).zip(bytes.chunks(8)) {
             let mut whole = [0; 8];
             if word.len() < 8 && !Process(self.at).read(at, &mut whole) {
@@ -163,7 +163,6 @@ impl Tracee {
             }
             whole[..word.len()].copy_from_slice(word);
             ptrace::write(self.at, at as ptrace::AddressType, i64::from_ne_bytes(whole)).map_err(trouble)?;
-            each();
         }
         Ok(())
     }

@@ -199,7 +199,10 @@ impl Visitor<'_> {
         let vectors = tracee.vectors()?;
         let code = arch::code();
         if self.target.memory.bytes(self.room.code, code.len()).as_deref() != Some(code) {
-            tracee.write_code(self.room.code, code, || ())?;
+            let (first, second) = code.split_at(code.len() / 16 * 8);
+            tracee.write_code(self.room.code, first)?;
+            step();
+            tracee.write_code(self.room.code + first.len() as u64, second)?;
         }
         step();
         let block_at = self.errand.place(next);
