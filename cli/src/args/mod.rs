@@ -5,13 +5,14 @@ pub mod manual;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use glasspoll_record::chaos::Spec;
 use glasspoll_record::ring_size;
 
-use crate::attach::Options;
+use crate::attach::{Look, Options};
 
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
@@ -131,6 +132,8 @@ pub struct Top {
     /// The process
     #[arg(required_unless_present = "program", conflicts_with = "program")]
     pub pid: Option<u32>,
+    #[command(flatten)]
+    pub attachment: Attachment,
     /// Milliseconds between two looks
     #[arg(short, long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub interval: u64,
@@ -145,6 +148,10 @@ pub struct Top {
 pub struct Record {
     /// The process
     pub pid: u32,
+    #[command(flatten)]
+    pub attachment: Attachment,
+    #[command(flatten)]
+    pub period: Period,
     /// Where to
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -156,6 +163,10 @@ pub struct Dump {
     /// The process, or a file
     #[arg(value_name = "PID|FILE")]
     pub from: OsString,
+    #[command(flatten)]
+    pub attachment: Attachment,
+    #[command(flatten)]
+    pub period: Period,
     /// As JSON, an event a line
     #[arg(long)]
     pub json: bool,
@@ -181,7 +192,12 @@ pub struct Doctor {
     /// Write the findings to a file: the program may print something itself
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// How many seconds a running process is looked at
+    #[command(flatten)]
+    pub attachment: Attachment,
+    /// How long a running process is looked at, such as 500ms, 10s or 2m
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "seconds", value_parser = time)]
+    pub period: Option<Duration>,
+    /// The same in seconds
     #[arg(short, long, default_value_t = 5.0)]
     pub seconds: f64,
     #[command(flatten)]
@@ -232,6 +248,64 @@ pub struct Detach {
     pub attaching: Attaching,
 }
 
+/// Whether a process that was started without the library is attached to for the time of the command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Attachment {
+    /// The process was started without the library: attach to it, and detach at the end
+    #[arg(long)]
+    pub attach: bool,
+    /// With --attach: attach though a seccomp filter cannot be read
+    #[arg(long, requires = "attach")]
+    pub force: bool,
+    /// With --attach: say how long a thread of the process stood
+    #[arg(short, long, requires = "attach")]
+    pub verbose: bool,
+}
+
+impl Attachment {
+    /// Attaches, if the user asks for that.
+    pub fn begin(&self, pid: u32, settings: Option<&Settings>) -> Result<Option<Look>, String> {
+        if !self.attach {
+            return Ok(None);
+        }
+        let ring = settings.and_then(|settings| settings.ring.as_ref()).map(|size| format!("ring={size}"));
+        let log = settings.and_then(|settings| settings.log.as_ref()).map(|filter| format!("log={filter}"));
+        let words = ring.into_iter().chain(log).collect();
+        let options = Options { words, force: self.force, verbose: self.verbose };
+        if settings.is_some_and(|settings| settings.exact || settings.chaos.is_some()) {
+            return Err(
+                "--exact and --chaos need glasspoll's own epoll, and --attach leaves the kernel's".into()
+            );
+        }
+        Look::begin(pid, &options).map(Some)
+    }
+}
+
+/// How long a command looks at a process that it attaches to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Period {
+    /// With --attach: how long to look, such as 500ms, 10s or 2m
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = time)]
+    pub period: Duration,
+}
+
+/// A time with a unit; without one, seconds.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * scale;
+    // A week is the most that anybody waits.
+    let fits = (0.0..=604_800.0).contains(&seconds);
+    fits.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "use a time such as 500ms, 10s or 2m".into())
+}
+
 impl Attaching {
     /// The same, with words for the library.
     pub fn options(&self, words: Vec<String>) -> Options {
@@ -265,5 +339,15 @@ mod tests {
     fn the_command_line_makes_sense() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("10s"), time("10"));
+        assert_eq!(time("1.5m"), Ok(Duration::from_secs(90)));
+        for text in ["", "s", "-1s", "1 s", "1d", "inf", "1e9s", "99999999h"] {
+            assert!(time(text).is_err(), "{text}");
+        }
     }
 }

@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `target` | what /proc says of the process, and the refusals that follow from it |
 //! | `maps`, `object`, `memory` | its mappings, the ELF objects in them, and how they are read |
+//! | `seccomp` | what its filter forbids |
 //! | `threads` | which thread is asked |
 //! | `room` | where our code lies in the target |
 //! | `arch` | that code, and the registers |
 //! | `errand` | what the thread is to do |
 //! | `visit`, `tracer` | having it done |
 //! | `library` | the library there, and how it gets there |
+//! | `look` | attached for as long as a command looks |
 //! | `refusal` | why not |
 //! | `fault` | for tests: the death of the command at any step |
 //!
@@ -20,11 +22,13 @@ mod arch;
 mod errand;
 mod fault;
 mod library;
+mod look;
 mod maps;
 mod memory;
 mod object;
 mod refusal;
 mod room;
+mod seccomp;
 mod target;
 mod threads;
 mod tracer;
@@ -34,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use errand::Errand;
 use library::Library;
+pub use look::Look;
 pub use refusal::Refusal;
 use room::Room;
 use target::Target;
@@ -61,8 +66,6 @@ pub struct Attached {
     options: Options,
     /// How many slots lead to the library; None: the process was attached to before.
     pub slots: Option<u32>,
-    /// How long the thread did not do its own work.
-    pub stopped: Duration,
     stays: bool,
 }
 
@@ -89,7 +92,7 @@ pub fn attach(pid: u32, options: &Options) -> Result<Attached, Refusal> {
             errno => return Err(Refusal::Library(errno)),
         },
     };
-    Ok(Attached { pid, options: options.clone(), slots, stopped: visited.stopped, stays: false })
+    Ok(Attached { pid, options: options.clone(), slots, stays: false })
 }
 
 /// Takes the library's hooks out of a process; returns how many slots are as before.

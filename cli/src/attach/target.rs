@@ -30,6 +30,8 @@ pub struct Target {
     pub version: Option<Version>,
     /// Where the objects are that `Object::read` was asked for.
     pub libc_base: u64,
+    /// Its seccomp filter is to be asked.
+    pub is_filtered: bool,
 }
 
 /// A field of `/proc/PID/status`.
@@ -51,8 +53,8 @@ impl Target {
         let memory = Process(pid_of);
         let base = libc.base;
         let libc = Object::read(&memory, base).ok_or(Refusal::NoLibc)?;
-        check_seccomp(&status, force)?;
-        Ok(Self { pid, memory, mappings, objects, version: libc.version, libc, libc_base: base })
+        let is_filtered = check_seccomp(&status)? && !force;
+        Ok(Self { pid, is_filtered, memory, mappings, objects, version: libc.version, libc, libc_base: base })
     }
 
     /// Refuses a glibc that is older than a library needs.
@@ -186,10 +188,10 @@ fn find_libc(pid: u32, objects: &[Mapped]) -> Result<&Mapped, Refusal> {
     }
 }
 
-fn check_seccomp(status: &str, force: bool) -> Result<(), Refusal> {
+/// Whether it has a filter.
+fn check_seccomp(status: &str) -> Result<bool, Refusal> {
     match field(status, "Seccomp") {
         Some("1") => Err(Refusal::Seccomp(Seccomp::Strict)),
-        Some("2") if !force => Err(Refusal::Seccomp(Seccomp::Unread)),
-        _ => Ok(()),
+        mode => Ok(mode == Some("2")),
     }
 }

@@ -79,6 +79,10 @@ pub fn rank(pid: u32, number: u64, arguments: &[u64; 6]) -> Option<u8> {
         // A read of a file may be the loader's own.
         libc::SYS_read => is_stream(pid, arguments[0]).then_some(4),
         libc::SYS_accept | libc::SYS_accept4 | libc::SYS_recvfrom | libc::SYS_recvmsg => Some(5),
+        // A parent waits for its children, or for signals, as the master of nginx does.
+        libc::SYS_wait4 | libc::SYS_waitid | libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => Some(6),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_pause => Some(6),
         _ => None,
     }
 }

@@ -18,6 +18,8 @@ use crate::procfs::names;
 const PAUSE: Duration = Duration::from_micros(30);
 /// Linux: `PTRACE_EVENT_STOP`.
 const EVENT_STOP: i32 = 128;
+/// Linux: `include/uapi/linux/ptrace.h`.
+const PTRACE_SECCOMP_GET_FILTER: libc::c_uint = 0x420c;
 /// The size of the largest state of vector registers that there is today, with room to spare.
 const VECTORS: usize = 1 << 14;
 
@@ -165,6 +167,22 @@ impl Tracee {
             ptrace::write(self.at, at as ptrace::AddressType, i64::from_ne_bytes(whole)).map_err(trouble)?;
         }
         Ok(())
+    }
+
+    /// Its seccomp filter of this number; None: it has none. An error: it cannot be read.
+    pub fn filter(&self, number: usize) -> Result<Option<Vec<libc::sock_filter>>, ()> {
+        let get = |to: usize| {
+            // SAFETY: with 0 the kernel says how many instructions there are; else there is room for as many.
+            let count = unsafe { libc::ptrace(PTRACE_SECCOMP_GET_FILTER, self.at.as_raw(), number, to) };
+            usize::try_from(count).map_err(|_| Errno::last())
+        };
+        let count = match get(0) {
+            Ok(count) => count,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(_) => return Err(()),
+        };
+        let mut filter = vec![libc::sock_filter { code: 0, jt: 0, jf: 0, k: 0 }; count];
+        get(filter.as_mut_ptr() as usize).map(|_| Some(filter)).map_err(drop)
     }
 
     /// Whether a signal waits that it does not block.

@@ -20,6 +20,7 @@ use super::maps;
 use super::memory::Memory;
 use super::refusal::Refusal;
 use super::room::Room;
+use super::seccomp;
 use super::target::{self, Target};
 use super::threads::{self, Candidate};
 use super::tracer::{Stop, Tracee};
@@ -196,6 +197,12 @@ impl Visitor<'_> {
     fn receive(&self, guest: Guest) -> Result<Visited, Refusal> {
         let Guest { tracee, own, next, since } = &guest;
         let token = since.elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 40;
+        if self.target.is_filtered {
+            if let Err(why) = seccomp::check(tracee) {
+                self.put_back(&guest, None)?;
+                return Err(Refusal::Seccomp(why));
+            }
+        }
         let vectors = tracee.vectors()?;
         let code = arch::code();
         if self.target.memory.bytes(self.room.code, code.len()).as_deref() != Some(code) {

@@ -10,6 +10,7 @@ use glasspoll_record::find;
 use glasspoll_record::stream::Stream;
 use glasspoll_record::{clock, Process, Recording};
 
+use crate::attach::Look;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::collect::{self, Collector, News, RECORDING};
@@ -40,7 +41,15 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
             }
             file(&recording)
         }
-        Some(Source::Process(pid)) => process(pid, args.seconds)?,
+        Some(Source::Process(pid)) => {
+            let look = args.attachment.begin(pid, Some(&args.settings))?;
+            let seconds = args.period.map_or(args.seconds, |period| period.as_secs_f64());
+            let seen = process(pid, seconds, look.as_ref());
+            if let Some(look) = look {
+                look.end();
+            }
+            seen?
+        }
     };
     let mut out = Vec::new();
     let printed = if args.json { print::json(&seen, &mut out) } else { print::text(&seen, &mut out) };
@@ -68,8 +77,8 @@ pub fn file(recording: &Recording) -> Seen {
     seen
 }
 
-/// A running process: what its ring has, and what comes for some seconds.
-fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
+/// A running process: what its ring has, and what comes for some seconds. A look ends sooner if a signal comes.
+fn process(pid: u32, seconds: f64, look: Option<&Look>) -> Result<Seen, String> {
     let missing = |missing: find::Missing| format!("process {pid}: {missing}");
     let live = find::open(pid).map_err(missing)?;
     let broken = |error: io::Error| format!("process {pid}: its record cannot be read: {error}");
@@ -86,7 +95,7 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
     let now = loop {
         // Ask first, then look: if the process has ended, nothing comes after this look.
         let has_ended = sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true];
-        let is_over = has_ended || Instant::now() >= end;
+        let is_over = has_ended || Instant::now() >= end || look.is_some_and(Look::is_to_end);
         let events = stream.poll().map_err(broken)?;
         // Events that were overwritten before we came are no gap.
         let lost = known.map_or(0, |known| stream.lost_blocks - known);

@@ -24,13 +24,23 @@ pub fn main(args: &Dump) -> Result<ExitCode, String> {
             }
             recording.processes
         }
-        Source::Process(pid) => match Snapshot::of(pid) {
-            Ok(snapshot) => vec![snapshot.process],
-            Err(missing) => {
-                eprintln!("glasspoll: process {pid}: {missing}");
-                return Ok(ExitCode::FAILURE);
+        Source::Process(pid) => {
+            let look = args.attachment.begin(pid, None)?;
+            if let Some(look) = &look {
+                look.wait(args.period.period);
             }
-        },
+            let snapshot = Snapshot::of(pid);
+            if let Some(look) = look {
+                look.end();
+            }
+            match snapshot {
+                Ok(snapshot) => vec![snapshot.process],
+                Err(missing) => {
+                    eprintln!("glasspoll: process {pid}: {missing}");
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let written = print(&processes, args.json, &mut out).and_then(|()| out.flush());

@@ -13,7 +13,15 @@ use crate::text::units::{clean, count};
 
 pub fn record(args: &Record) -> Result<ExitCode, String> {
     let mut output = Output::create(&args.output)?;
-    let snapshot = match Snapshot::of(args.pid) {
+    let look = args.attachment.begin(args.pid, None)?;
+    if let Some(look) = &look {
+        look.wait(args.period.period);
+    }
+    let snapshot = Snapshot::of(args.pid);
+    if let Some(look) = look {
+        look.end();
+    }
+    let snapshot = match snapshot {
         Ok(snapshot) => snapshot,
         Err(missing) => {
             eprintln!("glasspoll: process {}: {missing}", args.pid);

@@ -42,7 +42,16 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
         );
     }
     let mut known = Known::default();
-    let mut source = Source::open(args, &mut known)?;
+    let look = args.pid.map(|pid| args.attachment.begin(pid, Some(&args.settings))).transpose()?.flatten();
+    let mut source = match Source::open(args, &mut known) {
+        Ok(source) => source,
+        Err(what) => {
+            if let Some(look) = look {
+                look.end();
+            }
+            return Err(what);
+        }
+    };
     let shown = {
         let _screen = Screen;
         ratatui::try_init().map_err(|error| format!("the terminal: {error}")).and_then(|mut terminal| {
@@ -52,6 +61,9 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
     };
     if let Source::Program(started) = &mut source {
         started.finish().iter().for_each(|line| eprintln!("glasspoll: {line}"));
+    }
+    if let Some(look) = look {
+        look.end();
     }
     shown.map(|()| ExitCode::SUCCESS)
 }
