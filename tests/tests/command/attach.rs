@@ -1,144 +1,15 @@
 //! `glasspoll attach` and `detach`: a process that was started without the library gets it while it runs, and does what
 //! it did. The library is a small one in its place, so that these tests are about the command.
 
-use glasspoll_tests::command::{glasspoll, is_root};
+use glasspoll_tests::attach::{check_refusal, Built, Target};
+use glasspoll_tests::command::is_root;
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::program;
 use glasspoll_tests::run::{run, LIMIT};
-use glasspoll_tests::Output;
-use std::io::{BufRead, BufReader, Write};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-/// The program, the library, and a folder for more.
-struct Built {
-    dir: tempfile::TempDir,
-}
-
-impl Built {
-    /// None: there is no compiler.
-    fn new() -> Option<Self> {
-        if !program::have(&["gcc"]) {
-            return None;
-        }
-        let built = Self { dir: tempfile::tempdir().expect("a directory") };
-        built.compile("gcc", "attach_target.c", "target", &["-pthread"]);
-        built.compile("gcc", "attach_library.c", "libglasspoll.so", &["-shared", "-fPIC"]);
-        Some(built)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn compile(&self, compiler: &str, source: &str, name: &str, options: &[&str]) {
-        let mut command = clean_command(program::path(compiler));
-        command.args(["-O1", "-o", name]).arg(format!("{}/tests/programs/{source}", env!("CARGO_MANIFEST_DIR")));
-        run(command.args(options).current_dir(self.dir.path()), LIMIT).success();
-    }
-
-    fn command(&self, name: &str, arguments: &[&str]) -> Command {
-        let mut command = clean_command(self.path(name));
-        command.args(arguments);
-        command
-    }
-
-    fn start(&self, arguments: &[&str]) -> Target {
-        Target::start(&mut self.command("target", arguments))
-    }
-
-    fn glasspoll(&self, arguments: &[&str], target: &Target) -> Command {
-        let mut command = glasspoll();
-        command.args(arguments).arg(target.pid().to_string());
-        command.env("GLASSPOLL_LIB", self.path("libglasspoll.so"));
-        command
-    }
-
-    fn attach(&self, target: &Target) -> Output {
-        run(&mut self.glasspoll(&["attach"], target), LIMIT)
-    }
-
-    fn detach(&self, target: &Target) -> Output {
-        run(&mut self.glasspoll(&["detach"], target), LIMIT)
-    }
-
-    /// Attaching is refused with one line, and the program goes on.
-    fn refuses(&self, target: &mut Target, words: &str) {
-        let output = self.attach(target);
-        check_refusal(&output, words);
-        target.serves();
-    }
-}
-
-fn check_refusal(output: &Output, words: &str) {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
-    assert!(output.stderr.contains(words), "{words}: {output:?}");
-}
-
-/// The program, as it runs. Killed when dropped.
-struct Target {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Target {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let stdin = child.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut target = Self { child, stdin, stdout };
-        assert_eq!(target.line(), "here\n");
-        target
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("a pipe");
-        line
-    }
-
-    /// It answers, and nothing was wrong since the last time; but for a wait that ended early, if it may.
-    fn serves_but(&mut self, may_be: &str) {
-        self.stdin.write_all(b"x").expect("it lives");
-        loop {
-            let line = self.line();
-            if line.starts_with("ok ") {
-                return;
-            }
-            assert!(!may_be.is_empty() && line.contains(may_be), "{line:?}");
-        }
-    }
-
-    fn serves(&mut self) {
-        self.serves_but("");
-    }
-
-    fn threads_and_mappings(&self) -> [usize; 3] {
-        let count = |what: &str| {
-            std::fs::read_dir(format!("/proc/{}/{what}", self.pid())).expect("it lives").count()
-        };
-        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.pid())).expect("it lives");
-        [count("task"), count("fd"), maps.lines().count()]
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use std::process::Command;
 
 const KINDS: [&str; 10] = [
     "epoll_wait",
@@ -264,16 +135,17 @@ fn a_process_that_does_not_see_the_library_is_handed_it() {
         program::skip("only root may hide a folder from a process");
         return;
     }
-    // Another user may not enter the folder; in a namespace of its own the folder has other files.
-    run(Command::new("cp").args(["target", "/tmp"]).current_dir(built.dir.path()), LIMIT);
-    let mut other_user = built.command("target", &["epoll_wait"]);
-    let program = tempfile::Builder::new().prefix("attach").tempfile_in("/tmp").expect("a file").into_temp_path();
-    std::fs::copy(built.path("target"), &program).expect("a copy");
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("our file");
-    other_user = clean_command(&program);
+    // A program that all may run. Another user may not enter the library's folder; in a namespace of its own that folder
+    // has other files.
+    let file = tempfile::Builder::new().tempfile().expect("a file").into_temp_path();
+    fs::remove_file(&file).expect("our file");
+    run(Command::new("cp").arg(built.path("target")).arg(&file), LIMIT).success();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("our file");
+    let mut other_user = clean_command(&file);
     other_user.arg("epoll_wait").uid(65_534).gid(65_534);
     let mut hidden = clean_command(program::path("unshare"));
-    let script = format!("mount -t tmpfs none {} && exec {} epoll_wait", built.dir.path().display(), program.display());
+    let folder = built.dir.path().display();
+    let script = format!("mount -t tmpfs none {folder} && exec {} epoll_wait", file.display());
     hidden.args(["-m", "sh", "-c", &script]);
     for mut command in [other_user, hidden] {
         let mut target = Target::start(&mut command);
@@ -286,10 +158,7 @@ fn a_process_that_does_not_see_the_library_is_handed_it() {
             seen.push(target.threads_and_mappings());
         }
         assert!(seen.iter().all(|counts| *counts == seen[0]), "{seen:?}");
-        let maps = std::fs::read_to_string(format!("/proc/{}/maps", target.pid())).expect("it lives");
+        let maps = fs::read_to_string(format!("/proc/{}/maps", target.pid())).expect("it lives");
         assert!(maps.contains("/memfd:libglasspoll.so"), "{maps}");
     }
 }
-
-#[path = "attach_refusals.rs"]
-mod refusals;
