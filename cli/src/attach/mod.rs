@@ -8,6 +8,7 @@
 //! | `seccomp` | what its filter forbids |
 //! | `threads` | which thread is asked |
 //! | `room` | where our code lies in the target |
+//! | `here` | attaching and detaching, step by step |
 //! | `arch` | that code, and the registers |
 //! | `errand` | what the thread is to do |
 //! | `visit`, `tracer` | having it done |
@@ -16,37 +17,46 @@
 //! | `refusal` | why not |
 //! | `fault` | for tests: the death of the command at any step |
 //!
+//! The code is written for x86-64. Elsewhere attaching is refused (`elsewhere`).
+//!
 //! What holds whenever the command dies: the target lives, and its threads do what they did. See `visit`.
 
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+
+#[cfg(target_arch = "x86_64")]
 mod arch;
+#[cfg(not(target_arch = "x86_64"))]
+mod elsewhere;
+#[cfg(target_arch = "x86_64")]
 mod errand;
 mod fault;
+#[cfg(target_arch = "x86_64")]
+mod here;
+#[cfg(target_arch = "x86_64")]
 mod library;
 mod look;
-mod maps;
-mod memory;
-mod object;
+pub mod maps;
+pub mod memory;
+pub mod object;
 mod refusal;
+#[cfg(target_arch = "x86_64")]
 mod room;
-mod seccomp;
+pub mod seccomp;
 mod target;
-mod threads;
+pub mod threads;
+#[cfg(target_arch = "x86_64")]
 mod tracer;
+#[cfg(target_arch = "x86_64")]
 mod visit;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use errand::Errand;
-use library::Library;
+#[cfg(not(target_arch = "x86_64"))]
+pub use elsewhere::{attach, detach};
+#[cfg(target_arch = "x86_64")]
+pub use here::{attach, detach};
 pub use look::Look;
 pub use refusal::Refusal;
-use room::Room;
-use target::Target;
-use visit::{visit, BOUND};
-
-/// The functions of the library.
-const ATTACH: &str = "glasspoll_attach";
-const DETACH: &str = "glasspoll_detach";
 
 /// How to attach.
 #[derive(Clone, Debug, Default)]
@@ -67,48 +77,6 @@ pub struct Attached {
     /// How many slots lead to the library; None: the process was attached to before.
     pub slots: Option<u32>,
     stays: bool,
-}
-
-/// Attaches to a process.
-pub fn attach(pid: u32, options: &Options) -> Result<Attached, Refusal> {
-    let until = Instant::now() + BOUND;
-    let library = Library::find()?;
-    let target = Target::look(pid, options.force)?;
-    target.check_glibc(library.file())?;
-    let room = Room::find(&target)?;
-    let words = options.words.join(";");
-    let visited = match library.function_in(&target, ATTACH) {
-        Some(function) => visit(&target, room, &Errand::Call { function, argument: words }, until),
-        None => library.load(&target, room, (ATTACH, &words), until),
-    }?;
-    options.say(pid, "attached", visited.stopped);
-    let slots = match visited.value {
-        1.. => Some(visited.value as u32),
-        0 => return Err(Refusal::NothingToPatch),
-        refused => match -refused as i32 {
-            libc::EALREADY => None,
-            libc::EBUSY => return Err(Refusal::Preloaded),
-            libc::ENOSYS => return Err(Refusal::NothingToPatch),
-            errno => return Err(Refusal::Library(errno)),
-        },
-    };
-    Ok(Attached { pid, options: options.clone(), slots, stays: false })
-}
-
-/// Takes the library's hooks out of a process; returns how many slots are as before.
-pub fn detach(pid: u32, options: &Options) -> Result<u32, Refusal> {
-    let until = Instant::now() + BOUND;
-    let library = Library::find()?;
-    let target = Target::look(pid, options.force)?;
-    let function = library.function_in(&target, DETACH).ok_or(Refusal::NotAttached)?;
-    let room = Room::find(&target)?;
-    let visited = visit(&target, room, &Errand::Call { function, argument: String::new() }, until)?;
-    options.say(pid, "detached", visited.stopped);
-    match visited.value {
-        0.. => Ok(visited.value as u32),
-        refused if -refused as i32 == libc::ENOTCONN => Err(Refusal::NotAttached),
-        refused => Err(Refusal::Library(-refused as i32)),
-    }
 }
 
 impl Options {

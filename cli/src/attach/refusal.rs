@@ -8,6 +8,9 @@ use crate::program::elf::Version;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     NoProcess,
+    /// This machine is not x86-64.
+    #[cfg(not(target_arch = "x86_64"))]
+    NotHere,
     /// The process is the one that asks.
     Ourselves,
     /// The pid is a thread of this process.
@@ -130,6 +133,8 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProcess => f.write_str("there is no such process"),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::NotHere => f.write_str("attaching is there for x86-64 only, so far"),
             Self::Ourselves => f.write_str("that is this command itself"),
             Self::Thread(pid) => write!(f, "that is a thread: attach to its process, {pid}"),
             Self::Kernel => f.write_str("it is a thread of the kernel, and has no epoll sets"),
@@ -156,7 +161,7 @@ impl fmt::Display for Refusal {
                 its.0, its.1, needed.0, needed.1
             ),
             Self::Seccomp(why) => why.fmt(f),
-            Self::NoRoom => f.write_str("none of its objects has room for 600 bytes behind its code"),
+            Self::NoRoom => f.write_str("none of its objects has room for 420 bytes behind its code"),
             Self::NoFunction(name) => write!(f, "its libc has no function {name}"),
             Self::NoSafeThread(count) => write!(
                 f,

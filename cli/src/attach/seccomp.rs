@@ -6,6 +6,7 @@
 use libc::sock_filter;
 
 use super::refusal::Seccomp;
+#[cfg(target_arch = "x86_64")]
 use super::tracer::Tracee;
 
 /// A private anonymous mapping; of a library's code; a library is opened without more.
@@ -42,6 +43,7 @@ const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const LOG: u32 = libc::SECCOMP_RET_LOG;
 
 /// Asks the filters of a stopped thread.
+#[cfg(target_arch = "x86_64")]
 pub fn check(tracee: &Tracee) -> Result<(), Seccomp> {
     let mut forbidden = Vec::new();
     for number in 0.. {

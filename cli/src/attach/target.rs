@@ -147,7 +147,7 @@ pub fn why_forbidden(pid: u32, status: &str) -> Forbidden {
         return Forbidden::Capabilities;
     }
     // The kernel gives the files of a process that may not be dumped to root.
-    if fs::metadata(format!("/proc/{pid}")).is_ok_and(|meta| meta.uid() != me) {
+    if fs::metadata(format!("/proc/{pid}/status")).is_ok_and(|meta| meta.uid() != me) {
         return Forbidden::NotDumpable;
     }
     let scope =

@@ -2,6 +2,7 @@
 //! all that it traces go on, whatever they are doing.
 
 use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -153,7 +154,11 @@ impl Tracee {
 
     /// Whether it ends a system call; the other stop of the kind is the beginning.
     pub fn ends_call(&self) -> bool {
-        ptrace::syscall_info(self.at).is_ok_and(|info| info.op == libc::PTRACE_SYSCALL_INFO_EXIT)
+        // nix 0.30 asks for 0 bytes of this, and returns what was in its memory.
+        let mut info = [0u8; size_of::<libc::ptrace_syscall_info>()];
+        let asked = self.request(libc::PTRACE_GET_SYSCALL_INFO, info.len(), info.as_mut_ptr() as usize);
+        asked.is_ok()
+            && info[mem::offset_of!(libc::ptrace_syscall_info, op)] == libc::PTRACE_SYSCALL_INFO_EXIT
     }
 
     /// Writes to memory that it may only read and run: whole words.

@@ -8,7 +8,7 @@ use crate::run::{run, LIMIT};
 use crate::Output;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The program, the library, and a folder for more.
