@@ -141,6 +141,7 @@ fn a_process_that_does_not_see_the_library_is_handed_it() {
     fs::remove_file(&file).expect("our file");
     run(Command::new("cp").arg(built.path("target")).arg(&file), LIMIT).success();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("our file");
+    fs::set_permissions(built.dir.path(), fs::Permissions::from_mode(0o700)).expect("our folder");
     let mut other_user = clean_command(&file);
     other_user.arg("epoll_wait").uid(65_534).gid(65_534);
     let mut hidden = clean_command(program::path("unshare"));
