@@ -12,8 +12,6 @@ use clap_complete::Shell;
 use glasspoll_record::chaos::Spec;
 use glasspoll_record::ring_size;
 
-use crate::attach::{Look, Options};
-
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
 #[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
@@ -262,25 +260,6 @@ pub struct Attachment {
     pub verbose: bool,
 }
 
-impl Attachment {
-    /// Attaches, if the user asks for that.
-    pub fn begin(&self, pid: u32, settings: Option<&Settings>) -> Result<Option<Look>, String> {
-        if !self.attach {
-            return Ok(None);
-        }
-        let ring = settings.and_then(|settings| settings.ring.as_ref()).map(|size| format!("ring={size}"));
-        let log = settings.and_then(|settings| settings.log.as_ref()).map(|filter| format!("log={filter}"));
-        let words = ring.into_iter().chain(log).collect();
-        let options = Options { words, force: self.force, verbose: self.verbose };
-        if settings.is_some_and(|settings| settings.exact || settings.chaos.is_some()) {
-            return Err(
-                "--exact and --chaos need glasspoll's own epoll, and --attach leaves the kernel's".into()
-            );
-        }
-        Look::begin(pid, &options).map(Some)
-    }
-}
-
 /// How long a command looks at a process that it attaches to.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Period {
@@ -304,25 +283,6 @@ pub fn time(text: &str) -> Result<Duration, String> {
     // A week is the most that anybody waits.
     let fits = (0.0..=604_800.0).contains(&seconds);
     fits.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "use a time such as 500ms, 10s or 2m".into())
-}
-
-impl Attaching {
-    /// The same, with words for the library.
-    pub fn options(&self, words: Vec<String>) -> Options {
-        Options { words, force: self.force, verbose: self.verbose }
-    }
-}
-
-impl Attach {
-    pub fn options(&self) -> Options {
-        self.attaching.options(self.ring.iter().map(|size| format!("ring={size}")).collect())
-    }
-}
-
-impl Detach {
-    pub fn options(&self) -> Options {
-        self.attaching.options(Vec::new())
-    }
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -4,7 +4,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::{attach, Attached, Options, Refusal};
+use super::{attach, detach, Attached, Options, Refusal};
+use crate::procfs::names;
 use crate::program::ENDING;
 use crate::sys;
 use crate::sys::signals::Signals;
@@ -14,6 +15,8 @@ pub struct Look {
     pid: u32,
     /// None: the process has the record already.
     attached: Option<Attached>,
+    /// The processes that descended from it then.
+    before: Vec<u32>,
     signals: Signals,
     exit: OwnedFd,
 }
@@ -22,6 +25,7 @@ impl Look {
     /// Attaches. From now on signals do not end us.
     pub fn begin(pid: u32, options: &Options) -> Result<Self, String> {
         let signals = Signals::take(&ENDING).map_err(|error| format!("signalfd: {error}"))?;
+        let before = names::descendants(pid);
         let attached = match attach(pid, options) {
             Ok(attached) => {
                 if attached.slots.is_none() {
@@ -35,7 +39,7 @@ impl Look {
             Err(refusal) => return Err(format!("process {pid}: {refusal}")),
         };
         let exit = sys::pidfd(pid).map_err(|error| format!("process {pid}: {error}"))?;
-        Ok(Self { pid, attached, signals, exit })
+        Ok(Self { pid, attached, before, signals, exit })
     }
 
     /// Whether a signal asks us to end.
@@ -55,19 +59,28 @@ impl Look {
         }
     }
 
-    /// Detaches.
+    /// Detaches, also from children that were forked meanwhile: they have the library's hooks too.
     pub fn end(self) {
-        let pid = self.pid;
-        match self.attached.map(Attached::detach) {
-            None
-            | Some(
-                Ok(_) | Err(Refusal::NoProcess | Refusal::Ended | Refusal::Zombie | Refusal::NotAttached),
-            ) => {}
-            Some(Err(refusal)) => {
-                eprintln!(
-                    "glasspoll: process {pid} is still attached to: {refusal}; then: glasspoll detach {pid}"
-                );
+        let Some(attached) = self.attached else { return };
+        let options = attached.options().clone();
+        say_trouble(self.pid, attached.detach());
+        for child in names::descendants(self.pid) {
+            if !self.before.contains(&child) {
+                say_trouble(child, detach(child, &options));
             }
+        }
+    }
+}
+
+/// A process that has ended, or was never attached to, is no trouble.
+fn say_trouble(pid: u32, detached: Result<u32, Refusal>) {
+    match detached {
+        Ok(_) | Err(Refusal::NoProcess | Refusal::Ended | Refusal::Zombie | Refusal::NotAttached) => {}
+        Err(Refusal::Static | Refusal::NoLibc | Refusal::Musl(_) | Refusal::Machine(..)) => {}
+        Err(refusal) => {
+            eprintln!(
+                "glasspoll: process {pid} is still attached to: {refusal}; then: glasspoll detach {pid}"
+            );
         }
     }
 }

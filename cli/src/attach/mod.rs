@@ -91,6 +91,11 @@ impl Options {
 }
 
 impl Attached {
+    /// How it was attached to.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Leaves the library's hooks in the process.
     pub fn stay(mut self) {
         self.stays = true;

@@ -14,6 +14,7 @@ use crate::attach::Look;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::collect::{self, Collector, News, RECORDING};
+use crate::commands::attach;
 use crate::doctor::print::{self, Seen};
 use crate::doctor::{examine, name_files, Doctor};
 use crate::program::engine::{self, Engine};
@@ -33,8 +34,12 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
     // A file that cannot be written is an error now, and not after an hour.
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let seen = match args.from.as_deref().map(Source::of) {
-        None => program(args)?,
+        None => {
+            attach::no_process(&args.attachment)?;
+            program(args)?
+        }
         Some(Source::File(path)) => {
+            attach::no_process(&args.attachment)?;
             let recording = Recording::open(&path)?;
             if let Some(trouble) = &recording.trouble {
                 eprintln!("glasspoll: {}: {trouble}", path.display());
@@ -42,7 +47,7 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
             file(&recording)
         }
         Some(Source::Process(pid)) => {
-            let look = args.attachment.begin(pid, Some(&args.settings))?;
+            let look = attach::look(pid, &args.attachment, Some(&args.settings))?;
             let seconds = args.period.map_or(args.seconds, |period| period.as_secs_f64());
             let seen = process(pid, seconds, look.as_ref());
             if let Some(look) = look {

@@ -12,12 +12,14 @@ use syscalls::Errno;
 use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
+use crate::commands::attach;
 use crate::text::units::{clean, count};
 use crate::text::{span, SHARED};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
     let processes = match Source::of(&args.from) {
         Source::File(path) => {
+            attach::no_process(&args.attachment)?;
             let recording = Recording::open(&path)?;
             if let Some(trouble) = recording.trouble {
                 eprintln!("glasspoll: {}: {trouble}", path.display());
@@ -25,7 +27,7 @@ pub fn main(args: &Dump) -> Result<ExitCode, String> {
             recording.processes
         }
         Source::Process(pid) => {
-            let look = args.attachment.begin(pid, None)?;
+            let look = attach::look(pid, &args.attachment, None)?;
             if let Some(look) = &look {
                 look.wait(args.period.period);
             }

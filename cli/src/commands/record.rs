@@ -7,13 +7,14 @@ use glasspoll_record::layout;
 
 use crate::args::Record;
 use crate::collect::snapshot::Snapshot;
+use crate::commands::attach;
 use crate::sys::output::Output;
 use crate::text::span;
 use crate::text::units::{clean, count};
 
 pub fn record(args: &Record) -> Result<ExitCode, String> {
     let mut output = Output::create(&args.output)?;
-    let look = args.attachment.begin(args.pid, None)?;
+    let look = attach::look(args.pid, &args.attachment, None)?;
     if let Some(look) = &look {
         look.wait(args.period.period);
     }

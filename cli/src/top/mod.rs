@@ -26,6 +26,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use ratatui::DefaultTerminal;
 
 use crate::args::Top;
+use crate::commands::attach;
 use crate::doctor::Severity;
 use draw::Choice;
 use known::Known;
@@ -42,16 +43,12 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
         );
     }
     let mut known = Known::default();
-    let look = args.pid.map(|pid| args.attachment.begin(pid, Some(&args.settings))).transpose()?.flatten();
-    let mut source = match Source::open(args, &mut known) {
-        Ok(source) => source,
-        Err(what) => {
-            if let Some(look) = look {
-                look.end();
-            }
-            return Err(what);
-        }
-    };
+    if args.pid.is_none() {
+        attach::no_process(&args.attachment)?;
+    }
+    let look =
+        args.pid.map(|pid| attach::look(pid, &args.attachment, Some(&args.settings))).transpose()?.flatten();
+    let mut source = Source::open(args, &mut known)?;
     let shown = {
         let _screen = Screen;
         ratatui::try_init().map_err(|error| format!("the terminal: {error}")).and_then(|mut terminal| {

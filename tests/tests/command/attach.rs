@@ -149,6 +149,24 @@ fn a_process_that_does_not_see_the_library_is_handed_it() {
     let script = format!("mount -t tmpfs none {folder} && exec {} epoll_wait", file.display());
     hidden.args(["-m", "sh", "-c", &script]);
     for mut command in [other_user, hidden] {
+        let mut step = 0;
+        loop {
+            step += 1;
+            let mut target = Target::start(&mut command);
+            let mut attach = built.glasspoll(&["attach"], &target);
+            let output = run(attach.env("GLASSPOLL_ATTACH_DIE_AT", step.to_string()), LIMIT);
+            target.serves_but("returned -1, errno 4");
+            if output.status.signal() != Some(libc::SIGKILL) {
+                assert!(step > 20 && output.status.success(), "{step}: {output:?}");
+                break;
+            }
+            built.attach(&target).success();
+            target.serves();
+            let fds = fs::read_dir(format!("/proc/{}/fd", target.pid())).expect("it lives");
+            let links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+            let left: Vec<_> = links.filter(|link| link.to_string_lossy().contains("memfd")).collect();
+            assert!(left.is_empty() || step > 20, "{step}: {left:?}");
+        }
         let mut target = Target::start(&mut command);
         let mut seen = Vec::new();
         for _ in 0..3 {
