@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `commands` | the subcommands |
 //! | `program` | starting a program on the library |
+//! | `attach` | loading the library into a running process |
 //! | `chaos` | searching for a seed with which a program fails |
 //! | `collect` | gathering the records of its processes, and keeping them in a file |
 //! | `procfs` | what /proc says |
@@ -23,6 +24,7 @@
 //! system calls, signals, and a file that is put in place at the end.
 
 mod args;
+mod attach;
 mod chaos;
 mod collect;
 mod commands;
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
         Command::Top(args) => top::main(&args),
         Command::Record(args) => record::record(&args),
         Command::Dump(args) => dump::main(&args),
+        Command::Attach(args) => commands::attach::attach(&args),
+        Command::Detach(args) => commands::attach::detach(&args),
         Command::Report(args) => report::main(&args),
         Command::Doctor(args) => commands::doctor::main(&args),
         Command::Completions(args) => shell::completions(&args),

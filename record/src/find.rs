@@ -30,8 +30,8 @@ impl std::fmt::Display for Missing {
         f.write_str(match self {
             Missing::NoProcess => "there is no such process",
             Missing::Forbidden => "it cannot be looked into: it is another user's, or protects itself; be that user, or root",
-            Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, or GLASSPOLL_RING=off is set",
-            Missing::NotPreloaded => "it does not run on glasspoll: start it with 'glasspoll run -- PROGRAM'",
+            Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, GLASSPOLL_RING=off is set, or it was detached from (--attach)",
+            Missing::NotPreloaded => "it does not run on glasspoll: look into it with --attach, or start it with 'glasspoll run -- PROGRAM'",
             Missing::NoSet => "it has no epoll set",
             Missing::Broken(what) => what,
         })

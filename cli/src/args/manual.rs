@@ -167,6 +167,15 @@ JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
   queue    {bytes: {unread, unsent}}, {connections: {waiting, most}},
            {count: of an eventfd} or {expirations: of a timerfd}";
 
+/// For `attach --help`.
+pub const ATTACH: &str = "\
+A thread of the process that sleeps in a wait or a read is brought to load the
+library; it stands for some milliseconds, the others go on. From then on the
+process's calls of libc pass through the library, which records them; the
+kernel's epoll serves as before. ls, top, record, dump and doctor then look into
+it. detach takes the hooks out; the library stays mapped, asleep. Both take 2 s
+at most. You need the right to trace the process.";
+
 /// For `dump --help`.
 pub const DUMP: &str = "\
 A line of text is the time since the first event in seconds, PID/TID, the

@@ -5,6 +5,7 @@ pub mod manual;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -32,6 +33,10 @@ pub enum Command {
     Record(Record),
     /// Print what a running process has recorded, or a file has
     Dump(Dump),
+    /// Load the library into a running process, to observe its event loops from now on
+    Attach(Attach),
+    /// Take what attach put into a process out again
+    Detach(Detach),
     /// Make a page, a timeline or a text of a record
     Report(Report),
     /// Name the bugs of event loops: exit status 1 if there are any
@@ -125,6 +130,8 @@ pub struct Top {
     /// The process
     #[arg(required_unless_present = "program", conflicts_with = "program")]
     pub pid: Option<u32>,
+    #[command(flatten)]
+    pub attachment: Attachment,
     /// Milliseconds between two looks
     #[arg(short, long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub interval: u64,
@@ -139,6 +146,10 @@ pub struct Top {
 pub struct Record {
     /// The process
     pub pid: u32,
+    #[command(flatten)]
+    pub attachment: Attachment,
+    #[command(flatten)]
+    pub period: Period,
     /// Where to
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -150,6 +161,10 @@ pub struct Dump {
     /// The process, or a file
     #[arg(value_name = "PID|FILE")]
     pub from: OsString,
+    #[command(flatten)]
+    pub attachment: Attachment,
+    #[command(flatten)]
+    pub period: Period,
     /// As JSON, an event a line
     #[arg(long)]
     pub json: bool,
@@ -175,7 +190,12 @@ pub struct Doctor {
     /// Write the findings to a file: the program may print something itself
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// How many seconds a running process is looked at
+    #[command(flatten)]
+    pub attachment: Attachment,
+    /// How long a running process is looked at, such as 500ms, 10s or 2m
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "seconds", value_parser = time)]
+    pub period: Option<Duration>,
+    /// The same in seconds
     #[arg(short, long, default_value_t = 5.0)]
     pub seconds: f64,
     #[command(flatten)]
@@ -183,6 +203,86 @@ pub struct Doctor {
     /// A program to run and look at, and its arguments
     #[arg(last = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
+}
+
+/// Which processes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Processes {
+    /// The process
+    pub pid: u32,
+    /// Its children too, and theirs
+    #[arg(long)]
+    pub children: bool,
+}
+
+/// How a process is attached to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Attaching {
+    /// Attach though a seccomp filter cannot be read: if the filter forbids a call that loading needs, the process may die
+    #[arg(long)]
+    pub force: bool,
+    /// Say how long a thread of the process stood
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::ATTACH)]
+pub struct Attach {
+    #[command(flatten)]
+    pub process: Processes,
+    #[command(flatten)]
+    pub attaching: Attaching,
+    /// The size of the process's record in memory, such as 4M
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub ring: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Detach {
+    #[command(flatten)]
+    pub process: Processes,
+    #[command(flatten)]
+    pub attaching: Attaching,
+}
+
+/// Whether a process that was started without the library is attached to for the time of the command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Attachment {
+    /// The process was started without the library: attach to it, and detach at the end
+    #[arg(long)]
+    pub attach: bool,
+    /// With --attach: attach though a seccomp filter cannot be read
+    #[arg(long, requires = "attach")]
+    pub force: bool,
+    /// With --attach: say how long a thread of the process stood
+    #[arg(short, long, requires = "attach")]
+    pub verbose: bool,
+}
+
+/// How long a command looks at a process that it attaches to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Period {
+    /// With --attach: how long to look, such as 500ms, 10s or 2m
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = time)]
+    pub period: Duration,
+}
+
+/// A time with a unit; without one, seconds.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * scale;
+    // A week is the most that anybody waits.
+    let fits = (0.0..=604_800.0).contains(&seconds);
+    fits.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "use a time such as 500ms, 10s or 2m".into())
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -199,5 +299,15 @@ mod tests {
     fn the_command_line_makes_sense() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("10s"), time("10"));
+        assert_eq!(time("1.5m"), Ok(Duration::from_secs(90)));
+        for text in ["", "s", "-1s", "1 s", "1d", "inf", "1e9s", "99999999h"] {
+            assert!(time(text).is_err(), "{text}");
+        }
     }
 }

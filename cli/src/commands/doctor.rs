@@ -10,9 +10,11 @@ use glasspoll_record::find;
 use glasspoll_record::stream::Stream;
 use glasspoll_record::{clock, Process, Recording};
 
+use crate::attach::Look;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::collect::{self, Collector, News, RECORDING};
+use crate::commands::attach;
 use crate::doctor::print::{self, Seen};
 use crate::doctor::{examine, name_files, Doctor};
 use crate::program::engine::{self, Engine};
@@ -32,15 +34,27 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
     // A file that cannot be written is an error now, and not after an hour.
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let seen = match args.from.as_deref().map(Source::of) {
-        None => program(args)?,
+        None => {
+            attach::no_process(&args.attachment)?;
+            program(args)?
+        }
         Some(Source::File(path)) => {
+            attach::no_process(&args.attachment)?;
             let recording = Recording::open(&path)?;
             if let Some(trouble) = &recording.trouble {
                 eprintln!("glasspoll: {}: {trouble}", path.display());
             }
             file(&recording)
         }
-        Some(Source::Process(pid)) => process(pid, args.seconds)?,
+        Some(Source::Process(pid)) => {
+            let look = attach::look(pid, &args.attachment, Some(&args.settings))?;
+            let seconds = args.period.map_or(args.seconds, |period| period.as_secs_f64());
+            let seen = process(pid, seconds, look.as_ref());
+            if let Some(look) = look {
+                look.end();
+            }
+            seen?
+        }
     };
     let mut out = Vec::new();
     let printed = if args.json { print::json(&seen, &mut out) } else { print::text(&seen, &mut out) };
@@ -68,8 +82,8 @@ pub fn file(recording: &Recording) -> Seen {
     seen
 }
 
-/// A running process: what its ring has, and what comes for some seconds.
-fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
+/// A running process: what its ring has, and what comes for some seconds. A look ends sooner if a signal comes.
+fn process(pid: u32, seconds: f64, look: Option<&Look>) -> Result<Seen, String> {
     let missing = |missing: find::Missing| format!("process {pid}: {missing}");
     let live = find::open(pid).map_err(missing)?;
     let broken = |error: io::Error| format!("process {pid}: its record cannot be read: {error}");
@@ -86,7 +100,7 @@ fn process(pid: u32, seconds: f64) -> Result<Seen, String> {
     let now = loop {
         // Ask first, then look: if the process has ended, nothing comes after this look.
         let has_ended = sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true];
-        let is_over = has_ended || Instant::now() >= end;
+        let is_over = has_ended || Instant::now() >= end || look.is_some_and(Look::is_to_end);
         let events = stream.poll().map_err(broken)?;
         // Events that were overwritten before we came are no gap.
         let lost = known.map_or(0, |known| stream.lost_blocks - known);

@@ -12,25 +12,37 @@ use syscalls::Errno;
 use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
+use crate::commands::attach;
 use crate::text::units::{clean, count};
 use crate::text::{span, SHARED};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
     let processes = match Source::of(&args.from) {
         Source::File(path) => {
+            attach::no_process(&args.attachment)?;
             let recording = Recording::open(&path)?;
             if let Some(trouble) = recording.trouble {
                 eprintln!("glasspoll: {}: {trouble}", path.display());
             }
             recording.processes
         }
-        Source::Process(pid) => match Snapshot::of(pid) {
-            Ok(snapshot) => vec![snapshot.process],
-            Err(missing) => {
-                eprintln!("glasspoll: process {pid}: {missing}");
-                return Ok(ExitCode::FAILURE);
+        Source::Process(pid) => {
+            let look = attach::look(pid, &args.attachment, None)?;
+            if let Some(look) = &look {
+                look.wait(args.period.period);
             }
-        },
+            let snapshot = Snapshot::of(pid);
+            if let Some(look) = look {
+                look.end();
+            }
+            match snapshot {
+                Ok(snapshot) => vec![snapshot.process],
+                Err(missing) => {
+                    eprintln!("glasspoll: process {pid}: {missing}");
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let written = print(&processes, args.json, &mut out).and_then(|()| out.flush());

@@ -3,6 +3,7 @@
 //! `report` and `top` are folders of their own, because they are more than a command; `shell` is `completions` and
 //! `man`.
 
+pub mod attach;
 pub mod doctor;
 pub mod dump;
 pub mod ls;

@@ -7,13 +7,22 @@ use glasspoll_record::layout;
 
 use crate::args::Record;
 use crate::collect::snapshot::Snapshot;
+use crate::commands::attach;
 use crate::sys::output::Output;
 use crate::text::span;
 use crate::text::units::{clean, count};
 
 pub fn record(args: &Record) -> Result<ExitCode, String> {
     let mut output = Output::create(&args.output)?;
-    let snapshot = match Snapshot::of(args.pid) {
+    let look = attach::look(args.pid, &args.attachment, None)?;
+    if let Some(look) = &look {
+        look.wait(args.period.period);
+    }
+    let snapshot = Snapshot::of(args.pid);
+    if let Some(look) = look {
+        look.end();
+    }
+    let snapshot = match snapshot {
         Ok(snapshot) => snapshot,
         Err(missing) => {
             eprintln!("glasspoll: process {}: {missing}", args.pid);

@@ -5,17 +5,20 @@
 //! | `file` | a file of records |
 //! | `ring` | the memory of a process's ring, twice |
 //! | `events` | events of several processes |
+//! | `objects` | the memory of a process that is attached to, its mappings, its seccomp filter |
 //! | `words` | a command line, files of /proc, messages of netlink, programs |
 //!
 //! Inputs that once failed are in `tests/fuzz/regressions`; each test run tries them.
 
 mod events;
 mod file;
+mod objects;
 mod ring;
 mod words;
 
 pub use events::events;
 pub use file::file;
+pub use objects::objects;
 pub use ring::ring;
 pub use words::words;
 
@@ -63,6 +66,7 @@ mod tests {
         assert_ne!(replay("file", super::file), 0);
         assert_ne!(replay("ring", super::ring), 0);
         assert_ne!(replay("events", super::events), 0);
+        assert_ne!(replay("objects", super::objects), 0);
         assert_ne!(replay("words", super::words), 0);
     }
 }

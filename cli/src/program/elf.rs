@@ -117,7 +117,7 @@ fn defined_by<'data>(data: impl ReadRef<'data>) -> object::Result<Option<Version
 }
 
 /// `GLIBC_2.2.5` is 2.2; `GLIBC_PRIVATE` and `GCC_3.0` are none.
-fn version_in(name: &[u8]) -> Option<Version> {
+pub fn version_in(name: &[u8]) -> Option<Version> {
     let mut parts = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

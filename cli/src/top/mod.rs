@@ -26,6 +26,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use ratatui::DefaultTerminal;
 
 use crate::args::Top;
+use crate::commands::attach;
 use crate::doctor::Severity;
 use draw::Choice;
 use known::Known;
@@ -42,6 +43,11 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
         );
     }
     let mut known = Known::default();
+    if args.pid.is_none() {
+        attach::no_process(&args.attachment)?;
+    }
+    let look =
+        args.pid.map(|pid| attach::look(pid, &args.attachment, Some(&args.settings))).transpose()?.flatten();
     let mut source = Source::open(args, &mut known)?;
     let shown = {
         let _screen = Screen;
@@ -52,6 +58,9 @@ pub fn main(args: &Top) -> Result<ExitCode, String> {
     };
     if let Source::Program(started) = &mut source {
         started.finish().iter().for_each(|line| eprintln!("glasspoll: {line}"));
+    }
+    if let Some(look) = look {
+        look.end();
     }
     shown.map(|()| ExitCode::SUCCESS)
 }

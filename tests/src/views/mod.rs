@@ -1,5 +1,6 @@
 //! The command `glasspoll`, and the output of it and of the log.
 
+pub mod attach;
 pub mod chromium;
 pub mod command;
 pub mod flow;

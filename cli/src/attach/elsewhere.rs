@@ -1,0 +1,13 @@
+//! A machine for which the code is not written.
+
+use super::{Attached, Options, Refusal};
+
+/// Refuses.
+pub fn attach(_pid: u32, _options: &Options) -> Result<Attached, Refusal> {
+    Err(Refusal::NotHere)
+}
+
+/// Refuses.
+pub fn detach(_pid: u32, _options: &Options) -> Result<u32, Refusal> {
+    Err(Refusal::NotHere)
+}

@@ -1,0 +1,125 @@
+//! The library in the target: whether it is there already, whether the target sees our file of it, and how it is
+//! handed in if not.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::errand::Errand;
+use super::fault::step;
+use super::maps::Mapped;
+use super::object::Object;
+use super::refusal::Refusal;
+use super::room::Room;
+use super::target::Target;
+use super::visit::{visit, Visited};
+use crate::program;
+
+/// Its name, and that of the memfd by which it is handed in.
+const NAME: &str = "libglasspoll.so";
+const MFD_CLOEXEC: u64 = 1;
+
+/// The file of it.
+#[derive(Debug)]
+pub struct Library {
+    path: PathBuf,
+    file: File,
+}
+
+impl Library {
+    /// Finds it.
+    pub fn find() -> Result<Self, Refusal> {
+        let path = program::library::find().map_err(Refusal::Trouble)?;
+        let file =
+            File::open(&path).map_err(|error| Refusal::Trouble(format!("{}: {error}", path.display())))?;
+        Ok(Self { path, file })
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether the target sees the same file under the same path.
+    fn is_seen_by(&self, pid: u32) -> bool {
+        let its = fs::metadata(format!("/proc/{pid}/root{}", self.path.display()));
+        match (its, self.file.metadata()) {
+            (Ok(its), Ok(ours)) => (its.dev(), its.ino()) == (ours.dev(), ours.ino()),
+            _ => false,
+        }
+    }
+
+    /// Has the target load it and call a function of it with a text.
+    pub fn load(
+        &self,
+        target: &Target,
+        room: Room,
+        (name, argument): (&'static str, &str),
+        until: Instant,
+    ) -> Result<Visited, Refusal> {
+        let load = |path: String| {
+            let errand = Errand::Load { path, name, argument: argument.into() };
+            visit(target, room, &errand, until)
+        };
+        if let Some(path) = self.path.to_str().filter(|_| self.is_seen_by(target.pid)) {
+            match load(path.into()) {
+                // Its user may not go through our folders.
+                Err(Refusal::Loader(words)) if words.contains("cannot open shared object file") => {}
+                visited => return visited,
+            }
+        }
+        let fd = match left(target.pid) {
+            Some(fd) => fd,
+            None => {
+                let errand = Errand::Memfd { name: NAME, flags: MFD_CLOEXEC };
+                let made = visit(target, room, &errand, until)?.value;
+                i32::try_from(made).ok().filter(|fd| *fd >= 0).ok_or_else(|| {
+                    let error = io::Error::from_raw_os_error(-made as i32);
+                    Refusal::Trouble(format!("memfd_create in it: {error}"))
+                })?
+            }
+        };
+        step();
+        let filled = self.fill(target.pid, fd);
+        step();
+        let visited = match filled {
+            Ok(()) => load(format!("/proc/self/fd/{fd}")),
+            Err(error) => Err(Refusal::Trouble(format!("the library cannot be handed in: {error}"))),
+        };
+        // Loaded or not, the descriptor is of no use any more.
+        let closed = visit(target, room, &Errand::Close { fd }, until);
+        let mut visited = visited?;
+        visited.stopped += closed?.stopped;
+        Ok(visited)
+    }
+
+    fn fill(&self, pid: u32, fd: i32) -> io::Result<()> {
+        let mut to = OpenOptions::new().write(true).truncate(true).open(format!("/proc/{pid}/fd/{fd}"))?;
+        let mut from = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&self.file)))?;
+        io::copy(&mut from, &mut to).map(drop)
+    }
+
+    /// A function of it in a target that has loaded it; None: the target has not.
+    pub fn function_in(&self, target: &Target, name: &str) -> Option<u64> {
+        let id = self.file.metadata().ok().map(|meta| {
+            (format!("{:02x}:{:02x}", libc::major(meta.dev()), libc::minor(meta.dev())), meta.ino())
+        });
+        let is_it = |object: &&Mapped| {
+            let name = object.name();
+            name == NAME || name.strip_prefix("memfd:") == Some(NAME) || id.as_ref() == Some(&object.file)
+        };
+        let mut all = target.objects.iter().filter(is_it);
+        all.find_map(|object| Object::read(&target.memory, object.base)?.function(name))
+    }
+}
+
+/// The memfd that a command has left that was killed while it handed the library in.
+fn left(pid: u32) -> Option<i32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let name = format!("/memfd:{NAME} (deleted)");
+    entries.flatten().find_map(|entry| {
+        let is_it = fs::read_link(entry.path()).is_ok_and(|link| link == Path::new(&name));
+        is_it.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
+    })
+}
