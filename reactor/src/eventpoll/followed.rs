@@ -171,16 +171,21 @@ impl ByData {
 }
 
 /// What is kept of a set of the kernel's besides its items. Protected by `ep.mtx`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Observed {
     pub(crate) by_data: ByData,
     /// When each item, by its slab id, was last delivered, or was added, in ticks.
     told: Vec<u64>,
-    /// What the last wait that had room did not report was not ready then, in ticks.
+    /// What the last wait that had room did not report was not ready then, in ticks. At first: when we came to know
+    /// the set.
     pub(crate) last_look: u64,
 }
 
 impl Observed {
+    pub(crate) fn new() -> Self {
+        Self { by_data: ByData::default(), told: Vec::new(), last_look: ticks() }
+    }
+
     /// The item was added.
     pub(crate) fn added(&mut self, item: Key, id: u32) {
         self.by_data.insert(item, id);

@@ -15,7 +15,7 @@ enum Fate {
 }
 use Fate::{NotRun, RunBy};
 
-const COMMANDS: [(&str, Fate); 14] = [
+const COMMANDS: [(&str, Fate); 16] = [
     ("cargo build --release -p glasspoll", NotRun("it builds what scripts/test has built")),
     ("c-tests/run --preload a_timeout_of_0_returns_at_once", NotRun("the target c_tests runs all of them")),
     ("glasspoll doctor -- python3 chat_server.py", RunBy("stories.rs", "a_loop_spins")),
@@ -25,9 +25,14 @@ const COMMANDS: [(&str, Fate); 14] = [
     ),
     ("scripts/demo", RunBy("demo.rs", "the_demo_shows_redis_on_both_epolls")),
     ("scripts/test", NotRun("it installs packages, and runs this test among the others")),
+    ("glasspoll doctor --attach 4711", RunBy("stories.rs", "the_same_is_found_in_programs_that_run_already")),
     (
-        "glasspoll doctor -- python3 tests/tests/programs/story_spins.py 1.5",
-        RunBy("stories.rs", "a_loop_spins"),
+        "python3 tests/tests/programs/story_spins.py 60 &",
+        RunBy("stories.rs", "the_same_is_found_in_programs_that_run_already"),
+    ),
+    (
+        "glasspoll doctor --attach $! --for 1s",
+        RunBy("stories.rs", "the_same_is_found_in_programs_that_run_already"),
     ),
     ("cargo build --release -p glasspoll -p glasspoll-cli", NotRun("it builds what scripts/test has built")),
     ("sudo install -D target/release/glasspoll /usr/local/bin/glasspoll", NotRun("it changes the machine")),

@@ -2,10 +2,13 @@
 
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::documents::read;
-use glasspoll_tests::run::run;
+use glasspoll_tests::mode::clean_command;
+use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::run::LIMIT;
+use glasspoll_tests::servers::processes;
 use glasspoll_tests::{program, turn};
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 /// Checks a program's story against the document that tells it.
 fn story(told: &str, interpreter: &str, file: &str, seconds: Option<&str>, class: &str, said: &str) {
@@ -22,6 +25,53 @@ fn story(told: &str, interpreter: &str, file: &str, seconds: Option<&str>, class
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.contains(class), "{output:?}");
     assert!(output.stdout.contains(said), "{output:?}");
+}
+
+/// Checks that the doctor finds the same in a program that was started without the library.
+fn attached(interpreter: &str, file: &str, length: &str, class: &str, said: &str) {
+    if !program::have(&[interpreter]) {
+        return;
+    }
+    let _turn = turn::take();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(file);
+    let mut command = clean_command(program::path(interpreter));
+    let mut sick = Ended(command.arg(script).arg(length).spawn().expect("it starts"));
+    eventually("it has an epoll", LIMIT, || processes::kernel_epolls(sick.0.id()) > 0);
+    let pid = sick.0.id().to_string();
+    let output = run(glasspoll().args(["doctor", "--attach", &pid, "--for", "5s"]), LIMIT);
+    assert_eq!(sick.0.try_wait().expect("it can be asked"), None, "the program has ended: {output:?}");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.contains(class), "{output:?}");
+    assert!(output.stdout.contains(said), "{output:?}");
+}
+
+/// A program that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_same_is_found_in_programs_that_run_already() {
+    attached("python3", "story_spins.py", "300", "error: hang-up spin: fd ", "read as 0 each time");
+    attached(
+        "node",
+        "story_slow.js",
+        "1000",
+        "warning: slow callback: fd ",
+        "ms between delivery and the next wait",
+    );
+    attached(
+        "python3",
+        "story_never_removed.py",
+        "300",
+        "error: closed while a dup lives on: fd ",
+        "its file lives as fd ",
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ server.listen(0, '127.0.0.1', async () => {
       answer.on('end', resolve);
     }).on('error', reject);
   });
-  for (let round = 0; round < 3; round++) {
+  const rounds = Number(process.argv[2] ?? 3);
+  for (let round = 0; round < rounds; round++) {
     await Promise.all([get('/'), get('/report'), get('/'), get('/')]);
   }
   server.close();

@@ -32,8 +32,8 @@ impl Eventpoll {
         result
     }
 
-    /// An item that the set has had, or got by a call that we did not see.
-    pub fn found_item(self: &Arc<Self>, target: &Arc<File>, fd: i32, event: EpollEvent) {
+    /// An item that the set has had, or got by a call that we did not see. Returns whether we did not know it.
+    pub fn found_item(self: &Arc<Self>, target: &Arc<File>, fd: i32, event: EpollEvent) -> bool {
         let mut tree = self.mtx.lock();
         let known = {
             let ready = self.lock.lock();
@@ -41,20 +41,27 @@ impl Eventpoll {
         };
         if known {
             self.follow(&mut tree, EPOLL_CTL_MOD, target, fd, event, Ok(()));
-            return;
+            return false;
         }
         let item = self.follow(&mut tree, EPOLL_CTL_ADD, target, fd, event, Ok(()));
         drop(tree);
         trace::ctl(self.about(item), EPOLL_CTL_ADD, fd, event, Ok(()));
+        true
     }
 
-    /// An item that the set has, whose file is open in another process, or here under another fd.
-    pub fn found_orphan(&self, fd: i32, event: EpollEvent) {
+    /// An item that the set has, whose file is open in another process alone. Returns whether we did not know it.
+    pub fn found_orphan(&self, fd: i32, event: EpollEvent) -> bool {
         let mut tree = self.mtx.lock();
-        let Some(observed) = &mut tree.observed else { return };
-        if !observed.by_data.is_gone(event.data, fd) {
-            observed.by_data.orphan(event.data, fd, self.shared.next_item());
+        let Some(observed) = &mut tree.observed else { return false };
+        if observed.by_data.is_gone(event.data, fd) {
+            return false;
         }
+        let item = self.shared.next_item();
+        observed.by_data.orphan(event.data, fd, item);
+        drop(tree);
+        trace::ctl(self.about(item), EPOLL_CTL_ADD, fd, event, Ok(()));
+        trace::release(fd, 1, true);
+        true
     }
 
     /// Does to our items what the call did to the kernel's. Returns the item's serial number. Where the two differ, a

@@ -13,6 +13,7 @@ mod wait;
 pub use unwatched::Unwatched;
 pub use wait::{Items, KernelWait};
 
+use crate::eventpoll::followed::Observed;
 use crate::eventpoll::Eventpoll;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -20,7 +21,7 @@ use crate::sync::Arc;
 impl Eventpoll {
     /// A set that the kernel has made, with descriptor `fd`. `inherited`: another process has it, too.
     pub fn of_kernel(shared: &'static Shared, fd: i32, inherited: bool) -> Arc<Self> {
-        Self::make(shared, fd, Some(Box::default()), inherited)
+        Self::make(shared, fd, Some(Box::new(Observed::new())), inherited)
     }
 
     /// Whether the kernel answers the calls on this set.

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::EpollEvent;
+use glasspoll_record::event::Event;
 
 use crate::fdtable::{self, pollable, FdRef, Held};
-use crate::process;
+use crate::process::{self, record};
 
 /// Enters the set behind `epfd`, which we have not seen. Returns whether it is one.
 pub fn enter(epfd: i32) -> bool {
@@ -65,20 +66,39 @@ fn encode_device(device: u64) -> u64 {
     minor & 0xff | major << 8 | (minor & !0xff) << 12
 }
 
+impl Shown {
+    /// Whether `fd` may stand for the item's file.
+    fn is_behind(&self, fd: i32) -> bool {
+        sys::fstat(fd).is_ok_and(|stat| {
+            self.file
+                .is_none_or(|(inode, device)| stat.st_ino == inode && stat.st_dev == encode_device(device))
+        })
+    }
+
+    /// Another fd of the item's file, whose own fd was closed. Files without a type, such as eventfds, all have the same
+    /// inode: which of them it is cannot be told.
+    fn other_fd(&self) -> Option<i32> {
+        self.file?;
+        let has_inode = |fd: &i32| sys::fstat(*fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT != 0);
+        let others = fdtable::known(0, u32::MAX).into_iter().filter(|fd| *fd != self.fd);
+        others.filter(has_inode).find(|fd| self.is_behind(*fd))
+    }
+}
+
 fn enter_items(epfd: i32) {
     for line in read_fdinfo(epfd).lines() {
         let Some(shown) = parse(line) else { continue };
-        let same = sys::fstat(shown.fd).is_ok_and(|stat| {
-            shown
-                .file
-                .is_none_or(|(inode, device)| stat.st_ino == inode && stat.st_dev == encode_device(device))
-        });
-        let file = if same { fdtable::track(FdRef::of(shown.fd)).ok() } else { None };
-        fdtable::with_set(FdRef::of(epfd), |ep| match &file {
+        let is_open = shown.is_behind(shown.fd);
+        let fd = if is_open { Some(shown.fd) } else { shown.other_fd() };
+        let file = fd.and_then(|fd| fdtable::track(FdRef::of(fd)).ok());
+        let is_new = fdtable::with_set(FdRef::of(epfd), |ep| match &file {
             Some(Held(file)) => ep.found_item(file, shown.fd, shown.event),
-            // Its file is open in another process, or here under another fd.
+            // The file is open in another process alone.
             None => ep.found_orphan(shown.fd, shown.event),
         });
+        if let (Some(true), Some(fd), false) = (is_new, fd, is_open) {
+            record::note(Event::Close { fd: shown.fd, lives_as: fd, errno: 0 });
+        }
     }
 }
 
