@@ -62,7 +62,7 @@ fn wait_until_untraced(pid: u32) {
     let is_traced = || {
         threads::candidates(pid).iter().any(|one| {
             let status = names::read(format!("/proc/{pid}/task/{}/status", one.tid)).unwrap_or_default();
-            target::tracer(&status).is_some_and(|tracer| is_ours(tracer))
+            target::tracer(&status).is_some_and(&is_ours)
         })
     };
     while is_traced() && Instant::now() < until {

@@ -32,7 +32,7 @@ pub fn objects(bytes: &[u8]) {
         0 => {
             let Some(object) = Object::read(&Image(bytes.0), BASE) else { return };
             for name in ["dlopen", "__errno_location", "", "_rtld_global"] {
-                drop((object.function(name), object.data(name)));
+                let _ = (object.function(name), object.data(name));
             }
             assert!(object.segments.iter().all(|segment| segment.slack().start <= segment.slack().end));
         }
@@ -41,7 +41,7 @@ pub fn objects(bytes: &[u8]) {
             let all = maps::parse(&text);
             for object in maps::objects(&all) {
                 assert!(maps::at(&all, object.base).is_some());
-                drop((object.is_glibc(), object.is_musl(), object.is_loader()));
+                let _ = (object.is_glibc(), object.is_musl(), object.is_loader());
             }
             if let Some((number, arguments)) = threads::parse(&text) {
                 threads::rank(std::process::id(), number, &arguments);
