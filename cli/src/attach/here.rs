@@ -23,7 +23,11 @@ pub fn attach(pid: u32, options: &Options) -> Result<Attached, Refusal> {
     let room = Room::find(&target)?;
     let words = options.words.join(";");
     let visited = match library.function_in(&target, ATTACH) {
-        Some(function) => visit(&target, room, &Errand::Call { function, argument: words }, until),
+        Some(function) => {
+            // A command that was killed may have left it.
+            library.close_left(&target, room, until)?;
+            visit(&target, room, &Errand::Call { function, argument: words }, until)
+        }
         None => library.load(&target, room, (ATTACH, &words), until),
     }?;
     options.say(pid, "attached", visited.stopped);

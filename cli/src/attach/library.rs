@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::errand::Errand;
 use super::fault::step;
@@ -88,10 +88,16 @@ impl Library {
             Err(error) => Err(Refusal::Trouble(format!("the library cannot be handed in: {error}"))),
         };
         // Loaded or not, the descriptor is of no use any more.
-        let closed = visit(target, room, &Errand::Close { fd }, until);
+        let closed = self.close_left(target, room, until);
         let mut visited = visited?;
-        visited.stopped += closed?.stopped;
+        visited.stopped += closed?;
         Ok(visited)
+    }
+
+    /// Has the target close the memfd, if there is one. Returns how long a thread stood for that.
+    pub fn close_left(&self, target: &Target, room: Room, until: Instant) -> Result<Duration, Refusal> {
+        let close = |fd| visit(target, room, &Errand::Close { fd }, until).map(|visited| visited.stopped);
+        left(target.pid).map_or(Ok(Duration::ZERO), close)
     }
 
     fn fill(&self, pid: u32, fd: i32) -> io::Result<()> {
