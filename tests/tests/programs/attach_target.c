@@ -133,7 +133,8 @@ int main(int count, char **arguments)
 		} else {
 			/* The constructor of this library takes its time, under the loader's lock. */
 			pthread_create(&thread, NULL, load, arguments[i]);
-			usleep(100000);
+			while (!getenv("LOADING"))
+				usleep(1000);
 		}
 	}
 	puts("here");
