@@ -117,6 +117,18 @@ fn a_library_that_crashes_does_not_take_the_program_with_it() {
 }
 
 #[test]
+fn a_library_that_takes_its_time_is_waited_for_for_two_seconds() {
+    let Some(built) = Built::new() else { return };
+    let mut target = Target::start(built.command("target", &["poll"]).env("SLOW", "yes"));
+    check_refusal(&built.attach(&target), "has not come back in 2 s, and goes on loading by itself");
+    // The thread that loads is the only one: it answers when it is through, and is attached to.
+    target.serves();
+    assert!(built.attach(&target).success().contains("was attached already"));
+    built.detach(&target).success();
+    target.serves();
+}
+
+#[test]
 fn words_for_the_library_reach_it() {
     let Some(built) = Built::new() else { return };
     let target = Target::start(built.command("target", &["epoll_wait"]).env("SAY_TO", "1"));

@@ -41,12 +41,10 @@ fn what_is_no_process_of_a_program_is_named() {
 #[test]
 fn a_thread_is_not_its_process() {
     let Some(built) = Built::new() else { return };
-    // The second thread loads a library that is not there, and ends; so this one has a thread of its own.
-    fs::write(
-        built.path("slow.c"),
-        "#include <unistd.h>\n__attribute__((constructor)) static void slow(void) { sleep(900); }\n",
-    )
-    .expect("our folder");
+    // The second thread loads a library whose constructor never ends.
+    let slow = "#include <stdlib.h>\n#include <unistd.h>\n\
+                __attribute__((constructor)) static void slow(void) { setenv(\"LOADING\", \"1\", 1); sleep(900); }\n";
+    fs::write(built.path("slow.c"), slow).expect("our folder");
     let mut gcc = clean_command(program::path("gcc"));
     gcc.args(["-shared", "-fPIC", "-o", "slow.so", "slow.c"]).current_dir(built.dir.path());
     run(&mut gcc, LIMIT).success();
@@ -56,7 +54,7 @@ fn a_thread_is_not_its_process() {
     let names = threads.flatten().map(|entry| entry.file_name().into_string().expect("a number"));
     let other = names.into_iter().find(|tid| *tid != target.pid().to_string()).expect("a second thread");
     check_refusal(&attach(&built, &other), &format!("attach to its process, {}", target.pid()));
-    // Its constructor runs under the loader's lock, so nothing can be loaded.
+    // The constructor runs under the loader's lock, so nothing can be loaded.
     built.refuses(&mut target, "has held the loader's lock for 2 s");
     target.serves();
 }

@@ -3,8 +3,8 @@
 use glasspoll_tests::command::glasspoll;
 use glasspoll_tests::documents::read;
 use glasspoll_tests::mode::clean_command;
-use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::run::LIMIT;
+use glasspoll_tests::run::{eventually, run};
 use glasspoll_tests::servers::processes;
 use glasspoll_tests::{program, turn};
 use std::path::{Path, PathBuf};

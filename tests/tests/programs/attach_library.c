@@ -30,6 +30,8 @@ int glasspoll_attach(const char *options)
 	errno = registers[2] > 2 ? EXDEV : 0;
 	if (is_attached)
 		return -EALREADY;
+	if (getenv("SLOW"))
+		sleep(4);
 	if (getenv("CRASH"))
 		*(volatile int *)8 = 1;
 	is_attached = 1;
