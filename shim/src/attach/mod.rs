@@ -56,8 +56,11 @@ static ATTACHED: Mutex<Option<Attached>> = Mutex::new(None);
 /// `options` is null or ends with a NUL.
 #[no_mangle]
 pub unsafe extern "C" fn glasspoll_attach(options: *const c_char) -> c_int {
-    // SAFETY: the caller's promise.
-    let words = (!options.is_null()).then(|| unsafe { CStr::from_ptr(options) }).unwrap_or_default();
+    let words = match options.is_null() {
+        true => c"",
+        // SAFETY: the caller's promise.
+        false => unsafe { CStr::from_ptr(options) },
+    };
     as_number(guarded(Err(Errno::EIO), || attach(words)))
 }
 

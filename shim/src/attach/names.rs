@@ -86,7 +86,7 @@ fn is_left(name: &[u8]) -> bool {
         Some(start) => name.starts_with(start.as_bytes()),
         None => name == pattern.as_bytes(),
     };
-    LEFT.iter().any(|(patterns, _)| patterns.iter().any(|pattern| is(&pattern)))
+    LEFT.iter().any(|(patterns, _)| patterns.iter().any(is))
 }
 
 /// The function that the loader finds first for a name.

@@ -123,7 +123,7 @@ impl Object<'_> {
     /// Whether the loader may have written a word of its own there.
     pub fn may_hold_a_slot(&self, at: usize) -> bool {
         let word = at..at.saturating_add(size_of::<usize>());
-        at % size_of::<usize>() == 0 && self.has(&word, libc::PF_W) && self.can_read(&word)
+        at.is_multiple_of(size_of::<usize>()) && self.has(&word, libc::PF_W) && self.can_read(&word)
     }
 
     /// Reads a value, if all of it is there.
