@@ -2,7 +2,8 @@
 //!
 //! If the program's loader loaded it (LD_PRELOAD, or the program is linked with it), it stands before libc in the
 //! loader's list, so its names come before libc's. If the program called dlopen(3) for it, it stands at the list's end:
-//! no name leads to it, and it sleeps until `glasspoll_attach`.
+//! no name leads to it, and it sleeps until `glasspoll_attach`. In a static program it sleeps for ever: the program's
+//! calls do not come through slots, and its threads lack what the library's thread-locals need.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -13,6 +14,7 @@ use super::objects;
 const UNKNOWN: u8 = 0;
 const WITH_THE_PROGRAM: u8 = 1;
 const LATE: u8 = 2;
+const IN_A_STATIC_PROGRAM: u8 = 3;
 
 static ARRIVAL: AtomicU8 = AtomicU8::new(UNKNOWN);
 
@@ -20,9 +22,14 @@ static ARRIVAL: AtomicU8 = AtomicU8::new(UNKNOWN);
 #[inline]
 pub fn is_late() -> bool {
     match ARRIVAL.load(Ordering::Relaxed) {
-        UNKNOWN => find(),
-        known => known == LATE,
+        UNKNOWN => find() != WITH_THE_PROGRAM,
+        known => known != WITH_THE_PROGRAM,
     }
+}
+
+/// Whether a static program called dlopen(3) for the library.
+pub fn is_in_a_static_program() -> bool {
+    is_late() && ARRIVAL.load(Ordering::Relaxed) == IN_A_STATIC_PROGRAM
 }
 
 /// Whether a library that came late is attached.
@@ -40,19 +47,23 @@ pub(super) fn set_attached(now: bool) {
 }
 
 #[cold]
-fn find() -> bool {
-    let mut is_late = false;
+fn find() -> u8 {
+    let (mut found, mut is_first) = (IN_A_STATIC_PROGRAM, true);
     objects::each(None, &mut |object| {
-        if object.is_ours() {
-            return ControlFlow::Break(());
+        // The program is the first.
+        let is_static = is_first && !object.has_interpreter();
+        is_first = false;
+        if !is_static {
+            if object.is_ours() {
+                found = WITH_THE_PROGRAM;
+            } else if glibc::is_libc(object) {
+                found = LATE;
+            } else {
+                return ControlFlow::Continue(());
+            }
         }
-        is_late = glibc::is_libc(object);
-        if is_late {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        ControlFlow::Break(())
     });
-    ARRIVAL.store(if is_late { LATE } else { WITH_THE_PROGRAM }, Ordering::Relaxed);
-    is_late
+    ARRIVAL.store(found, Ordering::Relaxed);
+    found
 }

@@ -61,12 +61,18 @@ pub unsafe extern "C" fn glasspoll_attach(options: *const c_char) -> c_int {
         // SAFETY: the caller's promise.
         false => unsafe { CStr::from_ptr(options) },
     };
+    if arrival::is_in_a_static_program() {
+        return -libc::ENOSYS;
+    }
     as_number(guarded(Err(Errno::EIO), || attach(words)))
 }
 
 /// Ends an attach. Returns the number of slots that were put back, or an errno, negated.
 #[no_mangle]
 pub extern "C" fn glasspoll_detach() -> c_int {
+    if arrival::is_in_a_static_program() {
+        return -libc::ENOTCONN;
+    }
     as_number(guarded(Err(Errno::EIO), detach))
 }
 

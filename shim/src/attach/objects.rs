@@ -75,6 +75,11 @@ impl Object<'_> {
         self.name.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
     }
 
+    /// Whether it names a loader, as a program does that is not static.
+    pub fn has_interpreter(&self) -> bool {
+        self.headers.iter().any(|header| header.p_type == libc::PT_INTERP)
+    }
+
     /// Whether it is this library.
     pub fn is_ours(&self) -> bool {
         static HERE: u8 = 0;

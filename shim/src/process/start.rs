@@ -24,7 +24,9 @@ use crate::thread::signal::ours;
 #[ctor::ctor(unsafe)]
 fn start_up() {
     start();
-    context::let_signals_in();
+    if !attach::is_late() {
+        context::let_signals_in();
+    }
 }
 
 /// Starts up, once. Hooks that run before our constructor call it too.

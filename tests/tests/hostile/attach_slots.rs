@@ -115,6 +115,16 @@ fn asleep_it_changes_nothing_and_passes_every_call_on() {
 }
 
 #[test]
+fn in_a_static_program_it_refuses() {
+    let Some(programs) = Programs::new() else { return };
+    for options in [&["-static"], &["-static-pie"]] {
+        let program = programs.compile("static.c", "static", options);
+        let output = run(clean_command(&program).arg(library()), LIMIT);
+        assert!(output.status.success(), "{options:?}: {output:?}");
+    }
+}
+
+#[test]
 fn a_library_that_came_with_the_program_is_not_attached() {
     let Some(programs) = Programs::new() else { return };
     let program = programs.program(&[]);
