@@ -4,6 +4,7 @@
 //! critical section becomes an errno at the border to C, and leaves a state no worse than the one in which it
 //! occurred.
 
+pub mod abandoned;
 #[cfg(loom)]
 mod checked;
 mod value;
@@ -186,7 +187,8 @@ impl Lock {
         // A thread that has slept sets `WANTED`, because other threads may still sleep.
         let held = if is("a_sleeper_forgets_the_others") { HELD } else { WANTED };
         while self.0.swap(held, Ordering::Acquire) != FREE {
-            let _ = sys::futex_wait(&self.0, held, None);
+            let _ = sys::futex_wait(&self.0, held, abandoned::LOOK_NS);
+            abandoned::leave_if_so();
         }
     }
 }

@@ -78,3 +78,28 @@ pub fn is_same_file(a: i32, b: i32) -> bool {
         Err(_) => fcntl(a, F_DUPFD_QUERY, b as usize) == Ok(1),
     }
 }
+
+/// What an epoll descriptor has under an fd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// The file that the fd stands for.
+    This,
+    /// Another file, or none.
+    Other,
+    /// It is no epoll descriptor, or the kernel does not say.
+    NoSet,
+}
+
+/// Whether `epfd` is an epoll descriptor, and has an item for `fd`. Linux: `fs/eventpoll.c:get_epoll_tfile_raw_ptr`.
+pub fn epoll_member(epfd: i32, fd: i32) -> Member {
+    /// Linux: `include/uapi/linux/kcmp.h`, from 4.13 on.
+    const KCMP_EPOLL_TFD: i32 = 7;
+    let pid = getpid();
+    // Linux: `struct kcmp_epoll_slot`.
+    let slot: [u32; 3] = [epfd as u32, fd as u32, 0];
+    match call!(kcmp, pid, pid, KCMP_EPOLL_TFD, fd, slot.as_ptr()) {
+        Ok(0) => Member::This,
+        Ok(_) | Err(Errno::ENOENT) => Member::Other,
+        Err(_) => Member::NoSet,
+    }
+}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use glasspoll_reactor::eventpoll::release_file;
 use glasspoll_reactor::file::File;
+use glasspoll_reactor::sync::abandoned;
 use glasspoll_reactor::sys;
 
 use super::tables;
@@ -46,6 +47,7 @@ impl FdEntry {
                 hint::spin_loop();
             } else {
                 sys::yield_now();
+                abandoned::leave_if_so();
             }
         }
     }

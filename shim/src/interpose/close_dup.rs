@@ -33,11 +33,15 @@ crate::interpose! {
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
-        let closed = guarded(Err(Errno::EIO), || match fdtable::close_untracked(found) {
-            Untracked::Closed(closed) => closed,
-            Untracked::KnownMore => fdtable::close(fd),
+        let closed = guarded(None, || match fdtable::close_untracked(found) {
+            Untracked::Closed(closed) => Some(closed),
+            Untracked::KnownMore => Some(fdtable::close(fd)),
         });
-        record::closed(fd, answer(closed.map(|()| 0)))
+        match closed {
+            Some(closed) => record::closed(fd, answer(closed.map(|()| 0))),
+            // SAFETY: libc's own function; no destructor in this frame.
+            None => unsafe { real()(fd) },
+        }
     }
 }
 

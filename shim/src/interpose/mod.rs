@@ -19,6 +19,7 @@ pub mod fork_clone;
 mod io_uring;
 mod left;
 mod limits;
+mod longjmp;
 mod messages;
 mod mqueue;
 mod poll_select;

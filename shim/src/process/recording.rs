@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use glasspoll_reactor::sync::Mutex;
 
 use crate::fdtable;
-use crate::process::options::Engine;
+use crate::process::options::{complain, Engine};
 use crate::process::record::{self, Begun};
-use crate::process::state::{engine, OPTIONS};
+use crate::process::state::{engine, INERT, OPTIONS};
 
 /// Whether this process, or the one that it was forked from, has had a set.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -53,4 +53,13 @@ pub fn end_observing() {
     record::leave();
     fdtable::forget_all();
     STARTED.store(false, Ordering::SeqCst);
+}
+
+/// Ends the record without taking a lock: some lock may stay locked for ever.
+pub fn give_up() {
+    if INERT.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    record::end();
+    complain("a signal handler left a call that was being recorded by siglongjmp: the record ends here");
 }

@@ -22,20 +22,20 @@ pub fn enter(epfd: i32) -> bool {
         return true;
     }
     fdtable::insert_kernel_set(process::shared(), epfd, true);
-    enter_items(epfd);
+    enter_items(epfd, &[]);
     true
 }
 
 /// How long after a look no other is made.
 const PAUSE_NS: u64 = 200_000_000;
 
-/// The kernel has reported an item that we do not know: looks which items the set has, but not too often.
-pub fn look_again(epfd: i32) {
+/// Among these events is one of an item that we do not know: looks which items the set has, but not too often.
+pub fn look_again(epfd: i32, events: &[EpollEvent]) {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let (now, last) = (sys::now_coarse(), LAST.load(Ordering::Relaxed));
     let is_due = last == 0 || now.saturating_sub(last) > PAUSE_NS;
     if is_due && LAST.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        enter_items(epfd);
+        enter_items(epfd, events);
     }
 }
 
@@ -85,8 +85,12 @@ impl Shown {
     }
 }
 
-fn enter_items(epfd: i32) {
-    for line in read_fdinfo(epfd).lines() {
+fn enter_items(epfd: i32, events: &[EpollEvent]) {
+    let text = read_fdinfo(epfd);
+    if text.is_empty() {
+        events.iter().for_each(|event| guess_item(epfd, *event));
+    }
+    for line in text.lines() {
         let Some(shown) = parse(line) else { continue };
         let is_open = shown.is_behind(shown.fd);
         let fd = if is_open { Some(shown.fd) } else { shown.other_fd() };
@@ -98,6 +102,17 @@ fn enter_items(epfd: i32) {
         });
         if let (Some(true), Some(fd), false) = (is_new, fd, is_open) {
             record::note(Event::Close { fd: shown.fd, lives_as: fd, errno: 0 });
+        }
+    }
+}
+
+/// Without /proc, as in a chroot: if the lower half of the data is an fd of the set's, as in most programs, it is that
+/// one. Its interest is not known; the events show a part of it.
+fn guess_item(epfd: i32, event: EpollEvent) {
+    let fd = event.data as u32 as i32;
+    if sys::epoll_member(epfd, fd) == sys::Member::This {
+        if let Ok(Held(file)) = fdtable::track(FdRef::of(fd)) {
+            fdtable::with_set(FdRef::of(epfd), |ep| ep.found_item(&file, fd, event));
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn returned(wait: KernelWait, epfd: c_int, events: *const epoll_event, resul
         // Another thread may have closed the set meanwhile.
         let items = fdtable::with_set(FdRef::of(epfd), |ep| ep.kernel_wait_returned(wait, result));
         if items == Some(Items::Missing) {
-            existing::look_again(epfd);
+            existing::look_again(epfd, result.unwrap_or_default());
         }
     });
 }

@@ -93,7 +93,12 @@ fn link_of(fd: i32) -> [u8; 64] {
 
 /// Whether the fd is an epoll instance of the kernel's: the program made it before us, or past us.
 pub fn is_kernel_epoll(fd: i32) -> bool {
-    link_of(fd).starts_with(b"anon_inode:[eventpoll]")
+    let link = link_of(fd);
+    if link[0] != 0 {
+        return link.starts_with(b"anon_inode:[eventpoll]");
+    }
+    // There is no /proc here, as in a chroot.
+    sys::epoll_member(fd, fd) != sys::Member::NoSet
 }
 
 const MARK: i32 = 64;

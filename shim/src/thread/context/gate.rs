@@ -3,6 +3,7 @@
 use std::sync::atomic::{compiler_fence, AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::Arc;
 
+use glasspoll_reactor::sync::abandoned;
 use glasspoll_reactor::sys;
 use libc::c_int;
 use once_cell::sync::OnceCell;
@@ -25,6 +26,8 @@ const UNADOPTED: u32 = 2;
 const ADOPTING: u32 = 4;
 /// All threads are outside, and the fork holds the list's lock.
 pub(super) const HELD: u32 = 8;
+/// No thread goes inside any more: locks may stay locked for ever.
+const ABANDONED: u32 = 16;
 
 #[link_section = "glasspoll_fork"]
 pub(super) static GATE: AtomicU32 = AtomicU32::new(QUIET);
@@ -137,11 +140,26 @@ pub(super) fn go_inside(thread: &Thread, wants: Wants) -> bool {
             continue;
         }
         go_outside(thread);
-        if passes_by() {
+        if passes_by() || gate & ABANDONED != 0 {
             return false;
         }
         let _ = sys::futex_wait(&GATE, gate, Some(1_000_000));
     }
+}
+
+/// Called when a handler of the program is about to leave this thread's frames by force, while we observe. If frames of
+/// ours are among them, the locks that they hold stay locked: from now on every call passes by. Returns whether it is so.
+pub fn abandon() -> bool {
+    let is_so = is_on_the_stack();
+    if is_so {
+        GATE.fetch_or(ABANDONED, Ordering::SeqCst);
+        abandoned::abandon();
+        with_thread(|thread| {
+            thread.covered.store(0, Ordering::Relaxed);
+            go_outside(thread);
+        });
+    }
+    is_so
 }
 
 pub(super) fn go_outside(thread: &Thread) {

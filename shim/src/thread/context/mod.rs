@@ -33,8 +33,8 @@ pub use forking::{
     step_in, step_out,
 };
 pub use gate::{
-    adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early, is_early_child,
-    is_on_the_stack, pass_by_when_closed, wait_for_adoption,
+    abandon, adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early,
+    is_early_child, is_on_the_stack, pass_by_when_closed, wait_for_adoption,
 };
 pub use waiting::{
     cancel, come_back, give_mask_back, is_cancelled, is_waiting, leave, outer_waiter, take_cancelled,

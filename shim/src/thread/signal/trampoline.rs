@@ -17,7 +17,7 @@ use once_cell::sync::OnceCell;
 
 use crate::errno::set_errno;
 use crate::interpose::real::Real;
-use crate::process;
+use crate::process::{self, options::Engine};
 use crate::thread::context::{self, Meeting, ALL_SIGNALS};
 use crate::thread::signal::held::{self, Kept};
 use crate::thread::signal::{ours, requeue};
@@ -271,7 +271,9 @@ pub unsafe fn set_action(signal: c_int, new: *const Action, old: *mut Action) ->
         return unsafe { real_sigaction(signal, new, old) };
     };
     // In a vfork child the entries are the parent's, but the kernel's table is its own.
-    let is_own = !process::is_inert() && !process::shares_the_parents_memory();
+    // An observer wraps no handler.
+    let is_emulated = process::engine() == Engine::Emulate && !process::is_inert();
+    let is_own = is_emulated && !process::shares_the_parents_memory();
     let kept = entry.get();
     let mut was = zeroed();
     // SAFETY: as above.
