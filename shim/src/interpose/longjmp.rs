@@ -1,4 +1,4 @@
-//! longjmp(3) and siglongjmp(3): a handler of the program may leave frames of ours by them.
+//! longjmp(3), siglongjmp(3) and pthread_exit(3): a handler of the program may leave frames of ours by them.
 //!
 //! The emulation holds handlers back while its frames are on the stack, so there is nothing to do. An observer has no hold
 //! on handlers: it ends the record, so that no thread waits for a lock that is never released.
@@ -10,10 +10,23 @@ use libc::c_int;
 use crate::process::{self, options::Engine};
 use crate::thread::context;
 
-/// The thread is about to jump.
-fn leaves() {
-    if process::engine() == Engine::Observe && context::is_on_the_stack() && context::abandon() {
+/// The thread is about to leave its frames. Returns whether frames of ours are among them.
+fn leaves() -> bool {
+    let is_so = process::engine() == Engine::Observe && context::abandon();
+    if is_so {
         process::give_up();
+    }
+    is_so
+}
+
+crate::interpose! {
+    /// pthread_exit(3).
+    fn pthread_exit(value: *mut c_void) |real| {
+        if leaves() {
+            context::escape(value);
+        }
+        // SAFETY: libc's own function; no destructor in this frame. It does not return.
+        unsafe { real()(value) }
     }
 }
 

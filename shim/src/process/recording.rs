@@ -61,5 +61,7 @@ pub fn give_up() {
         return;
     }
     record::end();
-    complain("a signal handler left a call that was being recorded by siglongjmp: the record ends here");
+    complain(
+        "a signal handler left a call that was being recorded, and did not come back: the record ends here",
+    );
 }

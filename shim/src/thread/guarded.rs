@@ -12,12 +12,15 @@ use crate::thread::context;
 #[inline(never)]
 pub fn guarded<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     let cover = context::cover();
-    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        tracing::error!(target: "glasspoll", "a panic was stopped at the border to the program");
-        fallback
+    let (mut work, mut result) = (Some(work), None);
+    context::run_to_the_end(&mut || {
+        result = work.take().and_then(|work| catch_unwind(AssertUnwindSafe(work)).ok());
     });
     context::uncover(cover);
-    result
+    result.unwrap_or_else(|| {
+        tracing::error!(target: "glasspoll", "a panic was stopped at the border to the program");
+        fallback
+    })
 }
 
 /// Makes a panic print one line, whatever RUST_BACKTRACE says.

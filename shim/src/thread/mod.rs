@@ -7,6 +7,7 @@
 //! Keeps true: no handler of the program runs on top of our frames, and no lock of ours is held in a forked child.
 
 pub mod context;
+mod escape;
 pub mod fork_page;
 pub mod guarded;
 mod own_stack;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, 
 use glasspoll_reactor::eventpoll::wait_queue::Waiter;
 use glasspoll_reactor::file::File;
 
+use super::escape::Place;
 use super::fork_page;
 use super::own_stack::OwnStack;
 
@@ -44,6 +45,8 @@ pub struct Thread {
     pub set: Cell<*const File>,
     /// What we know of the thread's stack.
     pub stack: OwnStack,
+    /// Where our frames begin, for a thread that is to end.
+    pub(super) place: Place,
 }
 
 thread_local! {
@@ -65,6 +68,7 @@ thread_local! {
             blocks_ours: Cell::new(false),
             set: Cell::new(std::ptr::null()),
             stack: OwnStack::unknown(),
+            place: Place::nowhere(),
         }
     };
 }

@@ -28,6 +28,11 @@ pub fn cover() -> c_int {
     before
 }
 
+/// Runs our work to its end, or until a handler of the program ends the thread.
+pub fn run_to_the_end(work: &mut dyn FnMut()) {
+    with_thread(|thread| thread.place.run(work));
+}
+
 /// Ends a `cover`. The handlers that were held back run here, and may unwind by force.
 pub fn uncover(before: c_int) {
     let held_back =

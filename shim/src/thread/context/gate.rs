@@ -147,6 +147,11 @@ pub(super) fn go_inside(thread: &Thread, wants: Wants) -> bool {
     }
 }
 
+/// Ends the thread past our frames, which cannot be unwound. Returns if there are none.
+pub fn escape(value: *mut libc::c_void) {
+    with_thread(|thread| thread.place.escape(value));
+}
+
 /// Called when a handler of the program is about to leave this thread's frames by force, while we observe. If frames of
 /// ours are among them, the locks that they hold stay locked: from now on every call passes by. Returns whether it is so.
 pub fn abandon() -> bool {

@@ -27,13 +27,13 @@ mod gate;
 mod threads;
 mod waiting;
 
-pub use cover::{cover, let_signals_in, meets, our_signal, uncover, Meeting, ALL_SIGNALS};
+pub use cover::{cover, let_signals_in, meets, our_signal, run_to_the_end, uncover, Meeting, ALL_SIGNALS};
 pub use forking::{
     be_in_order, fork_begins, fork_done, go_outside_after_fork, is_forking, leave_child_as_is, mend_fork,
     step_in, step_out,
 };
 pub use gate::{
-    abandon, adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early,
+    abandon, adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early, escape,
     is_early_child, is_on_the_stack, pass_by_when_closed, wait_for_adoption,
 };
 pub use waiting::{
