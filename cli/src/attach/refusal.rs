@@ -176,6 +176,11 @@ impl fmt::Display for Refusal {
                 "its thread has not come back in 2 s, and goes on loading by itself: try again, and 'glasspoll \
                  detach' it when you are done",
             ),
+            Self::Loader(words) if words.contains("static TLS") => write!(
+                f,
+                "its loader has no room left for the library's thread-local storage ({words}): start it with \
+                 'glasspoll run --observe -- PROGRAM'"
+            ),
             Self::Loader(words) => write!(f, "its loader does not take the library: {words}"),
             Self::Crashed(signal) => write!(
                 f,

@@ -12,6 +12,7 @@ use super::object::Object;
 use super::refusal::{Forbidden, Refusal, Seccomp};
 use crate::procfs::names;
 use crate::program::elf::{self, Loading, Machine, Version};
+use crate::text::units::clean;
 
 /// The most that is read of a map: a process may have 65,530 mappings, each with a long path.
 const MOST: u64 = 1 << 26;
@@ -106,10 +107,15 @@ fn check_state(pid: u32, status: &str) -> Result<(), Refusal> {
         return Err(Refusal::Zombie);
     }
     match tracer(status) {
-        Some(tracer) => Err(Refusal::Traced(tracer, names::comm(tracer).unwrap_or_else(|| "process".into()))),
+        Some(tracer) => Err(traced(tracer)),
         None if state == Some('T') => Err(Refusal::Stopped),
         None => Ok(()),
     }
+}
+
+/// The refusal that names a tracer.
+pub fn traced(tracer: u32) -> Refusal {
+    Refusal::Traced(tracer, clean(&names::comm(tracer).unwrap_or_else(|| "process".into())))
 }
 
 /// The thread that traces a thread with this status.
@@ -176,12 +182,12 @@ fn find_libc(pid: u32, objects: &[Mapped]) -> Result<&Mapped, Refusal> {
         _ => {}
     }
     if let Some(musl) = objects.iter().find(|object| object.is_musl()) {
-        return Err(Refusal::Musl(musl.path.clone()));
+        return Err(Refusal::Musl(clean(&musl.path)));
     }
     let program = File::open(format!("/proc/{pid}/exe")).ok();
     match program.and_then(|file| elf::loading(&file)) {
         Some(Loading::By(loader)) if loader.to_string_lossy().contains("ld-musl-") => {
-            Err(Refusal::Musl(loader.display().to_string()))
+            Err(Refusal::Musl(clean(&loader.display().to_string())))
         }
         Some(Loading::By(_)) => Err(Refusal::NoLibc),
         _ => Err(Refusal::Static),

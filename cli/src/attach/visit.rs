@@ -25,6 +25,7 @@ use super::target::{self, Target};
 use super::threads::{self, Candidate};
 use super::tracer::{Stop, Tracee};
 use crate::procfs::names;
+use crate::text::units::clean;
 
 /// How long a whole attach or detach may take.
 pub const BOUND: Duration = Duration::from_secs(2);
@@ -171,7 +172,7 @@ impl Visitor<'_> {
         let pid = self.target.pid;
         let status = names::read(format!("/proc/{pid}/task/{tid}/status")).unwrap_or_default();
         match target::tracer(&status) {
-            Some(tracer) => Refusal::Traced(tracer, names::comm(tracer).unwrap_or_else(|| "process".into())),
+            Some(tracer) => target::traced(tracer),
             None if errno == Errno::EPERM => Refusal::Forbidden(target::why_forbidden(pid, &status)),
             None => Refusal::Trouble(format!("ptrace: {}", std::io::Error::from(errno))),
         }
@@ -281,7 +282,7 @@ impl Visitor<'_> {
             DONE => Ok(Visited { value: answer.value, stopped }),
             FAILED => {
                 let words = self.target.memory.text(answer.error, 1024);
-                Err(Refusal::Loader(words.unwrap_or_else(|| "it does not say why".into())))
+                Err(Refusal::Loader(clean(&words.unwrap_or_else(|| "it does not say why".into()))))
             }
             _ => Err(Refusal::Trouble(format!(
                 "it has no memory for a stack: {}",

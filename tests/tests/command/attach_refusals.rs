@@ -42,8 +42,10 @@ fn what_is_no_process_of_a_program_is_named() {
 fn a_thread_is_not_its_process() {
     let Some(built) = Built::new() else { return };
     // The second thread loads a library whose constructor never ends.
-    let slow = "#include <stdlib.h>\n#include <unistd.h>\n\
-                __attribute__((constructor)) static void slow(void) { setenv(\"LOADING\", \"1\", 1); sleep(900); }\n";
+    // It waits as a lock does, so this thread is not asked.
+    let slow = "#include <stdlib.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
+                __attribute__((constructor)) static void slow(void) {\n\
+                int word = 0; setenv(\"LOADING\", \"1\", 1); for (;;) syscall(SYS_futex, &word, 0, 0, 0); }\n";
     fs::write(built.path("slow.c"), slow).expect("our folder");
     let mut gcc = clean_command(program::path("gcc"));
     gcc.args(["-shared", "-fPIC", "-o", "slow.so", "slow.c"]).current_dir(built.dir.path());
