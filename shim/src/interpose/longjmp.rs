@@ -36,7 +36,9 @@ macro_rules! jumps {
             $crate::interpose! {
                 $(#[$doc])*
                 fn $name(to: *mut c_void, value: c_int) |real| {
-                    leaves();
+                    if leaves() {
+                        context::jumps();
+                    }
                     // SAFETY: libc's own function; no destructor in this frame. It does not return.
                     unsafe { real()(to, value) }
                 }

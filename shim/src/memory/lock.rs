@@ -3,6 +3,7 @@
 use std::hint;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use glasspoll_reactor::sync::abandoned;
 use glasspoll_reactor::sys;
 
 const FREE: u32 = 0;
@@ -29,6 +30,23 @@ impl RawLock {
         while self.0.swap(WANTED, Ordering::Acquire) != FREE {
             let _ = sys::futex_wait(&self.0, WANTED, None);
         }
+    }
+
+    /// Takes the lock, unless its holder may never release it. Returns whether it did.
+    pub fn acquire_unless_abandoned(&self) -> bool {
+        for _ in 0..100 {
+            if self.try_acquire() {
+                return true;
+            }
+            hint::spin_loop();
+        }
+        while self.0.swap(WANTED, Ordering::Acquire) != FREE {
+            if abandoned::is_so() {
+                return false;
+            }
+            let _ = sys::futex_wait(&self.0, WANTED, abandoned::LOOK_NS);
+        }
+        true
     }
 
     /// Takes the lock if it is free. Returns whether it did.

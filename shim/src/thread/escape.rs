@@ -45,6 +45,11 @@ impl Place {
         }
     }
 
+    /// The work that `run` runs was left by a jump.
+    pub fn forget(&self) {
+        self.registers.set(ptr::null_mut());
+    }
+
     /// Leaves the work that `run` runs, and ends the thread with this value. Returns if no work runs.
     pub fn escape(&self, value: *mut c_void) {
         let registers = self.registers.get();

@@ -12,10 +12,12 @@
 
 #![cfg_attr(feature = "libc-heap", allow(dead_code))]
 
+mod apart;
 mod spare;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
+use std::ptr;
 
 use dlmalloc::Dlmalloc;
 
@@ -32,12 +34,15 @@ struct Private {
 unsafe impl Sync for Private {}
 
 impl Private {
-    fn with<T>(&self, work: impl FnOnce(&mut Dlmalloc<Memory>) -> T) -> T {
-        self.lock.acquire();
+    /// None: the lock is abandoned (`reactor::sync::abandoned`).
+    fn with<T>(&self, work: impl FnOnce(&mut Dlmalloc<Memory>) -> T) -> Option<T> {
+        if !self.lock.acquire_unless_abandoned() {
+            return None;
+        }
         // SAFETY: we hold the lock, and `work` does not come back here.
         let result = work(unsafe { &mut *self.heap.get() });
         self.lock.release();
-        result
+        Some(result)
     }
 }
 
@@ -46,21 +51,38 @@ unsafe impl GlobalAlloc for Private {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise on `layout`.
         self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+            .unwrap_or_else(|| apart::take(layout))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+            .unwrap_or_else(|| apart::take(layout))
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise that `ptr` came from here with `layout`.
-        self.with(|heap| unsafe { heap.free(ptr, layout.size(), layout.align()) })
+        if !apart::is_there(ptr) {
+            // If the lock is abandoned, the piece is lost.
+            // SAFETY: the caller's promise that `ptr` came from here with `layout`.
+            self.with(|heap| unsafe { heap.free(ptr, layout.size(), layout.align()) });
+        }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let moved = || {
+            let fresh = apart::take(Layout::from_size_align(size, layout.align()).unwrap_or(layout));
+            if !fresh.is_null() {
+                // SAFETY: both are pieces of at least that size, and different ones.
+                unsafe { ptr::copy_nonoverlapping(ptr, fresh, layout.size().min(size)) };
+            }
+            fresh
+        };
+        if apart::is_there(ptr) {
+            return moved();
+        }
         // SAFETY: as above.
         self.with(|heap| unsafe { heap.realloc(ptr, layout.size(), layout.align(), size) })
+            .unwrap_or_else(moved)
     }
 }
 

@@ -152,6 +152,11 @@ pub fn escape(value: *mut libc::c_void) {
     with_thread(|thread| thread.place.escape(value));
 }
 
+/// The thread jumps past our frames.
+pub fn jumps() {
+    with_thread(|thread| thread.place.forget());
+}
+
 /// Called when a handler of the program is about to leave this thread's frames by force, while we observe. If frames of
 /// ours are among them, the locks that they hold stay locked: from now on every call passes by. Returns whether it is so.
 pub fn abandon() -> bool {
