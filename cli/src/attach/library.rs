@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,12 @@ impl Library {
                 visited => return visited,
             }
         }
+        if !Path::new(&format!("/proc/{}/root/proc/self/fd", target.pid)).exists() {
+            // A chroot without /proc: no path leads to a memfd there.
+            let guest = GuestFile::put(target.pid, &self.file)?;
+            step();
+            return load(guest.path.clone());
+        }
         let fd = match left(target.pid) {
             Some(fd) => fd,
             None => {
@@ -102,8 +108,7 @@ impl Library {
 
     fn fill(&self, pid: u32, fd: i32) -> io::Result<()> {
         let mut to = OpenOptions::new().write(true).truncate(true).open(format!("/proc/{pid}/fd/{fd}"))?;
-        let mut from = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&self.file)))?;
-        io::copy(&mut from, &mut to).map(drop)
+        copy(&self.file, &mut to)
     }
 
     /// A function of it in a target that has loaded it; None: the target has not.
@@ -113,11 +118,61 @@ impl Library {
         });
         let is_it = |object: &&Mapped| {
             let name = object.name();
-            name == NAME || name.strip_prefix("memfd:") == Some(NAME) || id.as_ref() == Some(&object.file)
+            name == NAME
+                || name.strip_prefix("memfd:") == Some(NAME)
+                || name.starts_with(GUEST)
+                || id.as_ref() == Some(&object.file)
         };
         let mut all = target.objects.iter().filter(is_it);
         all.find_map(|object| Object::read(&target.memory, object.base)?.function(name))
     }
+}
+
+/// How the name begins of a file that is handed in.
+const GUEST: &str = ".libglasspoll-";
+
+/// A copy of the library below the root of a target, for the moment in which it is loaded.
+struct GuestFile {
+    /// As the target sees it.
+    path: String,
+    /// As we see it.
+    here: PathBuf,
+}
+
+impl GuestFile {
+    /// Puts it where we may.
+    fn put(pid: u32, library: &File) -> Result<Self, Refusal> {
+        let name = format!("{GUEST}{:x}-{:x}.so", std::process::id(), unique());
+        let mut why = io::Error::from(io::ErrorKind::NotFound);
+        for folder in ["", "/tmp", "/run", "/var/run", "/dev"] {
+            let path = format!("{folder}/{name}");
+            let guest = Self { here: PathBuf::from(format!("/proc/{pid}/root{path}")), path };
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&guest.here);
+            match made.and_then(|mut to| copy(library, &mut to)) {
+                Ok(()) => return Ok(guest),
+                Err(error) => why = error,
+            }
+        }
+        Err(Refusal::Trouble(format!("its root has no /proc, and no folder that takes the library: {why}")))
+    }
+}
+
+impl Drop for GuestFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.here);
+    }
+}
+
+/// A number that nobody can guess, so that nobody else has made the file.
+fn unique() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    u64::from_ne_bytes(bytes)
+}
+
+fn copy(library: &File, to: &mut File) -> io::Result<()> {
+    let mut from = File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(library)))?;
+    io::copy(&mut from, to).map(drop)
 }
 
 /// The memfd that a command has left that was killed while it handed the library in.
