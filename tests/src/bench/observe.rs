@@ -53,10 +53,5 @@ pub(super) const ON_ECHO: Row = observed(
     "echo ET, 9,000 connections, 100 active, observed",
     &[],
     RATE,
-    Work::Echo {
-        edge: true,
-        loops: 1,
-        pattern: Pattern::Closed { count: 9000, active: 100 },
-        spin: false,
-    },
+    Work::Echo { edge: true, loops: 1, pattern: Pattern::Closed { count: 9000, active: 100 }, spin: false },
 );

@@ -111,6 +111,7 @@ classes! {
     a_wait_that_is_not_retried_after_eintr_is_found: 15, "warning";
     a_slow_callback_is_found: 16, "warning";
     a_double_close_is_found: 17, "error";
+    a_pipe_that_is_never_emptied_is_found: 18, "error";
 }
 
 /// A healthy server under the doctor: load causes no findings of an error, and the server ends as it does without.

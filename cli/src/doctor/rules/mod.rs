@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `dup` | 1: closed, and a dup lives on |
 //! | `edge`, `oneshot` | 2 and 5: left undrained, left disarmed |
-//! | `spin`, `limit` | 3, 4 and 12: delivered for ever |
+//! | `spin`, `limit` | 3, 4, 12 and 18: delivered for ever |
 //! | `ctl` | 6 and 13: refused by epoll_ctl(2) |
 //! | `stale`, `closing` | 7 and 17: used or closed after a close |
 //! | `forks`, `waiters` | 8, 9 and 10: over all processes together |

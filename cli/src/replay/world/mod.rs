@@ -130,6 +130,11 @@ impl World {
         self.sets.get(&epoll).filter(|set| set.closed.is_none())
     }
 
+    /// Whether an fd is that of an open set.
+    pub fn is_set(&self, fd: i32) -> bool {
+        self.open.contains_key(&fd)
+    }
+
     /// The items that the last event ended.
     pub fn ended(&self) -> &[(Key, End)] {
         &self.ended
