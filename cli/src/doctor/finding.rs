@@ -29,7 +29,7 @@ impl Severity {
 /// One bug, as seen in a record. Times are CLOCK_MONOTONIC, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The number of the class, from 1 to 18.
+    /// The number of the class, from 1 to 19.
     pub class: u8,
     /// The name of the class.
     pub name: &'static str,
@@ -92,7 +92,7 @@ impl Finding {
 }
 
 /// The name of each class and what to do about it, in the order of their numbers.
-pub const CLASSES: [(&str, &str); 18] = [
+pub const CLASSES: [(&str, &str); 19] = [
     (
         "closed while a dup lives on",
         "Take the descriptor out of the set with EPOLL_CTL_DEL before close(2): closing it does not, as long as another descriptor of the same file is open.",
@@ -164,6 +164,10 @@ pub const CLASSES: [(&str, &str); 18] = [
     (
         "ready and not dealt with",
         "Read what is there until it is gone, or take the descriptor out of the set for as long as it is not to be read.",
+    ),
+    (
+        "refused write not taken up",
+        "After EAGAIN ask for EPOLLOUT, keep it until all is written, and arm a one-shot item again on every way out of the handler.",
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Findings: the bugs of event loops that show in the flow of their events.
 //!
-//! Each of the 18 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
+//! Each of the 19 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
 //! order, with bounded memory. The same rules run on a file (`examine`) and on a process that runs (`Doctor`).
 //!
 //! A rule stays silent where the program may intend what it does. A finding is an *error* only if it is surely a bug

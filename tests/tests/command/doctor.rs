@@ -112,6 +112,7 @@ classes! {
     a_slow_callback_is_found: 16, "warning";
     a_double_close_is_found: 17, "error";
     a_pipe_that_is_never_emptied_is_found: 18, "error";
+    a_write_that_is_left_after_a_refusal_is_found: 19, "warning";
 }
 
 /// A healthy server under the doctor: load causes no findings of an error, and the server ends as it does without.

@@ -11,13 +11,14 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
 use crate::text::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
-/// How long the loop waits without the item: a program that wants what is left reads sooner.
+/// How long the loop goes on without the item: a program that wants what is left reads sooner.
 const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
@@ -40,8 +41,8 @@ struct Edge {
     /// When the item got into this state.
     ns: u64,
     tid: u32,
-    /// How long threads had waited on the set by then.
-    waited: u64,
+    /// How far the loop was by then.
+    mark: Mark,
     /// It was read from at some time.
     was_read: bool,
     is_listener: bool,
@@ -56,10 +57,6 @@ pub struct Edges {
     found: Kept<(i32, u32)>,
 }
 
-fn waited(world: &World, epoll: u32, ns: u64) -> u64 {
-    world.set(epoll).map_or(0, |set| set.waited(ns))
-}
-
 impl Edges {
     /// How long the loop has waited since the item was left undrained.
     fn left(&self, world: &World, item: u32, ns: u64) -> Option<(Edge, u64)> {
@@ -70,7 +67,7 @@ impl Edges {
             State::Full(_) => true,
             State::Drained => false,
         };
-        let idle = waited(world, known.epoll, ns).saturating_sub(edge.waited);
+        let idle = world.went_on(known.epoll, edge.mark, ns);
         (is_left && idle >= IDLE_NS && !self.minded.contains(&known.epoll)).then_some((edge, idle))
     }
 
@@ -100,7 +97,7 @@ impl Edges {
             state: State::Told,
             ns: entry.ns,
             tid: entry.tid,
-            waited: waited(world, epoll, entry.ns),
+            mark: world.mark(epoll, entry.ns),
             was_read: known.is_some_and(|edge| edge.was_read),
             is_listener: known.is_some_and(|edge| edge.is_listener),
         };
@@ -125,7 +122,7 @@ impl Edges {
             };
             edge.was_read = true;
             edge.is_listener = op == Op::Accept;
-            (edge.ns, edge.tid, edge.waited) = (entry.ns, entry.tid, waited(world, item.epoll, entry.ns));
+            (edge.ns, edge.tid, edge.mark) = (entry.ns, entry.tid, world.mark(item.epoll, entry.ns));
         }
     }
 }
@@ -171,9 +168,8 @@ impl Rule for Edges {
         let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
         for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
             let times = times(tally.count);
-            let what = format!(
-                "left undrained {times}, for a second of waiting or more, until a further edge or its close"
-            );
+            let what =
+                format!("left undrained {times}, for a second or more, until a further edge or its close");
             found.push((*fd, *epoll, tally.clone(), what, false));
         }
         for item in self.edges.keys() {
@@ -188,12 +184,14 @@ impl Rule for Edges {
             let idle = span(idle);
             let what = match edge.state {
                 State::Full(0) => {
-                    format!("one connection was accepted, then the loop waited {idle} without it")
+                    format!("one connection was accepted, then the loop went on for {idle} without it")
                 }
                 State::Full(read) => {
-                    format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", count(read))
+                    format!("the last read got all of the {} bytes it asked for, then the loop went on for {idle} without it", count(read))
                 }
-                _ => format!("nothing was read after the last edge, and the loop waited {idle} without it"),
+                _ => format!(
+                    "nothing was read after the last edge, and the loop went on for {idle} without it"
+                ),
             };
             found.push((known.fd, known.epoll, tally, what, edge.is_listener));
         }

@@ -5,6 +5,7 @@
 //! | `dup` | 1: closed, and a dup lives on |
 //! | `edge`, `oneshot` | 2 and 5: left undrained, left disarmed |
 //! | `spin`, `limit` | 3, 4, 12 and 18: delivered for ever |
+//! | `refused` | 19: a write that was refused and left |
 //! | `ctl` | 6 and 13: refused by epoll_ctl(2) |
 //! | `stale`, `closing` | 7 and 17: used or closed after a close |
 //! | `forks`, `waiters` | 8, 9 and 10: over all processes together |
@@ -22,6 +23,7 @@ pub mod forks;
 mod interrupt;
 mod limit;
 mod oneshot;
+mod refused;
 mod slow;
 mod spin;
 mod stale;
@@ -59,6 +61,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::new(interrupt::Interrupts::default()),
         Box::new(limit::Limit::default()),
         Box::new(oneshot::Oneshots::default()),
+        Box::new(refused::RefusedWrites::default()),
         Box::new(slow::Slow::default()),
         Box::new(spin::Spin::default()),
         Box::new(stale::Stale::default()),

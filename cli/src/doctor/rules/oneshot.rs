@@ -7,6 +7,7 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
@@ -22,8 +23,8 @@ const TOLD: usize = 64;
 struct Disarmed {
     ns: u64,
     tid: u32,
-    /// How long threads had waited on the set by then.
-    waited: u64,
+    /// How far the loop was by then.
+    mark: Mark,
     /// Since when the file has data that was not read, and how often it woke its items since.
     woken: Option<(u64, u64)>,
     /// The last read got less than it asked for.
@@ -53,9 +54,8 @@ impl Oneshots {
     fn left(&self, world: &World, serial: u32, until_ns: u64) -> Option<Left> {
         let since = *self.disarmed.get(&serial)?;
         let item = world.items.get(&serial)?;
-        let waited = world.set(item.epoll).map_or(0, |set| set.waited(until_ns));
         // While no thread waits on the set, no event is missed.
-        if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
+        if world.went_on(item.epoll, since.mark, until_ns) < LONG_NS {
             return None;
         }
         // If no unread data is known, the program may have silenced the item on purpose.
@@ -83,9 +83,9 @@ impl Rule for Oneshots {
             Event::Deliver { epoll, item, .. } => {
                 let is_oneshot = world.items.get(&item).is_some_and(|item| item.is_oneshot());
                 if is_oneshot && self.disarmed.len() < ITEMS {
-                    let waited = world.set(epoll).map_or(0, |set| set.waited(entry.ns));
+                    let mark = world.mark(epoll, entry.ns);
                     let (ns, tid) = (entry.ns, entry.tid);
-                    let new = Disarmed { ns, tid, waited, woken: None, is_drained: false };
+                    let new = Disarmed { ns, tid, mark, woken: None, is_drained: false };
                     self.disarmed.insert(item, new);
                 }
             }

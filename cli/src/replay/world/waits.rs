@@ -30,6 +30,7 @@ impl World {
                     }
                     self.set_entry(epoll).enter(entry.ns);
                 }
+                self.set_entry(epoll).turns += 1;
             }
             Event::Deliver { epoll, fd, item, nth, .. } => {
                 if nth == 0 {
