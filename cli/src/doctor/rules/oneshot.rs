@@ -177,6 +177,16 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_was_not_read_in_a_loop_that_never_sleeps_is_found() {
+        let mut script = Script::new();
+        script.add(6, IN).add(4, IN | ONESHOT).wait(&[(4, IN)]);
+        for _ in 0..150 {
+            script.ms(10).wait(&[(6, IN)]).read(6, 10, 10);
+        }
+        assert_eq!(script.found(), [(5, Severity::Warning)]);
+    }
+
+    #[test]
     fn an_item_that_is_armed_again_or_closed_is_fine() {
         for closes in [false, true] {
             let mut script = Script::new();

@@ -130,6 +130,11 @@ impl World {
         self.sets.get(&epoll).filter(|set| set.closed.is_none())
     }
 
+    /// Whether a set has items.
+    pub fn has_items(&self, epoll: u32) -> bool {
+        self.items_of_set.contains_key(&epoll)
+    }
+
     /// How far the loop of a set is.
     pub fn mark(&self, epoll: u32, ns: u64) -> Mark {
         self.set(epoll).map_or(Mark::default(), |set| set.mark(ns))

@@ -13,6 +13,8 @@ pub struct Set {
     pub waiting: usize,
     /// How many waits have begun.
     pub turns: u64,
+    /// When the last one began.
+    pub last_ns: u64,
     /// Since when a thread waits, if one does.
     since_ns: u64,
     /// How long a thread waited before that, in all.

@@ -1,6 +1,6 @@
 //! Small event loops that each have one bug, and their mended twins: `bugs CLASS [--mended]`.
 //!
-//! The classes are those of `glasspoll doctor`, from 1 to 19. Each loop serves real sockets, pipes and timers, runs for
+//! The classes are those of `glasspoll doctor`, from 1 to 24. Each loop serves real sockets, pipes and timers, runs for
 //! about two seconds, ends by itself, and prints the descriptors that the bug is about.
 
 mod closing;
@@ -42,6 +42,11 @@ fn main() -> ExitCode {
         17 => closing::closed_twice,
         18 => spins::left_ready,
         19 => edges::not_written_on,
+        20 => turns::hog,
+        21 => turns::begun_anew,
+        22 => turns::idle,
+        23 => waiters::together,
+        24 => limits::piling,
         _ => return usage(),
     };
     let fds: Vec<String> = run(mended).iter().map(i32::to_string).collect();
@@ -50,6 +55,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bugs CLASS [--mended], CLASS from 1 to 19");
+    eprintln!("usage: bugs CLASS [--mended], CLASS from 1 to 24");
     ExitCode::from(2)
 }
