@@ -23,7 +23,7 @@ const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
 /// This many edges, each with one accept or one datagram and never one to EAGAIN, are a habit.
-const EDGES: u64 = 20;
+const EDGES: u64 = 6;
 /// The most items that are followed.
 const ITEMS: usize = 1 << 16;
 

@@ -82,11 +82,13 @@ impl Hogs {
     }
 
     /// The wait after a long turn ends: it tells whether others waited.
-    fn judge(&mut self, world: &World, entry: &Entry, waited_ns: u64) {
+    fn judge(&mut self, world: &World, entry: &Entry, epoll: u32, waited_ns: u64) {
         let Some(row) = self.rows.remove(&entry.tid).filter(|row| row.is_over) else { return };
         let others =
             world.thread(entry.tid).is_some_and(|thread| thread.batch.iter().any(|event| event.fd != row.fd));
-        if !others || waited_ns > AT_ONCE_NS {
+        // Another thread of the set takes the events meanwhile.
+        let of_set = world.threads.values().filter(|thread| thread.epoll == epoll);
+        if !others || waited_ns > AT_ONCE_NS || of_set.take(2).count() > 1 {
             return;
         }
         if let Some(tally) = self.found.entry(row.fd) {
@@ -114,7 +116,7 @@ impl Rule for Hogs {
                     row.is_over = true;
                 }
             }
-            Event::WaitReturn { n, waited_ns, .. } if n >= 0 => self.judge(world, entry, waited_ns),
+            Event::WaitReturn { epoll, n, waited_ns } if n >= 0 => self.judge(world, entry, epoll, waited_ns),
             _ => {}
         }
     }
@@ -175,6 +177,15 @@ mod tests {
     #[test]
     fn a_descriptor_that_is_read_for_ever_alone_is_fine() {
         assert!(!turns(&mut Script::new(), 200, false).contains(&20));
+    }
+
+    #[test]
+    fn a_set_with_another_thread_is_fine() {
+        let mut script = Script::new();
+        script.tid = 101;
+        script.enter(16, -1);
+        script.tid = 100;
+        assert!(!turns(&mut script, 200, true).contains(&20));
     }
 
     #[test]
