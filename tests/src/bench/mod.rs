@@ -24,7 +24,6 @@ pub mod load;
 pub mod machine;
 pub mod net;
 pub mod observe;
-pub mod observe;
 pub mod quiet;
 pub mod record;
 pub mod report;
