@@ -1,7 +1,7 @@
 //! Class 20: a thread reads one descriptor again and again in one turn of its loop, and others wait meanwhile.
 //!
 //! A peer that sends as fast as the program reads never lets it come to EAGAIN. The next wait shows whether others
-//! waited: it gives their events at once.
+//! waited: it gives their events at once. Or they are in the same batch, and are served after it.
 
 use std::collections::HashMap;
 
@@ -37,6 +37,8 @@ struct Row {
     bytes: u64,
     /// The turn is over, and the thread waits again.
     is_over: bool,
+    /// The batch had others, which were served after it.
+    others: bool,
 }
 
 impl Row {
@@ -59,9 +61,7 @@ pub struct Hogs {
 
 impl Hogs {
     fn read(&mut self, world: &World, entry: &Entry, fd: i32, moved: u64) {
-        if !world.thread(entry.tid).is_some_and(|thread| thread.serves()) {
-            return;
-        }
+        let Some(thread) = world.thread(entry.tid).filter(|thread| thread.serves()) else { return };
         match self.rows.get_mut(&entry.tid) {
             Some(row) if row.fd == fd && !row.is_over => {
                 row.reads += 1;
@@ -69,12 +69,15 @@ impl Hogs {
                 row.last_ns = entry.ns;
             }
             // What the thread serves after a long row is not the cause.
-            Some(row) if row.is_long() && !row.is_over => {}
+            Some(row) if row.is_long() && !row.is_over => {
+                row.others |= thread.batch.iter().any(|event| event.fd == fd);
+            }
             known => {
                 let is_known = known.is_some();
                 let (first_ns, last_ns) = (entry.ns, entry.ns);
                 if is_known || self.rows.len() < THREADS {
-                    let row = Row { fd, first_ns, last_ns, reads: 1, bytes: moved, is_over: false };
+                    let row =
+                        Row { fd, first_ns, last_ns, reads: 1, bytes: moved, is_over: false, others: false };
                     self.rows.insert(entry.tid, row);
                 }
             }
@@ -84,11 +87,12 @@ impl Hogs {
     /// The wait after a long turn ends: it tells whether others waited.
     fn judge(&mut self, world: &World, entry: &Entry, epoll: u32, waited_ns: u64) {
         let Some(row) = self.rows.remove(&entry.tid).filter(|row| row.is_over) else { return };
-        let others =
+        let told =
             world.thread(entry.tid).is_some_and(|thread| thread.batch.iter().any(|event| event.fd != row.fd));
         // Another thread of the set takes the events meanwhile.
         let of_set = world.threads.values().filter(|thread| thread.epoll == epoll);
-        if !others || waited_ns > AT_ONCE_NS || of_set.take(2).count() > 1 {
+        let others = row.others || told && waited_ns <= AT_ONCE_NS;
+        if !others || of_set.take(2).count() > 1 {
             return;
         }
         if let Some(tally) = self.found.entry(row.fd) {
@@ -141,7 +145,7 @@ impl Rule for Hogs {
                         span(LONG_NS),
                         times(tally.count)
                     ))
-                    .because("the next wait gave others' events at once"),
+                    .because("others' events were in the same batch, or the next wait gave them at once"),
             );
         }
     }
@@ -172,6 +176,21 @@ mod tests {
         let mut script = Script::new();
         assert_eq!(turns(&mut script, 200, true), [20]);
         assert_eq!(script.findings()[0].fds, [5]);
+    }
+
+    #[test]
+    fn others_of_the_same_batch_wait_too() {
+        let mut script = Script::new();
+        script.add(5, IN).add(6, IN);
+        for _ in 0..4 {
+            script.wait(&[(5, IN), (6, IN)]);
+            for _ in 0..200 {
+                script.read(5, 4096, 4096).ms(1);
+            }
+            script.read(5, 4096, EAGAIN).read(6, 10, 10);
+        }
+        script.wait(&[(5, IN)]);
+        assert!(script.findings().iter().any(|finding| finding.class == 20 && finding.fds == [5]));
     }
 
     #[test]

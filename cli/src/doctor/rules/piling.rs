@@ -24,7 +24,7 @@ impl Rule for Piling {
         let is_left = |epoll: &u32| {
             let set = world.set(*epoll);
             set.is_some_and(|set| !set.inherited && set.turns > 0 && set.waiting == 0)
-                && !world.has_items(*epoll)
+                && world.items_in(*epoll) == 0
         };
         let left: Vec<u32> = world.sets.keys().copied().filter(is_left).collect();
         if left.len() < MANY {

@@ -130,9 +130,9 @@ impl World {
         self.sets.get(&epoll).filter(|set| set.closed.is_none())
     }
 
-    /// Whether a set has items.
-    pub fn has_items(&self, epoll: u32) -> bool {
-        self.items_of_set.contains_key(&epoll)
+    /// How many items a set has.
+    pub fn items_in(&self, epoll: u32) -> usize {
+        self.items_of_set.get(&epoll).map_or(0, BTreeSet::len)
     }
 
     /// How far the loop of a set is.

@@ -73,11 +73,16 @@ struct Worst {
     took: u64,
     n: i32,
     ready: u64,
+    /// The set had other items, which waited meanwhile.
+    has_others: bool,
 }
 
 #[derive(Debug, Default)]
 struct Loop {
     waits: u64,
+    /// It has waited with a timeout other than 0. Otherwise the program sleeps elsewhere: in poll(2) on the epoll
+    /// descriptor.
+    sleeps: bool,
     serving: Option<Serving>,
     /// The thread has served, and waits again. The events that it gets show whether something was ready.
     ended: Option<Ended>,
@@ -101,7 +106,7 @@ impl Slow {
         // A wait with timeout 0 that finds nothing begins no serving: the program may look now and then, and have its
         // loop elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
-        if is_alone && n >= 0 && !is_look {
+        if is_alone && n >= 0 && !is_look && known.sleeps {
             let fd =
                 thread.and_then(|thread| thread.batch.first()).filter(|_| n > 0).map_or(-1, |event| event.fd);
             let (since, tid) = (entry.ns, entry.tid);
@@ -113,11 +118,11 @@ impl Slow {
             if n > 0 && waited_ns < AT_ONCE_NS {
                 ended.ready = ended.ready.max(n as u64);
             }
-            self.count(epoll, ended);
+            self.count(world, epoll, ended);
         }
     }
 
-    fn count(&mut self, epoll: u32, ended: Ended) {
+    fn count(&mut self, world: &World, epoll: u32, ended: Ended) {
         // If nothing else was ready, only a very long time is worth reporting.
         if ended.ready == 0 && ended.took < HANG_NS {
             return;
@@ -126,8 +131,9 @@ impl Slow {
         let Some(tally) = self.found.entry(key) else { return };
         tally.add(ended.since, ended.stretch.1, ended.tid);
         let worst = self.worst.entry(key).or_default();
+        worst.has_others |= world.items_in(epoll) > 1;
         if ended.took > worst.took {
-            *worst = Worst { took: ended.took, n: ended.n, ready: ended.ready };
+            (worst.took, worst.n, worst.ready) = (ended.took, ended.n, ended.ready);
         }
     }
 }
@@ -135,12 +141,13 @@ impl Slow {
 impl Rule for Slow {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::WaitEnter { epoll, .. } => {
+            Event::WaitEnter { epoll, timeout_ns, .. } => {
                 if self.loops.len() >= SETS && !self.loops.contains_key(&epoll) {
                     return;
                 }
                 let known = self.loops.entry(epoll).or_default();
                 known.waits += 1;
+                known.sleeps |= timeout_ns != 0;
                 if let Some(serving) =
                     known.serving.take().filter(|serving| serving.took(entry.ns) >= SLOW_NS)
                 {
@@ -199,7 +206,8 @@ impl Rule for Slow {
                 continue;
             }
             // A single descriptor that keeps its own process busy harms no other.
-            let severity = if worst.ready > 0 { Severity::Warning } else { Severity::Note };
+            let harms = worst.ready > 0 && worst.has_others;
+            let severity = if harms { Severity::Warning } else { Severity::Note };
             let file = name(*fd);
             let took = span(worst.took);
             let title = format!("{file}: {took} between delivery and the next wait");
@@ -209,6 +217,10 @@ impl Rule for Slow {
                 .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
                 .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)))
                 .unknown("whether the thread worked, slept, or had no processor");
+            if !worst.has_others {
+                finding = finding
+                    .because("the set has one item: a server of several processes may mean to serve one client at a time");
+            }
             if worst.ready > 0 {
                 finding = finding.because(format!("{} ready by then", were(worst.ready)));
             }
