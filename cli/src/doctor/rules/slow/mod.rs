@@ -41,6 +41,8 @@ struct Serving {
     last: (u64, i32),
     /// The longest stretch without a wait, and the descriptor that was served.
     longest: (u64, i32),
+    /// The longest stretch that ended with a read or a write of an item of the set: surely served, not slept.
+    within: (u64, i32),
     /// How long the thread waited on other sets.
     elsewhere: u64,
     /// How many items of the set became ready.
@@ -80,7 +82,7 @@ struct Worst {
 #[derive(Debug, Default)]
 struct Loop {
     waits: u64,
-    /// It has waited with a timeout other than 0. Otherwise the program sleeps elsewhere: in poll(2) on the epoll
+    /// It has waited with a timeout other than 0. Otherwise the program may sleep elsewhere: in poll(2) on the epoll
     /// descriptor.
     sleeps: bool,
     serving: Option<Serving>,
@@ -106,13 +108,22 @@ impl Slow {
         // A wait with timeout 0 that finds nothing begins no serving: the program may look now and then, and have its
         // loop elsewhere.
         let is_look = n == 0 && thread.is_none_or(|thread| thread.timeout_ns == 0);
-        if is_alone && n >= 0 && !is_look && known.sleeps {
+        if is_alone && n >= 0 && !is_look {
             let fd =
                 thread.and_then(|thread| thread.batch.first()).filter(|_| n > 0).map_or(-1, |event| event.fd);
             let (since, tid) = (entry.ns, entry.tid);
             let last = (since, fd);
-            known.serving =
-                Some(Serving { since, tid, fd, n, last, longest: (0, fd), elsewhere: 0, ready: 0 });
+            known.serving = Some(Serving {
+                since,
+                tid,
+                fd,
+                n,
+                last,
+                longest: (0, fd),
+                within: (0, fd),
+                elsewhere: 0,
+                ready: 0,
+            });
         }
         if let Some(mut ended) = ended {
             if n > 0 && waited_ns < AT_ONCE_NS {
@@ -148,17 +159,15 @@ impl Rule for Slow {
                 let known = self.loops.entry(epoll).or_default();
                 known.waits += 1;
                 known.sleeps |= timeout_ns != 0;
-                if let Some(serving) =
-                    known.serving.take().filter(|serving| serving.took(entry.ns) >= SLOW_NS)
-                {
-                    known.ended = Some(Ended {
-                        took: serving.took(entry.ns),
-                        stretch: serving.stretch(entry.ns),
-                        since: serving.since,
-                        tid: serving.tid,
-                        n: serving.n,
-                        ready: serving.ready,
-                    });
+                let sleeps = known.sleeps;
+                let served = |serving: &Serving| match sleeps {
+                    true => (serving.took(entry.ns), serving.stretch(entry.ns)),
+                    false => (serving.within.0, serving.within),
+                };
+                let serving = known.serving.take().map(|serving| (served(&serving), serving));
+                if let Some(((took, stretch), serving)) = serving.filter(|((took, _), _)| *took >= SLOW_NS) {
+                    let Serving { since, tid, n, ready, .. } = serving;
+                    known.ended = Some(Ended { took, stretch, since, tid, n, ready });
                 }
             }
             Event::WaitReturn { epoll, n, waited_ns } => {
@@ -174,6 +183,11 @@ impl Rule for Slow {
                 let Some(thread) = world.thread(entry.tid).filter(|thread| thread.serves()) else { return };
                 let serving = self.loops.get_mut(&thread.epoll).and_then(|known| known.serving.as_mut());
                 if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
+                    let is_of_set = world.items_of(fd).any(|(_, item)| item.epoll == thread.epoll);
+                    if is_of_set {
+                        let stretch = entry.ns.saturating_sub(serving.last.0);
+                        serving.within = serving.within.max((stretch, serving.last.1));
+                    }
                     serving.longest = serving.stretch(entry.ns);
                     let served = match op {
                         // The accept is over when it returns; the time after it may belong to the new connection.
@@ -227,7 +241,10 @@ impl Rule for Slow {
             out.push(finding);
         }
         for (epoll, known) in &self.loops {
-            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.set(*epoll).is_some();
+            let is_loop = known.waits >= LOOP
+                && known.sleeps
+                && world.ended_ns.is_none()
+                && world.set(*epoll).is_some();
             let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
             let took = serving.took(until_ns);
             let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());

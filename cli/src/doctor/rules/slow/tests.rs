@@ -120,3 +120,15 @@ fn a_process_that_serves_one_client_at_a_time_is_a_note() {
     script.enter(64, -1);
     assert_eq!(script.found(), [(16, Severity::Note)]);
 }
+
+#[test]
+fn a_loop_that_has_always_more_to_do_is_found() {
+    let mut script = Script::new();
+    script.add(9, IN).add(10, IN);
+    for _ in 0..5 {
+        script.enter(64, 0).give(&[(9, IN)]).read(9, 10, 5).ms(200).write(9, 5);
+        script.enter(64, 0).give(&[(10, IN)]).read(10, 10, 5);
+    }
+    script.enter(64, 0);
+    assert_eq!(script.found(), [(16, Severity::Warning)]);
+}
