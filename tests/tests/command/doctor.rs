@@ -42,20 +42,23 @@ fn numbers(value: &Value) -> BTreeSet<i64> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-/// The doctor's command for a program on glasspoll's epoll; the findings go to `file`.
-fn doctor(file: &Path, program: &[&str]) -> Command {
+const EMULATE: &str = "--emulate";
+const OBSERVE: &str = "--observe";
+
+/// The doctor's command for a program on glasspoll's epoll, or on the kernel's; the findings go to `file`.
+fn doctor(engine: &str, file: &Path, program: &[&str]) -> Command {
     let mut command = glasspoll();
-    command.args(["doctor", "--emulate", "--json", "-o"]).arg(file).arg("--").args(program);
+    command.args(["doctor", engine, "--json", "-o"]).arg(file).arg("--").args(program);
     command
 }
 
 /// What the doctor finds in the program of a class, and the descriptors that the program names as the bug's.
-fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
+fn examine(engine: &str, class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("findings");
     let mut program = vec![BUGS, class];
     program.extend(mended.then_some("--mended"));
-    let output = run(&mut doctor(&file, &program), LIMIT);
+    let output = run(&mut doctor(engine, &file, &program), LIMIT);
     assert_eq!(output.stderr, "");
     let findings = findings(&file);
     assert_eq!(output.status.code(), Some(i32::from(!findings.is_empty())), "{output:?}");
@@ -64,11 +67,10 @@ fn examine(class: &str, mended: bool) -> (Vec<Value>, BTreeSet<i64>) {
 }
 
 /// The bug is found, by its class only, and its mended twin has no findings.
-fn check(class: u64, severity: &str) {
-    let name = class.to_string();
+fn check(engine: &str, name: &str, class: u64, severity: &str) {
     // On a busy machine a program's callbacks may become slow: that finding is not about the bug.
     let is_about_it = |finding: &Value| class == 16 || finding["class"] != 16;
-    let (mut found, fds) = examine(&name, false);
+    let (mut found, fds) = examine(engine, name, false);
     found.retain(is_about_it);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["class"], class, "{found:#?}");
@@ -78,7 +80,7 @@ fn check(class: u64, severity: &str) {
     let right =
         if matches!(class, 14 | 24) { !named.is_empty() && named.is_subset(&fds) } else { named == fds };
     assert!(right, "it is about {fds:?}: {found:#?}");
-    let (mut found, _) = examine(&name, true);
+    let (mut found, _) = examine(engine, name, true);
     found.retain(is_about_it);
     assert!(found.is_empty(), "mended: {found:#?}");
 }
@@ -88,7 +90,7 @@ macro_rules! classes {
         $(
             #[test]
             fn $name() {
-                check($class, $severity);
+                check(EMULATE, stringify!($class), $class, $severity);
             }
         )*
     };
@@ -121,11 +123,39 @@ classes! {
     epoll_instances_that_pile_up_are_found: 24, "warning";
 }
 
+macro_rules! observed {
+    ($($name:ident: $program:literal, $class:literal, $severity:literal;)*) => {
+        /// The same on the kernel's epoll.
+        mod observed {
+            $(
+                #[test]
+                fn $name() {
+                    super::check(super::OBSERVE, $program, $class, $severity);
+                }
+            )*
+        }
+    };
+}
+
+observed! {
+    a_descriptor_closed_while_a_child_holds_its_file_is_found: "held", 1, "error";
+    an_edge_that_is_not_drained_is_found: "2", 2, "warning";
+    a_hang_up_that_is_never_handled_is_found: "3", 3, "error";
+    room_that_is_asked_for_without_need_is_found: "4", 4, "error";
+    a_pipe_that_is_never_emptied_is_found: "18", 18, "error";
+    a_write_that_is_left_after_a_refusal_is_found: "19", 19, "warning";
+    a_descriptor_that_keeps_the_loop_is_found: "20", 20, "warning";
+    a_timeout_that_begins_anew_is_found: "21", 21, "warning";
+    a_thread_that_wakes_for_nothing_is_noted: "22", 22, "note";
+    two_threads_that_read_one_descriptor_are_found: "23", 23, "warning";
+    epoll_instances_that_pile_up_are_found: "24", 24, "warning";
+}
+
 /// A healthy server under the doctor: load causes no findings of an error, and the server ends as it does without.
 fn check_server(program: &[&str], dir: &Path, port: u16, load: impl FnOnce(&Server)) {
     let _turn = turn::take();
     let file = dir.join("findings");
-    let mut server = Server::start(doctor(&file, program), dir, port);
+    let mut server = Server::start(doctor(EMULATE, &file, program), dir, port);
     load(&server);
     server.signal(libc::SIGTERM);
     let status = server.wait();
