@@ -7,13 +7,12 @@ use glasspoll_record::event::{Event, Injection, Known, Mask, Op};
 use glasspoll_record::layout;
 use glasspoll_record::{Entry, Process, Recording};
 use serde_json::{json, Map, Value};
-use syscalls::Errno;
 
 use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::commands::attach;
-use crate::text::units::{clean, count};
+use crate::text::units::{clean, count, errno};
 use crate::text::{span, SHARED};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
@@ -87,11 +86,6 @@ pub fn print(processes: &[Process], as_json: bool, out: &mut impl Write) -> io::
     Ok(())
 }
 
-/// `EBADF` and the like; a number if the error has no name.
-fn errno_name(errno: u16) -> String {
-    Errno::new(errno.into()).name().map_or_else(|| errno.to_string(), str::to_owned)
-}
-
 /// A field of an event: as text, and as JSON.
 enum Field {
     Number(i64),
@@ -113,7 +107,7 @@ impl Field {
             Field::Number(number) => number.to_string(),
             Field::Data(data) => format!("{data:#x}"),
             Field::Mask(mask) => Mask(mask).to_string(),
-            Field::Errno(errno) => errno_name(errno),
+            Field::Errno(number) => errno(number),
             Field::Word(word) => word.into(),
             Field::Yes(yes) => if yes { "yes" } else { "no" }.into(),
             Field::Time(ns) => span(ns).replace(' ', ""),

@@ -27,9 +27,9 @@ impl Severity {
 }
 
 /// One bug, as seen in a record. Times are CLOCK_MONOTONIC, in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Finding {
-    /// The number of the class, from 1 to 17.
+    /// The number of the class, from 1 to 24.
     pub class: u8,
     /// The name of the class.
     pub name: &'static str,
@@ -55,6 +55,8 @@ pub struct Finding {
     pub fds: Vec<i32>,
     /// The threads.
     pub tids: Vec<u32>,
+    /// It depends on what its descriptors are, in words. What is not known is no finding then.
+    pub only: Option<fn(&str) -> bool>,
 }
 
 impl Finding {
@@ -75,6 +77,7 @@ impl Finding {
             count: tally.count,
             fds: tally.fds.iter().copied().collect(),
             tids: tally.tids.iter().copied().collect(),
+            only: None,
         }
     }
 
@@ -92,7 +95,7 @@ impl Finding {
 }
 
 /// The name of each class and what to do about it, in the order of their numbers.
-pub const CLASSES: [(&str, &str); 17] = [
+pub const CLASSES: [(&str, &str); 24] = [
     (
         "closed while a dup lives on",
         "Take the descriptor out of the set with EPOLL_CTL_DEL before close(2): closing it does not, as long as another descriptor of the same file is open.",
@@ -160,6 +163,34 @@ pub const CLASSES: [(&str, &str); 17] = [
     (
         "double close",
         "Close each descriptor in one place alone, and forget its number there (set it to -1).",
+    ),
+    (
+        "ready and not dealt with",
+        "Read what is there until it is gone, or take the descriptor out of the set for as long as it is not to be read.",
+    ),
+    (
+        "refused write not taken up",
+        "After EAGAIN ask for EPOLLOUT, keep it until all is written, and arm a one-shot item again on every way out of the handler.",
+    ),
+    (
+        "one descriptor keeps the loop",
+        "Read a bounded amount for each event, and come back to the rest after a wait: by level triggering, EPOLL_CTL_MOD, or a list of the program's own.",
+    ),
+    (
+        "timeout begun anew after EINTR",
+        "After EINTR wait for what is left of the timeout: keep the moment at which it ends, not its length.",
+    ),
+    (
+        "waits for nothing",
+        "Wait until the next timer, or for ever, and have other threads wake the loop by an eventfd.",
+    ),
+    (
+        "two threads serve one descriptor",
+        "With several threads on one set use EPOLLONESHOT and arm the item again when its handler is done, or give each descriptor to one thread.",
+    ),
+    (
+        "epoll instances pile up",
+        "Close each epoll descriptor when its last item is served, or use one for all.",
     ),
 ];
 

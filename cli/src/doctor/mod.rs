@@ -1,6 +1,6 @@
 //! Findings: the bugs of event loops that show in the flow of their events.
 //!
-//! Each of the 17 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
+//! Each of the 24 classes (`finding::CLASSES`) is a rule: a small machine that sees all events of a process once, in
 //! order, with bounded memory. The same rules run on a file (`examine`) and on a process that runs (`Doctor`).
 //!
 //! A rule stays silent where the program may intend what it does. A finding is an *error* only if it is surely a bug
@@ -129,6 +129,15 @@ impl Doctor {
         }
         self.forks.findings(&self.patients, &mut findings);
         self.waiters.findings(&self.patients, &mut findings);
+        // One cause is one finding: a descriptor that keeps the loop is why the callback is slow.
+        let kept: Vec<(u32, Vec<i32>)> = findings
+            .iter()
+            .filter(|finding| finding.class == 20)
+            .map(|finding| (finding.pid, finding.fds.clone()))
+            .collect();
+        findings.retain(|finding| {
+            finding.class != 16 || !kept.iter().any(|(pid, fds)| *pid == finding.pid && *fds == finding.fds)
+        });
         findings.sort_by(|a, b| {
             let key = |finding: &Finding| (finding.class, finding.first_ns, finding.pid);
             b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b)))
@@ -172,13 +181,17 @@ pub fn examine(recording: &Recording) -> Vec<Finding> {
     findings
 }
 
-/// Adds to each finding what its descriptors were, by process, fd and moment, as far as it is known.
-pub fn name_files(findings: &mut [Finding], file_at: impl Fn(u32, i32, u64) -> Option<String>) {
-    for finding in findings {
+/// Adds to each finding what its descriptors were, by process, fd and moment, as far as it is known. Drops the findings
+/// that another kind of file would have to be behind.
+pub fn name_files(findings: &mut Vec<Finding>, file_at: impl Fn(u32, i32, u64) -> Option<String>) {
+    findings.retain_mut(|finding| {
+        let mut is_meant = finding.only.is_none();
         for fd in &finding.fds {
             if let Some(text) = file_at(finding.pid, *fd, finding.first_ns) {
+                is_meant |= finding.only.is_some_and(|only| only(&text));
                 finding.evidence.push(format!("fd {fd} is {text}"));
             }
         }
-    }
+        is_meant
+    });
 }

@@ -9,7 +9,7 @@
 //! | `processes` | `pid`, `comm` and `command` of each, and whether it was `observed`: the kernel's epoll answered it |
 //! | `findings` | what was found, the worst first |
 //!
-//! A finding has `class` (1 to 17), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
+//! A finding has `class` (1 to 24), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
 //! `advice`, `unknown` (what the record cannot tell, or null), `pid`, `first_s` and `last_s` (seconds since the
 //! record began), `count`, `fds` and `tids`.
 

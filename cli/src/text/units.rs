@@ -1,5 +1,7 @@
 //! Numbers as people read them, and text of a record that does no harm to a terminal.
 
+use syscalls::Errno;
+
 use crate::replay::Latency;
 
 /// A time: `850 ns`, `12.3 µs`, `1.20 ms`, `3.40 s`.
@@ -44,6 +46,11 @@ pub fn times(number: u64) -> String {
     } else {
         format!("{} times", count(number))
     }
+}
+
+/// `EBADF` and the like; a number if the error has no name.
+pub fn errno(errno: u16) -> String {
+    Errno::new(errno.into()).name().map_or_else(|| errno.to_string(), str::to_owned)
 }
 
 /// An amount of memory: `512 B`, `1.50 KiB`.

@@ -10,10 +10,15 @@ use glasspoll_record::event::{Ctl, Event};
 use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
-use crate::doctor::finding::{Finding, Severity};
+use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::{Item, Thread};
 use crate::replay::World;
 use crate::text::units::times;
 
+/// How often a MOD of what is not in the set is refused: once or twice it may be a look.
+const FEW: u64 = 3;
+/// How long a thread that never waits has time to put a refusal right.
+const LATER_NS: u64 = 100_000_000;
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;
 
@@ -27,6 +32,8 @@ struct Refused {
     /// 1 ADD, 2 DEL, 3 MOD.
     op: u8,
     errno: i32,
+    /// No file of that fd was in a set, as far as is known.
+    is_stranger: bool,
 }
 
 /// The rule of classes 6 and 13.
@@ -39,19 +46,24 @@ pub struct CtlRace {
 }
 
 impl CtlRace {
-    fn refused(&mut self, world: &World, entry: &Entry, refused: Refused, data: u64) {
+    fn refused(&mut self, world: &World, entry: &Entry, refused: Refused, asked: (u32, u64)) {
         let ended_by_close = world.fd(refused.fd).and_then(|state| state.closed);
         let by_close = ended_by_close.is_some_and(|closed| closed.was_item);
         let is_race = match (Ctl::of(refused.op), refused.errno) {
-            (Some(Ctl::Mod), ENOENT | EBADF) | (Some(Ctl::Del), ENOENT) => by_close,
+            (Some(Ctl::Mod), ENOENT | EBADF) => true,
+            (Some(Ctl::Del), ENOENT) => by_close,
             // An ADD by the owner itself does no harm: it has no effect.
-            (Some(Ctl::Add), EEXIST) => {
-                world.items_by(refused.fd).any(|(_, item)| item.data.is_some_and(|known| known != data))
-            }
+            (Some(Ctl::Add), EEXIST) => world.items_by(refused.fd).any(|(_, item)| is_anothers(item, asked)),
             _ => false,
         };
+        let is_stranger = !by_close && refused.op == Ctl::Mod as u8;
         if is_race && self.pending.len() < PENDING {
-            self.pending.insert((entry.tid, refused.fd), (refused, entry.ns));
+            let refused = Refused { is_stranger, ..refused };
+            let before = self.pending.insert((entry.tid, refused.fd), (refused, entry.ns));
+            // A thread that waits has time until its next wait.
+            if let Some((before, ns)) = before.filter(|_| world.thread(entry.tid).is_none_or(never_waits)) {
+                self.count(before, ns, entry.tid);
+            }
         }
     }
 
@@ -65,11 +77,36 @@ impl CtlRace {
             *thread != tid
         });
         for (refused, ns) in left {
-            if let Some(tally) = self.races.entry(refused) {
-                tally.add(ns, refused.fd, tid);
-            }
+            self.count(refused, ns, tid);
         }
     }
+
+    fn count(&mut self, refused: Refused, ns: u64, tid: u32) {
+        if let Some(tally) = self.races.entry(refused) {
+            tally.add(ns, refused.fd, tid);
+        }
+    }
+}
+
+fn name_of(errno: i32) -> &'static str {
+    if errno == EBADF {
+        "EBADF"
+    } else {
+        "ENOENT"
+    }
+}
+
+/// Whether a thread has never waited.
+fn never_waits(thread: &Thread) -> bool {
+    thread.returned.is_none() && thread.waits_since.is_none()
+}
+
+/// Whether an ADD asks for something else than the item has. libev leaves the item of a stopped watcher in the set, and
+/// counts a generation in the upper half of the data: an ADD with the same interest is refused, and it takes that back.
+fn is_anothers(item: &Item, (events, data): (u32, u64)) -> bool {
+    let Some(known) = item.data.filter(|known| *known != data) else { return false };
+    let is_generation = known as u32 == data as u32 && item.events == Some(events);
+    !is_generation
 }
 
 impl Rule for CtlRace {
@@ -80,9 +117,9 @@ impl Rule for CtlRace {
                     tally.add(entry.ns, fd, entry.tid);
                 }
             }
-            Event::Ctl { op: Some(op), fd, data, errno, .. } if errno != 0 => {
-                let refused = Refused { fd, op: op as u8, errno: errno.into() };
-                self.refused(world, entry, refused, data);
+            Event::Ctl { op: Some(op), fd, events, data, errno, .. } if errno != 0 => {
+                let refused = Refused { fd, op: op as u8, errno: errno.into(), is_stranger: false };
+                self.refused(world, entry, refused, (events, data));
             }
             Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => {
                 self.pending.remove(&(entry.tid, fd));
@@ -96,18 +133,35 @@ impl Rule for CtlRace {
         self.pending.clear();
     }
 
-    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        for (Refused { fd, op, errno }, tally) in self.races.iter() {
+    fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
+        let mut races = self.races.clone();
+        for ((tid, fd), (refused, ns)) in &self.pending {
+            let is_late = until_ns.saturating_sub(*ns) >= LATER_NS;
+            if is_late && world.thread(*tid).is_none_or(never_waits) {
+                if let Some(tally) = races.entry(*refused) {
+                    tally.add(*ns, *fd, *tid);
+                }
+            }
+        }
+        let is_often = |refused: &Refused, tally: &Tally| !refused.is_stranger || tally.count >= FEW;
+        for (Refused { fd, op, errno, is_stranger }, tally) in
+            races.iter().filter(|(refused, tally)| is_often(refused, tally))
+        {
             let name = Ctl::of(*op).map_or("?", Ctl::name);
             let times = times(tally.count);
             let (what, error) = match *errno {
                 EEXIST => ("registered with other data, by another owner", "EEXIST"),
+                _ if *is_stranger => {
+                    ("it is not in the set, and the program believes that it is", name_of(*errno))
+                }
                 EBADF => ("closed since it was registered", "EBADF"),
                 _ => ("registered for an earlier file of that number", "ENOENT"),
             };
             let mut finding =
                 Finding::new(6, Severity::Warning, world.pid, format!("{name} fd {fd}: {what}"), tally)
-                    .because(format!("refused with {error} {times}, and not put right before the next wait"));
+                    .because(format!(
+                        "refused with {error} {times}, and not put right before the thread's next wait"
+                    ));
             if let Some(closed) = world.fd(*fd).and_then(|state| state.closed) {
                 let at = world.at(closed.ns);
                 finding =
@@ -130,7 +184,7 @@ impl Rule for CtlRace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::script::{Script, IN};
+    use crate::doctor::script::{Script, IN, OUT};
 
     #[test]
     fn a_mod_of_a_number_that_is_another_files_now_is_found() {
@@ -186,6 +240,50 @@ mod tests {
         assert_eq!(script.found(), []);
         script.event(exists(78)).enter(64, -1);
         assert_eq!(script.found(), [(6, Severity::Warning)]);
+    }
+
+    #[test]
+    fn an_add_of_another_generation_is_fine_if_the_interest_is_the_same() {
+        for (events, found) in [(IN, vec![]), (IN | OUT, vec![(6, Severity::Warning)])] {
+            let mut script = Script::new();
+            let (op, data, errno) = (Some(Ctl::Add), 12 | 2 << 32, EEXIST as u16);
+            script.add(12, IN).event(Event::Ctl { epoll: 1, op, fd: 12, events, data, errno, item: 0 });
+            script.enter(64, -1);
+            assert_eq!(script.found(), found);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_never_waits_is_judged_all_the_same() {
+        let mut script = Script::new();
+        script.add(12, IN).close(12);
+        script.tid = 200;
+        script.ctl(Ctl::Mod, 12, IN, ENOENT).ms(200);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
+        let mut script = Script::new();
+        script.add(12, IN).close(12);
+        script.tid = 200;
+        script.ctl(Ctl::Mod, 12, IN, ENOENT).add(12, IN).ms(200);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_number_that_is_believed_to_be_in_the_set_is_found_if_it_is_often() {
+        for (times, found) in [(2, vec![]), (3, vec![(6, Severity::Warning)])] {
+            let mut script = Script::new();
+            for _ in 0..times {
+                script.ctl(Ctl::Mod, 12, IN, ENOENT).enter(64, 10).ms(10).give(&[]);
+            }
+            script.enter(64, -1);
+            assert_eq!(script.found(), found);
+        }
+        // A library that tries MOD first.
+        let mut script = Script::new();
+        for _ in 0..10 {
+            script.ctl(Ctl::Mod, 12, IN, ENOENT).add(12, IN).enter(64, 10).ms(10).give(&[]).del(12);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), []);
     }
 
     #[test]

@@ -8,11 +8,14 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
+use crate::replay::world::Item;
 use crate::replay::World;
 use crate::text::units::count;
 
 /// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;
+/// This many events of a new file of the same number that were in vain are no chance.
+const IN_VAIN: u64 = 50;
 /// From this many events on, they keep the loop busy.
 const MANY: u64 = 100;
 /// The most items that are watched for it.
@@ -27,6 +30,24 @@ struct Orphan {
     /// Another fd of its file, or `ELSEWHERE`.
     lives_as: i32,
     tally: Tally,
+    /// Its set, and what the program gets with its events.
+    key: (u32, Option<u64>),
+    /// A later item of the set whose events look the same. What is told of the one may be meant for the other.
+    twin: Option<u32>,
+    /// The twin was told of something, and nothing was read since.
+    is_told: bool,
+}
+
+impl Orphan {
+    fn new(fd: i32, lives_as: i32, item: &Item) -> Self {
+        let key = (item.epoll, item.data);
+        Self { fd, lives_as, tally: Tally::new(), key, twin: None, is_told: false }
+    }
+
+    /// How many events prove it: the new file's may be taken by another thread now and then.
+    fn is_found(&self) -> bool {
+        self.tally.count >= if self.twin.is_some() { IN_VAIN } else { FEW }
+    }
 }
 
 /// The rule of class 1.
@@ -39,10 +60,17 @@ pub struct Dup {
 impl Dup {
     fn end(&mut self, item: u32) {
         if let Some(orphan) = self.orphans.remove(&item) {
-            if orphan.tally.count >= FEW {
+            if orphan.is_found() {
                 self.found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally);
             }
         }
+    }
+}
+
+impl Dup {
+    /// The orphan with this twin.
+    fn of_twin(&mut self, item: u32) -> Option<&mut Orphan> {
+        self.orphans.values_mut().find(|orphan| orphan.twin == Some(item))
     }
 }
 
@@ -53,8 +81,7 @@ impl Rule for Dup {
                 // Only the first close of an item's own fd makes it an orphan: later that fd may be any file's.
                 for (serial, item) in world.items_by(fd) {
                     if self.orphans.len() < ORPHANS && item.events.is_none_or(|events| events != 0) {
-                        let new = Orphan { fd, lives_as, tally: Tally::new() };
-                        self.orphans.entry(serial).or_insert(new);
+                        self.orphans.entry(serial).or_insert(Orphan::new(fd, lives_as, item));
                     }
                 }
                 for orphan in self.orphans.values_mut().filter(|orphan| orphan.lives_as == fd) {
@@ -65,12 +92,41 @@ impl Rule for Dup {
                 if let Some(orphan) = self.orphans.get_mut(&item) {
                     orphan.tally.add(entry.ns, orphan.fd, entry.tid);
                     orphan.tally.with_fd(orphan.lives_as);
+                    return;
+                }
+                if let Some(orphan) = self.of_twin(item) {
+                    orphan.is_told = true;
+                }
+            }
+            Event::Ctl { op: Some(Ctl::Add), errno: 0, epoll, item, data, .. }
+                if !self.orphans.is_empty() =>
+            {
+                let is_alike =
+                    |orphan: &&mut Orphan| orphan.lives_as == ELSEWHERE && orphan.key == (epoll, Some(data));
+                if let Some(orphan) = self.orphans.values_mut().find(is_alike) {
+                    (orphan.twin, orphan.is_told) = (Some(item), false);
+                }
+            }
+            Event::Io { fd, op: Op::Read | Op::Accept, errno, .. }
+                if i32::from(errno) == libc::EAGAIN && !self.orphans.is_empty() =>
+            {
+                for (serial, _) in world.items_of(fd) {
+                    let (ns, tid) = (entry.ns, entry.tid);
+                    if let Some(orphan) = self.of_twin(serial).filter(|orphan| orphan.is_told) {
+                        orphan.tally.add(ns, orphan.fd, tid);
+                        orphan.is_told = false;
+                    }
                 }
             }
             // The program serves the file by its other fd: it means to have these events.
             Event::Io { fd, op: Op::Read | Op::Write | Op::Accept, result, .. }
                 if result >= 0 && !self.orphans.is_empty() =>
             {
+                for (serial, _) in world.items_of(fd) {
+                    if let Some(orphan) = self.of_twin(serial) {
+                        orphan.is_told = false;
+                    }
+                }
                 let Some(file) = world.fd(fd).map(|state| state.file).filter(|file| *file != 0) else {
                     return;
                 };
@@ -83,8 +139,7 @@ impl Rule for Dup {
                 for (serial, item) in world.items_of(fd) {
                     self.end(serial);
                     if self.orphans.len() < ORPHANS {
-                        let new = Orphan { fd: item.fd, lives_as: ELSEWHERE, tally: Tally::new() };
-                        self.orphans.insert(serial, new);
+                        self.orphans.insert(serial, Orphan::new(item.fd, ELSEWHERE, item));
                     }
                 }
             }
@@ -104,7 +159,7 @@ impl Rule for Dup {
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
         let mut found = self.found.clone();
-        for orphan in self.orphans.values().filter(|orphan| orphan.tally.count >= FEW) {
+        for orphan in self.orphans.values().filter(|orphan| orphan.is_found()) {
             found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally.clone());
         }
         for ((fd, lives_as), tally) in found.iter() {
@@ -114,6 +169,7 @@ impl Rule for Dup {
                 let title = format!("fd {fd} closed; its file lives on in another process; {events}{rate}");
                 Finding::new(1, severity, world.pid, title, tally)
                     .because(format!("the item of fd {fd} was never taken out of its set, and no descriptor of its file is left here to do so"))
+                    .because("if the fd is another file's by now, the program takes these events for that one's")
                     .unknown("which process holds the file")
             } else {
                 let title = format!("fd {fd} closed; its file lives as fd {lives_as}; {events}{rate}");
@@ -128,7 +184,8 @@ impl Rule for Dup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::script::{Script, HUP, IN};
+    use crate::doctor::script::{Script, EAGAIN, HUP, IN};
+    use glasspoll_record::event::Known;
 
     fn closed_while_a_dup_lives(script: &mut Script) {
         script.add(7, IN).event(Event::Dup { old: 7, new: 9 });
@@ -192,6 +249,32 @@ mod tests {
         script.add(7, IN).event(Event::Release { fd: 7, items: 1, shared: true });
         script.event(Event::Close { fd: 7, lives_as: -1, errno: 0 }).ms(5000);
         assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn events_that_reach_the_new_file_of_the_number_are_found() {
+        for result in [EAGAIN, 10] {
+            let mut script = Script::observed();
+            script.add(7, IN).event(Event::Release { fd: 7, items: 1, shared: true });
+            script.event(Event::Close { fd: 7, lives_as: -1, errno: 0 });
+            // The new item has the old one's data, and so the record cannot tell their events apart.
+            let (op, events) = (Some(Ctl::Add), IN);
+            script.event(Event::Ctl { epoll: 1, op, fd: 7, events, data: 7, errno: 0, item: 70 });
+            for _ in 0..100 {
+                script.ms(20).enter(64, -1).event(Event::Deliver {
+                    epoll: 1,
+                    fd: 7,
+                    item: 70,
+                    events,
+                    nth: 0,
+                    ready_ns: 0,
+                    known: Known::NotBefore,
+                });
+                script.back(1).read(7, 64, result);
+            }
+            let found = if result == 10 { vec![] } else { vec![(1, Severity::Error)] };
+            assert_eq!(script.found(), found);
+        }
     }
 
     #[test]

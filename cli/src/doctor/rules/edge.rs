@@ -9,18 +9,21 @@ use std::collections::{BTreeSet, HashMap};
 use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
-use super::{Kept, Rule};
+use super::{Kept, Rule, KEPT};
 use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
 use crate::text::units::{count, times};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
-/// How long the loop waits without the item: a program that wants what is left reads sooner.
+/// How long the loop goes on without the item: a program that wants what is left reads sooner.
 const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
+/// This many edges, each with one accept or one datagram and never one to EAGAIN, are a habit.
+const EDGES: u64 = 6;
 /// The most items that are followed.
 const ITEMS: usize = 1 << 16;
 
@@ -40,11 +43,38 @@ struct Edge {
     /// When the item got into this state.
     ns: u64,
     tid: u32,
-    /// How long threads had waited on the set by then.
-    waited: u64,
+    /// How far the loop was by then.
+    mark: Mark,
     /// It was read from at some time.
     was_read: bool,
     is_listener: bool,
+    habit: Habit,
+}
+
+/// How the program reads an item, over all of its edges.
+#[derive(Clone, Copy, Debug, Default)]
+struct Habit {
+    first_ns: u64,
+    last_ns: u64,
+    /// How often it read once for an edge, and something was there.
+    once: u64,
+    /// It has read a second time for an edge, or to EAGAIN.
+    drains: bool,
+}
+
+impl Habit {
+    fn read(&mut self, ns: u64, is_first: bool, is_refused: bool) {
+        if self.once == 0 {
+            self.first_ns = ns;
+        }
+        self.last_ns = ns;
+        self.once += u64::from(is_first);
+        self.drains |= !is_first || is_refused;
+    }
+
+    fn is_bad(&self) -> bool {
+        !self.drains && self.once >= EDGES && self.last_ns.saturating_sub(self.first_ns) >= IDLE_NS
+    }
 }
 
 /// The rule of class 2.
@@ -54,10 +84,8 @@ pub struct Edges {
     /// Sets whose programs read without an event.
     minded: BTreeSet<u32>,
     found: Kept<(i32, u32)>,
-}
-
-fn waited(world: &World, epoll: u32, ns: u64) -> u64 {
-    world.set(epoll).map_or(0, |set| set.waited(ns))
+    /// By fd and set: items that ended, and were never read to EAGAIN.
+    habits: HashMap<(i32, u32), (Habit, bool)>,
 }
 
 impl Edges {
@@ -70,7 +98,7 @@ impl Edges {
             State::Full(_) => true,
             State::Drained => false,
         };
-        let idle = waited(world, known.epoll, ns).saturating_sub(edge.waited);
+        let idle = world.went_on(known.epoll, edge.mark, ns);
         (is_left && idle >= IDLE_NS && !self.minded.contains(&known.epoll)).then_some((edge, idle))
     }
 
@@ -87,7 +115,9 @@ impl Edges {
     /// The item ends, or its own fd is closed.
     fn end(&mut self, world: &World, item: u32, ns: u64) {
         self.judge(world, item, ns);
-        self.edges.remove(&item);
+        let Some(edge) = self.edges.remove(&item).filter(|edge| edge.habit.is_bad()) else { return };
+        let Some(known) = world.items.get(&item).filter(|_| self.habits.len() < KEPT) else { return };
+        self.habits.insert((known.fd, known.epoll), (edge.habit, edge.is_listener));
     }
 
     fn deliver(&mut self, world: &World, entry: &Entry, item: u32, epoll: u32) {
@@ -100,9 +130,10 @@ impl Edges {
             state: State::Told,
             ns: entry.ns,
             tid: entry.tid,
-            waited: waited(world, epoll, entry.ns),
+            mark: world.mark(epoll, entry.ns),
             was_read: known.is_some_and(|edge| edge.was_read),
             is_listener: known.is_some_and(|edge| edge.is_listener),
+            habit: known.map_or_else(Habit::default, |edge| edge.habit),
         };
         self.edges.insert(item, edge);
     }
@@ -118,6 +149,7 @@ impl Edges {
                 self.minded.insert(item.epoll);
                 continue;
             }
+            edge.habit.read(entry.ns, edge.state == State::Told, result < 0);
             edge.state = match op {
                 Op::Accept if result >= 0 => State::Full(0),
                 Op::Read if result > 0 && result as u64 == asked && asked >= BUFFER => State::Full(asked),
@@ -125,7 +157,43 @@ impl Edges {
             };
             edge.was_read = true;
             edge.is_listener = op == Op::Accept;
-            (edge.ns, edge.tid, edge.waited) = (entry.ns, entry.tid, waited(world, item.epoll, entry.ns));
+            (edge.ns, edge.tid, edge.mark) = (entry.ns, entry.tid, world.mark(item.epoll, entry.ns));
+        }
+    }
+}
+
+impl Edges {
+    /// Listeners and sockets of datagrams of which the program takes one for each edge. A short read of a stream shows
+    /// that there was no more; a short datagram does not.
+    fn habits(&self, world: &World, out: &mut Vec<Finding>) {
+        let ended = self.habits.iter().map(|(key, (habit, is_listener))| (*key, *habit, *is_listener));
+        let known = self.edges.iter().filter(|(_, edge)| edge.habit.is_bad());
+        let known = known.filter_map(|(serial, edge)| {
+            let item = world.items.get(serial)?;
+            Some(((item.fd, item.epoll), edge.habit, edge.is_listener))
+        });
+        let mut told: BTreeSet<i32> =
+            out.iter().filter(|finding| finding.class == 2).flat_map(|finding| finding.fds.clone()).collect();
+        for ((fd, epoll), habit, is_listener) in ended.chain(known) {
+            if !told.insert(fd) {
+                continue;
+            }
+            let mut tally = Tally::new();
+            tally.add(habit.first_ns, fd, 0);
+            (tally.count, tally.last_ns) = (habit.once, habit.last_ns);
+            let (did, what) = if is_listener { ("accepted", "accept") } else { ("read", "read") };
+            let once = times(habit.once);
+            let title = format!(
+                "fd {fd}: not {did} to EAGAIN; one {what} for each edge, {once}, and never one to EAGAIN"
+            );
+            let set = world.set_name(epoll);
+            let mut finding = Finding::new(2, Severity::Warning, world.pid, title, &tally)
+                .because(format!("edge-triggered in {set}: what comes before the wait together with the first waits for a further edge"))
+                .unknown("how much was left: the record has what was taken, not what was there");
+            if !is_listener {
+                finding.only = Some(|text| text.starts_with("udp") || text.contains("datagram"));
+            }
+            out.push(finding);
         }
     }
 }
@@ -171,9 +239,8 @@ impl Rule for Edges {
         let mut found: Vec<(i32, u32, Tally, String, bool)> = Vec::new();
         for ((fd, epoll), tally) in self.found.iter().filter(|((_, epoll), _)| !self.minded.contains(epoll)) {
             let times = times(tally.count);
-            let what = format!(
-                "left undrained {times}, for a second of waiting or more, until a further edge or its close"
-            );
+            let what =
+                format!("left undrained {times}, for a second or more, until a further edge or its close");
             found.push((*fd, *epoll, tally.clone(), what, false));
         }
         for item in self.edges.keys() {
@@ -188,12 +255,14 @@ impl Rule for Edges {
             let idle = span(idle);
             let what = match edge.state {
                 State::Full(0) => {
-                    format!("one connection was accepted, then the loop waited {idle} without it")
+                    format!("one connection was accepted, then the loop went on for {idle} without it")
                 }
                 State::Full(read) => {
-                    format!("the last read got all of the {} bytes it asked for, then the loop waited {idle} without it", count(read))
+                    format!("the last read got all of the {} bytes it asked for, then the loop went on for {idle} without it", count(read))
                 }
-                _ => format!("nothing was read after the last edge, and the loop waited {idle} without it"),
+                _ => format!(
+                    "nothing was read after the last edge, and the loop went on for {idle} without it"
+                ),
             };
             found.push((known.fd, known.epoll, tally, what, edge.is_listener));
         }
@@ -208,6 +277,7 @@ impl Rule for Edges {
                     .unknown("how much is left: the record has how much was read, not how much was there, and a read that got all it asked for may have got the last of it"),
             );
         }
+        self.habits(world, out);
     }
 }
 
@@ -271,6 +341,46 @@ mod tests {
         // Its timer ran out, and it reads on.
         script.read(8, 128, 128).enter(64, -1).ms(5000);
         assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_loop_that_never_sleeps_is_found() {
+        let mut script = Script::new();
+        script.add(6, IN);
+        told(&mut script).read(8, 128, 128);
+        for _ in 0..150 {
+            script.ms(10).wait(&[(6, IN)]).read(6, 10, 10);
+        }
+        assert_eq!(script.found(), [(2, Severity::Warning)]);
+        assert_eq!(script.findings()[0].fds, [8]);
+    }
+
+    #[test]
+    fn one_accept_for_each_edge_is_found_and_accepts_to_the_end_are_fine() {
+        for drains in [false, true] {
+            let mut script = Script::new();
+            script.add(8, IN | ET);
+            for turn in 0..40 {
+                script.enter(64, -1).ms(50).give(&[(8, IN)]).accept(8, 20 + turn);
+                if drains {
+                    script.accept(8, EAGAIN);
+                }
+            }
+            script.enter(64, -1);
+            assert_eq!(script.found().is_empty(), drains);
+        }
+    }
+
+    #[test]
+    fn one_short_read_for_each_edge_is_too_few_for_datagrams_only() {
+        let mut script = Script::new();
+        script.add(8, IN | ET);
+        for _ in 0..40 {
+            script.enter(64, -1).ms(50).give(&[(8, IN)]).read(8, 512, 40);
+        }
+        script.enter(64, -1);
+        let only = script.findings()[0].only.expect("it depends on the file");
+        assert!(only("udp 127.0.0.1:53") && !only("tcp 127.0.0.1:80 listening"));
     }
 
     #[test]

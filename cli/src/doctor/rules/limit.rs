@@ -1,6 +1,6 @@
 //! Class 12: accept(2) meets the limit of descriptors, and the listener goes on being ready.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
@@ -26,29 +26,58 @@ struct Listener {
     run: Tally,
     /// How often the listener was delivered meanwhile.
     ready: u64,
-    all: u64,
+    /// All refusals, and how often one followed a delivery.
+    all: Tally,
+    all_ready: u64,
+    /// It was delivered, and nothing was accepted since.
+    is_told: bool,
     errno: u16,
 }
+
+/// Which refusals a tally counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    /// All of them.
+    All,
+    /// The longest row.
+    Row,
+}
+
+type Key = (i32, u16, Which);
 
 /// The rule of class 12.
 #[derive(Debug, Default)]
 pub struct Limit {
     listeners: HashMap<i32, Listener>,
-    /// By listener and errno, the longest run.
-    found: Kept<(i32, u16)>,
-    ready: HashMap<(i32, u16), u64>,
+    found: Kept<Key>,
+    ready: BTreeMap<Key, u64>,
+}
+
+/// Keeps the longest row, and all refusals, of a listener.
+fn keep(found: &mut Kept<Key>, ready: &mut BTreeMap<Key, u64>, fd: i32, listener: &Listener) {
+    let mut keep = |which, tally: &Tally, times: u64| {
+        let key = (fd, listener.errno, which);
+        found.keep_longest(key, tally.clone());
+        let most = ready.entry(key).or_default();
+        *most = times.max(*most);
+    };
+    if listener.run.count >= FEW && listener.ready > 0 {
+        keep(Which::Row, &listener.run, listener.ready);
+    }
+    if listener.all.count >= MANY {
+        keep(Which::All, &listener.all, listener.all_ready);
+    }
 }
 
 impl Limit {
-    fn end(&mut self, fd: i32) {
+    fn end(&mut self, fd: i32, is_closed: bool) {
         let Some(listener) = self.listeners.get_mut(&fd) else { return };
-        let run = std::mem::take(&mut listener.run);
-        let ready = std::mem::take(&mut listener.ready);
-        if run.count >= FEW && ready > 0 || listener.all >= MANY {
-            let key = (fd, listener.errno);
-            self.found.keep_longest(key, run);
-            let most = self.ready.entry(key).or_default();
-            *most = ready.max(*most);
+        if is_closed || listener.run.count >= FEW {
+            keep(&mut self.found, &mut self.ready, fd, listener);
+        }
+        (listener.run, listener.ready, listener.is_told) = (Tally::new(), 0, false);
+        if is_closed {
+            self.listeners.remove(&fd);
         }
     }
 }
@@ -62,17 +91,19 @@ impl Rule for Limit {
             {
                 let listener = self.listeners.entry(fd).or_default();
                 listener.run.add(entry.ns, fd, entry.tid);
-                listener.all += 1;
+                listener.all.add(entry.ns, fd, entry.tid);
+                listener.all_ready += u64::from(std::mem::take(&mut listener.is_told));
                 listener.errno = errno;
             }
             _ if self.listeners.is_empty() => {}
             Event::Deliver { fd, .. } => {
-                if let Some(listener) = self.listeners.get_mut(&fd).filter(|listener| listener.run.count > 0)
-                {
-                    listener.ready += 1;
+                if let Some(listener) = self.listeners.get_mut(&fd) {
+                    listener.is_told = true;
+                    listener.ready += u64::from(listener.run.count > 0);
                 }
             }
-            Event::Io { fd, op: Op::Accept, errno: 0, .. } | Event::Close { fd, .. } => self.end(fd),
+            Event::Io { fd, op: Op::Accept, errno: 0, .. } => self.end(fd, false),
+            Event::Close { fd, errno: 0, .. } => self.end(fd, true),
             _ => {}
         }
     }
@@ -80,17 +111,14 @@ impl Rule for Limit {
     fn gap(&mut self) {}
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        let mut found = self.found.clone();
-        let mut ready = self.ready.clone();
-        for (fd, listener) in &self.listeners {
-            if listener.run.count >= FEW && listener.ready > 0 {
-                let key = (*fd, listener.errno);
-                found.keep_longest(key, listener.run.clone());
-                let most = ready.entry(key).or_default();
-                *most = listener.ready.max(*most);
+        let (mut found, mut ready) = (self.found.clone(), self.ready.clone());
+        self.listeners.iter().for_each(|(fd, listener)| keep(&mut found, &mut ready, *fd, listener));
+        // All refusals come before the longest row, which they contain.
+        let mut told = BTreeSet::new();
+        for (key @ (fd, errno, which), tally) in found.iter() {
+            if !told.insert((*fd, *errno)) {
+                continue;
             }
-        }
-        for (key @ (fd, errno), tally) in found.iter() {
             let (error, limit) = if i32::from(*errno) == libc::EMFILE {
                 ("EMFILE", "the process's limit (RLIMIT_NOFILE)")
             } else {
@@ -99,13 +127,15 @@ impl Rule for Limit {
             let ready = count(ready.get(key).copied().unwrap_or_default());
             let title =
                 format!("listener fd {fd} ready {ready} times while {limit} of descriptors was reached");
-            let severity = match spin::severity(tally) {
+            let row = found.iter().find(|((other, _, which), _)| other == fd && *which == Which::Row);
+            let severity = match row.and_then(|(_, row)| spin::severity(row)) {
                 Some(Severity::Error) => Severity::Error,
                 _ => Severity::Warning,
             };
             let times = times(tally.count);
+            let how = if *which == Which::Row { "in a row" } else { "in all" };
             out.push(Finding::new(12, severity, world.pid, title, tally).because(format!(
-                "accept failed with {error} {times} in a row, for {}{}",
+                "accept failed with {error} {times} {how}, for {}{}",
                 span(tally.lasted()),
                 rate(tally)
             )));
@@ -145,5 +175,19 @@ mod tests {
             .add(4, IN);
         script.wait(&[(4, IN)]).accept(4, 20).wait(&[(4, IN)]).accept(4, EMFILE);
         assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_program_with_a_spare_descriptor_is_told_of_all_refusals() {
+        let mut script = Script::new();
+        script.add(4, IN);
+        for _ in 0..200 {
+            // It takes the connection with the spare descriptor, and closes it.
+            script.ms(6).wait(&[(4, IN)]).accept(4, EMFILE).accept(4, 20).close(20);
+        }
+        assert_eq!(script.found(), [(12, Severity::Warning)]);
+        let finding = &script.findings()[0];
+        assert!(finding.title.contains("ready 199 times"), "{finding:?}");
+        assert_eq!(finding.count, 200);
     }
 }

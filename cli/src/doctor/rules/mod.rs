@@ -4,7 +4,12 @@
 //! |---|---|
 //! | `dup` | 1: closed, and a dup lives on |
 //! | `edge`, `oneshot` | 2 and 5: left undrained, left disarmed |
-//! | `spin`, `limit` | 3, 4 and 12: delivered for ever |
+//! | `spin`, `limit` | 3, 4, 12 and 18: delivered for ever |
+//! | `refused` | 19: a write that was refused and left |
+//! | `hog` | 20: one descriptor keeps the thread |
+//! | `anew`, `idle` | 21 and 22: timeouts that begin anew, or are short for nothing |
+//! | `together` | 23: two threads read one descriptor |
+//! | `piling` | 24: sets that are not closed |
 //! | `ctl` | 6 and 13: refused by epoll_ctl(2) |
 //! | `stale`, `closing` | 7 and 17: used or closed after a close |
 //! | `forks`, `waiters` | 8, 9 and 10: over all processes together |
@@ -13,19 +18,25 @@
 //!
 //! Keeps true: a rule sees each event once, in order, with bounded memory. Takes no lock.
 
+mod anew;
 mod batch;
 mod closing;
 mod ctl;
 mod dup;
 mod edge;
 pub mod forks;
+mod hog;
+mod idle;
 mod interrupt;
 mod limit;
 mod oneshot;
+mod piling;
+mod refused;
 mod slow;
 mod spin;
 mod stale;
 mod timeout;
+mod together;
 pub mod waiters;
 
 use std::collections::BTreeMap;
@@ -51,18 +62,24 @@ pub trait Rule: Debug {
 /// One of each.
 pub fn all() -> Vec<Box<dyn Rule>> {
     vec![
+        Box::new(anew::Anew::default()),
         Box::new(batch::Batches::default()),
         Box::new(closing::Closing::default()),
         Box::new(ctl::CtlRace::default()),
         Box::new(dup::Dup::default()),
         Box::new(edge::Edges::default()),
+        Box::new(hog::Hogs::default()),
+        Box::new(idle::Idle::default()),
         Box::new(interrupt::Interrupts::default()),
         Box::new(limit::Limit::default()),
         Box::new(oneshot::Oneshots::default()),
+        Box::new(piling::Piling),
+        Box::new(refused::RefusedWrites::default()),
         Box::new(slow::Slow::default()),
         Box::new(spin::Spin::default()),
         Box::new(stale::Stale::default()),
         Box::new(timeout::Truncated::default()),
+        Box::new(together::Together::default()),
     ]
 }
 

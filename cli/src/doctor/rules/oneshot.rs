@@ -7,6 +7,7 @@ use glasspoll_record::Entry;
 
 use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
 use crate::text::units::count;
@@ -22,8 +23,8 @@ const TOLD: usize = 64;
 struct Disarmed {
     ns: u64,
     tid: u32,
-    /// How long threads had waited on the set by then.
-    waited: u64,
+    /// How far the loop was by then.
+    mark: Mark,
     /// Since when the file has data that was not read, and how often it woke its items since.
     woken: Option<(u64, u64)>,
     /// The last read got less than it asked for.
@@ -53,9 +54,8 @@ impl Oneshots {
     fn left(&self, world: &World, serial: u32, until_ns: u64) -> Option<Left> {
         let since = *self.disarmed.get(&serial)?;
         let item = world.items.get(&serial)?;
-        let waited = world.set(item.epoll).map_or(0, |set| set.waited(until_ns));
         // While no thread waits on the set, no event is missed.
-        if until_ns.saturating_sub(since.ns) < LONG_NS || waited.saturating_sub(since.waited) < LONG_NS {
+        if world.went_on(item.epoll, since.mark, until_ns) < LONG_NS {
             return None;
         }
         // If no unread data is known, the program may have silenced the item on purpose.
@@ -83,9 +83,9 @@ impl Rule for Oneshots {
             Event::Deliver { epoll, item, .. } => {
                 let is_oneshot = world.items.get(&item).is_some_and(|item| item.is_oneshot());
                 if is_oneshot && self.disarmed.len() < ITEMS {
-                    let waited = world.set(epoll).map_or(0, |set| set.waited(entry.ns));
+                    let mark = world.mark(epoll, entry.ns);
                     let (ns, tid) = (entry.ns, entry.tid);
-                    let new = Disarmed { ns, tid, waited, woken: None, is_drained: false };
+                    let new = Disarmed { ns, tid, mark, woken: None, is_drained: false };
                     self.disarmed.insert(item, new);
                 }
             }
@@ -113,8 +113,11 @@ impl Rule for Oneshots {
                 }
             }
             Event::Io { fd, op: Op::Read | Op::Accept, result, asked, .. } => {
-                for (item, _) in world.items_of(fd) {
+                for (item, known) in world.items_of(fd) {
                     if let Some(disarmed) = self.disarmed.get_mut(&item) {
+                        let mark = world.mark(known.epoll, entry.ns);
+                        // A thread that reads on, without an event, has the item.
+                        disarmed.mark = mark;
                         disarmed.is_drained = result < 0 || (result as u64) < asked;
                         disarmed.woken = None;
                     }
@@ -174,6 +177,29 @@ mod tests {
         let mut script = Script::new();
         script.add(4, IN | ONESHOT).wait(&[(4, IN)]).enter(64, -1).ms(1500);
         assert_eq!(script.found(), [(5, Severity::Warning)]);
+    }
+
+    #[test]
+    fn an_item_that_was_not_read_in_a_loop_that_never_sleeps_is_found() {
+        let mut script = Script::new();
+        script.add(6, IN).add(4, IN | ONESHOT).wait(&[(4, IN)]);
+        for _ in 0..150 {
+            script.ms(10).wait(&[(6, IN)]).read(6, 10, 10);
+        }
+        assert_eq!(script.found(), [(5, Severity::Warning)]);
+    }
+
+    #[test]
+    fn an_item_that_a_thread_reads_all_the_time_is_fine() {
+        let mut script = Script::new();
+        script.add(6, IN).add(4, IN | ONESHOT).wait(&[(4, IN)]);
+        for _ in 0..300 {
+            script.tid = 100;
+            script.read(4, 10, 10);
+            script.tid = 101;
+            script.ms(10).wait(&[(6, IN)]).read(6, 10, 10);
+        }
+        assert_eq!(script.found(), []);
     }
 
     #[test]

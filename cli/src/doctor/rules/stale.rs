@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use glasspoll_record::event::{Event, Op};
+use glasspoll_record::event::{Ctl, Event, Op};
 use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
@@ -30,6 +30,8 @@ struct Pending {
     by: u32,
     /// The fd is another file's now.
     is_reborn: bool,
+    /// It became another file's by no accept.
+    is_made: bool,
     /// Since then, the event of another descriptor of the batch was served.
     is_next: bool,
 }
@@ -43,7 +45,7 @@ pub struct Stale {
     served: HashMap<u32, i32>,
     /// By fd, and whether it was another file's.
     found: Kept<(i32, bool)>,
-    /// Accepted connections that were not delivered yet.
+    /// Accepted connections, and new items, that were not delivered yet.
     fresh: BTreeSet<i32>,
     /// The program reads new connections before their first event.
     is_eager: bool,
@@ -60,27 +62,32 @@ impl Stale {
             let is_to_come = reached.map_or(*tid != entry.tid, |reached| reached < place);
             if is_to_come && self.pending.len() < CLOSED {
                 let (closed_ns, by) = (entry.ns, entry.tid);
-                let new = Pending { place, closed_ns, by, is_reborn: false, is_next: false };
+                let new = Pending { place, closed_ns, by, is_reborn: false, is_made: false, is_next: false };
                 self.pending.insert((*tid, fd), new);
             }
         }
     }
 
-    fn reborn(&mut self, fd: i32) {
+    fn reborn(&mut self, fd: i32, is_made: bool) {
         for ((_, closed), pending) in &mut self.pending {
             if *closed == fd {
+                pending.is_made = pending.is_made || is_made && !pending.is_reborn;
                 pending.is_reborn = true;
             }
         }
     }
 
-    fn io(&mut self, world: &World, entry: &Entry, fd: i32, is_bad: bool, is_accept: bool) {
+    fn io(&mut self, world: &World, entry: &Entry, fd: i32, errno: u16, is_accept: bool) {
+        let is_bad = i32::from(errno) == libc::EBADF;
+        // Nothing was there: the file was made a moment ago, and the event was not its own.
+        let is_empty = i32::from(errno) == libc::EAGAIN;
         let key = (entry.tid, fd);
         let is_fresh = self.fresh.remove(&fd);
         self.is_eager |= is_fresh && !self.pending.contains_key(&key);
         if let Some(pending) = self.pending.get(&key) {
             // A new connection may well be read at once, right after its accept.
-            let is_used = is_bad && !pending.is_reborn || pending.is_reborn && pending.is_next && !is_bad;
+            let is_used = is_bad && !pending.is_reborn
+                || pending.is_reborn && !is_bad && (pending.is_next || pending.is_made && is_empty);
             if is_used {
                 let about = (pending.place, entry.ns.saturating_sub(pending.closed_ns), pending.by);
                 let key = (fd, pending.is_reborn);
@@ -109,24 +116,34 @@ impl Stale {
 impl Rule for Stale {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::Close { fd, errno: 0, .. } => self.close(world, entry, fd),
+            Event::Close { fd, errno: 0, .. } => {
+                self.fresh.remove(&fd);
+                self.close(world, entry, fd);
+            }
             Event::Io { fd, op: Op::Accept, result, errno, .. } => {
-                self.io(world, entry, fd, i32::from(errno) == libc::EBADF, true);
+                self.io(world, entry, fd, errno, true);
                 if let Ok(new) = i32::try_from(result) {
                     if new >= 0 && self.fresh.len() < FRESH {
                         self.fresh.insert(new);
                     }
-                    self.reborn(new);
+                    self.reborn(new, false);
                 }
             }
+            // A number that is connected is a new socket's.
+            Event::Io { op: Op::Connect, fd, .. } => self.reborn(fd, true),
             // Greeting a new connection is no answer to an event.
             Event::Io { op: Op::Write, errno: 0, fd, .. } if self.fresh.contains(&fd) => {}
-            Event::Io { fd, errno, .. } => self.io(world, entry, fd, i32::from(errno) == libc::EBADF, false),
+            Event::Io { fd, errno, .. } => self.io(world, entry, fd, errno, false),
             Event::Deliver { fd, .. } if !self.fresh.is_empty() => {
                 self.fresh.remove(&fd);
             }
-            Event::Dup { new, .. } if !self.pending.is_empty() => self.reborn(new),
-            Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => self.reborn(fd),
+            Event::Dup { new, .. } if !self.pending.is_empty() => self.reborn(new, true),
+            Event::Ctl { op, fd, errno: 0, .. } => {
+                if op == Some(Ctl::Add) && self.fresh.len() < FRESH {
+                    self.fresh.insert(fd);
+                }
+                self.reborn(fd, true);
+            }
             Event::WaitEnter { .. } => {
                 self.served.remove(&entry.tid);
                 if !self.pending.is_empty() {
@@ -197,6 +214,22 @@ mod tests {
         script.add(30, IN).wait(&[(30, IN)]).accept(30, 40).read(40, 10, EAGAIN);
         batch(&mut script).read(5, 10, 10).close(8).accept(30, 8);
         script.add(8, IN).read(6, 10, 10).read(8, 10, EAGAIN);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn a_number_of_the_last_event_that_is_another_files_by_then_is_found() {
+        let mut script = Script::new();
+        script.add(5, IN).add(6, IN).wait(&[(5, IN), (6, IN)]);
+        script.read(5, 10, 4).close(6).io(Op::Connect, 6, 0, 0).add(6, IN).read(6, 10, EAGAIN);
+        assert_eq!(script.found(), [(7, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_program_that_reads_what_it_adds_untold_is_fine() {
+        let mut script = Script::new();
+        script.add(40, IN).read(40, 10, EAGAIN).add(5, IN).add(6, IN).wait(&[(5, IN), (6, IN)]);
+        script.read(5, 10, 4).close(6).add(6, IN).read(6, 10, EAGAIN);
         assert_eq!(script.found(), []);
     }
 

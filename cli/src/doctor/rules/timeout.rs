@@ -3,7 +3,7 @@
 //! The record shows a run of waits with timeout 0 that find nothing, with no work between them. The run takes about a
 //! millisecond. The runs of a loop that polls on purpose do not end; a loop that has work does it between its waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use glasspoll_record::event::{Ctl, Event};
 use glasspoll_record::Entry;
@@ -22,6 +22,8 @@ const RUNS: u64 = 3;
 const LONGEST_NS: u64 = 3_000_000;
 /// A loop without work takes less than this between two such waits.
 const PAUSE_NS: u64 = 200_000;
+/// A spin does nothing but wait. A loop that works off a queue, and only looks between two pieces, takes longer.
+const EACH_NS: u64 = 10_000;
 /// The most threads.
 const THREADS: usize = 1 << 10;
 
@@ -37,8 +39,12 @@ struct Run {
 #[derive(Debug, Default)]
 pub struct Truncated {
     runs: HashMap<u32, Run>,
+    /// The threads whose last wait had a timeout, which ended it: the cut part of a timer follows such a wait.
+    timed_out: HashSet<u32>,
     /// By set.
     found: HashMap<u32, (Tally, u64, u64)>,
+    /// By set: a length that runs have, and by how many more have it than not.
+    same: HashMap<u32, (u64, u64)>,
 }
 
 impl Truncated {
@@ -46,7 +52,8 @@ impl Truncated {
     fn end(&mut self, tid: u32) {
         let Some(run) = self.runs.remove(&tid) else { return };
         let lasted = run.last_ns.saturating_sub(run.first_ns);
-        if run.count < RUN || lasted > LONGEST_NS || self.found.len() >= THREADS {
+        let is_work = lasted / run.count.max(1) > EACH_NS;
+        if run.count < RUN || lasted > LONGEST_NS || is_work || self.found.len() >= THREADS {
             return;
         }
         let (tally, waits, most) = self.found.entry(run.epoll).or_default();
@@ -54,6 +61,14 @@ impl Truncated {
         tally.last_ns = run.last_ns;
         *waits += run.count;
         *most = run.count.max(*most);
+        let (length, more) = self.same.entry(run.epoll).or_default();
+        if *length == run.count {
+            *more += 1;
+        } else if *more > 0 {
+            *more -= 1;
+        } else {
+            (*length, *more) = (run.count, 1);
+        }
     }
 }
 
@@ -64,7 +79,12 @@ impl Rule for Truncated {
                 let timeout = world.thread(entry.tid).map(|thread| thread.timeout_ns);
                 if timeout != Some(0) {
                     self.end(entry.tid);
-                } else if self.runs.len() < THREADS || self.runs.contains_key(&entry.tid) {
+                    if self.timed_out.len() < THREADS {
+                        self.timed_out.insert(entry.tid);
+                    }
+                } else if self.runs.contains_key(&entry.tid)
+                    || self.timed_out.remove(&entry.tid) && self.runs.len() < THREADS
+                {
                     let run = self.runs.entry(entry.tid).or_default();
                     if run.count == 0 {
                         (run.first_ns, run.epoll) = (entry.ns, epoll);
@@ -73,7 +93,10 @@ impl Rule for Truncated {
                     run.last_ns = entry.ns;
                 }
             }
-            Event::WaitReturn { .. } => self.end(entry.tid),
+            Event::WaitReturn { .. } => {
+                self.end(entry.tid);
+                self.timed_out.remove(&entry.tid);
+            }
             Event::WaitEnter { timeout_ns, .. } => {
                 let paused = |run: &Run| entry.ns.saturating_sub(run.last_ns) > PAUSE_NS;
                 if timeout_ns != 0 || self.runs.get(&entry.tid).is_some_and(paused) {
@@ -83,6 +106,7 @@ impl Rule for Truncated {
             // The loop has work, and only looks between two pieces of it.
             Event::Io { .. } | Event::Ctl { op: Some(Ctl::Add | Ctl::Mod), .. } => {
                 self.runs.remove(&entry.tid);
+                self.timed_out.remove(&entry.tid);
             }
             _ => {}
         }
@@ -90,11 +114,14 @@ impl Rule for Truncated {
 
     fn gap(&mut self) {
         self.runs.clear();
+        self.timed_out.clear();
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
         for (epoll, (tally, waits, most)) in &self.found {
-            if tally.count < RUNS {
+            // What is left of a timer is a time, and the number of waits in it varies. A queue of tasks has a length.
+            let is_queue = self.same.get(epoll).is_some_and(|(_, more)| more * 2 > tally.count);
+            if tally.count < RUNS || is_queue {
                 continue;
             }
             let set = world.set_name(*epoll);
@@ -120,9 +147,10 @@ mod tests {
     use crate::doctor::script::{Script, IN};
 
     fn runs(script: &mut Script, runs: usize, length: usize) {
-        for _ in 0..runs {
+        for run in 0..runs {
             script.enter(64, 5).ms(5).give(&[]);
-            for _ in 0..length {
+            // The time is the same, and the machine's speed varies a little.
+            for _ in 0..length + run % 7 {
                 script.enter(64, 0).give(&[]);
             }
         }
@@ -135,6 +163,43 @@ mod tests {
         runs(&mut script, 3, 300);
         assert_eq!(script.found(), [(11, Severity::Warning)]);
         assert_eq!(script.findings()[0].fds, [3]);
+    }
+
+    #[test]
+    fn a_queue_that_is_worked_off_is_fine() {
+        // After an event, and after a timer.
+        for events in [&[(5, IN)][..], &[]] {
+            let mut script = Script::new();
+            script.add(5, IN);
+            for _ in 0..20 {
+                script.enter(64, 50).ms(10).give(events);
+                for _ in 0..60 {
+                    script.enter(64, 0).give(&[]).ns += 30_000;
+                }
+            }
+            script.enter(64, 50);
+            assert_eq!(script.found(), []);
+        }
+        // Quick tasks: always as many.
+        let mut script = Script::new();
+        for _ in 0..20 {
+            script.enter(64, 50).ms(50).give(&[]);
+            for _ in 0..60 {
+                script.enter(64, 0).give(&[]).ns += 3_000;
+            }
+        }
+        script.enter(64, 50);
+        assert_eq!(script.found(), []);
+        let mut script = Script::new();
+        script.add(5, IN);
+        for _ in 0..20 {
+            script.enter(64, 50).ms(10).give(&[(5, IN)]).read(5, 8, 8);
+            for _ in 0..60 {
+                script.enter(64, 0).give(&[]).ns += 3_000;
+            }
+        }
+        script.enter(64, 50);
+        assert_eq!(script.found(), []);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::Key;
 pub use fd::{Closed, FdState, Open};
 use files::{Behind, Files};
 pub use item::{End, Item};
-pub use set::Set;
+pub use set::{Mark, Set};
 pub use thread::{Delivered, Thread};
 
 /// The most items, and the most sets, that are kept; the oldest are forgotten first.
@@ -128,6 +128,26 @@ impl World {
     /// A set that is open.
     pub fn set(&self, epoll: u32) -> Option<&Set> {
         self.sets.get(&epoll).filter(|set| set.closed.is_none())
+    }
+
+    /// How many items a set has.
+    pub fn items_in(&self, epoll: u32) -> usize {
+        self.items_of_set.get(&epoll).map_or(0, BTreeSet::len)
+    }
+
+    /// How far the loop of a set is.
+    pub fn mark(&self, epoll: u32, ns: u64) -> Mark {
+        self.set(epoll).map_or(Mark::default(), |set| set.mark(ns))
+    }
+
+    /// For how long the loop of a set has gone on since then; 0 if the set is closed.
+    pub fn went_on(&self, epoll: u32, since: Mark, now_ns: u64) -> u64 {
+        self.set(epoll).map_or(0, |set| set.went_on(since, now_ns))
+    }
+
+    /// Whether an fd is that of an open set.
+    pub fn is_set(&self, fd: i32) -> bool {
+        self.open.contains_key(&fd)
     }
 
     /// The items that the last event ended.

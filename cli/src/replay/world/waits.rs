@@ -30,6 +30,8 @@ impl World {
                     }
                     self.set_entry(epoll).enter(entry.ns);
                 }
+                let set = self.set_entry(epoll);
+                (set.turns, set.last_ns) = (set.turns + 1, entry.ns);
             }
             Event::Deliver { epoll, fd, item, nth, .. } => {
                 if nth == 0 {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use crate::os::{self, accept, close, connection, listener, Clock, Set, IN};
+use crate::os::{self, accept, close, connection, listener, pipe, Clock, Set, IN};
 
 /// 1: a connection is closed while a dup of it, kept for a log, is open. Its client's data was never read.
 pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
@@ -29,6 +29,39 @@ pub fn closed_while_a_dup_lives(mended: bool) -> Vec<i32> {
         }
     }
     vec![fd, copy]
+}
+
+/// 1: a pipe is closed while a child holds it, and writes to it. Another pipe gets its fds.
+pub fn held_by_a_child(mended: bool) -> Vec<i32> {
+    let (set, (reader, writer)) = (Set::new(), pipe());
+    set.add(reader, IN).expect("a pipe");
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork");
+    if child == 0 {
+        for _ in 0..10 {
+            os::sleep_ms(100);
+            let _ = os::put(writer, b"x");
+        }
+        // SAFETY: ends the child without the parent's exit handlers.
+        unsafe { libc::_exit(0) };
+    }
+    if mended {
+        set.del(reader).expect("it is there");
+    }
+    close(reader).expect("it is open");
+    close(writer).expect("it is open");
+    let (reader, _writer) = pipe();
+    set.add(reader, IN).expect("a pipe");
+    let clock = Clock::runs(1200);
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            let _ = os::read(ready, &mut [0; 64]);
+        }
+    }
+    // SAFETY: our child; no status is wanted.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    vec![reader]
 }
 
 /// 6: the loop remembers which fds it has registered, and does not forget one that it closes.

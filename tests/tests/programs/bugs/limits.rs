@@ -73,3 +73,24 @@ pub fn regular_file(mended: bool) -> Vec<i32> {
     }
     vec![fd]
 }
+
+/// 24: each request has an epoll instance of its own, and nobody closes it.
+pub fn piling(mended: bool) -> Vec<i32> {
+    let mut sets = Vec::new();
+    for _ in 0..40 {
+        let (set, (reader, writer)) = (Set::new(), os::pipe());
+        set.add(reader, IN).expect("a pipe");
+        os::put(writer, b"request").expect("a pipe");
+        for (ready, _) in set.wait(16, 100).expect("a wait") {
+            os::read(ready, &mut [0; 64]).expect("a pipe");
+        }
+        close(reader).expect("it is open");
+        close(writer).expect("it is open");
+        if mended {
+            close(set.0).expect("it is open");
+        }
+        sets.push(set.0);
+        os::sleep_ms(10);
+    }
+    sets
+}

@@ -1,6 +1,7 @@
-//! Small event loops that each have one bug, and their mended twins: `bugs CLASS [--mended]`.
+//! Small event loops that each have one bug, and their mended twins: `bugs CLASS [--mended]`. `held` is class 1 where a
+//! child holds the file.
 //!
-//! The classes are those of `glasspoll doctor`, from 1 to 17. Each loop serves real sockets, pipes and timers, runs for
+//! The classes are those of `glasspoll doctor`, from 1 to 24. Each loop serves real sockets, pipes and timers, runs for
 //! about two seconds, ends by itself, and prints the descriptors that the bug is about.
 
 mod closing;
@@ -16,30 +17,38 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let class = arguments.first().and_then(|class| class.parse().ok()).unwrap_or(0);
+    let class = arguments.first().map_or("", String::as_str);
     let mended = match arguments.get(1).map(String::as_str) {
         None => false,
         Some("--mended") => true,
         Some(_) => return usage(),
     };
     let run: fn(bool) -> Vec<i32> = match class {
-        1 => closing::closed_while_a_dup_lives,
-        2 => edges::not_drained,
-        3 => spins::hang_up,
-        4 => spins::room,
-        5 => edges::not_rearmed,
-        6 => closing::registered_for_an_earlier_file,
-        7 => closing::closed_in_the_same_batch,
-        8 => forks::shared,
-        9 => waiters::herd,
-        10 => waiters::imbalance,
-        11 => turns::truncated,
-        12 => limits::no_descriptors,
-        13 => limits::regular_file,
-        14 => turns::small_batches,
-        15 => turns::interrupted,
-        16 => turns::slow,
-        17 => closing::closed_twice,
+        "1" => closing::closed_while_a_dup_lives,
+        "2" => edges::not_drained,
+        "3" => spins::hang_up,
+        "4" => spins::room,
+        "5" => edges::not_rearmed,
+        "6" => closing::registered_for_an_earlier_file,
+        "7" => closing::closed_in_the_same_batch,
+        "8" => forks::shared,
+        "9" => waiters::herd,
+        "10" => waiters::imbalance,
+        "11" => turns::truncated,
+        "12" => limits::no_descriptors,
+        "13" => limits::regular_file,
+        "14" => turns::small_batches,
+        "15" => turns::interrupted,
+        "16" => turns::slow,
+        "17" => closing::closed_twice,
+        "18" => spins::left_ready,
+        "19" => edges::not_written_on,
+        "20" => turns::hog,
+        "21" => turns::begun_anew,
+        "22" => turns::idle,
+        "23" => waiters::together,
+        "24" => limits::piling,
+        "held" => closing::held_by_a_child,
         _ => return usage(),
     };
     let fds: Vec<String> = run(mended).iter().map(i32::to_string).collect();
@@ -48,6 +57,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bugs CLASS [--mended], CLASS from 1 to 17");
+    eprintln!("usage: bugs CLASS [--mended], CLASS from 1 to 24, or held");
     ExitCode::from(2)
 }

@@ -50,3 +50,22 @@ pub fn room(mended: bool) -> Vec<i32> {
     }
     vec![fd]
 }
+
+/// 18: another thread wakes the loop by a pipe. The loop arms the pipe again, and does not empty it.
+pub fn left_ready(mended: bool) -> Vec<i32> {
+    let set = Set::new();
+    let (reader, writer) = pipe();
+    set.add(reader, IN).expect("a pipe");
+    let waker = std::thread::spawn(move || os::put(writer, b"w").expect("a pipe"));
+    let clock = Clock::runs(1300);
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            if mended {
+                os::read(ready, &mut [0; 64]).expect("a pipe");
+            }
+            set.modify(ready, IN).expect("it is there");
+        }
+    }
+    waker.join().expect("it ends");
+    vec![reader]
+}

@@ -5,7 +5,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::os::{self, connection, listener, pipe, Clock, Set, IN};
+use crate::os::{self, connection, listener, pipe, Clock, Set, ET, IN};
 
 /// 11: the time to the next timer is truncated to whole milliseconds.
 pub fn truncated(mended: bool) -> Vec<i32> {
@@ -51,8 +51,7 @@ pub fn small_batches(mended: bool) -> Vec<i32> {
 
 extern "C" fn note(_signal: libc::c_int) {}
 
-/// 15: a signal ends the wait of a worker, which treats that as an error and leaves its loop. The others go on.
-pub fn interrupted(mended: bool) -> Vec<i32> {
+fn handle_signals() {
     let handler: extern "C" fn(libc::c_int) = note;
     // SAFETY: the handler does nothing. There is no SA_RESTART; it would not change a wait anyway.
     unsafe {
@@ -60,6 +59,11 @@ pub fn interrupted(mended: bool) -> Vec<i32> {
         action.sa_sigaction = handler as usize;
         libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
     }
+}
+
+/// 15: a signal ends the wait of a worker, which treats that as an error and leaves its loop. The others go on.
+pub fn interrupted(mended: bool) -> Vec<i32> {
+    handle_signals();
     let (reader, writer) = pipe();
     let lost = Set::new();
     let worker = thread::spawn(move || {
@@ -138,4 +142,90 @@ pub fn slow(mended: bool) -> Vec<i32> {
     }
     clients.join().expect("it ends");
     vec![slow]
+}
+
+/// 20: one client sends faster than the loop reads, and the loop reads until there is nothing left.
+pub fn hog(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let (hog, mut sender) = connection(listener, port);
+    let (quick, mut quick_client) = connection(listener, port);
+    set.add(hog, IN | ET).expect("a socket");
+    set.add(quick, IN).expect("a socket");
+    let clock = Clock::runs(2200);
+    let sender = thread::spawn(move || {
+        let chunk = vec![b'x'; 256 << 10];
+        for _ in 0..3 {
+            let clock = Clock::runs(300);
+            while clock.is_running() && sender.write_all(&chunk).is_ok() {}
+            os::sleep_ms(300);
+        }
+        sender
+    });
+    let quick_client = thread::spawn(move || {
+        for _ in 0..200 {
+            quick_client.write_all(b"little").expect("the server is there");
+            os::sleep_ms(10);
+        }
+        quick_client
+    });
+    let mut buffer = [0; 8192];
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 50).expect("a wait") {
+            let mut reads = if mended && ready == hog { 8 } else { usize::MAX };
+            while reads > 0 && os::read(ready, &mut buffer).is_ok_and(|got| got > 0) {
+                reads -= 1;
+                if ready == hog {
+                    os::work(100);
+                }
+            }
+            if mended && ready == hog {
+                set.modify(hog, IN | ET).expect("it is there");
+            }
+        }
+    }
+    os::close(hog).expect("it is open");
+    sender.join().expect("it ends");
+    quick_client.join().expect("it ends");
+    vec![hog]
+}
+
+/// 21: a timer of 50 ms, and a signal every 5 ms: the wait begins anew with each.
+pub fn begun_anew(mended: bool) -> Vec<i32> {
+    handle_signals();
+    let set = Set::new();
+    let (reader, _writer) = pipe();
+    set.add(reader, IN).expect("a pipe");
+    let worker = thread::spawn(move || {
+        let clock = Clock::runs(1500);
+        while clock.is_running() {
+            let due = Instant::now() + Duration::from_millis(50);
+            let mut millis = 50;
+            while clock.is_running() && set.wait(16, millis).is_err() {
+                if mended {
+                    let rest = due.saturating_duration_since(Instant::now());
+                    millis = rest.as_micros().div_ceil(1000) as i32;
+                }
+            }
+        }
+    });
+    let clock = Clock::runs(1400);
+    while clock.is_running() {
+        os::sleep_ms(5);
+        // SAFETY: the thread is not joined yet.
+        unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+    }
+    worker.join().expect("it ends");
+    vec![set.0]
+}
+
+/// 22: a loop looks every millisecond whether there is something to do.
+pub fn idle(mended: bool) -> Vec<i32> {
+    let set = Set::new();
+    let (reader, _writer) = pipe();
+    set.add(reader, IN).expect("a pipe");
+    let clock = Clock::runs(3500);
+    while clock.is_running() {
+        set.wait(16, if mended { 500 } else { 1 }).expect("a wait");
+    }
+    vec![set.0]
 }

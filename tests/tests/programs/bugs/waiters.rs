@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use crate::os::{self, accept, close, connect, listener, Clock, Set, EXCLUSIVE, IN};
+use crate::os::{self, accept, close, connect, connection, listener, Clock, Set, ET, EXCLUSIVE, IN, ONESHOT};
 
 /// 9: eight threads wait for each connection.
 pub fn herd(mended: bool) -> Vec<i32> {
@@ -116,4 +116,39 @@ fn serve(set: Set, listener: i32, share: usize, accepted: impl FnOnce()) {
             return;
         }
     }
+}
+
+/// 23: two threads wait on one set. While one handles a message, the other is told of the next.
+pub fn together(mended: bool) -> Vec<i32> {
+    let (listener, port) = listener();
+    let (fd, mut client) = connection(listener, port);
+    let set = Set::new();
+    let events = if mended { IN | ET | ONESHOT } else { IN | ET };
+    set.add(fd, events).expect("a socket");
+    let workers: Vec<_> = (0..2)
+        .map(|_| {
+            thread::spawn(move || {
+                let clock = Clock::runs(1700);
+                while clock.is_running() {
+                    for (ready, _) in set.wait(16, 50).expect("a wait") {
+                        while os::read(ready, &mut [0; 10]).is_ok_and(|got| got > 0) {
+                            os::sleep_ms(3);
+                        }
+                        if mended {
+                            set.modify(ready, events).expect("it is there");
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for _ in 0..80 {
+        for _ in 0..3 {
+            client.write_all(b"0123456789").expect("the server is there");
+            os::sleep_ms(1);
+        }
+        os::sleep_ms(15);
+    }
+    workers.into_iter().for_each(|worker| worker.join().expect("it ends"));
+    vec![fd]
 }

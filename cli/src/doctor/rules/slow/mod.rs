@@ -43,6 +43,8 @@ struct Serving {
     last: (u64, i32),
     /// The longest stretch without a wait, and the descriptor that was served.
     longest: (u64, i32),
+    /// The longest stretch that ended with a read or a write of an item of the set: surely served, not slept.
+    within: (u64, i32),
     /// How long the thread waited on other sets.
     elsewhere: u64,
     /// How many items of the set became ready.
@@ -75,11 +77,16 @@ struct Worst {
     took: u64,
     n: i32,
     ready: u64,
+    /// The set had other items, which waited meanwhile.
+    has_others: bool,
 }
 
 #[derive(Debug, Default)]
 struct Loop {
     waits: u64,
+    /// It has waited with a timeout other than 0. Otherwise the program may sleep elsewhere: in poll(2) on the epoll
+    /// descriptor.
+    sleeps: bool,
     serving: Option<Serving>,
     /// The thread has served, and waits again. The events that it gets show whether something was ready.
     ended: Option<Ended>,
@@ -108,18 +115,27 @@ impl Slow {
             let fd = first.map_or(-1, |event| if event.fd < 0 { NOT_KNOWN } else { event.fd });
             let (since, tid) = (entry.ns, entry.tid);
             let last = (since, fd);
-            known.serving =
-                Some(Serving { since, tid, fd, n, last, longest: (0, fd), elsewhere: 0, ready: 0 });
+            known.serving = Some(Serving {
+                since,
+                tid,
+                fd,
+                n,
+                last,
+                longest: (0, fd),
+                within: (0, fd),
+                elsewhere: 0,
+                ready: 0,
+            });
         }
         if let Some(mut ended) = ended {
             if n > 0 && waited_ns < AT_ONCE_NS {
                 ended.ready = ended.ready.max(n as u64);
             }
-            self.count(epoll, ended);
+            self.count(world, epoll, ended);
         }
     }
 
-    fn count(&mut self, epoll: u32, ended: Ended) {
+    fn count(&mut self, world: &World, epoll: u32, ended: Ended) {
         // If nothing else was ready, only a very long time is worth reporting.
         if ended.ready == 0 && ended.took < HANG_NS {
             return;
@@ -128,8 +144,9 @@ impl Slow {
         let Some(tally) = self.found.entry(key) else { return };
         tally.add(ended.since, ended.stretch.1, ended.tid);
         let worst = self.worst.entry(key).or_default();
+        worst.has_others |= world.items_in(epoll) > 1;
         if ended.took > worst.took {
-            *worst = Worst { took: ended.took, n: ended.n, ready: ended.ready };
+            (worst.took, worst.n, worst.ready) = (ended.took, ended.n, ended.ready);
         }
     }
 }
@@ -137,23 +154,22 @@ impl Slow {
 impl Rule for Slow {
     fn event(&mut self, world: &World, entry: &Entry) {
         match entry.event {
-            Event::WaitEnter { epoll, .. } => {
+            Event::WaitEnter { epoll, timeout_ns, .. } => {
                 if self.loops.len() >= SETS && !self.loops.contains_key(&epoll) {
                     return;
                 }
                 let known = self.loops.entry(epoll).or_default();
                 known.waits += 1;
-                if let Some(serving) =
-                    known.serving.take().filter(|serving| serving.took(entry.ns) >= SLOW_NS)
-                {
-                    known.ended = Some(Ended {
-                        took: serving.took(entry.ns),
-                        stretch: serving.stretch(entry.ns),
-                        since: serving.since,
-                        tid: serving.tid,
-                        n: serving.n,
-                        ready: serving.ready,
-                    });
+                known.sleeps |= timeout_ns != 0;
+                let sleeps = known.sleeps;
+                let served = |serving: &Serving| match sleeps {
+                    true => (serving.took(entry.ns), serving.stretch(entry.ns)),
+                    false => (serving.within.0, serving.within),
+                };
+                let serving = known.serving.take().map(|serving| (served(&serving), serving));
+                if let Some(((took, stretch), serving)) = serving.filter(|((took, _), _)| *took >= SLOW_NS) {
+                    let Serving { since, tid, n, ready, .. } = serving;
+                    known.ended = Some(Ended { took, stretch, since, tid, n, ready });
                 }
             }
             Event::WaitReturn { epoll, n, waited_ns } => {
@@ -169,6 +185,11 @@ impl Rule for Slow {
                 let Some(thread) = world.thread(entry.tid).filter(|thread| thread.serves()) else { return };
                 let serving = self.loops.get_mut(&thread.epoll).and_then(|known| known.serving.as_mut());
                 if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
+                    let is_of_set = world.items_of(fd).any(|(_, item)| item.epoll == thread.epoll);
+                    if is_of_set {
+                        let stretch = entry.ns.saturating_sub(serving.last.0);
+                        serving.within = serving.within.max((stretch, serving.last.1));
+                    }
                     serving.longest = serving.stretch(entry.ns);
                     let served = match op {
                         // The accept is over when it returns; the time after it may belong to the new connection.
@@ -201,7 +222,8 @@ impl Rule for Slow {
                 continue;
             }
             // A single descriptor that keeps its own process busy harms no other.
-            let severity = if worst.ready > 0 { Severity::Warning } else { Severity::Note };
+            let harms = worst.ready > 0 && worst.has_others;
+            let severity = if harms { Severity::Warning } else { Severity::Note };
             let file = name(*fd);
             let took = span(worst.took);
             let title = format!("{file}: {took} between delivery and the next wait");
@@ -211,13 +233,20 @@ impl Rule for Slow {
                 .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
                 .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)))
                 .unknown("whether the thread worked, slept, or had no processor");
+            if !worst.has_others {
+                finding = finding
+                    .because("the set has one item: a server of several processes may mean to serve one client at a time");
+            }
             if worst.ready > 0 {
                 finding = finding.because(format!("{} ready by then", were(worst.ready)));
             }
             out.push(finding);
         }
         for (epoll, known) in &self.loops {
-            let is_loop = known.waits >= LOOP && world.ended_ns.is_none() && world.set(*epoll).is_some();
+            let is_loop = known.waits >= LOOP
+                && known.sleeps
+                && world.ended_ns.is_none()
+                && world.set(*epoll).is_some();
             let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
             let took = serving.took(until_ns);
             let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());

@@ -99,3 +99,36 @@ fn a_program_that_looks_in_now_and_then_is_fine() {
     }
     assert_eq!(script.found(), []);
 }
+
+#[test]
+fn a_set_that_is_only_asked_is_slept_on_elsewhere() {
+    let mut script = Script::new();
+    script.add(9, IN).add(10, IN);
+    for _ in 0..5 {
+        script.ms(1000).enter(64, 0).give(&[(9, IN)]).read(9, 10, 5);
+    }
+    assert_eq!(script.found(), []);
+}
+
+#[test]
+fn a_process_that_serves_one_client_at_a_time_is_a_note() {
+    let mut script = Script::new();
+    script.add(9, IN);
+    for _ in 0..5 {
+        script.wait(&[(9, IN)]).accept(9, 20).ms(400).read(20, 10, 0);
+    }
+    script.enter(64, -1);
+    assert_eq!(script.found(), [(16, Severity::Note)]);
+}
+
+#[test]
+fn a_loop_that_has_always_more_to_do_is_found() {
+    let mut script = Script::new();
+    script.add(9, IN).add(10, IN);
+    for _ in 0..5 {
+        script.enter(64, 0).give(&[(9, IN)]).read(9, 10, 5).ms(200).write(9, 5);
+        script.enter(64, 0).give(&[(10, IN)]).read(10, 10, 5);
+    }
+    script.enter(64, 0);
+    assert_eq!(script.found(), [(16, Severity::Warning)]);
+}

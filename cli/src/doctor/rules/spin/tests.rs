@@ -104,7 +104,124 @@ fn room_of_an_edge_triggered_item_is_fine() {
     let mut script = Script::new();
     script.add(6, IN | OUT | crate::doctor::script::ET);
     for _ in 0..6000 {
-        script.ms(1).wait(&[(6, IN | OUT)]).read(6, 100, 10);
+        script.ms(1).wait(&[(6, IN | OUT)]).read(6, 100, 10).read(6, 100, crate::doctor::script::EAGAIN);
     }
     assert_eq!(script.found(), []);
+}
+
+#[test]
+fn data_that_is_never_read_is_found() {
+    let mut script = Script::new();
+    script.add(5, IN).add(6, IN);
+    for _ in 0..300 {
+        script.ms(4).wait(&[(5, IN), (6, IN)]).read(6, 100, 10);
+    }
+    assert_eq!(script.found(), [(18, Severity::Error)]);
+    assert_eq!(script.findings()[0].fds, [5]);
+}
+
+#[test]
+fn a_mod_that_keeps_the_event_and_a_pause_end_no_run() {
+    for (events, class) in [(IN, 18), (HUP, 3), (OUT, 4)] {
+        let mut script = Script::new();
+        script.add(5, IN | OUT);
+        for turn in 0..300 {
+            script.ms(if turn % 100 == 0 { 900 } else { 2 }).wait(&[(5, events)]).modify(5, IN | OUT);
+        }
+        // The pauses are slow callbacks besides.
+        assert!(script.found().contains(&(class, Severity::Error)), "{class}");
+    }
+}
+
+#[test]
+fn a_mod_that_takes_the_event_back_is_fine() {
+    for (events, rest, fine) in [(IN, OUT, true), (OUT, IN, true), (HUP, 0, false)] {
+        let mut script = Script::new();
+        for _ in 0..300 {
+            script.add(5, IN | OUT).ms(4).wait(&[(5, events)]).modify(5, rest).modify(5, IN | OUT);
+        }
+        assert_eq!(script.found().is_empty(), fine);
+    }
+}
+
+#[test]
+fn reads_that_fail_are_told() {
+    let mut script = Script::new();
+    script.add(5, IN);
+    for _ in 0..300 {
+        script.ms(4).wait(&[(5, IN)]).read(5, 16, -i64::from(libc::EINVAL));
+    }
+    let findings = script.findings();
+    assert_eq!(script.found(), [(18, Severity::Error)]);
+    assert!(findings[0].evidence.iter().any(|line| line.contains("EINVAL 300 times")), "{findings:?}");
+}
+
+#[test]
+fn an_occasional_write_ends_no_run_of_room_and_regular_writes_do() {
+    for (each, found) in [(50, vec![(4, Severity::Error)]), (2, vec![])] {
+        let mut script = Script::new();
+        script.add(5, IN | OUT);
+        for turn in 0..1000 {
+            script.ms(2).wait(&[(5, OUT)]);
+            if turn % each == 0 {
+                script.write(5, 10);
+            }
+        }
+        assert_eq!(script.found(), found);
+    }
+}
+
+#[test]
+fn an_event_that_comes_anew_each_time_is_fine() {
+    // A timerfd that the program sets anew, which no record has.
+    let mut script = Script::new();
+    script.add(5, IN);
+    for _ in 0..1000 {
+        script.enter(64, -1).ms(10).give(&[(5, IN)]);
+    }
+    assert_eq!(script.found(), []);
+    // The same in a loop that never sleeps for other events.
+    script.add(6, IN);
+    for turn in 0..5000 {
+        script.ms(1);
+        match turn % 10 {
+            0 => script.wait(&[(5, IN), (6, IN)]).read(6, 10, 10),
+            _ => script.wait(&[(6, IN)]).read(6, 10, 10),
+        };
+    }
+    assert_eq!(script.found(), []);
+}
+
+#[test]
+fn data_that_another_process_takes_first_are_fine() {
+    let mut script = Script::new();
+    script.add(5, IN);
+    for _ in 0..1000 {
+        script.ms(2).wait(&[(5, IN)]).accept(5, crate::doctor::script::EAGAIN);
+    }
+    assert_eq!(script.found(), []);
+}
+
+#[test]
+fn a_set_within_a_set_is_fine() {
+    let mut script = Script::new();
+    script.epoll = 2;
+    script.event(Event::Create { epoll: 2, epfd: 9, inherited: false });
+    script.add(9, IN);
+    for _ in 0..1000 {
+        script.ms(2).wait(&[(9, IN)]);
+    }
+    assert_eq!(script.found(), []);
+}
+
+#[test]
+fn a_peer_that_has_closed_is_told() {
+    let mut script = Script::new();
+    script.add(5, IN).wait(&[(5, IN)]).read(5, 10, 0).modify(5, OUT);
+    for _ in 0..300 {
+        script.ms(4).wait(&[(5, OUT)]);
+    }
+    let findings = script.findings();
+    assert_eq!(script.found(), [(4, Severity::Error)]);
+    assert!(findings[0].evidence.iter().any(|line| line.contains("peer has closed")), "{findings:?}");
 }

@@ -1,0 +1,137 @@
+//! Class 22: a thread wakes hundreds of times a second by short timeouts, and finds nothing.
+
+use std::collections::HashMap;
+
+use glasspoll_record::event::Event;
+use glasspoll_record::Entry;
+
+use super::{Kept, Rule};
+use crate::doctor::finding::{Finding, Severity};
+use crate::replay::World;
+use crate::text::span;
+use crate::text::units::{count, percent};
+
+/// A timeout that is longer than this wakes a thread 200 times a second at most.
+const SHORT_NS: i64 = 5_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
+/// Empty waits in a second: less costs next to nothing.
+const OFTEN: u64 = 150;
+/// Seconds in which it was so.
+const SECONDS: u64 = 2;
+/// The most threads.
+const THREADS: usize = 1 << 12;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Second {
+    since: u64,
+    empty: u64,
+    gave: u64,
+    timeout_ns: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    seconds: u64,
+    empty: u64,
+    gave: u64,
+    timeout_ns: i64,
+}
+
+/// The rule of class 22.
+#[derive(Debug, Default)]
+pub struct Idle {
+    seconds: HashMap<u32, Second>,
+    /// By set and thread.
+    found: Kept<(u32, u32)>,
+    sums: HashMap<(u32, u32), Sum>,
+}
+
+impl Idle {
+    fn judge(&mut self, epoll: u32, tid: u32, second: Second, ns: u64) {
+        // A busy thread has work with most of its waits.
+        if second.empty < OFTEN || second.gave * 20 > second.empty || ns - second.since > 2 * SECOND_NS {
+            return;
+        }
+        if let Some(tally) = self.found.entry((epoll, tid)) {
+            tally.add(second.since, -1, tid);
+            tally.last_ns = ns;
+            let sum = self.sums.entry((epoll, tid)).or_default();
+            sum.seconds += 1;
+            sum.empty += second.empty;
+            sum.gave += second.gave;
+            sum.timeout_ns = second.timeout_ns;
+        }
+    }
+}
+
+impl Rule for Idle {
+    fn event(&mut self, world: &World, entry: &Entry) {
+        let Event::WaitReturn { epoll, n, .. } = entry.event else { return };
+        let timeout_ns = world.thread(entry.tid).map_or(0, |thread| thread.timeout_ns);
+        if !self.seconds.contains_key(&entry.tid) && self.seconds.len() >= THREADS {
+            return;
+        }
+        let second = self.seconds.entry(entry.tid).or_default();
+        if entry.ns.saturating_sub(second.since) >= SECOND_NS {
+            let ended = std::mem::replace(second, Second { since: entry.ns, ..Second::default() });
+            self.judge(epoll, entry.tid, ended, entry.ns);
+            return;
+        }
+        if n > 0 {
+            second.gave += 1;
+        } else if n == 0 && timeout_ns > 0 && timeout_ns <= SHORT_NS {
+            second.empty += 1;
+            second.timeout_ns = timeout_ns;
+        }
+    }
+
+    fn gap(&mut self) {
+        self.seconds.clear();
+    }
+
+    fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
+        for (key @ (epoll, tid), tally) in self.found.iter() {
+            let Some(sum) = self.sums.get(key).filter(|sum| sum.seconds >= SECONDS) else { continue };
+            let (each, set) = (count(sum.empty / sum.seconds), world.set_name(*epoll));
+            let timeout = span(u64::try_from(sum.timeout_ns).unwrap_or(0));
+            let title = format!(
+                "{set}: thread {tid} wakes {each} times a second by timeouts of {timeout}, and finds nothing"
+            );
+            let share = percent(sum.gave as f64 / (sum.gave + sum.empty).max(1) as f64);
+            let mut finding = Finding::new(22, Severity::Note, world.pid, title, tally)
+                .because(format!("in {} seconds {share} of its waits gave something", count(sum.seconds)))
+                .unknown("whether the thread looks at something else each time");
+            finding.count = sum.empty;
+            finding.fds.extend(world.sets.get(epoll).and_then(|set| set.epfd));
+            out.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::script::{Script, IN};
+
+    fn waits(script: &mut Script, timeout_ms: i64, gives: usize) -> Vec<(u8, Severity)> {
+        script.add(5, IN);
+        for turn in 0..5000 / timeout_ms as usize {
+            let events = [(5, IN)];
+            let got = if gives > 0 && turn % gives == 0 { &events[..] } else { &[] };
+            script.enter(16, timeout_ms).ms(timeout_ms as u64).give(got);
+        }
+        script.found()
+    }
+
+    #[test]
+    fn waits_of_a_millisecond_for_nothing_are_noted() {
+        assert_eq!(waits(&mut Script::new(), 1, 0), [(22, Severity::Note)]);
+        assert_eq!(waits(&mut Script::new(), 2, 100), [(22, Severity::Note)]);
+    }
+
+    #[test]
+    fn a_thread_that_has_work_and_a_slow_tick_are_fine() {
+        assert_eq!(waits(&mut Script::new(), 1, 5), []);
+        assert_eq!(waits(&mut Script::new(), 10, 0), []);
+    }
+}
