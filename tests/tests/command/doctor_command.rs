@@ -238,6 +238,6 @@ fn the_process_that_holds_a_file_is_named_and_what_waits_in_it() {
     // The file lives as another descriptor of the process, which has 2,900 bytes for its reader.
     let (_, all) = examine(&["--emulate"], &["python3", &script("story_never_removed.py"), "2"]);
     let evidence = all["findings"][0]["evidence"].to_string();
-    assert!(evidence.contains("B unread, poll(2) says IN"), "{all:#}");
+    assert!(evidence.contains("B unread, and the record has no read of it, poll(2) says IN"), "{all:#}");
     assert!(evidence.contains("no other process that can be looked into holds its file"), "{all:#}");
 }

@@ -15,6 +15,7 @@ use crate::doctor::seen::Seen;
 use crate::doctor::{examine, id, print, sarif};
 use crate::program::engine;
 use crate::sys::output::Output;
+use crate::text::units::clean;
 
 pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
     if let Some(id) = &args.explain {
@@ -88,7 +89,7 @@ fn say(seen: &Seen, args: &args::Doctor, output: Option<&mut Output>) -> Result<
         // There is nothing to tell but why, and the program's own output stays as it is.
         let ended = seen.ended.map(|ended| ended.words());
         let words: Vec<&str> = seen.notes.iter().map(String::as_str).chain(ended.as_deref()).collect();
-        eprintln!("glasspoll: {}", words.join("; "));
+        eprintln!("glasspoll: {}", clean(&words.join("; ")));
         Ok(())
     } else {
         print::text(seen, &mut out)

@@ -11,7 +11,7 @@ use glasspoll_record::{clock, Entry, Process};
 
 use crate::attach::Look;
 use crate::collect::snapshot::{sets, Snapshot};
-use crate::doctor::now::{self, Now};
+use crate::doctor::now::{self, Now, Reads};
 use crate::doctor::seen::Seen;
 use crate::doctor::{name_files, Doctor};
 use crate::procfs::family;
@@ -31,10 +31,13 @@ struct Patient {
     stream: Stream,
     exit: OwnedFd,
     has_ended: bool,
-    /// Its names and items when the look began.
+    /// Its names when the look began.
     begin: Process,
+    reads: Reads,
+    /// Events that were read before the look at its names, and are not judged yet.
+    first: Vec<Entry>,
     /// The lost blocks at the last look.
-    known: Option<u64>,
+    known: u64,
 }
 
 /// All that are looked at.
@@ -84,14 +87,31 @@ impl Ward {
     fn admit(&mut self, pid: u32) -> Result<(), Missing> {
         let live = find::open(pid)?;
         let exit = sys::pidfd(pid).map_err(|_| Missing::NoProcess)?;
+        let items = live.read_items().map_err(Missing::Broken)?.1;
+        let header = live.header().clone();
+        // The ring of a fast loop runs over while its names are looked at.
+        let mut stream = Stream::new(live);
+        let first = stream.poll().map_err(|error| Missing::Broken(error.to_string()))?;
+        // Events that were overwritten before we came are no gap.
+        let known = stream.lost_blocks;
         let begin = Snapshot::of(pid)?.process;
         if self.patients.is_empty() {
-            self.seen = Seen::new(live.header().begin.ns);
+            self.seen = Seen::new(header.begin.ns);
         }
-        let place = self.doctor.process(live.header());
-        self.doctor.items(place, &begin.items);
-        let stream = Stream::new(live);
-        self.patients.push(Patient { pid, place, stream, exit, has_ended: false, begin, known: None });
+        let place = self.doctor.process(&header);
+        self.doctor.items(place, &items);
+        let reads = Reads::default();
+        self.patients.push(Patient {
+            pid,
+            place,
+            stream,
+            exit,
+            has_ended: false,
+            begin,
+            reads,
+            first,
+            known,
+        });
         Ok(())
     }
 
@@ -107,32 +127,40 @@ impl Ward {
 
     /// Takes what is new, in the order of time. Says whether all have ended.
     fn take(&mut self) -> Result<bool, String> {
-        let mut all: Vec<(usize, Entry)> = Vec::new();
+        // By time and place; no entry: events are missing there.
+        let mut all: Vec<(u64, usize, Option<Entry>)> = Vec::new();
         let mut ended = Vec::new();
         for patient in self.patients.iter_mut().filter(|patient| !patient.has_ended) {
             // Ask first, then look: if the process has ended, nothing comes after this look.
             patient.has_ended = sys::wait_readable(&[patient.exit.as_fd()], Duration::ZERO) == [true];
             let broken =
                 |error: io::Error| format!("process {}: its record cannot be read: {error}", patient.pid);
-            let events = patient.stream.poll().map_err(broken)?;
-            // Events that were overwritten before we came are no gap.
-            let lost = patient.known.map_or(0, |known| patient.stream.lost_blocks - known);
-            patient.known = Some(patient.stream.lost_blocks);
+            let first = std::mem::take(&mut patient.first);
+            let new = patient.stream.poll().map_err(broken)?;
+            first.iter().chain(&new).for_each(|entry| patient.reads.event(entry));
+            let place = patient.place;
+            all.extend(first.into_iter().map(|entry| (entry.ns, place, Some(entry))));
+            let lost = patient.stream.lost_blocks - patient.known;
+            patient.known = patient.stream.lost_blocks;
             if lost != 0 {
                 self.seen.lost_blocks = self.seen.lost_blocks.saturating_add(lost);
                 self.seen.gaps += 1;
-                self.doctor.gap(patient.place);
+                all.push((new.first().map_or(u64::MAX, |entry| entry.ns), place, None));
             }
-            all.extend(events.into_iter().map(|entry| (patient.place, entry)));
+            all.extend(new.into_iter().map(|entry| (entry.ns, place, Some(entry))));
             if patient.has_ended {
-                ended.push(patient.place);
+                ended.push(place);
             }
         }
-        // The events of one process are in order already.
+        // Those of one process are in order already.
         if self.patients.len() > 1 {
-            all.sort_by_key(|(_, entry)| entry.ns);
+            all.sort_by_key(|(ns, ..)| *ns);
         }
-        for (place, entry) in &all {
+        for (_, place, entry) in &all {
+            let Some(entry) = entry else {
+                self.doctor.gap(*place);
+                continue;
+            };
             self.seen.event(entry);
             self.doctor.event(*place, entry);
         }
@@ -155,12 +183,12 @@ impl Ward {
         seen.findings = doctor.findings(now_ns);
         let (mut names, mut now) = (BTreeMap::new(), Now::default());
         // A process in a container has another pid there, by which its findings call it.
-        let mut pids: BTreeMap<u32, u32> = BTreeMap::new();
-        for Patient { pid, stream, begin, has_ended, .. } in patients {
+        let mut living: BTreeMap<u32, (u32, Reads)> = BTreeMap::new();
+        for Patient { pid, stream, begin, has_ended, reads, .. } in patients {
             seen.torn += stream.torn;
             let process = Snapshot::of(pid).map_or(begin, |snapshot| snapshot.process);
             if !has_ended {
-                pids.insert(process.pid(), pid);
+                living.insert(process.pid(), (pid, reads));
                 now.sets(pid, sets(&process));
             }
             seen.name(&process);
@@ -170,8 +198,8 @@ impl Ward {
             names.get(&pid).and_then(|process: &Process| process.file_at(fd, ns)).map(str::to_owned)
         });
         for finding in &mut seen.findings {
-            if let Some(pid) = pids.get(&finding.pid) {
-                for (fd, lines) in now.of(*pid, finding) {
+            if let Some((pid, reads)) = living.get(&finding.pid) {
+                for (fd, lines) in now.of(*pid, finding, reads) {
                     now::add(finding, "now", fd, &lines);
                 }
             }

@@ -8,7 +8,7 @@ use glasspoll_record::{clock, Process};
 use crate::args;
 use crate::collect::strays::Fate;
 use crate::collect::{self, Collector, News, RECORDING};
-use crate::doctor::now::{self, Now};
+use crate::doctor::now::{self, Now, Reads};
 use crate::doctor::seen::{Ended, Seen};
 use crate::doctor::{name_files, Doctor};
 use crate::program::engine::{self, Engine};
@@ -90,6 +90,8 @@ struct Gathered {
     /// What was so with the descriptors of findings when they were last looked at, and when that was.
     now: BTreeMap<(u8, u32, i32), (u64, Vec<String>)>,
     now_due: Option<Instant>,
+    /// By the pid that findings have.
+    reads: BTreeMap<u32, Reads>,
 }
 
 impl Gathered {
@@ -102,8 +104,10 @@ impl Gathered {
         let begin = sys::worked();
         let (mut now, now_ns) = (Now::default(), clock::now_ns());
         for finding in self.doctor.findings(now_ns) {
-            let Some(pid) = self.pids.get(&finding.pid) else { continue };
-            for (fd, lines) in now.of(*pid, &finding) {
+            let (Some(pid), Some(reads)) = (self.pids.get(&finding.pid), self.reads.get(&finding.pid)) else {
+                continue;
+            };
+            for (fd, lines) in now.of(*pid, &finding, reads) {
                 self.now.insert((finding.class, finding.pid, fd), (now_ns, lines));
             }
         }
@@ -125,7 +129,10 @@ impl Gathered {
                     self.doctor.gap(*place);
                 }
                 News::Events { events, .. } => {
+                    let pid = self.processes.get(&ring).map_or(0, Process::pid);
+                    let reads = self.reads.entry(pid).or_default();
                     for entry in events {
+                        reads.event(entry);
                         seen.event(entry);
                         self.doctor.event(*place, entry);
                     }
@@ -133,6 +140,7 @@ impl Gathered {
                 }
                 News::Ended(ended) if ended.status.is_some() => {
                     self.pids.remove(&ended.header.pid);
+                    self.reads.remove(&ended.header.pid);
                     self.doctor.ended(*place, ended.at.ns);
                 }
                 _ => {}
