@@ -84,7 +84,7 @@ impl Strays {
         self.due.saturating_duration_since(Instant::now())
     }
 
-    /// Looks for rings that nobody has handed in. `handed` are the processes that have.
+    /// Looks for rings that were not handed in. `handed` are the processes whose rings were.
     pub fn look(&mut self, handed: &BTreeSet<u32>) -> Vec<Handed> {
         if Instant::now() < self.due {
             return Vec::new();

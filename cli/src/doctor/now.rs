@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_in_a_pipe_and_who_holds_it_is_told() {
+    fn what_waits_in_a_pipe_and_which_process_holds_it_is_told() {
         let me = std::process::id();
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(&[0; 2900]).unwrap();

@@ -161,6 +161,7 @@ fn a_program_behind_a_launcher_that_clears_the_environment_is_found() {
     assert_eq!((output.status.code(), &*output.stdout), (Some(7), "300 events\n"), "{output:?}");
     let (notes, processes) = (notes(&all), all["processes"].as_array().expect("a list"));
     assert!(notes.contains("its environment was cleared all but LD_PRELOAD"), "{all:#}");
+    assert!(notes.ends_with("; without our settings it runs on glasspoll's own epoll"), "{all:#}");
     assert!(processes.len() == 1 && all["events"].as_u64() > Some(1_000), "{all:#}");
 }
 

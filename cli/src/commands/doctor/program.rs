@@ -48,12 +48,12 @@ pub fn look(args: &args::Doctor) -> Result<Seen, Refused> {
         });
         seen.notes.push(format!("nothing was recorded: {why}"));
     }
-    note(&fate, &mut seen);
+    note(&fate, settings.observe, &mut seen);
     Ok(seen)
 }
 
-/// Says what the record lacks.
-fn note(fate: &Fate, seen: &mut Seen) {
+/// Says what the record lacks. Processes without our settings are not `observed`, even if the others are to be.
+fn note(fate: &Fate, observe: bool, seen: &mut Seen) {
     let list = |all: Vec<String>| match all.len() {
         0..=NAMED => all.join(", "),
         many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
@@ -61,7 +61,12 @@ fn note(fate: &Fate, seen: &mut Seen) {
     let named = |(pid, comm): (&u32, &String)| format!("{pid} ({comm})");
     if !fate.found.is_empty() {
         let all = list(fate.found.iter().map(named).collect());
-        seen.notes.push(format!("found through /proc, because it cannot hand in its record (its environment was cleared all but LD_PRELOAD, or it does not reach our socket): process {all}"));
+        let is_emulated = |pid| seen.processes.iter().any(|process| process.pid == pid && !process.observed);
+        let engine = match observe && fate.found.keys().copied().any(is_emulated) {
+            true => "; without our settings it runs on glasspoll's own epoll",
+            false => "",
+        };
+        seen.notes.push(format!("found through /proc, because it cannot hand in its record (its environment was cleared all but LD_PRELOAD, or it does not reach our socket): process {all}{engine}"));
     }
     if !fate.missed.is_empty() {
         let all = list(fate.missed.iter().map(named).collect());
