@@ -29,12 +29,21 @@ impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Missing::NoProcess => "there is no such process",
-            Missing::Forbidden => "it cannot be looked into: it is another user's, or protects itself; be that user, or root",
+            // SAFETY: geteuid has no preconditions, and cannot fail.
+            Missing::Forbidden => forbidden(unsafe { libc::geteuid() } == 0),
             Missing::NoRing => "it runs on glasspoll, but has no record: it has made no epoll instance yet, GLASSPOLL_RING=off is set, or it was detached from (--attach)",
             Missing::NotPreloaded => "it does not run on glasspoll: look into it with --attach, or start it with 'glasspoll run -- PROGRAM'",
             Missing::NoSet => "it has no epoll set",
             Missing::Broken(what) => what,
         })
+    }
+}
+
+/// What to say of a process that cannot be looked into.
+fn forbidden(is_root: bool) -> &'static str {
+    match is_root {
+        false => "it cannot be looked into: it is another user's, or protects itself; be that user, or root",
+        true => "it cannot be looked into, even by root here: root lacks CAP_SYS_PTRACE, as in a container, or a security module forbids it; look from the host, or as the process's user",
     }
 }
 
@@ -116,4 +125,15 @@ pub fn open(pid: u32) -> Result<Live, Missing> {
 /// The user that a process belongs to.
 pub fn user(pid: u32) -> Option<u32> {
     fs::metadata(format!("/proc/{pid}")).ok().map(|meta| meta.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_told_to_be_root() {
+        assert!(forbidden(false).ends_with("be that user, or root"));
+        assert!(!forbidden(true).contains("or root") && forbidden(true).contains("CAP_SYS_PTRACE"));
+    }
 }

@@ -53,7 +53,11 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
                 "That of the program; if it died by a signal, by the same signal (128 and its number, as a shell says). \
                  125: trouble of glasspoll's own. 126: the program cannot be run. 127: it is not there.",
             ),
-            ("doctor", "1: there are findings. 0: there are none."),
+            (
+                "doctor",
+                "1: there are findings (--fail-on: from which severity on). Without: 0; of a PROGRAM its own status, or \
+                 128 and the number of the signal that ended it; 126: it cannot be run; 127: it is not there.",
+            ),
             ("ls, record, dump", "1: the process has no record that can be read."),
             ("all", "125: trouble of glasspoll's own. 2: the command line makes no sense."),
         ],
@@ -175,6 +179,16 @@ process's calls of libc pass through the library, which records them; the
 kernel's epoll serves as before. ls, top, record, dump and doctor then look into
 it. detach takes the hooks out; the library stays mapped, asleep. Both take 2 s
 at most. You need the right to trace the process.";
+
+/// For `doctor --help`.
+pub const DOCTOR: &str = "\
+The exit status is 1 if there are findings (of --fail-on or worse). If there are
+none, it is 0; for a PROGRAM its own, or 128 and the number of the signal that
+ended it. So a test that fails never ends with 0. A PROGRAM that uses no epoll is
+no error. Trouble of glasspoll's own is 125, a PROGRAM that cannot be run 126,
+and one that is not there 127.
+
+Of a running process its children are looked at, too, and those of them.";
 
 /// For `dump --help`.
 pub const DUMP: &str = "\

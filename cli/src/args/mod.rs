@@ -12,6 +12,9 @@ use clap_complete::Shell;
 use glasspoll_record::chaos::Spec;
 use glasspoll_record::ring_size;
 
+use crate::doctor::id::{self, Ignored};
+use crate::doctor::Severity;
+
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
 #[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
@@ -180,13 +183,17 @@ pub struct Report {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual::DOCTOR)]
 pub struct Doctor {
     /// A record, or a running process
-    #[arg(value_name = "FILE|PID", required_unless_present = "program", conflicts_with = "program")]
+    #[arg(value_name = "FILE|PID", required_unless_present_any = ["program", "explain"], conflicts_with = "program")]
     pub from: Option<OsString>,
     /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// As SARIF, for code hosts
+    #[arg(long, conflicts_with = "json")]
+    pub sarif: bool,
     /// Write the findings to a file: the program may print something itself
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -198,6 +205,18 @@ pub struct Doctor {
     /// The same in seconds
     #[arg(short, long, default_value_t = 5.0)]
     pub seconds: f64,
+    /// Of a running process, leave out its children
+    #[arg(long, conflicts_with = "program")]
+    pub no_children: bool,
+    /// From which severity on a finding makes the exit status 1
+    #[arg(long, value_name = "SEVERITY", default_value = "note")]
+    pub fail_on: Severity,
+    /// Leave out a kind of finding, or that of one descriptor: slow-callback, or slow-callback:7
+    #[arg(long, value_name = "ID[:FD]")]
+    pub ignore: Vec<Ignored>,
+    /// Print what is known of a kind of finding: how it looks, why it happens, what to do
+    #[arg(long, value_name = "ID", value_parser = id::parse, exclusive = true)]
+    pub explain: Option<String>,
     #[command(flatten)]
     pub settings: Settings,
     /// A program to run and look at, and its arguments

@@ -1,11 +1,12 @@
 //! A look at a process for as long as a command takes: attached to at its beginning if the user asks for that, and
 //! detached from at its end, also when a signal ends it.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::{attach, detach, Attached, Options, Refusal};
-use crate::procfs::names;
+use crate::procfs::family;
 use crate::program::ENDING;
 use crate::sys;
 use crate::sys::signals::Signals;
@@ -16,7 +17,7 @@ pub struct Look {
     /// None: the process has the record already.
     attached: Option<Attached>,
     /// The processes that descended from it then.
-    before: Vec<u32>,
+    before: BTreeSet<u32>,
     signals: Signals,
     exit: OwnedFd,
 }
@@ -25,7 +26,7 @@ impl Look {
     /// Attaches. From now on signals do not end us.
     pub fn begin(pid: u32, options: &Options) -> Result<Self, String> {
         let signals = Signals::take(&ENDING).map_err(|error| format!("signalfd: {error}"))?;
-        let before = names::descendants(pid);
+        let before = family::descendants([pid]);
         let attached = match attach(pid, options) {
             Ok(attached) => {
                 if attached.slots.is_none() {
@@ -64,7 +65,7 @@ impl Look {
         let Some(attached) = self.attached else { return };
         let options = attached.options().clone();
         say_trouble(self.pid, attached.detach());
-        for child in names::descendants(self.pid) {
+        for child in family::descendants([self.pid]) {
             if !self.before.contains(&child) {
                 say_trouble(child, detach(child, &options));
             }

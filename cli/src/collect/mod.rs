@@ -19,7 +19,9 @@ mod ring;
 pub mod snapshot;
 pub mod source;
 pub mod spool;
+pub mod strays;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,11 +32,13 @@ use std::time::{Duration, Instant};
 
 use glasspoll_record::clock;
 use glasspoll_record::file::Named;
-use glasspoll_record::ring::{parse_items, Header, Item};
+use glasspoll_record::ring::{parse_items, Header, Item, Live};
 
 use crate::args::Settings;
 use crate::collect::listener::{Handed, Listener};
 use crate::collect::spool::Spool;
+use crate::collect::strays::{Fate, Strays};
+use crate::procfs::names;
 use crate::program::{self, Program, Refused};
 use crate::sys;
 pub use news::{apply, Ended, News};
@@ -59,6 +63,9 @@ pub struct Collector {
     count: u32,
     pause: Duration,
     spool: Option<Spool>,
+    strays: Option<Strays>,
+    /// Processes whose rings were found through /proc, with their names.
+    found: BTreeMap<u32, String>,
 }
 
 impl Collector {
@@ -130,7 +137,21 @@ impl Collector {
             count: 0,
             pause: SHORTEST,
             spool,
+            strays: None,
+            found: BTreeMap::new(),
         })
+    }
+
+    /// Looks through /proc for rings, too, from now on.
+    pub fn seek_strays(&mut self) {
+        self.strays = Some(Strays::of(self.program.pid(), self.listener.path()));
+    }
+
+    /// What became of the processes that `seek_strays` is for.
+    pub fn fate(&mut self) -> Fate {
+        let Some(strays) = self.strays.take() else { return Fate::default() };
+        let fate = strays.fate(&self.rings.iter().map(|ring| ring.pid).collect());
+        Fate { found: std::mem::take(&mut self.found), ..fate }
     }
 
     /// How many rings there were.
@@ -208,6 +229,7 @@ impl Collector {
         fds.extend(
             self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd),
         );
+        let limit = self.strays.as_ref().map_or(limit, |strays| limit.min(strays.pause()));
         sys::wait_readable(&fds, self.pause.min(limit));
         self.program.pass_signals_on();
     }
@@ -217,12 +239,14 @@ impl Collector {
         self.program.pass_signals_on();
         let mut news = Vec::new();
         for handed in self.listener.take() {
-            // A process that sends a second ring was another program before its exec.
-            if let Some(at) = self.rings.iter().position(|ring| ring.pid == handed.pid) {
-                let ring = self.rings.remove(at);
-                self.end(ring, Some(None), &mut news);
+            self.take(handed, &mut news);
+        }
+        let sent: BTreeSet<u32> = self.rings.iter().map(|ring| ring.pid).collect();
+        for handed in self.strays.as_mut().map(|strays| strays.look(&sent)).unwrap_or_default() {
+            let pid = handed.pid;
+            if self.take(handed, &mut news) {
+                self.found.insert(pid, names::comm(pid).unwrap_or_default());
             }
-            self.begin(handed, &mut news);
         }
         let (mut fullest, mut at) = (0.0f64, 0);
         while let Some(ring) = self.rings.get_mut(at) {
@@ -258,6 +282,21 @@ impl Collector {
         });
         news.append(&mut last);
         (news, trouble)
+    }
+
+    /// Takes a ring in. False: we have it already.
+    fn take(&mut self, handed: Handed, news: &mut Vec<News>) -> bool {
+        // A process that has a second ring was another program before its exec.
+        if let Some(at) = self.rings.iter().position(|ring| ring.pid == handed.pid) {
+            let began = |live: &Live| live.header().begin.ns;
+            if began(self.rings[at].stream.live()) == began(&handed.live) {
+                return false;
+            }
+            let ring = self.rings.remove(at);
+            self.end(ring, Some(None), news);
+        }
+        self.begin(handed, news);
+        true
     }
 
     fn begin(&mut self, handed: Handed, news: &mut Vec<News>) {

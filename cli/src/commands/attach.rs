@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::args;
 use crate::attach::{self, Look, Options, Refusal};
-use crate::procfs::names;
+use crate::procfs::{family, names};
 use crate::text::units::clean;
 
 pub fn attach(args: &args::Attach) -> Result<ExitCode, String> {
@@ -66,7 +66,7 @@ pub fn no_process(args: &args::Attachment) -> Result<(), String> {
 fn for_each(of: &args::Processes, what: impl Fn(u32) -> Result<String, Refusal>) -> Result<ExitCode, String> {
     let mut all = BTreeSet::from([of.pid]);
     if of.children {
-        all.extend(names::descendants(of.pid));
+        all.extend(family::descendants([of.pid]));
     }
     let mut status = ExitCode::SUCCESS;
     for pid in all {

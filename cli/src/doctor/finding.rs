@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::text::units::count;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Severity {
     /// Worth knowing; the program may intend it.
     Note,

@@ -9,16 +9,22 @@
 //! | module | holds |
 //! |---|---|
 //! | `rules` | a rule for each class, or a few close ones |
-//! | `finding`, `print` | a finding and the classes, and what is said |
+//! | `finding`, `id` | a finding and the classes, and their identifiers |
+//! | `now` | what is so with its descriptors while the process lives |
+//! | `seen`, `print`, `sarif` | what was looked at, and how it is said |
 //!
 //! `replay::world` has what is known of a process at a moment. The rules share it with the sums of `report` and `top`.
 //! The command is `commands::doctor`.
 
 mod finding;
+pub mod id;
+pub mod now;
 pub mod print;
 mod rules;
+pub mod sarif;
 #[cfg(test)]
 mod script;
+pub mod seen;
 
 use glasspoll_record::ring::{Header, Item};
 use glasspoll_record::{Entry, Recording};

@@ -5,105 +5,29 @@
 //! | key | what |
 //! |---|---|
 //! | `events`, `seconds` | how much was looked at |
+//! | `looked_s` | how many seconds a running process was looked at; null: none was |
+//! | `program` | how the program ended that the doctor started: `status`, or `signal`, the other one null; `exit`: what a shell has for it. Null: none was started |
 //! | `lost_blocks`, `gaps`, `torn` | blocks of up to 31 events that are missing, how many times some are missing in the middle, and records that were spoilt |
 //! | `processes` | `pid`, `comm` and `command` of each, and whether it was `observed`: the kernel's epoll answered it |
+//! | `notes` | what else is to be known, in words: which processes live on, why nothing was recorded |
+//! | `ignored` | how many findings `--ignore` leaves out |
 //! | `findings` | what was found, the worst first |
 //!
 //! A finding has `class` (1 to 24), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
 //! `advice`, `unknown` (what the record cannot tell, or null), `pid`, `first_s` and `last_s` (seconds since the
 //! record began), `count`, `fds` and `tids`.
+//!
+//! Its `id` is the identifier that `--ignore` and `--explain` take.
 
 use std::io::{self, Write};
 
 use glasspoll_record::layout;
-use glasspoll_record::{Entry, Process};
 use serde_json::json;
 
-use super::Finding;
+use super::seen::{Looked, Seen};
+use super::{id, Finding};
 use crate::text::units::{clean, count};
 use crate::text::OBSERVED;
-
-/// A process that the doctor looked at.
-#[derive(Debug)]
-struct Looked {
-    pid: u32,
-    comm: String,
-    command: String,
-    /// The kernel's epoll answered it.
-    observed: bool,
-}
-
-/// What the doctor looked at, and its findings.
-#[derive(Debug)]
-pub struct Seen {
-    /// When the record began.
-    begin_ns: u64,
-    first_ns: u64,
-    last_ns: u64,
-    events: u64,
-    /// Blocks that were overwritten before they were read.
-    pub lost_blocks: u64,
-    /// How many times some are missing in the middle.
-    pub gaps: u64,
-    /// Records that were torn.
-    pub torn: u64,
-    processes: Vec<Looked>,
-    /// What was found.
-    pub findings: Vec<Finding>,
-}
-
-impl Seen {
-    /// Nothing yet, of a record that begins at that moment.
-    pub fn new(begin_ns: u64) -> Self {
-        Self {
-            begin_ns,
-            first_ns: u64::MAX,
-            last_ns: 0,
-            events: 0,
-            lost_blocks: 0,
-            gaps: 0,
-            torn: 0,
-            processes: Vec::new(),
-            findings: Vec::new(),
-        }
-    }
-
-    /// An event.
-    pub fn event(&mut self, entry: &Entry) {
-        self.events += 1;
-        self.first_ns = self.first_ns.min(entry.ns);
-        self.last_ns = self.last_ns.max(entry.ns);
-    }
-
-    /// Counts a process, and what is missing of it.
-    pub fn process(&mut self, process: &Process) {
-        self.lost_blocks = self.lost_blocks.saturating_add(process.lost_blocks);
-        self.torn += process.torn;
-        self.name(process);
-    }
-
-    /// Takes the names of a process.
-    pub fn name(&mut self, process: &Process) {
-        self.processes.push(Looked {
-            pid: process.pid(),
-            comm: clean(&process.comm),
-            command: clean(&process.command),
-            observed: process.header.observed,
-        });
-    }
-
-    fn seconds(&self) -> f64 {
-        self.last_ns.saturating_sub(self.first_ns) as f64 / 1e9
-    }
-
-    fn since_begin(&self, ns: u64) -> f64 {
-        ns.saturating_sub(self.begin_ns) as f64 / 1e9
-    }
-
-    fn comm(&self, pid: u32) -> &str {
-        self.processes.iter().rfind(|process| process.pid == pid).map_or("", |process| &process.comm)
-    }
-}
 
 /// For people.
 pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
@@ -129,23 +53,36 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
             "{OBSERVED}; class 14, and class 5 of a file that was read to its end, need --emulate"
         )?;
     }
+    for note in &seen.notes {
+        writeln!(out, "{}", clean(note))?;
+    }
     let findings = match seen.findings.len() {
         0 => "no findings".into(),
         1 => "1 finding".into(),
         n => format!("{n} findings"),
     };
-    writeln!(out, "{findings} in {} events of {:.1} s", count(seen.events), seen.seconds())
+    write!(out, "{findings} in {} events of {:.1} s", count(seen.events), seen.seconds())?;
+    if let Some(ns) = seen.looked_ns {
+        write!(out, ", looked at for {:.1} s", ns as f64 / 1e9)?;
+    }
+    if seen.ignored != 0 {
+        write!(out, "; {} ignored", count(seen.ignored as u64))?;
+    }
+    if let Some(ended) = seen.ended {
+        write!(out, "; {}", ended.words())?;
+    }
+    writeln!(out)
 }
 
 fn block(seen: &Seen, finding: &Finding, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: {}: {}", finding.severity.name(), finding.name, clean(&finding.title))?;
     let comm = seen.comm(finding.pid);
     let comm = if comm.is_empty() { String::new() } else { format!(" ({comm})") };
-    let tids: Vec<String> = finding.tids.iter().map(u32::to_string).collect();
+    let tids: Vec<String> = finding.tids.iter().map(|tid| seen.thread(finding.pid, *tid)).collect();
     let threads = match tids.len() {
         0 => String::new(),
         1 => format!(", thread {}", tids[0]),
-        _ => format!(", threads {}", tids.join(" ")),
+        _ => format!(", threads {}", tids.join(", ")),
     };
     let [first, last] = [finding.first_ns, finding.last_ns].map(|ns| seen.since_begin(ns));
     writeln!(out, "  process {}{comm}{threads}; first at {first:.3} s, last at {last:.3} s", finding.pid)?;
@@ -155,7 +92,8 @@ fn block(seen: &Seen, finding: &Finding, out: &mut impl Write) -> io::Result<()>
     if let Some(unknown) = &finding.unknown {
         writeln!(out, "  not known: {unknown}")?;
     }
-    writeln!(out, "  {}\n", finding.advice)
+    writeln!(out, "  {}", finding.advice)?;
+    writeln!(out, "  more: glasspoll doctor --explain {}\n", id::of(finding.name))
 }
 
 /// For programs.
@@ -172,10 +110,18 @@ pub fn json(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
     let all = json!({
         "events": seen.events,
         "seconds": seen.seconds(),
+        "looked_s": seen.looked_ns.map(|ns| ns as f64 / 1e9),
+        "program": seen.ended.map(|ended| json!({
+            "status": ended.status,
+            "signal": ended.signal,
+            "exit": ended.code(),
+        })),
         "lost_blocks": seen.lost_blocks,
         "gaps": seen.gaps,
         "torn": seen.torn,
         "processes": seen.processes.iter().map(process).collect::<Vec<_>>(),
+        "notes": seen.notes,
+        "ignored": seen.ignored,
         "findings": findings,
     });
     serde_json::to_writer_pretty(&mut *out, &all)?;
@@ -185,6 +131,7 @@ pub fn json(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
 /// A finding.
 fn one(seen: &Seen, finding: &Finding) -> serde_json::Value {
     json!({
+        "id": id::of(finding.name),
         "class": finding.class,
         "name": finding.name,
         "severity": finding.severity.name(),
@@ -203,7 +150,10 @@ fn one(seen: &Seen, finding: &Finding) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::finding::Tally;
+    use super::super::seen::Ended;
     use super::super::Severity;
     use super::*;
 
@@ -219,6 +169,7 @@ mod tests {
             comm: "server".into(),
             command: "server -x".into(),
             observed: false,
+            threads: BTreeMap::from([(77, "worker".into())]),
         });
         seen
     }
@@ -230,7 +181,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "error: hang-up spin: fd 5: HUP");
-        assert_eq!(lines[1], "  process 42 (server), thread 77; first at 0.500 s, last at 2.000 s");
+        assert_eq!(lines[1], "  process 42 (server), thread worker 77; first at 0.500 s, last at 2.000 s");
         assert!(lines[2].contains("told") && !lines[2].contains('\x1b'));
         assert_eq!(lines[3], "  not known: why");
         assert_eq!(lines.last(), Some(&"1 finding in 0 events of 0.0 s"));
@@ -261,9 +212,39 @@ mod tests {
         assert_eq!(finding["severity"], "error");
         assert_eq!(finding["first_s"], 0.5);
         assert_eq!(finding["fds"][0], 5);
-        for key in ["name", "title", "evidence", "advice", "unknown", "pid", "last_s", "count", "tids"] {
+        for key in ["id", "name", "title", "evidence", "advice", "unknown", "pid", "last_s", "count", "tids"]
+        {
             assert!(!finding[key].is_null(), "{key}");
         }
+    }
+
+    #[test]
+    fn it_says_how_long_it_looked_and_how_the_program_ended() {
+        let printed = |seen: &Seen| {
+            let (mut words, mut out) = (Vec::new(), Vec::new());
+            text(seen, &mut words).unwrap();
+            json(seen, &mut out).unwrap();
+            let all: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            (String::from_utf8(words).unwrap(), all)
+        };
+        let mut seen = Seen::new(1_000_000_000);
+        seen.looked(5_000_000_000, 7_000_000_000);
+        let (words, all) = printed(&seen);
+        assert_eq!(words, "no findings in 0 events of 2.0 s, looked at for 2.0 s\n");
+        assert_eq!((all["looked_s"].as_f64(), all["program"].is_null()), (Some(2.0), true));
+        let mut seen = self::seen();
+        seen.ended = Some(Ended { status: None, signal: Some(libc::SIGABRT) });
+        seen.notes.push("process 7 lives on".into());
+        seen.ignore(&["hang-up-spin".parse().unwrap()]);
+        let (words, all) = printed(&seen);
+        let lines: Vec<&str> = words.lines().collect();
+        let last = "no findings in 0 events of 0.0 s; 1 ignored; SIGABRT ended the program: status 134";
+        assert_eq!(lines, ["process 7 lives on", last]);
+        assert_eq!(all["program"], json!({ "status": null, "signal": 6, "exit": 134 }));
+        assert_eq!(
+            (all["ignored"].as_u64(), all["notes"][0].as_str()),
+            (Some(1), Some("process 7 lives on"))
+        );
     }
 
     #[test]

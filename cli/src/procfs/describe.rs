@@ -9,6 +9,7 @@ use crate::procfs::fdinfo::field;
 use crate::procfs::names;
 use crate::procfs::net::Sockets;
 use crate::procfs::queue::Queue;
+use crate::sys;
 use crate::text::{self, units};
 
 /// The files of a process. Sockets are read once for all of them, when the first one is asked for.
@@ -35,7 +36,10 @@ impl Files {
         let words = match link.split_once(':') {
             Some(("socket", inode)) => {
                 let inode = inode.trim_matches(['[', ']']).parse().unwrap_or(0);
-                self.sockets().describe(inode)
+                match self.sockets().has(inode) {
+                    true => self.sockets().describe(inode),
+                    false => unlisted(&sys::protocol(self.pid, fd).unwrap_or_default()),
+                }
             }
             Some(("pipe", _)) => format!("pipe ({})", self.direction(fd)),
             Some(("anon_inode", kind)) => self.anonymous(fd, kind.trim_matches(['[', ']'])),
@@ -61,6 +65,13 @@ impl Files {
             true => units::clean(&self.sockets().describe(inode)),
             false => "a file".into(),
         }
+    }
+
+    /// The socket at the other end of that behind an fd, by its inode, if it is on this machine.
+    pub fn peer(&mut self, fd: i32) -> Option<u64> {
+        let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        self.sockets().peer(inode)
     }
 
     fn sockets(&mut self) -> &Sockets {
@@ -106,6 +117,17 @@ impl Files {
             Ok(kind) if kind.is_file() => format!("file {link}"),
             _ => link.to_owned(),
         }
+    }
+}
+
+/// A socket that is in no list of the kernel's: it has no address, or is of a rare kind. Its protocol is known.
+fn unlisted(protocol: &str) -> String {
+    match protocol {
+        "" => "socket".into(),
+        "TCP" | "TCPv6" => "tcp, not connected".into(),
+        "UDP" | "UDPv6" | "UDP-Lite" | "UDPLITEv6" => "udp, not bound".into(),
+        "UNIX" | "UNIX-STREAM" => "unix, not connected".into(),
+        other => format!("{} socket", other.trim_start_matches("AF_").to_ascii_lowercase()),
     }
 }
 
@@ -173,6 +195,29 @@ mod tests {
         assert_eq!(describe(&udp), format!("udp {}", udp.local_addr().unwrap()));
         let (unix, _other) = UnixStream::pair().unwrap();
         assert_eq!(describe(&unix), "unix stream");
+    }
+
+    #[test]
+    fn a_socket_that_no_list_has_is_told_by_its_protocol() {
+        let socket = |domain, kind, protocol| {
+            // SAFETY: it has no preconditions; the fd is nobody else's.
+            let fd = unsafe { libc::socket(domain, kind, protocol) };
+            // SAFETY: as the call has succeeded, the fd is open and ours.
+            (fd >= 0).then(|| unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) })
+        };
+        for (domain, kind, protocol, words) in [
+            (libc::AF_INET, libc::SOCK_STREAM, 0, "tcp, not connected"),
+            (libc::AF_INET6, libc::SOCK_STREAM, 0, "tcp, not connected"),
+            (libc::AF_INET, libc::SOCK_DGRAM, 0, "udp, not bound"),
+            (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE, "netlink socket"),
+            (libc::AF_VSOCK, libc::SOCK_STREAM, 0, "vsock socket"),
+            (libc::AF_PACKET, libc::SOCK_RAW, 0, "packet socket"),
+        ] {
+            // Some kinds are for root, or for a kernel that has them.
+            let Some(socket) = socket(domain, kind, protocol) else { continue };
+            assert_eq!(describe(&socket), words);
+        }
+        assert_eq!((unlisted(""), unlisted("MPTCP")), ("socket".into(), "mptcp socket".into()));
     }
 
     #[test]

@@ -36,22 +36,6 @@ pub fn threads(pid: u32) -> Vec<(u32, String)> {
     tids.filter_map(|tid| Some((tid, thread(pid, tid)?))).collect()
 }
 
-/// The children of a process, their children, and so on.
-pub fn descendants(pid: u32) -> Vec<u32> {
-    let mut all = vec![pid];
-    let mut at = 0;
-    while let Some(parent) = all.get(at).copied() {
-        for (tid, _) in threads(parent) {
-            let text = read(format!("/proc/{parent}/task/{tid}/children")).unwrap_or_default();
-            let children = text.split_whitespace().filter_map(|word| word.parse().ok());
-            let new: Vec<u32> = children.filter(|child| !all.contains(child)).collect();
-            all.extend(new);
-        }
-        at += 1;
-    }
-    all.split_off(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,9 +47,5 @@ mod tests {
         assert!(command(me).is_some_and(|command| !command.contains('\0')));
         assert!(!threads(me).is_empty());
         assert_eq!(comm(u32::MAX), None);
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        assert!(descendants(me).contains(&child.id()));
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 }

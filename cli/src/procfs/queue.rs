@@ -31,6 +31,17 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Whether something waits for the process to read it.
+    pub fn is_for_reader(&self) -> bool {
+        match *self {
+            Self::Bytes { unread, .. } => unread != 0,
+            Self::Connections { waiting, .. } => waiting != 0,
+            Self::Count(value) | Self::Expirations(value) => value != 0,
+        }
+    }
+}
+
 impl fmt::Display for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |number: u32| count(number.into());

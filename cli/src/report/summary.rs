@@ -10,7 +10,7 @@ use glasspoll_record::layout;
 use glasspoll_record::ring::Header;
 use glasspoll_record::{Entry, Process};
 
-use crate::replay::{share, Item, Latency, Loop, Period, Replay};
+use crate::replay::{share, Item, Latency, Loop, Period, Replay, World};
 use crate::text::units::{bytes, clean, count, duration, fit, longest, percent, quantile};
 use crate::text::OBSERVED;
 
@@ -79,6 +79,11 @@ impl Summary {
     /// When the process ended, or was looked at last.
     pub fn end(&mut self, ns: u64) {
         self.end = Some(ns);
+    }
+
+    /// What is known of the process at the end.
+    pub fn world(&self) -> &World {
+        &self.replay.world
     }
 
     /// All items, in no order.
@@ -153,9 +158,8 @@ impl Summary {
             latency.merge(&this.latency);
         }
         let set = self.replay.world.sets.get(&epoll);
-        let epfd = set.and_then(|set| set.epfd).map_or(String::new(), |epfd| format!(" (fd {epfd})"));
         let inherited = if set.is_some_and(|set| set.inherited) { ", inherited" } else { "" };
-        writeln!(out, "\n  epoll {epoll}{epfd}{inherited}")?;
+        writeln!(out, "\n  {}{inherited}", self.replay.world.set_name(epoll))?;
         let line = |out: &mut dyn Write, what: &str, text: &str| writeln!(out, "    {what:<16} {text}");
         let mut waits = count(sum.waits);
         for (number, what) in
@@ -291,7 +295,7 @@ mod tests {
         let text = String::from_utf8(out).expect("UTF-8");
         let has = |line: &str| assert!(text.lines().any(|other| other == line), "no {line:?} in\n{text}");
         has("tester 4711: 5,008 records in 1.01 s");
-        has("  epoll 1 (fd 4)");
+        has("  epoll 4");
         has("    waits            1,002, 1 empty");
         has("    events           1,001; for each wait 1.0, p50 1, p99 1, max 1");
         has("    ready→delivered  p50 20.0 µs, p99 20.0 µs, max 3.00 ms");

@@ -35,7 +35,7 @@ pub fn write(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
         summary.print(out)?;
     }
     for (process, summary) in recording.processes.iter().zip(&summaries) {
-        print_items(out, process, summary.items().collect())?;
+        print_items(out, process, summary)?;
     }
     Ok(())
 }
@@ -55,7 +55,8 @@ fn print_finding(out: &mut impl Write, finding: &Finding, began: u64) -> io::Res
     writeln!(out, "    do: {}", finding.advice)
 }
 
-fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -> io::Result<()> {
+fn print_items(out: &mut impl Write, process: &Process, summary: &Summary) -> io::Result<()> {
+    let mut items: Vec<&Item> = summary.items().collect();
     if items.is_empty() {
         return Ok(());
     }
@@ -86,7 +87,7 @@ fn print_items(out: &mut impl Write, process: &Process, mut items: Vec<&Item>) -
             out,
             "{:>6} {:>5} {:>11} {:>9} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9} {:>9}  {:<12} {}{lives}",
             item.fd,
-            item.epoll,
+            summary.world().set_id(item.epoll),
             count(item.deliveries),
             quantile(&item.latency, 0.5),
             quantile(&item.latency, 0.99),

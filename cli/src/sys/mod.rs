@@ -11,26 +11,30 @@ pub mod signals;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::mem::{self, MaybeUninit};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fs::{flock, memfd_create, FlockOperation, MemfdFlags};
+use rustix::fs::{flock, getxattr, memfd_create, FlockOperation, MemfdFlags};
+use rustix::io::ioctl_fionread;
 use rustix::net::{
     accept_with, bind, netlink, recvmsg, socket_with, AddressFamily, RecvAncillaryBuffer,
     RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use rustix::process::{geteuid, kill_process, kill_process_group, pidfd_open, test_kill_process_group};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{pidfd_getfd, Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 use rustix::rand::{getrandom, GetRandomFlags};
 use rustix::time::{clock_gettime, ClockId};
 use syscalls::Sysno;
 
 /// The most descriptors that a message brings.
 const MOST_FDS: usize = 12;
+
+/// How many items with one fd a set is asked for: files that were closed here, and live on elsewhere, leave them.
+const MOST_ITEMS_OF_A_FD: u32 = 4;
 
 /// The effective user id of this process.
 pub fn user() -> u32 {
@@ -58,11 +62,56 @@ fn pid_of(pid: u32) -> io::Result<Pid> {
 /// Whether two fds of a process stand for one open file. False if we may not ask.
 /// Linux: `kernel/kcmp.c`.
 pub fn is_same_file(pid: u32, one: i32, other: i32) -> bool {
+    compare_files((pid, one), (pid, other)) == Some(true)
+}
+
+/// Whether two fds, each of a process, stand for one open file. None: we may not ask.
+pub fn compare_files(one: (u32, i32), other: (u32, i32)) -> Option<bool> {
     const KCMP_FILE: usize = 0;
-    let [pid, one, other] = [pid as usize, one as usize, other as usize];
+    let [pid, its_pid, fd, its_fd] = [one.0 as usize, other.0 as usize, one.1 as usize, other.1 as usize];
     // SAFETY: the call takes numbers alone.
-    let order = unsafe { syscalls::syscall!(Sysno::kcmp, pid, pid, KCMP_FILE, one, other) };
-    order == Ok(0)
+    let order = unsafe { syscalls::syscall!(Sysno::kcmp, pid, its_pid, KCMP_FILE, fd, its_fd) };
+    order.ok().map(|order| order == 0)
+}
+
+/// Whether an fd of a process stands for the file that a process (`of`) has added to its set `epfd` as `target`. False
+/// if we may not ask.
+/// Linux: `kernel/kcmp.c:kcmp_epoll_target`.
+pub fn is_target_of(holder: (u32, i32), of: u32, epfd: i32, target: i32) -> bool {
+    const KCMP_EPOLL_TFD: usize = 7;
+    // struct kcmp_epoll_slot: the set, the fd in it, and which of the items with that fd.
+    (0..MOST_ITEMS_OF_A_FD).any(|nth| {
+        let slot = [epfd as u32, target as u32, nth];
+        let [pid, its_pid, fd] = [holder.0 as usize, of as usize, holder.1 as usize];
+        // SAFETY: `slot` lives, and the call only reads it.
+        let order =
+            unsafe { syscalls::syscall!(Sysno::kcmp, pid, its_pid, KCMP_EPOLL_TFD, fd, slot.as_ptr()) };
+        order == Ok(0)
+    })
+}
+
+/// A copy of an fd of another process. As long as it lives, the file is in use by us, too: it is to be short.
+pub fn copy_of(pid: u32, fd: i32) -> io::Result<OwnedFd> {
+    let process = pidfd_open(pid_of(pid)?, PidfdFlags::empty())?;
+    Ok(pidfd_getfd(process, fd, PidfdGetfdFlags::empty())?)
+}
+
+/// How many bytes a reader of the file would get, and the events that poll(2) has for it.
+pub fn waiting_in(file: &OwnedFd) -> (Option<u64>, u32) {
+    let asked = PollFlags::IN | PollFlags::PRI | PollFlags::RDHUP;
+    let mut polled = [PollFd::from_borrowed_fd(file.as_fd(), asked)];
+    let is_ready = poll(&mut polled, Some(&Timespec::default())).is_ok_and(|count| count > 0);
+    let events = if is_ready { polled[0].revents().bits() } else { 0 };
+    (ioctl_fionread(file).ok(), events.into())
+}
+
+/// The name of a socket's protocol, as `TCP`, by an attribute of its link in /proc.
+/// Linux: `net/socket.c:sockfs_xattr_get`.
+pub fn protocol(pid: u32, fd: i32) -> Option<String> {
+    let mut name = [0; 64];
+    let len = getxattr(format!("/proc/{pid}/fd/{fd}"), "system.sockprotoname", &mut name).ok()?;
+    let name = name[..len].split(|byte| *byte == 0).next()?;
+    Some(String::from_utf8_lossy(name).into_owned()).filter(|name| !name.is_empty())
 }
 
 /// A descriptor that becomes readable when the process ends.

@@ -87,6 +87,14 @@ impl Model {
         self.table = table;
     }
 
+    /// A set's name: its descriptor, or its number in the record if it has none now.
+    pub fn set_id(&self, epoll: u32) -> String {
+        match self.table.iter().find(|item| item.is_set && item.epoll == epoll) {
+            Some(set) => set.fd.to_string(),
+            None => format!("#{epoll}"),
+        }
+    }
+
     /// An interval is over.
     pub fn tick(&mut self, now: u64) {
         let counts = (self.sums.counts.deliveries, self.sums.counts.waits);

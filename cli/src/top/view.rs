@@ -49,7 +49,7 @@ pub struct View {
 #[derive(Clone, Debug, Default)]
 pub struct LoopRow {
     pub thread: String,
-    pub epoll: u32,
+    pub epoll: String,
     pub state: String,
     pub utilisation: Option<f64>,
     pub rate: f64,
@@ -106,7 +106,7 @@ fn loops(model: &Model, now: u64) -> Vec<LoopRow> {
             let name = model.threads.get(&this.tid).map_or("thread", String::as_str);
             LoopRow {
                 thread: format!("{} {}", clean(name), this.tid),
-                epoll: this.epoll,
+                epoll: model.set_id(this.epoll),
                 state: state(this, now),
                 utilisation: recent.utilisation(),
                 rate: model.loop_rate(this),

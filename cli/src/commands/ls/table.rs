@@ -64,8 +64,8 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
             };
             let others = besides(set, listed);
             if !others.is_empty() {
-                let (items, epoll) = (plural(others.len(), "more item"), listed.epoll);
-                writeln!(out, "{}", fit(&format!("  of epoll {epoll} the kernel has {items}:")))?;
+                let (items, epoll) = (plural(others.len(), "more item"), called(listed));
+                writeln!(out, "{}", fit(&format!("  of {epoll} the kernel has {items}:")))?;
                 KERNELS.print(others.into_iter().map(kernel_row).collect(), width, out)?;
             }
         }
@@ -96,11 +96,18 @@ fn besides<'a>(set: &'a kernel::Set, listed: &Set) -> Vec<&'a kernel::Item> {
     set.items.iter().filter(|item| !is_listed(item)).collect()
 }
 
+/// A set is called by its descriptor, as the doctor, `top` and reports call it.
+fn called(set: &Set) -> String {
+    match set.epfd {
+        Some(epfd) => format!("epoll {epfd}"),
+        None => format!("epoll #{}", set.epoll),
+    }
+}
+
 fn heading(set: &Set, observed: bool) -> String {
-    let epfd = set.epfd.map_or("?".into(), |epfd| epfd.to_string());
     let (items, waits) = (plural(set.items.len(), "item"), plural(set.waits as usize, "wait"));
     let how = if observed { format!(", {OBSERVED}") } else { String::new() };
-    format!("  epoll {}, fd {epfd}: {items}, {waits}, {}{how}", set.epoll, waiting(&set.waiting))
+    format!("  {}: {items}, {waits}, {}{how}", called(set), waiting(&set.waiting))
 }
 
 fn kernel_heading(set: &kernel::Set) -> String {
@@ -250,7 +257,7 @@ mod tests {
         let text = printed(None);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "4711 redis-server *:6379");
-        assert_eq!(lines[1], "  epoll 1, fd 5: 3 items, 40,557 waits, redis-server 4711 is waiting");
+        assert_eq!(lines[1], "  epoll 5: 3 items, 40,557 waits, redis-server 4711 is waiting");
         assert!(lines[2].starts_with("  FD  WHAT  "));
         assert!(lines[3].ends_with("  never    5 min"), "{text}");
         assert!(lines[4].contains("9abc:def0:1:2]:51514  IN|RDHUP  ready 5 ms  1,234,567  -"), "{text}");
@@ -292,10 +299,10 @@ mod tests {
         print(&[listed], None, &mut out).expect("memory");
         let text = String::from_utf8(out).expect("UTF-8");
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].starts_with("  epoll 1, fd 5: 3 items, "), "{text}");
+        assert!(lines[1].starts_with("  epoll 5: 3 items, "), "{text}");
         assert!(lines[1].ends_with("is waiting, observed: the kernel's epoll"), "{text}");
         assert!(!text.contains("cold"), "{text}");
-        assert_eq!(lines[6], "  of epoll 1 the kernel has 2 more items:", "{text}");
+        assert_eq!(lines[6], "  of epoll 5 the kernel has 2 more items:", "{text}");
         assert!(lines[8].contains("open elsewhere: file of 8") && lines[9].contains("file of 30"), "{text}");
         assert!(lines[10].starts_with("  epoll of the kernel's, fd 6: 1 item, "), "{text}");
     }

@@ -29,11 +29,13 @@ pub struct Tcp {
     pub queues: Queues,
 }
 
-/// The queues of a unix socket.
+/// A unix socket.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unix {
     pub state: u8,
     pub inode: u64,
+    /// The socket at the other end.
+    pub peer: Option<u64>,
     pub queues: Queues,
 }
 
@@ -86,12 +88,13 @@ fn asks<const LEN: usize>(family: u8) -> [u8; LEN] {
     bytes
 }
 
-/// With a `struct unix_diag_req` that asks for the queues.
+/// With a `struct unix_diag_req` that asks for the peers and the queues.
 fn unix_request() -> [u8; HEAD + 24] {
+    const UDIAG_SHOW_PEER: u32 = 0x4;
     const UDIAG_SHOW_RQLEN: u32 = 0x10;
     let mut bytes = asks::<{ HEAD + 24 }>(libc::AF_UNIX as u8);
     bytes[HEAD + 4..HEAD + 8].copy_from_slice(&u32::MAX.to_ne_bytes());
-    bytes[HEAD + 12..HEAD + 16].copy_from_slice(&UDIAG_SHOW_RQLEN.to_ne_bytes());
+    bytes[HEAD + 12..HEAD + 16].copy_from_slice(&(UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN).to_ne_bytes());
     bytes
 }
 
@@ -131,16 +134,19 @@ pub fn parse(body: &[u8]) -> Option<Tcp> {
 
 /// A `struct unix_diag_msg` with its attributes.
 pub fn parse_unix(body: &[u8]) -> Option<Unix> {
+    const UNIX_DIAG_PEER: u16 = 2;
     const UNIX_DIAG_RQLEN: u16 = 4;
+    let (mut peer, mut queues) = (None, None);
     let mut rest = body.get(16..)?;
     while let Some(len) = half(rest, 0).map(usize::from).filter(|len| (4..=rest.len()).contains(len)) {
-        if half(rest, 2)? == UNIX_DIAG_RQLEN {
-            let queues = Queues { unread: word(rest, 4)?, unsent: word(rest, 8)? };
-            return Some(Unix { state: *body.get(2)?, inode: word(body, 4)?.into(), queues });
+        match half(rest, 2)? {
+            UNIX_DIAG_PEER => peer = word(rest, 4).map(u64::from).filter(|inode| *inode != 0),
+            UNIX_DIAG_RQLEN => queues = Some(Queues { unread: word(rest, 4)?, unsent: word(rest, 8)? }),
+            _ => {}
         }
-        rest = rest.get(len.next_multiple_of(4)..)?;
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
     }
-    None
+    Some(Unix { state: *body.get(2)?, inode: word(body, 4)?.into(), peer, queues: queues? })
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
@@ -192,7 +198,10 @@ mod tests {
         // A kernel may be built without it.
         let Ok(all) = unix() else { return };
         let is_it = |unix: &&Unix| link.to_str() == Some(format!("socket:[{}]", unix.inode).as_str());
-        assert_eq!(all.iter().find(is_it).unwrap().queues.unread, 5);
+        let found = all.iter().find(is_it).unwrap();
+        assert_eq!(found.queues.unread, 5);
+        let its = std::fs::read_link(format!("/proc/self/fd/{}", other.as_raw_fd())).unwrap();
+        assert_eq!(its.to_str(), found.peer.map(|inode| format!("socket:[{inode}]")).as_deref());
         assert_eq!(parse_unix(&[0; 20]), None);
     }
 

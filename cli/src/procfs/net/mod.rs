@@ -16,6 +16,10 @@ enum Socket {
     Tcp { local: SocketAddr, remote: SocketAddr, state: u8, queues: Queues },
     Udp { local: SocketAddr, remote: SocketAddr, queues: Queues },
     Unix { kind: &'static str, path: String },
+    Netlink { family: u32 },
+    Raw { protocol: u16 },
+    Ping,
+    Packet,
 }
 
 /// The bytes received and the bytes to send; for a listener, how many connections wait, and how many may.
@@ -40,6 +44,33 @@ const SYN_SENT: u8 = 2;
 const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
 
+/// Linux: include/uapi/linux/netlink.h.
+const NETLINK: [&str; 23] = [
+    "route",
+    "unused",
+    "usersock",
+    "firewall",
+    "sock_diag",
+    "nflog",
+    "xfrm",
+    "selinux",
+    "iscsi",
+    "audit",
+    "fib_lookup",
+    "connector",
+    "netfilter",
+    "ip6_fw",
+    "dnrtmsg",
+    "kobject_uevent",
+    "generic",
+    "dm",
+    "scsitransport",
+    "ecryptfs",
+    "rdma",
+    "crypto",
+    "smc",
+];
+
 /// The inode of a socket that has none.
 const NOBODYS: u64 = 0;
 
@@ -49,6 +80,8 @@ pub struct Sockets {
     by_inode: HashMap<u64, Socket>,
     /// The queues of unix sockets, which their table does not tell.
     unix_queues: HashMap<u64, Queue>,
+    /// The other ends of unix sockets.
+    unix_peers: HashMap<u64, u64>,
     /// Ports that have a listener.
     listening: BTreeSet<u16>,
     /// The ports that the kernel gives to a connecting socket.
@@ -64,6 +97,7 @@ impl Sockets {
         let is_ours = is_ours(pid);
         for unix in is_ours.then(|| diag::unix().ok()).flatten().unwrap_or_default() {
             sockets.unix_queues.insert(unix.inode, unix.queues.of(unix.state == LISTEN));
+            sockets.unix_peers.extend(unix.peer.map(|peer| (unix.inode, peer)));
         }
         if let Some(all) = is_ours.then(|| diag::tcp().ok()).flatten() {
             names.drain(..2);
@@ -72,7 +106,9 @@ impl Sockets {
         for name in names {
             sockets.take_table(name, &read(name));
         }
-        sockets.take_table("unix", &read("unix"));
+        for name in ["unix", "netlink", "packet", "raw", "raw6", "icmp", "icmp6"] {
+            sockets.take_table(name, &read(name));
+        }
         sockets
     }
 
@@ -81,7 +117,9 @@ impl Sockets {
         for line in String::from_utf8_lossy(text).lines().skip(1) {
             let socket = match name {
                 "unix" => unix(line),
-                _ => internet(line, name.starts_with("tcp")),
+                "netlink" => netlink(line),
+                "packet" => packet(line),
+                _ => internet(line, name),
             };
             match socket {
                 Some((inode, Socket::Tcp { local, remote, state, queues })) => {
@@ -109,7 +147,18 @@ impl Sockets {
             Socket::Tcp { state, queues, .. } => Some(queues.of(*state == LISTEN)),
             Socket::Udp { queues, .. } => Some(queues.of(false)),
             Socket::Unix { .. } => self.unix_queues.get(&inode).copied(),
+            _ => None,
         }
+    }
+
+    /// The socket at the other end of a connection, if it is on this machine, and in this namespace.
+    pub fn peer(&self, inode: u64) -> Option<u64> {
+        let Socket::Tcp { local, remote, state, .. } = self.by_inode.get(&inode)? else {
+            return self.unix_peers.get(&inode).copied();
+        };
+        let is_it = |other: &Socket| matches!(other, Socket::Tcp { local: its, remote: to, .. } if its == remote && to == local);
+        let mut others = self.by_inode.iter();
+        others.find(|(_, other)| *state != LISTEN && is_it(other)).map(|(inode, _)| *inode)
     }
 
     /// Whether there is a socket with this inode.
@@ -137,6 +186,13 @@ impl Sockets {
             Some(Socket::Udp { local, remote, .. }) => format!("udp {local} → {remote}"),
             Some(Socket::Unix { kind, path }) if path.is_empty() => format!("unix {kind}"),
             Some(Socket::Unix { path, .. }) => format!("unix {path}"),
+            Some(Socket::Netlink { family }) => match NETLINK.get(*family as usize) {
+                Some(name) => format!("netlink {name}"),
+                None => format!("netlink family {family}"),
+            },
+            Some(Socket::Raw { protocol }) => format!("raw socket of protocol {protocol}"),
+            Some(Socket::Ping) => "ping socket".into(),
+            Some(Socket::Packet) => "packet socket".into(),
         }
     }
 
@@ -188,7 +244,8 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 /// A line of tcp or udp: `sl local remote st queues timer retransmits uid timeout inode`.
-fn internet(line: &str, is_tcp: bool) -> Option<(u64, Socket)> {
+/// Those of raw and icmp have the same columns; the port of a raw one is its protocol.
+fn internet(line: &str, table: &str) -> Option<(u64, Socket)> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
     let queues = fields.next()?;
@@ -201,8 +258,25 @@ fn internet(line: &str, is_tcp: bool) -> Option<(u64, Socket)> {
     let state = u8::from_str_radix(state, 16).ok()?;
     let [unsent, unread] = pair(queues)?;
     let queues = Queues { unread, unsent };
-    let tcp = || Socket::Tcp { local, remote, state, queues };
-    Some((inode, if is_tcp { tcp() } else { Socket::Udp { local, remote, queues } }))
+    let socket = match table.trim_end_matches('6') {
+        "tcp" => Socket::Tcp { local, remote, state, queues },
+        "raw" => Socket::Raw { protocol: local.port() },
+        "icmp" => Socket::Ping,
+        _ => Socket::Udp { local, remote, queues },
+    };
+    Some((inode, socket))
+}
+
+/// A line of netlink: `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`.
+fn netlink(line: &str) -> Option<(u64, Socket)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let family = fields.next()?.parse().ok()?;
+    Some((fields.nth(7)?.parse().ok()?, Socket::Netlink { family }))
+}
+
+/// A line of packet: `sk RefCnt Type Proto Iface R Rmem User Inode`.
+fn packet(line: &str) -> Option<(u64, Socket)> {
+    Some((line.split_ascii_whitespace().nth(8)?.parse().ok()?, Socket::Packet))
 }
 
 /// A line of unix: `Num RefCount Protocol Flags Type St Inode Path`.
@@ -226,7 +300,7 @@ mod tests {
     fn what_makes_no_sense_is_left_out() {
         let mut sockets = Sockets::default();
         for line in ["", "0: 0100007F", "0: 0100007F:ZZ 0:0 0A", "a b c d e f g h"] {
-            for name in ["tcp", "unix"] {
+            for name in ["tcp", "unix", "netlink", "packet", "raw"] {
                 sockets.take_table(name, format!("the titles\n{line}").as_bytes());
             }
         }
@@ -234,6 +308,25 @@ mod tests {
         assert_eq!(sockets.describe(7), "socket");
         assert_eq!(address("0100007F:é"), None);
         assert_eq!(address("é000007F:0001"), None);
+    }
+
+    #[test]
+    fn other_kinds_are_told_by_their_tables() {
+        let mut sockets = Sockets::default();
+        for (name, line) in [
+            ("netlink", "00000000 15 770 00000001 0 0 0 2 0 21"),
+            ("netlink", "00000000 99 770 00000001 0 0 0 2 0 22"),
+            ("packet", "00000000 3 3 0003 2 1 0 0 23"),
+            ("raw6", "1: 00000000:003A 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 24 2 0 0"),
+            ("icmp", "1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 25 2 0 0"),
+        ] {
+            sockets.take_table(name, format!("the titles\n{line}").as_bytes());
+        }
+        let told: Vec<String> = (21..26).map(|inode| sockets.describe(inode)).collect();
+        let all =
+            ["netlink kobject_uevent", "netlink family 99", "packet socket", "raw socket of protocol 58"];
+        assert_eq!(told, [&all[..], &["ping socket"]].concat());
+        assert_eq!((sockets.queue(21), sockets.peer(21)), (None, None));
     }
 
     #[cfg(target_endian = "little")]

@@ -170,12 +170,17 @@ impl World {
         format!("{:.3} s", ns.saturating_sub(self.zero_ns) as f64 / 1e9)
     }
 
-    /// A set's name: by its descriptor, where that is known.
-    pub fn set_name(&self, epoll: u32) -> String {
+    /// A set's name in all that people read: its descriptor, or where that is not known its number in the record.
+    pub fn set_id(&self, epoll: u32) -> String {
         match self.sets.get(&epoll).and_then(|set| set.epfd) {
-            Some(epfd) => format!("epoll {epfd}"),
-            None => format!("epoll #{epoll}"),
+            Some(epfd) => epfd.to_string(),
+            None => format!("#{epoll}"),
         }
+    }
+
+    /// The same with the word before it.
+    pub fn set_name(&self, epoll: u32) -> String {
+        format!("epoll {}", self.set_id(epoll))
     }
 
     /// Events were lost: what the threads do is no longer known.

@@ -186,7 +186,11 @@ fn one<'a>(
         sets: world.sets.iter().map(|(epoll, set)| (*epoll, set.epfd, set.inherited)).collect(),
         loops: loops.iter().map(|this| Turns::of(this, process, told, begin, place)).collect(),
         all_items: sums.items.len(),
-        items: items.iter().enumerate().map(|(at, item)| Row::of(item, at < histograms, begin)).collect(),
+        items: items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| Row::of(item, world, at < histograms, begin))
+            .collect(),
         numbers: told.numbers.keys().iter().map(place).collect(),
     }
 }

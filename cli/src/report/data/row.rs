@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::Times;
 use crate::doctor::Finding;
-use crate::replay::{End, Item, Replay};
+use crate::replay::{End, Item, Replay, World};
 
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
-    epoll: u32,
+    epoll: String,
     serial: u32,
     fd: i32,
     what: &'a str,
@@ -38,12 +38,12 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The row of an item.
-    pub fn of(item: &'a Item, with_histogram: bool, begin: u64) -> Self {
+    pub fn of(item: &'a Item, world: &World, with_histogram: bool, begin: u64) -> Self {
         let rel = |ns: u64| ns.saturating_sub(begin);
         let latency = Times::of(&item.latency);
         let latency = if with_histogram { latency } else { latency.without_histogram() };
         Self {
-            epoll: item.epoll,
+            epoll: world.set_id(item.epoll),
             serial: item.serial,
             fd: item.fd,
             what: item.what.as_deref().unwrap_or(""),

@@ -11,7 +11,7 @@ use crate::report::track::base64;
 pub struct Turns<'a> {
     tid: u32,
     thread: &'a str,
-    epoll: u32,
+    epoll: String,
     waits: u64,
     empty: u64,
     polls: u64,
@@ -59,7 +59,7 @@ impl<'a> Turns<'a> {
         Self {
             tid: this.tid,
             thread: process.threads.get(&this.tid).map_or("", String::as_str),
-            epoll: this.epoll,
+            epoll: told.replay.world.set_id(this.epoll),
             waits: this.waits,
             empty: this.empty,
             polls: this.polls,

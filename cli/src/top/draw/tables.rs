@@ -12,7 +12,7 @@ use crate::top::view::{sorted, ItemRow, LoopRow, View};
 pub(super) fn loops<'a>(view: &View, width: usize, most: u16) -> Vec<Line<'a>> {
     let columns: [Column<LoopRow>; 8] = [
         Column::left("loop", 24, 0, |row| row.thread.clone()),
-        Column::right("epoll", 5, 5, |row| row.epoll.to_string()),
+        Column::right("epoll", 5, 5, |row| row.epoll.clone()),
         Column::right("util", 5, 1, |row| row.utilisation.map_or("-".into(), percent)),
         Column::right("events/s", 9, 2, |row| whole(row.rate)),
         Column::right("per wait", 8, 6, |row| format!("{:.1}", row.per_wait)),

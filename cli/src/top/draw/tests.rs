@@ -19,7 +19,7 @@ fn sample() -> View {
     };
     let this = |tid: u32| LoopRow {
         thread: format!("io_thd {tid}"),
-        epoll: 1,
+        epoll: "5".into(),
         state: "waiting 3.10 ms".into(),
         utilisation: Some(0.95),
         rate: 52_310.0,

@@ -1,0 +1,178 @@
+//! A program that is started here, and its children.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use glasspoll_record::{clock, Process};
+
+use crate::args;
+use crate::collect::strays::Fate;
+use crate::collect::{self, Collector, News, RECORDING};
+use crate::doctor::now::{self, Now, Reads};
+use crate::doctor::seen::{Ended, Seen};
+use crate::doctor::{name_files, Doctor};
+use crate::program::engine::{self, Engine};
+use crate::program::{preloadable, Refused};
+use crate::sys;
+
+/// The pause between two looks at the descriptors of findings so far, which take at most 1 / `SHARE` of the time.
+const NOW: Duration = Duration::from_millis(500);
+const SHARE: u32 = 20;
+/// The most processes that a note names.
+const NAMED: usize = 16;
+
+pub fn look(args: &args::Doctor) -> Result<Seen, Refused> {
+    // A diagnosis must not change the patient.
+    let settings = engine::decide(&args.settings, Engine::Observe)?;
+    let mut collector = Collector::start(&args.program, &settings, RECORDING)?;
+    collector.seek_strays();
+    let mut gathered = Gathered::default();
+    let status = loop {
+        collector.wait();
+        // Ask before the look, so that the last look sees all that the program did.
+        let status = collector.status();
+        gathered.take(collector.poll());
+        if let Some(status) = status {
+            break status;
+        }
+        gathered.look_at_now();
+    };
+    let fate = collector.fate();
+    gathered.take(collector.finish().0);
+    let mut seen = gathered.finish();
+    seen.ended = Some(Ended::of(status));
+    if seen.processes.is_empty() {
+        let why = preloadable::why_not(&args.program[0]).unwrap_or_else(|| {
+            "neither it nor a child of it made an epoll instance, or they do not use libc or LD_PRELOAD"
+                .into()
+        });
+        seen.notes.push(format!("nothing was recorded: {why}"));
+    }
+    note(&fate, settings.observe, &mut seen);
+    Ok(seen)
+}
+
+/// Says what the record lacks. Processes without our settings are not `observed`, even if the others are to be.
+fn note(fate: &Fate, observe: bool, seen: &mut Seen) {
+    let list = |all: Vec<String>| match all.len() {
+        0..=NAMED => all.join(", "),
+        many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
+    };
+    let named = |(pid, comm): (&u32, &String)| format!("{pid} ({comm})");
+    if !fate.found.is_empty() {
+        let all = list(fate.found.iter().map(named).collect());
+        let is_emulated = |pid| seen.processes.iter().any(|process| process.pid == pid && !process.observed);
+        let engine = match observe && fate.found.keys().copied().any(is_emulated) {
+            true => "; without our settings it runs on glasspoll's own epoll",
+            false => "",
+        };
+        seen.notes.push(format!("found through /proc, because it cannot hand in its record (its environment was cleared all but LD_PRELOAD, or it does not reach our socket): process {all}{engine}"));
+    }
+    if !fate.missed.is_empty() {
+        let all = list(fate.missed.iter().map(named).collect());
+        seen.notes.push(format!("process {all} ended before it could be looked into: its environment was cleared all but LD_PRELOAD; if it made an epoll instance, that is not judged"));
+    }
+    for (pid, (comm, has_ring)) in fate.living.iter().take(NAMED) {
+        let yet = if *has_ring { "" } else { ", without an epoll instance so far" };
+        seen.notes.push(format!("process {pid} ({comm}) lives on{yet}: glasspoll doctor {pid}"));
+    }
+    if let Some(more) = fate.living.len().checked_sub(NAMED + 1) {
+        seen.notes.push(format!("{} more processes live on", more + 1));
+    }
+}
+
+/// What the news of a program's processes add up to.
+#[derive(Default)]
+struct Gathered {
+    doctor: Doctor,
+    /// The doctor's place of each ring.
+    places: BTreeMap<u32, usize>,
+    /// Each ring's names; no events.
+    processes: BTreeMap<u32, Process>,
+    seen: Option<Seen>,
+    /// The pid of each living ring's process, by the pid that its findings have.
+    pids: BTreeMap<u32, u32>,
+    /// What was so with the descriptors of findings when they were last looked at, and when that was.
+    now: BTreeMap<(u8, u32, i32), (u64, Vec<String>)>,
+    now_due: Option<Instant>,
+    /// By the pid that findings have.
+    reads: BTreeMap<u32, Reads>,
+}
+
+impl Gathered {
+    /// Looks at the descriptors of findings so far: when the program has ended, they are gone.
+    fn look_at_now(&mut self) {
+        let due = *self.now_due.get_or_insert_with(|| Instant::now() + NOW);
+        if Instant::now() < due {
+            return;
+        }
+        let begin = sys::worked();
+        let (mut now, now_ns) = (Now::default(), clock::now_ns());
+        for finding in self.doctor.findings(now_ns) {
+            let (Some(pid), Some(reads)) = (self.pids.get(&finding.pid), self.reads.get(&finding.pid)) else {
+                continue;
+            };
+            for (fd, lines) in now.of(*pid, &finding, reads) {
+                self.now.insert((finding.class, finding.pid, fd), (now_ns, lines));
+            }
+        }
+        self.now_due = Some(Instant::now() + NOW.max((sys::worked() - begin) * SHARE));
+    }
+
+    fn take(&mut self, all: Vec<News>) {
+        for news in all {
+            let ring = news.ring();
+            if let News::Began { pid, header, .. } = &news {
+                self.pids.insert(header.pid, *pid);
+                self.places.insert(ring, self.doctor.process(header));
+                self.seen.get_or_insert_with(|| Seen::new(header.begin.ns));
+            }
+            let (Some(place), Some(seen)) = (self.places.get(&ring), &mut self.seen) else { continue };
+            match &news {
+                News::Lost { .. } => {
+                    seen.gaps += 1;
+                    self.doctor.gap(*place);
+                }
+                News::Events { events, .. } => {
+                    let pid = self.processes.get(&ring).map_or(0, Process::pid);
+                    let reads = self.reads.entry(pid).or_default();
+                    for entry in events {
+                        reads.event(entry);
+                        seen.event(entry);
+                        self.doctor.event(*place, entry);
+                    }
+                    continue;
+                }
+                News::Ended(ended) if ended.status.is_some() => {
+                    self.pids.remove(&ended.header.pid);
+                    self.reads.remove(&ended.header.pid);
+                    self.doctor.ended(*place, ended.at.ns);
+                }
+                _ => {}
+            }
+            collect::apply(&mut self.processes, news);
+        }
+    }
+
+    fn finish(self) -> Seen {
+        let mut seen = self.seen.unwrap_or_else(|| Seen::new(0));
+        seen.findings = self.doctor.findings(clock::now_ns());
+        for process in self.processes.values() {
+            seen.process(process);
+        }
+        name_files(&mut seen.findings, |pid, fd, ns| {
+            let of_pid = self.processes.values().filter(|process| process.pid() == pid);
+            of_pid.filter_map(|process| process.file_at(fd, ns)).next_back().map(str::to_owned)
+        });
+        let mut findings = std::mem::take(&mut seen.findings);
+        for finding in &mut findings {
+            for fd in finding.fds.clone() {
+                if let Some((ns, lines)) = self.now.get(&(finding.class, finding.pid, fd)) {
+                    now::add(finding, &format!("at {:.3} s", seen.since_begin(*ns)), fd, lines);
+                }
+            }
+        }
+        seen.findings = findings;
+        seen
+    }
+}
