@@ -22,7 +22,7 @@ const IN: u32 = libc::EPOLLIN as u32;
 const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
-/// This many edges, each with one accept or one datagram and never one to EAGAIN, are a habit.
+/// This many edges, none of them with an accept or a datagram to EAGAIN, are a habit.
 const EDGES: u64 = 6;
 /// The most items that are followed.
 const ITEMS: usize = 1 << 16;
@@ -56,25 +56,33 @@ struct Edge {
 struct Habit {
     first_ns: u64,
     last_ns: u64,
-    /// How often it read once for an edge, and something was there.
-    once: u64,
-    /// It has read a second time for an edge, or to EAGAIN.
+    /// For how many edges it read, and how often.
+    edges: u64,
+    reads: u64,
+    /// It has read to EAGAIN.
     drains: bool,
 }
 
 impl Habit {
     fn read(&mut self, ns: u64, is_first: bool, is_refused: bool) {
-        if self.once == 0 {
+        if self.reads == 0 {
             self.first_ns = ns;
         }
         self.last_ns = ns;
-        self.once += u64::from(is_first);
-        self.drains |= !is_first || is_refused;
+        self.edges += u64::from(is_first);
+        self.reads += 1;
+        self.drains |= is_refused;
     }
 
     fn is_bad(&self) -> bool {
-        !self.drains && self.once >= EDGES && self.last_ns.saturating_sub(self.first_ns) >= IDLE_NS
+        !self.drains && self.edges >= EDGES && self.last_ns.saturating_sub(self.first_ns) >= IDLE_NS
     }
+}
+
+/// Whether recvmmsg(2) got fewer datagrams than it asked for: there were no more. For it `asked` is a number of
+/// datagrams, and no buffer for one is that small.
+fn is_short_batch(op: Op, result: i64, asked: u64) -> bool {
+    op == Op::Read && asked <= BUFFER && result >= 0 && (result as u64) < asked
 }
 
 /// The rule of class 2.
@@ -149,7 +157,8 @@ impl Edges {
                 self.minded.insert(item.epoll);
                 continue;
             }
-            edge.habit.read(entry.ns, edge.state == State::Told, result < 0);
+            let is_end = result < 0 || is_short_batch(op, result, asked);
+            edge.habit.read(entry.ns, edge.state == State::Told, is_end);
             edge.state = match op {
                 Op::Accept if result >= 0 => State::Full(0),
                 Op::Read if result > 0 && result as u64 == asked && asked >= BUFFER => State::Full(asked),
@@ -163,7 +172,7 @@ impl Edges {
 }
 
 impl Edges {
-    /// Listeners and sockets of datagrams of which the program takes one for each edge. A short read of a stream shows
+    /// Listeners and sockets of datagrams of which the program takes a few for each edge. A short read of a stream shows
     /// that there was no more; a short datagram does not.
     fn habits(&self, world: &World, out: &mut Vec<Finding>) {
         let ended = self.habits.iter().map(|(key, (habit, is_listener))| (*key, *habit, *is_listener));
@@ -180,11 +189,11 @@ impl Edges {
             }
             let mut tally = Tally::new();
             tally.add(habit.first_ns, fd, 0);
-            (tally.count, tally.last_ns) = (habit.once, habit.last_ns);
+            (tally.count, tally.last_ns) = (habit.edges, habit.last_ns);
             let (did, what) = if is_listener { ("accepted", "accept") } else { ("read", "read") };
-            let once = times(habit.once);
+            let (edges, reads) = (count(habit.edges), count(habit.reads));
             let title = format!(
-                "fd {fd}: not {did} to EAGAIN; one {what} for each edge, {once}, and never one to EAGAIN"
+                "fd {fd}: not {did} to EAGAIN; {reads} {what}s for {edges} edges, and never one to EAGAIN"
             );
             let set = world.set_name(epoll);
             let mut finding = Finding::new(2, Severity::Warning, world.pid, title, &tally)
@@ -369,6 +378,28 @@ mod tests {
             script.enter(64, -1);
             assert_eq!(script.found().is_empty(), drains);
         }
+    }
+
+    #[test]
+    fn two_accepts_for_each_edge_are_too_few_too() {
+        let mut script = Script::new();
+        script.add(8, IN | ET);
+        for turn in 0..40 {
+            script.enter(64, -1).ms(50).give(&[(8, IN)]).accept(8, 20 + turn).accept(8, 60 + turn);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), [(2, Severity::Warning)]);
+    }
+
+    #[test]
+    fn a_batch_of_datagrams_that_is_short_is_the_end() {
+        let mut script = Script::new();
+        script.add(8, IN | ET);
+        for _ in 0..40 {
+            script.enter(64, -1).ms(50).give(&[(8, IN)]).read(8, 32, 5);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), []);
     }
 
     #[test]
