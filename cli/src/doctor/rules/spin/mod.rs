@@ -89,7 +89,8 @@ impl Spin {
 
     fn deliver(&mut self, world: &World, item: u32, of: Delivery) {
         let known = world.items.get(&item);
-        let is_level = known.is_some_and(|item| item.is_level());
+        // A one-shot item that comes again was armed again, which asks anew.
+        let is_level = known.is_some_and(|item| item.is_level() || item.is_oneshot());
         let events = of.events;
         let what = if events & HUP != 0 {
             Some(What::HangUp)

@@ -225,3 +225,27 @@ fn a_peer_that_has_closed_is_told() {
     assert_eq!(script.found(), [(4, Severity::Error)]);
     assert!(findings[0].evidence.iter().any(|line| line.contains("peer has closed")), "{findings:?}");
 }
+
+#[test]
+fn a_oneshot_that_is_armed_again_without_a_read_is_found() {
+    use crate::doctor::script::{ET, ONESHOT};
+    for interest in [IN | ONESHOT, IN | ET | ONESHOT] {
+        let mut script = Script::new();
+        script.add(5, interest);
+        for _ in 0..300 {
+            script.ms(4).wait(&[(5, IN)]).modify(5, interest);
+        }
+        assert_eq!(script.found(), [(18, Severity::Error)]);
+    }
+}
+
+#[test]
+fn an_edge_that_is_asked_for_again_to_wake_the_loop_is_fine() {
+    // An eventfd that is always readable wakes the loop at each MOD.
+    let mut script = Script::new();
+    script.add(5, IN | crate::doctor::script::ET);
+    for _ in 0..1000 {
+        script.ms(1).modify(5, IN | crate::doctor::script::ET).wait(&[(5, IN)]);
+    }
+    assert_eq!(script.found(), []);
+}

@@ -4,6 +4,8 @@
 //! The record has how much was read, not how much was there. A read that got all it asked for may have left more. A
 //! program that also reads without an event keeps track itself of what may be there: its set is not judged.
 
+mod habit;
+
 use std::collections::{BTreeSet, HashMap};
 
 use glasspoll_record::event::{Ctl, Event, Op};
@@ -15,6 +17,7 @@ use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
 use crate::text::units::{count, times};
+use habit::{is_short_batch, Habit};
 
 const IN: u32 = libc::EPOLLIN as u32;
 
@@ -22,8 +25,6 @@ const IN: u32 = libc::EPOLLIN as u32;
 const IDLE_NS: u64 = 1_000_000_000;
 /// Smaller reads are of counters, of one byte of a pipe, of headers whose length is known: they need not be repeated.
 const BUFFER: u64 = 64;
-/// This many edges, each with one accept or one datagram and never one to EAGAIN, are a habit.
-const EDGES: u64 = 6;
 /// The most items that are followed.
 const ITEMS: usize = 1 << 16;
 
@@ -49,32 +50,6 @@ struct Edge {
     was_read: bool,
     is_listener: bool,
     habit: Habit,
-}
-
-/// How the program reads an item, over all of its edges.
-#[derive(Clone, Copy, Debug, Default)]
-struct Habit {
-    first_ns: u64,
-    last_ns: u64,
-    /// How often it read once for an edge, and something was there.
-    once: u64,
-    /// It has read a second time for an edge, or to EAGAIN.
-    drains: bool,
-}
-
-impl Habit {
-    fn read(&mut self, ns: u64, is_first: bool, is_refused: bool) {
-        if self.once == 0 {
-            self.first_ns = ns;
-        }
-        self.last_ns = ns;
-        self.once += u64::from(is_first);
-        self.drains |= !is_first || is_refused;
-    }
-
-    fn is_bad(&self) -> bool {
-        !self.drains && self.once >= EDGES && self.last_ns.saturating_sub(self.first_ns) >= IDLE_NS
-    }
 }
 
 /// The rule of class 2.
@@ -149,7 +124,8 @@ impl Edges {
                 self.minded.insert(item.epoll);
                 continue;
             }
-            edge.habit.read(entry.ns, edge.state == State::Told, result < 0);
+            let is_end = result < 0 || is_short_batch(op, result, asked);
+            edge.habit.read(entry.ns, edge.state == State::Told, is_end);
             edge.state = match op {
                 Op::Accept if result >= 0 => State::Full(0),
                 Op::Read if result > 0 && result as u64 == asked && asked >= BUFFER => State::Full(asked),
@@ -163,7 +139,7 @@ impl Edges {
 }
 
 impl Edges {
-    /// Listeners and sockets of datagrams of which the program takes one for each edge. A short read of a stream shows
+    /// Listeners and sockets of datagrams of which the program takes a few for each edge. A short read of a stream shows
     /// that there was no more; a short datagram does not.
     fn habits(&self, world: &World, out: &mut Vec<Finding>) {
         let ended = self.habits.iter().map(|(key, (habit, is_listener))| (*key, *habit, *is_listener));
@@ -180,11 +156,11 @@ impl Edges {
             }
             let mut tally = Tally::new();
             tally.add(habit.first_ns, fd, 0);
-            (tally.count, tally.last_ns) = (habit.once, habit.last_ns);
+            (tally.count, tally.last_ns) = (habit.edges, habit.last_ns);
             let (did, what) = if is_listener { ("accepted", "accept") } else { ("read", "read") };
-            let once = times(habit.once);
+            let (edges, reads) = (count(habit.edges), count(habit.reads));
             let title = format!(
-                "fd {fd}: not {did} to EAGAIN; one {what} for each edge, {once}, and never one to EAGAIN"
+                "fd {fd}: not {did} to EAGAIN; {reads} {what}s for {edges} edges, and never one to EAGAIN"
             );
             let set = world.set_name(epoll);
             let mut finding = Finding::new(2, Severity::Warning, world.pid, title, &tally)
@@ -282,127 +258,4 @@ impl Rule for Edges {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::script::{Script, EAGAIN, ET, IN};
-
-    fn told(script: &mut Script) -> &mut Script {
-        script.add(8, IN | ET).wait(&[(8, IN)])
-    }
-
-    #[test]
-    fn a_read_that_got_all_it_asked_for_before_a_long_wait_is_found() {
-        let mut script = Script::new();
-        told(&mut script).read(8, 128, 128).enter(64, -1).ms(500);
-        assert_eq!(script.found(), []);
-        script.ms(600);
-        assert_eq!(script.found(), [(2, Severity::Warning)]);
-        assert_eq!(script.findings()[0].fds, [8]);
-        // A further edge shows it as well.
-        script.give(&[(8, IN)]).read(8, 128, 20).enter(64, -1).ms(2000);
-        assert_eq!(script.found(), [(2, Severity::Warning)]);
-    }
-
-    #[test]
-    fn a_listener_that_accepts_one_for_an_edge_is_found() {
-        let mut script = Script::new();
-        told(&mut script).accept(8, 20).enter(64, -1).ms(1500);
-        assert_eq!(script.found(), [(2, Severity::Warning)]);
-    }
-
-    #[test]
-    fn what_was_read_to_the_end_is_fine() {
-        for last in [EAGAIN, 0, 100] {
-            let mut script = Script::new();
-            told(&mut script).read(8, 128, 128).read(8, 128, last).enter(64, -1).ms(5000);
-            assert_eq!(script.found(), [], "{last}");
-        }
-    }
-
-    #[test]
-    fn what_was_never_read_is_fine() {
-        // A waker's eventfd.
-        let mut script = Script::new();
-        told(&mut script).enter(64, -1).ms(5000);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_counter_that_was_read_whole_is_fine() {
-        let mut script = Script::new();
-        told(&mut script).read(8, 8, 8).enter(64, -1).ms(5000);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_program_that_comes_back_by_itself_is_fine() {
-        let mut script = Script::new();
-        told(&mut script).read(8, 128, 128).enter(64, 2000).ms(2000).give(&[]);
-        // Its timer ran out, and it reads on.
-        script.read(8, 128, 128).enter(64, -1).ms(5000);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn a_loop_that_never_sleeps_is_found() {
-        let mut script = Script::new();
-        script.add(6, IN);
-        told(&mut script).read(8, 128, 128);
-        for _ in 0..150 {
-            script.ms(10).wait(&[(6, IN)]).read(6, 10, 10);
-        }
-        assert_eq!(script.found(), [(2, Severity::Warning)]);
-        assert_eq!(script.findings()[0].fds, [8]);
-    }
-
-    #[test]
-    fn one_accept_for_each_edge_is_found_and_accepts_to_the_end_are_fine() {
-        for drains in [false, true] {
-            let mut script = Script::new();
-            script.add(8, IN | ET);
-            for turn in 0..40 {
-                script.enter(64, -1).ms(50).give(&[(8, IN)]).accept(8, 20 + turn);
-                if drains {
-                    script.accept(8, EAGAIN);
-                }
-            }
-            script.enter(64, -1);
-            assert_eq!(script.found().is_empty(), drains);
-        }
-    }
-
-    #[test]
-    fn one_short_read_for_each_edge_is_too_few_for_datagrams_only() {
-        let mut script = Script::new();
-        script.add(8, IN | ET);
-        for _ in 0..40 {
-            script.enter(64, -1).ms(50).give(&[(8, IN)]).read(8, 512, 40);
-        }
-        script.enter(64, -1);
-        let only = script.findings()[0].only.expect("it depends on the file");
-        assert!(only("udp 127.0.0.1:53") && !only("tcp 127.0.0.1:80 listening"));
-    }
-
-    #[test]
-    fn a_loop_that_does_not_wait_is_fine() {
-        let mut script = Script::new();
-        told(&mut script).read(8, 128, 128).ms(5000);
-        assert_eq!(script.findings().iter().filter(|finding| finding.class == 2).count(), 0);
-    }
-
-    #[test]
-    fn a_level_triggered_item_is_fine() {
-        let mut script = Script::new();
-        script.add(8, IN).wait(&[(8, IN)]).read(8, 128, 128).enter(64, -1).ms(5000);
-        assert_eq!(script.found(), []);
-    }
-
-    #[test]
-    fn what_came_before_a_gap_is_not_judged() {
-        let mut script = Script::new();
-        told(&mut script).read(8, 128, 128).enter(64, -1);
-        script.gap();
-        script.ms(5000);
-        assert_eq!(script.found(), []);
-    }
-}
+mod tests;
