@@ -92,6 +92,8 @@ names! {
         Del = 2, "DEL";
         /// EPOLL_CTL_MOD.
         Mod = 3, "MOD";
+        /// No call: the set has had the item before it, or its ADD, was seen.
+        Found = 4, "FOUND";
     }
 }
 

@@ -38,11 +38,19 @@ pub fn attach(pid: u32, options: &Options) -> Result<Attached, Refusal> {
             libc::EALREADY => None,
             libc::EBUSY => return Err(Refusal::Preloaded),
             libc::ENOSYS => return Err(Refusal::NothingToPatch),
+            libc::ENOSPC => {
+                let why = "a limit leaves no room for its record: on the size of files, on descriptors, or on memory";
+                return Err(Refusal::Trouble(why.into()));
+            }
+            libc::EAGAIN => return Err(Refusal::Trouble(BUSY.into())),
             errno => return Err(Refusal::Library(errno)),
         },
     };
     Ok(Attached { pid, options: options.clone(), slots, stays: false })
 }
+
+/// Why the library cannot come or go just now.
+const BUSY: &str = "it forks, or a thread of it is in a call of the library: try again";
 
 /// Takes the library's hooks out of a process; returns how many slots are as before.
 pub fn detach(pid: u32, options: &Options) -> Result<u32, Refusal> {
@@ -56,6 +64,7 @@ pub fn detach(pid: u32, options: &Options) -> Result<u32, Refusal> {
     match visited.value {
         0.. => Ok(visited.value as u32),
         refused if -refused as i32 == libc::ENOTCONN => Err(Refusal::NotAttached),
+        refused if -refused as i32 == libc::EAGAIN => Err(Refusal::Trouble(BUSY.into())),
         refused => Err(Refusal::Library(-refused as i32)),
     }
 }

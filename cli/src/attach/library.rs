@@ -118,6 +118,8 @@ impl Library {
         });
         let is_it = |object: &&Mapped| {
             let name = object.name();
+            // A new build may have taken the place of the file since.
+            let name = name.strip_suffix(" (deleted)").unwrap_or(name);
             name == NAME
                 || name.strip_prefix("memfd:") == Some(NAME)
                 || name.starts_with(GUEST)

@@ -10,7 +10,7 @@ use super::refusal::Seccomp;
 use super::tracer::Tracee;
 
 /// A private anonymous mapping; of a library's code; a library is opened without more.
-const CALLS: [(&str, i64, [u64; 6]); 19] = [
+const CALLS: [(&str, i64, [u64; 6]); 25] = [
     ("rt_sigprocmask", libc::SYS_rt_sigprocmask, [0, 0, 0, 8, 0, 0]),
     ("mmap", libc::SYS_mmap, [0, 1 << 19, 3, 0x24022, u64::MAX, 0]),
     ("mmap of code", libc::SYS_mmap, [0, 1 << 20, 5, 0x802, 3, 0]),
@@ -29,6 +29,12 @@ const CALLS: [(&str, i64, [u64; 6]); 19] = [
     ("readlinkat", libc::SYS_readlinkat, [0xffff_ff9c, 0x7000_0000_0000, 0x7000_0000_0000, 4096, 0, 0]),
     ("gettid", libc::SYS_gettid, [0; 6]),
     ("brk", libc::SYS_brk, [0; 6]),
+    ("getpid", libc::SYS_getpid, [0; 6]),
+    ("getppid", libc::SYS_getppid, [0; 6]),
+    ("madvise", libc::SYS_madvise, [0x7000_0000_0000, 4096, 18, 0, 0, 0]),
+    ("prlimit64", libc::SYS_prlimit64, [0, 7, 0, 0x7000_0000_0000, 0, 0]),
+    ("getrandom", libc::SYS_getrandom, [0x7000_0000_0000, 16, 1, 0, 0, 0]),
+    ("kcmp", libc::SYS_kcmp, [1, 1, 0, 3, 4, 0]),
     ("clock_gettime", libc::SYS_clock_gettime, [1, 0x7000_0000_0000, 0, 0, 0, 0]),
 ];
 

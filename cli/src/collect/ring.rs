@@ -131,7 +131,9 @@ impl Ring {
                     self.wanted.extend(items.iter().filter(|item| !item.is_set).map(|item| item.fd));
                 }
             }
-            Event::Ctl { op: Some(Ctl::Add), fd, errno: 0, .. } if !self.files.contains_key(&fd) => {
+            Event::Ctl { op: Some(Ctl::Add | Ctl::Found), fd, errno: 0, .. }
+                if !self.files.contains_key(&fd) =>
+            {
                 self.wanted.insert(fd);
             }
             Event::Io { fd, op: Op::Accept, result, .. } if result >= 0 => self.accept(fd, result as i32),

@@ -76,6 +76,14 @@ pub fn ctl(about: About, op: i32, fd: i32, event: EpollEvent, result: Result<(),
     flow!(DEBUG, "ctl", epfd, %op, fd, %events, data, %result);
 }
 
+/// The set has an item whose ADD was not seen.
+pub fn found(about: About, fd: i32, event: EpollEvent) {
+    let (events, data, item) = (event.events, event.data, about.item as u32);
+    record(Event::Ctl { epoll: about.epoll, op: Some(event::Ctl::Found), fd, events, data, errno: 0, item });
+    let (epfd, op) = (about.epfd, "FOUND");
+    flow!(DEBUG, "ctl", epfd, %op, fd, events = %Mask(events), data, result = "0");
+}
+
 /// From now on the file's wakeups come from `source`.
 pub fn arm(fd: i32, source: Source) {
     record(Event::Arm { fd, source, on: true });
@@ -216,5 +224,9 @@ pub(crate) fn chaos(about: About, wait: u32, what: Injection, fd: i32, amount: u
 /// another process.
 pub fn release(fd: i32, items: usize, shared: bool) {
     record(Event::Release { fd, items: items as u32, shared });
-    flow!(DEBUG, "release", fd, items, shared);
+    if shared {
+        flow!(DEBUG, "release", fd, items, shared);
+    } else {
+        flow!(DEBUG, "release", fd, items);
+    }
 }

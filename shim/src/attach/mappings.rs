@@ -17,7 +17,7 @@ impl Mappings {
     pub fn read() -> Option<Self> {
         let file = sys::open(c"/proc/self/maps", libc::O_RDONLY, 0).ok()?;
         let mut text = Vec::new();
-        let mut part = [0; 4096];
+        let mut part = vec![0; 4096];
         let is_whole = loop {
             match sys::read(file, &mut part) {
                 Ok(0) => break true,

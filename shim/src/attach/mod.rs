@@ -109,6 +109,11 @@ fn attach(words: &CStr) -> Result<usize, Errno> {
     // The loader may be binding a slot just now, over what we have stored.
     *attached = Some(Attached { glibc, names, slots, seen: None });
     observe::arrive(look_for_new_objects);
+    if process::lacks_its_record() {
+        drop(attached);
+        let _ = put_back();
+        return Err(Errno::ENOSPC);
+    }
     Ok(count)
 }
 
@@ -117,6 +122,11 @@ fn detach() -> Result<usize, Errno> {
         return Err(Errno::ENOTCONN);
     }
     let _guard = context::enter().ok_or(Errno::EAGAIN)?;
+    put_back()
+}
+
+/// Ends an attach. The caller is inside.
+fn put_back() -> Result<usize, Errno> {
     let mut attached = ATTACHED.lock();
     let Attached { names, slots, .. } = attached.take().ok_or(Errno::ENOTCONN)?;
     let count = slots.put_back(&names);

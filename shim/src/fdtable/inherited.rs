@@ -96,7 +96,7 @@ pub fn find_inherited() {
 
 fn mark_from_proc() -> bool {
     let Ok(dir) = sys::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY, 0) else { return false };
-    let mut buf = [0u8; 4096];
+    let mut buf = vec![0u8; 4096];
     let is_whole = loop {
         let read = match sys::getdents(dir, &mut buf) {
             Ok(0) => break true,

@@ -6,6 +6,7 @@ use dashmap::DashMap;
 use glasspoll_reactor::sys;
 use once_cell::sync::Lazy;
 
+use super::backing;
 use super::entering::put_another;
 use super::fd_ref::{FdRef, Held};
 use super::flags::{
@@ -18,6 +19,10 @@ pub(super) static HIGHEST_INHERITED: AtomicI32 = AtomicI32::new(-1);
 
 /// The search for other fds of an inherited file ends at this fd.
 const MOST_SIBLINGS: i32 = 1023;
+
+/// Files without a type, such as eventfds, all have one identity. An observer does not compare each with each other one
+/// if there are more of them: that would take seconds, for the sake of an item whose fd is closed while a dup lives on.
+const MOST_ALIKE: usize = 64;
 
 /// The inherited fds whose identity we asked for (`ASKED`). Some may have been closed since.
 static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
@@ -35,6 +40,9 @@ pub(super) fn enter_siblings(fd: i32, identity: Identity) {
         }
     }
     let others = FDS_OF.get(&identity).map(|fds| fds.clone()).unwrap_or_default();
+    if backing::watches_nothing() && others.len() > MOST_ALIKE {
+        return;
+    }
     for other in others.into_iter().filter(|other| *other != fd) {
         if flags(other) & (INHERITED | TRACKED | OURS) != INHERITED {
             continue;

@@ -20,7 +20,7 @@ mod state;
 mod watch;
 
 pub use fork::*;
-pub use recording::{begin_observing, end_observing, give_up};
+pub use recording::{begin_observing, end_observing, give_up, lacks_its_record};
 pub use start::{sleep_again, start, start_late};
 pub use state::{engine, is_inert, shared};
 pub use watch::{descriptors, watch, WATCH};

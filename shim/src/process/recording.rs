@@ -47,6 +47,11 @@ pub fn begin_observing() {
     });
 }
 
+/// Whether there should be a record, and is none.
+pub fn lacks_its_record() -> bool {
+    OPTIONS.get().is_some_and(|options| options.ring.is_some()) && !record::is_on()
+}
+
 /// Ends the record, and forgets all descriptors and sets.
 pub fn end_observing() {
     let _changes = CHANGES.lock();

@@ -98,7 +98,7 @@ impl Rule for Dup {
                     orphan.is_told = true;
                 }
             }
-            Event::Ctl { op: Some(Ctl::Add), errno: 0, epoll, item, data, .. }
+            Event::Ctl { op: Some(Ctl::Add | Ctl::Found), errno: 0, epoll, item, data, .. }
                 if !self.orphans.is_empty() =>
             {
                 let is_alike =

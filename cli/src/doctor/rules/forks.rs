@@ -56,13 +56,14 @@ impl Forks {
                     set.last_ns = entry.ns;
                 }
             }
+            Event::Ctl { op: Some(Ctl::Found), .. } => {}
             Event::Ctl { epoll, op: Some(op), fd, errno: 0, .. } => {
                 if let Some(set) = self.sets.get_mut(&(place, epoll)) {
                     set.last_ns = entry.ns;
                     if set.inherited {
                         set.changes.add(entry.ns, fd, entry.tid);
                         set.by_op[match op {
-                            Ctl::Add => 0,
+                            Ctl::Add | Ctl::Found => 0,
                             Ctl::Del => 1,
                             Ctl::Mod => 2,
                         }] += 1;

@@ -125,7 +125,7 @@ impl Waiters {
                 }
             }
             // A process that starts later watches it too.
-            Event::Ctl { epoll, op: Some(Ctl::Add), fd, events, errno: 0, .. } => {
+            Event::Ctl { epoll, op: Some(Ctl::Add | Ctl::Found), fd, events, errno: 0, .. } => {
                 if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
                 {
                     listener.sets.insert((place, epoll));

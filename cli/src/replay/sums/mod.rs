@@ -223,9 +223,9 @@ impl Sums {
     fn ctl(&mut self, ns: u64, key: Key, op: Ctl, fd: i32, events: u32) {
         let item = self.item(key, fd, ns);
         match op {
-            Ctl::Add => {
+            Ctl::Add | Ctl::Found => {
                 (item.added, item.interest) = (Some(ns), Some(events & !ALWAYS));
-                self.counts.adds += 1;
+                self.counts.adds += u64::from(op == Ctl::Add);
             }
             Ctl::Mod => item.interest = Some(events & !ALWAYS),
             Ctl::Del => {}

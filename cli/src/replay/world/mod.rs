@@ -241,7 +241,7 @@ impl World {
 
     fn ctl(&mut self, key: Key, op: Ctl, (fd, tid): (i32, u32), events: u32, data: u64) {
         match op {
-            Ctl::Add => {
+            Ctl::Add | Ctl::Found => {
                 self.remove(key.1);
                 let file = self.files.open(fd, tid, Behind::Same);
                 self.insert(key.1, Item { epoll: key.0, fd, events: Some(events), data: Some(data), file });

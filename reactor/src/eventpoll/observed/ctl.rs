@@ -45,7 +45,7 @@ impl Eventpoll {
         }
         let item = self.follow(&mut tree, EPOLL_CTL_ADD, target, fd, event, Ok(()));
         drop(tree);
-        trace::ctl(self.about(item), EPOLL_CTL_ADD, fd, event, Ok(()));
+        trace::found(self.about(item), fd, event);
         true
     }
 
@@ -59,7 +59,7 @@ impl Eventpoll {
         let item = self.shared.next_item();
         observed.by_data.orphan(event.data, fd, item);
         drop(tree);
-        trace::ctl(self.about(item), EPOLL_CTL_ADD, fd, event, Ok(()));
+        trace::found(self.about(item), fd, event);
         trace::release(fd, 1, true);
         true
     }

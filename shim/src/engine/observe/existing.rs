@@ -121,7 +121,8 @@ fn read_fdinfo(fd: i32) -> String {
     let Ok(path) = std::ffi::CString::new(format!("/proc/self/fdinfo/{fd}")) else { return String::new() };
     let mut text = Vec::new();
     if let Ok(file) = sys::open(&path, libc::O_RDONLY | libc::O_CLOEXEC, 0) {
-        let mut buf = [0; 4096];
+        // The program's stack may be small.
+        let mut buf = vec![0; 4096];
         while let Ok(read @ 1..) = sys::read(file, &mut buf) {
             text.extend_from_slice(&buf[..read]);
         }

@@ -95,10 +95,17 @@ pub fn start(options: &Options, how: Begun) {
 /// In a forked child, whose record is still the parent's. Writes nothing until `start` has made the child's own.
 pub fn forked() {
     let parents = writer::stop();
-    if !parents.is_null() {
-        let is_here = IS_INHERITED.load(Ordering::Relaxed);
-        PARENTS.store(if is_here { parents } else { ptr::null_mut() }, Ordering::Relaxed);
+    if !IS_INHERITED.load(Ordering::Relaxed) {
+        // The program may have memory of its own there. So may a child of a process that has ended its record.
+        PARENTS.store(ptr::null_mut(), Ordering::Relaxed);
+    } else if !parents.is_null() {
+        PARENTS.store(parents, Ordering::Relaxed);
     }
+}
+
+/// Whether there is a record.
+pub fn is_on() -> bool {
+    writer::is_on()
 }
 
 /// Ends recording: some thread must not read the clock any more.
