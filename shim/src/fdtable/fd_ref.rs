@@ -61,6 +61,11 @@ impl FdRef {
         self.flags & (EPOLL | KERNEL_SET) != 0 && self.flags & CLOSING == 0
     }
 
+    /// Whether a thread is closing it.
+    pub fn is_closing(self) -> bool {
+        self.is(CLOSING)
+    }
+
     /// Whether it is the library's own.
     pub fn is_ours(self) -> bool {
         self.is(OURS)

@@ -8,22 +8,18 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::EpollEvent;
 use glasspoll_record::event::Event;
 
-use crate::fdtable::{self, pollable, FdRef, Held};
+use crate::fdtable::{self, FdRef, Held};
 use crate::process::{self, record};
 
-/// Enters the set behind `epfd`, which we have not seen. Returns whether it is one.
-pub fn enter(epfd: i32) -> bool {
-    if !pollable::is_kernel_epoll(epfd) {
-        return false;
-    }
+/// Enters the set behind `epfd`, which we have not seen.
+pub fn enter(epfd: i32) {
     process::begin_observing();
     if let Some(other) = fdtable::kernel_sets().into_iter().find(|other| sys::is_same_file(*other, epfd)) {
         fdtable::duplicated(other, epfd);
-        return true;
+        return;
     }
     fdtable::insert_kernel_set(process::shared(), epfd, true);
     enter_items(epfd, &[]);
-    true
 }
 
 /// How long after a look no other is made.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use glasspoll_reactor::eventpoll::Eventpoll;
 use libc::{c_int, c_long};
 
-use crate::fdtable::{self, FdRef};
+use crate::fdtable::{self, pollable, FdRef};
 use crate::process;
 use crate::thread::context;
 use crate::thread::guarded::guarded;
@@ -35,15 +35,18 @@ pub fn create(call: &mut dyn FnMut() -> c_long) -> c_long {
     if is_off() {
         return call();
     }
-    let made = call();
-    if let Ok(fd @ 0..) = c_int::try_from(made) {
-        guarded((), || {
-            let Some(_guard) = context::enter() else { return };
-            process::begin_observing();
-            fdtable::insert_kernel_set(process::shared(), fd, false);
-        });
-    }
-    made
+    // Until it is in the table, another thread that uses its number waits.
+    fdtable::making(|| {
+        let made = call();
+        if let Ok(fd @ 0..) = c_int::try_from(made) {
+            guarded((), || {
+                let Some(_guard) = context::enter() else { return };
+                process::begin_observing();
+                fdtable::insert_kernel_set(process::shared(), fd, false);
+            });
+        }
+        made
+    })
 }
 
 /// Runs `work` with what we keep of the kernel's set behind `epfd`. A set that we see for the first time came with an
@@ -51,12 +54,24 @@ pub fn create(call: &mut dyn FnMut() -> c_long) -> c_long {
 ///
 /// Preconditions: the thread is inside.
 fn with_set<T>(epfd: c_int, work: impl Fn(&Arc<Eventpoll>) -> T) -> Option<T> {
-    fdtable::with_set(FdRef::of(epfd), &work).or_else(|| {
-        if existing::enter(epfd) {
-            fdtable::with_set(FdRef::of(epfd), &work)
-        } else {
-            None
+    let known = || fdtable::with_set(FdRef::of(epfd), &work);
+    known().or_else(|| {
+        loop {
+            let moment = fdtable::all_made();
+            if let Some(done) = known() {
+                return Some(done);
+            }
+            // Not while it is being closed: its number may belong to another file in a moment.
+            if !pollable::is_kernel_epoll(epfd) || FdRef::of(epfd).is_closing() {
+                return None;
+            }
+            // Otherwise it may be a set that another thread is making, or has closed since.
+            if pollable::is_kernel_epoll(epfd) && fdtable::none_made_since(moment) {
+                break;
+            }
         }
+        existing::enter(epfd);
+        known()
     })
 }
 
@@ -66,9 +81,9 @@ fn with_set<T>(epfd: c_int, work: impl Fn(&Arc<Eventpoll>) -> T) -> Option<T> {
 pub fn arrive(each_second: fn()) {
     each_second::set(Some(each_second));
     process::begin_observing();
-    for fd in fdtable::inherited_fds() {
-        existing::enter(fd);
-    }
+    let is_set =
+        |fd: &c_int| pollable::is_kernel_epoll(*fd) && fdtable::with_set(FdRef::of(*fd), |_| ()).is_none();
+    fdtable::inherited_fds().into_iter().filter(is_set).for_each(existing::enter);
 }
 
 /// Ends that. Calls that come later pass by.
