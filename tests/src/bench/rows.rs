@@ -83,6 +83,18 @@ pub struct Side {
     pub strace: bool,
 }
 
+impl Side {
+    /// Whose epoll the program has: a program that is observed has the kernel's.
+    pub fn epoll(&self) -> Mode {
+        let observes = self.settings.contains(&("GLASSPOLL_ENGINE", "observe"));
+        if observes {
+            Mode::Native
+        } else {
+            self.mode
+        }
+    }
+}
+
 pub(super) const KERNEL: Side = Side { mode: Mode::Native, settings: &[], strace: false };
 pub(super) const GLASSPOLL: Side = Side { mode: Mode::Preloaded, settings: &[], strace: false };
 const NO_RECORD: Side = Side { settings: &[("GLASSPOLL_RING", "off")], ..GLASSPOLL };

@@ -95,7 +95,7 @@ impl Bench<'_> {
                 let load = ["-q", "-n", "50000", "-t", "get", "-c", "50"];
                 crate::run(&mut crate::redis::benchmark(&server, &load), LIMIT).success();
                 std::thread::sleep(Duration::from_millis(200));
-                server.check_epolls(self.side.mode);
+                server.check_epolls(self.side.epoll());
                 Sample::of(vec![resident(server.pid()) as f64 / f64::from(1 << 20)])
             }
         }
@@ -151,7 +151,7 @@ impl Bench<'_> {
         };
         load.arg(numbers.0).args(numbers.1.iter().map(usize::to_string));
         let line = run(&mut load, LIMIT).success();
-        server.check_epolls(self.side.mode);
+        server.check_epolls(self.side.epoll());
         let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
         let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
         let values = row.figures.iter().map(|figure| match figure.name {
@@ -196,7 +196,7 @@ impl Bench<'_> {
         let before = cpu_time(server.pid());
         let values = vec![ask("get", requests), ask("set", requests)];
         let used = (cpu_time(server.pid()) - before) as f64;
-        server.check_epolls(self.side.mode);
+        server.check_epolls(self.side.epoll());
         Sample { values, cpu: Some(used / 1000.0 / (2 * requests) as f64), note: String::new() }
     }
 
@@ -219,7 +219,7 @@ impl Bench<'_> {
         }
         let stdout = run(&mut wrk, LIMIT).success();
         nginx::check_answers(&stdout);
-        server.check_epolls(self.side.mode);
+        server.check_epolls(self.side.epoll());
         let number = |line: &str| -> f64 {
             let found = stdout.lines().find_map(|text| text.trim().strip_prefix(line));
             found.and_then(|rest| rest.trim().parse().ok()).unwrap_or_else(|| panic!("no {line} in {stdout}"))
@@ -262,7 +262,7 @@ impl Bench<'_> {
         let before = resident(server.pid());
         let rest = self.idle(&server, count);
         let after = resident(server.pid());
-        server.check_epolls(self.side.mode);
+        server.check_epolls(self.side.epoll());
         for mut load in [first, rest] {
             drop(load.stdin.take());
             crate::run::wait(&mut load, LIMIT).expect("it ends with its input");
