@@ -87,9 +87,19 @@ pub fn making<T>(make: impl FnOnce() -> T) -> T {
 
 /// Returns when every epoll instance that has an fd is in the table. The value is for `none_made_since`.
 pub fn all_made() -> u32 {
-    // Not for ever: this may be a child forked past libc that has not noticed that yet.
-    sleep_while(|| UNDER_WAY.load(Ordering::SeqCst) != 0);
-    BEGUN.load(Ordering::SeqCst)
+    // Not for ever: programs may make one after another.
+    let mut begun = BEGUN.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        // Not for ever: this may be a child forked past libc that has not noticed that yet.
+        sleep_while(|| UNDER_WAY.load(Ordering::SeqCst) != 0);
+        let now = BEGUN.load(Ordering::SeqCst);
+        if now == begun {
+            break;
+        }
+        // One was begun just as none was under way.
+        begun = now;
+    }
+    begun
 }
 
 /// Whether no epoll instance was begun since that moment.
