@@ -5,8 +5,9 @@
 use glasspoll_tests::run::LIMIT;
 mod machine;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
 use std::thread;
@@ -65,6 +66,11 @@ fn with_no_memory_left_add_is_enomem_and_nothing_is_lost() {
 #[test]
 fn as_many_descriptors_as_may_be_had_are_watched() {
     let _turn = turn::take();
+    // The C test the_limit_on_watches_is_enospc lowers the limit for a while, which concerns the kernel's epoll in every
+    // process. It holds this lock meanwhile.
+    let limit = File::open("/proc/sys/fs/epoll/max_user_watches").expect("the limit");
+    // SAFETY: plain numbers.
+    assert_eq!(unsafe { libc::flock(limit.as_raw_fd(), libc::LOCK_SH) }, 0);
     in_both_modes(|mode| is_fine("many", &run(&mut scenario(mode, "many"), LIMIT)));
 }
 
