@@ -218,6 +218,14 @@ impl Tally {
         Self::default()
     }
 
+    /// Seen once, and so until `until_ns`.
+    pub fn once(ns: u64, until_ns: u64, fd: i32, tid: u32) -> Self {
+        let mut tally = Self::new();
+        tally.add(ns, fd, tid);
+        tally.last_ns = until_ns;
+        tally
+    }
+
     /// Seen once more.
     pub fn add(&mut self, ns: u64, fd: i32, tid: u32) {
         if self.count == 0 {

@@ -1,5 +1,5 @@
-//! Who answers the epoll calls: our own epoll (`emulate`), or the kernel, and then we record what it answers
-//! (`observe`). The choice is made here, and nowhere else: the calls come from `interpose`, which knows how a call
+//! The two engines. With `emulate` our own epoll answers the epoll calls. With `observe` the kernel answers them, and we
+//! record its answers. The choice is made here, and nowhere else: the calls come from `interpose`, which knows how a call
 //! of libc and a raw system call differ.
 //!
 //! `GLASSPOLL_ENGINE` chooses. Where the emulation cannot start, `process::watch` turns to `observe`.
@@ -15,7 +15,7 @@ use glasspoll_reactor::eventpoll::timeout::Timeout;
 use glasspoll_reactor::sys::Errno;
 use libc::{c_int, c_long, epoll_event};
 
-use crate::errno::set_errno;
+use crate::errno::answer;
 use crate::process::{self, options::Engine};
 use crate::thread::guarded::guarded;
 
@@ -47,23 +47,12 @@ impl From<Outcome> for Answer {
     }
 }
 
-/// A result in libc's form.
-fn as_libc(result: Result<i32, Errno>) -> c_long {
-    match result {
-        Ok(value) => c_long::from(value),
-        Err(errno) => {
-            set_errno(errno);
-            -1
-        }
-    }
-}
-
 /// epoll_create1(2). `call` asks the kernel, and gives its result in libc's form; so for the others.
 pub fn create(flags: c_int, call: &mut dyn FnMut() -> c_long) -> c_long {
     process::start();
     if process::engine() == Engine::Emulate {
         match emulate::create(flags) {
-            Outcome::Done(result) => return as_libc(result),
+            Outcome::Done(result) => return answer(result).into(),
             // The emulation cannot start.
             Outcome::Kernel if process::engine() == Engine::Observe => {}
             Outcome::Kernel => return call(),
@@ -75,7 +64,7 @@ pub fn create(flags: c_int, call: &mut dyn FnMut() -> c_long) -> c_long {
 /// epoll_create(2).
 pub fn create_sized(size: c_int, call: &mut dyn FnMut() -> c_long) -> c_long {
     if size <= 0 {
-        return as_libc(Err(Errno::EINVAL));
+        return answer(Err(Errno::EINVAL)).into();
     }
     create(0, call)
 }
@@ -90,7 +79,7 @@ pub fn ctl(
 ) -> c_long {
     match process::engine() {
         Engine::Emulate => match emulate::ctl(epfd, op, fd, event) {
-            Outcome::Done(result) => as_libc(result),
+            Outcome::Done(result) => answer(result).into(),
             Outcome::Kernel => call(),
         },
         Engine::Observe => observe::ctl(epfd, op, fd, event, call),

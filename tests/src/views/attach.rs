@@ -125,7 +125,7 @@ impl Target {
         line
     }
 
-    /// It answers, and nothing was wrong since the last time; but for a wait that ended early, if it may.
+    /// It answers, and reports nothing wrong since the last time. It may report `may_be`.
     pub fn serves_but(&mut self, may_be: &str) {
         self.stdin.write_all(b"x").expect("it lives");
         loop {

@@ -134,9 +134,7 @@ impl Rule for Oneshots {
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
         let open = self.disarmed.keys().filter_map(|serial| self.left(world, *serial, until_ns));
         for left in self.closed.iter().cloned().chain(open.take(TOLD)) {
-            let mut tally = Tally::new();
-            tally.add(left.since.ns, left.fd, left.since.tid);
-            tally.last_ns = left.until_ns;
+            let tally = Tally::once(left.since.ns, left.until_ns, left.fd, left.since.tid);
             let passed = span(left.until_ns.saturating_sub(left.since.ns));
             let title = format!("fd {}: disarmed for {passed}, {}", left.fd, left.state);
             let (set, at) = (world.set_name(left.epoll), world.at(left.since.ns));

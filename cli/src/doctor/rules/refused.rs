@@ -182,9 +182,7 @@ impl Rule for RefusedWrites {
         let mut found: Vec<Left> = self.ended.iter().copied().chain(open).collect();
         found.sort_by_key(|left| (std::cmp::Reverse(left.passed), left.fd));
         for left in found.into_iter().take(TOLD) {
-            let mut tally = Tally::new();
-            tally.add(left.refused.ns, left.fd, left.refused.tid);
-            tally.last_ns = left.until_ns;
+            let tally = Tally::once(left.refused.ns, left.until_ns, left.fd, left.refused.tid);
             let why = match left.why {
                 Why::NotAsked => "EPOLLOUT is not asked for",
                 Why::Disarmed => "another event has disarmed its one-shot item, and it was not armed again",

@@ -14,7 +14,7 @@ pub struct Unwatched {
 }
 
 impl Unwatched {
-    /// A file of this process, which has made so many children and programs.
+    /// A file of this process. `inheritors`: how many children and programs the process has made until now.
     pub fn new(inheritors: [u32; 2]) -> Self {
         Self { shared: AtomicBool::new(false), inheritors }
     }

@@ -8,7 +8,7 @@ use glasspoll_reactor::uapi::{EpollEvent, EPOLL_CTL_ADD};
 use libc::{c_int, c_long, epoll_event};
 
 use super::{is_off, with_set};
-use crate::errno::{errno, set_errno};
+use crate::errno::{answer, errno};
 use crate::fdtable::{self, FdRef, Held};
 use crate::thread::context;
 
@@ -31,13 +31,7 @@ pub fn ctl(
     let result = follow(&set, op, fd, event, call);
     // It restores errno to what it was before the call.
     drop(guard);
-    match result {
-        Ok(()) => 0,
-        Err(errno) => {
-            set_errno(errno);
-            -1
-        }
-    }
+    answer(result.map(|()| 0)).into()
 }
 
 fn follow(
