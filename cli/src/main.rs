@@ -15,9 +15,11 @@
 //! | `chaos` | searching for a seed with which a program fails |
 //! | `collect` | gathering the records of its processes, and keeping them in a file |
 //! | `procfs` | what /proc says |
+//! | `sample` | what threads do while they are overdue, or spin |
 //! | `replay` | what the events add up to |
 //! | `report`, `top` | showing it |
 //! | `doctor` | findings |
+//! | `symbols` | function, file and line of an address |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
 //! `args` is the command line and what help says beyond it, `text` writes times and numbers for people, `sys` has
@@ -35,6 +37,8 @@ mod procfs;
 mod program;
 mod replay;
 mod report;
+mod sample;
+mod symbols;
 mod sys;
 mod text;
 mod top;

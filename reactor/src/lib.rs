@@ -42,13 +42,14 @@
 //! | `model` | the reactor under a model checker |
 //!
 //! `uapi` has the constants and `epoll_event`; `shared` is what the sets of a process share, with the process's
-//! settings (`Config`); `slab` holds items and the poller's entries.
+//! settings (`Config`); `slab` holds items and the poller's entries; `hash` has maps of numbers.
 
 use glasspoll_record::mutation;
 
 pub(crate) mod chaos;
 pub mod eventpoll;
 pub mod file;
+pub(crate) mod hash;
 pub mod hot;
 #[cfg(loom)]
 mod model;

@@ -84,6 +84,38 @@ names! {
 }
 
 names! {
+    /// A call that put a thread to sleep which serves an event loop.
+    Call {
+        /// read(2), recv(2), and similar calls.
+        Read = 0, "read";
+        /// write(2), send(2), and similar calls.
+        Write = 1, "write";
+        /// accept(2).
+        Accept = 2, "accept";
+        /// connect(2).
+        Connect = 3, "connect";
+        /// flock(2), lockf(3), or fcntl(2) with F_SETLKW.
+        Lock = 4, "lock";
+        /// getaddrinfo(3), gethostbyname(3), and their kin.
+        Lookup = 5, "name_lookup";
+        /// nanosleep(2), sleep(3), and the like; poll(2) and select(2) without descriptors.
+        Sleep = 6, "sleep";
+        /// waitpid(2) and its kin.
+        Wait = 7, "waitpid";
+        /// system(3) or pclose(3).
+        Command = 8, "system";
+        /// poll(2) or select(2) of other descriptors.
+        Poll = 9, "poll";
+        /// fsync(2) or fdatasync(2).
+        Sync = 10, "fsync";
+        /// sem_wait(3).
+        Semaphore = 11, "sem_wait";
+        /// pthread_join(3).
+        Join = 12, "pthread_join";
+    }
+}
+
+names! {
     /// The operation of epoll_ctl(2).
     Ctl {
         /// EPOLL_CTL_ADD.
@@ -158,6 +190,8 @@ pub enum Event {
     /// An fd is closed. `lives_as` is another fd of the same file, -1 if there is none. `errno` is EBADF if the
     /// fd was not open.
     Close { fd: i32, lives_as: i32, errno: u16 },
+    /// An fd that is in no set is closed. `maker` is the thread that made it, 0 if that is not known.
+    CloseUnwatched { fd: i32, maker: u32 },
     /// `new` is another fd of the file behind `old`.
     Dup { old: i32, new: i32 },
     /// The program read, wrote, or the like. `asked` is the amount that it wanted to transfer.
@@ -173,11 +207,14 @@ pub enum Event {
     /// number of events (`Short`: not reported; `Reorder`: moved), microseconds (`Delay`, `Eintr`), or the
     /// event mask.
     Chaos { epoll: u32, wait: u32, what: Injection, fd: i32, amount: u32 },
+    /// A call that began `ns` ago has kept a thread that has waited on a set before. `fd` is -1 if it is about none.
+    /// `result` is the call's own, with `errno` if that is a failure.
+    Blocked { fd: i32, call: Call, ns: u64, result: i64, errno: u16 },
 }
 
 impl Event {
     /// How many kinds there are: they are numbered from 1 to this.
-    pub const KINDS: u8 = 16;
+    pub const KINDS: u8 = 17;
 
     /// The kind, and its three words.
     #[inline]
@@ -205,6 +242,8 @@ impl Event {
             Event::WaitReturn { epoll, n, waited_ns } => (8, [two(epoll, n as u32), waited_ns, 0]),
             Event::Release { fd, items, shared } => (9, [two(fd as u32, items), shared.into(), 0]),
             Event::Close { fd, lives_as, errno } => (10, [two(fd as u32, lives_as as u32), errno.into(), 0]),
+            // A reader that does not know the third word takes it for a `Close`.
+            Event::CloseUnwatched { fd, maker } => (10, [two(fd as u32, -1i32 as u32), 0, two(1, maker)]),
             Event::Dup { old, new } => (11, [two(old as u32, new as u32), 0, 0]),
             Event::Io { fd, op, result, asked, errno } => {
                 (12, [two(fd as u32, op as u32 | u32::from(errno) << 8), result as u64, asked])
@@ -214,6 +253,9 @@ impl Event {
             Event::WaitedForNothing { epoll, maxevents } => (15, [two(epoll, maxevents), 0, 0]),
             Event::Chaos { epoll, wait, what, fd, amount } => {
                 (16, [two(epoll, wait), two(fd as u32, what as u32), amount.into()])
+            }
+            Event::Blocked { fd, call, ns, result, errno } => {
+                (17, [two(fd as u32, call as u32 | u32::from(errno) << 8), ns, result as u64])
             }
         }
     }
@@ -248,6 +290,7 @@ impl Event {
             },
             8 => Event::WaitReturn { epoll: low, n: high as i32, waited_ns: b },
             9 => Event::Release { fd: low as i32, items: high, shared: b != 0 },
+            10 if c != 0 => Event::CloseUnwatched { fd: low as i32, maker: halves(c).1 },
             10 => Event::Close { fd: low as i32, lives_as: high as i32, errno: b as u16 },
             11 => Event::Dup { old: low as i32, new: high as i32 },
             12 => Event::Io {
@@ -266,6 +309,13 @@ impl Event {
                 what: Injection::of((b >> 32) as u8)?,
                 fd: b as i32,
                 amount: c as u32,
+            },
+            17 => Event::Blocked {
+                fd: low as i32,
+                call: Call::of(high as u8)?,
+                ns: b,
+                result: c as i64,
+                errno: (high >> 8) as u16,
             },
             _ => return None,
         })
@@ -346,12 +396,15 @@ mod tests {
             Event::WaitReturn { epoll: 1, n: -4, waited_ns: 99 },
             Event::Release { fd: 4, items: 2, shared: true },
             Event::Close { fd: 4, lives_as: -1, errno: 9 },
+            Event::CloseUnwatched { fd: 4, maker: 4711 },
+            Event::CloseUnwatched { fd: 4, maker: 0 },
             Event::Dup { old: 3, new: 4 },
             Event::Io { fd: 3, op: Op::Accept, result: -1, asked: 0, errno: 24 },
             Event::Fork { child: 4711 },
             Event::Exec,
             Event::WaitedForNothing { epoll: 3, maxevents: 4 },
             Event::Chaos { epoll: 3, wait: 17, what: Injection::Repeat, fd: -1, amount: 5 },
+            Event::Blocked { fd: -1, call: Call::Join, ns: 5_000_000, result: -1, errno: 110 },
         ];
         for event in all {
             let (kind, words) = event.pack();

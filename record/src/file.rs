@@ -14,16 +14,23 @@
 //! | 6 moment | u32 ring, u64 ticks, u64 ns |
 //! | 7 lost | u32 ring, u64 blocks |
 //! | 8 end | u32 ring, u64 ns, u32 whether the status is known, i32 status |
+//! | 9 facts | u32 ring, u64 ticks, u64 ns, for each descriptor i32 fd and its entry (`facts`); after the items |
+//! | 10 stacks | u32 ring, the modules and call stacks (`stacks::Stacks::to_bytes`) |
+//! | 11 sample | u32 ring, what a thread did at a moment (`sample`) |
+//! | 12 accept queue | u32 ring, u64 ns, i32 fd, u32 length, u32 limit, u32 drops, u64 inode |
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use crate::accept_queue::AcceptQueue;
 use crate::clock::Moment;
 use crate::layout;
 use crate::process::Process;
-use crate::ring::{parse_items, u32_at, u64_at, Block, Header, Page};
+use crate::ring::{parse_facts, parse_items, u32_at, u64_at, Block, Header, Page};
+use crate::sample::Sample;
+use crate::stacks::Stacks;
 
 const MAGIC: &[u8; 16] = b"glasspoll record";
 /// A reader refuses longer chunks.
@@ -37,6 +44,10 @@ const NAME: u32 = 5;
 const MOMENT: u32 = 6;
 const LOST: u32 = 7;
 const END: u32 = 8;
+const FACTS: u32 = 9;
+const STACKS: u32 = 10;
+const SAMPLE: u32 = 11;
+const ACCEPT_QUEUE: u32 = 12;
 
 /// What a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +117,12 @@ impl<W: Write> Writer<W> {
         self.chunk(ITEMS, &[&ring.to_le_bytes(), &ticks, &ns, page, entries])
     }
 
+    /// Writes what is known of the process's descriptors, as it was at a moment, after the items.
+    pub fn facts(&mut self, ring: u32, now: Moment, entries: &[u8]) -> io::Result<()> {
+        let [ticks, ns] = [now.ticks, now.ns].map(u64::to_le_bytes);
+        self.chunk(FACTS, &[&ring.to_le_bytes(), &ticks, &ns, entries])
+    }
+
     /// Writes the name of a thread, a file, or the process.
     pub fn name(&mut self, ring: u32, named: Named, ns: u64, text: &str) -> io::Result<()> {
         let (kind, number) = match named {
@@ -135,6 +152,11 @@ impl<W: Write> Writer<W> {
         self.chunk(LOST, &[&ring.to_le_bytes(), &blocks.to_le_bytes()])
     }
 
+    /// Writes how full the queue of a listener is.
+    pub fn accept_queue(&mut self, ring: u32, queue: &AcceptQueue) -> io::Result<()> {
+        self.chunk(ACCEPT_QUEUE, &[&ring.to_le_bytes(), &queue.to_bytes()])
+    }
+
     /// Notes that the process has ended.
     pub fn end(&mut self, ring: u32, ns: u64, status: Option<i32>) -> io::Result<()> {
         let known = u32::from(status.is_some());
@@ -143,6 +165,19 @@ impl<W: Write> Writer<W> {
             END,
             &[&ring.to_le_bytes(), &ns.to_le_bytes(), &known.to_le_bytes(), &status.to_le_bytes()],
         )
+    }
+
+    /// Writes the call stacks by which items were added, and all that came before of the ring. None: nothing.
+    pub fn stacks(&mut self, ring: u32, stacks: &Stacks) -> io::Result<()> {
+        match stacks.is_empty() {
+            true => Ok(()),
+            false => self.chunk(STACKS, &[&ring.to_le_bytes(), &stacks.to_bytes()]),
+        }
+    }
+
+    /// Writes what a thread did at a moment.
+    pub fn sample(&mut self, ring: u32, sample: &Sample) -> io::Result<()> {
+        self.chunk(SAMPLE, &[&ring.to_le_bytes(), &sample.to_bytes()])
     }
 
     /// Flushes what is buffered.
@@ -259,6 +294,14 @@ impl Recording {
                 let status = (u32_at(rest, 8) != 0).then(|| u32_at(rest, 12) as i32);
                 process.ended = Some((u64_at(rest, 0), status));
             }
+            STACKS => process.stacks = Stacks::parse(rest).ok_or("its stacks make no sense")?,
+            ACCEPT_QUEUE => process.accept_queues.extend(AcceptQueue::parse(rest)),
+            FACTS => {
+                let now = Moment { ticks: u64_at(rest, 0), ns: u64_at(rest, 8) };
+                let entries = rest.get(16..).ok_or("it is too short")?;
+                process.facts = parse_facts(&process.header, now, entries);
+            }
+            SAMPLE => process.sample(Sample::from_bytes(rest).ok_or("it is too short")?),
             // A later program with the same version wrote it: it can be skipped.
             _ => {}
         }

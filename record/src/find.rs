@@ -108,7 +108,7 @@ fn is_of(path: &std::path::Path, pid: u32) -> bool {
 }
 
 /// The id of a process in its own pid namespace: in a container it differs from ours.
-fn pid_inside(pid: u32) -> u32 {
+pub fn pid_inside(pid: u32) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(pid)

@@ -18,6 +18,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::layout::{self, header};
+use crate::stacks;
 use crate::sync::{word32, word64, Word32};
 use crate::writer::{ticks, Shape};
 
@@ -165,6 +166,9 @@ impl Place {
         place.word(entries, 3).store(new.serial, Ordering::Relaxed);
         let added = if new.is_set { 0 } else { fine(ticks()) };
         place.word(entries, 4).store(added, Ordering::Relaxed);
+        if !new.is_set {
+            stacks::added(place.0, new.serial);
+        }
         place.word(entries, 0).store(fd | USED | set | new.epoll << LOW, Ordering::Release);
         place
     }
@@ -339,9 +343,15 @@ fn fine(now: u64) -> u32 {
 
 /// A moment, as an entry stores it for a delivery.
 #[inline]
-fn coarse(now: u64) -> u32 {
-    let unit = UNIT.load(Ordering::Relaxed) + COARSER;
+pub(crate) fn coarse(now: u64) -> u32 {
+    let unit = coarse_unit();
     ((now.saturating_sub(BEGIN.load(Ordering::Relaxed)) >> unit) as u32).max(1)
+}
+
+/// The unit of that, as a power of two of ticks.
+#[inline]
+pub(crate) fn coarse_unit() -> u32 {
+    UNIT.load(Ordering::Relaxed) + COARSER
 }
 
 /// Notes, now and then, the time at which a serial number was given, from which readers know the age of items.

@@ -16,11 +16,15 @@ pub const RECORDS: usize = if cfg!(loom) { 2 } else { 31 };
 pub const RECORD: usize = 32;
 /// The bytes of an item's entry.
 pub const ITEM: usize = 20;
+/// The bytes of an fd's entry.
+pub const FD: usize = 32;
 
 /// The most blocks that a ring has: `GLASSPOLL_RING=1G`.
 pub const MOST_BLOCKS: u32 = 1 << 20;
 /// The most items that a ring has room for.
 pub const MOST_ITEMS: u32 = 1 << 17;
+/// The most fds that a ring keeps facts of.
+pub const MOST_FDS: u32 = 1 << 16;
 
 /// Offsets in the header.
 pub mod header {
@@ -51,6 +55,25 @@ pub mod header {
     /// u32: 1 if the kernel's epoll answers and the library only records; 0 if the library's own does. Older records
     /// have 0.
     pub const OBSERVED: usize = 64;
+    /// u32: of how many fds facts are kept (`facts`). Older records have 0.
+    pub const FDS: usize = 68;
+    /// u32: how many call stacks there is room for; 0: none are kept.
+    pub const STACKS: usize = 72;
+    /// u32: where their region begins, in pages of 4096 bytes.
+    pub const STACKS_AT: usize = 76;
+    /// u32: how many reads came a second or more after the event, or without one after the last read: the program
+    /// remembers by itself what is to be read.
+    pub const CAME_BACK: usize = 80;
+    /// u32: how many one-shot items were armed again a second or more after their event.
+    pub const REARMED: usize = 84;
+    /// u32: how many refused writes were tried again a second or more later, without an event.
+    pub const RETRIED: usize = 88;
+    /// u32: when the process forked last, as `facts` has times.
+    pub const LAST_FORK: usize = 92;
+    /// u32: how many descriptors came by accept(2) on a watched listener, or in a message.
+    pub const BORN: usize = 96;
+    /// u32: how many of them were touched a second or more later, for the first time.
+    pub const LATE: usize = 100;
     /// u64: how many blocks have been taken.
     pub const NEXT: usize = 128;
     /// u32: how many entries of items have ever been in use. All others are empty.
@@ -84,8 +107,20 @@ pub mod block {
     pub const RECORDS: usize = 32;
 }
 
-/// The size in bytes of a ring with `blocks` blocks and room for `capacity` items.
-pub fn size(blocks: u32, capacity: u32) -> usize {
+/// The size in bytes of a ring with `blocks` blocks, room for `capacity` items, and facts of `fds` fds.
+pub fn size(blocks: u32, capacity: u32, fds: u32) -> usize {
+    match fds {
+        0 => facts_from(blocks, capacity),
+        _ => facts(blocks, capacity) + fds as usize * FD,
+    }
+}
+
+/// Where the facts of fds begin: an entry does not cross a cache line.
+pub fn facts(blocks: u32, capacity: u32) -> usize {
+    facts_from(blocks, capacity).next_multiple_of(64)
+}
+
+fn facts_from(blocks: u32, capacity: u32) -> usize {
     HEADER + blocks as usize * BLOCK + capacity as usize * ITEM
 }
 

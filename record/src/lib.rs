@@ -11,6 +11,8 @@
 //! | 0 | the header, one page (`layout::header`) |
 //! | 4096 | `blocks` blocks of 1024 bytes |
 //! | after them | `capacity` entries of 20 bytes, the items (`items`) |
+//! | after them, at a multiple of 64 | `fds` entries of 32 bytes, what is known of each descriptor (`facts`) |
+//! | at a page of its own | the call stacks (`stacks`), if they are kept |
 //!
 //! A block belongs to one thread. It has a header of 32 bytes (`layout::block`), then up to 31 records of 32
 //! bytes. When a thread has no block, or its block is full, it takes the next one (`next`, counted from 0), and
@@ -29,9 +31,11 @@
 
 #![allow(clippy::missing_errors_doc)]
 
+pub mod accept_queue;
 pub mod chaos;
 pub mod clock;
 pub mod event;
+pub mod facts;
 pub mod file;
 pub mod find;
 pub mod histogram;
@@ -44,6 +48,8 @@ pub mod mutation;
 pub mod process;
 pub mod ring;
 pub mod ring_size;
+pub mod sample;
+pub mod stacks;
 pub mod stream;
 mod sync;
 pub mod writer;
@@ -51,3 +57,4 @@ pub mod writer;
 pub use event::Event;
 pub use file::Recording;
 pub use process::{Entry, Process};
+pub use sample::Sample;

@@ -89,7 +89,8 @@ impl Memory {
         let (mut words32, mut words64) = (BTreeMap::new(), BTreeMap::new());
         let mut add32 = |at, is_checked: bool| words32.insert(at, Word32::new(is_checked.then_some(is_weak)));
         let mut add64 = |at, is_checked: bool| words64.insert(at, Word64::new(is_checked.then_some(is_weak)));
-        for at in [header::VERSION, header::BLOCKS, header::CAPACITY, header::PID, header::PPID] {
+        for at in [header::VERSION, header::BLOCKS, header::CAPACITY, header::FDS, header::PID, header::PPID]
+        {
             add32(at, false);
         }
         for at in [header::CLOCK, header::EXACT, header::FORKED, header::OBSERVED, header::INTERVAL] {

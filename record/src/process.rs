@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::Moment;
+use crate::accept_queue::AcceptQueue;
+use crate::clock::{self, Moment};
 use crate::event::Event;
 use crate::file::Named;
 use crate::layout::{self, block};
 use crate::mutation::is;
-use crate::ring::{u32_at, u64_at, Block, Header, Item};
+use crate::ring::{u32_at, u64_at, Block, Facts, Header, Item};
+use crate::sample::Sample;
+use crate::stacks::Stacks;
+
+/// The most samples of a process that are kept.
+const SAMPLES: usize = 1 << 16;
 
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +37,8 @@ pub struct Process {
     pub items: Vec<Item>,
     /// When the items were read. CLOCK_MONOTONIC.
     pub items_ns: u64,
+    /// What is known of its descriptors, as of then.
+    pub facts: BTreeMap<i32, Facts>,
     /// The name of its program, as in `/proc/PID/comm`.
     pub comm: String,
     /// Its command line, with spaces between the arguments.
@@ -41,6 +49,8 @@ pub struct Process {
     /// 127.0.0.1:6379`. An entry without words is the moment at which the fd was closed before the recorder had
     /// looked at the file.
     pub files: BTreeMap<i32, Vec<(u64, String)>>,
+    /// Looks at the queues of its listeners, in the order of time.
+    pub accept_queues: Vec<AcceptQueue>,
     /// How many blocks of up to 31 events were overwritten before they were read.
     pub lost_blocks: u64,
     /// Moments at which blocks are missing between others. What a thread did before such a moment is unknown after it.
@@ -49,6 +59,10 @@ pub struct Process {
     pub torn: u64,
     /// When it ended, and its status as wait(2) has it, if we know it.
     pub ended: Option<(u64, Option<i32>)>,
+    /// The call stacks by which its items were added, if it keeps them.
+    pub stacks: Stacks,
+    /// What its threads did at some moments.
+    pub samples: Vec<Sample>,
     /// The latest moment of the record.
     pub taken: Moment,
     blocks: BTreeMap<u64, Box<Block>>,
@@ -63,14 +77,18 @@ impl Process {
             events: Vec::new(),
             items: Vec::new(),
             items_ns: 0,
+            facts: BTreeMap::new(),
             comm: String::new(),
             command: String::new(),
             threads: BTreeMap::new(),
             files: BTreeMap::new(),
+            accept_queues: Vec::new(),
             lost_blocks: 0,
             gaps: Vec::new(),
             torn: 0,
             ended: None,
+            stacks: Stacks::default(),
+            samples: Vec::new(),
             taken,
             blocks: BTreeMap::new(),
         }
@@ -94,6 +112,13 @@ impl Process {
         // A look soon after the moment is better than one long before.
         let seen = known.get(after).or(known.last());
         seen.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Adds what a thread did at a moment.
+    pub fn sample(&mut self, sample: Sample) {
+        if self.samples.len() < SAMPLES {
+            self.samples.push(sample);
+        }
     }
 
     /// Adds the name of something at that moment. For a file an empty text says that the recorder had not
@@ -149,10 +174,20 @@ pub(crate) fn moment(bytes: &Block) -> Moment {
 /// How many nanoseconds a tick of the ring takes, computed with a later moment.
 pub(crate) fn speed(header: &Header, latest: Moment) -> f64 {
     if header.counts {
-        header.begin.speed(latest).unwrap_or(1.0)
+        header.begin.speed(latest).or_else(|| speed_here(header)).unwrap_or(1.0)
     } else {
         1.0
     }
+}
+
+/// The same by this machine's clocks, if it is the one that wrote the ring, and has not been booted since.
+fn speed_here(header: &Header) -> Option<f64> {
+    /// The time of day may have been set by a little since.
+    const SET_NS: u64 = 5_000_000_000;
+    let now = Moment::now(true);
+    let passed = now.ns.checked_sub(header.begin.ns)?;
+    let is_here = header.realtime.saturating_add(passed).abs_diff(clock::realtime_ns()) < SET_NS;
+    header.begin.speed(now).filter(|_| is_here)
 }
 
 /// How many records a block has.

@@ -4,6 +4,7 @@
 //! under the name of a ring is opened only if it is a regular file, and accepted only if it is a memfd that can
 //! neither shrink nor grow and has the size that its header says.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -11,9 +12,14 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::clock::Moment;
+use crate::facts::{self, Born};
 use crate::items;
 use crate::layout::{self, block, header};
 use crate::mutation::is;
+use crate::stacks::{self, Stacks};
+
+/// The most open blocks that are asked one by one whether they have news.
+const FEW: usize = 32;
 
 /// The bytes of a block.
 pub type Block = [u8; layout::BLOCK];
@@ -26,6 +32,24 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).map_or(0, |word| u32::from_le_bytes(word.try_into().unwrap_or_default()))
+}
+
+/// How often the program did by itself, a second or more later, what an event would have told it to do: such a program
+/// may put off other things on purpose, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// Reads.
+    pub came_back: u32,
+    /// One-shot items that were armed again.
+    pub rearmed: u32,
+    /// Refused writes that were tried again without an event.
+    pub retried: u32,
+    /// Descriptors that came by accept(2) on a watched listener, or in a message.
+    pub born: u32,
+    /// Those of them that were touched so late for the first time.
+    pub late: u32,
+    /// When the process forked last, in the unit of facts; 0: never.
+    last_fork: u32,
 }
 
 /// What the header says.
@@ -47,10 +71,18 @@ pub struct Header {
     pub forked: bool,
     /// The kernel's epoll answers, and the library only records.
     pub observed: bool,
+    /// How many call stacks there is room for; 0: none are kept.
+    pub stacks: u32,
+    /// Where they begin, in pages.
+    pub stacks_at: u32,
     /// When the ring was made.
     pub begin: Moment,
     /// The same in nanoseconds since 1970.
     pub realtime: u64,
+    /// Of how many fds facts are kept.
+    pub fds: u32,
+    /// How often the program came back to something by itself.
+    pub habits: Habits,
     /// How many entries of items have ever been in use.
     pub items: u32,
     /// How many items were left out because there was no room.
@@ -85,15 +117,27 @@ impl Header {
             exact: word(header::EXACT) == 1,
             forked: word(header::FORKED) == 1,
             observed: word(header::OBSERVED) == 1,
+            stacks: word(header::STACKS).min(stacks::STACKS),
+            stacks_at: word(header::STACKS_AT),
             begin: Moment { ticks: u64_at(page, header::TICKS), ns: u64_at(page, header::NS) },
             realtime: u64_at(page, header::REALTIME),
+            fds: word(header::FDS),
+            habits: Habits {
+                came_back: word(header::CAME_BACK),
+                rearmed: word(header::REARMED),
+                retried: word(header::RETRIED),
+                born: word(header::BORN),
+                late: word(header::LATE),
+                last_fork: word(header::LAST_FORK),
+            },
             items: word(header::ITEMS),
             left_out: word(header::LEFT_OUT),
             moments: (0..moments).map(|n| (word(at(n)), word(at(n) + 4))).collect(),
         };
         let makes_sense = (1..=layout::MOST_BLOCKS).contains(&head.blocks)
             && head.capacity <= layout::MOST_ITEMS
-            && head.items <= head.capacity;
+            && head.items <= head.capacity
+            && head.fds <= layout::MOST_FDS;
         if !makes_sense {
             return Err("the record's header makes no sense".into());
         }
@@ -170,6 +214,78 @@ pub fn parse_items(head: &Header, now: Moment, bytes: &[u8]) -> Vec<Item> {
     all
 }
 
+/// What is known of a descriptor, since its number got its file. Times are CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// When an event was last delivered, and which.
+    pub delivered: Option<(u64, u32)>,
+    /// An event was delivered since the last read.
+    pub told: bool,
+    /// When it was last read or accepted from.
+    pub read_ns: Option<u64>,
+    /// How that ended, and how many bytes it got, or the errno.
+    pub read: Option<(facts::Result, u32)>,
+    /// When a write was refused, if none has succeeded since.
+    pub refused_ns: Option<u64>,
+    /// How many in a row.
+    pub refusals: u32,
+    /// Since then EPOLLOUT was asked for.
+    pub asked: bool,
+    /// Since then, and since the last change of the item, EPOLLOUT was delivered.
+    pub told_room: bool,
+    /// An event was delivered since the last change of the item.
+    pub taken: bool,
+    /// When it was last added, or its item changed.
+    pub changed_ns: Option<u64>,
+    /// How it came, and when, if the program has not touched it since.
+    pub born: Option<(Born, u64)>,
+    /// The process has forked since.
+    pub forked_since_born: bool,
+    /// The entry itself: as long as it is the same, nothing was done with the descriptor.
+    pub words: [u32; layout::FD / 4],
+}
+
+/// Parses what is known of descriptors from bytes that were read at `now`.
+pub fn parse_facts(head: &Header, now: Moment, bytes: &[u8]) -> BTreeMap<i32, Facts> {
+    let shift = items::COARSER + if head.counts { items::FINE } else { items::FINE_NS };
+    let speed = head.begin.speed(now).unwrap_or(1.0);
+    let ago = (now.ticks.saturating_sub(head.begin.ticks) >> shift) as u32;
+    let ns = |passed: u32| now.ns.saturating_sub(((u64::from(passed) << shift) as f64 * speed) as u64);
+    // A time that is a moment ahead of ours counts as now.
+    let passed = |time: u32| Some(ago.wrapping_sub(time)).filter(|passed| *passed < 1 << 31).unwrap_or(0);
+    let time = |time: u32| (time != 0).then(|| ns(passed(time)));
+    let mut all = BTreeMap::new();
+    for entry in bytes.chunks_exact(4 + layout::FD) {
+        let word = |n: usize| u32_at(entry, 4 + n * 4);
+        let (result, since, born) = (word(facts::RESULT), word(facts::SINCE), word(facts::BORN));
+        let how = match born >> facts::HOW {
+            1 => Some(Born::Accepted),
+            2 => Some(Born::Received),
+            _ => None,
+        };
+        let age = ago.wrapping_sub(born) & facts::WHEN;
+        let age = if age > facts::WHEN / 2 { 0 } else { age };
+        let forked = head.habits.last_fork;
+        let facts = Facts {
+            delivered: time(word(facts::DELIVERED)).map(|ns| (ns, word(facts::EVENTS))),
+            told: result & facts::TOLD != 0,
+            read_ns: time(word(facts::READ)),
+            read: facts::Result::of(result >> facts::KIND & 7).map(|how| (how, result & facts::AMOUNT)),
+            refused_ns: time(word(facts::REFUSED)),
+            refusals: since & facts::REFUSALS,
+            asked: since & facts::ASKED != 0,
+            told_room: since & facts::ROOM != 0,
+            taken: since & facts::TAKEN != 0,
+            changed_ns: time(word(facts::CHANGED)),
+            born: how.map(|how| (how, ns(age))),
+            forked_since_born: how.is_some() && forked != 0 && passed(forked) <= age,
+            words: std::array::from_fn(word),
+        };
+        all.insert(u32_at(entry, 0) as i32, facts);
+    }
+    all
+}
+
 /// The result of `Live::drain`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
@@ -233,7 +349,7 @@ impl Live<File> {
         }
         let size = file.metadata().map_err(|error| error.to_string())?.len();
         let live = Self::of(file)?;
-        if size < layout::size(live.head.blocks, live.head.capacity) as u64 {
+        if size < layout::size(live.head.blocks, live.head.capacity, live.head.fds) as u64 {
             return Err("the record is smaller than its header says".into());
         }
         Ok(live)
@@ -320,6 +436,22 @@ impl<S: Source> Live<S> {
     }
 
     /// A block, if it is still there.
+    /// Whether something was written since the last `drain`, in a few short reads. `taken` says how many records of an
+    /// open block were taken.
+    pub fn has_news(&self, taken: impl Fn(u64) -> usize) -> bool {
+        let at =
+            |number: u64| layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
+        let (mut next, mut len) = ([0; 8], [0; 4]);
+        let is_old = |number: &u64| {
+            let read = self.file.read_exact_at(&mut len, at(*number) + block::LEN as u64);
+            read.is_ok() && u32::from_le_bytes(len) as usize == taken(*number)
+        };
+        self.open.len() > FEW
+            || self.file.read_exact_at(&mut next, header::NEXT as u64).is_err()
+            || u64::from_le_bytes(next) != self.next
+            || !self.open.iter().all(is_old)
+    }
+
     fn block(&self, number: u64) -> io::Result<Option<Block>> {
         let at = layout::HEADER as u64 + number % u64::from(self.head.blocks) * layout::BLOCK as u64;
         // Reads the length first: one read copies in no particular order, and could find a length without its
@@ -354,6 +486,38 @@ impl<S: Source> Live<S> {
         let mut bytes = vec![0; head.items as usize * layout::ITEM];
         self.file.read_exact_at(&mut bytes, layout::items(self.head.blocks) as u64)?;
         Ok(bytes)
+    }
+
+    /// The call stacks by which items were added, as of a header that was just read.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn stacks(&self, head: &Header) -> io::Result<Stacks> {
+        Stacks::read(&self.file, head)
+    }
+
+    /// What is known of descriptors: the entries that are in use, each with its fd before it.
+    ///
+    /// # Errors
+    /// What pread(2) gives.
+    pub fn facts(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.head.fds as usize * layout::FD];
+        let at = layout::facts(self.head.blocks, self.head.capacity) as u64;
+        self.file.read_exact_at(&mut bytes, at)?;
+        let entries = bytes.chunks_exact(layout::FD).zip(0u32..);
+        let used = entries.filter(|(entry, _)| entry.iter().any(|byte| *byte != 0));
+        Ok(used.flat_map(|(entry, fd)| fd.to_le_bytes().into_iter().chain(entry.iter().copied())).collect())
+    }
+
+    /// What is known of descriptors now, by fd.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn read_facts(&self) -> Result<(Header, BTreeMap<i32, Facts>), String> {
+        let head = Header::parse(&self.page().map_err(|error| error.to_string())?)?;
+        let bytes = self.facts().map_err(|error| error.to_string())?;
+        let facts = parse_facts(&head, self.now(), &bytes);
+        Ok((head, facts))
     }
 
     /// The items that there are now.

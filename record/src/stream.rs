@@ -32,6 +32,11 @@ impl<S: Source> Stream<S> {
         &self.live
     }
 
+    /// Whether there is likely something new: much cheaper than `poll`.
+    pub fn has_news(&self) -> bool {
+        self.live.has_news(|number| self.taken.get(&(number + 1)).copied().unwrap_or(0))
+    }
+
     /// All events since the last call, in the order of time. An event that is being written right now may come
     /// with the next call, after later events of other threads.
     ///

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::clock::{self, Moment};
 use crate::event::Event;
+use crate::facts;
 use crate::items;
 use crate::layout::{self, block, header};
 use crate::mutation::is;
+use crate::stacks;
 use crate::sync::{fence, thread, word32, word64};
 
 /// The memory of this process's ring; null if there is none.
@@ -30,6 +32,10 @@ pub struct Shape {
     pub blocks: u32,
     /// How many items the ring has room for.
     pub capacity: u32,
+    /// How many call stacks it has room for; 0: none are kept.
+    pub stacks: u32,
+    /// Of how many fds it keeps facts.
+    pub fds: u32,
 }
 
 impl Shape {
@@ -38,12 +44,22 @@ impl Shape {
         Self {
             blocks: (bytes / layout::BLOCK).clamp(4, layout::MOST_BLOCKS as usize) as u32,
             capacity: layout::MOST_ITEMS,
+            stacks: 0,
+            fds: layout::MOST_FDS,
         }
     }
 
     /// The size of the memory in bytes. Pages that are never written to cost nothing.
     pub fn size(self) -> usize {
-        layout::size(self.blocks, self.capacity)
+        match self.stacks {
+            0 => layout::size(self.blocks, self.capacity, self.fds),
+            stacks => self.stacks_at() + stacks::size(stacks, self.capacity),
+        }
+    }
+
+    /// Where the region of the stacks begins.
+    fn stacks_at(self) -> usize {
+        layout::size(self.blocks, self.capacity, self.fds).next_multiple_of(layout::HEADER)
     }
 }
 
@@ -76,6 +92,7 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     put32(header::VERSION, layout::VERSION);
     put32(header::BLOCKS, shape.blocks);
     put32(header::CAPACITY, shape.capacity);
+    put32(header::FDS, shape.fds);
     put32(header::PID, owner.pid);
     put32(header::PPID, owner.ppid);
     put32(header::CLOCK, counts.into());
@@ -86,12 +103,19 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     put64(header::NS, now.ns);
     put64(header::REALTIME, clock::realtime_ns());
     put32(header::INTERVAL, 1000);
+    if shape.stacks != 0 {
+        put32(header::STACKS, shape.stacks);
+        put32(header::STACKS_AT, (shape.stacks_at() / layout::HEADER) as u32);
+        // SAFETY: the region lies in the memory.
+        unsafe { stacks::begin(memory.add(shape.stacks_at()), shape.stacks, shape.capacity) };
+    }
     // SAFETY: as above. Stored last: a reader does not accept a ring without it.
     unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
     COUNTS.store(counts.into(), Ordering::Relaxed);
     // A guess, until some time has passed.
     SPEED.store(if counts { 2000 } else { 1000 }, Ordering::Relaxed);
     items::begin(memory, shape, now.ticks, counts);
+    facts::begin(memory, shape);
     RING.store(memory, Ordering::Release);
 }
 
@@ -99,6 +123,8 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
 /// child may make a ring of its own.
 pub fn stop() -> *mut u8 {
     items::end();
+    stacks::end();
+    facts::end();
     CURSOR.with(|cursor| cursor.ring.set(ptr::null_mut()));
     RING.swap(ptr::null_mut(), Ordering::AcqRel)
 }
@@ -120,6 +146,8 @@ struct Cursor {
     /// How many records it has.
     len: Cell<usize>,
     tid: Cell<u32>,
+    /// It has waited on a set.
+    has_waited: Cell<bool>,
 }
 
 impl Cursor {
@@ -131,6 +159,7 @@ impl Cursor {
             ticks: Cell::new(0),
             len: Cell::new(0),
             tid: Cell::new(0),
+            has_waited: Cell::new(false),
         }
     }
 }
@@ -155,6 +184,24 @@ pub fn ticks() -> u64 {
     }
 }
 
+/// The calling thread's id, without a system call if it has a place in the ring.
+#[inline]
+pub fn tid() -> u32 {
+    let ring = RING.load(Ordering::Acquire);
+    CURSOR.with(|cursor| {
+        if cursor.ring.get() != ring {
+            cursor.begin(ring);
+        }
+        cursor.tid.get()
+    })
+}
+
+/// Whether the calling thread has waited on a set, and there is a record.
+#[inline]
+pub fn has_waited() -> bool {
+    is_on() && CURSOR.with(|cursor| cursor.has_waited.get())
+}
+
 /// About how many ticks `ns` nanoseconds are.
 #[inline]
 pub fn in_ticks(ns: u64) -> u64 {
@@ -165,6 +212,16 @@ pub fn in_ticks(ns: u64) -> u64 {
 #[inline]
 pub fn in_ns(ticks: u64) -> u64 {
     ticks.saturating_mul(1000) / u64::from(SPEED.load(Ordering::Relaxed).max(1))
+}
+
+/// The same, by the clock as it is now: the speed of ticks is a guess at first.
+#[cold]
+pub fn in_ns_exactly(ticks: u64) -> u64 {
+    let ring = RING.load(Ordering::Acquire);
+    if ring.is_null() {
+        return in_ns(ticks);
+    }
+    as_ns(ring, Moment::now(COUNTS.load(Ordering::Relaxed) != 0), ticks)
 }
 
 /// Records an event that happens now.
@@ -182,8 +239,14 @@ pub fn record_at(now: u64, event: Event) {
     if ring.is_null() {
         return;
     }
+    facts::take(now, &event);
     let (kind, words) = event.pack();
-    CURSOR.with(|cursor| cursor.put(ring, now, kind, words));
+    CURSOR.with(|cursor| {
+        if matches!(event, Event::WaitReturn { .. } | Event::WaitedForNothing { .. }) {
+            cursor.has_waited.set(true);
+        }
+        cursor.put(ring, now, kind, words);
+    });
 }
 
 impl Cursor {
@@ -216,6 +279,14 @@ impl Cursor {
         unsafe { word32(block, block::LEN) }.store(place as u32 + 1, order);
     }
 
+    /// The thread has no block of the ring yet.
+    #[cold]
+    fn begin(&self, ring: *mut u8) {
+        self.tid.set(thread());
+        self.len.set(layout::RECORDS);
+        self.ring.set(ring);
+    }
+
     /// Whether other threads have taken all blocks since, including this one.
     fn was_taken(&self) -> bool {
         // SAFETY: a block that was taken from the ring, which stays for ever.
@@ -225,8 +296,8 @@ impl Cursor {
     /// Takes the next block. Returns the time from the block's moment to `now`.
     #[cold]
     fn take_block(&self, ring: *mut u8, now: u64) -> u64 {
-        if self.ring.replace(ring) != ring {
-            self.tid.set(thread());
+        if self.ring.get() != ring {
+            self.begin(ring);
         }
         // SAFETY: in the header.
         let next = unsafe { word64(ring, header::NEXT) };

@@ -53,6 +53,7 @@ fn page(random: &mut Random) -> Page {
     put(&mut page, header::VERSION, &layout::VERSION.to_le_bytes());
     put(&mut page, header::BLOCKS, &(1 + random.next() as u32 % 100).to_le_bytes());
     put(&mut page, header::CAPACITY, &100u32.to_le_bytes());
+    put(&mut page, header::FDS, &0u32.to_le_bytes());
     put(&mut page, header::ITEMS, &(random.next() as u32 % 100).to_le_bytes());
     put(&mut page, header::CLOCK, &(random.next() as u32 % 2).to_le_bytes());
     page
@@ -94,6 +95,7 @@ fn a_file_of_nonsense_is_read_to_its_end() {
             let mut entries = vec![0; 20 * (random.next() as usize % 50)];
             random.fill(&mut entries);
             writer.items(0, moment, &page(&mut random), &entries).unwrap();
+            writer.facts(0, moment, &entries).unwrap();
             writer.end(0, random.word(), Some(random.word() as i32)).unwrap();
         }
         let recording = Recording::read(&file[..]).unwrap();
@@ -115,7 +117,7 @@ fn ring(page: &Page, blocks: usize, seals: i32, mut block: impl FnMut(usize) -> 
         assert!(fd >= 0);
         File::from_raw_fd(fd)
     };
-    file.set_len(layout::size(blocks as u32, 100) as u64).unwrap();
+    file.set_len(layout::size(blocks as u32, 100, 0) as u64).unwrap();
     file.write_all_at(page, 0).unwrap();
     for number in 0..blocks {
         file.write_all_at(&block(number), (layout::HEADER + number * layout::BLOCK) as u64).unwrap();
@@ -173,6 +175,8 @@ fn what_is_not_sealed_or_not_as_large_as_it_says_is_no_ring() {
         (header::BLOCKS, 0),
         (header::BLOCKS, layout::MOST_BLOCKS + 1),
         (header::CAPACITY, layout::MOST_ITEMS + 1),
+        (header::FDS, 1),
+        (header::FDS, layout::MOST_FDS + 1),
         (header::ITEMS, 101),
     ] {
         let mut page = page;

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glasspoll_record::event::{Event, Known, Op};
+use glasspoll_record::event::{Ctl, Event, Known, Op};
+use glasspoll_record::facts::{self, Born};
 use glasspoll_record::file::{Named, Recording, Writer};
 use glasspoll_record::items::{New, Place, SetPlace};
 use glasspoll_record::ring::Live;
@@ -16,7 +17,7 @@ use glasspoll_record::Process;
 fn ring(blocks: u32, work: impl FnOnce(Live)) {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let shape = Shape { blocks, capacity: 100 };
+    let shape = Shape { blocks, capacity: 100, fds: 64, stacks: 0 };
     // SAFETY: plain calls; the mapping stays for ever.
     let (fd, memory) = unsafe {
         let fd = libc::memfd_create(c"glasspoll".as_ptr(), 0);
@@ -189,6 +190,7 @@ fn sample() -> Vec<u8> {
         let (head, _) = live.read_items().expect("items");
         let items = live.items(&head).expect("items");
         file.items(0, live.now(), &live.page().expect("a page"), &items).expect("memory");
+        file.facts(0, live.now(), &live.facts().expect("facts")).expect("memory");
         file.moment(0, live.now()).expect("memory");
         file.end(0, 1234, Some(9)).expect("memory");
     });
@@ -205,6 +207,120 @@ fn a_file_gives_back_what_was_written() {
     assert_eq!((process.events.len(), process.torn, process.items.len()), (101, 0, 1));
     assert_eq!((process.comm.as_str(), process.file_at(5, 100)), ("tester", Some("pipe")));
     assert_eq!(process.ended, Some((1234, Some(9))));
+    let facts = process.facts[&5];
+    assert_eq!((process.facts.len(), facts.delivered.map(|(_, events)| events)), (1, Some(1)));
+    assert_eq!((facts.read, facts.told), (Some((facts::Result::Full, 99)), true));
+}
+
+fn deliver(fd: i32, events: u32) -> Event {
+    Event::Deliver { epoll: 1, fd, item: 9, events, nth: 0, ready_ns: 0, known: Known::Exactly }
+}
+
+fn ctl(op: Ctl, fd: i32, events: u32) -> Event {
+    Event::Ctl { epoll: 1, op: Some(op), fd, events, data: 0, errno: 0, item: 9 }
+}
+
+fn put(fd: i32, result: i64, errno: i32) -> Event {
+    Event::Io { fd, op: Op::Write, result, asked: 100, errno: errno as u16 }
+}
+
+#[test]
+fn facts_outlive_the_ring() {
+    ring(4, |live| {
+        let [begin, again] = [writer::ticks(), libc::EAGAIN as u64];
+        writer::record(ctl(Ctl::Add, 7, 1));
+        writer::record(deliver(7, 1));
+        writer::record(Event::Io { fd: 7, op: Op::Read, result: -1, asked: 100, errno: again as u16 });
+        writer::record(put(7, -1, libc::EAGAIN));
+        writer::record(put(7, -1, libc::EAGAIN));
+        writer::record(deliver(7, 1));
+        for n in 0..10_000 {
+            writer::record(io(5, n));
+        }
+        let facts = live.read_facts().expect("facts").1;
+        assert_eq!(facts.keys().collect::<Vec<_>>(), [&5, &7]);
+        let stuck = facts[&7];
+        assert_eq!((stuck.read, stuck.told), (Some((facts::Result::Again, 0)), true));
+        assert_eq!((stuck.refusals, stuck.asked, stuck.told_room, stuck.taken), (2, false, false, true));
+        let now = live.now().ns;
+        let age = writer::in_ns(writer::ticks() - begin) + 100_000_000;
+        for ns in [stuck.delivered.map(|(ns, _)| ns), stuck.read_ns, stuck.refused_ns, stuck.changed_ns] {
+            assert!(ns.is_some_and(|ns| ns <= now && ns + age >= now), "{stuck:?} {now}");
+        }
+        // Asked for and told, then taken up.
+        writer::record(ctl(Ctl::Mod, 7, 5));
+        assert!(!live.read_facts().expect("facts").1[&7].taken);
+        writer::record(deliver(7, 4));
+        let told = live.read_facts().expect("facts").1[&7];
+        assert_eq!((told.asked, told.told_room, told.taken), (true, true, true));
+        writer::record(put(7, 100, 0));
+        assert_eq!(live.read_facts().expect("facts").1[&7].refused_ns, None);
+    });
+}
+
+#[test]
+fn facts_begin_anew_with_another_file() {
+    ring(4, |live| {
+        let accepted = Event::Io { fd: 4, op: Op::Accept, result: 7, asked: 0, errno: 0 };
+        let ends = [Event::Close { fd: 7, lives_as: -1, errno: 0 }, Event::Dup { old: 3, new: 7 }, accepted];
+        for end in ends {
+            writer::record(io(7, 100));
+            assert!(live.read_facts().expect("facts").1.contains_key(&7));
+            writer::record(end);
+            assert!(!live.read_facts().expect("facts").1.contains_key(&7), "{end:?}");
+        }
+        // A close that was refused ends nothing, and larger fds than there is room for have no facts.
+        writer::record(io(7, 100));
+        writer::record(Event::Close { fd: 7, lives_as: -1, errno: 9 });
+        writer::record(io(64, 100));
+        writer::record(io(-1, 100));
+        assert_eq!(live.read_facts().expect("facts").1.into_keys().collect::<Vec<_>>(), [4, 7]);
+    });
+}
+
+#[test]
+fn what_a_program_does_late_by_itself_is_counted() {
+    ring(4, |live| {
+        let seconds = |n: u64| writer::in_ticks(n * 1_000_000_000) + writer::ticks();
+        let habits = || {
+            let habits = live.read_facts().expect("facts").0.habits;
+            [habits.came_back, habits.rearmed, habits.retried]
+        };
+        let oneshot = 1 << 30 | 1;
+        writer::record_at(seconds(0), io(7, 100));
+        writer::record_at(seconds(3), deliver(7, 1));
+        writer::record_at(seconds(3), io(7, 100));
+        writer::record_at(seconds(6), ctl(Ctl::Mod, 8, oneshot));
+        assert_eq!(habits(), [0, 0, 0]);
+        writer::record_at(seconds(9), io(7, 100));
+        assert_eq!(habits(), [1, 0, 0]);
+        writer::record_at(seconds(9), deliver(7, 1));
+        writer::record_at(seconds(11), io(7, 100));
+        assert_eq!(habits(), [2, 0, 0]);
+        writer::record_at(seconds(9), deliver(8, 1));
+        writer::record_at(seconds(12), ctl(Ctl::Mod, 8, oneshot));
+        assert_eq!(habits(), [2, 1, 0]);
+        writer::record_at(seconds(12), put(8, -1, libc::EAGAIN));
+        writer::record_at(seconds(15), put(8, 100, 0));
+        assert_eq!(habits(), [2, 1, 1]);
+    });
+}
+
+#[test]
+fn a_descriptor_that_came_is_untouched_until_it_is_touched() {
+    ring(4, |live| {
+        facts::born(9, Born::Received);
+        facts::born(10, Born::Accepted);
+        let (head, facts) = live.read_facts().expect("facts");
+        assert_eq!(facts[&9].born.map(|(how, _)| how), Some(Born::Received));
+        assert_eq!((head.habits.born, facts[&10].forked_since_born), (2, false));
+        writer::record(Event::Fork { child: 5 });
+        facts::touched(9);
+        let facts = live.read_facts().expect("facts").1;
+        assert_eq!((facts.len(), facts[&10].forked_since_born), (1, true));
+        facts::forget(10);
+        assert_eq!(live.read_facts().expect("facts").1.len(), 0);
+    });
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Source for Words {
 #[test]
 fn threads_write_and_take_blocks_from_each_other_while_they_are_read() {
     const EACH: u64 = if cfg!(miri) { 100 } else { 20_000 };
-    let shape = Shape { blocks: 4, capacity: 16 };
+    let shape = Shape { blocks: 4, capacity: 16, fds: 0, stacks: 0 };
     let layout = Layout::from_size_align(shape.size(), 4096).unwrap();
     // SAFETY: of no size zero; never freed.
     let memory = unsafe { alloc_zeroed(layout) };

@@ -37,7 +37,7 @@ const OTHER_NAMES: [(&str, &str); 10] = [
 ];
 
 /// What a raw system call of these names loses is what a call from code without libc loses.
-const NOT_ROUTED: [(&[&str], &str); 5] = [
+const NOT_ROUTED: [(&[&str], &str); 6] = [
     (
         &[
             "eventfd2",
@@ -57,6 +57,10 @@ const NOT_ROUTED: [(&[&str], &str); 5] = [
         "libc's own structures differ from the kernel's; a program that makes them itself sees our signal",
     ),
     (&["getrlimit", "prlimit64", "setrlimit"], "the limit that we raise is seen for a moment"),
+    (
+        &["clock_nanosleep", "fdatasync", "flock", "fsync", "nanosleep", "wait4", "waitid"],
+        "the record does not tell that it slept",
+    ),
     (&["setresuid", "setreuid", "setuid"], "the kernel's calls change one thread alone"),
 ];
 

@@ -22,6 +22,12 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
                  there is none. By default 1M, which holds 31,000 events; under run -c and run -o 64M. --ring sets it.",
             ),
             (
+                "GLASSPOLL_STACKS",
+                "on: the record keeps the call stack of each EPOLL_CTL_ADD, so that doctor can say which code added a \
+                 descriptor; off: it does not. By default off, and on for the program that doctor starts. --stacks and \
+                 --no-stacks set it.",
+            ),
+            (
                 "GLASSPOLL_READY",
                 "exact: a helper thread watches all the time, so that it is known when a file became ready. \
                  --exact sets it.",
@@ -188,7 +194,12 @@ ended it. So a test that fails never ends with 0. A PROGRAM that uses no epoll i
 no error. Trouble of glasspoll's own is 125, a PROGRAM that cannot be run 126,
 and one that is not there 127.
 
-Of a running process its children are looked at, too, and those of them.";
+Of a running process its children are looked at, too, and those of them.
+
+While a thread of a loop is overdue or spins, it is looked at from outside: what
+it sleeps in, whether it has a processor, and its stack. For that a running
+thread stands for some 50 microseconds, ten times at most for each incident;
+with --no-ptrace none does.";
 
 /// For `dump --help`.
 pub const DUMP: &str = "\

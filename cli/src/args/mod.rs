@@ -2,7 +2,7 @@
 
 pub mod manual;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,12 +65,35 @@ pub struct Settings {
     /// The size of each process's record in memory, such as 4M (GLASSPOLL_RING)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub ring: Option<String>,
+    /// Keep the call stack of each EPOLL_CTL_ADD, so that doctor can say which code added a descriptor: doctor does so by default (GLASSPOLL_STACKS)
+    #[arg(long, overrides_with = "no_stacks")]
+    pub stacks: bool,
+    /// Keep no call stacks
+    #[arg(long, overrides_with = "stacks")]
+    pub no_stacks: bool,
     /// Log the event flow: a filter such as trace or glasspoll::flow=debug (GLASSPOLL_LOG)
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
     /// Let waits do what epoll(7) allows and rarely happens, such as all or short=20%,eintr=1%,seed=7 (GLASSPOLL_CHAOS)
     #[arg(long, value_name = "SPEC", value_parser = Chaos::parse)]
     pub chaos: Option<Chaos>,
+}
+
+impl Settings {
+    /// The value of `GLASSPOLL_STACKS` that an option asks for.
+    pub fn stacks(&self) -> Option<&'static str> {
+        match (self.stacks, self.no_stacks) {
+            (true, _) => Some("on"),
+            (false, true) => Some("off"),
+            (false, false) => None,
+        }
+    }
+
+    /// The same settings, with call stacks unless `said`, the environment, or an option decides.
+    pub fn with_stacks(&self, said: Option<&OsStr>) -> Self {
+        let is_open = self.stacks().is_none() && said.is_none_or(OsStr::is_empty);
+        Self { stacks: self.stacks || is_open, ..self.clone() }
+    }
 }
 
 /// The chaos that the user asks for.
@@ -105,6 +128,9 @@ pub struct Run {
     /// Keep the record of the program and its children in a file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Stop no thread to look at its stack while it is overdue or spins
+    #[arg(long)]
+    pub no_ptrace: bool,
     #[command(flatten)]
     pub settings: Settings,
     /// Run the program with N seeds, one after another from that of --chaos, until it fails; then find the fewest injections that make it fail
@@ -138,6 +164,9 @@ pub struct Top {
     /// Milliseconds between two looks
     #[arg(short, long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub interval: u64,
+    /// Stop no thread to look at its stack while it is overdue or spins
+    #[arg(long)]
+    pub no_ptrace: bool,
     #[command(flatten)]
     pub settings: Settings,
     /// A program to start and look at, and its arguments
@@ -151,6 +180,9 @@ pub struct Record {
     pub pid: u32,
     #[command(flatten)]
     pub attachment: Attachment,
+    /// Stop no thread to look at its stack while it is overdue or spins
+    #[arg(long)]
+    pub no_ptrace: bool,
     #[command(flatten)]
     pub period: Period,
     /// Where to
@@ -208,6 +240,9 @@ pub struct Doctor {
     /// Of a running process, leave out its children
     #[arg(long, conflicts_with = "program")]
     pub no_children: bool,
+    /// Stop no thread to look at its stack while it is overdue or spins
+    #[arg(long)]
+    pub no_ptrace: bool,
     /// From which severity on a finding makes the exit status 1
     #[arg(long, value_name = "SEVERITY", default_value = "note")]
     pub fail_on: Severity,
@@ -318,6 +353,19 @@ mod tests {
     fn the_command_line_makes_sense() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn an_option_or_the_environment_decides_whether_stacks_are_kept() {
+        let decided = |options: &[&str], said: Option<&str>| {
+            let words = ["glasspoll", "doctor"].iter().chain(options).chain(&["--", "true"]);
+            let Command::Doctor(args) = Args::parse_from(words).command else { panic!("another command") };
+            args.settings.with_stacks(said.map(OsStr::new)).stacks()
+        };
+        assert_eq!((decided(&[], None), decided(&[], Some(""))), (Some("on"), Some("on")));
+        assert_eq!((decided(&[], Some("off")), decided(&["--stacks"], Some("off"))), (None, Some("on")));
+        assert_eq!(decided(&["--no-stacks"], None), Some("off"));
+        assert_eq!(decided(&["--stacks", "--no-stacks"], None), Some("off"));
     }
 
     #[test]

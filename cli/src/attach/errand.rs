@@ -2,6 +2,7 @@
 //! points to.
 
 use super::arch::{self, Block, Registers};
+use super::cancel;
 use super::refusal::Refusal;
 use super::room::Room;
 use super::target::Target;
@@ -76,6 +77,8 @@ impl Errand {
             argument,
             call: u64::MAX,
             blocked,
+            cancel: cancel::word(target, registers.thread()).unwrap_or(0),
+            cancelled: cancel::cancelled(target),
             ..Block::default()
         };
         match self {

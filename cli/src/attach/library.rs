@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::descriptors::Raised;
 use super::errand::Errand;
 use super::fault::step;
 use super::maps::Mapped;
@@ -55,12 +56,31 @@ impl Library {
         &self,
         target: &Target,
         room: Room,
+        call: (&'static str, &str),
+        until: Instant,
+    ) -> Result<Visited, Refusal> {
+        match self.load_as_it_is(target, room, call, until) {
+            Err(Refusal::NoDescriptor) => {
+                let _raised = Raised::of(target.pid)?;
+                self.load_as_it_is(target, room, call, until)
+            }
+            visited => visited,
+        }
+    }
+
+    fn load_as_it_is(
+        &self,
+        target: &Target,
+        room: Room,
         (name, argument): (&'static str, &str),
         until: Instant,
     ) -> Result<Visited, Refusal> {
         let load = |path: String| {
             let errand = Errand::Load { path, name, argument: argument.into() };
-            visit(target, room, &errand, until)
+            visit(target, room, &errand, until).map_err(|refusal| match refusal {
+                Refusal::Loader(words) if words.contains("Too many open files") => Refusal::NoDescriptor,
+                refusal => refusal,
+            })
         };
         if let Some(path) = self.path.to_str().filter(|_| self.is_seen_by(target.pid)) {
             match load(path.into()) {
@@ -81,6 +101,9 @@ impl Library {
                 let errand = Errand::Memfd { name: NAME, flags: MFD_CLOEXEC };
                 let made = visit(target, room, &errand, until)?.value;
                 i32::try_from(made).ok().filter(|fd| *fd >= 0).ok_or_else(|| {
+                    if made == -i64::from(libc::EMFILE) {
+                        return Refusal::NoDescriptor;
+                    }
                     let error = io::Error::from_raw_os_error(-made as i32);
                     Refusal::Trouble(format!("memfd_create in it: {error}"))
                 })?

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::{attach, detach, Attached, Options, Refusal};
+use super::{attach, end_look, Attached, Options, Refusal};
 use crate::procfs::family;
 use crate::program::ENDING;
 use crate::sys;
@@ -30,9 +30,8 @@ impl Look {
         let attached = match attach(pid, options) {
             Ok(attached) => {
                 if attached.slots.is_none() {
-                    eprintln!(
-                        "glasspoll: process {pid} was attached to already; it is detached from at the end"
-                    );
+                    let end = if attached.stays { "stays so" } else { "it is detached from at the end" };
+                    eprintln!("glasspoll: process {pid} was attached to already; {end}");
                 }
                 Some(attached)
             }
@@ -67,7 +66,7 @@ impl Look {
         say_trouble(self.pid, attached.detach());
         for child in family::descendants([self.pid]) {
             if !self.before.contains(&child) {
-                say_trouble(child, detach(child, &options));
+                say_trouble(child, end_look(child, &options, || {}));
             }
         }
     }

@@ -55,6 +55,12 @@ impl Mapped {
     }
 }
 
+/// Whether a path is that of a libc: glibc's or musl's.
+pub fn is_libc(path: &str) -> bool {
+    let object = Mapped { base: 0, file: (String::new(), 0), path: path.into() };
+    object.is_glibc() || object.is_musl()
+}
+
 /// All lines; what makes no sense is left out.
 pub fn parse(text: &str) -> Vec<Mapping> {
     text.lines().filter_map(line).collect()

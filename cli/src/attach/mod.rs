@@ -11,9 +11,12 @@
 //! | `here` | attaching and detaching, step by step |
 //! | `arch` | that code, and the registers |
 //! | `errand` | what the thread is to do |
+//! | `cancel` | pthread_cancel of the thread meanwhile |
+//! | `timeout` | what is left of the timeout of a wait that is interrupted |
 //! | `visit`, `tracer` | having it done |
 //! | `library` | the library there, and how it gets there |
-//! | `look` | attached for as long as a command looks |
+//! | `descriptors` | a process that has none left |
+//! | `look`, `presence` | attached for as long as a command looks, or several |
 //! | `refusal` | why not |
 //! | `fault` | for tests: the death of the command at any step |
 //!
@@ -25,6 +28,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod arch;
+#[cfg(target_arch = "x86_64")]
+mod cancel;
+#[cfg(target_arch = "x86_64")]
+mod descriptors;
 #[cfg(not(target_arch = "x86_64"))]
 mod elsewhere;
 #[cfg(target_arch = "x86_64")]
@@ -38,6 +45,8 @@ mod look;
 pub mod maps;
 pub mod memory;
 pub mod object;
+#[cfg(target_arch = "x86_64")]
+mod presence;
 mod refusal;
 #[cfg(target_arch = "x86_64")]
 mod room;
@@ -45,16 +54,18 @@ pub mod seccomp;
 mod target;
 pub mod threads;
 #[cfg(target_arch = "x86_64")]
-mod tracer;
+mod timeout;
+#[cfg(target_arch = "x86_64")]
+pub mod tracer;
 #[cfg(target_arch = "x86_64")]
 mod visit;
 
 use std::time::Duration;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use elsewhere::{attach, detach};
+pub use elsewhere::{attach, detach, end_look};
 #[cfg(target_arch = "x86_64")]
-pub use here::{attach, detach};
+pub use here::{attach, detach, end_look};
 pub use look::Look;
 pub use refusal::Refusal;
 
@@ -67,6 +78,8 @@ pub struct Options {
     pub force: bool,
     /// Say on stderr what is done, and how long the thread stood.
     pub verbose: bool,
+    /// For as long as this command looks; else to stay.
+    pub is_look: bool,
 }
 
 /// A process that the library observes because we attached to it. Dropped, it is detached from.
@@ -76,7 +89,10 @@ pub struct Attached {
     options: Options,
     /// How many slots lead to the library; None: the process was attached to before.
     pub slots: Option<u32>,
-    stays: bool,
+    /// It is not detached from when this is dropped.
+    pub stays: bool,
+    #[cfg(target_arch = "x86_64")]
+    presence: Option<presence::Presence>,
 }
 
 impl Options {
@@ -103,16 +119,27 @@ impl Attached {
 
     /// Takes them out.
     pub fn detach(mut self) -> Result<u32, Refusal> {
-        self.stays = true;
-        detach(self.pid, &self.options)
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<u32, Refusal> {
+        let done = std::mem::replace(&mut self.stays, true);
+        #[cfg(target_arch = "x86_64")]
+        let mine = self.presence.take();
+        #[cfg(not(target_arch = "x86_64"))]
+        let mine = ();
+        if done {
+            return Ok(0);
+        }
+        end_look(self.pid, &self.options, move || {
+            let _ended = mine;
+        })
     }
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        if !self.stays {
-            // A process that has ended needs no detaching.
-            let _ = detach(self.pid, &self.options);
-        }
+        // A process that has ended needs no detaching.
+        let _ = self.end();
     }
 }

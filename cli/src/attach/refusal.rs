@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::procfs::names;
 use crate::program::elf::Version;
 
 /// The process goes on as before in each case, unless the words say otherwise.
@@ -39,6 +40,8 @@ pub enum Refusal {
     NoFunction(&'static str),
     /// No thread came to a place at which it may be asked; how many threads there are.
     NoSafeThread(usize),
+    /// It is at its limit of descriptors, and we may not raise that.
+    NoDescriptor,
     /// A thread waits for the loader's lock. All was put back.
     LoaderIsBusy,
     /// The thread was asked, and has not come back in time. It goes on by itself.
@@ -83,6 +86,18 @@ pub enum Seccomp {
     Forbids(Vec<&'static str>),
     /// It could not be read.
     Unread,
+}
+
+impl Refusal {
+    /// What fails because the process has ended meanwhile is no more than that.
+    pub fn or_ended(self, pid: u32) -> Self {
+        let stat = names::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name in parentheses may have any characters.
+        match stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()) {
+            None | Some("Z" | "X") if matches!(self, Self::Trouble(_)) => Self::Ended,
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for Forbidden {
@@ -161,12 +176,16 @@ impl fmt::Display for Refusal {
                 its.0, its.1, needed.0, needed.1
             ),
             Self::Seccomp(why) => why.fmt(f),
-            Self::NoRoom => f.write_str("none of its objects has room for 420 bytes behind its code"),
+            Self::NoRoom => f.write_str("none of its objects has room for 530 bytes behind its code"),
             Self::NoFunction(name) => write!(f, "its libc has no function {name}"),
             Self::NoSafeThread(count) => write!(
                 f,
                 "in 2 s none of its {count} threads came to a system call at which it may be asked (a wait, or a \
                  read of a socket or pipe): it computes, or waits for a disk; try again"
+            ),
+            Self::NoDescriptor => f.write_str(
+                "it has no descriptor left, and needs one to load the library: raise its limit first (prlimit \
+                 --nofile=NUMBER --pid PID), or be root",
             ),
             Self::LoaderIsBusy => f.write_str(
                 "another thread of it has held the loader's lock for 2 s (a library that is being loaded): all was \
@@ -198,5 +217,33 @@ impl fmt::Display for Refusal {
             }
             Self::Trouble(what) => f.write_str(what),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_with_a_process_that_has_ended_is_its_end() {
+        let trouble = || Refusal::Trouble("/proc/1/mem: No such process".into());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert_eq!(trouble().or_ended(pid), Refusal::Ended);
+        assert_eq!(trouble().or_ended(std::process::id()), trouble());
+        assert_eq!(Refusal::NotAttached.or_ended(pid), Refusal::NotAttached);
+    }
+
+    #[test]
+    fn yama_is_told_with_what_to_do() {
+        let words = |scope| Refusal::Forbidden(Forbidden::Yama(scope)).to_string();
+        assert_eq!(
+            words(1),
+            "kernel.yama.ptrace_scope is 1: be root, or let your own processes be traced: sudo sysctl \
+             kernel.yama.ptrace_scope=0"
+        );
+        assert_eq!(words(2), "kernel.yama.ptrace_scope is 2: be root");
+        assert!(words(3).contains("nobody may trace until the next boot"));
     }
 }

@@ -5,9 +5,8 @@
 
 use libc::sock_filter;
 
-use super::refusal::Seccomp;
 #[cfg(target_arch = "x86_64")]
-use super::tracer::Tracee;
+use super::{refusal::Seccomp, tracer::Tracee};
 
 /// A private anonymous mapping; of a library's code; a library is opened without more.
 const CALLS: [(&str, i64, [u64; 6]); 25] = [

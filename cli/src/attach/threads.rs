@@ -26,6 +26,11 @@ impl Candidate {
         self.rank.is_some()
     }
 
+    /// Whether it sleeps in an epoll_wait with a timeout.
+    pub fn is_timed(&self) -> bool {
+        self.rank == Some(TIMED)
+    }
+
     /// Whether it may come to a safe call soon: it runs, or the kernel does not tell.
     pub fn is_awake(&self) -> bool {
         !self.is_asleep
@@ -64,12 +69,27 @@ pub fn parse(text: &str) -> Option<(u64, [u64; 6])> {
     Some((number, arguments))
 }
 
-/// How well a thread suits that is in this call; None: it may not be asked.
+/// The rank of an epoll_wait with a timeout in milliseconds.
+const TIMED: u8 = 4;
+/// A shorter timeout may begin anew.
+const SHORT: i32 = 100;
+
+fn rank_of_wait(timeout: i32) -> u8 {
+    match timeout {
+        ..=0 => 0,
+        1..=SHORT => 3,
+        _ => TIMED,
+    }
+}
+
+/// How well a thread suits that is in this call; None: it may not be asked. First come the calls that keep their
+/// deadline when they are interrupted and made once more, or have none.
 pub fn rank(pid: u32, number: u64, arguments: &[u64; 6]) -> Option<u8> {
     match i64::try_from(number).ok()? {
         #[cfg(target_arch = "x86_64")]
-        libc::SYS_epoll_wait => Some(0),
-        libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => Some(0),
+        libc::SYS_epoll_wait => Some(rank_of_wait(arguments[3] as i32)),
+        libc::SYS_epoll_pwait => Some(rank_of_wait(arguments[3] as i32)),
+        libc::SYS_epoll_pwait2 => Some(if arguments[3] != 0 { 8 } else { 0 }),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_poll | libc::SYS_select => Some(1),
         libc::SYS_ppoll | libc::SYS_pselect6 => Some(1),
@@ -77,12 +97,12 @@ pub fn rank(pid: u32, number: u64, arguments: &[u64; 6]) -> Option<u8> {
         // A sleep, a poll or a wait by futex that goes on up to its first deadline: no lock of libc's has one.
         libc::SYS_nanosleep | libc::SYS_clock_nanosleep | libc::SYS_restart_syscall => Some(3),
         // A read of a file may be the loader's own.
-        libc::SYS_read => is_stream(pid, arguments[0]).then_some(4),
-        libc::SYS_accept | libc::SYS_accept4 | libc::SYS_recvfrom | libc::SYS_recvmsg => Some(5),
+        libc::SYS_read => is_stream(pid, arguments[0]).then_some(5),
+        libc::SYS_accept | libc::SYS_accept4 | libc::SYS_recvfrom | libc::SYS_recvmsg => Some(6),
         // A parent waits for its children, or for signals, as the master of nginx does.
-        libc::SYS_wait4 | libc::SYS_waitid | libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => Some(6),
+        libc::SYS_wait4 | libc::SYS_waitid | libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => Some(7),
         #[cfg(target_arch = "x86_64")]
-        libc::SYS_pause => Some(6),
+        libc::SYS_pause => Some(7),
         _ => None,
     }
 }
@@ -103,13 +123,15 @@ mod tests {
         let me = std::process::id();
         let rank = |number: i64, arguments: &[u64; 6]| rank(me, number as u64, arguments);
         assert_eq!(rank(libc::SYS_epoll_pwait, &[5, 0, 1, 0, 0, 8]), Some(0));
+        assert_eq!(rank(libc::SYS_epoll_pwait, &[5, 0, 1, u64::from(u32::MAX), 0, 8]), Some(0));
+        assert_eq!(rank(libc::SYS_epoll_pwait, &[5, 0, 1, 1000, 0, 8]), Some(TIMED));
         assert_eq!(rank(libc::SYS_futex, &[0x7000, 393, 0, 0, 0, u64::from(u32::MAX)]), Some(2));
         assert_eq!(rank(libc::SYS_futex, &[0x7000, 128, 2, 0, 0, 0]), None);
         assert_eq!(rank(libc::SYS_openat, &[0; 6]), None);
         let (pipe, _writer) = std::io::pipe().unwrap();
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         use std::os::fd::AsRawFd;
-        assert_eq!(rank(libc::SYS_read, &[pipe.as_raw_fd() as u64, 0, 1, 0, 0, 0]), Some(4));
+        assert_eq!(rank(libc::SYS_read, &[pipe.as_raw_fd() as u64, 0, 1, 0, 0, 0]), Some(5));
         assert_eq!(rank(libc::SYS_read, &[file.as_raw_fd() as u64, 0, 1, 0, 0, 0]), None);
         assert_eq!(rank(libc::SYS_read, &[9999, 0, 1, 0, 0, 0]), None);
     }

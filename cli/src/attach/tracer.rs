@@ -103,6 +103,25 @@ impl Tracee {
         }
     }
 
+    /// Where it stands, if it does; with `waits` when it does. Unlike `stopped` this never takes the end of a process, which may be a child of ours
+    /// that another part of us waits for.
+    pub fn stands(&self, waits: bool) -> Option<Stop> {
+        // SAFETY: an all-zero `siginfo_t` is valid, and the kernel fills it.
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        let hang = if waits { 0 } else { libc::WNOHANG };
+        let flags = libc::WSTOPPED | libc::__WALL | hang;
+        // SAFETY: the pointer is valid.
+        let result = unsafe { libc::waitid(libc::P_PID, self.tid, &mut info, flags) };
+        // SAFETY: the kernel has filled the fields of a child, or they are 0 still.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        let stop = match (status >> 8, status & 0x7f) {
+            (EVENT_STOP, libc::SIGTRAP) => Stop::Interrupted,
+            (EVENT_STOP, _) => Stop::Group,
+            (_, signal) => Stop::Signal(signal),
+        };
+        Some(stop).filter(|_| result == 0 && pid != 0)
+    }
+
     /// Waits for a stop until then.
     pub fn wait(&self, until: Instant) -> Option<Stop> {
         loop {

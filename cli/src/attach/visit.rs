@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::arch::{self, Answer, Block, Registers, DONE, ENTERED, FAILED, LEFT, MAGIC};
+use super::cancel;
 use super::errand::Errand;
 use super::fault::step;
 use super::maps;
@@ -23,6 +24,7 @@ use super::room::Room;
 use super::seccomp;
 use super::target::{self, Target};
 use super::threads::{self, Candidate};
+use super::timeout::Sleep;
 use super::tracer::{Stop, Tracee};
 use crate::procfs::names;
 use crate::text::units::clean;
@@ -97,7 +99,9 @@ impl Visitor<'_> {
             let asleep = all.iter().filter(|one| one.is_safe());
             for one in asleep.chain(all.iter().filter(|one| one.is_awake())) {
                 if let Some(guest) = self.stop(one)? {
-                    return self.receive(guest);
+                    if let Some(visited) = self.receive(guest)? {
+                        return Ok(visited);
+                    }
                 }
                 if Instant::now() >= self.until {
                     break;
@@ -116,6 +120,7 @@ impl Visitor<'_> {
     /// Stops a thread where it may be asked; None: it did not come to such a place, and goes on.
     fn stop(&self, one: &Candidate) -> Result<Option<Guest>, Refusal> {
         step();
+        let sleep = one.is_timed().then(|| Sleep::of(self.target.pid, one.tid)).flatten();
         let tracee = match Tracee::seize(self.target.pid, one.tid) {
             Ok(tracee) => tracee,
             Err(Errno::ESRCH) => return Ok(None),
@@ -150,7 +155,12 @@ impl Visitor<'_> {
                 Stop::Call | Stop::Interrupted => {
                     let own = tracee.registers()?;
                     let has_signal = tracee.has_signal();
-                    let next = next(&own).filter(|_| !has_signal);
+                    let next = next(&own).filter(|_| !has_signal).map(|mut next| {
+                        if let (Some(sleep), Some(number), EINTR) = (sleep, own.call(), own.result()) {
+                            sleep.shorten(self.target.pid, one.tid, &mut next, number);
+                        }
+                        next
+                    });
                     if let Some(next) = next.filter(|next| self.is_safe(&own) && self.has_stack(next)) {
                         return Ok(Some(Guest { tracee, own, next, since }));
                     }
@@ -195,7 +205,8 @@ impl Visitor<'_> {
         })
     }
 
-    fn receive(&self, guest: Guest) -> Result<Visited, Refusal> {
+    /// Has it run the code. None: a signal came before it had begun, and it went on by itself.
+    fn receive(&self, guest: Guest) -> Result<Option<Visited>, Refusal> {
         let Guest { tracee, own, next, since } = &guest;
         let token = since.elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 40;
         if self.target.is_filtered {
@@ -229,19 +240,30 @@ impl Visitor<'_> {
         loop {
             match tracee.stopped() {
                 None => {}
-                Some(Stop::Ended) => return Err(Refusal::Ended),
+                Some(Stop::Ended) => {
+                    // Cancelled just behind the code, perhaps.
+                    let done = self.answer(token).ok().filter(|answer| answer.state & LEFT != 0);
+                    let answer = done.ok_or(Refusal::Ended)?;
+                    return self.outcome(answer, *since).map(Some);
+                }
                 Some(Stop::Group) => tracee.listen()?,
                 Some(Stop::Call | Stop::Interrupted) => tracee.go_on(0)?,
                 Some(Stop::Signal(signal)) => {
                     let answer = self.answer(token)?;
                     let in_code = (self.room.code..self.room.code + code.len() as u64)
                         .contains(&tracee.registers()?.ip());
+                    if in_code && answer.state == 0 {
+                        // A handler may end the thread: not in our code.
+                        tracee.set_registers(own)?;
+                        tracee.release(signal)?;
+                        return Ok(None);
+                    }
                     if in_code && answer.state >= DONE {
                         // Only its registers are left to put back. With its own it gets the signal where it was, and
                         // the kernel decides as ever whether the call is made once more.
                         tracee.set_registers(own)?;
                         tracee.go_on(signal)?;
-                        return self.outcome(answer, *since);
+                        return self.outcome(answer, *since).map(Some);
                     }
                     if answer.state < DONE && tracee.is_own_fault(signal) {
                         self.put_back(&guest, Some((block_at, &vectors)))?;
@@ -253,7 +275,7 @@ impl Visitor<'_> {
             let answer = self.answer(token)?;
             if answer.state & LEFT != 0 {
                 step();
-                return self.outcome(answer, *since);
+                return self.outcome(answer, *since).map(Some);
             }
             if Instant::now() >= self.until {
                 return Err(self.too_slow(&guest, answer, block_at, &vectors));
@@ -319,6 +341,7 @@ impl Visitor<'_> {
             if self.target.memory.read(block_at, &mut bytes) {
                 let word = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
                 tracee.set_mask(word(std::mem::offset_of!(Block, mask)))?;
+                cancel::put_back(self.target, word(std::mem::offset_of!(Block, cancel)));
                 let errno_at = word(std::mem::offset_of!(Block, errno_at));
                 let errno = word(std::mem::offset_of!(Block, errno)) as u32;
                 if errno_at != 0 {

@@ -13,6 +13,7 @@
 //! for news in collector.finish() { .. }
 //! ```
 
+pub mod accept_queues;
 mod listener;
 mod news;
 mod ring;
@@ -32,14 +33,16 @@ use std::time::{Duration, Instant};
 
 use glasspoll_record::clock;
 use glasspoll_record::file::Named;
-use glasspoll_record::ring::{parse_items, Header, Item, Live};
+use glasspoll_record::ring::{parse_facts, parse_items, Header, Item, Live};
 
 use crate::args::Settings;
+use crate::collect::accept_queues::AcceptQueues;
 use crate::collect::listener::{Handed, Listener};
 use crate::collect::spool::Spool;
 use crate::collect::strays::{Fate, Strays};
 use crate::procfs::names;
 use crate::program::{self, Program, Refused};
+use crate::sample::Sampler;
 use crate::sys;
 pub use news::{apply, Ended, News};
 use ring::Ring;
@@ -63,7 +66,9 @@ pub struct Collector {
     count: u32,
     pause: Duration,
     spool: Option<Spool>,
+    sampler: Option<Sampler>,
     strays: Option<Strays>,
+    queues: Option<AcceptQueues>,
     /// Processes whose rings were found through /proc, with their names.
     found: BTreeMap<u32, String>,
 }
@@ -128,6 +133,7 @@ impl Collector {
         command.env(listener::VARIABLE, listener.path());
         let called = called(program);
         let program = Program::start(command)?;
+        let queues = spool.is_some().then(AcceptQueues::new);
         Ok(Self {
             exit: sys::pidfd(program.pid()).ok(),
             program,
@@ -137,14 +143,28 @@ impl Collector {
             count: 0,
             pause: SHORTEST,
             spool,
+            sampler: None,
             strays: None,
+            queues,
             found: BTreeMap::new(),
         })
+    }
+
+    /// Looks at threads that are overdue, or spin, from now on.
+    /// Without `ptrace` no thread is stopped for that.
+    pub fn sample(&mut self, ptrace: bool) {
+        // See `status`.
+        self.sampler = Some(Sampler::new(ptrace && self.exit.is_some()));
     }
 
     /// Looks through /proc for rings, too, from now on.
     pub fn seek_strays(&mut self) {
         self.strays = Some(Strays::of(self.program.pid(), self.listener.path()));
+    }
+
+    /// Looks at the queues of their listeners, too, from now on; without a file it does not by itself.
+    pub fn look_at_queues(&mut self) {
+        self.queues.get_or_insert_with(AcceptQueues::new);
     }
 
     /// What became of the processes that `seek_strays` is for.
@@ -161,6 +181,12 @@ impl Collector {
 
     /// How the program has ended, if it has.
     pub fn status(&mut self) -> Option<ExitStatus> {
+        // As long as it lives, we do not wait for it: wait(2) would take the stop of a thread from the sampler's thread
+        // that has asked for it, and the thread would stand for ever.
+        let lives = |exit: &OwnedFd| sys::wait_readable(&[exit.as_fd()], Duration::ZERO) != [true];
+        if self.exit.as_ref().is_some_and(lives) {
+            return None;
+        }
         self.program.status()
     }
 
@@ -230,7 +256,17 @@ impl Collector {
             self.exit.iter().chain(self.rings.iter().filter_map(|ring| ring.exit.as_ref())).map(AsFd::as_fd),
         );
         let limit = self.strays.as_ref().map_or(limit, |strays| limit.min(strays.pause()));
-        sys::wait_readable(&fds, self.pause.min(limit));
+        let (begin, whole) = (Instant::now(), self.pause.min(limit));
+        loop {
+            let left = whole.saturating_sub(begin.elapsed());
+            let part = self.sampler.as_ref().map_or(left, |sampler| left.min(sampler.pause()));
+            // In a quiet program a whole look would cost much more than this one does.
+            let is_over = sys::wait_readable(&fds, part).contains(&true) || part == left;
+            let is_due = || self.sampler.as_ref().is_some_and(Sampler::is_due);
+            if is_over || is_due() || self.rings.iter().any(|ring| ring.stream.has_news()) {
+                break;
+            }
+        }
         self.program.pass_signals_on();
     }
 
@@ -252,7 +288,7 @@ impl Collector {
         while let Some(ring) = self.rings.get_mut(at) {
             // Ask first, then look: if the process has ended, nothing comes after this look.
             let is_over = ring.is_over();
-            fullest = fullest.max(ring.look(is_over, &mut news, self.spool.as_mut()));
+            fullest = fullest.max(ring.look(is_over, &mut news, self.spool.as_mut(), self.sampler.as_mut()));
             if is_over {
                 let ring = self.rings.remove(at);
                 let status = (ring.pid == self.program.pid()).then(|| self.program.status()).flatten();
@@ -260,6 +296,16 @@ impl Collector {
             } else {
                 at += 1;
             }
+        }
+        if let Some(queues) = &mut self.queues {
+            let pids: Vec<u32> = self.rings.iter().map(|ring| ring.pid).collect();
+            for (pid, queue) in queues.look(&pids) {
+                let ring = self.rings.iter().find(|ring| ring.pid == pid);
+                news.extend(ring.map(|ring| News::AcceptQueue { ring: ring.number, queue }));
+            }
+        }
+        if let Some(sampler) = &mut self.sampler {
+            news.extend(sampler.told().into_iter().map(News::sample));
         }
         if let Some(spool) = &mut self.spool {
             spool.keep(&news);
@@ -269,19 +315,21 @@ impl Collector {
     }
 
     /// Ends the collection: takes what the processes that go on have recorded. Says what was wrong with the file, if
-    /// there is one.
-    pub fn finish(mut self) -> (Vec<News>, Option<String>) {
+    /// there is one, and what is to be known of the looks at threads.
+    pub fn finish(mut self) -> (Vec<News>, Option<String>, Vec<String>) {
         let mut news = self.poll();
         let mut last = Vec::new();
         for ring in std::mem::take(&mut self.rings) {
             self.end(ring, None, &mut last);
         }
+        let (told, notes) = self.sampler.take().map(Sampler::finish).unwrap_or_default();
+        last.extend(told.into_iter().map(News::sample));
         let trouble = self.spool.take().and_then(|mut spool| {
             spool.keep(&last);
             spool.trouble()
         });
         news.append(&mut last);
-        (news, trouble)
+        (news, trouble, notes)
     }
 
     /// Takes a ring in. False: we have it already.
@@ -306,6 +354,9 @@ impl Collector {
             spool.begin(number, &handed.live);
         }
         let pid = handed.pid;
+        if let Some(sampler) = &mut self.sampler {
+            sampler.begin(number, pid, handed.live.header());
+        }
         news.push(News::Began { ring: number, pid, header: Box::new(handed.live.header().clone()) });
         if pid == self.program.pid() {
             let ns = clock::now_ns();
@@ -317,18 +368,29 @@ impl Collector {
     }
 
     fn end(&mut self, mut ring: Ring, status: Option<Option<i32>>, news: &mut Vec<News>) {
-        ring.look(true, news, self.spool.as_mut());
+        ring.look(true, news, self.spool.as_mut(), self.sampler.as_mut());
+        if let Some(sampler) = &mut self.sampler {
+            sampler.end(ring.number);
+        }
         let live = ring.stream.live();
         let at = live.now();
         let page = live.page();
         let header = page.as_ref().ok().and_then(|page| Header::parse(page).ok());
         let header = header.unwrap_or_else(|| live.header().clone());
         let entries = live.items(&header).unwrap_or_default();
+        let facts = live.facts().unwrap_or_default();
         if let (Some(spool), Ok(page)) = (&mut self.spool, &page) {
-            spool.items(ring.number, at, page, &entries);
+            spool.items(ring.number, at, page, &entries, &facts);
+        }
+        // Stacks that cannot be read are not known.
+        let stacks = live.stacks(&header).unwrap_or_default();
+        if let Some(spool) = &mut self.spool {
+            spool.stacks(ring.number, &stacks);
         }
         let items = parse_items(&header, at, &entries);
-        let ended = Ended { ring: ring.number, at, status, header, items, torn: ring.stream.torn };
+        let facts = parse_facts(&header, at, &facts);
+        let torn = ring.stream.torn;
+        let ended = Ended { ring: ring.number, at, status, header, items, facts, stacks, torn };
         news.push(News::Ended(Box::new(ended)));
     }
 }

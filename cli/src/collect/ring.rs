@@ -16,6 +16,7 @@ use crate::collect::listener::Handed;
 use crate::collect::spool::Spool;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
+use crate::sample::Sampler;
 use crate::sys;
 
 /// Between two looks at names and files.
@@ -86,7 +87,13 @@ impl Ring {
 
     /// Adds what is new to `news`, and the blocks to `spool`; with `all` also the blocks that are not full. Returns how
     /// much of the ring was written to since the last look.
-    pub fn look(&mut self, all: bool, news: &mut Vec<News>, mut spool: Option<&mut Spool>) -> f64 {
+    pub fn look(
+        &mut self,
+        all: bool,
+        news: &mut Vec<News>,
+        mut spool: Option<&mut Spool>,
+        sampler: Option<&mut Sampler>,
+    ) -> f64 {
         let mut blocks = 0u32;
         // A pread(2) of a memfd has no reason to fail; if it does, nothing is new.
         let events = self.stream.poll_and(|block| {
@@ -101,6 +108,10 @@ impl Ring {
             self.lost = self.stream.lost_blocks;
             news.push(News::Lost { ring: self.number, blocks: lost });
         }
+        // Before all that takes time: what a thread does now is to be seen now.
+        let seen = sampler.map(|sampler| sampler.take(self.number, &events, lost != 0)).unwrap_or_default();
+        let ring = self.number;
+        news.extend(seen.into_iter().map(|sample| News::sample((ring, sample))));
         let mut closed = Closed::default();
         for entry in &events {
             self.follow(entry, &mut closed, news);
@@ -136,10 +147,14 @@ impl Ring {
             {
                 self.wanted.insert(fd);
             }
-            Event::Io { fd, op: Op::Accept, result, .. } if result >= 0 => self.accept(fd, result as i32),
-            Event::Close { fd, errno: 0, .. } | Event::Dup { new: fd, .. } => {
-                self.close(fd, entry.ns, closed)
+            // A file that is locked or written to is in no set.
+            Event::Blocked { fd, .. } if fd >= 0 && !self.files.contains_key(&fd) => {
+                self.wanted.insert(fd);
             }
+            Event::Io { fd, op: Op::Accept, result, .. } if result >= 0 => self.accept(fd, result as i32),
+            Event::Close { fd, errno: 0, .. }
+            | Event::CloseUnwatched { fd, .. }
+            | Event::Dup { new: fd, .. } => self.close(fd, entry.ns, closed),
             _ => {}
         }
         if let btree_map::Entry::Vacant(new) = self.threads.entry(entry.tid) {

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+use glasspoll_record::accept_queue::AcceptQueue;
 use glasspoll_record::clock::{self, Moment};
 use glasspoll_record::event::Event;
 use glasspoll_record::file::{Named, Writer};
 use glasspoll_record::find::{self, Missing};
 use glasspoll_record::process::Process;
-use glasspoll_record::ring::{parse_items, Block, Header, Page};
+use glasspoll_record::ring::{parse_facts, parse_items, Block, Header, Page};
 
+use crate::collect::spool::note_limit;
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 
@@ -20,7 +22,9 @@ pub struct Snapshot {
     page: Page,
     blocks: Vec<Block>,
     items: Vec<u8>,
+    facts: Vec<u8>,
     names: Vec<(Named, u64, String)>,
+    queues: Vec<AcceptQueue>,
 }
 
 impl Snapshot {
@@ -33,16 +37,27 @@ impl Snapshot {
         let page = live.page().map_err(broken)?;
         let header = Header::parse(&page).map_err(Missing::Broken)?;
         let items = live.items(&header).map_err(broken)?;
+        // Stacks that cannot be read are not known.
+        let stacks = live.stacks(&header).unwrap_or_default();
+        let facts = live.facts().map_err(broken)?;
         let now = live.now();
         let mut process = Process::new(header);
-        process.taken = now;
+        (process.taken, process.stacks) = (now, stacks);
         process.lost_blocks = drained.lost;
         blocks.iter().for_each(|block| process.add_block(block));
         process.finish();
         (process.items, process.items_ns) = (parse_items(&process.header, now, &items), now.ns);
-        let mut snapshot = Self { process, page, blocks, items, names: Vec::new() };
+        process.facts = parse_facts(&process.header, now, &facts);
+        let mut snapshot =
+            Self { process, page, blocks, items, facts, names: Vec::new(), queues: Vec::new() };
         snapshot.name(pid);
         Ok(snapshot)
+    }
+
+    /// Takes looks at the queues of its listeners in, which were taken before.
+    pub fn with_queues(mut self, queues: Vec<AcceptQueue>) -> Self {
+        self.queues = queues;
+        self
     }
 
     /// Looks up all names.
@@ -75,6 +90,7 @@ impl Snapshot {
         let process = &self.process;
         writer.note("glasspoll", env!("CARGO_PKG_VERSION"))?;
         writer.note("command", &process.command)?;
+        note_limit(&mut writer)?;
         writer.ring(0, &self.page)?;
         for block in &self.blocks {
             writer.block(0, block)?;
@@ -85,8 +101,16 @@ impl Snapshot {
         for (named, ns, text) in &self.names {
             writer.name(0, *named, *ns, text)?;
         }
+        for queue in &self.queues {
+            writer.accept_queue(0, queue)?;
+        }
+        for sample in &process.samples {
+            writer.sample(0, sample)?;
+        }
         let Moment { ticks, ns } = process.taken;
         writer.items(0, Moment { ticks, ns }, &self.page, &self.items)?;
+        writer.stacks(0, &process.stacks)?;
+        writer.facts(0, Moment { ticks, ns }, &self.facts)?;
         writer.moment(0, process.taken)?;
         writer.flush()
     }

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use glasspoll_record::clock::Moment;
 use glasspoll_record::file::Writer;
 use glasspoll_record::layout::{self, block};
 use glasspoll_record::ring::{Block, Live, Page};
+use glasspoll_record::stacks::Stacks;
 
 use crate::collect::News;
+use crate::procfs::net;
 
 /// How often blocks that are not full are written.
 const OPEN: Duration = Duration::from_secs(1);
@@ -21,6 +23,8 @@ const OPEN: Duration = Duration::from_secs(1);
 pub struct Spool {
     writer: Writer<BufWriter<File>>,
     trouble: Option<io::Error>,
+    /// The rings that are written to, and whether their ticks are the processor's.
+    rings: BTreeMap<u32, bool>,
     /// For each block that was not full when written, by ring and serial number: how many records it had.
     open: BTreeMap<(u32, u64), u32>,
     open_due: Instant,
@@ -33,8 +37,10 @@ impl Spool {
         let mut writer = Writer::new(BufWriter::with_capacity(1 << 18, file))?;
         writer.note("glasspoll", env!("CARGO_PKG_VERSION"))?;
         writer.note("command", &words.join(" "))?;
+        note_limit(&mut writer)?;
         writer.flush()?;
-        Ok(Self { writer, trouble: None, open: BTreeMap::new(), open_due: Instant::now() })
+        let (rings, open) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { writer, trouble: None, rings, open, open_due: Instant::now() })
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>) {
@@ -46,6 +52,7 @@ impl Spool {
     /// There is a new ring.
     pub fn begin(&mut self, ring: u32, live: &Live) {
         if let Ok(page) = live.page() {
+            self.rings.insert(ring, live.header().counts);
             self.write(|writer| writer.ring(ring, &page));
         }
     }
@@ -64,20 +71,29 @@ impl Spool {
         self.write(|writer| writer.block(ring, bytes));
     }
 
-    /// The items of a ring at its end.
-    pub fn items(&mut self, ring: u32, now: Moment, page: &Page, entries: &[u8]) {
+    /// The items of a ring at its end, and what is known of descriptors.
+    pub fn items(&mut self, ring: u32, now: Moment, page: &Page, entries: &[u8], facts: &[u8]) {
         self.write(|writer| writer.items(ring, now, page, entries));
+        self.write(|writer| writer.facts(ring, now, facts));
     }
 
-    /// Writes names and ends, and flushes.
+    /// The call stacks of a ring at its end.
+    pub fn stacks(&mut self, ring: u32, stacks: &Stacks) {
+        self.write(|writer| writer.stacks(ring, stacks));
+    }
+
+    /// Writes names, samples and ends, and flushes.
     pub fn keep(&mut self, news: &[News]) {
         for news in news {
             match news {
                 News::Name { ring, named, ns, text } => {
                     self.write(|writer| writer.name(*ring, *named, *ns, text));
                 }
+                News::AcceptQueue { ring, queue } => self.write(|writer| writer.accept_queue(*ring, queue)),
                 News::Lost { ring, blocks } => self.write(|writer| writer.lost(*ring, *blocks)),
+                News::Sample { ring, sample } => self.write(|writer| writer.sample(*ring, sample)),
                 News::Ended(ended) => {
+                    self.rings.remove(&ended.ring);
                     self.open.retain(|(ring, _), _| *ring != ended.ring);
                     self.write(|writer| writer.moment(ended.ring, ended.at));
                     if let Some(status) = ended.status {
@@ -89,6 +105,11 @@ impl Spool {
         }
         if Instant::now() >= self.open_due {
             self.open_due = Instant::now() + OPEN;
+            // If the file ends in the middle, its times are exact up to there.
+            for (ring, counts) in std::mem::take(&mut self.rings) {
+                self.write(|writer| writer.moment(ring, Moment::now(counts)));
+                self.rings.insert(ring, counts);
+            }
         }
         self.write(Writer::flush);
     }
@@ -97,6 +118,11 @@ impl Spool {
     pub fn trouble(self) -> Option<String> {
         self.trouble.map(|error| error.to_string())
     }
+}
+
+/// Notes the limit of accept queues.
+pub fn note_limit(writer: &mut Writer<impl Write>) -> io::Result<()> {
+    net::somaxconn().map_or(Ok(()), |limit| writer.note(net::SOMAXCONN, &limit.to_string()))
 }
 
 fn word(bytes: &Block, at: usize) -> u64 {

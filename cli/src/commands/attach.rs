@@ -31,7 +31,7 @@ pub fn detach(args: &args::Detach) -> Result<ExitCode, String> {
 }
 
 fn options(args: &args::Attaching, words: Vec<String>) -> Options {
-    Options { words, force: args.force, verbose: args.verbose }
+    Options { words, force: args.force, verbose: args.verbose, is_look: false }
 }
 
 /// Attaches for as long as a command looks, if the user asks for that.
@@ -51,9 +51,10 @@ pub fn look(
             );
         }
         words.extend(settings.ring.iter().map(|size| format!("ring={size}")));
+        words.extend(settings.stacks().map(|stacks| format!("stacks={stacks}")));
         words.extend(settings.log.iter().map(|filter| format!("log={filter}")));
     }
-    let options = Options { words, force: args.force, verbose: args.verbose };
+    let options = Options { words, force: args.force, verbose: args.verbose, is_look: true };
     Look::begin(pid, &options).map(Some)
 }
 

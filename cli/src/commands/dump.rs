@@ -186,6 +186,10 @@ fn parts(process: &Process, event: Event) -> (&'static str, Vec<(&'static str, F
         Event::Close { fd: about, lives_as, errno } => {
             ("close", vec![fd(about), ("lives_as", number(lives_as))], Some(about), errno)
         }
+        Event::CloseUnwatched { fd: about, maker } => {
+            let watched = ("watched", Field::Yes(false));
+            ("close", vec![fd(about), watched, ("maker", Field::Number(maker.into()))], Some(about), 0)
+        }
         Event::Dup { old, new } => ("dup", vec![("old", number(old)), ("new", number(new))], Some(old), 0),
         Event::Io { fd: about, op, result, asked, errno } => {
             let mut fields = vec![fd(about), ("result", Field::Number(result))];
@@ -210,6 +214,12 @@ fn parts(process: &Process, event: Event) -> (&'static str, Vec<(&'static str, F
                 }
             }
             ("chaos", fields, (about >= 0).then_some(about), 0)
+        }
+        Event::Blocked { fd: about, call, ns, result, errno } => {
+            let took = ("took_ns", Field::Time(ns));
+            let fields =
+                vec![("call", Field::Word(call.name())), fd(about), took, ("result", Field::Number(result))];
+            ("blocked", fields, (about >= 0).then_some(about), errno)
         }
         Event::WaitedForNothing { epoll: set, maxevents } => {
             ("wait_nothing", vec![epoll(set), ("maxevents", Field::Number(maxevents.into()))], None, 0)

@@ -1,24 +1,42 @@
-//! `record`: copies the ring of a running process to a file: what happened in the last seconds.
+//! `record`: copies the ring of a running process to a file: what happened in the last seconds. How full the queues of
+//! its listeners are goes there, too.
 
 use std::io::BufWriter;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use glasspoll_record::layout;
 
-use crate::args::Record;
+use crate::args::{Record, Settings};
+use crate::collect::accept_queues::AcceptQueues;
 use crate::collect::snapshot::Snapshot;
 use crate::commands::attach;
+use crate::sample::watch;
 use crate::sys::output::Output;
 use crate::text::span;
 use crate::text::units::{clean, count};
 
+/// How long a thread is looked at that is away from its waits now.
+const STUCK: Duration = Duration::from_millis(250);
+
 pub fn record(args: &Record) -> Result<ExitCode, String> {
     let mut output = Output::create(&args.output)?;
-    let look = attach::look(args.pid, &args.attachment, None)?;
+    // A doctor may read it.
+    let settings = Settings::default().with_stacks(None);
+    let look = attach::look(args.pid, &args.attachment, Some(&settings))?;
+    let mut samples = Vec::new();
     if let Some(look) = &look {
-        look.wait(args.period.period);
+        samples = watch(args.pid, args.period.period, Duration::ZERO, !args.no_ptrace, || look.is_to_end());
     }
-    let snapshot = Snapshot::of(args.pid);
+    let queues = AcceptQueues::of(args.pid);
+    let mut snapshot = Snapshot::of(args.pid).map(|snapshot| snapshot.with_queues(queues));
+    if let Ok(snapshot) = &mut snapshot {
+        // The ring comes first: it forgets.
+        if look.is_none() {
+            samples = watch(args.pid, Duration::ZERO, STUCK, !args.no_ptrace, || false);
+        }
+        samples.into_iter().for_each(|sample| snapshot.process.sample(sample));
+    }
     if let Some(look) = look {
         look.end();
     }

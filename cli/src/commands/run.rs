@@ -59,6 +59,9 @@ fn gather(args: &Run) -> Result<ExitCode, Refused> {
     let mut output = args.output.as_deref().map(Output::create).transpose()?;
     let spool = output.as_ref().map(|output| begin(output, args)).transpose()?;
     let mut collector = Collector::start_and_keep(&args.program, &args.settings, RECORDING, spool)?;
+    if output.is_some() {
+        collector.sample(!args.no_ptrace);
+    }
     if let Some(output) = &mut output {
         // From now on the file has its name, whatever happens.
         output.put_in_place()?;
@@ -74,7 +77,7 @@ fn gather(args: &Run) -> Result<ExitCode, Refused> {
         }
     };
     let rings = collector.rings();
-    let (last, trouble) = collector.finish();
+    let (last, trouble, _) = collector.finish();
     summaries.take(last);
     if let (Some(what), Some(path)) = (trouble, &args.output) {
         eprintln!("glasspoll: {}: {what}: the record ends there", path.display());
@@ -112,7 +115,7 @@ impl Summaries {
             }
             let Some(summary) = self.of.get_mut(&ring) else { continue };
             match news {
-                News::Began { .. } => {}
+                News::Began { .. } | News::AcceptQueue { .. } | News::Sample { .. } => {}
                 // A file that was closed before we looked has no name.
                 News::Name { text, .. } if text.is_empty() => {}
                 News::Name { named, text, .. } => summary.named(named, &text),

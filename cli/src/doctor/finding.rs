@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::symbols::Frame;
 use crate::text::units::count;
 
 /// How bad it is.
@@ -29,7 +30,7 @@ impl Severity {
 /// One bug, as seen in a record. Times are CLOCK_MONOTONIC, in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The number of the class, from 1 to 24.
+    /// The number of the class.
     pub class: u8,
     /// The name of the class.
     pub name: &'static str,
@@ -55,14 +56,51 @@ pub struct Finding {
     pub fds: Vec<i32>,
     /// The threads.
     pub tids: Vec<u32>,
+    /// Which code added the descriptors to a set, if that is recorded.
+    pub code: Vec<Code>,
+    /// What shows more of that code.
+    pub hint: Option<String>,
     /// It depends on what its descriptors are, in words. What is not known is no finding then.
     pub only: Option<fn(&str) -> bool>,
+    /// It tells of time alone, and that it was then: it is a note if the process had no processor.
+    pub timed: Option<Timed>,
+}
+
+/// What took this long asleep in the kernel took it by itself, however busy the machine is.
+pub const BY_ITSELF_NS: u64 = 500_000_000;
+
+/// When what a finding tells took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    pub from_ns: u64,
+    pub to_ns: u64,
+    /// The thread was looked at meanwhile: what it did is known.
+    pub is_seen: bool,
+}
+
+/// The code that added descriptors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The descriptors.
+    pub fds: Vec<i32>,
+    /// The functions, the innermost first.
+    pub frames: Vec<Frame>,
+    /// There are more frames than were recorded.
+    pub goes_on: bool,
+}
+
+impl Code {
+    /// The function that called epoll_ctl(2), if its source is known.
+    pub fn source(&self) -> Option<&Frame> {
+        self.frames.iter().find(|frame| frame.file.is_some())
+    }
 }
 
 impl Finding {
     /// A finding of a class, without evidence yet.
     pub fn new(class: u8, severity: Severity, pid: u32, title: String, tally: &Tally) -> Self {
-        let (name, advice) = CLASSES[usize::from(class).saturating_sub(1).min(CLASSES.len() - 1)];
+        let known = CLASSES.iter().find(|(number, ..)| *number == class);
+        let (_, name, advice) = *known.unwrap_or(&CLASSES[0]);
         Self {
             class,
             name,
@@ -77,13 +115,22 @@ impl Finding {
             count: tally.count,
             fds: tally.fds.iter().copied().collect(),
             tids: tally.tids.iter().copied().collect(),
+            code: Vec::new(),
+            hint: None,
             only: None,
+            timed: None,
         }
     }
 
     /// Adds a line of evidence.
     pub fn because(mut self, line: impl Into<String>) -> Self {
         self.evidence.push(line.into());
+        self
+    }
+
+    /// It tells of nothing but that something took long, then.
+    pub fn timed(mut self, from_ns: u64, to_ns: u64, is_seen: bool) -> Self {
+        self.timed = Some(Timed { from_ns, to_ns, is_seen });
         self
     }
 
@@ -94,108 +141,147 @@ impl Finding {
     }
 }
 
-/// The name of each class and what to do about it, in the order of their numbers.
-pub const CLASSES: [(&str, &str); 24] = [
+/// The number and the name of each class, and what to do about it, in the order of their numbers.
+pub const CLASSES: &[(u8, &str, &str)] = &[
     (
+        1,
         "closed while a dup lives on",
         "Take the descriptor out of the set with EPOLL_CTL_DEL before close(2): closing it does not, as long as another descriptor of the same file is open.",
     ),
     (
+        2,
         "edge not drained",
         "With EPOLLET, read or accept until EAGAIN before the next wait, or remember that more may be there.",
     ),
     (
+        3,
         "hang-up spin",
         "Treat EPOLLHUP, EPOLLERR and a read of 0 as the end: close the descriptor or take it out of the set.",
     ),
     (
+        4,
         "EPOLLOUT left armed",
         "Ask for EPOLLOUT only while there is something to write, and take it back with EPOLL_CTL_MOD once all is written.",
     ),
     (
+        5,
         "one-shot not re-armed",
         "Re-arm with EPOLL_CTL_MOD on every way out of the handler, errors included.",
     ),
     (
+        6,
         "descriptor reuse, ctl race",
         "Let one owner add, change and remove a descriptor, and remove it before it is closed, so that no number is taken for an earlier file.",
     ),
     (
+        7,
         "stale event in the batch",
         "When a handler closes another descriptor, strike that one's events from the rest of the batch, or put the closing off to the end of it.",
     ),
     (
+        8,
         "set shared over fork",
         "Create the set anew in the child, and open it with EPOLL_CLOEXEC: what the child changes in an inherited set, it changes for its parent.",
     ),
     (
+        9,
         "thundering herd",
         "Wake one: EPOLLEXCLUSIVE for a shared listener, a listener for each worker with SO_REUSEPORT, or one thread that accepts for all.",
     ),
     (
+        10,
         "imbalance among waiters",
         "Spread the connections: a listener for each worker with SO_REUSEPORT, fewer accepts in a turn, or handing connections over to the idle workers.",
     ),
     (
+        11,
         "timeout truncated to 0",
         "Round the time to the next timer up, not down, when it is made the milliseconds of epoll_wait(2); or use epoll_pwait2(2) or a timerfd.",
     ),
     (
+        12,
         "accept meets the descriptor limit",
         "Raise the limit (ulimit -n), and on EMFILE take the listener out of the set until a descriptor is closed again.",
     ),
     (
+        13,
         "regular file in the set",
         "Do not add regular files: they are always ready; read them directly or in a thread.",
     ),
     (
+        14,
         "starved behind small batches",
         "Ask for more events at once (maxevents of some hundreds), or do less for each event before the next wait.",
     ),
     (
+        15,
         "wait not retried after EINTR",
         "Take EINTR for no error: go back to the wait, after looking at what the signal handler has set.",
     ),
     (
+        16,
         "slow callback",
         "Move the long work to another thread, or do it in pieces with waits between them.",
     ),
     (
+        17,
         "double close",
         "Close each descriptor in one place alone, and forget its number there (set it to -1).",
     ),
     (
+        18,
         "ready and not dealt with",
         "Read what is there until it is gone, or take the descriptor out of the set for as long as it is not to be read.",
     ),
     (
+        19,
         "refused write not taken up",
         "After EAGAIN ask for EPOLLOUT, keep it until all is written, and arm a one-shot item again on every way out of the handler.",
     ),
     (
+        20,
         "one descriptor keeps the loop",
         "Read a bounded amount for each event, and come back to the rest after a wait: by level triggering, EPOLL_CTL_MOD, or a list of the program's own.",
     ),
     (
+        21,
         "timeout begun anew after EINTR",
         "After EINTR wait for what is left of the timeout: keep the moment at which it ends, not its length.",
     ),
     (
+        22,
         "waits for nothing",
         "Wait until the next timer, or for ever, and have other threads wake the loop by an eventfd.",
     ),
     (
+        23,
         "two threads serve one descriptor",
         "With several threads on one set use EPOLLONESHOT and arm the item again when its handler is done, or give each descriptor to one thread.",
     ),
     (
+        24,
         "epoll instances pile up",
         "Close each epoll descriptor when its last item is served, or use one for all.",
+    ),
+    (
+        25,
+        "blocking call in the loop",
+        "Make the call in another thread, or wait for its result in the loop.",
+    ),
+    (
+        26,
+        "accept queue overflows",
+        "Come back to the listener sooner, or give listen(2) a larger backlog and raise net.core.somaxconn.",
+    ),
+    (
+        27,
+        "descriptors taken in and never touched",
+        "Serve or close each connection that accept(2) returns and each descriptor that comes with a message, on the ways out for errors too.",
     ),
 ];
 
 /// The most descriptors, and threads, that a finding names.
-const NAMED: usize = 16;
+pub const NAMED: usize = 16;
 
 /// How often something was seen, when, and on what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

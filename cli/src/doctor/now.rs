@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
 use glasspoll_record::event::{Event, Mask, Op};
+use glasspoll_record::facts::Result;
+use glasspoll_record::ring::Facts;
 use glasspoll_record::{clock, Entry};
 
 use super::Finding;
-use crate::procfs::describe::Files;
+use crate::procfs::describe::{is_terminal, Files};
 use crate::procfs::holders::{words, Holder, Holders};
 use crate::sys;
 use crate::text::span;
@@ -34,7 +36,9 @@ impl Reads {
     pub fn event(&mut self, entry: &Entry) {
         let (fd, ns) = match entry.event {
             Event::Io { fd, op: Op::Read | Op::Accept, errno: 0, .. } => (fd, entry.ns),
-            Event::Close { fd, errno: 0, .. } | Event::Dup { new: fd, .. } => (fd, 0),
+            Event::Close { fd, errno: 0, .. }
+            | Event::CloseUnwatched { fd, .. }
+            | Event::Dup { new: fd, .. } => (fd, 0),
             _ => return,
         };
         let Ok(at) = usize::try_from(fd) else { return };
@@ -45,6 +49,20 @@ impl Reads {
                 self.last[at] = ns;
             }
             None => {}
+        }
+    }
+
+    /// Learns from what is known of descriptors, which goes back further than the events.
+    pub fn learn(&mut self, facts: &BTreeMap<i32, Facts>) {
+        for (fd, facts) in facts {
+            let got = facts.read.is_some_and(|(how, _)| !matches!(how, Result::Again | Result::Failed));
+            let Some(at) = usize::try_from(*fd).ok().filter(|at| got && *at < LARGEST) else { continue };
+            if self.last.len() <= at {
+                self.last.resize(at + 1, 0);
+            }
+            if self.last[at] == 0 {
+                self.last[at] = facts.read_ns.unwrap_or(0);
+            }
         }
     }
 
@@ -115,13 +133,26 @@ impl Now {
 }
 
 /// What waits in a file: by the kernel's lists where they tell, and else by a copy of the fd that lives for
-/// microseconds. No copy is taken of a file that has a path, whose driver might mind.
+/// microseconds. No copy is taken of a file that has a path, whose driver might mind, but of terminals.
 fn waiting(pid: u32, fd: i32, link: &str, files: &mut Files, read: &str) -> Option<String> {
     if let Some(queue) = files.queue(fd) {
         let read = if queue.is_for_reader() { read } else { "" };
-        return Some(queue.to_string()).filter(|text| text != "-").map(|text| text + read);
+        let text = Some(queue.to_string()).filter(|text| text != "-");
+        let text = match files.counts_memory(fd) {
+            true => text.map(|text| text.replace(" B un", " B of memory un")),
+            false => text,
+        };
+        return text.map(|text| text + read);
     }
-    if !link.starts_with("pipe:") && link != "anon_inode:inotify" && link != "anon_inode:[inotify]" {
+    if link.starts_with("anon_inode:") && link.contains("signalfd") {
+        // A poll(2) of ours would ask for our own signals.
+        return files.pending(fd).map(|text| text + read);
+    }
+    if !is_terminal(link)
+        && !link.starts_with("pipe:")
+        && link != "anon_inode:inotify"
+        && link != "anon_inode:[inotify]"
+    {
         return None;
     }
     let (unread, events) = sys::waiting_in(&sys::copy_of(pid, fd).ok()?);

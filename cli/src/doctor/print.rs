@@ -10,12 +10,17 @@
 //! | `lost_blocks`, `gaps`, `torn` | blocks of up to 31 events that are missing, how many times some are missing in the middle, and records that were spoilt |
 //! | `processes` | `pid`, `comm` and `command` of each, and whether it was `observed`: the kernel's epoll answered it |
 //! | `notes` | what else is to be known, in words: which processes live on, why nothing was recorded |
+//! | `looks` | how often the stack of a running thread was looked at, and for how long it stood; what stood against it |
 //! | `ignored` | how many findings `--ignore` leaves out |
 //! | `findings` | what was found, the worst first |
 //!
-//! A finding has `class` (1 to 24), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
+//! A finding has `class` (its number), `name`, `severity` (`note`, `warning`, `error`), `title`, `evidence` (lines),
 //! `advice`, `unknown` (what the record cannot tell, or null), `pid`, `first_s` and `last_s` (seconds since the
 //! record began), `count`, `fds` and `tids`.
+//!
+//! Its `code` tells which code added its descriptors to a set (`--stacks`): for each stack the `fds`, whether it `goes_on`,
+//! and the `frames`, the innermost first: `function`, `file`, `line` (null: not known), `module` (null: code of no file),
+//! the `offset` in it, and whether it was `inlined` into the next. `hint` says what shows more of it, or is null.
 //!
 //! Its `id` is the identifier that `--ignore` and `--explain` take.
 
@@ -24,8 +29,11 @@ use std::io::{self, Write};
 use glasspoll_record::layout;
 use serde_json::json;
 
+use super::finding::Code;
 use super::seen::{Looked, Seen};
+use super::shown::{self, Line};
 use super::{id, Finding};
+use crate::symbols::Frame;
 use crate::text::units::{clean, count};
 use crate::text::OBSERVED;
 
@@ -48,12 +56,15 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{} records were torn, and are left out", count(seen.torn))?;
     }
     if seen.processes.iter().any(|process| process.observed) {
-        writeln!(
-            out,
-            "{OBSERVED}; class 14, and class 5 of a file that was read to its end, need --emulate"
-        )?;
+        let how = match (seen.ended, seen.looked_ns) {
+            (Some(_), _) => "need --emulate",
+            (None, Some(_)) => "are not judged: only a program that is started can be emulated, by glasspoll doctor --emulate -- PROGRAM",
+            (None, None) => "are not judged: a record by glasspoll run without --observe has them",
+        };
+        writeln!(out, "{OBSERVED}; class 14, and class 5 of a file that was read to its end, {how}")?;
     }
-    for note in &seen.notes {
+    // What stands against looks is of interest where there is something to tell about.
+    for note in seen.notes.iter().chain(seen.looks.iter().filter(|_| !seen.findings.is_empty())) {
         writeln!(out, "{}", clean(note))?;
     }
     let findings = match seen.findings.len() {
@@ -89,11 +100,31 @@ fn block(seen: &Seen, finding: &Finding, out: &mut impl Write) -> io::Result<()>
     for line in &finding.evidence {
         writeln!(out, "  {}", clean(line))?;
     }
+    for code in &finding.code {
+        added_by(code, out)?;
+    }
+    if let Some(hint) = &finding.hint {
+        writeln!(out, "  {hint}")?;
+    }
     if let Some(unknown) = &finding.unknown {
         writeln!(out, "  not known: {unknown}")?;
     }
     writeln!(out, "  {}", finding.advice)?;
     writeln!(out, "  more: glasspoll doctor --explain {}\n", id::of(finding.name))
+}
+
+/// Which code added descriptors.
+fn added_by(code: &Code, out: &mut impl Write) -> io::Result<()> {
+    let fds: Vec<String> = code.fds.iter().map(i32::to_string).collect();
+    let (noun, verb) = if fds.len() == 1 { ("fd", "was") } else { ("fds", "were") };
+    writeln!(out, "  {noun} {} {verb} added by", fds.join(", "))?;
+    for line in shown::lines(&code.frames, code.goes_on) {
+        match line {
+            Line::Frame(frame) => writeln!(out, "    {}", clean(&frame.words()))?,
+            Line::More => writeln!(out, "    …")?,
+        }
+    }
+    Ok(())
 }
 
 /// For programs.
@@ -121,6 +152,7 @@ pub fn json(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
         "torn": seen.torn,
         "processes": seen.processes.iter().map(process).collect::<Vec<_>>(),
         "notes": seen.notes,
+        "looks": seen.looks,
         "ignored": seen.ignored,
         "findings": findings,
     });
@@ -137,6 +169,8 @@ fn one(seen: &Seen, finding: &Finding) -> serde_json::Value {
         "severity": finding.severity.name(),
         "title": finding.title,
         "evidence": finding.evidence,
+        "code": finding.code.iter().map(code).collect::<Vec<_>>(),
+        "hint": finding.hint,
         "advice": finding.advice,
         "unknown": finding.unknown,
         "pid": finding.pid,
@@ -145,6 +179,25 @@ fn one(seen: &Seen, finding: &Finding) -> serde_json::Value {
         "count": finding.count,
         "fds": finding.fds,
         "tids": finding.tids,
+    })
+}
+
+/// Which code added descriptors.
+fn code(code: &Code) -> serde_json::Value {
+    let frame = |frame: &Frame| {
+        json!({
+            "function": frame.function,
+            "file": frame.file,
+            "line": frame.line,
+            "module": frame.module,
+            "offset": frame.offset,
+            "inlined": frame.is_inlined,
+        })
+    };
+    json!({
+        "fds": code.fds,
+        "frames": code.frames.iter().map(frame).collect::<Vec<_>>(),
+        "goes_on": code.goes_on,
     })
 }
 
@@ -196,6 +249,7 @@ mod tests {
         text(&seen, &mut printed).unwrap();
         let text = String::from_utf8(printed).unwrap();
         assert!(text.contains("\nobserved: the kernel's epoll; "), "{text}");
+        assert!(text.contains(" are not judged: a record by "), "{text}");
         assert!(text.ends_with("\n1 finding in 0 events of 0.0 s\n"), "{text}");
         json(&seen, &mut out).unwrap();
         let all: serde_json::Value = serde_json::from_slice(&out).unwrap();

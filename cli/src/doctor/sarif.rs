@@ -1,19 +1,22 @@
-//! Findings as SARIF 2.1.0, which code hosts read. A finding has no line of source, so its place is the process.
+//! Findings as SARIF 2.1.0, which code hosts read. The place of a finding is its process, and the line of source that
+//! added its descriptor, if that is known.
 
 use std::io::{self, Write};
 
 use serde_json::json;
 
+use super::finding::Code;
 use super::finding::CLASSES;
 use super::seen::Seen;
 use super::{id, Finding};
+use crate::symbols::Frame;
 
 /// Where the pages of the classes are.
 const PAGES: &str = "docs/doctor.md";
 
 /// For code hosts.
 pub fn sarif(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
-    let rules: Vec<_> = CLASSES.iter().map(|(name, advice)| rule(name, advice)).collect();
+    let rules: Vec<_> = CLASSES.iter().map(|(_, name, advice)| rule(name, advice)).collect();
     let results: Vec<_> = seen.findings.iter().map(|finding| result(seen, finding)).collect();
     let exit = seen.ended.map(|ended| ended.code());
     let mut invocation = json!({ "executionSuccessful": exit.is_none_or(|exit| exit == 0) });
@@ -50,13 +53,26 @@ fn result(seen: &Seen, finding: &Finding) -> serde_json::Value {
     let lines: Vec<String> =
         [finding.title.clone()].into_iter().chain(finding.evidence.clone()).chain(unknown).collect();
     let name = format!("{} {}", seen.comm(finding.pid), finding.pid);
+    let mut place = json!({ "logicalLocations": [{ "name": name.trim_start(), "kind": "process" }] });
+    if let Some(source) = finding.code.iter().find_map(Code::source) {
+        place["physicalLocation"] = physical(source);
+    }
     json!({
         "ruleId": id::of(finding.name),
         "level": finding.severity.name(),
         "message": { "text": lines.join("\n") },
         "occurrenceCount": finding.count,
-        "locations": [{ "logicalLocations": [{ "name": name.trim_start(), "kind": "process" }] }],
+        "locations": [place],
     })
+}
+
+/// A place in the source.
+fn physical(frame: &Frame) -> serde_json::Value {
+    let mut place = json!({ "artifactLocation": { "uri": frame.file } });
+    if let Some(line) = frame.line.filter(|line| *line != 0) {
+        place["region"] = json!({ "startLine": line });
+    }
+    place
 }
 
 #[cfg(test)]

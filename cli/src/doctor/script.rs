@@ -1,9 +1,10 @@
 //! What a process does, told in a test: its events, one after the other, and what the doctor says to them.
 
+use glasspoll_record::accept_queue::AcceptQueue;
 use glasspoll_record::clock::Moment;
 use glasspoll_record::event::{Ctl, Event, Known, Op, Source};
-use glasspoll_record::ring::Header;
-use glasspoll_record::Entry;
+use glasspoll_record::ring::{Habits, Header};
+use glasspoll_record::{Entry, Sample};
 
 use super::{Doctor, Finding, Severity};
 
@@ -44,10 +45,14 @@ pub fn header(pid: u32, ppid: u32, forked: bool) -> Header {
         exact: false,
         forked,
         observed: false,
+        fds: 0,
+        habits: Habits::default(),
         begin: Moment { ticks: 0, ns: 0 },
         realtime: 0,
         items: 0,
         left_out: 0,
+        stacks: 0,
+        stacks_at: 0,
         moments: Vec::new(),
     }
 }
@@ -55,6 +60,16 @@ pub fn header(pid: u32, ppid: u32, forked: bool) -> Header {
 impl Script {
     pub fn new() -> Self {
         Self::of(&header(100, 1, false))
+    }
+
+    /// A loop with three items, 9 to 11, that has begun.
+    pub fn looping() -> Self {
+        let mut script = Self::new();
+        script.add(9, IN).add(10, IN).add(11, IN);
+        for _ in 0..3 {
+            script.wait(&[(10, IN)]).read(10, 10, 5);
+        }
+        script
     }
 
     /// The kernel's epoll answers.
@@ -185,8 +200,46 @@ impl Script {
         self.event(Event::Wakeup { fd, source: Source::Signal, events: IN })
     }
 
+    /// What the thread is seen to do in ten looks, from `since_ms` before now on.
+    pub fn seen(&mut self, since_ms: u64, state: u8, call: &str, starved: bool) -> &mut Self {
+        let since_ns = self.ns - since_ms * 1_000_000;
+        for tenth in 0..=10 {
+            let passed = since_ms * tenth * 100_000;
+            let used = if state == b'R' { passed } else { 0 };
+            let (ran_ns, waited_ns) = if starved { (0, used) } else { (used, 0) };
+            let (ns, tid, call) = (since_ns + passed, self.tid, call.to_owned());
+            let fd = if call.is_empty() { -1 } else { 7 };
+            let sample =
+                Sample { ns, since_ns, ran_ns, waited_ns, tid, fd, state, call, ..Sample::default() };
+            self.doctor.sample(self.place, &sample);
+        }
+        self
+    }
+
+    /// All threads together, each 200 ms for so long before now: stopped, or this part of the time that they could run
+    /// they did, in percent.
+    pub fn all_threads(&mut self, since_ms: u64, state: u8, ran: u64) -> &mut Self {
+        let begin = self.ns.saturating_sub(since_ms * 1_000_000);
+        for since_ns in (begin..self.ns).step_by(200_000_000) {
+            let ns = since_ns + 200_000_000;
+            let used = if state == b'T' { 0 } else { 2_000_000 };
+            let (ran_ns, waited_ns) = (ran * used, (100 - ran) * used);
+            let (tid, fd) = (Sample::ALL, -1);
+            let sample = Sample { ns, since_ns, ran_ns, waited_ns, tid, fd, state, ..Sample::default() };
+            self.doctor.sample(self.place, &sample);
+        }
+        self
+    }
+
     pub fn ready(&mut self, fd: i32) -> &mut Self {
         self.event(Event::Ready { epoll: self.epoll, fd, item: fd as u32, overflow: false })
+    }
+
+    /// A look at a listener's queue: how many wait, of how many, and how many were dropped so far.
+    pub fn queue(&mut self, fd: i32, waiting: u32, most: u32, drops: u32) -> &mut Self {
+        let queue = AcceptQueue { ns: self.ns, fd, waiting, most, drops, inode: fd as u64 };
+        self.doctor.accept_queue(self.place, &queue);
+        self
     }
 
     pub fn findings(&self) -> Vec<Finding> {

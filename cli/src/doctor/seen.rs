@@ -75,6 +75,8 @@ pub struct Seen {
     pub ended: Option<Ended>,
     /// What else is to be known, in words.
     pub notes: Vec<String>,
+    /// What is to be known of the looks at threads, in words.
+    pub looks: Vec<String>,
     /// What was found.
     pub findings: Vec<Finding>,
     /// How many findings the user did not want to be told.
@@ -96,6 +98,7 @@ impl Seen {
             processes: Vec::new(),
             ended: None,
             notes: Vec::new(),
+            looks: Vec::new(),
             findings: Vec::new(),
             ignored: 0,
         }

@@ -71,7 +71,8 @@ fn put(file: &File, image: &[u8], mend: u8) {
     // As long as its header says, so that few inputs are refused as cut; the missing bytes are 0.
     let page: Option<&[u8; layout::HEADER]> = image.first_chunk();
     let said = page.and_then(|page| Header::parse(page).ok());
-    let size = said.map_or(0, |said| layout::size(said.blocks.min(256), said.capacity.min(1024)));
+    let size = said
+        .map_or(0, |said| layout::size(said.blocks.min(256), said.capacity.min(1024), said.fds.min(1024)));
     file.set_len(0).unwrap();
     file.set_len(size.max(image.len()) as u64).unwrap();
     file.write_all_at(&image, 0).unwrap();

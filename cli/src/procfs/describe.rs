@@ -59,6 +59,26 @@ impl Files {
         }
     }
 
+    /// Whether its queue is told by the memory that it takes.
+    pub fn counts_memory(&mut self, fd: i32) -> bool {
+        let inode = self.socket(fd);
+        inode.is_some_and(|inode| self.sockets().counts_memory(inode))
+    }
+
+    /// The signals that wait for a signalfd, as far as they are the process's or its first thread's.
+    pub fn pending(&self, fd: i32) -> Option<String> {
+        let mask = |text: &str, name| u64::from_str_radix(field(text, name)?, 16).ok();
+        let status = names::read(format!("/proc/{}/status", self.pid))?;
+        let pending = mask(&status, "SigPnd")? | mask(&status, "ShdPnd")?;
+        let waiting = pending & mask(&self.info(fd), "sigmask")?;
+        (waiting != 0).then(|| format!("pending: {}", signals(waiting)))
+    }
+
+    fn socket(&self, fd: i32) -> Option<u64> {
+        let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    }
+
     /// A file that this process has added to a set, and no longer has at that fd.
     pub fn describe_elsewhere(&mut self, inode: u64) -> String {
         match self.sockets().has(inode) {
@@ -69,8 +89,7 @@ impl Files {
 
     /// The socket at the other end of that behind an fd, by its inode, if it is on this machine.
     pub fn peer(&mut self, fd: i32) -> Option<u64> {
-        let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.pid)).ok()?;
-        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        let inode = self.socket(fd)?;
         self.sockets().peer(inode)
     }
 
@@ -131,7 +150,8 @@ fn unlisted(protocol: &str) -> String {
     }
 }
 
-fn is_terminal(link: &str) -> bool {
+/// Whether it is a terminal, by its path.
+pub fn is_terminal(link: &str) -> bool {
     link.starts_with("/dev/pts/")
         || link.starts_with("/dev/tty")
         || link == "/dev/console"

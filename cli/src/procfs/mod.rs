@@ -3,6 +3,7 @@
 //!
 //! What it says is a guess about another process, which may have ended or changed since.
 
+pub mod asleep;
 pub mod describe;
 pub mod eventpoll;
 pub mod family;

@@ -57,6 +57,7 @@ impl fmt::Display for Queue {
                 write!(f, "{} of {} connections", number(waiting), number(most))
             }
             Self::Count(value) => write!(f, "count {}", count(value)),
+            Self::Expirations(1) => f.write_str("1 expiration"),
             Self::Expirations(ticks) => write!(f, "{} expirations", count(ticks)),
         }
     }
@@ -75,6 +76,7 @@ mod tests {
             (Queue::Connections { waiting: 128, most: 128 }, "128 of 128 connections"),
             (Queue::Count(3), "count 3"),
             (Queue::Expirations(7), "7 expirations"),
+            (Queue::Expirations(1), "1 expiration"),
         ];
         for (queue, text) in texts {
             assert_eq!(queue.to_string(), text);

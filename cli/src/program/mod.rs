@@ -22,6 +22,9 @@ use crate::TROUBLE;
 const PASSED_ON: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
+/// The variable that says whether call stacks are kept.
+pub const STACKS: &str = "GLASSPOLL_STACKS";
+
 /// The variable that has the specification of chaos.
 pub const CHAOS: &str = "GLASSPOLL_CHAOS";
 
@@ -84,6 +87,9 @@ pub fn command(
     }
     if let Some(engine) = engine::value(settings) {
         command.env(engine::VARIABLE, engine);
+    }
+    if let Some(stacks) = settings.stacks() {
+        command.env(STACKS, stacks);
     }
     if settings.exact {
         command.env("GLASSPOLL_READY", "exact");

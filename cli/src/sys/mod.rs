@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr;
+use std::thread;
 use std::time::Duration;
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -27,6 +28,7 @@ use rustix::net::{
 use rustix::process::{geteuid, kill_process, kill_process_group, pidfd_open, test_kill_process_group};
 use rustix::process::{pidfd_getfd, Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 use rustix::rand::{getrandom, GetRandomFlags};
+use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
 use rustix::time::{clock_gettime, ClockId};
 use syscalls::Sysno;
 
@@ -142,6 +144,17 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
 pub fn sock_diag() -> io::Result<File> {
     let (kind, protocol) = (SocketType::RAW, Some(netlink::SOCK_DIAG));
     Ok(socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, protocol)?.into())
+}
+
+/// The same in the network namespace of a process. If it is another one than ours, that takes the rights of root.
+pub fn sock_diag_of(pid: u32) -> io::Result<File> {
+    let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
+    let enter = || {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+        sock_diag()
+    };
+    // A thread is in a namespace by itself, and this one ends.
+    thread::scope(|scope| scope.spawn(enter).join()).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
 }
 
 /// The next connection, if there is one.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use glasspoll_record::ring::{Header, Item};
-use glasspoll_record::Entry;
+use glasspoll_record::{Entry, Sample};
 
 use super::model::Model;
-use crate::doctor::Doctor;
+use crate::doctor::{cause, Doctor};
 use crate::replay::World;
 
 /// All that is known, by ring.
@@ -32,6 +32,18 @@ impl Known {
         let (Some(place), Some(model)) = (self.places.get(&ring), self.models.get_mut(&ring)) else { return };
         events.iter().for_each(|entry| model.event(&mut self.doctor, *place, entry));
         model.forget();
+    }
+
+    /// Takes in what a thread was seen to do.
+    pub fn sample(&mut self, ring: u32, sample: &Sample) {
+        let Some(place) = self.places.get(&ring) else { return };
+        self.doctor.sample(*place, sample);
+        let looks = self.doctor.world(*place).map(|world| &world.looks);
+        let case = looks.and_then(|looks| looks.away(sample.tid, sample.since_ns, u64::MAX));
+        if let (Some(what), Some(model)) = (case.as_ref().and_then(cause::doing), self.models.get_mut(&ring))
+        {
+            model.doing.insert(sample.tid, (sample.since_ns, what));
+        }
     }
 
     /// Blocks are missing before the next events.

@@ -33,6 +33,8 @@ pub struct Model {
     pub comm: String,
     pub command: String,
     pub threads: BTreeMap<u32, String>,
+    /// What a thread that is away from its waits was last seen to do, and since when it was away.
+    pub doing: BTreeMap<u32, (u64, String)>,
     pub sums: Sums,
     /// Its items and sets as they are now.
     pub table: Vec<Item>,

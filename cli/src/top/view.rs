@@ -107,7 +107,7 @@ fn loops(model: &Model, now: u64) -> Vec<LoopRow> {
             LoopRow {
                 thread: format!("{} {}", clean(name), this.tid),
                 epoll: model.set_id(this.epoll),
-                state: state(this, now),
+                state: state(model, this, now),
                 utilisation: recent.utilisation(),
                 rate: model.loop_rate(this),
                 per_wait: this.per_wait.mean(),
@@ -120,12 +120,19 @@ fn loops(model: &Model, now: u64) -> Vec<LoopRow> {
     rows
 }
 
-fn state(this: &Loop, now: u64) -> String {
+/// A sample's time may differ from that of an event by this much: the clock of the record is reckoned.
+const SLACK_NS: u64 = 5_000_000;
+
+fn state(model: &Model, this: &Loop, now: u64) -> String {
     match this.state {
         State::Unknown => "unknown".into(),
         State::Elsewhere => "elsewhere".into(),
         State::Waiting { since, .. } => format!("waiting {}", duration(now.saturating_sub(since))),
-        State::Serving { since } => format!("serving {}", duration(now.saturating_sub(since))),
+        State::Serving { since } => {
+            let doing = model.doing.get(&this.tid).filter(|(from, _)| from.abs_diff(since) < SLACK_NS);
+            let doing = doing.map_or(String::new(), |(_, what)| format!(" {}", clean(what)));
+            format!("serving {}{doing}", duration(now.saturating_sub(since)))
+        }
     }
 }
 

@@ -25,10 +25,9 @@ mod wait;
 pub(crate) use plan::Plan;
 pub(crate) use wait::{pause, Waits};
 
-use std::collections::{HashMap, HashSet};
-
 use glasspoll_record::chaos::Spec;
 
+use crate::hash::{Map, Set};
 use crate::sync::global::AtomicU64;
 use crate::sync::{Mutex, Ordering};
 
@@ -66,10 +65,10 @@ pub(crate) struct Chaos {
 struct Past {
     waits: u32,
     /// Serial numbers of the items that were held back and not reported since.
-    held: HashSet<u64>,
+    held: Set<u64>,
     /// By serial number: the wait in which the item was reported and went back to the ready list, or the first
     /// wait that found it there.
-    queued: HashMap<u64, u32>,
+    queued: Map<u64, u32>,
 }
 
 impl Chaos {

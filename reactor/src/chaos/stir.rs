@@ -1,12 +1,11 @@
 //! Changes what a delivery finds on the ready list: holds some items back, reorders the others, and shortens
 //! the batch.
 
-use std::collections::HashSet;
-
 use glasspoll_record::event::Injection;
 
 use crate::chaos::Plan;
 use crate::eventpoll::{Eventpoll, Ready};
+use crate::hash::Set;
 
 impl Eventpoll {
     /// Changes the list of a scan that has just begun. Returns the largest number of events to deliver.
@@ -35,7 +34,7 @@ fn hold_back(ready: &mut Ready, plan: &mut Plan, queued: &mut Vec<u32>) {
     }
     // At least one, and a random choice of the others.
     let sure = drawn as usize % edges.len();
-    let mut held = HashSet::new();
+    let mut held = Set::default();
     for (nth, id) in edges.into_iter().enumerate() {
         if nth != sure && plan.bits(drawn, nth as u32) & 1 == 0 {
             continue;

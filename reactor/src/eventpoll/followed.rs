@@ -5,12 +5,12 @@
 //! Most programs give the fd in the lower half, and then the item tree finds the item. The rest, pointers mostly, is
 //! in a map. Several items may have the same data.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 
 use glasspoll_record::writer::ticks;
 
 use crate::eventpoll::item_tree::NIL;
+use crate::hash::Map;
 
 /// How many items that are gone are remembered.
 const MOST_GONE: usize = 256;
@@ -45,35 +45,13 @@ pub(crate) enum Behind {
     Unknown,
 }
 
-/// Pointers differ in their middle bits, which a multiplication brings to the top.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fold(u64);
-
-impl Hasher for Fold {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type Map<T> = HashMap<u64, T, BuildHasherDefault<Fold>>;
-
 /// The items of a set by their data.
 #[derive(Debug, Default)]
 pub(crate) struct ByData {
     /// The first item with this data.
-    ids: Map<u32>,
+    ids: Map<u64, u32>,
     /// The other items with this data.
-    others: Map<Vec<u32>>,
+    others: Map<u64, Vec<u32>>,
     /// Items that are gone, the newest last: data, fd, serial number.
     gone: VecDeque<(u64, i32, u64)>,
 }
@@ -135,7 +113,25 @@ impl ByData {
     }
 
     /// What stands behind the data of an event. `first` gives the first item of an fd, `key` an item by its slab id.
+    #[inline]
     pub(crate) fn find(
+        &self,
+        first: impl Fn(i32) -> u32,
+        key: impl Fn(u32) -> Option<Key>,
+        data: u64,
+        events: u32,
+    ) -> Behind {
+        // Nearly always the only item of the fd in the lower half.
+        if let (true, Ok(fd)) = (self.ids.is_empty(), i32::try_from(data as u32)) {
+            let id = first(fd);
+            if key(id).is_some_and(|item| item.next == NIL && item.data == data) {
+                return Behind::Item(id);
+            }
+        }
+        self.search(first, key, data, events)
+    }
+
+    fn search(
         &self,
         first: impl Fn(i32) -> u32,
         key: impl Fn(u32) -> Option<Key>,

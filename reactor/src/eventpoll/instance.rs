@@ -4,8 +4,6 @@
 //!
 //! Linux: `fs/eventpoll.c:struct eventpoll`, `ep_alloc`, `ep_clear_and_put`.
 
-use std::collections::HashMap;
-
 use glasspoll_record::items::{New, Place, SetPlace};
 
 use crate::chaos::Chaos;
@@ -16,6 +14,7 @@ use crate::eventpoll::ready_list::ReadyList;
 use crate::eventpoll::scratch::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
 use crate::file::{PollerId, WaitHead};
+use crate::hash::Map;
 use crate::hot::list::Hot;
 use crate::hot::spin::Spin;
 use crate::hot::state::HotState;
@@ -58,7 +57,7 @@ pub(crate) struct Ready {
     /// Linux: `eventpoll.wq`.
     pub(crate) wq: WaitQueue,
     /// When an item went to the ready list, in nanoseconds; kept only while the flow is traced.
-    pub(crate) since: HashMap<u32, u64>,
+    pub(crate) since: Map<u32, u64>,
 }
 
 impl Ready {

@@ -32,7 +32,7 @@ impl Eventpoll {
         } else {
             self.ep_poll(&waits, sink, timeout)
         };
-        self.note_return(result, entered);
+        self.note_return(result, entered, 0);
         result
     }
 
@@ -57,12 +57,12 @@ impl Eventpoll {
             self.look_and_send(&mut tree, watcher, sink, maxevents)
         };
         self.found_nothing.store(result == Ok(0), Ordering::Relaxed);
-        self.note_return(result, entered);
+        self.note_return(result, entered, 0);
         result
     }
 
-    pub(super) fn note_return(&self, result: Result<usize, Errno>, entered: Entered) {
-        let now = trace::wait_return(self.about(0), result, entered);
+    pub(super) fn note_return(&self, result: Result<usize, Errno>, entered: Entered, now: u64) {
+        let now = trace::wait_return(self.about(0), result, entered, now);
         if now != 0 {
             self.shown.waited(now);
         }

@@ -12,7 +12,9 @@ use super::{model, spawn};
 fn ring(blocks: u32, is_weak: bool) -> Stream<&'static Memory> {
     let memory = Memory::new(blocks, is_weak);
     // SAFETY: it is never dropped.
-    unsafe { writer::start(memory.begin(), Shape { blocks, capacity: 0 }, Owner::default()) };
+    unsafe {
+        writer::start(memory.begin(), Shape { blocks, capacity: 0, fds: 0, stacks: 0 }, Owner::default())
+    };
     Stream::new(Live::of(memory).expect("a ring"))
 }
 

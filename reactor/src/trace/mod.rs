@@ -191,12 +191,13 @@ pub fn log_delivery(epfd: i32, fd: i32, event: EpollEvent, ready_at: u64) {
     }
 }
 
-/// A wait returns. Returns the time, in ticks.
-pub fn wait_return(about: About, result: Result<usize, Errno>, entered: Entered) -> u64 {
+/// A wait returns, at `now` if that is not 0. Returns the time, in ticks.
+pub fn wait_return(about: About, result: Result<usize, Errno>, entered: Entered, mut now: u64) -> u64 {
     let epfd = about.epfd;
-    let mut now = 0;
     if is_on() {
-        now = ticks();
+        if now == 0 {
+            now = ticks();
+        }
         let n = result.map_or_else(|errno| -errno.into_raw(), |n| n as i32);
         let waited_ns = now.saturating_sub(entered.ticks);
         record_at(now, Event::WaitReturn { epoll: about.epoll, n, waited_ns });

@@ -45,7 +45,12 @@ struct Attached {
     slots: Slots,
     /// The loader's changes that the slots reflect. None: another look is due.
     seen: Option<Changes>,
+    /// Not only for as long as a command looks.
+    stays: bool,
 }
+
+/// The option of a look.
+const LOOK: &[u8] = b"look=yes";
 
 static ATTACHED: Mutex<Option<Attached>> = Mutex::new(None);
 
@@ -73,7 +78,16 @@ pub extern "C" fn glasspoll_detach() -> c_int {
     if arrival::is_in_a_static_program() {
         return -libc::ENOTCONN;
     }
-    as_number(guarded(Err(Errno::EIO), detach))
+    as_number(guarded(Err(Errno::EIO), || detach(false)))
+}
+
+/// Ends an attach that is to last as long as a command looks: `look=yes` among its options. EISCONN: it is to stay.
+#[no_mangle]
+pub extern "C" fn glasspoll_end_look() -> c_int {
+    if arrival::is_in_a_static_program() {
+        return -libc::ENOTCONN;
+    }
+    as_number(guarded(Err(Errno::EIO), || detach(true)))
 }
 
 fn as_number(result: Result<usize, Errno>) -> c_int {
@@ -87,9 +101,11 @@ fn attach(words: &CStr) -> Result<usize, Errno> {
     let options = words.to_str().ok().and_then(Options::of_attach).ok_or(Errno::EINVAL)?;
     // The calling thread was interrupted in the midst of a call of ours.
     let _guard = context::enter().ok_or(Errno::EAGAIN)?;
+    let is_look = words.to_bytes().split(|byte| *byte == b';').any(|word| word == LOOK);
     let mut attached = ATTACHED.lock();
-    if attached.is_some() {
-        return Err(Errno::EALREADY);
+    if let Some(attached) = &mut *attached {
+        attached.stays |= !is_look;
+        return Err(if attached.stays { Errno::EISCONN } else { Errno::EALREADY });
     }
     real::look_up_all();
     process::start_late(options)?;
@@ -107,7 +123,7 @@ fn attach(words: &CStr) -> Result<usize, Errno> {
     }
     tracing::info!(target: "glasspoll", slots = count, others = slots.others, changes = ?look.changes, "attached");
     // The loader may be binding a slot just now, over what we have stored.
-    *attached = Some(Attached { glibc, names, slots, seen: None });
+    *attached = Some(Attached { glibc, names, slots, seen: None, stays: !is_look });
     observe::arrive(look_for_new_objects);
     if process::lacks_its_record() {
         drop(attached);
@@ -117,11 +133,15 @@ fn attach(words: &CStr) -> Result<usize, Errno> {
     Ok(count)
 }
 
-fn detach() -> Result<usize, Errno> {
+/// Detaches; of a look alone, unless the library is to stay attached.
+fn detach(of_look: bool) -> Result<usize, Errno> {
     if !is_late() {
         return Err(Errno::ENOTCONN);
     }
     let _guard = context::enter().ok_or(Errno::EAGAIN)?;
+    if of_look && ATTACHED.lock().as_ref().is_some_and(|attached| attached.stays) {
+        return Err(Errno::EISCONN);
+    }
     put_back()
 }
 
@@ -142,7 +162,7 @@ pub fn look_for_new_objects() {
         return;
     }
     let mut attached = ATTACHED.lock();
-    let Some(Attached { glibc, names, slots, seen }) = &mut *attached else { return };
+    let Some(Attached { glibc, names, slots, seen, .. }) = &mut *attached else { return };
     if *seen == Some(objects::changes()) {
         return;
     }

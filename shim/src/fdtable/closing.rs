@@ -7,6 +7,7 @@ use glasspoll_reactor::sys::{self, Errno};
 use super::fd_ref::FdRef;
 use super::flags::{all_fds, flags, renew, set, unset, CLOSING, EPOLL, INHERITED, OURS, TRACKED};
 use super::leaving::leave;
+use super::makers;
 use crate::process;
 use crate::thread::context;
 
@@ -87,6 +88,7 @@ pub fn close_untracked(fd: FdRef) -> Untracked {
     if !renew(fd.fd(), fd.flags(), CLOSING) {
         return Untracked::KnownMore;
     }
+    makers::forget(fd.fd());
     let closed = sys::close(fd.fd());
     unset(fd.fd(), CLOSING);
     Untracked::Closed(closed)

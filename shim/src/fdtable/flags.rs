@@ -47,6 +47,10 @@ pub const ASKED: u32 = 1 << 18;
 /// It is an epoll descriptor of the kernel's, whose calls we record.
 pub const KERNEL_SET: u32 = 1 << 19;
 
+/// It came by accept(2) on a watched listener, or in a message, and the program has not touched it: its first use is
+/// recorded (`record::facts`).
+pub const BORN: u32 = 1 << 20;
+
 /// What we know of every fd that the program makes. By itself it concerns only calls that close, duplicate or change
 /// the fd.
 pub const PROVENANCE: u32 = SEEN | NONBLOCK | KIND;

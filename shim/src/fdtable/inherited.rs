@@ -10,8 +10,8 @@ use super::backing;
 use super::duplicates::duplicated;
 use super::fd_ref::FdRef;
 use super::flags::{
-    all_fds, change, flags, highest, takes_all_for_inherited, unset, write_inherited, INHERITED, NONBLOCK,
-    OURS, PROVENANCE, SEEN, TRACKED,
+    all_fds, change, flags, highest, takes_all_for_inherited, unset, write_inherited, BORN, INHERITED,
+    NONBLOCK, OURS, PROVENANCE, SEEN, TRACKED,
 };
 use super::identity;
 use super::inheritors::share_counter;
@@ -19,6 +19,7 @@ use super::leaving::forget;
 use super::provenance::lost_sight;
 use super::siblings::HIGHEST_INHERITED;
 use super::track::track;
+use super::untouched;
 use crate::thread::signal::ours;
 
 /// The program sent an fd in a message: from now on another process may have the file, and the file may come back
@@ -26,6 +27,9 @@ use crate::thread::signal::ours;
 pub fn sent(fd: i32) {
     share_counter(fd);
     lost_sight(fd);
+    if flags(fd) & BORN != 0 {
+        untouched::touched(fd);
+    }
     let fd = FdRef::of(fd);
     if !fd.is(TRACKED) {
         let _ = track(fd);
@@ -45,6 +49,7 @@ pub fn received(fd: i32) {
         None => {
             unset(fd, PROVENANCE);
             inherited(fd);
+            untouched::received(fd);
         }
     }
 }

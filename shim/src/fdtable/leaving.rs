@@ -8,8 +8,10 @@ use super::early;
 use super::ending::end;
 use super::entries;
 use super::fd_ref::FdRef;
-use super::flags::{flags, unset, CLOSING, MANY, OURS, TRACKED};
+use super::flags::{flags, unset, BORN, CLOSING, MANY, OURS, TRACKED};
 use super::identity;
+use super::makers;
+use super::untouched;
 use crate::thread::context;
 
 /// The fd leaves its file.
@@ -20,6 +22,9 @@ pub fn forget(fd: i32) {
 /// `forget` for an fd that was looked up.
 pub(super) fn leave(found: FdRef) {
     let fd = found.fd();
+    if found.is(BORN) {
+        untouched::touched(fd);
+    }
     let is_early = early::is_early();
     if is_early && !found.is(TRACKED) {
         // We know only that it is inherited.
@@ -43,6 +48,7 @@ pub(super) fn leave(found: FdRef) {
         }
     }
     identity::forget(fd);
+    makers::forget(fd);
     let mut many = false;
     let file = entries::take(fd, || {
         many = flags(fd) & MANY != 0;

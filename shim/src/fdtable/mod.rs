@@ -7,10 +7,11 @@
 //! |---|---|
 //! | `flags`, `entries`, `identity` | what we know of each fd; its file; its device and inode |
 //! | `fd_ref`, `files`, `last_set` | how a call finds a file, a set, or all of them |
-//! | `provenance`, `fd_kind` | fds that we saw being made |
+//! | `provenance`, `fd_kind`, `makers` | fds that we saw being made, and by which thread |
 //! | `track`, `entering`, `duplicates`, `eventpolls`, `backing` | how a file comes into the table |
 //! | `closing`, `leaving`, `ending` | how it goes |
 //! | `inherited`, `siblings`, `inheritors`, `inheritor_count`, `early` | files of other processes, before and after a fork |
+//! | `untouched` | fds that came, and were not touched yet |
 //! | `notes`, `drain_hints` | what reads and writes of the program tell |
 //! | `ours` | the library's own descriptors |
 //! | `pollable` | whether a file can be added to a set |
@@ -36,6 +37,7 @@ mod inheritor_count;
 mod inheritors;
 mod last_set;
 mod leaving;
+mod makers;
 mod notes;
 pub mod ours;
 pub mod pollable;
@@ -43,6 +45,7 @@ mod provenance;
 mod siblings;
 mod tables;
 mod track;
+pub mod untouched;
 
 pub use backing::watch_nothing;
 pub use closing::{close, close_untracked, closing, replacing, Closing, Untracked};
@@ -56,16 +59,18 @@ pub use fd_kind::FdKind;
 pub use fd_ref::{get, is_behind, FdRef, Held};
 pub use files::{files, known};
 pub use flags::{
-    flags, BLOCKING, EPOLL, EVENTFD, HINT, INHERITED, IO, OURS, PROVENANCE, ROOM, SEEN, TRACKED,
+    flags, BLOCKING, BORN, EPOLL, EVENTFD, HINT, INHERITED, IO, KERNEL_SET, NONBLOCK, OURS, PROVENANCE, ROOM,
+    SEEN, TRACKED,
 };
 pub use inherited::{find_inherited, inherited_fds, is_armed_elsewhere, mark_inherited, received, sent};
 pub use inheritor_count::{has_inheritor_since, inheritor_begins, inheritor_made, inheritors, Inheritor};
 pub use inheritors::{share_counter, share_counters, share_kept_counters, will_be_copied};
-pub use last_set::{forget_set, with_set};
+pub use last_set::{forget_set, with_last_set, with_set};
 pub use leaving::forget;
+pub use makers::maker;
 pub use notes::{note_blocking, note_io};
 pub use ours::{protect, unprotect, MOST_OURS};
-pub use provenance::{kind_of, lost_sight, note_made, note_mode, Made};
+pub use provenance::{kind_of, lost_sight, mode_changed, note_made, note_mode, Made};
 pub use track::track;
 
 use ending::end;

@@ -7,9 +7,10 @@ use glasspoll_reactor::sys;
 use libc::c_int;
 
 use super::fd_kind::FdKind;
-use super::flags::{change, flags, renew, set, word, EPOLL, EVENTFD, NONBLOCK, OURS, SEEN, TRACKED};
+use super::flags::{change, flags, renew, set, unset, word, EPOLL, EVENTFD, NONBLOCK, OURS, SEEN, TRACKED};
 use super::identity;
 use super::leaving::forget;
+use super::makers;
 use super::notes::note_blocking;
 use crate::process;
 use crate::thread::guarded::guarded;
@@ -54,6 +55,7 @@ pub fn note_made(fd: c_int, kind: FdKind, nonblocking: bool) -> Made {
             if is_counter {
                 MADE_COUNTER.store(true, Ordering::SeqCst);
             }
+            makers::note(fd);
             return Made::Noted;
         }
     }
@@ -98,6 +100,11 @@ pub fn lost_sight(fd: c_int) {
     if flags(fd) & SEEN != 0 {
         change(fd, |now| Some(now & !(SEEN | NONBLOCK)));
     }
+}
+
+/// The program changed the mode of a tracked fd. `NONBLOCK` only saves a look at the clock by then.
+pub fn mode_changed(fd: c_int) {
+    unset(fd, NONBLOCK);
 }
 
 /// The program changed the mode of an fd with known provenance.

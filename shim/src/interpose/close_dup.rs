@@ -4,10 +4,11 @@
 //! for a new file.
 
 use glasspoll_reactor::sys;
+use glasspoll_record::event::Call;
 use libc::{c_char, c_int, c_uint, FILE};
 use syscalls::Errno;
 
-use crate::fdtable::{self, Closing, FdRef, Untracked, OURS};
+use crate::fdtable::{self, Closing, FdRef, Untracked, BORN, OURS};
 use crate::interpose::{answer, guarded, set_errno};
 use crate::process::{self, record, reserved_fds};
 use crate::thread::context;
@@ -27,9 +28,10 @@ crate::interpose! {
     /// close(2).
     fn close(fd: c_int) -> c_int |real| {
         let found = FdRef::of(fd);
+        let unwatched = record::closing(found);
         if found.flags() == 0 {
             // SAFETY: libc's own function; no destructor in this frame.
-            return record::closed(fd, unsafe { real()(fd) });
+            return record::closed(fd, unwatched, unsafe { real()(fd) });
         }
         // SAFETY: no destructor in this frame.
         unsafe { pthread_testcancel() };
@@ -38,7 +40,7 @@ crate::interpose! {
             Untracked::KnownMore => Some(fdtable::close(fd)),
         });
         match closed {
-            Some(closed) => record::closed(fd, answer(closed.map(|()| 0))),
+            Some(closed) => record::closed(fd, unwatched, answer(closed.map(|()| 0))),
             // SAFETY: libc's own function; no destructor in this frame.
             None => unsafe { real()(fd) },
         }
@@ -101,22 +103,44 @@ crate::interpose! {
     }
 }
 
-fn let_stream_go(stream: *mut FILE) {
+fn descriptor(stream: *mut FILE) -> c_int {
     extern "C" {
         fn fileno(stream: *mut FILE) -> c_int;
     }
-    if !stream.is_null() {
-        // SAFETY: the program's promise that the stream is open.
-        let_go(unsafe { fileno(stream) });
+    if stream.is_null() {
+        return -1;
     }
+    // SAFETY: the program's promise that the stream is open.
+    unsafe { fileno(stream) }
+}
+
+fn let_stream_go(stream: *mut FILE) {
+    let_go(descriptor(stream));
 }
 
 crate::interpose! {
     /// fclose(3).
     fn fclose(stream: *mut FILE) -> c_int |real| {
-        let_stream_go(stream);
+        let fd = descriptor(stream);
+        if fd < 0 {
+            // SAFETY: libc's own function; no destructor in this frame.
+            return unsafe { real()(stream) };
+        }
+        let unwatched = record::closing(FdRef::of(fd));
+        let_go(fd);
         // SAFETY: libc's own function; no destructor in this frame.
-        unsafe { real()(stream) }
+        record::closed(fd, unwatched, unsafe { real()(stream) })
+    }
+}
+
+crate::interpose! {
+    /// fdopen(3). What the program does with the stream from then on is not seen.
+    fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE |real| {
+        if fdtable::flags(fd) & BORN != 0 {
+            fdtable::untouched::touched(fd);
+        }
+        // SAFETY: libc's own function; no destructor in this frame.
+        unsafe { real()(fd, mode) }
     }
 }
 
@@ -124,8 +148,11 @@ crate::interpose! {
     /// pclose(3).
     fn pclose(stream: *mut FILE) -> c_int |real| {
         let_stream_go(stream);
+        let timed = record::time();
         // SAFETY: libc's own function; no destructor in this frame.
-        unsafe { real()(stream) }
+        let status = unsafe { real()(stream) };
+        timed.end(Call::Command, -1, status.into());
+        status
     }
 }
 

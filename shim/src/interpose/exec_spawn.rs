@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use glasspoll_reactor::sys::{self, Errno};
-use glasspoll_record::event::Event;
+use glasspoll_record::event::{Call, Event};
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 
 use crate::arch::exec_trampoline;
@@ -84,8 +84,10 @@ macro_rules! start_programs {
             fn $name($($arg: $type),*) -> $ret |real| {
                 fdtable::inheritor_begins(Inheritor::Program);
                 share(fdtable::share_kept_counters);
+                let timed = record::time();
                 // SAFETY: libc's own function; no destructor in this frame.
                 let result = unsafe { real()($($arg),*) };
+                timed.end(Call::Command, -1, 0);
                 fdtable::inheritor_made(Inheritor::Program);
                 result
             }

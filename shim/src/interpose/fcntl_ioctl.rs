@@ -4,6 +4,7 @@
 
 use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
+use glasspoll_record::event::Call;
 use libc::{c_int, c_ulong};
 use syscalls::Errno;
 
@@ -11,7 +12,7 @@ use crate::fdtable::{self, FdRef, EPOLL, INHERITED, OURS, SEEN, TRACKED};
 use crate::interpose::close_dup::note_duplicate;
 use crate::interpose::{answer, busy_poll, guarded, set_errno};
 use crate::memory::user_memory;
-use crate::process::reserved_fds;
+use crate::process::{record, reserved_fds};
 use crate::thread::context;
 
 /// What becomes of an fcntl(2) on a tracked descriptor.
@@ -65,6 +66,7 @@ fn note_mode(fd: c_int, cmd: c_int, result: c_int) -> c_int {
     if cmd == libc::F_SETFL && result == 0 {
         guarded((), || {
             let Some(_guard) = context::enter_as_is() else { return };
+            fdtable::mode_changed(fd);
             fdtable::note_blocking(fd);
         });
     }
@@ -107,6 +109,13 @@ macro_rules! fcntl {
                 if flags & OURS != 0 {
                     set_errno(Errno::EBADF);
                     return -1;
+                }
+                if cmd == libc::F_SETLKW || cmd == libc::F_OFD_SETLKW {
+                    let timed = record::time();
+                    // SAFETY: libc's own function; no destructor in this frame.
+                    let done = unsafe { real()(fd, cmd, arg) };
+                    timed.end(Call::Lock, fd, done.into());
+                    return done;
                 }
                 if cmd == libc::F_DUPFD || cmd == libc::F_DUPFD_CLOEXEC {
                     reserved_fds::keep_clear_from(arg);

@@ -2,11 +2,11 @@
 //!
 //! A descriptor that comes with a message is a file of this process under another fd, or shared with its sender.
 
-use glasspoll_record::event::Op;
+use glasspoll_record::event::{Call, Op};
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
 use syscalls::Errno;
 
-use crate::fdtable::{self, drain_hints, BLOCKING, HINT, IO, ROOM};
+use crate::fdtable::{self, drain_hints, BLOCKING, BORN, HINT, IO, ROOM};
 use crate::interpose::read_write::{
     at_once, length, note, note_blocked, note_refused, pthread_testcancel, was_refused, would_block, Way,
 };
@@ -46,8 +46,10 @@ unsafe fn for_descriptors(msg: *const msghdr, look: fn(c_int)) {
 crate::interpose! {
     /// sendmsg(2).
     fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t |real| {
+        let timed = record::time_if(flags & libc::MSG_DONTWAIT == 0);
         // SAFETY: libc's own function; no destructor in this frame.
         let put = unsafe { real()(fd, msg, flags) };
+        timed.end(Call::Write, fd, put as i64);
         // SAFETY: on success the kernel has read the header.
         unsafe {
             if put >= 0 && (*msg).msg_controllen > 0 {
@@ -75,6 +77,9 @@ crate::interpose! {
         // SAFETY: libc's own function, with what the program called us with; no destructor in this frame.
         let call = |real: Function| unsafe { real(fd, msg, flags) };
         let before = fdtable::flags(fd);
+        if before & BORN != 0 {
+            fdtable::untouched::touched(fd);
+        }
         let at_once_got = if before & IO == 0 {
             None
         } else {
@@ -85,10 +90,12 @@ crate::interpose! {
             at_once(fd, Way::In, flags, |_| 0, || false, || call(real))
         };
         let blocks = at_once_got.is_none() && before & BLOCKING != 0 && would_block(fd, Way::In);
+        let timed = record::time_if(at_once_got.is_none() && flags & libc::MSG_DONTWAIT == 0);
         let got = match at_once_got {
             Some(got) => got,
             None => call(real()),
         };
+        timed.end(Call::Read, fd, got as i64);
         // SAFETY: on success the kernel has filled the header.
         unsafe {
             if got >= 0 && (*msg).msg_controllen > 0 {
@@ -118,8 +125,10 @@ crate::interpose! {
     /// recvmmsg(2).
     fn recvmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int |real| {
         let blocks = fdtable::flags(fd) & BLOCKING != 0 && would_block(fd, Way::In);
+        let timed = record::time_if(flags & libc::MSG_DONTWAIT == 0);
         // SAFETY: libc's own function; no destructor in this frame.
         let got = unsafe { real()(fd, msgs, count, flags, timeout) };
+        timed.end(Call::Read, fd, got.into());
         for n in 0..got.max(0) as usize {
             // SAFETY: the kernel has filled as many headers as it says.
             unsafe {
@@ -169,8 +178,10 @@ unsafe fn last_was_refused(msgs: *const mmsghdr, count: c_uint, put: c_int) -> b
 crate::interpose! {
     /// sendmmsg(2).
     fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int |real| {
+        let timed = record::time_if(flags & libc::MSG_DONTWAIT == 0);
         // SAFETY: libc's own function; no destructor in this frame.
         let put = unsafe { real()(fd, msgs, count, flags) };
+        timed.end(Call::Write, fd, put.into());
         for n in 0..put.max(0) as usize {
             // SAFETY: the kernel has read as many headers as it says.
             unsafe {

@@ -11,6 +11,7 @@
 
 mod busy_poll;
 mod close_dup;
+mod dlclose;
 mod epoll;
 mod eventfd_timerfd;
 pub mod exec_spawn;
@@ -32,6 +33,7 @@ pub mod real;
 mod routes;
 mod sigaction;
 pub mod sigmask;
+mod sleeping;
 mod socket_pipe;
 mod splice;
 mod syscall;

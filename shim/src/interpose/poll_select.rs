@@ -4,13 +4,15 @@
 //! blocked.
 
 use glasspoll_reactor::sys::{self, Errno, NSEC_PER_SEC};
+use glasspoll_record::event::Call;
 use libc::{c_int, fd_set, nfds_t, pollfd, sigset_t, timespec, timeval};
 
 use crate::engine::{emulate, Outcome};
-use crate::fdtable;
+use crate::fdtable::{self, EPOLL, KERNEL_SET};
 use crate::interpose::sigmask::Masked;
-use crate::interpose::{answer, epoll, guarded, polling};
+use crate::interpose::{answer, epoll, errno, guarded, polling};
 use crate::memory::user_memory;
+use crate::process::record::{self, Timed};
 use crate::thread::signal::ours;
 
 /// The program's list. A pointer, not a reference: another thread may change the memory.
@@ -23,7 +25,8 @@ struct List {
 /// The program's list, if it is readable and contains an epoll descriptor of ours.
 fn concerned(fds: *mut pollfd, count: nfds_t) -> Option<List> {
     let count = usize::try_from(count).ok().filter(|count| *count <= 1 << 20)?;
-    if fds.is_null() || count == 0 || !fdtable::any_epoll() {
+    let came = fdtable::untouched::are_there();
+    if fds.is_null() || count == 0 || !(came || fdtable::any_epoll()) {
         return None;
     }
     let bytes = count * size_of::<pollfd>();
@@ -31,7 +34,11 @@ fn concerned(fds: *mut pollfd, count: nfds_t) -> Option<List> {
         user_memory::read_u64(page as *const u64).ok()?;
     }
     // SAFETY: poll(2)'s contract, and every page was found readable.
-    let concerns = polling::concerns_us(unsafe { std::slice::from_raw_parts(fds, count) });
+    let list = unsafe { std::slice::from_raw_parts(fds, count) };
+    if came {
+        fdtable::untouched::polled(list.iter().map(|pollfd| pollfd.fd));
+    }
+    let concerns = fdtable::any_epoll() && polling::concerns_us(list);
     concerns.then_some(List { fds, count })
 }
 
@@ -66,12 +73,45 @@ fn mask_of(sigmask: *const sigset_t) -> Result<Option<u64>, Errno> {
     user_memory::read_u64(sigmask.cast()).map(|mask| Some(ours::with_ours(mask)))
 }
 
+/// A call to libc's poll(2) was long. A thread that polls an epoll descriptor waits on its loop.
+#[cold]
+fn polled(timed: Timed, list: List, found: c_int) {
+    // The kernel has not read the list.
+    if found < 0 && errno() != libc::EINTR {
+        return;
+    }
+    // SAFETY: the kernel has just read the program's list.
+    let fds = (0..list.count).map(|n| unsafe { (*list.fds.add(n)).fd });
+    if fds.clone().any(|fd| fdtable::flags(fd) & (EPOLL | KERNEL_SET) != 0) {
+        return;
+    }
+    let call = if list.count == 0 { Call::Sleep } else { Call::Poll };
+    timed.end(call, fds.clone().next().unwrap_or(-1), found.into());
+}
+
+/// The same of select(2). Its sets are the kernel's answer by now, so any epoll descriptor below `count` may have been
+/// in them.
+#[cold]
+fn selected(timed: Timed, count: c_int, sets: Sets, found: c_int) {
+    let is_sleep = sets.iter().all(|set| set.is_null());
+    if is_sleep || (0..count).all(|fd| fdtable::flags(fd) & (EPOLL | KERNEL_SET) == 0) {
+        timed.end(if is_sleep { Call::Sleep } else { Call::Poll }, -1, found.into());
+    }
+}
+
 crate::interpose! {
     /// poll(2).
     fn poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int |real| {
         match guarded(None, || concerned(fds, count)) {
-            // SAFETY: libc's own function; no destructor in this frame.
-            None => unsafe { real()(fds, count, timeout) },
+            None => {
+                let timed = record::time_if(timeout != 0);
+                // SAFETY: libc's own function; no destructor in this frame.
+                let found = unsafe { real()(fds, count, timeout) };
+                if timed.was_long() {
+                    polled(timed, List { fds, count: count as usize }, found);
+                }
+                found
+            }
             Some(fds) => {
                 let ns = u64::try_from(timeout).ok().map(|ms| ms * 1_000_000);
                 // SAFETY: no destructor in this frame.
@@ -95,8 +135,13 @@ crate::interpose! {
         match guarded(None, || concerned(fds, count)) {
             None => {
                 let mask = Masked::new(sigmask);
+                let timed = record::time();
                 // SAFETY: libc's own function; no destructor in this frame.
-                unsafe { real()(fds, count, timeout, mask.as_ptr()) }
+                let found = unsafe { real()(fds, count, timeout, mask.as_ptr()) };
+                if timed.was_long() {
+                    polled(timed, List { fds, count: count as usize }, found);
+                }
+                found
             }
             Some(fds) => match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
                 Err(errno) => answer(Err(errno)),
@@ -221,8 +266,13 @@ crate::interpose! {
     fn select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int |real| {
         let sets = [read, write, except];
         if !guarded(false, || concerns_select(count, sets)) {
+            let timed = record::time();
             // SAFETY: libc's own function; no destructor in this frame.
-            return unsafe { real()(count, read, write, except, timeout) };
+            let found = unsafe { real()(count, read, write, except, timeout) };
+            if timed.was_long() {
+                selected(timed, count, sets, found);
+            }
+            return found;
         }
         let ns = match guarded(Err(Errno::EFAULT), || time_given(timeout)) {
             Ok(ns) => ns,
@@ -244,8 +294,13 @@ crate::interpose! {
         let sets = [read, write, except];
         if !guarded(false, || concerns_select(count, sets)) {
             let mask = Masked::new(sigmask);
+            let timed = record::time();
             // SAFETY: libc's own function; no destructor in this frame.
-            return unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) };
+            let found = unsafe { real()(count, read, write, except, timeout, mask.as_ptr()) };
+            if timed.was_long() {
+                selected(timed, count, sets, found);
+            }
+            return found;
         }
         match guarded(Err(Errno::ENOMEM), || Ok((epoll::nanoseconds(timeout)?, mask_of(sigmask)?))) {
             Err(errno) => answer(Err(errno)),

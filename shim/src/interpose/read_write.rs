@@ -12,11 +12,13 @@ use glasspoll_reactor::file::File;
 use glasspoll_reactor::sys;
 use glasspoll_reactor::uapi::READ_SIDE;
 use glasspoll_reactor::watch::KernelFile;
-use glasspoll_record::event::Op;
+use glasspoll_record::event::{Call, Op};
 use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
-use crate::fdtable::{self, drain_hints, FdRef, BLOCKING, EPOLL, EVENTFD, HINT, IO, ROOM, TRACKED};
+use crate::fdtable::{
+    self, drain_hints, FdRef, BLOCKING, BORN, EPOLL, EVENTFD, HINT, IO, NONBLOCK, ROOM, TRACKED,
+};
 pub use crate::interpose::left::Way;
 use crate::interpose::left::{self, Transfer};
 use crate::interpose::{errno, guarded, set_errno, socket_pipe};
@@ -234,8 +236,10 @@ macro_rules! write_calls {
                             return $put;
                         }
                     }
+                    let timed = record::time_if(flags & NONBLOCK == 0);
                     // SAFETY: libc's own function; no destructor in this frame.
                     let $put = unsafe { real()($fd $(, $arg)*) };
+                    timed.end(Call::Write, $fd, $put as i64);
                     record::io($fd, flags, Op::Write, $put, || if reads_a_file(stringify!($name)) { 0 } else { $wanted });
                     if flags & IO != 0 {
                         note($fd, Way::Out, $put, 0, || $wanted);
@@ -278,6 +282,11 @@ macro_rules! transfer {
                     // SAFETY: libc's own function, with what the program called us with; no destructor in
                     // this frame.
                     let call = |real: Function| unsafe { real($fd $(, $arg)*) };
+                    if flags & BORN != 0 {
+                        // Before the call, which may sleep for long.
+                        fdtable::untouched::touched($fd);
+                    }
+                    let timed = record::time_if(flags & NONBLOCK == 0 && $how & libc::MSG_DONTWAIT == 0);
                     let got = 'got: {
                         if flags & (EPOLL | IO | BLOCKING) == 0 {
                             break 'got call(real());
@@ -309,6 +318,7 @@ macro_rules! transfer {
                         }
                         got
                     };
+                    timed.end(call_of(stringify!($name)), $fd, got as i64);
                     if $how & (libc::MSG_PEEK | libc::MSG_ERRQUEUE) == 0 {
                         record::io($fd, flags, op_of(stringify!($name)), got as ssize_t, || $wanted);
                     }
@@ -332,6 +342,14 @@ fn op_of(name: &str) -> Op {
         Op::Accept
     } else {
         Op::Read
+    }
+}
+
+/// The same of a call that slept.
+fn call_of(name: &str) -> Call {
+    match op_of(name) {
+        Op::Accept => Call::Accept,
+        _ => Call::Read,
     }
 }
 
@@ -361,8 +379,10 @@ transfer! { In:
 crate::interpose! {
     /// connect(2). Noted only for the record.
     fn connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int |real| {
+        let timed = record::time();
         // SAFETY: libc's own function; no destructor in this frame.
         let done = unsafe { real()(fd, addr, addrlen) };
+        timed.end(Call::Connect, fd, done.into());
         record::io(fd, fdtable::flags(fd), Op::Connect, done as ssize_t, || 0);
         done
     }

@@ -5,7 +5,7 @@
 
 use libc::c_int;
 
-use crate::fdtable::{kind_of, note_made, FdKind, Made};
+use crate::fdtable::{kind_of, note_made, untouched, FdKind, Made};
 use crate::process::reserved_fds;
 
 /// The program made an fd. If it is near to ours, ours move up.
@@ -100,5 +100,6 @@ crate::interpose! {
 pub fn accepted(listener: c_int, flags: c_int, fd: c_int) {
     if fd >= 0 {
         made(fd, kind_of(listener), flags & libc::SOCK_NONBLOCK != 0);
+        untouched::accepted(listener, fd);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `start` makes it, the first epoll instance makes its `watch`, `fork` makes it anew in a child. `state` is what it
 //! is, `host` is the reactor's view of it. `options` reads the environment, `logs` and `log_file` write the log,
-//! `record` makes the record of the event flow, `reserved_fds` manages our own descriptors.
+//! `record` makes the record of the event flow, `stacks` finds out which code adds a descriptor, `reserved_fds` manages our own descriptors.
 //!
 //! Keeps true: a program that never makes an epoll instance keeps its descriptors, threads and signal handlers
 //! unchanged.
@@ -15,6 +15,7 @@ pub mod options;
 pub mod record;
 mod recording;
 pub mod reserved_fds;
+pub mod stacks;
 mod start;
 mod state;
 mod watch;

@@ -35,9 +35,9 @@ impl Place {
         let registers = UnsafeCell::new([0; REGISTERS]);
         let mut work = work;
         let data = ptr::from_mut(&mut work).cast();
-        self.registers.set(registers.get());
+        // It sets `self.registers` itself when it has noted them all: a handler may come at any instruction.
         // SAFETY: `call` gets the work, which outlives the call.
-        let is_left = unsafe { glasspoll_run(call, data, registers.get()) };
+        let is_left = unsafe { glasspoll_run(call, data, registers.get(), self.registers.as_ptr()) };
         self.registers.set(ptr::null_mut());
         if is_left {
             // SAFETY: the thread is to end. From here to the program no frame has a catch.
@@ -67,17 +67,19 @@ unsafe extern "C-unwind" fn call(data: *mut c_void) {
 }
 
 extern "C-unwind" {
-    /// Calls `work`. Returns false when it returns, and true by `glasspoll_escape`.
+    /// Calls `work`, with the address of the `registers` in `place`. Returns false when it returns, and true by
+    /// `glasspoll_escape`.
     fn glasspoll_run(
         work: unsafe extern "C-unwind" fn(*mut c_void),
         data: *mut c_void,
-        place: *mut Registers,
+        registers: *mut Registers,
+        place: *mut *mut Registers,
     ) -> bool;
     fn pthread_exit(value: *mut c_void) -> !;
 }
 
 extern "C" {
-    fn glasspoll_escape(place: *mut Registers) -> !;
+    fn glasspoll_escape(registers: *mut Registers) -> !;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -95,6 +97,7 @@ global_asm!(
     "mov [rdx + 32], r14",
     "mov [rdx + 40], r15",
     "mov [rdx + 48], rsp",
+    "mov [rcx], rdx",
     "mov rax, rdi",
     "mov rdi, rsi",
     "sub rsp, 8",
@@ -143,6 +146,7 @@ global_asm!(
     "stp d14, d15, [x2, #144]",
     "mov x9, sp",
     "str x9, [x2, #160]",
+    "str x2, [x3]",
     "stp x29, x30, [sp, #-16]!",
     ".cfi_adjust_cfa_offset 16",
     ".cfi_rel_offset x29, 0",

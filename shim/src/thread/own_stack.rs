@@ -8,6 +8,7 @@
 //! search finds a gap below the thread's own stack.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use glasspoll_reactor::sys;
 
@@ -50,6 +51,23 @@ impl OwnStack {
         let found = look(known, here);
         self.0.set(found);
         here >= found.low && end <= found.top
+    }
+
+    /// What of it lies above the calling frame; empty if that frame is on another stack.
+    #[inline(never)]
+    pub fn above(&self) -> Range<usize> {
+        let frame = 0u8;
+        let here = std::hint::black_box(&raw const frame) as usize;
+        let is_there = |known: Searched| here >= known.low && here < known.top;
+        if !is_there(self.0.get()) {
+            self.0.set(look(self.0.get(), here));
+        }
+        let known = self.0.get();
+        if is_there(known) {
+            here..known.top
+        } else {
+            0..0
+        }
     }
 }
 

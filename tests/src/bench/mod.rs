@@ -29,5 +29,6 @@ pub mod record;
 pub mod report;
 pub mod rounds;
 pub mod rows;
+mod stacks;
 pub mod system;
 pub mod work;

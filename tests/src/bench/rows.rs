@@ -1,7 +1,7 @@
 //! The table: what is measured, and the bar for each figure.
 
 use super::figure::{Figure, Judge};
-use super::observe;
+use super::{observe, stacks};
 use crate::Mode;
 
 /// What the load does with its connections.
@@ -345,6 +345,9 @@ pub const ROWS: &[Row] = &[
     observe::ON_TOKIO,
     observe::ON_MEMCACHED,
     observe::ON_ECHO,
+    stacks::ADD,
+    stacks::OBSERVED_ADD,
+    stacks::CHURN,
     redis_sides(
         "record-redis",
         "redis, 50 clients: glasspoll without and with its record",

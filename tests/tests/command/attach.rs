@@ -2,14 +2,16 @@
 //! it did. The library is a small one in its place, so that these tests are about the command.
 
 use glasspoll_tests::attach::{check_refusal, Built, Target};
-use glasspoll_tests::command::is_root;
+use glasspoll_tests::command::{glasspoll, is_root};
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::program;
 use glasspoll_tests::run::{run, LIMIT};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 const KINDS: [&str; 10] = [
     "epoll_wait",
@@ -42,6 +44,43 @@ fn a_program_in_any_wait_is_attached_to_and_sees_nothing() {
         }
         check_refusal(&built.detach(&target), "nothing is attached to it");
         target.serves();
+    }
+}
+
+#[test]
+fn a_wait_goes_on_with_what_is_left_of_its_timeout() {
+    let Some(built) = Built::new() else { return };
+    if !Path::new("/proc/self/sched").exists() {
+        program::skip("this kernel does not tell how long a thread has slept");
+        return;
+    }
+    let mut target = built.start(&["long_epoll_wait"]);
+    assert_eq!(target.line(), "took 3 s\n");
+    // Two seconds of three have passed when it is interrupted.
+    for visit in [Built::attach, Built::detach] {
+        std::thread::sleep(Duration::from_secs(2));
+        visit(&built, &target).success();
+        assert_eq!(target.line(), "took 3 s\n");
+    }
+}
+
+#[test]
+fn threads_that_are_cancelled_meanwhile_end_as_cancelled_threads_do() {
+    let Some(built) = Built::new() else { return };
+    built.compile("gcc", "attach_cancelled.c", "cancelled", &["-pthread"]);
+    for kind in ["epoll_wait", "poll", "raw"] {
+        let mut target = Target::start(&mut built.command("cancelled", &[kind]));
+        let real =
+            |what: &str, target: &Target| run(glasspoll().arg(what).arg(target.pid().to_string()), LIMIT);
+        let mut attached = 0;
+        for _ in 0..70 {
+            // While its only other thread computes there may be no thread to ask.
+            attached += usize::from(real("attach", &target).status.success());
+            let detached = real("detach", &target);
+            assert!(!detached.stderr.contains("caught signal"), "{kind}: {detached:?}");
+            target.serves();
+        }
+        assert!(attached > 35, "{kind}: {attached}");
     }
 }
 

@@ -46,6 +46,26 @@ fn the_doctor_finds_what_a_running_loop_does_and_leaves_it_as_it_was() {
 }
 
 #[test]
+fn of_a_process_without_a_set_it_says_what_its_threads_wait_in() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Mode::Native.command(program::path("python3"));
+    command.args(["-c", "import select; print('ready', flush=True); select.poll().poll(900000)"]);
+    let server = Server::spawn(command, dir.path(), 0);
+    eventually("it waits", LIMIT, || server.stdout().contains("ready"));
+    let output = with(&["doctor", "--attach", "--for", "500ms"], &server);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        output
+            .stdout
+            .contains(" has no epoll set, so there is nothing to judge: its thread waits in poll(2)"),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn a_look_that_is_ended_by_a_signal_detaches_and_one_that_is_killed_is_cleaned_up_after() {
     if !program::have(&["python3"]) {
         return;
@@ -67,6 +87,65 @@ fn a_look_that_is_ended_by_a_signal_detaches_and_one_that_is_killed_is_cleaned_u
     let output = with(&["dump", "--attach", "--for", "500ms"], &server);
     assert!(output.stderr.contains("was attached to already; it is detached from at the end"), "{output:?}");
     assert!(output.stdout.contains(" wait_return "), "{output:?}");
+    assert!(!has_record(&server));
+}
+
+#[test]
+fn of_several_looks_the_last_one_detaches() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = script(dir.path(), "epoll_ticks.py", &[]);
+    eventually("it is ready", LIMIT, || server.stdout().contains("ready"));
+    // On a machine that is busy an attach may not be done in its 2 s, and is refused.
+    let long = loop {
+        let mut long = glasspoll();
+        long.args(["dump", "--attach", "--for", "900s"]).arg(server.pid().to_string());
+        let mut long = start(&mut long, "");
+        eventually("it is attached to", LIMIT, || has_record(&server) || !long.is_running());
+        let short = with(&["doctor", "--attach", "--for", "500ms"], &server);
+        let is_attached = has_record(&server);
+        if long.is_running() {
+            assert!(is_attached, "{short:?}");
+            break long;
+        }
+    };
+    // SAFETY: a process of ours.
+    assert_eq!(unsafe { libc::kill(long.pid() as i32, libc::SIGINT) }, 0);
+    let long = long.finish(LIMIT);
+    assert!(long.stdout.contains(" wait_return "), "{long:?}");
+    assert!(!has_record(&server));
+    for _ in 0..5 {
+        let looks: Vec<_> = (0..4)
+            .map(|_| {
+                let mut look = glasspoll();
+                look.args(["dump", "--attach", "--for", "300ms"]).arg(server.pid().to_string());
+                start(&mut look, "")
+            })
+            .collect();
+        let refused = looks.into_iter().map(|look| look.finish(LIMIT)).filter(|look| !look.status.success());
+        let refused: Vec<_> = refused.collect();
+        let is_late =
+            |look: &Output| look.stderr.contains("try again") || look.stderr.contains("by glasspoll");
+        assert!(refused.iter().all(is_late), "{refused:?}");
+        assert!(!refused.is_empty() || !has_record(&server));
+    }
+}
+
+#[test]
+fn a_look_leaves_an_attach_that_is_to_stay() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = script(dir.path(), "epoll_ticks.py", &[]);
+    eventually("it is ready", LIMIT, || server.stdout().contains("ready"));
+    with(&["attach"], &server).success();
+    let look = with(&["dump", "--attach", "--for", "300ms"], &server);
+    assert!(look.stderr.contains("was attached to already; stays so"), "{look:?}");
+    assert!(has_record(&server));
+    with(&["detach"], &server).success();
     assert!(!has_record(&server));
 }
 

@@ -105,6 +105,53 @@ fn programs_that_have_no_glibc() {
 }
 
 #[test]
+fn a_process_with_two_libcs() {
+    let Some(built) = Built::new() else { return };
+    let mut target = built.start(&["epoll_wait", "second-libc"]);
+    built.refuses(&mut target, "it has mapped several glibcs (LD_AUDIT, or dlmopen)");
+}
+
+#[test]
+fn a_process_that_has_used_up_the_room_for_thread_locals_is_attached_to() {
+    let Some(built) = Built::new() else { return };
+    let sizes = [1024, 512, 512, 256, 256, 128, 64, 32, 16, 8, 8, 1024, 512, 256, 128, 64, 32, 16, 8, 8];
+    let mut crowd = vec!["epoll_wait".to_owned()];
+    for (number, size) in sizes.iter().enumerate() {
+        let name = format!("crowd{number}.so");
+        built.compile("gcc", "attach/crowd.c", &name, &["-shared", "-fPIC", &format!("-DSIZE={size}")]);
+        crowd.push(format!("crowd={}", built.path(&name).display()));
+    }
+    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let mut target = built.start(&crowd);
+    // With the library itself.
+    for what in ["attach", "detach"] {
+        run(glasspoll().arg(what).arg(target.pid().to_string()), LIMIT).success();
+        target.serves();
+    }
+}
+
+#[test]
+fn a_process_at_its_limit_of_descriptors_is_attached_to_all_the_same() {
+    let Some(built) = Built::new() else { return };
+    let mut target = built.start(&["epoll_wait"]);
+    let pid = target.pid() as i32;
+    let fds = |target: &Target| target.threads_and_mappings()[1];
+    let before = fds(&target);
+    let limit = libc::rlimit { rlim_cur: before as u64, rlim_max: 1 << 12 };
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: valid pointers.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, &mut now) }, 0);
+    for what in ["attach", "detach", "attach", "detach"] {
+        run(glasspoll().arg(what).arg(pid.to_string()), LIMIT).success();
+        target.serves();
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut now) }, 0);
+        assert_eq!((now.rlim_cur, now.rlim_max), (limit.rlim_cur, limit.rlim_max));
+    }
+    assert_eq!(fds(&target), before);
+}
+
+#[test]
 fn a_program_for_another_machine() {
     let Some(built) = Built::new() else { return };
     let source = ".globl _start\n_start: mov $29, %eax\nint $0x80\njmp _start\n";

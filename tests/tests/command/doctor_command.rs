@@ -170,15 +170,19 @@ fn a_daemon_is_said_to_live_on() {
     if !program::have(&["python3"]) {
         return;
     }
-    let (output, all) = examine(&[], &["python3", &script("daemon.py"), "20"]);
-    assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let notes = notes(&all);
-    let (_, pid) = notes.rsplit_once(": glasspoll doctor ").unwrap_or_else(|| panic!("{all:#}"));
-    assert!(notes.contains(&format!("process {pid} (python3) lives on")), "{notes}");
-    let output = glasspoll_with(&["doctor", "-s", "0.2", pid]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    // SAFETY: kill takes numbers alone.
-    assert_eq!(unsafe { libc::kill(pid.parse().expect("a number"), libc::SIGKILL) }, 0);
+    // The child between the program and its daemon may be the one that is named: it ends a moment later.
+    let looked = (0..5).find_map(|_| {
+        let (output, all) = examine(&[], &["python3", &script("daemon.py"), "20"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let notes = notes(&all);
+        let (_, pid) = notes.rsplit_once(": glasspoll doctor ").unwrap_or_else(|| panic!("{all:#}"));
+        assert!(notes.contains(&format!("process {pid} (python3) lives on")), "{notes}");
+        let output = glasspoll_with(&["doctor", "-s", "0.2", pid]);
+        // SAFETY: kill takes numbers alone.
+        unsafe { libc::kill(pid.parse().expect("a number"), libc::SIGKILL) };
+        (output.status.code() != Some(125)).then_some(output)
+    });
+    assert_eq!(looked.as_ref().and_then(|output| output.status.code()), Some(0), "{looked:?}");
 }
 
 #[test]
@@ -241,4 +245,78 @@ fn the_process_that_holds_a_file_is_named_and_what_waits_in_it() {
     let evidence = all["findings"][0]["evidence"].to_string();
     assert!(evidence.contains("B unread, and the record has no read of it, poll(2) says IN"), "{all:#}");
     assert!(evidence.contains("no other process that can be looked into holds its file"), "{all:#}");
+}
+
+/// The findings in a process that has been stuck for longer than its ring remembers: class and fd.
+fn stuck(how: &str) -> (Vec<(u64, i64)>, Vec<i64>, Output) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = glasspoll();
+    command.args(["run", "--observe", "--ring", "16K", "--", "python3", &script("stuck.py"), "30", how]);
+    let server = Server::spawn(command, dir.path(), 0);
+    eventually("it is stuck", LIMIT, || server.stdout().contains("stuck"));
+    let output = glasspoll_with(&["doctor", "--json", "-s", "2", &server.pid().to_string()]);
+    let all: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let about = |finding: &Value| Some((finding["class"].as_u64()?, finding["fds"][0].as_i64()?));
+    let found = all["findings"].as_array().expect("a list").iter().filter_map(about);
+    // A busy machine makes callbacks slow.
+    let found = found.filter(|(class, _)| *class != 16).collect();
+    let fds = server.stdout().split_whitespace().filter_map(|fd| fd.parse().ok()).collect();
+    (found, fds, output)
+}
+
+#[test]
+fn what_has_been_stuck_for_longer_than_the_ring_remembers_is_found() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let (mut found, fds, output) = stuck("bug");
+    found.sort_unstable();
+    assert_eq!(found, [(2, fds[0]), (5, fds[1]), (19, fds[2])], "{output:?}");
+    assert!(output.stdout.contains("(all of 100 B), 2,900 B unread"), "{output:?}");
+    for how in ["fixed", "paused"] {
+        let (found, _, output) = stuck(how);
+        assert_eq!(found, [], "{how}: {output:?}");
+    }
+}
+
+/// What waits in a file of each kind, and which process is at its other end, in the evidence of a finding.
+#[test]
+fn what_waits_in_each_kind_of_file_is_told() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    const KINDS: [(&str, &str, bool); 13] = [
+        ("tcp", "2,900 B unread, and the record has no read of it", true),
+        ("listener", "1 of 8 connections", false),
+        ("udp", " B of memory unread, ", false),
+        ("stream", "2,900 B unread", true),
+        ("dgram", "290 B unread", true),
+        ("seqpacket", "290 B unread", true),
+        ("pipe", "2,900 B unread, and the record has no read of it, poll(2) says IN", true),
+        ("eventfd", "count 7", false),
+        ("timerfd", " expiration", false),
+        ("signalfd", "pending: USR1", false),
+        ("inotify", " B unread, ", false),
+        ("pty", "29 B unread", false),
+        ("netlink", " B of memory unread", false),
+    ];
+    let script = script("waiting.py");
+    for (kind, words, has_peer) in KINDS {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = glasspoll();
+        command.args(["run", "--observe", "--", "python3", &script, kind, "600"]);
+        let server = Server::spawn(command, dir.path(), 0);
+        eventually("it spins", LIMIT, || server.stdout().contains('\n'));
+        let numbers = server.stdout();
+        let (fd, peer) = numbers.trim().split_once(' ').expect("a descriptor and a process");
+        let output = glasspoll_with(&["doctor", "-s", "0.6", &server.pid().to_string()]);
+        assert!(output.stdout.contains(": ready and not dealt with: fd "), "{kind}: {output:?}");
+        let start = format!("  fd {fd}, now: ");
+        let is_told =
+            |words: &str| output.stdout.lines().any(|line| line.starts_with(&start) && line.contains(words));
+        assert!(is_told(words), "{kind}: {output:?}");
+        let at_the_other_end = format!("at the other end is process {peer} (python3) as fd ");
+        assert_eq!(is_told(&at_the_other_end), has_peer, "{kind}: {output:?}");
+    }
 }

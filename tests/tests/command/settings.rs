@@ -55,6 +55,11 @@ fn good_settings_need_no_word() {
 }
 
 #[test]
+fn an_unknown_word_for_stacks_is_named() {
+    check_complaint("GLASSPOLL_STACKS", "yes", "'on' or 'off'");
+}
+
+#[test]
 fn an_unknown_log_format_is_named() {
     check_complaint("GLASSPOLL_LOG_FORMAT", "xml", "json");
 }

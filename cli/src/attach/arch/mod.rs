@@ -36,6 +36,10 @@ pub struct Block {
     pub second: u64,
     /// The signals that wait meanwhile.
     pub blocked: u64,
+    /// The word in which libc keeps whether the thread may be cancelled, and is; 0: it is not known.
+    pub cancel: u64,
+    /// The bits of it that the code looks at when it puts that back.
+    pub cancelled: u64,
     /// Room for the code: the thread's own mask, errno and where that is.
     pub mask: u64,
     pub errno: u64,

@@ -5,6 +5,7 @@ use std::arch::{global_asm, x86_64};
 use libc::user_regs_struct;
 
 use super::{Block, DONE, ENTERED, FAILED, LEFT, NO_MEMORY};
+use crate::attach::cancel;
 
 /// The set of vector registers: `NT_X86_XSTATE`.
 pub const VECTORS: usize = 0x202;
@@ -36,6 +37,14 @@ global_asm!(
     "syscall",
     "mov r12, [rbx + {answer}]",
     "mov qword ptr [r12 + 16], {ENTERED}",
+    // The thread cannot be cancelled from now on. If it could not before, that is left so.
+    "mov rcx, [rbx + {cancel}]",
+    "test rcx, rcx",
+    "jz 2f",
+    "lock bts dword ptr [rcx], {CANCEL_DISABLED_BIT}",
+    "jnc 2f",
+    "mov qword ptr [rbx + {cancel}], 0",
+    "2:",
     "mov eax, 9", // mmap
     "xor edi, edi",
     "mov rsi, [rbx + {stack_size}]",
@@ -110,7 +119,33 @@ global_asm!(
     "jmp 9f",
     "8: mov r15, rax",
     "mov ebp, {NO_MEMORY}",
-    "9: mov [r12 + 24], r15",
+    // It can be cancelled again. An old glibc has sent no signal to a thread that could not be cancelled: it is sent
+    // here, and handled where the thread was, as the signals that come meanwhile are.
+    "9: mov rcx, [rbx + {cancel}]",
+    "test rcx, rcx",
+    "jz 4f",
+    "mov eax, [rcx]",
+    "2: mov edx, eax",
+    "and edx, ~{CANCEL_DISABLED}",
+    "mov r14d, eax",
+    "and r14d, [rbx + {cancelled}]",
+    "cmp r14d, {CANCELLED_AT_ONCE}",
+    "jne 3f",
+    "and edx, ~{CANCELLED}",
+    "3: lock cmpxchg [rcx], edx",
+    "jne 2b",
+    "cmp r14d, {CANCELLED_AT_ONCE}",
+    "jne 4f",
+    "mov eax, 39", // getpid
+    "syscall",
+    "mov edi, eax",
+    "mov eax, 186", // gettid
+    "syscall",
+    "mov esi, eax",
+    "mov edx, {SIGCANCEL}",
+    "mov eax, 234", // tgkill
+    "syscall",
+    "4: mov [r12 + 24], r15",
     "mov [r12 + 16], rbp",
     "mov eax, 14",
     "mov edi, 2", // SIG_SETMASK
@@ -151,6 +186,13 @@ global_asm!(
     mask = const std::mem::offset_of!(Block, mask),
     errno = const std::mem::offset_of!(Block, errno),
     errno_at = const std::mem::offset_of!(Block, errno_at),
+    cancel = const std::mem::offset_of!(Block, cancel),
+    cancelled = const std::mem::offset_of!(Block, cancelled),
+    CANCEL_DISABLED = const cancel::DISABLED,
+    CANCEL_DISABLED_BIT = const cancel::DISABLED.trailing_zeros(),
+    CANCELLED = const cancel::CANCELLED,
+    CANCELLED_AT_ONCE = const cancel::CANCELLED | cancel::AT_ONCE,
+    SIGCANCEL = const cancel::SIGCANCEL,
     ENTERED = const ENTERED,
     DONE = const DONE,
     FAILED = const FAILED,
@@ -204,14 +246,39 @@ impl Registers {
         self.0.rsp
     }
 
+    pub fn frame(&self) -> u64 {
+        self.0.rbp
+    }
+
+    /// With which the thread makes its call once more, if that has ended with EINTR.
+    pub fn after_interruption(&self) -> Option<Self> {
+        let number = self.call()?;
+        (self.result() == -i64::from(libc::EINTR)).then(|| self.again(number))
+    }
+
     /// Where the instruction of the call is, and its bytes.
     pub fn instruction(&self) -> (u64, &'static [u8]) {
         (self.0.rip.wrapping_sub(SYSCALL.len() as u64), &SYSCALL)
     }
 
+    /// Where the thread's own data is, as libc has it.
+    pub fn thread(&self) -> u64 {
+        self.0.fs_base
+    }
+
     /// The arguments of the call.
     pub fn arguments(&self) -> [u64; 6] {
         [self.0.rdi, self.0.rsi, self.0.rdx, self.0.r10, self.0.r8, self.0.r9]
+    }
+
+    /// The timeout of an epoll_wait or epoll_pwait; None: another call.
+    pub fn timeout(&self, number: u64) -> Option<i32> {
+        let is_wait = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait].contains(&(number as i64));
+        is_wait.then_some(self.0.r10 as i32)
+    }
+
+    pub fn set_timeout(&mut self, milliseconds: u64) {
+        self.0.r10 = milliseconds;
     }
 
     /// As they are for the call to be made once more, as this number.

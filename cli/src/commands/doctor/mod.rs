@@ -6,11 +6,12 @@ mod program;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use glasspoll_record::Recording;
+use glasspoll_record::{Process, Recording};
 
 use crate::args;
 use crate::collect::source::Source;
 use crate::commands::attach;
+use crate::doctor::code::{self, Adds};
 use crate::doctor::seen::Seen;
 use crate::doctor::{examine, id, print, sarif};
 use crate::program::engine;
@@ -43,14 +44,18 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
             attach::no_process(&args.attachment)?;
             let recording = Recording::open(&path)?;
             if let Some(trouble) = &recording.trouble {
+                if recording.processes.iter().all(|process| process.events.is_empty()) {
+                    return Err(format!("{}: {trouble}; there is no event to judge", path.display()));
+                }
                 eprintln!("glasspoll: {}: {trouble}", path.display());
             }
             file(&recording)
         }
         Some(Source::Process(pid)) => {
-            let attached = attach::look(pid, &args.attachment, Some(&args.settings))?;
+            let settings = args.settings.with_stacks(None);
+            let attached = attach::look(pid, &args.attachment, Some(&settings))?;
             let seconds = args.period.map_or(args.seconds, |period| period.as_secs_f64());
-            let seen = process::look(pid, seconds, !args.no_children, attached.as_ref());
+            let seen = process::look(pid, seconds, !args.no_children, !args.no_ptrace, attached.as_ref());
             if let Some(attached) = attached {
                 attached.end();
             }
@@ -75,7 +80,16 @@ pub fn file(recording: &Recording) -> Seen {
         seen.gaps += process.gaps.len() as u64;
     }
     seen.findings = examine(recording);
+    let sources: Vec<_> = recording.processes.iter().map(source_of).collect();
+    code::add(&mut seen.findings, &sources);
     seen
+}
+
+/// The code of a recorded process.
+fn source_of(process: &Process) -> code::Source {
+    let mut adds = Adds::default();
+    process.events.iter().for_each(|entry| adds.event(entry));
+    code::Source::of(process, process.pid(), adds)
 }
 
 /// Prints it, to a file if there is one.

@@ -10,11 +10,15 @@ use glasspoll_record::stream::Stream;
 use glasspoll_record::{clock, Entry, Process};
 
 use crate::attach::Look;
+use crate::collect::accept_queues::AcceptQueues;
 use crate::collect::snapshot::{sets, Snapshot};
+use crate::doctor::code::{self, Adds, Source};
 use crate::doctor::now::{self, Now, Reads};
 use crate::doctor::seen::Seen;
-use crate::doctor::{name_files, Doctor};
-use crate::procfs::family;
+use crate::doctor::standing::Standing;
+use crate::doctor::{name_files, sort, untouched, Doctor};
+use crate::procfs::{asleep, family, net};
+use crate::sample::Sampler;
 use crate::sys;
 
 /// The pause between two looks at a running process: its ring is small, and a fast loop fills it in some 20 ms.
@@ -34,6 +38,8 @@ struct Patient {
     /// Its names when the look began.
     begin: Process,
     reads: Reads,
+    adds: Adds,
+    standing: Standing,
     /// Events that were read before the look at its names, and are not judged yet.
     first: Vec<Entry>,
     /// The lost blocks at the last look.
@@ -44,15 +50,33 @@ struct Patient {
 struct Ward {
     doctor: Doctor,
     patients: Vec<Patient>,
+    sampler: Sampler,
     seen: Seen,
+    /// When the rings were last read. What happened later is not known, however long we take over what was read.
+    read_ns: u64,
+    queues: AcceptQueues,
 }
 
 /// Looks at a process for some seconds, and with `children` at all that descend from it. If the process is attached to,
 /// the look ends sooner if a signal comes.
-pub fn look(pid: u32, seconds: f64, children: bool, attached: Option<&Look>) -> Result<Seen, String> {
+pub fn look(
+    pid: u32,
+    seconds: f64,
+    children: bool,
+    ptrace: bool,
+    attached: Option<&Look>,
+) -> Result<Seen, String> {
     let missing = |missing: Missing| format!("process {pid}: {missing}");
     let parent = sys::pidfd(pid).map_err(|_| missing(Missing::NoProcess))?;
-    let mut ward = Ward { doctor: Doctor::new(), patients: Vec::new(), seen: Seen::new(0) };
+    let mut ward = Ward {
+        doctor: Doctor::new(),
+        patients: Vec::new(),
+        sampler: Sampler::new(ptrace),
+        seen: Seen::new(0),
+        read_ns: 0,
+        queues: AcceptQueues::new(),
+    };
+    ward.doctor.somaxconn(net::somaxconn());
     let refused = ward.admit(pid).err();
     match refused {
         Some(Missing::NoRing | Missing::NotPreloaded) | None if children => ward.admit_children(pid),
@@ -71,6 +95,7 @@ pub fn look(pid: u32, seconds: f64, children: bool, attached: Option<&Look>) -> 
     loop {
         let is_over = Instant::now() >= end || attached.is_some_and(Look::is_to_end);
         let all_ended = ward.take()?;
+        ward.look_at_queues();
         if is_over || (all_ended && sys::wait_readable(&[parent.as_fd()], Duration::ZERO) == [true]) {
             break;
         }
@@ -100,6 +125,7 @@ impl Ward {
         }
         let place = self.doctor.process(&header);
         self.doctor.items(place, &items);
+        self.sampler.begin(place as u32, pid, &header);
         let reads = Reads::default();
         self.patients.push(Patient {
             pid,
@@ -109,6 +135,8 @@ impl Ward {
             has_ended: false,
             begin,
             reads,
+            adds: Adds::default(),
+            standing: Standing::begin(pid),
             first,
             known,
         });
@@ -127,6 +155,7 @@ impl Ward {
 
     /// Takes what is new, in the order of time. Says whether all have ended.
     fn take(&mut self) -> Result<bool, String> {
+        self.read_ns = clock::now_ns();
         // By time and place; no entry: events are missing there.
         let mut all: Vec<(u64, usize, Option<Entry>)> = Vec::new();
         let mut ended = Vec::new();
@@ -137,10 +166,17 @@ impl Ward {
                 |error: io::Error| format!("process {}: its record cannot be read: {error}", patient.pid);
             let first = std::mem::take(&mut patient.first);
             let new = patient.stream.poll().map_err(broken)?;
-            first.iter().chain(&new).for_each(|entry| patient.reads.event(entry));
+            for entry in first.iter().chain(&new) {
+                patient.reads.event(entry);
+                patient.adds.event(entry);
+            }
             let place = patient.place;
-            all.extend(first.into_iter().map(|entry| (entry.ns, place, Some(entry))));
             let lost = patient.stream.lost_blocks - patient.known;
+            // Before all that takes time: what a thread does now is to be seen now.
+            let both = [first.as_slice(), new.as_slice()].concat();
+            let seen = self.sampler.take(place as u32, &both, lost != 0);
+            seen.iter().for_each(|sample| self.doctor.sample(place, sample));
+            all.extend(first.into_iter().map(|entry| (entry.ns, place, Some(entry))));
             patient.known = patient.stream.lost_blocks;
             if lost != 0 {
                 self.seen.lost_blocks = self.seen.lost_blocks.saturating_add(lost);
@@ -151,6 +187,9 @@ impl Ward {
             if patient.has_ended {
                 ended.push(place);
             }
+        }
+        for (place, sample) in self.sampler.told() {
+            self.doctor.sample(place as usize, &sample);
         }
         // Those of one process are in order already.
         if self.patients.len() > 1 {
@@ -165,35 +204,64 @@ impl Ward {
             self.doctor.event(*place, entry);
         }
         for place in ended {
-            self.doctor.ended(place, clock::now_ns());
+            self.doctor.ended(place, self.read_ns);
         }
         Ok(self.patients.iter().all(|patient| patient.has_ended))
+    }
+
+    fn look_at_queues(&mut self) {
+        let living = self.patients.iter().filter(|patient| !patient.has_ended);
+        let pids: Vec<u32> = living.map(|patient| patient.pid).collect();
+        for (pid, queue) in self.queues.look(&pids) {
+            if let Some(patient) = self.patients.iter().find(|patient| patient.pid == pid) {
+                self.doctor.accept_queue(patient.place, &queue);
+            }
+        }
     }
 
     fn wait(&self) {
         let living = self.patients.iter().filter(|patient| !patient.has_ended);
         let exits: Vec<_> = living.map(|patient| patient.exit.as_fd()).collect();
-        sys::wait_readable(&exits, LOOK);
+        sys::wait_readable(&exits, LOOK.min(self.sampler.pause()));
     }
 
     fn finish(self, begin_ns: u64) -> Seen {
-        let Self { doctor, patients, mut seen } = self;
-        let now_ns = clock::now_ns();
-        seen.looked(begin_ns, now_ns);
-        seen.findings = doctor.findings(now_ns);
+        let Self { mut doctor, patients, sampler, mut seen, read_ns, .. } = self;
+        let (told, looks) = sampler.finish();
+        told.iter().for_each(|(place, sample)| doctor.sample(*place as usize, sample));
+        seen.looks = looks;
+        seen.looked(begin_ns, read_ns);
+        seen.findings = doctor.findings(read_ns);
         let (mut names, mut now) = (BTreeMap::new(), Now::default());
         // A process in a container has another pid there, by which its findings call it.
         let mut living: BTreeMap<u32, (u32, Reads)> = BTreeMap::new();
-        for Patient { pid, stream, begin, has_ended, reads, .. } in patients {
+        let mut sources = Vec::new();
+        for patient in patients {
+            let Patient { pid, place, stream, begin, has_ended, mut reads, adds, standing, .. } = patient;
             seen.torn += stream.torn;
-            let process = Snapshot::of(pid).map_or(begin, |snapshot| snapshot.process);
+            let mut process = Snapshot::of(pid).map_or(begin, |snapshot| snapshot.process);
+            if has_ended {
+                // Its memory is still there.
+                process.stacks = stream.live().stacks(&process.header).unwrap_or_default();
+            }
+            sources.push(Source::of(&process, pid, adds));
             if !has_ended {
+                if let Some(world) = doctor.world(place) {
+                    standing.end(pid, stream.live(), world, &mut seen.findings);
+                }
+                untouched::living(pid, &process, &mut seen.findings);
+                reads.learn(&process.facts);
                 living.insert(process.pid(), (pid, reads));
                 now.sets(pid, sets(&process));
+            }
+            let has_sets = doctor.world(place).is_some_and(|world| !world.sets.is_empty());
+            if !has_ended && !has_sets && sets(&process).is_empty() {
+                seen.notes.push(no_set(pid, &process.comm));
             }
             seen.name(&process);
             names.insert(process.pid(), process);
         }
+        sort(&mut seen.findings);
         name_files(&mut seen.findings, |pid, fd, ns| {
             names.get(&pid).and_then(|process: &Process| process.file_at(fd, ns)).map(str::to_owned)
         });
@@ -204,6 +272,13 @@ impl Ward {
                 }
             }
         }
+        code::add(&mut seen.findings, &sources);
         seen
     }
+}
+
+/// Says of a process that has no epoll set what its threads wait in instead.
+fn no_set(pid: u32, comm: &str) -> String {
+    let waits = asleep::words(pid).map(|words| format!(": {words}")).unwrap_or_default();
+    format!("process {pid} ({comm}) has no epoll set, so there is nothing to judge{waits}")
 }

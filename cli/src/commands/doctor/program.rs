@@ -1,6 +1,7 @@
 //! A program that is started here, and its children.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::time::{Duration, Instant};
 
 use glasspoll_record::{clock, Process};
@@ -8,11 +9,13 @@ use glasspoll_record::{clock, Process};
 use crate::args;
 use crate::collect::strays::Fate;
 use crate::collect::{self, Collector, News, RECORDING};
+use crate::doctor::code::{self, Adds, Source};
 use crate::doctor::now::{self, Now, Reads};
 use crate::doctor::seen::{Ended, Seen};
-use crate::doctor::{name_files, Doctor};
+use crate::doctor::{name_files, sort, untouched, Doctor};
+use crate::procfs::net;
 use crate::program::engine::{self, Engine};
-use crate::program::{preloadable, Refused};
+use crate::program::{preloadable, Refused, STACKS};
 use crate::sys;
 
 /// The pause between two looks at the descriptors of findings so far, which take at most 1 / `SHARE` of the time.
@@ -24,13 +27,18 @@ const NAMED: usize = 16;
 pub fn look(args: &args::Doctor) -> Result<Seen, Refused> {
     // A diagnosis must not change the patient.
     let settings = engine::decide(&args.settings, Engine::Observe)?;
+    let settings = settings.with_stacks(env::var_os(STACKS).as_deref());
     let mut collector = Collector::start(&args.program, &settings, RECORDING)?;
     collector.seek_strays();
+    collector.look_at_queues();
+    collector.sample(!args.no_ptrace);
     let mut gathered = Gathered::default();
+    gathered.doctor.somaxconn(net::somaxconn());
     let status = loop {
         collector.wait();
         // Ask before the look, so that the last look sees all that the program did.
         let status = collector.status();
+        gathered.read_ns = clock::now_ns();
         gathered.take(collector.poll());
         if let Some(status) = status {
             break status;
@@ -38,8 +46,11 @@ pub fn look(args: &args::Doctor) -> Result<Seen, Refused> {
         gathered.look_at_now();
     };
     let fate = collector.fate();
-    gathered.take(collector.finish().0);
+    gathered.read_ns = clock::now_ns();
+    let (last, _, looks) = collector.finish();
+    gathered.take(last);
     let mut seen = gathered.finish();
+    seen.looks = looks;
     seen.ended = Some(Ended::of(status));
     if seen.processes.is_empty() {
         let why = preloadable::why_not(&args.program[0]).unwrap_or_else(|| {
@@ -90,6 +101,8 @@ struct Gathered {
     /// Each ring's names; no events.
     processes: BTreeMap<u32, Process>,
     seen: Option<Seen>,
+    /// When the rings were last read. What happened later is not known, however long we take over what was read.
+    read_ns: u64,
     /// The pid of each living ring's process, by the pid that its findings have.
     pids: BTreeMap<u32, u32>,
     /// What was so with the descriptors of findings when they were last looked at, and when that was.
@@ -97,6 +110,8 @@ struct Gathered {
     now_due: Option<Instant>,
     /// By the pid that findings have.
     reads: BTreeMap<u32, Reads>,
+    /// The ADDs of each ring, and its process.
+    adds: BTreeMap<u32, (u32, Adds)>,
 }
 
 impl Gathered {
@@ -108,7 +123,7 @@ impl Gathered {
         }
         let begin = sys::worked();
         let (mut now, now_ns) = (Now::default(), clock::now_ns());
-        for finding in self.doctor.findings(now_ns) {
+        for finding in self.doctor.findings(self.read_ns) {
             let (Some(pid), Some(reads)) = (self.pids.get(&finding.pid), self.reads.get(&finding.pid)) else {
                 continue;
             };
@@ -124,6 +139,7 @@ impl Gathered {
             let ring = news.ring();
             if let News::Began { pid, header, .. } = &news {
                 self.pids.insert(header.pid, *pid);
+                self.adds.insert(ring, (*pid, Adds::default()));
                 self.places.insert(ring, self.doctor.process(header));
                 self.seen.get_or_insert_with(|| Seen::new(header.begin.ns));
             }
@@ -133,10 +149,20 @@ impl Gathered {
                     seen.gaps += 1;
                     self.doctor.gap(*place);
                 }
+                News::AcceptQueue { queue, .. } => {
+                    self.doctor.accept_queue(*place, queue);
+                    continue;
+                }
+                News::Sample { sample, .. } => {
+                    self.doctor.sample(*place, sample);
+                    continue;
+                }
                 News::Events { events, .. } => {
                     let pid = self.processes.get(&ring).map_or(0, Process::pid);
                     let reads = self.reads.entry(pid).or_default();
+                    let adds = &mut self.adds.entry(ring).or_default().1;
                     for entry in events {
+                        adds.event(entry);
                         reads.event(entry);
                         seen.event(entry);
                         self.doctor.event(*place, entry);
@@ -154,12 +180,14 @@ impl Gathered {
         }
     }
 
-    fn finish(self) -> Seen {
+    fn finish(mut self) -> Seen {
         let mut seen = self.seen.unwrap_or_else(|| Seen::new(0));
-        seen.findings = self.doctor.findings(clock::now_ns());
+        seen.findings = self.doctor.findings(self.read_ns);
         for process in self.processes.values() {
             seen.process(process);
+            untouched::findings(process, |_| true, &mut seen.findings);
         }
+        sort(&mut seen.findings);
         name_files(&mut seen.findings, |pid, fd, ns| {
             let of_pid = self.processes.values().filter(|process| process.pid() == pid);
             of_pid.filter_map(|process| process.file_at(fd, ns)).next_back().map(str::to_owned)
@@ -172,6 +200,15 @@ impl Gathered {
                 }
             }
         }
+        let sources: Vec<_> = self
+            .processes
+            .iter()
+            .map(|(ring, process)| {
+                let (pid, adds) = self.adds.remove(ring).unwrap_or_default();
+                Source::of(process, pid, adds)
+            })
+            .collect();
+        code::add(&mut findings, &sources);
         seen.findings = findings;
         seen
     }

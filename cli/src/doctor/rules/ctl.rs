@@ -22,6 +22,9 @@ const LATER_NS: u64 = 100_000_000;
 /// The most refusals that may yet be put right.
 const PENDING: usize = 1 << 12;
 
+/// The kernel tells these unasked, and has them in the interest of each item in `/proc`.
+const ALWAYS: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
+
 const ENOENT: i32 = libc::ENOENT;
 const EBADF: i32 = libc::EBADF;
 const EEXIST: i32 = libc::EEXIST;
@@ -67,6 +70,15 @@ impl CtlRace {
         }
     }
 
+    /// The thread's next call for the fd is not refused. Long after the refusal it is about another file.
+    fn accepted(&mut self, world: &World, entry: &Entry, fd: i32) {
+        let Some((refused, ns)) = self.pending.remove(&(entry.tid, fd)) else { return };
+        let is_late = entry.ns.saturating_sub(ns) >= LATER_NS;
+        if is_late && world.thread(entry.tid).is_none_or(never_waits) {
+            self.count(refused, ns, entry.tid);
+        }
+    }
+
     /// The thread waits again, and has not put the refusal right.
     fn judge_pending(&mut self, tid: u32) {
         let mut left = Vec::new();
@@ -105,7 +117,8 @@ fn never_waits(thread: &Thread) -> bool {
 /// counts a generation in the upper half of the data: an ADD with the same interest is refused, and it takes that back.
 fn is_anothers(item: &Item, (events, data): (u32, u64)) -> bool {
     let Some(known) = item.data.filter(|known| *known != data) else { return false };
-    let is_generation = known as u32 == data as u32 && item.events == Some(events);
+    let is_same = item.events.is_some_and(|known| known | ALWAYS == events | ALWAYS);
+    let is_generation = known as u32 == data as u32 && is_same;
     !is_generation
 }
 
@@ -122,7 +135,7 @@ impl Rule for CtlRace {
                 self.refused(world, entry, refused, (events, data));
             }
             Event::Ctl { fd, errno: 0, .. } if !self.pending.is_empty() => {
-                self.pending.remove(&(entry.tid, fd));
+                self.accepted(world, entry, fd);
             }
             Event::WaitEnter { .. } if !self.pending.is_empty() => self.judge_pending(entry.tid),
             _ => {}
@@ -244,10 +257,18 @@ mod tests {
 
     #[test]
     fn an_add_of_another_generation_is_fine_if_the_interest_is_the_same() {
-        for (events, found) in [(IN, vec![]), (IN | OUT, vec![(6, Severity::Warning)])] {
+        let cases = [
+            (Ctl::Add, IN, IN, vec![]),
+            (Ctl::Add, IN, IN | OUT, vec![(6, Severity::Warning)]),
+            // What /proc has of an item.
+            (Ctl::Found, IN | ALWAYS, IN, vec![]),
+            (Ctl::Found, IN | ALWAYS, OUT, vec![(6, Severity::Warning)]),
+        ];
+        for (first, known, events, found) in cases {
             let mut script = Script::new();
             let (op, data, errno) = (Some(Ctl::Add), 12 | 2 << 32, EEXIST as u16);
-            script.add(12, IN).event(Event::Ctl { epoll: 1, op, fd: 12, events, data, errno, item: 0 });
+            script.ctl(first, 12, known, 0);
+            script.event(Event::Ctl { epoll: 1, op, fd: 12, events, data, errno, item: 0 });
             script.enter(64, -1);
             assert_eq!(script.found(), found);
         }
@@ -265,6 +286,12 @@ mod tests {
         script.tid = 200;
         script.ctl(Ctl::Mod, 12, IN, ENOENT).add(12, IN).ms(200);
         assert_eq!(script.found(), []);
+        // What it adds later is another file.
+        let mut script = Script::new();
+        script.add(12, IN).close(12);
+        script.tid = 200;
+        script.ctl(Ctl::Mod, 12, IN, ENOENT).ms(200).add(12, IN);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
     }
 
     #[test]

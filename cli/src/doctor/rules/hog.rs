@@ -9,6 +9,7 @@ use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
+use crate::doctor::cause;
 use crate::doctor::finding::{Finding, Severity};
 use crate::replay::World;
 use crate::text::span;
@@ -18,6 +19,8 @@ use crate::text::units::{bytes, count, times};
 const LONG_NS: u64 = 100_000_000;
 /// Event libraries read a few dozen times before they look at others.
 const READS: u64 = 64;
+/// So many are too many, however long they take.
+const MANY_READS: u64 = 1024;
 /// If it happens this often, it is no chance.
 const OFTEN: u64 = 3;
 /// A turn of this length is reported even if it is the only one.
@@ -31,6 +34,7 @@ const THREADS: usize = 1 << 12;
 #[derive(Clone, Copy, Debug)]
 struct Row {
     fd: i32,
+    tid: u32,
     first_ns: u64,
     last_ns: u64,
     reads: u64,
@@ -76,8 +80,17 @@ impl Hogs {
                 let is_known = known.is_some();
                 let (first_ns, last_ns) = (entry.ns, entry.ns);
                 if is_known || self.rows.len() < THREADS {
-                    let row =
-                        Row { fd, first_ns, last_ns, reads: 1, bytes: moved, is_over: false, others: false };
+                    let tid = entry.tid;
+                    let row = Row {
+                        fd,
+                        tid,
+                        first_ns,
+                        last_ns,
+                        reads: 1,
+                        bytes: moved,
+                        is_over: false,
+                        others: false,
+                    };
                     self.rows.insert(entry.tid, row);
                 }
             }
@@ -137,16 +150,21 @@ impl Rule for Hogs {
             }
             let (reads, lasted) = (count(worst.reads), span(worst.lasted()));
             let title = format!("fd {fd}: read {reads} times in one turn of {lasted}, while others waited");
-            out.push(
-                Finding::new(20, Severity::Warning, world.pid, title, tally)
-                    .because(format!(
-                        "{} in that turn; turns of {} or more {}",
-                        bytes(worst.bytes),
-                        span(LONG_NS),
-                        times(tally.count)
-                    ))
-                    .because("others' events were in the same batch, or the next wait gave them at once"),
-            );
+            let finding = Finding::new(20, Severity::Warning, world.pid, title, tally)
+                .because(format!(
+                    "{} in that turn; turns of {} or more {}",
+                    bytes(worst.bytes),
+                    span(LONG_NS),
+                    times(tally.count)
+                ))
+                .because("others' events were in the same batch, or the next wait gave them at once");
+            let finding = if worst.reads < MANY_READS {
+                finding.timed(tally.first_ns, tally.last_ns.max(worst.last_ns), true)
+            } else {
+                finding
+            };
+            let case = world.looks.away(worst.tid, worst.first_ns, worst.last_ns);
+            out.push(cause::add_stack(finding, case.as_ref()));
         }
     }
 }

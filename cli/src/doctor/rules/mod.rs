@@ -10,16 +10,19 @@
 //! | `anew`, `idle` | 21 and 22: timeouts that begin anew, or are short for nothing |
 //! | `together` | 23: two threads read one descriptor |
 //! | `piling` | 24: sets that are not closed |
+//! | `overflow` | 26: an accept queue that is full |
 //! | `ctl` | 6 and 13: refused by epoll_ctl(2) |
 //! | `stale`, `closing` | 7 and 17: used or closed after a close |
 //! | `forks`, `waiters` | 8, 9 and 10: over all processes together |
 //! | `timeout`, `interrupt` | 11 and 15: waits cut short |
 //! | `batch`, `slow` | 14 and 16: what waits too long |
+//! | `blocked` | 25: calls that sleep |
 //!
 //! Keeps true: a rule sees each event once, in order, with bounded memory. Takes no lock.
 
 mod anew;
 mod batch;
+mod blocked;
 mod closing;
 mod ctl;
 mod dup;
@@ -30,6 +33,7 @@ mod idle;
 mod interrupt;
 mod limit;
 mod oneshot;
+pub mod overflow;
 mod piling;
 mod refused;
 mod slow;
@@ -64,6 +68,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
     vec![
         Box::new(anew::Anew::default()),
         Box::new(batch::Batches::default()),
+        Box::new(blocked::Blocked::default()),
         Box::new(closing::Closing::default()),
         Box::new(ctl::CtlRace::default()),
         Box::new(dup::Dup::default()),

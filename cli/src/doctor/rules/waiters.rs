@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use glasspoll_record::event::{Ctl, Event, Op};
+use glasspoll_record::event::{Ctl, Event, Op, EPOLLONESHOT};
 use glasspoll_record::Entry;
 
 use crate::doctor::finding::{Finding, Severity, Tally};
@@ -46,11 +46,16 @@ struct Waiter {
     last: Option<(u64, bool)>,
     /// The set that it waits on.
     epoll: u32,
-    /// Fds that its last wait gave, and that it has not read or accepted from yet.
-    told: BTreeSet<i32>,
+    /// Fds that its last wait gave, and whether it has read or accepted from them since.
+    told: BTreeMap<i32, bool>,
 }
 
 impl Waiter {
+    /// It reads or accepts. Whether it had done so since its wait gave the fd; None: its wait did not give it.
+    fn touch(&mut self, fd: i32) -> Option<bool> {
+        self.told.get_mut(&fd).map(|touched| std::mem::replace(touched, true))
+    }
+
     fn utilisation(&self) -> f64 {
         self.serving_ns as f64 / self.serving_ns.saturating_add(self.waiting_ns).max(1) as f64
     }
@@ -70,11 +75,21 @@ struct Contested {
     vain: Tally,
     useful: Tally,
     exclusive: bool,
-    /// Sets that have it, with their processes.
+    /// Sets that have it for any number of events, with their processes.
     sets: BTreeSet<(usize, u32)>,
 }
 
 impl Contested {
+    /// A set has it. A one-shot item is armed for one event at a time: its waiters get what the program means them to
+    /// get. Erlang leaves a disarmed one in the set of its poll thread.
+    fn watch(&mut self, set: (usize, u32), events: Option<u32>) {
+        let has = |flag| events.is_some_and(|events| events & flag != 0);
+        self.exclusive |= has(EXCLUSIVE);
+        if !has(EPOLLONESHOT) {
+            self.sets.insert(set);
+        }
+    }
+
     /// The share of one waiter. None if there are too many.
     fn share(&mut self, waiter_id: WaiterId) -> Option<&mut Share> {
         if self.shares.len() >= WAITERS && !self.shares.contains_key(&waiter_id) {
@@ -114,27 +129,26 @@ impl Waiters {
             Event::WaitReturn { epoll, n, .. } => self.back(waiter_id, epoll, n, entry),
             Event::Deliver { fd, events, .. } if events & IN != 0 => {
                 if let Some(waiter) = self.waiters.get_mut(&waiter_id) {
-                    waiter.told.insert(fd);
+                    waiter.told.insert(fd, false);
                 }
             }
             Event::Io { fd, op: Op::Accept, result, errno, .. } => {
                 let is_vain = i32::from(errno) == libc::EAGAIN;
-                let is_told = self.waiters.get_mut(&waiter_id).is_some_and(|waiter| waiter.told.remove(&fd));
-                if is_vain && is_told || result >= 0 {
-                    self.accept(patients, waiter_id, fd, is_vain, entry);
+                let touched = self.waiters.get_mut(&waiter_id).and_then(|waiter| waiter.touch(fd));
+                if is_vain && touched == Some(false) || result >= 0 {
+                    self.accept(patients, waiter_id, fd, (is_vain, touched.is_some()), entry);
                 }
             }
             // A process that starts later watches it too.
             Event::Ctl { epoll, op: Some(Ctl::Add | Ctl::Found), fd, events, errno: 0, .. } => {
                 if let Some(listener) = key(patients, place, fd).and_then(|key| self.listeners.get_mut(&key))
                 {
-                    listener.sets.insert((place, epoll));
-                    listener.exclusive |= events & EXCLUSIVE != 0;
+                    listener.watch((place, epoll), Some(events));
                 }
             }
             Event::Io { fd, op: Op::Read, errno, .. } => {
-                let is_told = self.waiters.get_mut(&waiter_id).is_some_and(|waiter| waiter.told.remove(&fd));
-                if is_told {
+                let touched = self.waiters.get_mut(&waiter_id).and_then(|waiter| waiter.touch(fd));
+                if touched == Some(false) {
                     self.read(waiter_id, fd, i32::from(errno) == libc::EAGAIN, entry);
                 }
             }
@@ -178,7 +192,15 @@ impl Waiters {
         }
     }
 
-    fn accept(&mut self, patients: &[Patient], waiter_id: WaiterId, fd: i32, is_vain: bool, entry: &Entry) {
+    /// An accept that found a connection or nothing, by a thread that its own wait told of it or not.
+    fn accept(
+        &mut self,
+        patients: &[Patient],
+        waiter_id: WaiterId,
+        fd: i32,
+        (is_vain, is_told): (bool, bool),
+        entry: &Entry,
+    ) {
         let Some(key) = key(patients, waiter_id.0, fd) else { return };
         if self.listeners.len() >= FILES && !self.listeners.contains_key(&key) {
             return;
@@ -189,8 +211,7 @@ impl Waiters {
             for (place, Patient { world, .. }) in patients.iter().enumerate() {
                 if self::key(patients, place, fd) == Some(key) {
                     for (_, item) in world.items_of(fd) {
-                        listener.exclusive |= item.events.is_some_and(|events| events & EXCLUSIVE != 0);
-                        listener.sets.insert((place, item.epoll));
+                        listener.watch((place, item.epoll), item.events);
                     }
                 }
             }
@@ -200,7 +221,8 @@ impl Waiters {
             share.in_vain += 1;
             listener.vain.add(entry.ns, fd, entry.tid);
         } else {
-            share.useful += 1;
+            // One that another thread hands the event to is no waiter that competes for connections.
+            share.useful += u64::from(is_told);
             listener.useful.add(entry.ns, fd, entry.tid);
         }
     }
@@ -270,7 +292,8 @@ impl Waiters {
 
     /// The waiters of a listener: all threads that watch it, also those that never accept.
     fn listener(&self, patients: &[Patient], fd: i32, contested: &Contested, out: &mut Vec<Finding>) {
-        if contested.useful.count < ACCEPTED {
+        let told: u64 = contested.shares.values().map(|share| share.useful).sum();
+        if told < ACCEPTED {
             return;
         }
         let watches = |(waiter_id, waiter): &(&WaiterId, &Waiter)| {

@@ -16,7 +16,7 @@ enum Socket {
     Tcp { local: SocketAddr, remote: SocketAddr, state: u8, queues: Queues },
     Udp { local: SocketAddr, remote: SocketAddr, queues: Queues },
     Unix { kind: &'static str, path: String },
-    Netlink { family: u32 },
+    Netlink { family: u32, queues: Queues },
     Raw { protocol: u16 },
     Ping,
     Packet,
@@ -145,10 +145,15 @@ impl Sockets {
     pub fn queue(&self, inode: u64) -> Option<Queue> {
         match self.by_inode.get(&inode)? {
             Socket::Tcp { state, queues, .. } => Some(queues.of(*state == LISTEN)),
-            Socket::Udp { queues, .. } => Some(queues.of(false)),
+            Socket::Udp { queues, .. } | Socket::Netlink { queues, .. } => Some(queues.of(false)),
             Socket::Unix { .. } => self.unix_queues.get(&inode).copied(),
             _ => None,
         }
+    }
+
+    /// Whether the kernel tells of its queues how much memory they take, and not how many bytes a reader gets.
+    pub fn counts_memory(&self, inode: u64) -> bool {
+        matches!(self.by_inode.get(&inode), Some(Socket::Udp { .. } | Socket::Netlink { .. }))
     }
 
     /// The socket at the other end of a connection, if it is on this machine, and in this namespace.
@@ -186,7 +191,7 @@ impl Sockets {
             Some(Socket::Udp { local, remote, .. }) => format!("udp {local} → {remote}"),
             Some(Socket::Unix { kind, path }) if path.is_empty() => format!("unix {kind}"),
             Some(Socket::Unix { path, .. }) => format!("unix {path}"),
-            Some(Socket::Netlink { family }) => match NETLINK.get(*family as usize) {
+            Some(Socket::Netlink { family, .. }) => match NETLINK.get(*family as usize) {
                 Some(name) => format!("netlink {name}"),
                 None => format!("netlink family {family}"),
             },
@@ -207,6 +212,14 @@ impl Sockets {
 fn is_ours(pid: u32) -> bool {
     let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
     namespace("self").is_some_and(|ours| namespace(&pid.to_string()) == Some(ours))
+}
+
+/// The key of a record's note that has the limit of accept queues.
+pub const SOMAXCONN: &str = "net.core.somaxconn";
+
+/// The longest accept queue that listen(2) gives in our namespace.
+pub fn somaxconn() -> Option<u32> {
+    fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
 fn given() -> (u16, u16) {
@@ -271,7 +284,9 @@ fn internet(line: &str, table: &str) -> Option<(u64, Socket)> {
 fn netlink(line: &str) -> Option<(u64, Socket)> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let family = fields.next()?.parse().ok()?;
-    Some((fields.nth(7)?.parse().ok()?, Socket::Netlink { family }))
+    let mut queues = fields.by_ref().skip(2).map(|bytes| bytes.parse().ok());
+    let queues = Queues { unread: queues.next()??, unsent: queues.next()?? };
+    Some((fields.nth(3)?.parse().ok()?, Socket::Netlink { family, queues }))
 }
 
 /// A line of packet: `sk RefCnt Type Proto Iface R Rmem User Inode`.
@@ -314,7 +329,7 @@ mod tests {
     fn other_kinds_are_told_by_their_tables() {
         let mut sockets = Sockets::default();
         for (name, line) in [
-            ("netlink", "00000000 15 770 00000001 0 0 0 2 0 21"),
+            ("netlink", "00000000 15 770 00000001 832 0 0 2 0 21"),
             ("netlink", "00000000 99 770 00000001 0 0 0 2 0 22"),
             ("packet", "00000000 3 3 0003 2 1 0 0 23"),
             ("raw6", "1: 00000000:003A 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 24 2 0 0"),
@@ -326,7 +341,9 @@ mod tests {
         let all =
             ["netlink kobject_uevent", "netlink family 99", "packet socket", "raw socket of protocol 58"];
         assert_eq!(told, [&all[..], &["ping socket"]].concat());
-        assert_eq!((sockets.queue(21), sockets.peer(21)), (None, None));
+        assert_eq!(sockets.queue(21), Some(Queue::Bytes { unread: 832, unsent: 0 }));
+        assert!(sockets.counts_memory(21) && !sockets.counts_memory(23));
+        assert_eq!((sockets.queue(23), sockets.peer(21)), (None, None));
     }
 
     #[cfg(target_endian = "little")]

@@ -128,12 +128,14 @@ impl Sums {
             Event::Create { .. }
             | Event::Release { .. }
             | Event::Close { .. }
+            | Event::CloseUnwatched { .. }
             | Event::Dup { .. }
             | Event::Arm { .. }
             | Event::Wakeup { .. }
             | Event::Fork { .. }
             | Event::Exec
             | Event::WaitedForNothing { .. }
+            | Event::Blocked { .. }
             | Event::Chaos { .. } => {}
         }
     }

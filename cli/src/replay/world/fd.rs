@@ -7,8 +7,10 @@ pub struct Closed {
     pub ns: u64,
     /// By which thread.
     pub tid: u32,
-    /// An item had this fd.
+    /// An item had this fd, or had it at an earlier close.
     pub was_item: bool,
+    /// The library knew its file, because it was in a set or had been duplicated.
+    pub was_watched: bool,
 }
 
 /// Whether an fd is open.

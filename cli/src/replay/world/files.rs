@@ -141,7 +141,7 @@ impl Files {
 mod tests {
     use super::*;
 
-    const CLOSED: Closed = Closed { ns: 0, tid: 1, was_item: false };
+    const CLOSED: Closed = Closed { ns: 0, tid: 1, was_item: false, was_watched: true };
 
     fn watched(files: &mut Files, fd: i32, item: u32) {
         let file = files.open(fd, 1, Behind::Same);

@@ -6,6 +6,8 @@
 mod fd;
 mod files;
 mod item;
+mod load;
+mod looks;
 mod set;
 mod thread;
 mod waits;
@@ -19,6 +21,7 @@ use super::Key;
 pub use fd::{Closed, FdState, Open};
 use files::{Behind, Files};
 pub use item::{End, Item};
+pub use looks::{Case, Looks, Stack};
 pub use set::{Mark, Set};
 pub use thread::{Delivered, Thread};
 
@@ -49,6 +52,8 @@ pub struct World {
     pub sets: BTreeMap<u32, Set>,
     /// The threads.
     pub threads: HashMap<u32, Thread>,
+    /// What they were seen to do while they were overdue, or spun.
+    pub looks: Looks,
     files: Files,
     /// The open sets by descriptor, and the live items of each.
     open: HashMap<i32, u32>,
@@ -213,6 +218,7 @@ impl World {
                 self.know((epoll, item), fd);
             }
             Event::Close { fd, lives_as, errno: 0 } => self.close(fd, lives_as, ns, tid),
+            Event::CloseUnwatched { fd, .. } => self.close_unwatched(fd, ns, tid),
             Event::Close { fd, errno, .. } if errno == libc::EBADF as u16 => self.files.bad(fd),
             Event::Release { fd, items, shared } => {
                 let how = if shared { End::ClosedHere } else { End::Closed };
@@ -270,7 +276,8 @@ impl World {
             self.open.insert(lives_as, epoll);
         }
         let file = self.files.state(fd).map_or(0, |state| state.file);
-        for serial in self.files.close(fd, lives_as, Closed { ns, tid, was_item }) {
+        let closed = Closed { ns, tid, was_item, was_watched: true };
+        for serial in self.files.close(fd, lives_as, closed) {
             if let Some(item) = self.items.get_mut(&serial) {
                 item.file = file;
             }
@@ -278,6 +285,14 @@ impl World {
         if let Some(thread) = self.threads.get_mut(&tid) {
             let was_released = thread.released.take() == Some(fd);
             thread.closed = (lives_as < 0 && !was_released).then_some(fd);
+        }
+    }
+
+    /// An fd that is in no set is closed. No release follows.
+    fn close_unwatched(&mut self, fd: i32, ns: u64, tid: u32) {
+        if self.items_of(fd).next().is_none() {
+            let was_item = self.fd(fd).and_then(|state| state.closed).is_some_and(|closed| closed.was_item);
+            self.files.close(fd, -1, Closed { ns, tid, was_item, was_watched: false });
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn loops<'a>(view: &View, width: usize, most: u16) -> Vec<Line<'a>> {
         Column::right("per wait", 8, 6, |row| format!("{:.1}", row.per_wait)),
         Column::right("p99", 8, 4, |row| duration(row.p99)),
         Column::right("longest", 8, 7, |row| duration(row.longest)),
-        Column::left("now", 16, 3, |row| row.state.clone()),
+        Column::rest("now", 16, 3, |row| row.state.clone()),
     ];
     if most == 0 {
         return Vec::new();

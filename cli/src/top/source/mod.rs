@@ -23,7 +23,7 @@ impl Source {
         match args.pid {
             Some(pid) => {
                 engine::none_chosen(&args.settings)?;
-                Running::open(pid, known).map(Box::new).map(Self::Process)
+                Running::open(pid, !args.no_ptrace, known).map(Box::new).map(Self::Process)
             }
             None => Started::start(args).map(Box::new).map(Self::Program),
         }

@@ -12,6 +12,7 @@ use glasspoll_record::{clock, Event};
 use crate::procfs::describe::Files;
 use crate::procfs::names;
 use crate::program::ENDING;
+use crate::sample::Sampler;
 use crate::sys;
 use crate::sys::signals::Signals;
 use crate::top::known::Known;
@@ -25,6 +26,7 @@ pub struct Running {
     exit: Option<OwnedFd>,
     pub(super) signals: Signals,
     stream: Stream,
+    sampler: Sampler,
     /// The number of the ring: one more after each exec.
     ring: u32,
     lost: u64,
@@ -35,7 +37,7 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn open(pid: u32, known: &mut Known) -> Result<Self, String> {
+    pub(super) fn open(pid: u32, ptrace: bool, known: &mut Known) -> Result<Self, String> {
         let failed = |missing: Missing| format!("process {pid}: {missing}");
         let live = find::open(pid).map_err(failed)?;
         let exit = sys::pidfd(pid).ok();
@@ -45,6 +47,7 @@ impl Running {
             exit,
             signals,
             stream: Stream::new(live),
+            sampler: Sampler::new(ptrace),
             ring: 0,
             lost: 0,
             is_over: false,
@@ -57,6 +60,7 @@ impl Running {
 
     fn begin(&mut self, known: &mut Known) {
         let live = self.stream.live();
+        self.sampler.begin(self.ring, self.pid, live.header());
         let table = live.read_items().map(|(_, items)| items).unwrap_or_default();
         let model = known.begin(self.ring, live.header(), &table);
         model.pid = self.pid;
@@ -72,12 +76,20 @@ impl Running {
             None => true,
         };
         let events = self.stream.poll()?;
-        known.lost(self.ring, self.stream.lost_blocks - self.lost);
+        let lost = self.stream.lost_blocks - self.lost;
+        for sample in self.sampler.take(self.ring, &events, lost != 0) {
+            known.sample(self.ring, &sample);
+        }
+        for (ring, sample) in self.sampler.told() {
+            known.sample(ring, &sample);
+        }
+        known.lost(self.ring, lost);
         self.lost = self.stream.lost_blocks;
         self.execs |= events.iter().any(|entry| entry.event == Event::Exec);
         known.events(self.ring, &events);
         if self.is_over && !was_over {
             known.ended(self.ring, "ended".into(), clock::now_ns());
+            self.sampler.end(self.ring);
         }
         Ok(())
     }
@@ -124,6 +136,7 @@ impl Running {
             known.ended(self.ring, "became another program".into(), clock::now_ns());
             self.stream = Stream::new(live);
             (self.execs, self.lost) = (false, 0);
+            self.sampler.end(self.ring);
             self.ring += 1;
             self.begin(known);
         }

@@ -39,6 +39,8 @@ impl Started {
             let _ = fs::remove_file(&output);
             String::from(refused)
         })?;
+        let mut collector = collector;
+        collector.sample(!args.no_ptrace);
         Ok(Self { collector, output, running: BTreeSet::new() })
     }
 
@@ -79,7 +81,9 @@ impl Started {
                         Named::File(_) => {}
                     }
                 }
+                News::AcceptQueue { .. } => {}
                 News::Lost { blocks, .. } => known.lost(ring, blocks),
+                News::Sample { sample, .. } => known.sample(ring, &sample),
                 News::Events { events, .. } => known.events(ring, &events),
                 News::Ended(ended) => {
                     let how = match ended.status {

@@ -42,28 +42,27 @@ impl Eventpoll {
 
     /// The wait has returned `events`.
     pub fn kernel_wait_returned(&self, wait: KernelWait, result: Result<&[EpollEvent], Errno>) -> Items {
-        let items = match result {
+        match result {
             Ok([]) if wait.polls => {
                 trace::waited_for_nothing(self.about(0), wait.maxevents);
-                self.kernel_delivered(wait, &[]);
+                self.kernel_delivered(wait, &[], ticks());
                 return Items::Known;
             }
-            _ if wait.polls => {
-                trace::entered(self.about(0), wait.maxevents, 0, wait.entered);
-                self.kernel_delivered(wait, result.unwrap_or_default())
-            }
-            _ => self.kernel_delivered(wait, result.unwrap_or_default()),
-        };
-        self.note_return(result.map(<[_]>::len), wait.entered);
+            _ if wait.polls => trace::entered(self.about(0), wait.maxevents, 0, wait.entered),
+            _ => {}
+        }
+        // The clock is read once: events and return have one time.
+        let now = if is_on() || trace::enabled() { ticks() } else { 0 };
+        let items = self.kernel_delivered(wait, result.unwrap_or_default(), now);
+        self.note_return(result.map(<[_]>::len), wait.entered, now);
         items
     }
 
-    fn kernel_delivered(&self, wait: KernelWait, events: &[EpollEvent]) -> Items {
+    fn kernel_delivered(&self, wait: KernelWait, events: &[EpollEvent], now: u64) -> Items {
         let mut items = Items::Known;
         if !is_on() && !trace::enabled() {
             return items;
         }
-        let now = ticks();
         let mut tree = self.mtx.lock();
         let tree = &mut *tree;
         let Some(observed) = &mut tree.observed else { return items };

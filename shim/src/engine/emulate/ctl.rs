@@ -12,7 +12,7 @@ use crate::engine::Outcome;
 use crate::fdtable::{self, pollable, FdRef, Held};
 use crate::memory::alloc;
 use crate::memory::user_memory::read_event;
-use crate::process;
+use crate::process::{self, stacks};
 use crate::thread::context;
 
 /// Linux: `fs/eventpoll.c:SYSCALL_DEFINE4(epoll_ctl)`, `do_epoll_ctl`.
@@ -27,6 +27,7 @@ pub fn ctl_inside(epfd: c_int, op: c_int, fd: c_int, event: *const epoll_event) 
         EPOLL_CTL_DEL => Ok(EpollEvent::default()),
         _ => read_event(event),
     };
+    let _adding = stacks::of_ctl(op);
     Outcome::Done(event.and_then(|event| checked_ctl(FdRef::of(epfd), op, FdRef::of(fd), event)))
         .or_kernel(epfd)
 }

@@ -10,6 +10,7 @@ use libc::{c_int, c_long, epoll_event};
 use super::{is_off, with_set};
 use crate::errno::{answer, errno};
 use crate::fdtable::{self, FdRef, Held};
+use crate::process::stacks;
 use crate::thread::context;
 
 /// epoll_ctl(2), which `call` makes.
@@ -28,7 +29,9 @@ pub fn ctl(
         drop(guard);
         return call();
     };
+    let adding = stacks::of_ctl(op);
     let result = follow(&set, op, fd, event, call);
+    drop(adding);
     // It restores errno to what it was before the call.
     drop(guard);
     answer(result.map(|()| 0)).into()

@@ -13,6 +13,13 @@ pub fn set(work: Option<fn()>) {
     WORK.store(work.map_or(std::ptr::null_mut(), |work| work as *mut ()), Ordering::Release);
 }
 
+/// Whether it may be time for the work.
+#[inline]
+pub fn is_due() -> bool {
+    let has_passed = || sys::now_coarse().saturating_sub(LAST.load(Ordering::Relaxed)) >= NSEC_PER_SEC;
+    !WORK.load(Ordering::Relaxed).is_null() && has_passed()
+}
+
 /// Does the work if it is time.
 #[inline]
 pub fn run_if_due() {

@@ -2,6 +2,7 @@
 
 use glasspoll_reactor::eventpoll::observed::{Items, KernelWait};
 use glasspoll_reactor::sys::Errno;
+use glasspoll_reactor::trace;
 use glasspoll_reactor::uapi::EpollEvent;
 use libc::{c_int, c_long, epoll_event};
 
@@ -17,12 +18,24 @@ pub fn begins(wait: Wait) -> Option<KernelWait> {
     if is_off() {
         return None;
     }
-    guarded(None, || {
-        let _guard = context::enter()?;
-        each_second::run_if_due();
-        let maxevents = usize::try_from(wait.maxevents).unwrap_or(0);
-        with_set(wait.epfd, |ep| ep.kernel_wait_begins(maxevents, wait.timeout_ns))
+    let maxevents = usize::try_from(wait.maxevents).unwrap_or(0);
+    begins_again(wait, maxevents).or_else(|| {
+        guarded(None, || {
+            let _guard = context::enter()?;
+            each_second::run_if_due();
+            with_set(wait.epfd, |ep| ep.kernel_wait_begins(maxevents, wait.timeout_ns))
+        })
     })
+}
+
+/// The usual case: the thread waits on the set that it used last. That is recorded as a read or write is, without going
+/// inside.
+#[inline]
+fn begins_again(wait: Wait, maxevents: usize) -> Option<KernelWait> {
+    if !context::may_stay_outside() || each_second::is_due() || trace::enabled() {
+        return None;
+    }
+    fdtable::with_last_set(FdRef::of(wait.epfd), |ep| ep.kernel_wait_begins(maxevents, wait.timeout_ns))
 }
 
 /// The kernel has answered, with `result` in libc's form.

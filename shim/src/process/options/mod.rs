@@ -9,6 +9,7 @@
 //! | `GLASSPOLL_DEVICE` | `auto`, `poll` (no signals: every file is polled) | `auto` |
 //! | `GLASSPOLL_HOT` | `auto`, or the maximum of hot items in a set, busy or not; 0: none | `auto` |
 //! | `GLASSPOLL_RING` | the size of the record in memory: bytes, `512K`, `4M`, from 16K to 1G; `off` | `1M` |
+//! | `GLASSPOLL_STACKS` | `on`, `off`: whether the record keeps the call stack of each EPOLL_CTL_ADD | `off` |
 //! | `GLASSPOLL_READY` | `auto`, `exact`: a helper thread watches all the time, so that we know when a file became ready | `auto` |
 //! | `GLASSPOLL_COLLECT` | a socket's path: set by `glasspoll run` | none |
 //! | `GLASSPOLL_CHAOS` | legal chaos, such as `all,seed=7`: the words of `glasspoll_record::chaos` | none |
@@ -44,6 +45,8 @@ pub struct Options {
     pub hot: Option<usize>,
     /// The bytes of the record. None: no record.
     pub ring: Option<usize>,
+    /// Whether the record keeps the call stack of each ADD.
+    pub stacks: bool,
     /// Whether a thread watches the devices all the time.
     pub exact: bool,
     /// The socket of the collector of records.
@@ -64,6 +67,7 @@ impl Options {
             spin_ns: choose("GLASSPOLL_SPIN", Some(0), parse::spin),
             hot: choose("GLASSPOLL_HOT", None, parse::hot),
             ring: choose("GLASSPOLL_RING", Some(1 << 20), parse::ring),
+            stacks: choose("GLASSPOLL_STACKS", false, parse::stacks),
             exact: choose("GLASSPOLL_READY", false, parse::exact),
             collect: choose("GLASSPOLL_COLLECT", None, |value| Ok(Some(value.to_owned()))),
             chaos: chosen_chaos(),
@@ -82,6 +86,7 @@ impl Options {
             spin_ns: Some(0),
             hot: None,
             ring: Some(1 << 20),
+            stacks: false,
             exact: false,
             collect: None,
             chaos: None,
@@ -92,6 +97,9 @@ impl Options {
                 ("log_file", value) => options.log_file = Some(value.to_owned()),
                 ("log_format", value) => options.log_format = parse::log_format(value).ok()?,
                 ("ring", value) => options.ring = parse::ring(value).ok()?,
+                ("stacks", value) => options.stacks = parse::stacks(value).ok()?,
+                // `attach` reads it.
+                ("look", _) => {}
                 _ => return None,
             }
         }

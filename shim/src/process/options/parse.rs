@@ -85,6 +85,15 @@ pub fn ring(value: &str) -> Parsed<Option<usize>> {
     }
 }
 
+/// `GLASSPOLL_STACKS`: whether the call stack of each ADD is kept.
+pub fn stacks(value: &str) -> Parsed<bool> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("'on' or 'off'"),
+    }
+}
+
 /// `GLASSPOLL_READY`: whether ready times are exact.
 pub fn exact(value: &str) -> Parsed<bool> {
     match value {

@@ -5,7 +5,7 @@ use glasspoll_record::writer;
 use libc::{c_int, ssize_t};
 
 use crate::errno::errno;
-use crate::fdtable::TRACKED;
+use crate::fdtable::{self, FdRef, BORN, EPOLL, KERNEL_SET, OURS, TRACKED};
 use crate::process;
 use crate::thread::fork_page;
 
@@ -15,6 +15,9 @@ use crate::thread::fork_page;
 pub fn io(fd: c_int, flags: u32, op: Op, result: ssize_t, asked: impl FnOnce() -> usize) {
     if !writer::is_on() {
         return;
+    }
+    if flags & BORN != 0 {
+        fdtable::untouched::touched(fd);
     }
     if result < 0 {
         failed(fd, flags, op);
@@ -33,11 +36,32 @@ fn failed(fd: c_int, flags: u32, op: Op) {
     }
 }
 
-/// Called after a close. For tracked fds, the table has already recorded it.
+/// A close that the table does not record: of an fd that is in no set.
+#[derive(Clone, Copy)]
+pub struct UnwatchedClose {
+    /// Before the close: after it another thread may get the fd.
+    at: u64,
+    maker: u32,
+}
+
+/// Called before a close. None: nobody records it, or the table does.
 #[inline]
-pub fn closed(fd: c_int, result: c_int) -> c_int {
+pub fn closing(fd: FdRef) -> Option<UnwatchedClose> {
+    if !writer::is_on() || fd.is(TRACKED | EPOLL | KERNEL_SET | OURS) {
+        return None;
+    }
+    Some(UnwatchedClose { at: writer::ticks(), maker: fdtable::maker(fd) })
+}
+
+/// Called after a close.
+#[inline]
+pub fn closed(fd: c_int, unwatched: Option<UnwatchedClose>, result: c_int) -> c_int {
     if result < 0 {
         close_failed(fd);
+    } else if let Some(UnwatchedClose { at, maker }) = unwatched {
+        if !fork_page::was_forked() && !process::is_vfork_child() {
+            writer::record_at(at, Event::CloseUnwatched { fd, maker });
+        }
     }
     result
 }

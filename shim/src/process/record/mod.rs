@@ -1,20 +1,24 @@
 //! This process's record of the event flow. The first epoll instance makes it, and each forked child makes its own. If
 //! the `glasspoll` command started the program, the record is handed to it. Layout and writing: `glasspoll_record`.
 
+mod blocked;
 mod collect;
 mod events;
 mod memory;
 
-pub use events::{closed, io, note};
+pub use blocked::{time, time_if, Timed};
+pub use events::{closed, closing, io, note};
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 use glasspoll_reactor::sys::{self, Errno};
+use glasspoll_record::stacks::STACKS;
 use glasspoll_record::writer::{self, Owner, Shape};
 
 use crate::fdtable;
 use crate::process::options::{complain, Options};
+use crate::process::stacks;
 
 /// The memfd; -1: none.
 static FILE: AtomicI32 = AtomicI32::new(-1);
@@ -25,7 +29,7 @@ static PARENTS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// The size of this process's record, or of its parent's.
 static SIZE: AtomicUsize = AtomicUsize::new(0);
 
-/// The number of items when memory is scarce.
+/// The number of items, and of fds with facts, when memory is scarce.
 const FEW: u32 = 1 << 12;
 
 /// How a record begins.
@@ -46,9 +50,12 @@ pub fn start(options: &Options, how: Begun) {
         return;
     }
     let mut shape = Shape::new(bytes);
+    if options.stacks {
+        shape.stacks = STACKS;
+    }
     let whole = memory::is_promised();
     if whole {
-        shape.capacity = FEW;
+        (shape.capacity, shape.fds) = (FEW, FEW);
     }
     let made = sys::with_raised_limit(|| {
         // Map over the parent's record: otherwise a chain of forks would pile up records.
@@ -58,7 +65,7 @@ pub fn start(options: &Options, how: Begun) {
         };
         let made = memory::make(shape.size(), over(shape), whole).or_else(|_| {
             // The address space or file size is limited.
-            shape.capacity = FEW;
+            (shape.capacity, shape.fds) = (FEW, FEW);
             memory::make(shape.size(), over(shape), whole)
         });
         made.map(|made| memory::Made { fd: sys::move_high(made.fd), ..made })
@@ -68,6 +75,10 @@ pub fn start(options: &Options, how: Begun) {
             let (pid, ppid) = (sys::getpid() as u32, memory::parent() as u32);
             let Begun { exact, forked, observed } = how;
             let owner = Owner { pid, ppid, exact, forked, observed };
+            if options.stacks {
+                // Before the record is there: a capture needs it.
+                stacks::begin();
+            }
             // SAFETY: fresh memory of that size, which is never unmapped.
             unsafe { writer::start(made.at, shape, owner) };
             SIZE.store(shape.size(), Ordering::Relaxed);
@@ -94,6 +105,7 @@ pub fn start(options: &Options, how: Begun) {
 
 /// In a forked child, whose record is still the parent's. Writes nothing until `start` has made the child's own.
 pub fn forked() {
+    stacks::forked();
     let parents = writer::stop();
     if !IS_INHERITED.load(Ordering::Relaxed) {
         // The program may have memory of its own there. So may a child of a process that has ended its record.

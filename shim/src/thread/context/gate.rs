@@ -90,6 +90,15 @@ fn enter_for(wants: Wants) -> Option<Guard> {
     })
 }
 
+/// Whether the calling thread may record something without going inside: it is outside, and no fork, and no inheritance
+/// of one, needs care.
+#[inline]
+pub fn may_stay_outside() -> bool {
+    GATE.load(Ordering::Relaxed) == QUIET
+        && !fork_page::was_forked()
+        && with_thread(|thread| thread.registered.get() && !goes_on_inside(thread))
+}
+
 /// Whether a thread that finds the gate closed passes by, instead of waiting.
 static PASSES_BY: AtomicBool = AtomicBool::new(false);
 

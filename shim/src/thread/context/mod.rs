@@ -34,7 +34,7 @@ pub use forking::{
 };
 pub use gate::{
     abandon, adopt_on_entry, be_known, call_at_thread_end, enter, enter_as_is, enter_unless_early, escape,
-    is_early_child, is_on_the_stack, jumps, pass_by_when_closed, wait_for_adoption,
+    is_early_child, is_on_the_stack, jumps, may_stay_outside, pass_by_when_closed, wait_for_adoption,
 };
 pub use waiting::{
     cancel, come_back, give_mask_back, is_cancelled, is_waiting, leave, outer_waiter, take_cancelled,

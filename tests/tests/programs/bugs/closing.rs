@@ -91,6 +91,26 @@ pub fn registered_for_an_earlier_file(mended: bool) -> Vec<i32> {
     fds
 }
 
+/// 6: a worker changes the set, and never waits on it. It does not know that another part has closed the fd.
+pub fn changed_by_a_worker(mended: bool) -> Vec<i32> {
+    let set = Set::new();
+    let worker = thread::spawn(move || {
+        let (old, _writer) = pipe();
+        set.add(old, IN).expect("a pipe");
+        close(old).expect("it is open");
+        let (reader, _writer) = pipe();
+        assert_eq!(reader, old, "the lowest number");
+        // The error is logged, and the worker goes on.
+        drop(if mended { set.add(reader, IN) } else { set.modify(reader, IN) });
+        os::sleep_ms(500);
+        reader
+    });
+    for _ in 0..6 {
+        set.wait(16, 100).expect("a wait");
+    }
+    vec![worker.join().expect("it ends")]
+}
+
 /// 7: one client makes the loop close another client's connection, whose event is in the same batch.
 pub fn closed_in_the_same_batch(mended: bool) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
@@ -166,6 +186,47 @@ pub fn closed_twice(mended: bool) -> Vec<i32> {
         if os::write(second, b"answer").is_ok() {
             close(second).expect("it is open");
         }
+    }
+    drop(to_worker);
+    worker.join().expect("it ends");
+    fds.into_iter().collect()
+}
+
+/// 17: a thread closes a pipe, and once more when it cleans up. By then another thread has a pipe of that fd. Neither
+/// is in a set.
+pub fn closed_twice_in_no_set(mended: bool) -> Vec<i32> {
+    let (set, (watched, _writer)) = (Set::new(), pipe());
+    set.add(watched, IN).expect("a pipe");
+    let (to_worker, work) = mpsc::channel::<()>();
+    let (to_main, done) = mpsc::channel::<()>();
+    let worker = thread::spawn(move || {
+        while let Ok(()) = work.recv() {
+            let (reader, writer) = pipe();
+            close(reader).expect("it is open");
+            to_main.send(()).expect("it waits");
+            // Cleaning up comes later.
+            work.recv().expect("it goes on");
+            if !mended {
+                let _ = close(reader);
+            }
+            close(writer).expect("it is open");
+            to_main.send(()).expect("it waits");
+        }
+    });
+    let mut fds = BTreeSet::new();
+    for _ in 0..5 {
+        to_worker.send(()).expect("it works");
+        done.recv().expect("it works");
+        let (reader, writer) = pipe();
+        os::put(writer, b"hello").expect("a pipe");
+        to_worker.send(()).expect("it works");
+        done.recv().expect("it works");
+        fds.insert(reader);
+        if os::read(reader, &mut [0; 16]).is_ok() {
+            close(reader).expect("it is open");
+        }
+        close(writer).expect("it is open");
+        set.wait(16, 10).expect("a wait");
     }
     drop(to_worker);
     worker.join().expect("it ends");

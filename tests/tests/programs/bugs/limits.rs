@@ -1,7 +1,11 @@
-//! Refusals: one more descriptor, a regular file.
+//! Refusals: one more descriptor, a regular file, one more connection.
 
 use std::fs::File;
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::Duration;
 
 use crate::os::{self, accept, close, connect, listener, Clock, Set, IN};
 
@@ -36,6 +40,48 @@ pub fn no_descriptors(mended: bool) -> Vec<i32> {
                     set.del(listener).expect("it is there");
                 }
                 Err(_) => {}
+            }
+        }
+    }
+    // SAFETY: our child; no status is wanted.
+    unsafe { libc::waitpid(clients, std::ptr::null_mut(), 0) };
+    vec![listener]
+}
+
+/// 26: the loop takes one connection each time, and serves it before it comes back; the queue is short.
+pub fn short_queue(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    if !mended {
+        // SAFETY: numbers.
+        assert_eq!(unsafe { libc::listen(listener, 16) }, 0);
+    }
+    // SAFETY: there is one thread.
+    let clients = unsafe { libc::fork() };
+    assert!(clients >= 0, "fork");
+    if clients == 0 {
+        for _ in 0..60 {
+            thread::spawn(move || loop {
+                let address = SocketAddr::from(([127, 0, 0, 1], port));
+                if let Ok(mut client) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+                    let _ = client.read(&mut [0; 8]);
+                }
+                os::sleep_ms(20);
+            });
+        }
+        os::sleep_ms(1800);
+        // SAFETY: ends the child with its threads.
+        unsafe { libc::_exit(0) };
+    }
+    set.add(listener, IN).expect("a socket");
+    let clock = Clock::runs(2000);
+    while clock.is_running() {
+        for _ in set.wait(16, 50).expect("a wait") {
+            while let Ok(fd) = accept(listener) {
+                os::work(if mended { 50 } else { 10_000 });
+                close(fd).expect("it is open");
+                if !mended {
+                    break;
+                }
             }
         }
     }
@@ -93,4 +139,25 @@ pub fn piling(mended: bool) -> Vec<i32> {
         os::sleep_ms(10);
     }
     sets
+}
+
+/// 27: a handler that returns early leaves each connection that it has accepted as it is.
+pub fn untouched(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    set.add(listener, IN).expect("a socket");
+    let clock = Clock::runs(2400);
+    let (mut clients, mut left) = (Vec::new(), Vec::new());
+    while clock.is_running() {
+        if clients.len() < 12 {
+            clients.push(connect(port));
+        }
+        for _ in set.wait(16, 50).expect("a wait") {
+            let fd = accept(listener).expect("a connection");
+            if mended {
+                close(fd).expect("it is open");
+            }
+            left.push(fd);
+        }
+    }
+    left
 }

@@ -1,9 +1,11 @@
 //! Small event loops that each have one bug, and their mended twins: `bugs CLASS [--mended]`. `held` is class 1 where a
-//! child holds the file.
+//! child holds the file, `worker` class 6 in a thread that never waits, `unwatched` class 17 of what is in no set; `works`,
+//! `locked`, `naps` and `reads` are class 16 by what takes long.
 //!
-//! The classes are those of `glasspoll doctor`, from 1 to 24. Each loop serves real sockets, pipes and timers, runs for
+//! The classes are the numbers of those of `glasspoll doctor`. Each loop serves real sockets, pipes and timers, runs for
 //! about two seconds, ends by itself, and prints the descriptors that the bug is about.
 
+mod away;
 mod closing;
 mod edges;
 mod forks;
@@ -48,6 +50,15 @@ fn main() -> ExitCode {
         "22" => turns::idle,
         "23" => waiters::together,
         "24" => limits::piling,
+        "25" => turns::blocked,
+        "26" => limits::short_queue,
+        "27" => limits::untouched,
+        "worker" => closing::changed_by_a_worker,
+        "unwatched" => closing::closed_twice_in_no_set,
+        "works" => |mended| turns::slow_by(mended, away::compute_page),
+        "locked" => |mended| turns::slow_by(mended, away::wait_for_lock),
+        "naps" => |mended| turns::slow_by(mended, away::nap),
+        "reads" => |mended| turns::slow_by(mended, away::read_nothing),
         "held" => closing::held_by_a_child,
         _ => return usage(),
     };
@@ -57,6 +68,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bugs CLASS [--mended], CLASS from 1 to 24, or held");
+    eprintln!("usage: bugs CLASS [--mended], CLASS the number of one, or a word: see main.rs");
     ExitCode::from(2)
 }

@@ -1,5 +1,6 @@
 //! The calls of libc that the loops make, with results.
 
+use std::fs::File;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
@@ -75,6 +76,19 @@ pub fn put(fd: i32, bytes: &[u8]) -> io::Result<usize> {
 pub fn close(fd: i32) -> io::Result<()> {
     // SAFETY: the fd is the caller's, or wrong on purpose.
     check(unsafe { libc::close(fd) } as isize).map(|_| ())
+}
+
+/// Two descriptors of a new file, of which each can lock the other one out.
+pub fn file_opened_twice() -> [i32; 2] {
+    // SAFETY: the name ends with a NUL.
+    let fd = check(unsafe { libc::memfd_create(c"file".as_ptr(), 0) } as isize).expect("a file") as i32;
+    let again = File::options().read(true).write(true).open(format!("/proc/self/fd/{fd}")).expect("a file");
+    [fd, again.into_raw_fd()]
+}
+
+pub fn lock(fd: i32, how: i32) -> io::Result<()> {
+    // SAFETY: numbers.
+    check(unsafe { libc::flock(fd, how) } as isize).map(|_| ())
 }
 
 pub fn dup(fd: i32) -> i32 {

@@ -105,8 +105,55 @@ pub fn interrupted(mended: bool) -> Vec<i32> {
     vec![lost.0, reader]
 }
 
+/// 25: for one request the loop takes a lock that another part of the program holds for long. Another client waits.
+pub fn blocked(mended: bool) -> Vec<i32> {
+    let (set, (listener, port)) = (Set::new(), listener());
+    let (locking, mut locking_client) = connection(listener, port);
+    let (quick, mut quick_client) = connection(listener, port);
+    for fd in [locking, quick] {
+        set.add(fd, IN).expect("a socket");
+    }
+    let [lock, other] = os::file_opened_twice();
+    let clients = thread::spawn(move || {
+        for _ in 0..4 {
+            os::lock(other, libc::LOCK_EX).expect("a lock");
+            locking_client.write_all(b"write").expect("the server is there");
+            os::sleep_ms(50);
+            quick_client.write_all(b"read").expect("the server is there");
+            os::sleep_ms(100);
+            os::lock(other, libc::LOCK_UN).expect("a lock");
+            os::sleep_ms(100);
+        }
+        os::sleep_ms(800);
+    });
+    let mut is_wanted = false;
+    let clock = Clock::runs(1600);
+    while clock.is_running() {
+        for (ready, _) in set.wait(16, 20).expect("a wait") {
+            let read = os::read(ready, &mut [0; 64]).expect("a socket");
+            is_wanted |= ready == locking && read > 0;
+            if ready == quick && read > 0 {
+                os::write(quick, b"answer").expect("the client is there");
+            }
+        }
+        let how = if mended { libc::LOCK_EX | libc::LOCK_NB } else { libc::LOCK_EX };
+        if is_wanted && os::lock(lock, how).is_ok() {
+            is_wanted = false;
+            os::lock(lock, libc::LOCK_UN).expect("a lock");
+            os::write(locking, b"answer").expect("the client is there");
+        }
+    }
+    clients.join().expect("they end");
+    vec![lock]
+}
+
 /// 16: one request takes long, and another client waits.
 pub fn slow(mended: bool) -> Vec<i32> {
+    slow_by(mended, || os::work(340_000))
+}
+
+/// The same, with something that takes long.
+pub fn slow_by(mended: bool, long: fn()) -> Vec<i32> {
     let (set, (listener, port)) = (Set::new(), listener());
     let (slow, mut slow_client) = connection(listener, port);
     let (quick, mut quick_client) = connection(listener, port);
@@ -129,11 +176,11 @@ pub fn slow(mended: bool) -> Vec<i32> {
             os::read(ready, &mut [0; 64]).expect("a descriptor");
             if ready == slow && mended {
                 thread::spawn(move || {
-                    os::sleep_ms(340);
+                    long();
                     os::put(finished, b"x").expect("a pipe");
                 });
             } else if ready == slow {
-                os::sleep_ms(340);
+                long();
             }
             if ready != done {
                 os::write(ready, b"answer").expect("the client is there");

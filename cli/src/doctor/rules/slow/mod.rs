@@ -3,16 +3,18 @@
 //! The time between the return of a wait and the next wait on the set is serving. The reads and writes in it show which
 //! descriptor the thread served in the longest stretch. Time that the thread waits on other sets does not count.
 
+mod tell;
+
 use std::collections::HashMap;
 
 use glasspoll_record::event::{Event, Op};
 use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
-use crate::doctor::finding::{Finding, Severity, Tally};
+use crate::doctor::cause::Cause;
+use crate::doctor::finding::Finding;
+use crate::replay::world::Case;
 use crate::replay::World;
-use crate::text::span;
-use crate::text::units::{count, times};
 
 /// A person notices such a delay. A loaded machine may cause a shorter one.
 const SLOW_NS: u64 = 100_000_000;
@@ -45,7 +47,7 @@ struct Serving {
     longest: (u64, i32),
     /// The longest stretch that ended with a read or a write of an item of the set: surely served, not slept.
     within: (u64, i32),
-    /// How long the thread waited on other sets.
+    /// How long the thread waited on other sets, or slept in calls that class 25 tells of.
     elsewhere: u64,
     /// How many items of the set became ready.
     ready: u64,
@@ -79,7 +81,23 @@ struct Worst {
     ready: u64,
     /// The set had other items, which waited meanwhile.
     has_others: bool,
+    /// The longest that was looked at: when it began, how long it took, the thread, and what that was seen to do.
+    seen: Option<(u64, u64, u32, Case)>,
 }
+
+impl Worst {
+    /// What the thread was seen to do: what its stack looked like may have come later.
+    fn case(&self, world: &World) -> Option<(Cause, Case)> {
+        let (since, took, tid, known) = self.seen.as_ref()?;
+        let case =
+            world.looks.away(*tid, *since, since.saturating_add(*took)).unwrap_or_else(|| known.clone());
+        Some((Cause::of(&case, *took)?, case))
+    }
+}
+
+/// The thread had no processor: the machine's doing, told apart from the program's. The order of the parts is that of a
+/// key: set, descriptor, and whether it had none.
+type Key = (u32, i32, bool);
 
 #[derive(Debug, Default)]
 struct Loop {
@@ -96,9 +114,9 @@ struct Loop {
 #[derive(Debug, Default)]
 pub struct Slow {
     loops: HashMap<u32, Loop>,
-    /// By set and descriptor: the descriptors that made others wait.
-    found: Kept<(u32, i32)>,
-    worst: HashMap<(u32, i32), Worst>,
+    /// The descriptors that made others wait.
+    found: Kept<Key>,
+    worst: HashMap<Key, Worst>,
 }
 
 impl Slow {
@@ -135,16 +153,27 @@ impl Slow {
         }
     }
 
-    fn count(&mut self, world: &World, epoll: u32, ended: Ended) {
+    fn count(&mut self, world: &World, epoll: u32, mut ended: Ended) {
+        let case = world.looks.away(ended.tid, ended.since, ended.since.saturating_add(ended.took));
+        // Whatever stops a program (SIGSTOP, a debugger), it is not the program.
+        ended.took = ended.took.saturating_sub(case.as_ref().map_or(0, |case| case.stopped()));
+        let cause = case.as_ref().and_then(|case| Cause::of(case, ended.took));
+        if ended.took < SLOW_NS || cause == Some(Cause::Stopped) {
+            return;
+        }
         // If nothing else was ready, only a very long time is worth reporting.
         if ended.ready == 0 && ended.took < HANG_NS {
             return;
         }
-        let key = (epoll, ended.stretch.1);
+        let key = (epoll, ended.stretch.1, cause == Some(Cause::Starved));
         let Some(tally) = self.found.entry(key) else { return };
         tally.add(ended.since, ended.stretch.1, ended.tid);
         let worst = self.worst.entry(key).or_default();
         worst.has_others |= world.items_in(epoll) > 1;
+        let is_longer = worst.seen.as_ref().is_none_or(|(_, took, ..)| ended.took > *took);
+        if let Some(case) = case.filter(|_| is_longer && cause.is_some()) {
+            worst.seen = Some((ended.since, ended.took, ended.tid, case));
+        }
         if ended.took > worst.took {
             (worst.took, worst.n, worst.ready) = (ended.took, ended.n, ended.ready);
         }
@@ -181,6 +210,20 @@ impl Rule for Slow {
                 }
                 self.begin(world, entry, epoll, n, waited_ns);
             }
+            Event::Blocked { ns, .. } => {
+                let epoll =
+                    world.thread(entry.tid).filter(|thread| thread.serves()).map_or(0, |thread| thread.epoll);
+                // A set with one item is left to this class.
+                let known = self
+                    .loops
+                    .get_mut(&epoll)
+                    .filter(|known| known.waits >= LOOP && world.items_in(epoll) > 1);
+                let serving = known.and_then(|known| known.serving.as_mut());
+                if let Some(serving) = serving.filter(|serving| serving.tid == entry.tid) {
+                    serving.elsewhere = serving.elsewhere.saturating_add(ns);
+                    serving.last.0 = entry.ns;
+                }
+            }
             Event::Io { fd, op, .. } => {
                 let Some(thread) = world.thread(entry.tid).filter(|thread| thread.serves()) else { return };
                 let serving = self.loops.get_mut(&thread.epoll).and_then(|known| known.serving.as_mut());
@@ -216,31 +259,12 @@ impl Rule for Slow {
     }
 
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
-        for (key @ (epoll, fd), tally) in self.found.iter() {
+        for (key, tally) in self.found.iter() {
             let Some(worst) = self.worst.get(key) else { continue };
             if tally.count < OFTEN && worst.took < VERY_SLOW_NS {
                 continue;
             }
-            // A single descriptor that keeps its own process busy harms no other.
-            let harms = worst.ready > 0 && worst.has_others;
-            let severity = if harms { Severity::Warning } else { Severity::Note };
-            let file = name(*fd);
-            let took = span(worst.took);
-            let title = format!("{file}: {took} between delivery and the next wait");
-            let set = world.set_name(*epoll);
-            let times = times(tally.count);
-            let mut finding = Finding::new(16, severity, world.pid, title, tally)
-                .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
-                .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)))
-                .unknown("whether the thread worked, slept, or had no processor");
-            if !worst.has_others {
-                finding = finding
-                    .because("the set has one item: a server of several processes may mean to serve one client at a time");
-            }
-            if worst.ready > 0 {
-                finding = finding.because(format!("{} ready by then", were(worst.ready)));
-            }
-            out.push(finding);
+            out.push(tell::slow(world, *key, tally, worst));
         }
         for (epoll, known) in &self.loops {
             let is_loop = known.waits >= LOOP
@@ -248,47 +272,8 @@ impl Rule for Slow {
                 && world.ended_ns.is_none()
                 && world.set(*epoll).is_some();
             let Some(serving) = known.serving.as_ref().filter(|_| is_loop) else { continue };
-            let took = serving.took(until_ns);
-            let waits = world.thread(serving.tid).is_some_and(|thread| thread.waits_since.is_some());
-            if took < HANG_NS || waits {
-                continue;
-            }
-            let (_, fd) = serving.stretch(until_ns);
-            let mut tally = Tally::new();
-            tally.add(serving.since, fd, serving.tid);
-            tally.last_ns = until_ns;
-            let title = format!("{}: not back in a wait for {} since delivery", name(fd), span(took));
-            let severity = if serving.ready > 0 { Severity::Warning } else { Severity::Note };
-            let set = world.set_name(*epoll);
-            let ready = if world.observed {
-                "the kernel does not tell what became ready meanwhile".into()
-            } else {
-                format!("{} events became ready meanwhile", count(serving.ready))
-            };
-            out.push(
-                Finding::new(16, severity, world.pid, title, &tally)
-                    .because(format!("thread {} serves {set}; {ready}", serving.tid))
-                    .unknown("whether the thread has left its loop, or has ended"),
-            );
+            out.extend(tell::not_back(world, *epoll, serving, until_ns));
         }
-    }
-}
-
-fn events(number: u64) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} event{s}", count(number))
-}
-
-fn were(number: u64) -> String {
-    let verb = if number == 1 { "was" } else { "were" };
-    format!("{} {verb}", events(number))
-}
-
-fn name(fd: i32) -> String {
-    match fd {
-        NOT_KNOWN => "a descriptor that is not known".into(),
-        ..0 => "a timer, or what follows a timeout".into(),
-        _ => format!("fd {fd}"),
     }
 }
 

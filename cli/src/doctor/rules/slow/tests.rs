@@ -1,6 +1,7 @@
 //! Slow callbacks, from events made up.
 
 use super::*;
+use crate::doctor::finding::Severity;
 use crate::doctor::script::{Script, IN};
 
 #[test]
@@ -83,7 +84,7 @@ fn a_loop_that_has_not_come_back_is_found_while_the_process_lives() {
 #[test]
 fn of_the_kernels_epoll_it_is_not_said_that_nothing_became_ready() {
     let mut script = Script::observed();
-    script.add(9, IN).wait(&[(9, IN)]).wait(&[(9, IN)]).wait(&[(9, IN)]).read(9, 10, 10).ms(5000);
+    script.add(9, IN).wait(&[(9, IN)]).wait(&[(9, IN)]).wait(&[(9, IN)]).read(9, 10, 10).ready(9).ms(5000);
     assert_eq!(script.found(), [(16, Severity::Note)]);
     assert!(
         script.findings()[0].evidence[0].ends_with("the kernel does not tell what became ready meanwhile")
@@ -131,4 +132,49 @@ fn a_loop_that_has_always_more_to_do_is_found() {
     }
     script.enter(64, 0);
     assert_eq!(script.found(), [(16, Severity::Warning)]);
+}
+
+/// One wait after which the thread is away for 540 ms, and seen to do something.
+fn away(state: u8, call: &str, starved: bool) -> Script {
+    let mut script = Script::new();
+    script.add(9, IN).add(11, IN).wait(&[(9, IN)]).ready(11).ms(540).seen(540, state, call, starved);
+    script.wait(&[(11, IN)]).enter(64, -1);
+    script
+}
+
+#[test]
+fn what_the_thread_was_seen_to_do_is_told() {
+    let script = away(b'S', "flock", false);
+    assert_eq!(script.found(), [(16, Severity::Warning)]);
+    let finding = &script.findings()[0];
+    assert!(finding.title.ends_with("the next wait, asleep in flock(fd 7)"), "{}", finding.title);
+    assert_eq!((finding.unknown.as_ref(), finding.advice.contains("does not block")), (None, true));
+    let working = away(b'R', "", false);
+    assert!(working.findings()[0].title.ends_with(", at work"));
+}
+
+#[test]
+fn a_thread_without_a_processor_is_a_note() {
+    let script = away(b'R', "", true);
+    assert_eq!(script.found(), [(16, Severity::Note)]);
+    assert!(script.findings()[0].title.ends_with(", without a processor"));
+}
+
+#[test]
+fn a_thread_that_is_stopped_is_fine() {
+    assert_eq!(away(b'T', "", false).found(), []);
+    let mut script = Script::new();
+    script.add(9, IN).wait(&[(9, IN)]).wait(&[(9, IN)]).wait(&[(9, IN)]).ready(9).ms(5000);
+    script.seen(5000, b'T', "", false);
+    assert_eq!(script.found(), []);
+}
+
+#[test]
+fn a_time_that_was_not_looked_at_is_a_note_if_threads_had_no_processor_at_others() {
+    for (state, starved, severity) in [(b'R', true, Severity::Note), (b'R', false, Severity::Warning)] {
+        let mut script = away(state, "", starved);
+        script.add(12, IN).wait(&[(12, IN)]).read(12, 10, 5).ready(9).ms(540).wait(&[(9, IN)]).enter(64, -1);
+        let of_12 = script.findings().into_iter().find(|finding| finding.fds == [12]);
+        assert_eq!(of_12.map(|finding| finding.severity), Some(severity));
+    }
 }

@@ -13,6 +13,7 @@ use glasspoll_record::event::{Ctl, Event, Mask, Op};
 use glasspoll_record::Entry;
 
 use super::Rule;
+use crate::doctor::cause;
 use crate::doctor::finding::{rate, Finding, Severity};
 use crate::replay::World;
 use crate::text::span;
@@ -247,6 +248,8 @@ impl Spin {
         let from = world.at(run.first_ns);
         let mut finding = Finding::new(class, run.severity()?, world.pid, title, &tally)
             .because(format!("the run began at {from} and lasted {}", span(run.lasted())));
+        let case = world.looks.spinning(run.tid, fd, run.first_ns, tally.last_ns);
+        finding = cause::add_stack(finding, case.as_ref());
         if run.failed.0 > 0 {
             let (count, errno) = (times(run.failed.0), errno(run.failed.1));
             let why = match i32::from(run.failed.1) {

@@ -1,7 +1,7 @@
 //! Herds and imbalance, from events made up.
 
 use super::*;
-use crate::doctor::script::{Script, EAGAIN, IN};
+use crate::doctor::script::{Script, EAGAIN, IN, ONESHOT};
 
 /// Connections come, and `woken` threads wake for each.
 fn connections(script: &mut Script, connections: usize, woken: u32) {
@@ -75,6 +75,47 @@ fn workers(events: u32, process: fn(&mut Script, u32, u32, bool) -> usize) -> Sc
         }
     }
     script
+}
+
+#[test]
+fn a_thread_that_hands_connections_over_does_not_compete_for_them() {
+    let mut script = Script::new();
+    script.add(4, IN);
+    for n in 0..400 {
+        script.tid = 1;
+        script.wait(&[(4, IN)]).enter(64, -1);
+        script.tid = if n % 3 == 0 { 3 } else { 2 };
+        script.accept(4, 20).ms(2).enter(64, 0).give(&[]);
+    }
+    assert_eq!(script.found(), []);
+}
+
+/// Erlang: the poll thread's set has a busy listener as a disarmed one-shot item; two schedulers wait on another set.
+#[test]
+fn a_waiter_on_a_one_shot_item_does_not_compete_with_others() {
+    for (events, found) in [(IN | ONESHOT, vec![]), (IN, vec![(10, Severity::Warning)])] {
+        let mut script = Script::new();
+        script.tid = 1;
+        script.add(4, events).enter(64, -1);
+        script.event(Event::Create { epoll: 2, epfd: 30, inherited: false });
+        (script.epoll, script.tid) = (2, 2);
+        script.event(Event::Ctl {
+            epoll: 2,
+            op: Some(Ctl::Add),
+            fd: 4,
+            events: IN,
+            data: 4,
+            errno: 0,
+            item: 1000,
+        });
+        for n in 0..400 {
+            script.tid = if n % 3 == 0 { 3 } else { 2 };
+            script.wait(&[(4, IN)]).accept(4, 20).accept(4, EAGAIN).ms(2);
+        }
+        (script.epoll, script.tid) = (1, 1);
+        script.give(&[]);
+        assert_eq!(script.found(), found);
+    }
 }
 
 /// Two threads with a set each; the first takes all, and is busy with it or not.
