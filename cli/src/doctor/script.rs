@@ -202,11 +202,16 @@ impl Script {
 
     /// What the thread is seen to do in ten looks, from `since_ms` before now on.
     pub fn seen(&mut self, since_ms: u64, state: u8, call: &str, starved: bool) -> &mut Self {
+        self.seen_to_run(since_ms, state, call, if starved { 0 } else { 100 })
+    }
+
+    /// The same; of the time that it could run it did for this part, in percent.
+    pub fn seen_to_run(&mut self, since_ms: u64, state: u8, call: &str, ran: u64) -> &mut Self {
         let since_ns = self.ns - since_ms * 1_000_000;
         for tenth in 0..=10 {
             let passed = since_ms * tenth * 100_000;
             let used = if state == b'R' { passed } else { 0 };
-            let (ran_ns, waited_ns) = if starved { (0, used) } else { (used, 0) };
+            let (ran_ns, waited_ns) = (used / 100 * ran, used / 100 * (100 - ran));
             let (ns, tid, call) = (since_ns + passed, self.tid, call.to_owned());
             let fd = if call.is_empty() { -1 } else { 7 };
             let sample =

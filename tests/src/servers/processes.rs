@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 
 /// The link in `/proc/PID/fd` for an fd of the kernel's epoll.
@@ -34,6 +35,20 @@ fn state_and_group(pid: u32) -> Option<(String, u32)> {
 /// Whether the process's first thread sleeps.
 pub fn is_asleep(pid: u32) -> bool {
     state_and_group(pid).is_some_and(|(state, _)| state == "S")
+}
+
+/// Whether the server has accepted this connection over IPv4: until then its socket has no inode.
+/// Linux: `net/ipv4/tcp_ipv4.c:get_tcp4_sock`, `sock_i_ino`.
+pub fn has_accepted(connection: &TcpStream) -> bool {
+    let own = connection.local_addr().expect("it is connected").port();
+    let table = fs::read_to_string("/proc/net/tcp").expect("/proc is mounted");
+    // The server's end: the fields are a number, its address, ours, the state, ..., the inode as the tenth.
+    let inode = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let peer = fields.nth(2)?.split(':').nth(1)?;
+        (u16::from_str_radix(peer, 16) == Ok(own)).then(|| fields.nth(6).map(str::to_owned))?
+    };
+    table.lines().skip(1).filter_map(inode).any(|inode| inode != "0")
 }
 
 /// How many descriptors `pid` holds.

@@ -20,12 +20,11 @@ fn redis_with(settings: &[(&str, &str)], dir: &Path) -> Server {
 
 /// One connection, one GET.
 fn get(server: &Server) {
-    let before = processes::descriptors(server.pid());
     let mut stream = server.connect();
     // If the request were sent at once, it might be there before redis adds the socket, which would then be ready
     // without a wakeup.
     eventually("redis waits for the connection", LIMIT, || {
-        processes::descriptors(server.pid()) > before && processes::is_asleep(server.pid())
+        processes::has_accepted(&stream) && processes::is_asleep(server.pid())
     });
     let mut answer = [0; 5];
     stream.write_all(b"GET nothing\r\n").expect("redis reads");

@@ -110,6 +110,11 @@ impl<K: Ord> Kept<K> {
         Some(self.0.entry(key).or_default())
     }
 
+    /// The tally of a key, if there is one.
+    pub fn get(&self, key: &K) -> Option<&Tally> {
+        self.0.get(key)
+    }
+
     /// Keeps a tally, unless a greater one of the same is kept.
     pub fn keep_longest(&mut self, key: K, tally: Tally) {
         if let Some(kept) = self.entry(key) {

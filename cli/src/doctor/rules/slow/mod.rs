@@ -86,17 +86,22 @@ struct Worst {
 }
 
 impl Worst {
-    /// What the thread was seen to do: what its stack looked like may have come later.
-    fn case(&self, world: &World) -> Option<(Cause, Case)> {
+    /// What the thread was seen to do: what its stack looked like may have come later. If it worked long enough to be
+    /// slow on any machine, that is the cause, however long it had no processor besides.
+    fn case(&self, world: &World, is_starved: bool) -> Option<(Cause, Case)> {
         let (since, took, tid, known) = self.seen.as_ref()?;
         let case =
             world.looks.away(*tid, *since, since.saturating_add(*took)).unwrap_or_else(|| known.clone());
-        Some((Cause::of(&case, *took)?, case))
+        let cause = match Cause::of(&case, *took)? {
+            Cause::Starved if !is_starved => Cause::Worked,
+            cause => cause,
+        };
+        Some((cause, case))
     }
 }
 
-/// The thread had no processor: the machine's doing, told apart from the program's. The order of the parts is that of a
-/// key: set, descriptor, and whether it had none.
+/// The thread had no processor, and without that it had not been slow: the machine's doing, told apart from the
+/// program's. The order of the parts is that of a key: set, descriptor, and whether it had none.
 type Key = (u32, i32, bool);
 
 #[derive(Debug, Default)]
@@ -165,7 +170,8 @@ impl Slow {
         if ended.ready == 0 && ended.took < HANG_NS {
             return;
         }
-        let key = (epoll, ended.stretch.1, cause == Some(Cause::Starved));
+        let is_starved = cause == Some(Cause::Starved) && case.as_ref().is_none_or(|case| case.ran < SLOW_NS);
+        let key = (epoll, ended.stretch.1, is_starved);
         let Some(tally) = self.found.entry(key) else { return };
         tally.add(ended.since, ended.stretch.1, ended.tid);
         let worst = self.worst.entry(key).or_default();
@@ -261,7 +267,13 @@ impl Rule for Slow {
     fn findings(&self, world: &World, until_ns: u64, out: &mut Vec<Finding>) {
         for (key, tally) in self.found.iter() {
             let Some(worst) = self.worst.get(key) else { continue };
-            if tally.count < OFTEN && worst.took < VERY_SLOW_NS {
+            // Half of the times the thread may have had no processor: together they are often enough, and told as what
+            // they were most of the time.
+            let (epoll, fd, is_starved) = *key;
+            let others = self.found.get(&(epoll, fd, !is_starved)).map_or(0, |tally| tally.count);
+            let is_most = tally.count > others || tally.count == others && is_starved;
+            let is_often = tally.count >= OFTEN || is_most && tally.count + others >= OFTEN;
+            if !is_often && worst.took < VERY_SLOW_NS {
                 continue;
             }
             out.push(tell::slow(world, *key, tally, worst));

@@ -10,7 +10,7 @@ use crate::text::units::{count, times};
 
 /// What made others wait.
 pub(super) fn slow(world: &World, (epoll, fd, is_starved): Key, tally: &Tally, worst: &Worst) -> Finding {
-    let case = worst.case(world);
+    let case = worst.case(world, is_starved);
     // A single descriptor that keeps its own process busy harms no other.
     let harms = worst.ready > 0 && worst.has_others && !is_starved;
     let severity = if harms { Severity::Warning } else { Severity::Note };

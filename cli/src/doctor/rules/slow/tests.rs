@@ -160,6 +160,36 @@ fn a_thread_without_a_processor_is_a_note() {
     assert!(script.findings()[0].title.ends_with(", without a processor"));
 }
 
+/// A tenth of a second of work is a tenth of a second on any machine.
+#[test]
+fn a_thread_that_works_long_enough_by_itself_is_slow_though_it_waits_longer_for_a_processor() {
+    for (ran, severity) in [(30, Severity::Warning), (10, Severity::Note)] {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN).wait(&[(9, IN)]).ready(11).ms(540).seen_to_run(540, b'R', "", ran);
+        script.wait(&[(11, IN)]).enter(64, -1);
+        assert_eq!(script.found(), [(16, severity)]);
+        assert_eq!(script.findings()[0].title.ends_with(", at work"), ran == 30);
+    }
+}
+
+#[test]
+fn times_with_and_without_a_processor_count_together() {
+    let most = [
+        ([10, 10, 90, 90], Severity::Note),
+        ([10, 90, 10, 10], Severity::Note),
+        ([90, 10, 90, 90], Severity::Warning),
+    ];
+    for (ran, severity) in most {
+        let mut script = Script::new();
+        script.add(9, IN).add(11, IN);
+        for ran in ran {
+            script.wait(&[(9, IN)]).ready(11).ms(200).seen_to_run(200, b'R', "", ran).wait(&[(11, IN)]);
+        }
+        script.enter(64, -1);
+        assert_eq!(script.found(), [(16, severity)]);
+    }
+}
+
 #[test]
 fn a_thread_that_is_stopped_is_fine() {
     assert_eq!(away(b'T', "", false).found(), []);
