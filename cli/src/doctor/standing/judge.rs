@@ -36,6 +36,8 @@ pub enum Why {
     Unknown,
     /// Its one-shot item is disarmed.
     Disarmed,
+    /// The same, since before the library came.
+    DisarmedBefore,
     /// A write was refused, and EPOLLOUT is not asked for.
     NotAsked,
     /// EPOLLOUT was asked for, and taken back.
@@ -50,7 +52,7 @@ impl Why {
     pub fn class(self) -> u8 {
         match self {
             Self::Full | Self::Unread | Self::OneTaken | Self::Unknown => 2,
-            Self::Disarmed => 5,
+            Self::Disarmed | Self::DisarmedBefore => 5,
             Self::NotAsked | Self::TakenBack | Self::RoomDisarmed | Self::RoomTold => 19,
         }
     }
@@ -62,6 +64,7 @@ impl Why {
             Self::OneTaken => "not read to EAGAIN, and more waits",
             Self::Unknown => "edge-triggered, data waits, and nothing is told of it",
             Self::Disarmed => "disarmed, and data waits",
+            Self::DisarmedBefore => "one-shot and disarmed since before the library came, and data waits",
             Self::NotAsked => "a write was refused, there is room, and EPOLLOUT is not asked for",
             Self::TakenBack => {
                 "a write was refused, EPOLLOUT was asked for and taken back, and there is room"
@@ -75,7 +78,7 @@ impl Why {
 
     /// Whether what the program did is known.
     pub fn is_known(self) -> bool {
-        self != Self::Unknown
+        !matches!(self, Self::Unknown | Self::DisarmedBefore)
     }
 
     /// Whether it can be so with a file of this kind, in words as `describe` has them.
@@ -84,7 +87,7 @@ impl Why {
         let is_stream = kind.starts_with("tcp") || kind.starts_with("unix") && !is_datagram;
         match self {
             Self::OneTaken => is_datagram || kind.ends_with(" listening"),
-            Self::Unknown => is_stream || is_datagram,
+            Self::Unknown | Self::DisarmedBefore => is_stream || is_datagram,
             Self::Full | Self::Unread | Self::Disarmed => true,
             _ => is_stream,
         }
@@ -176,6 +179,10 @@ pub fn left(before: &Sample, after: &Sample, sleeps: impl Fn(u32, u64) -> bool) 
         {
             continue;
         }
+        // A handler may take that long.
+        if why == Why::DisarmedBefore && after.ns.saturating_sub(before.ns) < LONG_NS {
+            continue;
+        }
         let habits = after.habits;
         let habit = match why {
             Why::Full | Why::Unread | Why::OneTaken if habits.came_back != 0 => {
@@ -197,7 +204,11 @@ pub fn left(before: &Sample, after: &Sample, sleeps: impl Fn(u32, u64) -> bool) 
             fd,
             epoll: item.epoll,
             why,
-            severity: if excuse.is_some() { Severity::Note } else { Severity::Warning },
+            severity: if excuse.is_some() || why == Why::DisarmedBefore {
+                Severity::Note
+            } else {
+                Severity::Warning
+            },
             excuse,
             since_ns: since_ns.unwrap_or(before.ns),
             seen_ns: before.ns,
@@ -230,6 +241,11 @@ fn why<'a>(items: &[&'a Item], facts: &Facts, first: Queue, queue: Queue) -> Opt
                 }
             }
             (None, Some(item)) => return Some((item, Why::Disarmed)),
+            (None, None) => {
+                if let Some(item) = items.iter().copied().find(|item| is_disarmed_before(item, facts)) {
+                    return Some((item, Why::DisarmedBefore));
+                }
+            }
             _ => {}
         }
     }
@@ -248,6 +264,12 @@ fn why<'a>(items: &[&'a Item], facts: &Facts, first: Queue, queue: Queue) -> Opt
         (None, None) if facts.asked => first.map(|item| (item, Why::TakenBack)),
         (None, None) => first.map(|item| (item, Why::NotAsked)),
     }
+}
+
+/// Whether an event has disarmed it, and nothing has happened to it since the library came.
+fn is_disarmed_before(item: &Item, facts: &Facts) -> bool {
+    let is_untouched = facts.delivered.is_none() && facts.changed_ns.is_none() && item.delivered == 0;
+    item.disarmed && item.interest & EPOLLONESHOT != 0 && is_untouched
 }
 
 /// Why nothing more is told of an edge-triggered item that has data.

@@ -93,6 +93,28 @@ fn data_that_a_full_read_left_is_found() {
 }
 
 #[test]
+fn a_one_shot_item_that_was_disarmed_before_the_library_came_is_a_note() {
+    let mut before = look(ONESHOT, Facts::default(), unread(64));
+    before.items[1].delivered = 0;
+    let mut after = later(&before);
+    assert_eq!(found(&before, &after), [], "a handler may take two seconds");
+    after.ns += 2 * SECOND;
+    assert_eq!(found(&before, &after), [(5, Severity::Note)]);
+    // It was read, or changed, or has nothing to read.
+    let changes: [&dyn Fn(&mut Sample); 3] = [
+        &|look| look.facts.get_mut(&6).unwrap().changed_ns = Some(THEN - 60 * SECOND),
+        &|look| look.items[1].interest = 0,
+        &|look| *look.queues.get_mut(&6).unwrap() = unread(0),
+    ];
+    for change in changes {
+        let (mut before, mut after) = (before.clone(), after.clone());
+        change(&mut before);
+        change(&mut after);
+        assert_eq!(found(&before, &after), []);
+    }
+}
+
+#[test]
 fn what_moves_between_the_looks_is_fine() {
     let before = look(IN | ET, read(Result::Full, 100), unread(2_900));
     let moved = |change: &dyn Fn(&mut Sample)| {
