@@ -273,7 +273,10 @@ fn ctl(now: u64, op: Ctl, fd: i32, events: u32) {
         Ctl::Add | Ctl::Found => {
             touched(fd);
             entry.clear();
-            entry.set(CHANGED, coarse(now));
+            // When it was added or changed is not known of an item that the set has had before.
+            if op == Ctl::Add {
+                entry.set(CHANGED, coarse(now));
+            }
         }
         Ctl::Mod => entry.modified(coarse(now), events),
         Ctl::Del => {}

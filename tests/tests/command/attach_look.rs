@@ -4,6 +4,8 @@
 use glasspoll_tests::command::{events, glasspoll, of_kind};
 use glasspoll_tests::run::{eventually, run, start, LIMIT};
 use glasspoll_tests::{nginx, program, redis, Mode, Output, Server};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -43,6 +45,28 @@ fn the_doctor_finds_what_a_running_loop_does_and_leaves_it_as_it_was() {
     }
     let without = with(&["doctor"], &server);
     assert!(without.stderr.contains("--attach"), "{without:?}");
+}
+
+/// Nothing is known of what was before the library came; what waits, and how the kernel's items stand, is.
+#[test]
+fn what_was_stuck_before_the_look_is_found_by_how_it_stands() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    for (how, most) in [("bug", 2), ("fixed", 0), ("paused", 0)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = script(dir.path(), "stuck_before.py", &[how]);
+        eventually("it is stuck", LIMIT, || server.stdout().contains("stuck"));
+        let output =
+            with(&["doctor", "--attach", "--json", "--for", "5s", "--ignore", "slow-callback"], &server);
+        let all: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        let findings = all["findings"].as_array().expect("a list");
+        let about = |finding: &Value| (finding["class"].as_u64(), finding["fds"][0].as_i64());
+        let found: BTreeSet<_> = findings.iter().map(about).collect();
+        let fds: Vec<i64> = server.stdout().split_whitespace().filter_map(|fd| fd.parse().ok()).collect();
+        let expected = [(Some(2), Some(fds[0])), (Some(5), Some(fds[1]))];
+        assert_eq!(found, expected.into_iter().take(most).collect(), "{how}: {all:#}");
+    }
 }
 
 #[test]

@@ -39,14 +39,28 @@ impl Eventpoll {
             let ready = self.lock.lock();
             find(&tree, &ready, |file| Arc::ptr_eq(file, target), fd).is_some()
         };
+        let op = if known { EPOLL_CTL_MOD } else { EPOLL_CTL_ADD };
+        let item = self.follow(&mut tree, op, target, fd, event, Ok(()));
+        if event.events & !EP_PRIVATE_BITS == 0 {
+            self.found_disarmed(&tree, target, fd, event);
+        }
+        drop(tree);
         if known {
-            self.follow(&mut tree, EPOLL_CTL_MOD, target, fd, event, Ok(()));
             return false;
         }
-        let item = self.follow(&mut tree, EPOLL_CTL_ADD, target, fd, event, Ok(()));
-        drop(tree);
         trace::found(self.about(item), fd, event);
         true
+    }
+
+    /// An event has disarmed the item: it does not even wait for EPOLLERR and EPOLLHUP, which a call would have added.
+    /// Linux: `fs/eventpoll.c:ep_send_events`, `ep_show_fdinfo`.
+    fn found_disarmed(&self, tree: &Tree, target: &Arc<File>, fd: i32, event: EpollEvent) {
+        let mut ready = self.lock.lock();
+        let found = find(tree, &ready, |file| Arc::ptr_eq(file, target), fd);
+        if let Some(item) = found.and_then(|id| ready.list.get_mut(id)) {
+            item.events = event.events;
+            item.shown.interest(item.events);
+        }
     }
 
     /// An item that the set has, whose file is open in another process alone. Returns whether we did not know it.
