@@ -22,8 +22,13 @@ use crate::sync::{fence, thread, word32, word64};
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// About how many ticks a microsecond has.
 static SPEED: AtomicU32 = AtomicU32::new(1000);
-/// Whether ticks are those of the processor's counter.
-static COUNTS: AtomicU32 = AtomicU32::new(0);
+/// Where ticks come from: `CLOCK`, `COUNTER` or `NONE`.
+static COUNTS: AtomicU32 = AtomicU32::new(CLOCK);
+const CLOCK: u32 = 0;
+/// The processor's counter.
+const COUNTER: u32 = 1;
+/// Time stands still: some thread may not read the counter, nor the clock, which reads it too.
+const NONE: u32 = 2;
 
 /// The shape of a ring.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +116,7 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     }
     // SAFETY: as above. Stored last: a reader does not accept a ring without it.
     unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
-    COUNTS.store(counts.into(), Ordering::Relaxed);
+    COUNTS.store(if counts { COUNTER } else { CLOCK }, Ordering::Relaxed);
     // A guess, until some time has passed.
     SPEED.store(if counts { 2000 } else { 1000 }, Ordering::Relaxed);
     items::begin(memory, shape, now.ticks, counts);
@@ -127,6 +132,12 @@ pub fn stop() -> *mut u8 {
     facts::end();
     CURSOR.with(|cursor| cursor.ring.set(ptr::null_mut()));
     RING.swap(ptr::null_mut(), Ordering::AcqRel)
+}
+
+/// Stops recording because some thread may not read the clock any more.
+pub fn end() {
+    COUNTS.store(NONE, Ordering::Relaxed);
+    stop();
 }
 
 /// Whether this process has a ring.
@@ -177,10 +188,10 @@ loom::thread_local! {
 /// Now, in the ring's ticks.
 #[inline]
 pub fn ticks() -> u64 {
-    if COUNTS.load(Ordering::Relaxed) != 0 {
-        clock::counter()
-    } else {
-        clock::now_ns()
+    match COUNTS.load(Ordering::Relaxed) {
+        CLOCK => clock::now_ns(),
+        COUNTER => clock::counter(),
+        _ => 0,
     }
 }
 
@@ -221,7 +232,7 @@ pub fn in_ns_exactly(ticks: u64) -> u64 {
     if ring.is_null() {
         return in_ns(ticks);
     }
-    as_ns(ring, Moment::now(COUNTS.load(Ordering::Relaxed) != 0), ticks)
+    as_ns(ring, Moment::now(COUNTS.load(Ordering::Relaxed) != CLOCK), ticks)
 }
 
 /// Records an event that happens now.
@@ -314,7 +325,7 @@ impl Cursor {
         let at = layout::HEADER + (number % u64::from(blocks)) as usize * layout::BLOCK;
         // SAFETY: a block of the ring's.
         let taken = unsafe { ring.add(at) };
-        let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != 0);
+        let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != CLOCK);
         let ticks = moment.ticks.min(now);
         // The moment of the block is that of its first record.
         let ns = moment.ns.saturating_sub(as_ns(ring, moment, moment.ticks - ticks));
