@@ -155,10 +155,12 @@ struct Cursor {
     /// When it was taken.
     ticks: Cell<u64>,
     /// How many records it has.
-    len: Cell<usize>,
+    len: Cell<u32>,
     tid: Cell<u32>,
     /// It has waited on a set.
     has_waited: Cell<bool>,
+    /// The stack of the ADD that the thread is about to make (`stacks`).
+    adding: Cell<u32>,
 }
 
 impl Cursor {
@@ -171,6 +173,7 @@ impl Cursor {
             len: Cell::new(0),
             tid: Cell::new(0),
             has_waited: Cell::new(false),
+            adding: Cell::new(0),
         }
     }
 }
@@ -205,6 +208,15 @@ pub fn tid() -> u32 {
         }
         cursor.tid.get()
     })
+}
+
+/// The stack of the ADD that the calling thread is about to make.
+pub(crate) fn adding() -> u32 {
+    CURSOR.with(|cursor| cursor.adding.get())
+}
+
+pub(crate) fn set_adding(stack: u32) {
+    CURSOR.with(|cursor| cursor.adding.set(stack));
 }
 
 /// Whether the calling thread has waited on a set, and there is a record.
@@ -265,18 +277,18 @@ impl Cursor {
     fn put(&self, ring: *mut u8, now: u64, kind: u8, [a, b, c]: [u64; 3]) {
         let mut since = now.saturating_sub(self.ticks.get());
         if self.ring.get() != ring
-            || self.len.get() >= layout::RECORDS
+            || self.len.get() as usize >= layout::RECORDS
             || since >> 40 != 0
             || self.was_taken()
         {
             since = self.take_block(ring, now);
         }
         // A signal handler that records something meanwhile takes the next place.
-        let place = self.len.get();
+        let place = self.len.get() as usize;
         if place >= layout::RECORDS {
             return;
         }
-        self.len.set(place + 1);
+        self.len.set(place as u32 + 1);
         let (block, serial) = (self.block.get(), self.serial.get());
         let first = since | u64::from(kind) << 40;
         let check = layout::check(serial, place, [first, a, b, c]);
@@ -294,7 +306,7 @@ impl Cursor {
     #[cold]
     fn begin(&self, ring: *mut u8) {
         self.tid.set(thread());
-        self.len.set(layout::RECORDS);
+        self.len.set(layout::RECORDS as u32);
         self.ring.set(ring);
     }
 
