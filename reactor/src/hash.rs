@@ -4,12 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub(crate) type Map<K, T> = HashMap<K, T, BuildHasherDefault<Fold>>;
-pub(crate) type Set<K> = HashSet<K, BuildHasherDefault<Fold>>;
+/// What a map of numbers is made with.
+pub type Hash = BuildHasherDefault<Fold>;
+pub(crate) type Map<K, T> = HashMap<K, T, Hash>;
+pub(crate) type Set<K> = HashSet<K, Hash>;
 
 /// Pointers differ in their middle bits, which a multiplication brings to the top.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fold(u64);
+pub struct Fold(u64);
 
 impl Hasher for Fold {
     fn write(&mut self, bytes: &[u8]) {

@@ -49,7 +49,7 @@ use glasspoll_record::mutation;
 pub(crate) mod chaos;
 pub mod eventpoll;
 pub mod file;
-pub(crate) mod hash;
+pub mod hash;
 pub mod hot;
 #[cfg(loom)]
 mod model;

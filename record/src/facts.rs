@@ -98,7 +98,7 @@ pub enum Born {
 static ENTRIES: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static HEADER: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
-/// How many descriptors have an entry with `BORN`. Two threads that touch one at once may count it twice.
+/// How many descriptors have an entry with `BORN`.
 static UNTOUCHED: AtomicI32 = AtomicI32::new(0);
 
 pub(crate) fn begin(memory: *mut u8, shape: Shape) {
@@ -211,8 +211,9 @@ fn count(at: usize) {
 
 #[inline]
 fn is_late(then: u32, now: u32) -> bool {
-    let passed = u64::from(now.wrapping_sub(then)).saturating_sub(1);
-    passed != 0 && passed << crate::items::coarse_unit() >= in_ticks(LATE_NS)
+    // Another thread may have noted a time that is a moment ahead of ours.
+    let passed = now.saturating_sub(then).saturating_sub(1);
+    passed != 0 && u64::from(passed) << crate::items::coarse_unit() >= in_ticks(LATE_NS)
 }
 
 /// Takes an event that happens at `now`, in ticks.
@@ -287,9 +288,7 @@ fn ctl(now: u64, op: Ctl, fd: i32, events: u32) {
 #[cold]
 pub fn forget(fd: i32) {
     if let Some(entry) = Entry::of(fd) {
-        if entry.get(BORN) != 0 {
-            UNTOUCHED.fetch_sub(1, Ordering::Relaxed);
-        }
+        take_born(entry);
         entry.clear();
     }
 }
@@ -312,13 +311,20 @@ pub fn born(fd: i32, how: Born) {
 /// The program has touched it.
 pub fn touched(fd: i32) {
     let Some(entry) = Entry::of(fd).filter(|_| has_untouched()) else { return };
-    let (born, now) = (entry.get(BORN), coarse(ticks()) & WHEN);
-    if born == 0 {
-        return;
-    }
-    if is_late(born & WHEN, now) {
+    let born = take_born(entry);
+    if born != 0 && is_late(born & WHEN, coarse(ticks()) & WHEN) {
         count(header::LATE);
     }
-    UNTOUCHED.fetch_sub(1, Ordering::Relaxed);
-    entry.set(BORN, 0);
+}
+
+/// Ends that it is untouched. Of several threads that touch it at once, one gets how and when it came; the others get 0.
+fn take_born(entry: Entry) -> u32 {
+    if entry.get(BORN) == 0 {
+        return 0;
+    }
+    let born = entry.word(BORN).swap(0, Ordering::Relaxed);
+    if born != 0 {
+        UNTOUCHED.fetch_sub(1, Ordering::Relaxed);
+    }
+    born
 }

@@ -50,6 +50,15 @@ macro_rules! word {
                 }
             }
 
+            #[allow(dead_code, reason = "for one of the two types")]
+            pub(crate) fn swap(&self, value: $type, order: Ordering) -> $type {
+                match self {
+                    Self::Weak(word) => word.swap(value, order),
+                    Self::Strong(word) => word.swap(value, Ordering::AcqRel),
+                    Self::Plain(word) => word.swap(value, order),
+                }
+            }
+
             fn new(is_weak: Option<bool>) -> Self {
                 match is_weak {
                     None => Self::Plain(std::sync::atomic::$atomic::new(0)),

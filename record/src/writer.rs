@@ -22,8 +22,13 @@ use crate::sync::{fence, thread, word32, word64};
 static RING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// About how many ticks a microsecond has.
 static SPEED: AtomicU32 = AtomicU32::new(1000);
-/// Whether ticks are those of the processor's counter.
-static COUNTS: AtomicU32 = AtomicU32::new(0);
+/// Where ticks come from: `CLOCK`, `COUNTER` or `NONE`.
+static COUNTS: AtomicU32 = AtomicU32::new(CLOCK);
+const CLOCK: u32 = 0;
+/// The processor's counter.
+const COUNTER: u32 = 1;
+/// Time stands still: some thread may not read the counter, nor the clock, which reads it too.
+const NONE: u32 = 2;
 
 /// The shape of a ring.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +116,7 @@ pub unsafe fn start(memory: *mut u8, shape: Shape, owner: Owner) {
     }
     // SAFETY: as above. Stored last: a reader does not accept a ring without it.
     unsafe { word64(memory, header::MAGIC) }.store(layout::MAGIC, Ordering::Release);
-    COUNTS.store(counts.into(), Ordering::Relaxed);
+    COUNTS.store(if counts { COUNTER } else { CLOCK }, Ordering::Relaxed);
     // A guess, until some time has passed.
     SPEED.store(if counts { 2000 } else { 1000 }, Ordering::Relaxed);
     items::begin(memory, shape, now.ticks, counts);
@@ -129,6 +134,12 @@ pub fn stop() -> *mut u8 {
     RING.swap(ptr::null_mut(), Ordering::AcqRel)
 }
 
+/// Stops recording because some thread may not read the clock any more.
+pub fn end() {
+    COUNTS.store(NONE, Ordering::Relaxed);
+    stop();
+}
+
 /// Whether this process has a ring.
 #[inline]
 pub fn is_on() -> bool {
@@ -144,10 +155,12 @@ struct Cursor {
     /// When it was taken.
     ticks: Cell<u64>,
     /// How many records it has.
-    len: Cell<usize>,
+    len: Cell<u32>,
     tid: Cell<u32>,
     /// It has waited on a set.
     has_waited: Cell<bool>,
+    /// The stack of the ADD that the thread is about to make (`stacks`).
+    adding: Cell<u32>,
 }
 
 impl Cursor {
@@ -160,6 +173,7 @@ impl Cursor {
             len: Cell::new(0),
             tid: Cell::new(0),
             has_waited: Cell::new(false),
+            adding: Cell::new(0),
         }
     }
 }
@@ -177,10 +191,10 @@ loom::thread_local! {
 /// Now, in the ring's ticks.
 #[inline]
 pub fn ticks() -> u64 {
-    if COUNTS.load(Ordering::Relaxed) != 0 {
-        clock::counter()
-    } else {
-        clock::now_ns()
+    match COUNTS.load(Ordering::Relaxed) {
+        CLOCK => clock::now_ns(),
+        COUNTER => clock::counter(),
+        _ => 0,
     }
 }
 
@@ -194,6 +208,15 @@ pub fn tid() -> u32 {
         }
         cursor.tid.get()
     })
+}
+
+/// The stack of the ADD that the calling thread is about to make.
+pub(crate) fn adding() -> u32 {
+    CURSOR.with(|cursor| cursor.adding.get())
+}
+
+pub(crate) fn set_adding(stack: u32) {
+    CURSOR.with(|cursor| cursor.adding.set(stack));
 }
 
 /// Whether the calling thread has waited on a set, and there is a record.
@@ -221,7 +244,7 @@ pub fn in_ns_exactly(ticks: u64) -> u64 {
     if ring.is_null() {
         return in_ns(ticks);
     }
-    as_ns(ring, Moment::now(COUNTS.load(Ordering::Relaxed) != 0), ticks)
+    as_ns(ring, Moment::now(COUNTS.load(Ordering::Relaxed) != CLOCK), ticks)
 }
 
 /// Records an event that happens now.
@@ -254,18 +277,18 @@ impl Cursor {
     fn put(&self, ring: *mut u8, now: u64, kind: u8, [a, b, c]: [u64; 3]) {
         let mut since = now.saturating_sub(self.ticks.get());
         if self.ring.get() != ring
-            || self.len.get() >= layout::RECORDS
+            || self.len.get() as usize >= layout::RECORDS
             || since >> 40 != 0
             || self.was_taken()
         {
             since = self.take_block(ring, now);
         }
         // A signal handler that records something meanwhile takes the next place.
-        let place = self.len.get();
+        let place = self.len.get() as usize;
         if place >= layout::RECORDS {
             return;
         }
-        self.len.set(place + 1);
+        self.len.set(place as u32 + 1);
         let (block, serial) = (self.block.get(), self.serial.get());
         let first = since | u64::from(kind) << 40;
         let check = layout::check(serial, place, [first, a, b, c]);
@@ -283,7 +306,7 @@ impl Cursor {
     #[cold]
     fn begin(&self, ring: *mut u8) {
         self.tid.set(thread());
-        self.len.set(layout::RECORDS);
+        self.len.set(layout::RECORDS as u32);
         self.ring.set(ring);
     }
 
@@ -314,7 +337,7 @@ impl Cursor {
         let at = layout::HEADER + (number % u64::from(blocks)) as usize * layout::BLOCK;
         // SAFETY: a block of the ring's.
         let taken = unsafe { ring.add(at) };
-        let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != 0);
+        let moment = Moment::now(COUNTS.load(Ordering::Relaxed) != CLOCK);
         let ticks = moment.ticks.min(now);
         // The moment of the block is that of its first record.
         let ns = moment.ns.saturating_sub(as_ns(ring, moment, moment.ticks - ticks));

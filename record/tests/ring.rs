@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{FromRawFd, IntoRawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use glasspoll_record::event::{Ctl, Event, Known, Op};
 use glasspoll_record::facts::{self, Born};
@@ -303,6 +303,57 @@ fn what_a_program_does_late_by_itself_is_counted() {
         writer::record_at(seconds(12), put(8, -1, libc::EAGAIN));
         writer::record_at(seconds(15), put(8, 100, 0));
         assert_eq!(habits(), [2, 1, 1]);
+    });
+}
+
+#[test]
+fn what_another_thread_notes_a_moment_ahead_is_not_late() {
+    ring(4, |live| {
+        let seconds = |n: u64| writer::in_ticks(n * 1_000_000_000) + writer::ticks();
+        writer::record_at(seconds(2), io(7, 100));
+        writer::record_at(seconds(3), deliver(7, 1));
+        writer::record_at(seconds(2), io(7, 100));
+        assert_eq!(live.read_facts().expect("facts").0.habits.came_back, 0);
+    });
+}
+
+#[test]
+fn threads_that_touch_a_descriptor_at_once_touch_it_once() {
+    const ROUNDS: usize = if cfg!(miri) { 10 } else { 50_000 };
+    const FDS: std::ops::Range<i32> = 0..64;
+    ring(4, |live| {
+        let (turn, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let await_round = |of: &AtomicUsize, round: usize| {
+            let mut looks = 0;
+            while of.load(Ordering::Acquire) < round {
+                looks += 1;
+                if looks % 1000 == 0 {
+                    std::thread::yield_now();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    await_round(&turn, round);
+                    FDS.for_each(facts::touched);
+                    done.store(round, Ordering::Release);
+                }
+            });
+            for round in 1..=ROUNDS {
+                FDS.for_each(|fd| facts::born(fd, Born::Accepted));
+                turn.store(round, Ordering::Release);
+                // The other thread sees the store some time later.
+                (0..round % 64).for_each(|_| std::hint::spin_loop());
+                FDS.for_each(facts::touched);
+                await_round(&done, round);
+            }
+        });
+        // None is left, so that the next one counts.
+        assert!(!facts::has_untouched());
+        facts::born(9, Born::Accepted);
+        facts::touched(9);
+        assert_eq!(live.read_facts().expect("facts").1.len(), 0);
     });
 }
 

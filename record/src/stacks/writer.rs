@@ -1,20 +1,15 @@
 //! Writes the region. `module` and `stack` are called by one thread at a time; the others by any.
 
-use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::{head, Parts, BUILD_ID, FRAMES, HEAD, INDEX, LATEST, LONGEST_PATH, MODULE, MODULES, PATH, STACK};
+use crate::writer;
 
 /// The region; null: no stacks are kept.
 static REGION: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static STACKS: AtomicU32 = AtomicU32::new(0);
 static CAPACITY: AtomicU32 = AtomicU32::new(0);
-
-thread_local! {
-    /// The stack of the ADD that this thread is about to make.
-    static ADDING: Cell<u32> = const { Cell::new(0) };
-}
 
 /// Begins a region. `stacks` (at most `STACKS`) and `capacity` are how many stacks and items it has room for.
 ///
@@ -44,14 +39,14 @@ pub struct Adding(());
 impl Adding {
     /// By the number of the stack.
     pub fn of(stack: u32) -> Self {
-        ADDING.set(stack);
+        writer::set_adding(stack);
         Self(())
     }
 }
 
 impl Drop for Adding {
     fn drop(&mut self) {
-        ADDING.set(0);
+        writer::set_adding(0);
     }
 }
 
@@ -59,7 +54,7 @@ impl Drop for Adding {
 #[inline]
 pub(crate) fn added(place: u32, serial: u32) {
     if is_on() {
-        note(place, serial, ADDING.get());
+        note(place, serial, writer::adding());
     }
 }
 

@@ -4,6 +4,7 @@
 //! with a message may be one that we know.
 
 use dashmap::DashMap;
+use glasspoll_reactor::hash::Hash;
 use glasspoll_reactor::sys::{self, Errno};
 use once_cell::sync::Lazy;
 
@@ -12,8 +13,10 @@ use super::flags::{all_fds, flags, set, unset, EPOLL, IDENTIFIED, TRACKED};
 /// Device and inode.
 pub(super) type Identity = (u64, u64);
 
-static OF_FD: Lazy<DashMap<i32, Identity>> = Lazy::new(|| DashMap::with_shard_amount(4));
-static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+static OF_FD: Lazy<DashMap<i32, Identity, Hash>> =
+    Lazy::new(|| DashMap::with_hasher_and_shard_amount(Hash::default(), 4));
+static FDS_OF: Lazy<DashMap<Identity, Vec<i32>, Hash>> =
+    Lazy::new(|| DashMap::with_hasher_and_shard_amount(Hash::default(), 4));
 
 /// Asks the kernel.
 pub(super) fn ask(fd: i32) -> Result<Identity, Errno> {

@@ -57,7 +57,7 @@ pub use eventpolls::{
 };
 pub use fd_kind::FdKind;
 pub use fd_ref::{get, is_behind, FdRef, Held};
-pub use files::{files, known};
+pub use files::{files, known, known_below};
 pub use flags::{
     flags, BLOCKING, BORN, EPOLL, EVENTFD, HINT, INHERITED, IO, KERNEL_SET, NONBLOCK, OURS, PROVENANCE, ROOM,
     SEEN, TRACKED,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use dashmap::DashMap;
+use glasspoll_reactor::hash::Hash;
 use glasspoll_reactor::sys;
 use once_cell::sync::Lazy;
 
@@ -25,7 +26,8 @@ const MOST_SIBLINGS: i32 = 1023;
 const MOST_ALIKE: usize = 64;
 
 /// The inherited fds whose identity we asked for (`ASKED`). Some may have been closed since.
-static FDS_OF: Lazy<DashMap<Identity, Vec<i32>>> = Lazy::new(|| DashMap::with_shard_amount(4));
+static FDS_OF: Lazy<DashMap<Identity, Vec<i32>, Hash>> =
+    Lazy::new(|| DashMap::with_hasher_and_shard_amount(Hash::default(), 4));
 
 /// Enters the other fds that an inherited file came with, as stdin and stdout often do. Asks once for each fd.
 pub(super) fn enter_siblings(fd: i32, identity: Identity) {

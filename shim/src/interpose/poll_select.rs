@@ -94,7 +94,7 @@ fn polled(timed: Timed, list: List, found: c_int) {
 #[cold]
 fn selected(timed: Timed, count: c_int, sets: Sets, found: c_int) {
     let is_sleep = sets.iter().all(|set| set.is_null());
-    if is_sleep || (0..count).all(|fd| fdtable::flags(fd) & (EPOLL | KERNEL_SET) == 0) {
+    if is_sleep || !fdtable::known_below(count).any(|fd| fdtable::flags(fd) & (EPOLL | KERNEL_SET) != 0) {
         timed.end(if is_sleep { Call::Sleep } else { Call::Poll }, -1, found.into());
     }
 }
@@ -203,7 +203,7 @@ fn concerns_select(count: c_int, sets: Sets) -> bool {
         return false;
     }
     let member = |fd: c_int| sets.iter().any(|set| is_member(*set, fd));
-    (0..count).any(|fd| fdtable::may_be_epoll(fd) && member(fd))
+    fdtable::known_below(count).any(|fd| fdtable::may_be_epoll(fd) && member(fd))
 }
 
 /// The sets as a list for poll(2).

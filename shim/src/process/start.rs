@@ -15,6 +15,7 @@ use crate::interpose::real;
 use crate::process::fork::watch_forks;
 use crate::process::logs;
 use crate::process::options::{Engine, Options};
+use crate::process::stacks;
 use crate::process::state::{is_secure, observe, INERT, OPTIONS, PID, SHARED};
 use crate::process::watch::thread_ends;
 use crate::thread::context;
@@ -69,6 +70,9 @@ fn begin(options: Options) -> Options {
     be_brief();
     watch_forks();
     real::look_up_for_children();
+    if options.stacks {
+        stacks::look_up_function();
+    }
     context::call_at_thread_end(thread_ends);
     fdtable::mark_inherited();
     match options.engine {

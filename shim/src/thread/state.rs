@@ -29,10 +29,10 @@ pub struct Thread {
     pub(super) held_back: AtomicI32,
     pub(super) outer_mask: AtomicU64,
     /// The mask of the thread's wait, and that of a wait that a signal has ended.
-    pub(super) wait_mask: Cell<Option<u64>>,
-    pub(super) ended_mask: Cell<Option<u64>>,
+    pub(super) wait_mask: Mask,
+    pub(super) ended_mask: Mask,
     /// The thread's own mask, while the wait's mask replaces it.
-    pub(super) own_mask: Cell<Option<u64>>,
+    pub(super) own_mask: Mask,
     /// Whether our signal ran its handler in this thread.
     pub(super) our_signal: AtomicBool,
     pub(super) waiter: AtomicPtr<Waiter>,
@@ -49,6 +49,35 @@ pub struct Thread {
     pub(super) place: Place,
 }
 
+/// A mask of signals, or none, in one word.
+pub(super) struct Mask(Cell<u64>);
+
+impl Mask {
+    /// No mask has this bit: SIGKILL cannot be blocked.
+    const NONE: u64 = 1 << (libc::SIGKILL - 1);
+
+    const fn none() -> Self {
+        Self(Cell::new(Self::NONE))
+    }
+
+    pub(super) fn get(&self) -> Option<u64> {
+        Some(self.0.get()).filter(|mask| *mask != Self::NONE)
+    }
+
+    pub(super) fn set(&self, mask: Option<u64>) {
+        self.0.set(mask.map_or(Self::NONE, |mask| mask & !Self::NONE));
+    }
+
+    pub(super) fn take(&self) -> Option<u64> {
+        let mask = self.get();
+        self.set(None);
+        mask
+    }
+}
+
+// All thread-locals of the library together have at most 512 bytes. The loader keeps so much free, in the block that each
+// thread has from its start, for libraries that come late. For a larger library it makes a thread's part at its first
+// use, by malloc(3), and that use may be in a handler of the program which has interrupted malloc.
 thread_local! {
     pub(super) static THREAD: Thread = const {
         Thread {
@@ -58,9 +87,9 @@ thread_local! {
             covered: AtomicU32::new(0),
             held_back: AtomicI32::new(0),
             outer_mask: AtomicU64::new(0),
-            wait_mask: Cell::new(None),
-            ended_mask: Cell::new(None),
-            own_mask: Cell::new(None),
+            wait_mask: Mask::none(),
+            ended_mask: Mask::none(),
+            own_mask: Mask::none(),
             our_signal: AtomicBool::new(false),
             waiter: AtomicPtr::new(std::ptr::null_mut()),
             pthread: Cell::new(0),

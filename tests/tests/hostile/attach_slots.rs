@@ -96,6 +96,12 @@ fn a_fork_waits_for_nobody_who_waits_for_it() {
 }
 
 #[test]
+fn a_handler_in_a_thread_from_before_allocates_nothing() {
+    let Some(programs) = Programs::new() else { return };
+    play(&programs.compile("handler.c", "handler", &[]), "handler", &[]).success();
+}
+
+#[test]
 fn it_can_be_loaded_where_no_room_for_thread_locals_is_left() {
     let Some(programs) = Programs::new() else { return };
     let sizes = [1024, 512, 512, 256, 256, 128, 64, 32, 16, 8, 8, 1024, 512, 256, 128, 64, 32, 16, 8, 8];

@@ -13,6 +13,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dashmap::DashMap;
+use glasspoll_reactor::hash::Hash;
 use glasspoll_reactor::sys::Errno;
 use libc::{c_int, c_long, epoll_event};
 use once_cell::sync::Lazy;
@@ -70,7 +71,8 @@ struct Sqe {
 }
 
 /// The parameters of each ring, by its fd.
-static RINGS: Lazy<DashMap<c_int, Params>> = Lazy::new(|| DashMap::with_shard_amount(2));
+static RINGS: Lazy<DashMap<c_int, Params, Hash>> =
+    Lazy::new(|| DashMap::with_hasher_and_shard_amount(Hash::default(), 2));
 
 /// Whether a no-op can report a given result (6.10). Otherwise it reports 0.
 static CAN_INJECT: Lazy<bool> = Lazy::new(|| {

@@ -122,7 +122,7 @@ pub fn is_on() -> bool {
 
 /// Ends recording: some thread must not read the clock any more.
 pub fn end() {
-    writer::stop();
+    writer::end();
 }
 
 /// Ends the record for good. Its memory stays mapped: a thread may be writing to it, and the next record lies there.

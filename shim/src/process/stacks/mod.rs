@@ -29,6 +29,7 @@ use crate::memory::alloc;
 use crate::memory::lock::RawLock;
 use crate::process;
 use memory::Stack;
+pub use objects::look_up_function;
 use own::Own;
 use walk::Walker;
 

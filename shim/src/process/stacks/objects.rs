@@ -8,6 +8,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 use libc::{c_char, c_int, c_void, dl_phdr_info};
+use once_cell::sync::OnceCell;
 
 /// An object that is loaded. Two of the same value are the same object, unless objects were unloaded meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +66,26 @@ pub enum Finder {
     Nothing,
 }
 
-impl Finder {
-    pub fn new(was_forked: bool) -> Self {
+/// glibc's function; None: it has none.
+static FIND_OBJECT: OnceCell<Option<FindObject>> = OnceCell::new();
+
+/// Asks the loader for its function, at start-up. A forked child does not ask: another thread of its parent may have
+/// held the loader's lock at the fork, and only fork(3) makes that lock anew.
+pub fn look_up_function() {
+    FIND_OBJECT.get_or_init(|| {
         // SAFETY: the name ends with a NUL.
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
-        match found.is_null() {
-            // SAFETY: glibc's function of that name has this type.
-            false => Self::Lookup(unsafe { std::mem::transmute::<*mut c_void, FindObject>(found) }),
-            true if was_forked => Self::Nothing,
-            true => Self::Walk,
+        // SAFETY: glibc's function of that name has this type.
+        (!found.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, FindObject>(found) })
+    });
+}
+
+impl Finder {
+    pub fn new(was_forked: bool) -> Self {
+        match FIND_OBJECT.get() {
+            Some(Some(find)) => Self::Lookup(*find),
+            _ if was_forked => Self::Nothing,
+            _ => Self::Walk,
         }
     }
 

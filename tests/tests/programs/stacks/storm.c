@@ -128,7 +128,8 @@ int main(int argc, char **argv)
     pthread_create(&threads[2], 0, add_through_plugins, argv + 1);
     pthread_create(&threads[3], 0, add_in_coroutines, 0);
     for (int n = 0; n < CHILDREN; n++) {
-        pid_t child = fork();
+        // _Fork leaves the loader's lock as it is at that moment.
+        pid_t child = n % 2 ? fork() : _Fork();
         if (child == 0) {
             add_once(0);
             _exit(0);
