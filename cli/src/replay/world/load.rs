@@ -30,8 +30,11 @@ struct Stretch {
 pub struct Load(VecDeque<Stretch>);
 
 impl Load {
-    /// Takes a sample of all threads.
+    /// Takes a sample of all threads. One that makes no sense is left out: a file may have any.
     pub fn add(&mut self, sample: &Sample) {
+        if sample.since_ns >= sample.ns {
+            return;
+        }
         if self.0.len() >= STRETCHES {
             self.0.pop_front();
         }
@@ -47,10 +50,10 @@ impl Load {
         for stretch in self.0.iter().filter(|stretch| stretch.from < to && stretch.to > from) {
             let (whole, part) = (stretch.to - stretch.from, stretch.to.min(to) - stretch.from.max(from));
             let of = |ns: u64| (u128::from(ns) * u128::from(part) / u128::from(whole)) as u64;
-            (ran, waited) = (ran + of(stretch.ran), waited + of(stretch.waited));
-            stopped += if stretch.is_stopped { part } else { 0 };
+            (ran, waited) = (ran.saturating_add(of(stretch.ran)), waited.saturating_add(of(stretch.waited)));
+            stopped = stopped.saturating_add(if stretch.is_stopped { part } else { 0 });
         }
-        let (passed, could_run) = (to - from, ran + waited);
+        let (passed, could_run) = (to - from, ran.saturating_add(waited));
         let is_part =
             |ns: u64, of: u64, percent: u64| ns > 0 && ns.saturating_mul(100) >= of.saturating_mul(percent);
         if is_part(stopped, passed, MATTERS) {
@@ -94,6 +97,20 @@ mod tests {
         assert_eq!(load(240, 75, b'R').lack(1000 * MS, 1200 * MS), None);
         assert_eq!(load(10, 20, b'R').lack(1000 * MS, 1200 * MS), None);
         assert_eq!(Load::default().lack(0, u64::MAX), None);
+    }
+
+    #[test]
+    fn samples_that_make_no_sense_are_left_out() {
+        let mut load = Load::default();
+        for (since_ns, ns) in [(MS, MS), (2 * MS, MS), (u64::MAX, 0)] {
+            load.add(&Sample { since_ns, ns, waited_ns: MS, ..Sample::default() });
+        }
+        assert_eq!(load.lack(0, 2 * MS), None);
+        for _ in 0..3 {
+            let (ran_ns, waited_ns) = (u64::MAX, u64::MAX);
+            load.add(&Sample { since_ns: 0, ns: u64::MAX, ran_ns, waited_ns, ..Sample::default() });
+        }
+        assert!(load.lack(0, u64::MAX).is_some());
     }
 
     #[test]
