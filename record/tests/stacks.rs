@@ -61,12 +61,12 @@ fn an_item_keeps_the_stack_of_its_add() {
     let live = Live::of(Memory(memory, shape.size())).unwrap();
     let (header, _) = live.read_items().unwrap();
     let read = live.stacks(&header).unwrap();
-    assert_eq!(read.modules[0].path, "/lib/x.so");
+    assert_eq!(read.modules[0].path, b"/lib/x.so");
     assert_eq!(read.modules[0].build_id, [1, 2, 3]);
     let stack = read.of(7).unwrap();
     assert_eq!(stack.frames, [frame(0x10), 0x7f00_0000_1234]);
     let (place, offset) = read.place(stack.frames[0]);
-    assert_eq!((place.map(|module| module.path.as_str()), offset), (Some("/lib/x.so"), 0x10));
+    assert_eq!((place.map(|module| &module.path[..]), offset), (Some(&b"/lib/x.so"[..]), 0x10));
     assert_eq!(read.place(stack.frames[1]), (None, 0x7f00_0000_1234));
     assert!(read.of(8).is_none(), "{LATEST} later ones have taken its place");
     assert!(read.of(9).is_none());

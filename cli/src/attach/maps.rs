@@ -1,6 +1,9 @@
 //! `/proc/PID/maps`: what is mapped where, and which of it is an ELF object.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// A line of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +15,10 @@ pub struct Mapping {
     pub offset: u64,
     /// The device as the kernel writes it, and the inode.
     pub file: (String, u64),
+    /// Without ` (deleted)`; what is not UTF-8 is replaced.
     pub path: String,
+    /// The same as it is, to open it.
+    pub os_path: PathBuf,
 }
 
 impl Mapping {
@@ -62,12 +68,14 @@ pub fn is_libc(path: &str) -> bool {
 }
 
 /// All lines; what makes no sense is left out.
-pub fn parse(text: &str) -> Vec<Mapping> {
-    text.lines().filter_map(line).collect()
+pub fn parse(text: impl AsRef<[u8]>) -> Vec<Mapping> {
+    text.as_ref().split(|byte| *byte == b'\n').filter_map(line).collect()
 }
 
 /// `7f1c5a000000-7f1c5a021000 r-xp 00001000 fe:01 1234   /usr/lib/libc.so.6`
-fn line(text: &str) -> Option<Mapping> {
+fn line(bytes: &[u8]) -> Option<Mapping> {
+    const DELETED: &str = " (deleted)";
+    let text = String::from_utf8_lossy(bytes);
     let (range, rest) = text.split_once(' ')?;
     let (begin, end) = range.split_once('-')?;
     let (mode, rest) = rest.split_once(' ')?;
@@ -76,14 +84,17 @@ fn line(text: &str) -> Option<Mapping> {
     let (inode, path) = rest.split_once(' ').unwrap_or((rest, ""));
     let hex = |text| u64::from_str_radix(text, 16).ok();
     let (begin, end) = (hex(begin)?, hex(end)?);
-    let path = path.trim_start();
+    let path = path.trim_start_matches(' ');
+    // All that comes before a path is ASCII, and as long in bytes.
+    let os_path = bytes.get(text.len() - path.len()..).unwrap_or_default();
     (begin < end).then_some(Mapping {
         begin,
         end,
         mode: mode.as_bytes().try_into().ok()?,
         offset: hex(offset)?,
         file: (device.into(), inode.parse().ok()?),
-        path: path.strip_suffix(" (deleted)").unwrap_or(path).into(),
+        path: path.strip_suffix(DELETED).unwrap_or(path).into(),
+        os_path: OsStr::from_bytes(os_path.strip_suffix(DELETED.as_bytes()).unwrap_or(os_path)).into(),
     })
 }
 
@@ -133,6 +144,15 @@ mod tests {
         assert_eq!(at(&all, 0x7ffd_0000_0010).map(|stack| stack.path.as_str()), Some("[stack]"));
         assert_eq!(at(&all, 0), None);
         assert!(at(&all, 0x7f00_0003_0000).is_some_and(Mapping::is_private_code));
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf8_is_kept_as_it_is_and_spoils_no_other_line() {
+        let text = b"1000-2000 r-xp 00000000 fe:01 11     /srv/caf\xe9/app (deleted)\n2000-3000 rw-p 00000000 00:00 0 \n";
+        let all = parse(text);
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].path, "/srv/caf\u{fffd}/app");
+        assert_eq!(all[0].os_path.as_os_str().as_bytes(), b"/srv/caf\xe9/app");
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn mappings(pid: u32) -> Result<Vec<Mapping>, Refusal> {
     let read =
         File::open(format!("/proc/{pid}/maps")).and_then(|file| file.take(MOST).read_to_end(&mut text));
     read.map_err(|error| Refusal::Trouble(format!("/proc/{pid}/maps: {error}")))?;
-    Ok(maps::parse(&String::from_utf8_lossy(&text)))
+    Ok(maps::parse(&text))
 }
 
 fn check_state(pid: u32, status: &str) -> Result<(), Refusal> {

@@ -1,6 +1,8 @@
 //! Which code added the descriptors of a finding to a set, by the call stacks that the record keeps.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 use glasspoll_record::event::{Ctl, Event};
 use glasspoll_record::ring::Item;
@@ -122,7 +124,8 @@ fn frames(symbols: &mut Symbols, source: &Source, stack: &Stack) -> Vec<Frame> {
         let at = address.saturating_sub(1);
         match module {
             Some(module) => {
-                let module = Module { path: module.path.clone(), build_id: module.build_id.clone() };
+                let path = OsString::from_vec(module.path.clone());
+                let module = Module { path, build_id: module.build_id.clone() };
                 all.extend(symbols.in_module(&module, Some(source.outside), At::Virtual(at)));
             }
             None => all.push(symbols.of_no_module(source.outside, at)),

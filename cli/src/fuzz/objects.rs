@@ -38,7 +38,7 @@ pub fn objects(bytes: &[u8]) {
         }
         1 => {
             let text = String::from_utf8_lossy(bytes.0);
-            let all = maps::parse(&text);
+            let all = maps::parse(bytes.0);
             for object in maps::objects(&all) {
                 assert!(maps::at(&all, object.base).is_some());
                 let _ = (object.is_glibc(), object.is_musl(), object.is_loader());

@@ -24,7 +24,7 @@ pub struct Job {
     pub sample: Sample,
     pub stack: Stack,
     /// `/proc/PID/maps` of that moment.
-    pub maps: String,
+    pub maps: Vec<u8>,
 }
 
 /// The thread, and what it has not told yet.
@@ -109,12 +109,12 @@ fn work(jobs: &Receiver<Job>, tell: &Sender<(u32, Sample)>) {
             let mapping = mapping.filter(|mapping| mapping.file.1 != 0);
             match mapping {
                 Some(mapping) => {
-                    let module = Module { path: mapping.path.clone(), build_id: Vec::new() };
+                    let module = Module { path: mapping.os_path.clone().into(), build_id: Vec::new() };
                     let at = At::File(address - mapping.begin + mapping.offset);
                     // Ours are none of the program's.
-                    if !module.path.contains("/libglasspoll") {
+                    if !mapping.path.contains("/libglasspoll") {
                         let frames = symbols.in_module(&module, Some(pid), at);
-                        let is_libc = maps::is_libc(&module.path);
+                        let is_libc = maps::is_libc(&mapping.path);
                         sample.frames.extend(frames.iter().map(|frame| words(frame, is_libc)));
                     }
                 }

@@ -98,10 +98,10 @@ impl Stacks {
     }
 
     fn ask(&mut self, key: u32, pid: u32, sample: Sample, stack: Stack) {
-        let mut maps = String::new();
+        let mut maps = Vec::new();
         if let Ok(file) = File::open(format!("/proc/{pid}/maps")) {
             // A line that is cut off makes no sense, and is left out.
-            let _ = file.take(MAPS).read_to_string(&mut maps);
+            let _ = file.take(MAPS).read_to_end(&mut maps);
         }
         (self.left, self.since_ns) = (self.left.saturating_sub(1), sample.ns);
         self.namer.get_or_insert_with(Namer::new).ask(Job { key, pid, sample, stack, maps });

@@ -14,6 +14,7 @@ use object::{Endianness, ReadCache, ReadRef};
 
 use super::stack::{self, Stack};
 use crate::attach::maps::{self, Mapping};
+use crate::symbols::in_root;
 
 /// The most frames.
 const FRAMES: usize = 64;
@@ -134,9 +135,7 @@ fn open(pid: u32, mapping: &Mapping) -> Option<File> {
     let mapped = File::open(format!("/proc/{pid}/map_files/{range}")).ok();
     let is_it =
         |file: &File| file.metadata().is_ok_and(|meta| meta.ino() == mapping.file.1 && meta.is_file());
-    mapped
-        .filter(is_it)
-        .or_else(|| File::open(format!("/proc/{pid}/root{}", mapping.path)).ok().filter(is_it))
+    mapped.filter(is_it).or_else(|| File::open(in_root(pid, &mapping.os_path)?).ok().filter(is_it))
 }
 
 /// The tables of an ELF file.

@@ -25,7 +25,7 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 
 use crate::text::units::clean;
-pub use module::Module;
+pub use module::{in_root, Module};
 use perf_map::PerfMap;
 
 /// Where in a module's file.
@@ -107,7 +107,11 @@ impl Symbols {
     pub fn in_module(&mut self, module: &Module, pid: Option<u32>, at: At) -> Vec<Frame> {
         let key = (module.clone(), pid);
         let file = self.files.entry(key).or_insert_with(|| module.file(pid)).clone();
-        let bare = Frame { module: Some(clean(&module.path)), offset: at.number(), ..Frame::default() };
+        let bare = Frame {
+            module: Some(clean(&module.path.to_string_lossy())),
+            offset: at.number(),
+            ..Frame::default()
+        };
         let Some(file) = file else { return vec![bare] };
         if let Some(known) = self.known.get(&(file.clone(), at)) {
             return known.clone();
@@ -178,11 +182,11 @@ mod tests {
     /// This program, and where `here` is in it.
     fn this() -> (Module, At, At) {
         let path = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
-        let maps = maps::parse(&std::fs::read_to_string("/proc/self/maps").unwrap());
+        let maps = maps::parse(std::fs::read("/proc/self/maps").unwrap());
         let begin = maps.iter().find(|mapping| mapping.path == path).unwrap().begin;
         let mapping = maps::at(&maps, here()).unwrap();
         let offset = here() - mapping.begin + mapping.offset;
-        (Module { path, build_id: Vec::new() }, At::Virtual(here() - begin), At::File(offset))
+        (Module { path: path.into(), build_id: Vec::new() }, At::Virtual(here() - begin), At::File(offset))
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A file of code that a process has mapped, and where it is to be read.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use blazesym::helper::read_elf_build_id;
@@ -9,22 +11,28 @@ use blazesym::helper::read_elf_build_id;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Module {
     /// Its path in the process's root.
-    pub path: String,
+    pub path: OsString,
     /// Its build ID, if that is known and it has one.
     pub build_id: Vec<u8>,
+}
+
+/// A file by its path in a process's root. None: it is no path.
+pub fn in_root(pid: u32, path: &Path) -> Option<PathBuf> {
+    Some(Path::new(&format!("/proc/{pid}/root")).join(path.strip_prefix("/").ok()?))
 }
 
 impl Module {
     /// The file to read, if it is there and of the same build.
     pub(super) fn file(&self, pid: Option<u32>) -> Option<PathBuf> {
-        let path = Path::new(&self.path).strip_prefix("/").ok()?;
-        let in_root = pid.map(|pid| Path::new(&format!("/proc/{pid}/root")).join(path));
+        let path = Path::new(&self.path);
+        let ours = path.is_absolute().then(|| path.to_owned())?;
+        let in_root = pid.and_then(|pid| in_root(pid, path));
         // A program that was deleted, or replaced, can still be read here.
         let program = pid.map(|pid| PathBuf::from(format!("/proc/{pid}/exe"))).filter(|link| {
             let is = fs::read_link(link).unwrap_or_default();
-            is.to_string_lossy().trim_end_matches(" (deleted)") == self.path
+            let is = is.as_os_str().as_bytes();
+            is.strip_suffix(b" (deleted)").unwrap_or(is) == self.path.as_bytes()
         });
-        let ours = Path::new("/").join(path);
         program.into_iter().chain(in_root).chain([ours]).find(|file| self.is(file))
     }
 

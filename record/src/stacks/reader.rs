@@ -12,8 +12,8 @@ use crate::ring::{u32_at, u64_at, Header, Source};
 /// A module of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Module {
-    /// Its path; empty if it is not known.
-    pub path: String,
+    /// Its path; empty if it is not known. It may be no UTF-8.
+    pub path: Vec<u8>,
     /// Its build ID; empty if it has none.
     pub build_id: Vec<u8>,
 }
@@ -102,7 +102,7 @@ impl Stacks {
             number(&mut out, n);
         }
         for module in &self.modules {
-            for bytes in [&module.build_id[..], module.path.as_bytes()] {
+            for bytes in [&module.build_id, &module.path] {
                 number(&mut out, bytes.len() as u32);
                 out.extend(bytes);
             }
@@ -136,8 +136,8 @@ impl Stacks {
                 take(len).filter(|_| len <= most)
             };
             let build_id = text(BUILD_ID)?.to_vec();
-            // A path that is not UTF-8 is longer in UTF-8.
-            let path = String::from_utf8_lossy(text(LONGEST_PATH * 3)?).into_owned();
+            // In older files a path that is no UTF-8 is longer.
+            let path = text(LONGEST_PATH * 3)?.to_vec();
             all.modules.push(Module { path, build_id });
         }
         for _ in 0..stacks {
@@ -154,7 +154,7 @@ fn module(entry: &[u8]) -> Module {
     let (path, build_id) = (u32_at(entry, 0) as usize, u32_at(entry, 4) as usize);
     let bytes = |at: usize, len: usize| entry.get(at..at + len).unwrap_or_default();
     Module {
-        path: String::from_utf8_lossy(bytes(PATH, path.min(LONGEST_PATH))).into_owned(),
+        path: bytes(PATH, path.min(LONGEST_PATH)).to_vec(),
         build_id: bytes(8, build_id.min(BUILD_ID)).to_vec(),
     }
 }

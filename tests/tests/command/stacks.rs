@@ -1,5 +1,8 @@
 //! Which code: a finding tells which code added its descriptor to the set.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,6 +67,22 @@ fn a_finding_names_function_and_line_without_frame_pointers() {
     let output =
         run(command.args(["doctor", "--sarif", "--", "./adds", "600"]).current_dir(dir.path()), LIMIT);
     assert!(output.stdout.contains("\"startLine\": 18"), "{output:?}");
+}
+
+#[test]
+fn a_program_whose_path_is_not_utf8_has_its_code_too() {
+    if !program::have(&["gcc"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let folder = dir.path().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&folder).expect("a folder");
+    compile(&folder, &["-g"]);
+    check(&code(&doctor(&folder, &["--", "./adds", "600"])));
+    let mut command = glasspoll();
+    command.args(["run", "--stacks", "-o", "record", "--", "./adds", "600"]);
+    run(command.current_dir(&folder), LIMIT).success();
+    check(&code(&doctor(&folder, &["record"])));
 }
 
 #[test]
