@@ -51,7 +51,7 @@ mod refusal;
 #[cfg(target_arch = "x86_64")]
 mod room;
 pub mod seccomp;
-mod target;
+pub mod target;
 pub mod threads;
 #[cfg(target_arch = "x86_64")]
 mod timeout;

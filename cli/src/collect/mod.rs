@@ -291,7 +291,7 @@ impl Collector {
             fullest = fullest.max(ring.look(is_over, &mut news, self.spool.as_mut(), self.sampler.as_mut()));
             if is_over {
                 let ring = self.rings.remove(at);
-                let status = (ring.pid == self.program.pid()).then(|| self.program.status()).flatten();
+                let status = (ring.pid == self.program.pid()).then(|| self.status()).flatten();
                 self.end(ring, Some(status.map(ExitStatusExt::into_raw)), &mut news);
             } else {
                 at += 1;

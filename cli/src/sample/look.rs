@@ -2,6 +2,8 @@
 
 use syscalls::Sysno;
 
+#[cfg(target_arch = "x86_64")]
+use crate::attach::target;
 use crate::attach::threads;
 use crate::procfs::names;
 
@@ -58,6 +60,14 @@ pub fn state(pid: u32, tid: u32) -> Option<u8> {
         b'I' => Some(b'S'),
         state => Some(state),
     }
+}
+
+/// The thread of another process that traces it; 0: none. None: it has ended.
+#[cfg(target_arch = "x86_64")]
+pub fn tracer(pid: u32, tid: u32) -> Option<u32> {
+    state(pid, tid)?;
+    let status = names::read(format!("/proc/{pid}/task/{tid}/status"))?;
+    Some(target::tracer(&status).unwrap_or(0))
 }
 
 /// Whether it runs, or could run.

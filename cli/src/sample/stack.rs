@@ -32,6 +32,8 @@ pub struct Stack {
 pub enum Missing {
     /// It went on, or fell asleep, or did not come to stand in time: another time.
     Gone,
+    /// Another process traces it: another time.
+    Traced,
     /// We may not.
     Refused(Errno),
 }
@@ -79,9 +81,12 @@ fn hurry() {
 
 fn stand(pid: u32, tid: u32) -> Result<(Stack, Duration), Missing> {
     hurry();
-    let tracee = Tracee::seize(pid, tid).map_err(|errno| match errno {
-        Errno::ESRCH => Missing::Gone,
-        errno => Missing::Refused(errno),
+    // The kernel refuses a thread that is traced, or that has just ended, as one that may not be traced.
+    let tracee = Tracee::seize(pid, tid).map_err(|errno| match look::tracer(pid, tid) {
+        _ if errno == Errno::ESRCH => Missing::Gone,
+        None => Missing::Gone,
+        Some(0) => Missing::Refused(errno),
+        Some(_) => Missing::Traced,
     })?;
     if !look::runs(pid, tid) {
         return Err(Missing::Gone);
@@ -161,7 +166,7 @@ mod tests {
                 Ok((stack, _)) => break Some(stack),
                 // Where the test may not trace, there is nothing to test.
                 Err(Missing::Refused(_)) => break None,
-                Err(Missing::Gone) => assert!(Instant::now() < until),
+                Err(Missing::Gone | Missing::Traced) => assert!(Instant::now() < until),
             }
         };
         assert!(stack.is_none_or(|stack| stack.ip != 0 && stack.bytes.len() > 64 && stack.bp.is_some()));

@@ -1,6 +1,6 @@
 //! How many stacks are copied, of which threads, and what stands against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::sync::mpsc::TryRecvError;
@@ -13,10 +13,13 @@ use super::look::Look;
 use super::namer::{Job, Namer};
 use super::stack::{self, Missing, Stack, Standing};
 use crate::text::span;
+use crate::text::units::times;
 
 /// The most that are copied in all, and after how long another one may be.
 const IN_ALL: u64 = 50;
 const ANOTHER_NS: u64 = 5_000_000_000;
+/// So many refusals in a row are for good. One may be of a thread that somebody else has just let go.
+const REFUSALS: u32 = 3;
 /// The most that is read of the list of mappings: those of a browser have 1 MiB.
 const MAPS: u64 = 8 << 20;
 
@@ -36,8 +39,11 @@ pub struct Stacks {
     left: u64,
     since_ns: u64,
     namer: Option<Namer>,
-    /// The processes whose stacks may not be read, and those whose threads may not be stopped.
-    refused: BTreeMap<u32, (bool, Errno)>,
+    /// By process, and whether its stacks may not be read at all, or only its threads not be stopped: the last error,
+    /// and how many there were in a row.
+    refused: BTreeMap<(u32, bool), (Errno, u32)>,
+    /// Processes with threads that somebody else traced when they were to be stopped.
+    traced: BTreeSet<u32>,
     /// How long the threads stood.
     stood: Vec<Duration>,
     /// A thread that does not stand yet.
@@ -52,6 +58,7 @@ impl Stacks {
             since_ns: 0,
             namer: None,
             refused: BTreeMap::new(),
+            traced: BTreeSet::new(),
             stood: Vec::new(),
             late: None,
         }
@@ -62,21 +69,21 @@ impl Stacks {
         if self.left == 0 && sample.ns.saturating_sub(self.since_ns) >= ANOTHER_NS {
             self.left = 1;
         }
-        let refused = self.refused.get(&pid);
-        if self.left == 0 || refused.is_some_and(|(is_whole, _)| *is_whole) {
+        let may = |is_whole| self.refused.get(&(pid, is_whole)).is_none_or(|(_, often)| *often < REFUSALS);
+        if self.left == 0 || !may(true) {
             return false;
         }
-        let may_stop = self.ptrace && refused.is_none();
+        let may_stop = self.ptrace && may(false);
         let copied = match (look.state, &look.call) {
-            (b'S' | b'D', Some(call)) => stack::asleep(pid, tid, call).map_err(|missing| (true, missing)),
+            (b'S' | b'D', Some(call)) => (true, stack::asleep(pid, tid, call)),
             (b'R', None) if may_stop && self.is_free() => {
                 let standing = stack::running(pid, tid);
                 match stack::wait(&standing) {
                     Some(Ok((stack, stood))) => {
                         self.stood.push(stood);
-                        Ok(stack)
+                        (false, Ok(stack))
                     }
-                    Some(Err(missing)) => Err((false, missing)),
+                    Some(Err(missing)) => (false, Err(missing)),
                     None => {
                         self.late = Some(Late { standing, key, pid, sample: sample.clone() });
                         return false;
@@ -85,16 +92,23 @@ impl Stacks {
             }
             _ => return false,
         };
-        let stack = match copied {
-            Ok(stack) => stack,
-            Err((_, Missing::Gone)) => return false,
-            Err((is_whole, Missing::Refused(errno))) => {
-                self.refused.insert(pid, (is_whole, errno));
-                return false;
+        let (is_whole, copied) = copied;
+        match copied {
+            Ok(stack) => {
+                self.refused.remove(&(pid, is_whole));
+                self.ask(key, pid, sample.clone(), stack);
+                return true;
             }
-        };
-        self.ask(key, pid, sample.clone(), stack);
-        true
+            Err(Missing::Gone) => {}
+            Err(Missing::Traced) => {
+                self.traced.insert(pid);
+            }
+            Err(Missing::Refused(errno)) => {
+                let (last, often) = self.refused.entry((pid, is_whole)).or_insert((errno, 0));
+                (*last, *often) = (errno, *often + 1);
+            }
+        }
+        false
     }
 
     fn ask(&mut self, key: u32, pid: u32, sample: Sample, stack: Stack) {
@@ -130,26 +144,78 @@ impl Stacks {
     /// The last of it, and what is to be known.
     pub fn finish(mut self) -> (Vec<(u32, Sample)>, Vec<String>) {
         let mut notes = Vec::new();
-        for (pid, (is_whole, errno)) in &self.refused {
+        for ((pid, is_whole), (errno, _)) in &self.refused {
             let what = if *is_whole {
                 "the stacks of its threads cannot be read"
             } else {
                 "its threads cannot be stopped to look at their stacks"
             };
             let why = match errno {
-                Errno::EPERM => {
-                    "not permitted: another user's, traced already, or ptrace is restricted".into()
-                }
+                Errno::EPERM => "not permitted: another user's, or ptrace is restricted".into(),
                 errno => std::io::Error::from(*errno).to_string(),
             };
             notes.push(format!("process {pid}: {what}: {why}"));
         }
+        for pid in &self.traced {
+            notes.push(format!(
+                "process {pid}: somebody else traced a thread of it, whose stack was not looked at meanwhile"
+            ));
+        }
         self.stood.sort();
         if let (Some(middle), Some(most)) = (self.stood.get(self.stood.len() / 2), self.stood.last()) {
             let [middle, most] = [middle, most].map(|stood| span(stood.as_nanos() as u64));
-            let times = self.stood.len();
-            notes.push(format!("looked at the stack of a running thread {times} times, for which it stood {middle} (median), {most} at most"));
+            let times = times(self.stood.len() as u64);
+            notes.push(format!("looked at the stack of a running thread {times}, for which it stood {middle} (median), {most} at most"));
         }
         (self.namer.take().map(Namer::finish).unwrap_or_default(), notes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Instant;
+
+    use glasspoll_record::clock;
+
+    use super::*;
+    use crate::attach::tracer::Tracee;
+
+    #[test]
+    fn a_thread_that_somebody_else_has_traced_is_looked_at_afterwards() {
+        let mut command = Command::new("sh");
+        // It ends by itself, and holds no pipe of ours, if this fails.
+        command.args(["-c", "ulimit -t 60; while :; do :; done"]).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let pid = child.id();
+        let mut stacks = Stacks::new(true);
+        let mut copies = || {
+            let (look, ns) = (Look { state: b'R', ..Look::default() }, clock::now_ns());
+            stacks.copy(0, pid, pid, &look, &Sample { ns, ..Sample::default() })
+        };
+        let (tell, told) = channel();
+        let (release, held) = channel::<()>();
+        let tracer = thread::spawn(move || {
+            let tracee = Tracee::seize(pid, pid);
+            tell.send(tracee.is_ok()).unwrap();
+            let _ = held.recv();
+        });
+        // Where the test may not trace, there is nothing to test.
+        let may = told.recv().unwrap();
+        for _ in 0..2 * REFUSALS {
+            assert!(!copies());
+        }
+        drop(release);
+        tracer.join().unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while may && !copies() {
+            assert!(Instant::now() < until);
+        }
+        let notes = stacks.finish().1.join("\n");
+        assert!(!may || notes.contains("somebody else traced a thread"), "{notes}");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
