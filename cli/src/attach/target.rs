@@ -107,15 +107,38 @@ fn check_state(pid: u32, status: &str) -> Result<(), Refusal> {
         return Err(Refusal::Zombie);
     }
     match tracer(status) {
+        Some(tracer) if is_brief(tracer) => Ok(()),
         Some(tracer) => Err(traced(tracer)),
         None if state == Some('T') => Err(Refusal::Stopped),
         None => Ok(()),
     }
 }
 
-/// The refusal that names a tracer.
+/// The refusal that names a tracer, by one of its threads.
 pub fn traced(tracer: u32) -> Refusal {
-    Refusal::Traced(tracer, clean(&names::comm(tracer).unwrap_or_else(|| "process".into())))
+    let process = process_of(tracer);
+    Refusal::Traced(process, clean(&names::comm(process).unwrap_or_else(|| "process".into())))
+}
+
+fn process_of(tid: u32) -> u32 {
+    let status = names::read(format!("/proc/{tid}/status")).unwrap_or_default();
+    field(&status, "Tgid").and_then(|text| text.parse().ok()).unwrap_or(tid)
+}
+
+/// Whether a tracer is this command, or one like it: it looks at a stack or attaches, and lets go in a moment.
+pub fn is_brief(tracer: u32) -> bool {
+    let (process, own) = (process_of(tracer), std::process::id());
+    process == own || names::comm(process).is_some_and(|comm| Some(comm) == names::comm(own))
+}
+
+/// Why none of its threads can be asked. None: they only stand for a moment, because another command looks at them.
+pub fn why_none(pid: u32) -> Option<Refusal> {
+    let status = names::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    match field(&status, "State").and_then(|text| text.chars().next()) {
+        None | Some('Z' | 'X') => Some(Refusal::Ended),
+        Some('T') => Some(Refusal::Stopped),
+        Some(_) => None,
+    }
 }
 
 /// The thread that traces a thread with this status.

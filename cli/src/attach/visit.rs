@@ -96,9 +96,17 @@ impl Visitor<'_> {
         loop {
             let all = threads::candidates(self.target.pid);
             count = all.len();
+            let mut traced = None;
             let asleep = all.iter().filter(|one| one.is_safe());
             for one in asleep.chain(all.iter().filter(|one| one.is_awake())) {
-                if let Some(guest) = self.stop(one)? {
+                let guest = match self.stop(one) {
+                    Err(Refusal::Traced(by, name)) if target::is_brief(by) => {
+                        traced = Some(Refusal::Traced(by, name));
+                        None
+                    }
+                    guest => guest?,
+                };
+                if let Some(guest) = guest {
                     if let Some(visited) = self.receive(guest)? {
                         return Ok(visited);
                     }
@@ -107,11 +115,11 @@ impl Visitor<'_> {
                     break;
                 }
             }
-            if all.is_empty() {
-                return Err(Refusal::Ended);
+            if let Some(why) = all.is_empty().then(|| target::why_none(self.target.pid)).flatten() {
+                return Err(why);
             }
             if Instant::now() >= self.until {
-                return Err(Refusal::NoSafeThread(count));
+                return Err(traced.unwrap_or(Refusal::NoSafeThread(count)));
             }
             thread::sleep(PAUSE);
         }

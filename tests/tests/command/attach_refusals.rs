@@ -6,6 +6,7 @@ use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::program;
 use glasspoll_tests::run::{eventually, run, LIMIT};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 fn attach(built: &Built, pid: &str) -> glasspoll_tests::Output {
@@ -83,6 +84,44 @@ fn a_zombie_and_a_stopped_process_and_a_traced_one() {
     assert_eq!(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, 0) }, 0);
     check_refusal(&built.attach(&target), "it is traced already, by ");
     target.serves();
+}
+
+/// Traces a process for half a second, as a command like ours may do: argument 2 is `stands` if it is to stand.
+const TRACER: &str = "
+import ctypes, sys, time
+libc = ctypes.CDLL(None)
+libc.prctl(15, b'glasspoll', 0, 0, 0)
+pid = int(sys.argv[1])
+assert libc.ptrace(0x4206, pid, 0, 0) == 0
+if sys.argv[2] == 'stands':
+    assert libc.ptrace(0x4207, pid, 0, 0) == 0
+print('traces', flush=True)
+time.sleep(0.5)
+";
+
+#[test]
+fn a_process_that_another_command_looks_at_is_attached_to_and_detached_from_afterwards() {
+    let Some(built) = Built::new() else { return };
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let mut target = built.start(&["epoll_wait"]);
+    for how in ["runs", "stands"] {
+        for visit in [Built::attach, Built::detach] {
+            let mut tracer = Command::new(program::path("python3"));
+            tracer.args(["-c", TRACER, &target.pid().to_string(), how]).stdout(Stdio::piped());
+            let mut tracer = tracer.spawn().expect("the tracer");
+            let mut line = String::new();
+            let out = tracer.stdout.take().expect("a pipe");
+            BufReader::new(out).read_line(&mut line).expect("a line");
+            assert_eq!(line, "traces\n");
+            let output = visit(&built, &target);
+            tracer.wait().expect("it ends");
+            output.success();
+        }
+    }
+    // What another tracer does to its waits is not ours.
+    target.serves_but("returned -1, errno 4");
 }
 
 #[test]
