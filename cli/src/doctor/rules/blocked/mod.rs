@@ -81,7 +81,8 @@ struct Total {
     late: u64,
     /// Long calls that made nobody wait.
     idle: u64,
-    /// How long the thread's loop has gone on, and whether its waits only ask.
+    /// Since when the thread's loop is known, how long it has gone on, and whether its waits only ask.
+    since_ns: Option<u64>,
     of_ns: u64,
     only_asks: bool,
 }
@@ -160,8 +161,10 @@ impl Blocked {
             tally.add(slept.began_ns, slept.fd, entry.tid);
             let total = self.totals.entry(key).or_default();
             total.tid = entry.tid;
-            total.ns += slept.ns;
-            total.of_ns = entry.ns.saturating_sub(turns.since_ns);
+            total.ns = total.ns.saturating_add(slept.ns);
+            // What was known before a gap is forgotten, and its calls are not.
+            let since_ns = *total.since_ns.get_or_insert(turns.since_ns);
+            total.of_ns = entry.ns.saturating_sub(since_ns);
             total.only_asks = turns.asks * 10 >= turns.waits * 9;
             keep_longest(&mut total.longest, slept);
             let long = if matches!(slept.call, Call::Read | Call::Write | Call::Accept) {
@@ -171,7 +174,7 @@ impl Blocked {
             };
             if late > 0 {
                 total.late += late;
-                total.harm_ns += slept.ns;
+                total.harm_ns = total.harm_ns.saturating_add(slept.ns);
                 total.harmful += u64::from(slept.ns >= long);
                 keep_longest(&mut total.most_harm, slept);
             } else if slept.listener.is_none() {

@@ -7,7 +7,7 @@ use crate::doctor::cause;
 use crate::doctor::finding::{Finding, Severity, Tally, BY_ITSELF_NS};
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::{count, errno, times};
+use crate::text::units::{count, errno, percent, times};
 
 /// Calls of a kind that made a loop stand still.
 pub(super) fn blocked(
@@ -21,13 +21,13 @@ pub(super) fn blocked(
     let worst = total.most_harm.filter(|_| severity > Severity::Note).or(total.longest)?;
     let on = if worst.fd >= 0 { format!(" of fd {}", worst.fd) } else { String::new() };
     let title = format!("{}{on} took {} in the loop", words::of(call), span(worst.ns));
-    let share = 100 * total.ns / total.of_ns.max(1);
+    let share = (total.ns as f64 / total.of_ns.max(1) as f64).min(1.0);
     let mut finding = Finding::new(25, severity, world.pid, title, tally).because(format!(
-        "{}, {} in all: the loop of {} stood still for {}% of the time",
+        "{}, {} in all: the loop of {} stood still for {} of the time",
         times(tally.count),
         span(total.ns),
         world.set_name(epoll),
-        share.min(100)
+        percent(share)
     ));
     finding.advice = words::advice(call);
     if worst.errno != 0 {

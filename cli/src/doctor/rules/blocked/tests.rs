@@ -63,6 +63,24 @@ fn seconds_after_which_the_thread_does_not_wait_again_are_told() {
 }
 
 #[test]
+fn the_share_of_the_time_is_that_of_the_whole_look() {
+    let mut script = Script::looping();
+    for _ in 0..10 {
+        script.wait(&[(9, IN)]);
+        sleeps(&mut script, Call::Lock, 20, 100);
+        script.enter(64, -1).give(&[(10, IN)]).ms(900);
+        // Events are lost, and the thread has to be seen to have a loop once more.
+        script.gap();
+        for _ in 0..3 {
+            script.wait(&[(10, IN)]).read(10, 10, 5);
+        }
+    }
+    script.enter(64, -1);
+    let finding = script.findings().into_iter().find(|finding| finding.class == 25).expect("a finding");
+    assert!(finding.evidence[0].ends_with("stood still for 11% of the time"), "{:?}", finding.evidence);
+}
+
+#[test]
 fn short_calls_and_few_are_fine() {
     let mut script = Script::looping();
     for ms in [150, 10, 10, 10] {
