@@ -89,6 +89,17 @@ impl Listener {
         }
     }
 
+    /// Looks at which it was full and the program asked for it.
+    fn asked(&self) -> u64 {
+        self.full.saturating_sub(self.aside)
+    }
+
+    /// Whether a finding is about a thread that waits on the listener's set.
+    fn is_served_by(&self, world: &World, finding: &Finding) -> bool {
+        let waits = |tid: &u32| world.thread(*tid).is_some_and(|thread| self.epoll == Some(thread.epoll));
+        finding.pid == world.pid && (self.epoll.is_none() || finding.tids.iter().any(waits))
+    }
+
     fn is_aside(&self) -> bool {
         self.full > 0 && self.aside * 2 > self.full
     }
@@ -188,8 +199,13 @@ impl Overflow {
             sockets.entry(listener.inode).or_default().push((*key, listener));
         }
         for sharers in sockets.values() {
-            let worst = sharers.iter().max_by_key(|(_, listener)| (listener.full, listener.dropped));
-            let Some(((place, fd), listener)) = worst else { continue };
+            let key = |listener: &Listener| (listener.full, listener.dropped, listener.asked());
+            let Some(((place, fd), worst)) = sharers.iter().max_by_key(|(_, listener)| key(listener)) else {
+                continue;
+            };
+            // One of the processes asks for it at a time, perhaps.
+            let asked: u64 = sharers.iter().map(|(_, listener)| listener.asked()).sum();
+            let listener = &Listener { aside: worst.full.saturating_sub(asked), ..(*worst).clone() };
             let (Some(severity), Some(patient)) = (listener.severity(), patients.get(*place)) else {
                 continue;
             };
@@ -205,8 +221,15 @@ impl Overflow {
             }
             let taken: u64 = sharers.iter().map(|(_, listener)| listener.taken).sum();
             let told: u64 = sharers.iter().map(|(_, listener)| listener.told_meanwhile).sum();
-            let busy =
-                out.iter().find(|other| BUSY_ELSEWHERE.contains(&other.class) && pids.contains(&other.pid));
+            let is_its_loops = |other: &&Finding| {
+                BUSY_ELSEWHERE.contains(&other.class)
+                    && sharers.iter().any(|((place, _), listener)| {
+                        patients
+                            .get(*place)
+                            .is_some_and(|patient| listener.is_served_by(&patient.world, other))
+                    })
+            };
+            let busy = out.iter().find(is_its_loops);
             let slow =
                 busy.map(|other| format!("the loop has no time for it: see {}: {}", other.name, other.title));
             let title = format!("listener fd {fd}: {words}");

@@ -1,5 +1,7 @@
 //! Queues that fill, from looks made up.
 
+use glasspoll_record::event::Call;
+
 use super::*;
 use crate::doctor::script::Script;
 
@@ -51,6 +53,65 @@ fn a_program_that_takes_no_more_on_purpose_is_noted() {
     assert_eq!(script.found(), [(26, Severity::Note)]);
     let finding = &script.findings()[0];
     assert!(finding.advice.contains("on purpose") && finding.evidence[0].contains("without EPOLLIN at 10"));
+}
+
+#[test]
+fn workers_that_take_turns_with_the_listener_do_not_refuse_on_purpose() {
+    let mut script = Script::new();
+    let places = [script.place, script.process(101, 100, true), script.process(102, 100, true)];
+    let mut drops = 0;
+    for turn in 0..12 {
+        // One of three has it in its set.
+        for (n, place) in places.into_iter().enumerate() {
+            script.place = place;
+            if turn == 0 {
+                script.event(Event::Create { epoll: 1, epfd: 3, inherited: false }).add(4, IN);
+            }
+            script.modify(4, if turn % 3 == n { IN } else { 0 });
+            script.wait(&[]);
+        }
+        script.ms(200);
+        drops += 5;
+        for place in places {
+            script.place = place;
+            script.accept(4, 20);
+            script.queue(4, 17, 16, drops);
+        }
+    }
+    let found = script.findings();
+    assert_eq!(kinds(&found), [(26, Severity::Warning)], "{found:?}");
+    assert!(!found[0].advice.contains("on purpose"), "{found:?}");
+    assert!(found[0].evidence.iter().all(|line| !line.contains("without EPOLLIN")), "{found:?}");
+}
+
+#[test]
+fn what_keeps_another_loop_is_not_why_nobody_accepts() {
+    // A thread of another set calls what sleeps.
+    let mut script = Script::new();
+    script.add(4, IN);
+    script.tid = 200;
+    script.epoll = 2;
+    script.event(Event::Create { epoll: 2, epfd: 5, inherited: false }).add(9, IN).add(10, IN);
+    for _ in 0..3 {
+        script.wait(&[(10, IN)]).read(10, 10, 5);
+    }
+    for look in 0..10 {
+        (script.tid, script.epoll) = (100, 1);
+        script.enter(64, -1);
+        (script.tid, script.epoll) = (200, 2);
+        script.wait(&[(9, IN)]).read(9, 10, 5).ms(150);
+        let (call, ns) = (Call::Lock, 150_000_000);
+        script.event(Event::Blocked { fd: 20, call, ns, result: 0, errno: 0 });
+        script.enter(64, -1).give(&[(10, IN)]);
+        (script.tid, script.epoll) = (100, 1);
+        script.ms(50).give(&[(4, IN)]).accept(4, 30);
+        script.queue(4, 17, 16, look * 5);
+    }
+    let found = script.findings();
+    let queue = found.iter().find(|finding| finding.class == 26).expect("a finding");
+    assert!(found.iter().any(|finding| finding.class == 25), "{found:?}");
+    assert!(queue.evidence.iter().all(|line| !line.contains("has no time")), "{queue:?}");
+    assert!(!queue.advice.starts_with("Shorten"), "{queue:?}");
 }
 
 #[test]
