@@ -86,6 +86,45 @@ mod tests {
         }
     }
 
+    const PLACES: [(u8, u64, Severity); 3] =
+        [(b'T', 0, Severity::Note), (b'R', 40, Severity::Note), (b'R', 95, Severity::Warning)];
+
+    #[test]
+    fn a_loop_that_cannot_go_on_after_eintr_is_a_note() {
+        for (state, ran, severity) in PLACES {
+            let mut script = Script::new();
+            script.add(5, IN).wait(&[(5, IN)]).enter(64, -1).back(-libc::EINTR).ms(1500);
+            script.all_threads(1500, state, ran);
+            assert_eq!(script.found(), [(15, severity)]);
+        }
+    }
+
+    #[test]
+    fn waits_that_a_stop_or_want_of_a_processor_draws_out_are_a_note() {
+        for (state, ran, severity) in PLACES {
+            let mut script = Script::new();
+            for _ in 0..40 {
+                script.enter(16, 200).ms(50).back(-libc::EINTR);
+            }
+            script.all_threads(2000, state, ran);
+            assert_eq!(script.found(), [(21, severity)]);
+        }
+    }
+
+    #[test]
+    fn items_that_wait_for_a_thread_without_a_processor_are_a_note() {
+        for (state, ran, severity) in PLACES {
+            let mut script = Script::new();
+            script.add(5, IN).add(6, IN).add(31, IN).ready(31);
+            for _ in 0..40 {
+                script.enter(2, -1).give(&[(5, IN), (6, IN)]).read(5, 10, 10).read(6, 10, 10).ms(50);
+            }
+            script.enter(2, -1).give(&[(31, IN), (5, IN)]);
+            script.all_threads(2000, state, ran);
+            assert_eq!(script.found(), [(14, severity)]);
+        }
+    }
+
     #[test]
     fn work_that_was_seen_is_the_programs() {
         let mut script = Script::new();

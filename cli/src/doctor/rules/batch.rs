@@ -124,6 +124,7 @@ impl Rule for Batches {
             let Some((longest, fd)) = starved.items.first() else { continue };
             let batches =
                 if starved.batches >= KEPT { format!("{KEPT} or more") } else { starved.batches.to_string() };
+            let from_ns = starved.tally.first_ns.saturating_sub(*longest);
             let longest = span(*longest);
             let title =
                 format!("fd {fd} waited {longest} behind {batches} full batches of {}", starved.maxevents);
@@ -132,7 +133,7 @@ impl Rule for Batches {
                 format!("{times} items of {set} were ready, and passed over for {} or more", span(LONG_NS)),
             );
             finding.fds = starved.items.iter().map(|(_, fd)| *fd).collect();
-            out.push(finding);
+            out.push(finding.timed(from_ns, starved.tally.last_ns, true));
         }
     }
 }

@@ -112,7 +112,9 @@ impl Rule for Interrupts {
                 finding = finding.because(format!("{count} events became ready meanwhile"));
             }
             finding.fds.extend(world.set(*epoll).and_then(|set| set.epfd));
-            out.push(finding);
+            // A thread that has no processor cannot wait again.
+            let is_seen = world.looks.away(tid, ns, until_ns).is_some();
+            out.push(finding.timed(ns, until_ns, is_seen));
         }
     }
 }
