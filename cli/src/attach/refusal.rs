@@ -133,7 +133,8 @@ impl fmt::Display for Seccomp {
             Self::Strict => f.write_str("it is in seccomp's strict mode, and may load nothing"),
             Self::Forbids(calls) => write!(
                 f,
-                "its seccomp filter forbids what loading the library needs ({}); start it with 'glasspoll run -- PROGRAM'",
+                "its seccomp filter forbids what loading the library needs ({}), and may kill it for that: start it \
+                 without the filter, or with one that allows these, or look at its sets from outside, by 'glasspoll ls'",
                 calls.join(", ")
             ),
             Self::Unread => f.write_str(
@@ -233,6 +234,13 @@ mod tests {
         assert_eq!(trouble().or_ended(pid), Refusal::Ended);
         assert_eq!(trouble().or_ended(std::process::id()), trouble());
         assert_eq!(Refusal::NotAttached.or_ended(pid), Refusal::NotAttached);
+    }
+
+    #[test]
+    fn what_a_filter_forbids_it_forbids_a_program_that_is_started_with_the_library_too() {
+        let words = Refusal::Seccomp(Seccomp::Forbids(vec!["openat", "futex"])).to_string();
+        assert!(words.contains("(openat, futex)") && words.contains("without the filter"), "{words}");
+        assert!(words.contains("'glasspoll ls'") && !words.contains("glasspoll run"), "{words}");
     }
 
     #[test]
