@@ -179,6 +179,10 @@ impl fmt::Display for Refusal {
             Self::Seccomp(why) => why.fmt(f),
             Self::NoRoom => f.write_str("none of its objects has room for 530 bytes behind its code"),
             Self::NoFunction(name) => write!(f, "its libc has no function {name}"),
+            Self::NoSafeThread(1) => f.write_str(
+                "in 2 s its thread came to no system call at which it may be asked (a wait, or a read of a socket \
+                 or pipe): it computes, or waits for a disk; try again",
+            ),
             Self::NoSafeThread(count) => write!(
                 f,
                 "in 2 s none of its {count} threads came to a system call at which it may be asked (a wait, or a \

@@ -12,7 +12,7 @@ use crate::args::Dump;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::source::Source;
 use crate::commands::attach;
-use crate::text::units::{clean, count, errno};
+use crate::text::units::{clean, count, counted, errno};
 use crate::text::{span, SHARED};
 
 pub fn main(args: &Dump) -> Result<ExitCode, String> {
@@ -62,7 +62,7 @@ fn say_what_is_missing(process: &Process) {
         );
     }
     if process.torn != 0 {
-        eprintln!("glasspoll: {who}: {} records were torn, and are left out", count(process.torn));
+        eprintln!("glasspoll: {who}: left out, because torn: {}", counted(process.torn, "record"));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::commands::attach;
 use crate::sample::watch;
 use crate::sys::output::Output;
 use crate::text::span;
-use crate::text::units::{clean, count};
+use crate::text::units::{clean, count, counted};
 
 /// How long a thread is looked at that is away from its waits now.
 const STUCK: Duration = Duration::from_millis(250);
@@ -53,14 +53,14 @@ pub fn record(args: &Record) -> Result<ExitCode, String> {
     let process = &snapshot.process;
     let first = process.events.first().map_or(process.taken.ns, |entry| entry.ns);
     let over = span(process.taken.ns.saturating_sub(first));
-    let events = count(process.events.len() as u64);
-    println!("{events} events of the last {over} of {} {}", clean(&process.comm), args.pid);
+    let events = counted(process.events.len() as u64, "event");
+    println!("{events} of the last {over} of {} {}", clean(&process.comm), args.pid);
     if process.lost_blocks != 0 {
         let lost = count(layout::records(process.lost_blocks));
         println!("up to {lost} before them were overwritten: a larger GLASSPOLL_RING keeps more");
     }
     if process.torn != 0 {
-        println!("{} were just being written, and are left out", count(process.torn));
+        println!("left out, because just being written: {}", counted(process.torn, "event"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -343,17 +343,25 @@ impl Tally {
     }
 }
 
-/// How often a second, as in `4,000/s`; nothing if it was too short to tell.
+/// How often a second, as in `4,000/s`; nothing if it was too short to tell, or less than once.
 pub fn rate(tally: &Tally) -> String {
+    let each_second = tally.count as f64 * 1e9 / tally.lasted().max(1) as f64;
     match tally.lasted() {
         0..=999_999 => String::new(),
-        ns => format!(", {}/s", count((tally.count as f64 * 1e9 / ns as f64) as u64)),
+        _ if each_second < 1.0 => String::new(),
+        _ => format!(", {}/s", count(each_second as u64)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_rare_has_no_rate() {
+        let of = |count, seconds: u64| Tally { count, last_ns: seconds * 1_000_000_000, ..Tally::new() };
+        assert_eq!([of(57, 3), of(3, 60), of(3, 0)].map(|tally| rate(&tally)), [", 19/s", "", ""]);
+    }
 
     #[test]
     fn a_tally_keeps_first_and_last_and_names_no_more_than_some() {

@@ -49,6 +49,7 @@ use rules::Rule;
 
 use crate::procfs::net;
 use crate::replay::{Sums, World};
+use crate::text::units::counted;
 
 /// A process under examination.
 #[derive(Debug)]
@@ -263,7 +264,7 @@ pub fn name_files(findings: &mut Vec<Finding>, file_at: impl Fn(u32, i32, u64) -
             }
         }
         if told > TOLD {
-            finding.evidence.push(format!("and {} more descriptors", told - TOLD));
+            finding.evidence.push(format!("and {}", counted((told - TOLD) as u64, "more descriptor")));
         }
         is_meant
     });

@@ -34,7 +34,7 @@ use super::seen::{Looked, Seen};
 use super::shown::{self, Line};
 use super::{id, Finding};
 use crate::symbols::Frame;
-use crate::text::units::{clean, count};
+use crate::text::units::{clean, count, counted};
 use crate::text::OBSERVED;
 
 /// For people.
@@ -53,7 +53,7 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     if seen.torn != 0 {
-        writeln!(out, "{} records were torn, and are left out", count(seen.torn))?;
+        writeln!(out, "left out, because torn: {}", counted(seen.torn, "record"))?;
     }
     if seen.processes.iter().any(|process| process.observed) {
         let how = match (seen.ended, seen.looked_ns) {
@@ -72,7 +72,7 @@ pub fn text(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
         1 => "1 finding".into(),
         n => format!("{n} findings"),
     };
-    write!(out, "{findings} in {} events of {:.1} s", count(seen.events), seen.seconds())?;
+    write!(out, "{findings} in {} of {:.1} s", counted(seen.events, "event"), seen.seconds())?;
     if let Some(ns) = seen.looked_ns {
         write!(out, ", looked at for {:.1} s", ns as f64 / 1e9)?;
     }

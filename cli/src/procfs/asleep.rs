@@ -35,7 +35,10 @@ pub fn words(pid: u32) -> Option<String> {
         .iter()
         .map(|(name, number)| match threads.len() {
             1 => format!("its thread waits in {name}"),
-            all => format!("{number} of its {all} threads wait in {name}"),
+            all => {
+                let s = if *number == 1 { "s" } else { "" };
+                format!("{number} of its {all} threads wait{s} in {name}")
+            }
         })
         .collect();
     (!each.is_empty()).then(|| each.join(", "))

@@ -48,6 +48,12 @@ pub fn times(number: u64) -> String {
     }
 }
 
+/// `1 event`, `2 events`, `1,200 events`.
+pub fn counted(number: u64, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {what}{s}", count(number))
+}
+
 /// `EBADF` and the like; a number if the error has no name.
 pub fn errno(errno: u16) -> String {
     Errno::new(errno.into()).name().map_or_else(|| errno.to_string(), str::to_owned)
@@ -115,6 +121,12 @@ pub fn fit(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "event")), ["0 events", "1 event", "2 events"]);
+        assert_eq!([1, 1_200].map(times), ["once", "1,200 times"]);
+    }
 
     #[test]
     fn times_have_three_digits_and_a_unit() {

@@ -87,8 +87,10 @@ fn note(fate: &Fate, observe: bool, seen: &mut Seen) {
         let yet = if *has_ring { "" } else { ", without an epoll instance so far" };
         seen.notes.push(format!("process {pid} ({comm}) lives on{yet}: glasspoll doctor {pid}"));
     }
-    if let Some(more) = fate.living.len().checked_sub(NAMED + 1) {
-        seen.notes.push(format!("{} more processes live on", more + 1));
+    match fate.living.len().saturating_sub(NAMED) {
+        0 => {}
+        1 => seen.notes.push("1 more process lives on".into()),
+        more => seen.notes.push(format!("{more} more processes live on")),
     }
 }
 

@@ -71,8 +71,8 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
         }
         match &process.record {
             Some(record) if record.left_out != 0 => {
-                let left_out = count(record.left_out.into());
-                writeln!(out, "  {left_out} items are not listed: there was no room for them")?;
+                let left_out = plural(record.left_out as usize, "item");
+                writeln!(out, "  not listed, because there was no room: {left_out}")?;
             }
             Some(record) if record.sets.is_empty() && process.kernel_sets.is_empty() => {
                 writeln!(out, "  no epoll instance now")?;

@@ -130,7 +130,7 @@ impl Rule for Batches {
                 format!("fd {fd} waited {longest} behind {batches} full batches of {}", starved.maxevents);
             let (set, times) = (world.set_name(*epoll), times(starved.tally.count));
             let mut finding = Finding::new(14, Severity::Warning, world.pid, title, &starved.tally).because(
-                format!("{times} items of {set} were ready, and passed over for {} or more", span(LONG_NS)),
+                format!("items of {set} were ready, and passed over for {} or more, {times}", span(LONG_NS)),
             );
             finding.fds = starved.items.iter().map(|(_, fd)| *fd).collect();
             out.push(finding.timed(from_ns, starved.tally.last_ns, true));

@@ -10,7 +10,7 @@ use glasspoll_record::Entry;
 
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::doctor::Patient;
-use crate::text::units::count;
+use crate::text::units::{count, counted, times};
 
 /// The most sets that are followed.
 const SETS: usize = 1 << 14;
@@ -104,9 +104,9 @@ impl Forks {
             };
             let epfd = set.epfd;
             let title = format!(
-                "child {} {what} the set of its parent {parent} (epoll {epfd}), {} times",
+                "child {} {what} the set of its parent {parent} (epoll {epfd}), {}",
                 world.pid,
-                count(tally.count)
+                times(tally.count)
             );
             let [added, removed, changed] = set.by_op.map(count);
             let mut tally = tally.clone();
@@ -114,8 +114,8 @@ impl Forks {
             out.push(
                 Finding::new(8, severity, world.pid, title, &tally)
                     .because(format!(
-                        "by the child: {added} ADD, {removed} DEL, {changed} MOD, {} waits",
-                        count(set.waits.count)
+                        "by the child: {added} ADD, {removed} DEL, {changed} MOD, {}",
+                        counted(set.waits.count, "wait")
                     ))
                     .because("the parent went on to use the set after that")
                     .because(if world.observed {

@@ -13,7 +13,7 @@ use super::Rule;
 use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::count;
+use crate::text::units::counted;
 
 /// How long no thread waits: a handler's work takes less.
 const LONG_NS: u64 = 1_000_000_000;
@@ -102,14 +102,14 @@ impl Rule for Interrupts {
             let title = format!("{set}: a wait of thread {tid} ended with EINTR {passed} ago, and nobody has waited on it since");
             let mut finding = Finding::new(15, Severity::Warning, world.pid, title, &tally)
                 .because(format!(
-                    "{} waits before, the last one ended at {}",
-                    count(known.waits),
+                    "{} before, the last one ended at {}",
+                    counted(known.waits, "wait"),
                     world.at(ns)
                 ))
                 .unknown("whether the thread still works for the signal");
             if known.ready.count > 0 {
-                let count = count(known.ready.count);
-                finding = finding.because(format!("{count} events became ready meanwhile"));
+                let events = counted(known.ready.count, "event");
+                finding = finding.because(format!("{events} became ready meanwhile"));
             }
             finding.fds.extend(world.set(*epoll).and_then(|set| set.epfd));
             // A thread that has no processor cannot wait again.

@@ -10,7 +10,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{rate, Finding, Severity, Tally};
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::{count, times};
+use crate::text::units::times;
 
 /// A program that handles the limit sees one refusal, and perhaps a second one.
 const FEW: u64 = 3;
@@ -124,9 +124,8 @@ impl Rule for Limit {
             } else {
                 ("ENFILE", "the system's limit")
             };
-            let ready = count(ready.get(key).copied().unwrap_or_default());
-            let title =
-                format!("listener fd {fd} ready {ready} times while {limit} of descriptors was reached");
+            let ready = times(ready.get(key).copied().unwrap_or_default());
+            let title = format!("listener fd {fd} ready {ready} while {limit} of descriptors was reached");
             let row = found.iter().find(|((other, _, which), _)| other == fd && *which == Which::Row);
             let severity = match row.and_then(|(_, row)| spin::severity(row)) {
                 Some(Severity::Error) => Severity::Error,

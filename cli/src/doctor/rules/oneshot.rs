@@ -10,7 +10,7 @@ use crate::doctor::finding::{Finding, Severity, Tally};
 use crate::replay::world::Mark;
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::count;
+use crate::text::units::counted;
 
 /// How long an item stays disarmed: a worker that has it may take its time, but mostly less than this.
 const LONG_NS: u64 = 1_000_000_000;
@@ -61,7 +61,7 @@ impl Oneshots {
         // If no unread data is known, the program may have silenced the item on purpose.
         let state = match since.woken {
             Some((ns, times)) if until_ns.saturating_sub(ns) >= LONG_NS => {
-                format!("readable for {} ({} wakeups)", span(until_ns - ns), count(times))
+                format!("readable for {} ({})", span(until_ns - ns), counted(times, "wakeup"))
             }
             _ if !since.is_drained => "and not read to the end".into(),
             _ => return None,

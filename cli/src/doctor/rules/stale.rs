@@ -13,7 +13,7 @@ use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity};
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::count;
+use crate::text::units::times;
 
 /// The most closed descriptors, at a time, whose event is still to be served.
 const CLOSED: usize = 1 << 12;
@@ -170,8 +170,8 @@ impl Rule for Stale {
             // What was read or written was another connection's.
             let severity = if *is_reborn { Severity::Warning } else { Severity::Error };
             let mut finding = Finding::new(7, severity, world.pid, title, tally).because(format!(
-                "{} times; the last time it was closed by thread {by}, {} before it was used",
-                count(tally.count),
+                "{}; the last time it was closed by thread {by}, {} before it was used",
+                times(tally.count),
                 span(ago)
             ));
             if *is_reborn {

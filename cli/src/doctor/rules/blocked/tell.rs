@@ -7,7 +7,7 @@ use crate::doctor::cause;
 use crate::doctor::finding::{Finding, Severity, Tally, BY_ITSELF_NS};
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::{count, errno, percent, times};
+use crate::text::units::{counted, errno, percent, times};
 
 /// Calls of a kind that made a loop stand still.
 pub(super) fn blocked(
@@ -35,9 +35,9 @@ pub(super) fn blocked(
     }
     if total.late > 0 {
         let late = total.late;
-        let (s, were) = if late == 1 { ("", "was") } else { ("s", "were") };
-        finding = finding
-            .because(format!("{} event{s} of other descriptors {were} ready when they ended", count(late)));
+        let were = if late == 1 { "was" } else { "were" };
+        let late = counted(late, "event");
+        finding = finding.because(format!("{late} of other descriptors {were} ready when they ended"));
     } else {
         finding = finding.because("nothing else was ready when they ended");
     }
@@ -65,9 +65,9 @@ pub(super) fn not_back(world: &World, tid: u32, left: &Left) -> Finding {
         Call::Write | Call::Connect | Call::Lock | Call::Lookup => Severity::Warning,
         _ => Severity::Note,
     };
-    let items = count(world.items_in(epoll) as u64);
+    let items = counted(world.items_in(epoll) as u64, "descriptor");
     let mut finding = Finding::new(25, severity, world.pid, title, &Tally::once(since_ns, until_ns, fd, tid))
-        .because(format!("{} has {items} descriptors, and nobody else waits on it", world.set_name(epoll)))
+        .because(format!("{} has {items}, and nobody else waits on it", world.set_name(epoll)))
         .unknown("whether the thread means to come back to its loop");
     if let Some(case) = world.looks.away(tid, since_ns, until_ns) {
         finding = cause::add(finding, &case);

@@ -6,7 +6,7 @@ use crate::doctor::finding::{Finding, Severity, Tally, BY_ITSELF_NS};
 use crate::replay::world::Case;
 use crate::replay::World;
 use crate::text::span;
-use crate::text::units::{count, times};
+use crate::text::units::{counted, times};
 
 /// What made others wait.
 pub(super) fn slow(world: &World, (epoll, fd, is_starved): Key, tally: &Tally, worst: &Worst) -> Finding {
@@ -23,7 +23,7 @@ pub(super) fn slow(world: &World, (epoll, fd, is_starved): Key, tally: &Tally, w
     let times = times(tally.count);
     let mut finding = Finding::new(16, severity, world.pid, title, tally)
         .because(format!("{set} was left alone for {} or more {times}", span(SLOW_NS)))
-        .because(format!("the longest time after a wait that gave {}", events(worst.n as u64)));
+        .because(format!("the longest time after a wait that gave {}", counted(worst.n as u64, "event")));
     finding = match cause {
         Some((cause, case)) => {
             finding.advice = cause.advice(case, worst.has_others);
@@ -76,7 +76,7 @@ pub(super) fn not_back(world: &World, epoll: u32, serving: &Serving, until_ns: u
     let ready = if world.observed {
         "the kernel does not tell what became ready meanwhile".into()
     } else {
-        format!("{} events became ready meanwhile", count(serving.ready))
+        format!("{} became ready meanwhile", counted(serving.ready, "event"))
     };
     let mut finding = Finding::new(16, severity, world.pid, title, &tally)
         .because(format!("thread {} serves {set}; {ready}", serving.tid));
@@ -102,14 +102,9 @@ fn is_own(cause: Cause, case: &Case) -> bool {
     }
 }
 
-fn events(number: u64) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} event{s}", count(number))
-}
-
 fn were(number: u64) -> String {
     let verb = if number == 1 { "was" } else { "were" };
-    format!("{} {verb}", events(number))
+    format!("{} {verb}", counted(number, "event"))
 }
 
 fn name(fd: i32) -> String {
