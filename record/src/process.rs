@@ -9,11 +9,8 @@ use crate::file::Named;
 use crate::layout::{self, block};
 use crate::mutation::is;
 use crate::ring::{u32_at, u64_at, Block, Facts, Header, Item};
-use crate::sample::Sample;
+use crate::sample::{self, Sample};
 use crate::stacks::Stacks;
-
-/// The most samples of a process that are kept.
-const SAMPLES: usize = 1 << 16;
 
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,9 +113,7 @@ impl Process {
 
     /// Adds what a thread did at a moment.
     pub fn sample(&mut self, sample: Sample) {
-        if self.samples.len() < SAMPLES {
-            self.samples.push(sample);
-        }
+        sample::keep(&mut self.samples, sample);
     }
 
     /// Adds the name of something at that moment. For a file an empty text says that the recorder had not

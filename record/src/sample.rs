@@ -37,6 +37,17 @@ pub struct Sample {
     pub frames: Vec<String>,
 }
 
+/// As many samples of a process are kept, and up to twice as many.
+const KEPT: usize = 1 << 15;
+
+/// Adds a sample to those of a process; the oldest are forgotten first.
+pub fn keep(all: &mut Vec<Sample>, sample: Sample) {
+    if all.len() >= 2 * KEPT {
+        all.drain(..KEPT);
+    }
+    all.push(sample);
+}
+
 impl Sample {
     /// In place of a state: the sample tells the frames of an earlier look, and nothing else.
     pub const STACK: u8 = b'+';
@@ -107,6 +118,16 @@ mod tests {
         let none = Sample { call: String::new(), frames: Vec::new(), ..sample };
         assert_eq!(Sample::from_bytes(&none.to_bytes()), Some(none));
         assert_eq!(Sample::from_bytes(&[0; HEAD - 1]), None);
+    }
+
+    #[test]
+    fn the_latest_are_kept() {
+        let mut all = Vec::new();
+        let last = 5 * KEPT as u64;
+        (0..=last).for_each(|ns| keep(&mut all, Sample { ns, ..Sample::default() }));
+        assert!((KEPT..=2 * KEPT).contains(&all.len()), "{}", all.len());
+        assert_eq!(all.last().map(|sample| sample.ns), Some(last));
+        assert!(all.windows(2).all(|two| two[0].ns + 1 == two[1].ns));
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use glasspoll_record::find;
 use glasspoll_record::stream::Stream;
-use glasspoll_record::Sample;
+use glasspoll_record::{find, sample, Sample};
 
 use super::Sampler;
 
@@ -27,7 +26,8 @@ pub fn watch(
     // A pread(2) of a memfd has no reason to fail.
     while let Ok(events) = stream.poll() {
         let is_gap = lost.replace(stream.lost_blocks).is_some_and(|before| before != stream.lost_blocks);
-        seen.append(&mut sampler.take(0, &events, is_gap));
+        let new = sampler.take(0, &events, is_gap);
+        new.into_iter().for_each(|sample| sample::keep(&mut seen, sample));
         let limit = if sampler.is_busy() { period + more } else { period };
         if begin.elapsed() >= limit || is_to_end() || std::fs::metadata(format!("/proc/{pid}")).is_err() {
             break;
