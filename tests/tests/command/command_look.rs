@@ -244,7 +244,9 @@ fn a_damaged_or_foreign_file_is_told_and_used_as_far_as_it_goes() {
         let output = dump(&whole[..at]);
         assert!(output.status.success(), "{output:?}");
         assert!(output.stdout.lines().count() <= all);
-        assert!(output.stderr.contains("in the middle"), "cut at {at}: {output:?}");
+        // A cut just between two chunks does not show.
+        let shows = |output: &Output| output.stderr.contains("in the middle");
+        assert!(shows(&output) || shows(&dump(&whole[..at + 1])), "cut at {at}: {output:?}");
     }
     // A record with a wrong byte anywhere does no harm.
     for part in 0..200 {
