@@ -11,7 +11,7 @@
 //! | [`programs`] | [`mode`]: native or preloaded, and where the library is; [`program`]: finding programs, and what to do when one is missing; [`run`](mod@run): running one within a time limit; [`strace`]: counting system calls, by their [`syscall_names`]; [`lockstep`]: a server and its client that take turns, and what the server calls meanwhile; [`seccomp`]: a process in which epoll and io_uring are deadly; [`turn`]: one heavy test at a time |
 //! | [`servers`] | [`server`]: from start to stop; [`port`]: free TCP ports; [`processes`]: those of a server, and what epolls they hold; [`redis`], [`nginx`], [`postgres`]: how these are started, driven and judged |
 //! | [`languages`] | [`script`]: scripts of python and node; [`cpython`]: CPython's own test suites; [`curl`]: many downloads at a time |
-//! | [`views`] | [`command`]: the command `glasspoll`, and what it prints; [`attach`]: a program that it attaches to; [`flow`]: reading the event-flow log; [`chromium`], [`screen`]: a browser, and a terminal; [`synthetic`]: a record of any size, without a program |
+//! | [`views`] | [`command`]: the command `glasspoll`, and what it prints; [`findings`]: those of its doctor; [`attach`]: a program that it attaches to; [`flow`]: reading the event-flow log; [`chromium`], [`screen`]: a browser, and a terminal; [`synthetic`]: a record of any size, without a program |
 //! | [`documents`] | the project's documents, and the sources they speak of |
 //! | [`c_tests`] | the programs of `c-tests`, and their runner |
 //! | [`walk`] | the differential fuzzer |
@@ -44,7 +44,7 @@ pub mod walk;
 pub use languages::{cpython, curl, script};
 pub use programs::{lockstep, mode, program, run, seccomp, strace, syscall_names, turn};
 pub use servers::{nginx, port, postgres, processes, redis, server};
-pub use views::{attach, chromium, command, flow, screen, synthetic};
+pub use views::{attach, chromium, command, findings, flow, screen, synthetic};
 
 pub use mode::{alike_in_both_modes, in_both_modes, Mode};
 pub use run::{run, Output, LIMIT};

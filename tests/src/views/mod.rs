@@ -3,6 +3,7 @@
 pub mod attach;
 pub mod chromium;
 pub mod command;
+pub mod findings;
 pub mod flow;
 pub mod screen;
 pub mod synthetic;
