@@ -3,7 +3,7 @@
 use glasspoll_record::accept_queue::AcceptQueue;
 use glasspoll_record::clock::Moment;
 use glasspoll_record::event::{Ctl, Event, Known, Op, Source};
-use glasspoll_record::ring::{Habits, Header};
+use glasspoll_record::ring::{Habits, Header, Item};
 use glasspoll_record::{Entry, Sample};
 
 use super::{Doctor, Finding, Severity};
@@ -93,6 +93,23 @@ impl Script {
     /// The same, of a process that the kernel's epoll answers.
     pub fn observed_process(&mut self, pid: u32, ppid: u32, forked: bool) -> usize {
         self.doctor.process(&Header { observed: true, ..header(pid, ppid, forked) })
+    }
+
+    /// A set of whose making there is no record is in the table.
+    pub fn knows_set(&mut self, epoll: u32, epfd: i32) {
+        let set = Item {
+            epoll,
+            is_set: true,
+            fd: epfd,
+            serial: 0,
+            interest: 0,
+            queued: false,
+            hot: false,
+            disarmed: false,
+            delivered: 0,
+            since_ns: None,
+        };
+        self.doctor.items(self.place, &[set]);
     }
 
     /// Time passes.

@@ -18,7 +18,8 @@ const SETS: usize = 1 << 14;
 /// A set of one process.
 #[derive(Debug, Default)]
 struct Use {
-    epfd: i32,
+    /// None: it was made before the record begins.
+    epfd: Option<i32>,
     /// The set is a copy of the parent's.
     inherited: bool,
     /// When it was last waited on or changed.
@@ -37,14 +38,21 @@ pub struct Forks {
 }
 
 impl Forks {
+    fn used(&mut self, place: usize, epoll: u32) -> Option<&mut Use> {
+        if self.sets.len() >= SETS && !self.sets.contains_key(&(place, epoll)) {
+            return None;
+        }
+        Some(self.sets.entry((place, epoll)).or_default())
+    }
+
     /// Sees an event of the process at `place`.
     pub fn event(&mut self, place: usize, entry: &Entry) {
         match entry.event {
             Event::Create { epoll, epfd, inherited } if self.sets.len() < SETS => {
-                self.sets.insert((place, epoll), Use { epfd, inherited, ..Use::default() });
+                self.sets.insert((place, epoll), Use { epfd: Some(epfd), inherited, ..Use::default() });
             }
             Event::WaitEnter { epoll, .. } => {
-                if let Some(set) = self.sets.get_mut(&(place, epoll)) {
+                if let Some(set) = self.used(place, epoll) {
                     set.last_ns = entry.ns;
                     if set.inherited {
                         set.waits.add(entry.ns, -1, entry.tid);
@@ -52,13 +60,13 @@ impl Forks {
                 }
             }
             Event::WaitReturn { epoll, .. } => {
-                if let Some(set) = self.sets.get_mut(&(place, epoll)) {
+                if let Some(set) = self.used(place, epoll) {
                     set.last_ns = entry.ns;
                 }
             }
             Event::Ctl { op: Some(Ctl::Found), .. } => {}
             Event::Ctl { epoll, op: Some(op), fd, errno: 0, .. } => {
-                if let Some(set) = self.sets.get_mut(&(place, epoll)) {
+                if let Some(set) = self.used(place, epoll) {
                     set.last_ns = entry.ns;
                     if set.inherited {
                         set.changes.add(entry.ns, fd, entry.tid);
@@ -84,14 +92,18 @@ impl Forks {
             parents.filter(|(_, parent)| parent.world.pid == child.ppid && began(parent) <= began(child));
         let (place, parent) = parents.max_by_key(|(_, parent)| began(parent))?;
         let mut sets = self.sets.range((place, 0)..=(place, u32::MAX));
-        sets.find(|(_, set)| set.epfd == epfd).map(|(_, set)| (set, parent.world.pid))
+        let is_it = |epoll: u32, set: &Use| {
+            set.epfd.or_else(|| parent.world.set(epoll).and_then(|known| known.epfd)) == Some(epfd)
+        };
+        sets.find(|((_, epoll), set)| is_it(*epoll, set)).map(|(_, set)| (set, parent.world.pid))
     }
 
     /// Adds the findings. `patients` are all processes.
     pub fn findings(&self, patients: &[Patient], out: &mut Vec<Finding>) {
         for ((place, _), set) in self.sets.iter().filter(|(_, set)| set.inherited) {
             let Some(Patient { world, .. }) = patients.get(*place) else { continue };
-            let Some((parents, parent)) = self.parents(patients, *place, set.epfd) else { continue };
+            let Some(epfd) = set.epfd else { continue };
+            let Some((parents, parent)) = self.parents(patients, *place, epfd) else { continue };
             let firsts = [&set.changes, &set.waits].map(|tally| (tally.count > 0).then_some(tally.first_ns));
             let Some(first) = firsts.into_iter().flatten().min() else { continue };
             if parents.last_ns < first {
@@ -102,7 +114,6 @@ impl Forks {
             } else {
                 (Severity::Warning, "waited on", &set.waits)
             };
-            let epfd = set.epfd;
             let title = format!(
                 "child {} {what} the set of its parent {parent} (epoll {epfd}), {}",
                 world.pid,
@@ -156,6 +167,19 @@ mod tests {
         assert_eq!(script.found(), [(8, Severity::Error)]);
         let finding = &script.findings()[0];
         assert_eq!((finding.pid, finding.fds.as_slice()), (4711, &[3, 5][..]));
+    }
+
+    #[test]
+    fn a_set_that_its_parent_made_before_the_record_begins_is_found() {
+        let mut script = Script::new();
+        let child = script.process(4711, 100, true);
+        script.knows_set(2, 7);
+        script.epoll = 2;
+        script.enter(64, -1);
+        (script.place, script.tid) = (child, 4711);
+        script.event(Event::Create { epoll: 2, epfd: 7, inherited: true }).del(5);
+        parent_goes_on(&mut script);
+        assert_eq!(script.found(), [(8, Severity::Error)]);
     }
 
     #[test]
