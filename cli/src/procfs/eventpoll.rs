@@ -33,7 +33,7 @@ pub struct Item {
 }
 
 /// A file, as far as its device and inode tell. All eventfds, timerfds and the like have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId {
     pub inode: u64,
     major: u32,

@@ -46,6 +46,8 @@ pub enum Why {
     RoomDisarmed,
     /// EPOLLOUT was told.
     RoomTold,
+    /// An older item of its fd, whose file was closed here and is open in another process, has the same data.
+    Twin,
 }
 
 impl Why {
@@ -54,6 +56,7 @@ impl Why {
             Self::Full | Self::Unread | Self::OneTaken | Self::Unknown => 2,
             Self::Disarmed | Self::DisarmedBefore => 5,
             Self::NotAsked | Self::TakenBack | Self::RoomDisarmed | Self::RoomTold => 19,
+            Self::Twin => 1,
         }
     }
 
@@ -73,6 +76,9 @@ impl Why {
                 "a write was refused, another event has disarmed its one-shot item, and there is room"
             }
             Self::RoomTold => "a write was refused, EPOLLOUT was told, and nothing was written",
+            Self::Twin => {
+                "events in vain: an earlier file of this number was closed here, lives on in another process, and is in the set with the same data"
+            }
         }
     }
 
@@ -88,7 +94,7 @@ impl Why {
         match self {
             Self::OneTaken => is_datagram || kind.ends_with(" listening"),
             Self::Unknown | Self::DisarmedBefore => is_stream || is_datagram,
-            Self::Full | Self::Unread | Self::Disarmed => true,
+            Self::Full | Self::Unread | Self::Disarmed | Self::Twin => true,
             _ => is_stream,
         }
     }
@@ -216,6 +222,37 @@ pub fn left(before: &Sample, after: &Sample, sleeps: impl Fn(u32, u64) -> bool) 
             facts,
             queue: *queue,
         });
+    }
+    all
+}
+
+/// This many events in vain are no chance.
+const IN_VAIN: u32 = 50;
+
+/// Descriptors that get the events of an earlier file of their number.
+pub fn twins(before: &Sample, after: &Sample) -> Vec<Left> {
+    let delivered = |sample: &Sample, (epoll, fd): (u32, i32)| {
+        of_items(sample).find(|item| (item.epoll, item.fd) == (epoll, fd)).map(|item| item.delivered)
+    };
+    let mut all = Vec::new();
+    for twin in before.twins.intersection(&after.twins).copied() {
+        let (Some(then), Some(now)) = (delivered(before, twin), delivered(after, twin)) else { continue };
+        let facts = after.facts.get(&twin.1).copied().unwrap_or_default();
+        let in_vain = matches!(facts.read, Some((Result::Again, _)));
+        if in_vain && now.wrapping_sub(then) >= IN_VAIN {
+            all.push(Left {
+                fd: twin.1,
+                epoll: twin.0,
+                why: Why::Twin,
+                severity: Severity::Warning,
+                excuse: None,
+                since_ns: before.ns,
+                seen_ns: before.ns,
+                sleeps: false,
+                facts,
+                queue: after.queues.get(&twin.1).copied().unwrap_or(Queue::Bytes { unread: 0, unsent: 0 }),
+            });
+        }
     }
     all
 }

@@ -50,6 +50,7 @@ impl Standing {
             world.threads.values().any(is_it)
         };
         let mut left = judge::left(&before, &after, sleeps);
+        left.extend(judge::twins(&before, &after));
         left.retain(|left| {
             let is_it =
                 |finding: &Finding| finding.class == left.why.class() && finding.fds.contains(&left.fd);
@@ -101,7 +102,10 @@ fn say(left: Vec<Left>, after: &Sample, world: &World, findings: &mut Vec<Findin
             span(after.ns - all[0].seen_ns),
             if all[0].sleeps { "slept in its wait" } else { "went on" }
         ));
-        findings.push(finding.unknown("whether the program holds it back on purpose"));
+        findings.push(finding.unknown(match why {
+            Why::Twin => "which process holds the earlier file",
+            _ => "whether the program holds it back on purpose",
+        }));
     }
 }
 

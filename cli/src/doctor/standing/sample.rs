@@ -8,7 +8,7 @@ use glasspoll_record::event::{EPOLLET, EPOLLONESHOT};
 use glasspoll_record::ring::{Facts, Habits, Item, Live};
 
 use crate::procfs::describe::Files;
-use crate::procfs::eventpoll;
+use crate::procfs::eventpoll::{self, FileId};
 use crate::procfs::queue::Queue;
 use crate::sys;
 
@@ -26,6 +26,8 @@ pub struct Sample {
     pub queues: BTreeMap<i32, Queue>,
     /// The sets, by their fds, on which a thread sleeps.
     pub waiting: BTreeSet<i32>,
+    /// Items of the kernel's sets whose fd stands for another file now, which is in the set with the same data: set and fd.
+    pub twins: BTreeSet<(u32, i32)>,
     /// The process is stopped.
     pub is_stopped: bool,
 }
@@ -54,6 +56,9 @@ impl Sample {
         let refused = sample.facts.iter().filter(|(_, facts)| facts.refused_ns.is_some()).map(|(fd, _)| *fd);
         let wanted: BTreeSet<i32> = refused.chain(stuck).take(MOST).collect();
         sample.queues = wanted.into_iter().filter_map(|fd| Some((fd, queue(pid, fd, &mut files)?))).collect();
+        if header.observed {
+            sample.twins = twins(pid, &sample);
+        }
         sample.waiting = eventpoll::waiting(pid).into_iter().map(|(epfd, ..)| epfd).collect();
         Some(sample)
     }
@@ -67,6 +72,23 @@ impl Sample {
     pub fn set(&self, epoll: u32) -> Option<&Item> {
         self.items.iter().find(|item| item.is_set && item.epoll == epoll)
     }
+}
+
+/// The items of `Sample::twins`, of the first items of each set.
+fn twins(pid: u32, sample: &Sample) -> BTreeSet<(u32, i32)> {
+    let mut found = BTreeSet::new();
+    for set in eventpoll::sets(pid).unwrap_or_default() {
+        let is_it = |item: &&Item| item.is_set && set.epfds.contains(&item.fd);
+        let Some(epoll) = sample.items.iter().find(is_it).map(|item| item.epoll) else { continue };
+        let mut files: BTreeMap<(i32, u64), BTreeSet<Option<FileId>>> = BTreeMap::new();
+        for item in set.items.iter().take(MOST) {
+            files.entry((item.fd, item.data)).or_default().insert(item.file);
+        }
+        let is_here = |fd: i32, files: &BTreeSet<_>| files.contains(&FileId::of(pid, fd));
+        let twins = files.iter().filter(|((fd, _), files)| files.len() > 1 && is_here(*fd, files));
+        found.extend(twins.map(|((fd, _), _)| (epoll, *fd)));
+    }
+    found
 }
 
 /// A pipe's queue is asked by a copy of the fd that lives for microseconds, as in `now`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use glasspoll_record::facts::Result;
 use glasspoll_record::ring::{Facts, Item};
 
-use super::judge::{left, Why};
+use super::judge::{self, left, Why};
 use super::sample::Sample;
 use crate::doctor::script::{ET, IN, ONESHOT, OUT};
 use crate::doctor::Severity;
@@ -195,4 +195,26 @@ fn data_of_which_nothing_is_known_is_found() {
     assert_eq!(left(&before, &later(&before), |_, _| false)[0].why, Why::Unknown);
     before.items[1].interest = IN;
     assert_eq!(told(&before), []);
+}
+
+#[test]
+fn events_of_an_earlier_file_of_the_number_are_found() {
+    let mut before = look(IN, read(Result::Again, 0), unread(0));
+    before.twins = [(1, 6)].into();
+    let mut after = later(&before);
+    let told = |after: &Sample| -> Vec<u8> {
+        judge::twins(&before, after).iter().map(|left| left.why.class()).collect()
+    };
+    after.items[1].delivered += 49;
+    assert_eq!(told(&after), [0; 0], "they may be its own");
+    after.items[1].delivered += 1;
+    assert_eq!(told(&after), [1]);
+    let changes: [&dyn Fn(&mut Sample); 2] = [&|after| after.twins.clear(), &|after| {
+        after.facts.get_mut(&6).unwrap().read = Some((Result::Short, 9))
+    }];
+    for change in changes {
+        let mut after = after.clone();
+        change(&mut after);
+        assert_eq!(told(&after), [0; 0]);
+    }
 }
