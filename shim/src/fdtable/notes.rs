@@ -5,8 +5,8 @@ use glasspoll_reactor::sys;
 use glasspoll_reactor::watch::KernelFile;
 
 use super::fd_ref::get;
-use super::files::{fds_of, files};
-use super::flags::{flags, set, unset, BLOCKING, HINT, IO, MANY, ROOM};
+use super::files::fds_of;
+use super::flags::{all_fds, flags, set, unset, BLOCKING, HINT, IO, MANY, ROOM};
 
 /// Finds out whether reads on the fd can sleep.
 pub fn note_blocking(fd: i32) {
@@ -38,7 +38,8 @@ pub fn note_io(device: &KernelFile) {
             return;
         }
     }
-    for (fd, _) in files().into_iter().filter(|(_, file)| is_it(file)) {
+    // One after the other: a wait is no place to allocate for all files, and to end the program if there is no memory.
+    for fd in all_fds().filter(|fd| get(*fd).is_some_and(|file| is_it(&file))) {
         set(fd, io | room);
     }
 }
