@@ -11,23 +11,29 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long the load runs before anything is measured.
-const WARM_UP: Duration = Duration::from_millis(300);
+pub(super) const WARM_UP: Duration = Duration::from_millis(300);
+
+/// After this time without a byte an answer has ended.
+const SILENCE: Duration = Duration::from_millis(300);
 
 /// A request and its answer.
 #[derive(Clone, Debug)]
 pub struct Request {
     text: Vec<u8>,
+    /// 0: its length is learned from the first one.
     answer: usize,
 }
 
 impl Request {
-    /// The request of a protocol: `echo`, `line` (for the tokio server) or `memcached`.
+    /// The request of a protocol: `echo`, `line` (for the tokio server), `memcached`, `redis` or `http`.
     pub fn of(protocol: &str) -> Option<Self> {
         let body = "x".repeat(58);
         let (text, answer) = match protocol {
             "echo" => ("x".repeat(64), 64),
             "line" => (format!("echo {body}\n"), 59),
             "memcached" => ("get key\r\n".to_owned(), "VALUE key 0 64\r\n".len() + 64 + "\r\nEND\r\n".len()),
+            "redis" => ("GET nothing\r\n".to_owned(), "$-1\r\n".len()),
+            "http" => ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 0),
             _ => return None,
         };
         Some(Self { text: text.into_bytes(), answer })
@@ -45,14 +51,38 @@ impl Request {
         }
     }
 
-    fn send(&self, mut stream: &TcpStream) {
+    /// Learns how long an answer is, if that is not known.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    pub fn learn(&mut self, port: u16) {
+        if self.answer != 0 {
+            return;
+        }
+        let mut stream = connect(port, 0);
+        self.send(&stream);
+        stream.set_read_timeout(Some(SILENCE)).expect("a socket");
+        let mut buffer = [0; 4096];
+        self.answer = stream.read(&mut buffer).expect("the server answers");
+        while let Ok(more) = stream.read(&mut buffer) {
+            assert_ne!(more, 0, "the server closes the connection");
+            self.answer += more;
+        }
+    }
+
+    /// How many bytes an answer has.
+    pub(super) fn answer(&self) -> usize {
+        self.answer
+    }
+
+    pub(super) fn send(&self, mut stream: &TcpStream) {
         let sent = stream.write(&self.text).expect("the server reads");
         assert_eq!(sent, self.text.len(), "a short request fits the socket's buffer");
     }
 
     /// Waits for the answer.
     fn receive(&self, mut stream: &TcpStream) {
-        let mut buffer = [0; 256];
+        let mut buffer = [0; 4096];
         stream.read_exact(&mut buffer[..self.answer]).expect("the server answers");
     }
 
@@ -76,7 +106,7 @@ pub struct Load {
 }
 
 /// What was measured, from the end of the warming up.
-struct Window {
+pub(super) struct Window {
     start: Instant,
     server: u64,
     load: u64,
@@ -84,14 +114,19 @@ struct Window {
 }
 
 impl Window {
-    fn open(pid: u32) -> Self {
+    pub(super) fn open(pid: u32) -> Self {
         let (server, load) = (cpu_time(pid), cpu_time(std::process::id()));
         Self { start: Instant::now(), server, load, pid }
     }
 
+    /// How long it has been open.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// A line of JSON: how many requests in how many seconds, the share of its CPU that the load used, and the server's
     /// CPU time for each request, in nanoseconds.
-    fn close(self, requests: u64, mut more: serde_json::Map<String, serde_json::Value>) -> String {
+    pub(super) fn close(self, requests: u64, mut more: serde_json::Map<String, serde_json::Value>) -> String {
         let seconds = self.start.elapsed().as_secs_f64();
         let server = (cpu_time(self.pid) - self.server) as f64;
         let load = (cpu_time(std::process::id()) - self.load) as f64;
@@ -104,7 +139,7 @@ impl Window {
 }
 
 impl Load {
-    fn open(&self, count: usize) -> Vec<TcpStream> {
+    pub(super) fn open(&self, count: usize) -> Vec<TcpStream> {
         allow_descriptors(count as u64 + 100);
         self.request.prepare(self.port);
         let streams: Vec<TcpStream> = (0..count).map(|number| connect(self.port, number)).collect();

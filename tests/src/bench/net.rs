@@ -4,6 +4,7 @@ use std::io;
 use std::mem;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::time::Instant;
 
 /// From how many addresses connections come, so that the ports of one address do not run out.
 const ADDRESSES: usize = 8;
@@ -73,11 +74,30 @@ impl Edges {
         Self(set)
     }
 
+    /// As `wait`, but not beyond a moment.
+    pub fn wait_until<'a>(
+        &self,
+        end: Instant,
+        events: &'a mut [libc::epoll_event],
+    ) -> impl Iterator<Item = usize> + 'a {
+        let left = end.saturating_duration_since(Instant::now());
+        let left =
+            libc::timespec { tv_sec: left.as_secs() as _, tv_nsec: i64::from(left.subsec_nanos()) as _ };
+        let mut set = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };
+        // SAFETY: the pointers are to locals; there is no signal mask. epoll_wait(2) counts in milliseconds.
+        check(unsafe { libc::ppoll(&mut set, 1, &left, std::ptr::null()) }).expect("a wait");
+        self.wait_for(events, 0)
+    }
+
     /// The indexes of the ready streams, from the events in `events`; none after a second without any.
     pub fn wait<'a>(&self, events: &'a mut [libc::epoll_event]) -> impl Iterator<Item = usize> + 'a {
+        self.wait_for(events, 1000)
+    }
+
+    fn wait_for<'a>(&self, events: &'a mut [libc::epoll_event], ms: i32) -> impl Iterator<Item = usize> + 'a {
         let most = i32::try_from(events.len()).expect("few events");
         // SAFETY: the array has room for the events that the call may store.
-        let count = check(unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), most, 1000) });
+        let count = check(unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), most, ms) });
         let count = count.expect("a wait");
         events[..count as usize].iter().map(|event| event.u64 as usize)
     }

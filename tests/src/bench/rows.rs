@@ -1,7 +1,8 @@
 //! The table: what is measured, and the bar for each figure.
 
 use super::figure::{Figure, Judge};
-use super::{observe, stacks};
+use super::rate::{self, Asked};
+use super::{observe, stacks, waiters};
 use crate::Mode;
 
 /// What the load does with its connections.
@@ -56,6 +57,10 @@ pub enum Work {
     Tokio,
     /// memcached with 4 threads, 50 connections.
     Memcached,
+    /// So many requests a second, on 50 connections.
+    Rate(Asked, usize),
+    /// So many threads on one set, all of which wake.
+    Waiters(&'static [usize]),
     /// Single calls, by these names.
     Calls(&'static [&'static str]),
     /// Children of this kind, with each of these numbers of sockets in a set.
@@ -340,6 +345,19 @@ pub const ROWS: &[Row] = &[
         work: Work::RedisMemory,
         sides: EPOLLS,
     },
+    rate::ROWS[0],
+    rate::ROWS[1],
+    rate::ROWS[2],
+    rate::ROWS[3],
+    rate::ROWS[4],
+    rate::ROWS[5],
+    rate::ROWS[6],
+    rate::ROWS[7],
+    rate::ROWS[8],
+    rate::ROWS[9],
+    rate::ROWS[10],
+    rate::ROWS[11],
+    waiters::MANY,
     observe::ON_REDIS,
     observe::ON_NGINX,
     observe::ON_TOKIO,

@@ -80,6 +80,8 @@ impl Bench<'_> {
                     .arg(port.to_string());
                 self.load(command, port, "memcached", Pattern::Closed { count: 50, active: 50 }, row)
             }
+            Work::Rate(asked, rate) => self.at_rate(asked, rate),
+            Work::Waiters(counts) => self.waiters(counts),
             Work::Calls(kinds) => self.calls(kinds),
             Work::Forks(kind, sockets) => self.forks(kind, sockets),
             Work::Memory(count) => self.memory(count),
@@ -102,7 +104,7 @@ impl Bench<'_> {
     }
 
     /// A pinned command for `program` in this mode, with glasspoll's settings.
-    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.free_command(program);
         pin(&mut command, SERVER_CPU);
         command
@@ -134,7 +136,7 @@ impl Bench<'_> {
         command
     }
 
-    fn server(&self, command: Command, port: u16) -> Server {
+    pub(super) fn server(&self, command: Command, port: u16) -> Server {
         Server::start(command, self.dir, port)
     }
 
@@ -171,9 +173,14 @@ impl Bench<'_> {
     }
 
     fn generator(&self, server: &Server, protocol: &str) -> Command {
+        self.generator_for(server, server.pid(), protocol)
+    }
+
+    /// A load generator that measures the CPU time of `pid`.
+    pub(super) fn generator_for(&self, server: &Server, pid: u32, protocol: &str) -> Command {
         let mut load = clean_command(program_of_ours("load"));
         pin(&mut load, LOAD_CPU);
-        load.args([server.port.to_string(), server.pid().to_string(), protocol.to_owned()]);
+        load.args([server.port.to_string(), pid.to_string(), protocol.to_owned()]);
         load.arg((2.0 * self.length).to_string());
         load
     }
@@ -240,6 +247,16 @@ impl Bench<'_> {
         Sample::of(kinds.iter().map(one).collect())
     }
 
+    /// Not pinned: that many threads use all CPUs.
+    fn waiters(&self, counts: &[usize]) -> Sample {
+        let one = |count: &usize| {
+            let mut command = self.free_command(program_of_ours("waiters"));
+            let stdout = run(command.arg(count.to_string()), LIMIT).success();
+            stdout.trim().parse().unwrap_or_else(|_| panic!("no number: {stdout}"))
+        };
+        Sample::of(counts.iter().map(one).collect())
+    }
+
     fn forks(&self, kind: &str, sockets: &[usize]) -> Sample {
         let one = |sockets: &usize| {
             let mut command = self.command(program_of_ours("forks"));
@@ -302,11 +319,12 @@ impl Bench<'_> {
     }
 }
 
-fn redis_server(bench: &Bench) -> Server {
+pub(super) fn redis_server(bench: &Bench) -> Server {
     let port = free_port();
     let arguments = redis::arguments(bench.dir, port);
     let mut command = bench.command(&arguments[0]);
-    command.args(&arguments[1..]);
+    // The load comes from several addresses of this machine.
+    command.args(&arguments[1..]).args(["--protected-mode", "no"]);
     bench.server(command, port)
 }
 
