@@ -16,7 +16,7 @@ pub struct AcceptQueue {
     pub waiting: u32,
     /// How many may: the backlog. The queue is full when more wait.
     pub most: u32,
-    /// How many attempts to connect the kernel has dropped since listen(2), modulo 2^32.
+    /// How many attempts to connect the kernel has dropped because a queue was full, since the first look, modulo 2^32.
     pub drops: u32,
     /// The socket. Several processes may have it.
     pub inode: u64,

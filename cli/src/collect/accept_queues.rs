@@ -22,6 +22,8 @@ const RARELY: Duration = Duration::from_secs(5);
 const SHARE: u32 = 100;
 /// The most descriptors of a listener that are told.
 const FDS: usize = 4;
+/// The most listeners whose first counts are remembered.
+const MOST: usize = 1 << 12;
 /// The most looks that a snapshot takes if a queue is in trouble.
 const LOOKS: usize = 6;
 
@@ -36,17 +38,55 @@ struct Known {
     rarely_due: Instant,
 }
 
+/// What the counters said at the first look at a listener.
+#[derive(Clone, Copy)]
+struct First {
+    drops: u32,
+    overflows: Option<u64>,
+}
+
+impl First {
+    /// How many attempts to connect a full queue has dropped since. A listener also counts segments that are dropped for
+    /// other reasons: every bare ACK with TCP_DEFER_ACCEPT, for one. Those are no overflows of its namespace.
+    /// Linux: `net/ipv4/tcp_minisocks.c:tcp_check_req`, `include/net/tcp.h:tcp_listendrop`.
+    fn dropped(self, drops: u32, overflows: Option<u64>) -> u32 {
+        let dropped = drops.wrapping_sub(self.drops);
+        match self.overflows.zip(overflows) {
+            Some((then, now)) => dropped.min(u32::try_from(now.saturating_sub(then)).unwrap_or(u32::MAX)),
+            None => dropped,
+        }
+    }
+}
+
+/// How often an accept queue of a process's network namespace was full when a connection came.
+fn overflows(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/net/netstat")).ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let mut both = names.split(' ').zip(numbers.split(' '));
+    both.find(|(name, _)| *name == "ListenOverflows")?.1.parse().ok()
+}
+
 /// Looks at accept queues.
 pub struct AcceptQueues {
     due: Instant,
     known: BTreeMap<u32, Known>,
+    firsts: HashMap<u64, First>,
+    /// Some listener has ever dropped something, for whatever reason.
+    have_dropped: bool,
     /// The netlink socket of each namespace. None: it cannot be looked into.
     sockets: HashMap<PathBuf, Option<File>>,
 }
 
 impl AcceptQueues {
     pub fn new() -> Self {
-        Self { due: Instant::now(), known: BTreeMap::new(), sockets: HashMap::new() }
+        Self {
+            due: Instant::now(),
+            known: BTreeMap::new(),
+            firsts: HashMap::new(),
+            have_dropped: false,
+            sockets: HashMap::new(),
+        }
     }
 
     /// How full the queues of these processes are, if it is time for a look.
@@ -59,22 +99,30 @@ impl AcceptQueues {
         let (mut listed, mut all) = (HashMap::new(), Vec::new());
         for pid in pids {
             let Some(namespace) = self.namespace(*pid) else { continue };
-            let listeners: &Vec<Listener> = listed.entry(namespace.clone()).or_insert_with(|| {
-                let socket = self.sockets.entry(namespace).or_insert_with(|| sys::sock_diag_of(*pid).ok());
-                let listeners = socket.as_mut().map(diag::listeners);
-                listeners.and_then(Result::ok).unwrap_or_default()
-            });
+            let (listeners, overflows): &(Vec<Listener>, _) =
+                listed.entry(namespace.clone()).or_insert_with(|| {
+                    let socket =
+                        self.sockets.entry(namespace).or_insert_with(|| sys::sock_diag_of(*pid).ok());
+                    let listeners = socket.as_mut().map(diag::listeners);
+                    // Read afterwards: it has all that the listeners count.
+                    (listeners.and_then(Result::ok).unwrap_or_default(), overflows(*pid))
+                });
             let ns = clock::now_ns();
             let Some(known) = self.known.get_mut(pid) else { continue };
             known.read_links(*pid, listeners);
             for Listener { inode, waiting, most, drops } in listeners {
-                for fd in known.fds.get(inode).into_iter().flatten() {
-                    let (inode, fd) = (*inode, *fd);
-                    all.push((
-                        *pid,
-                        AcceptQueue { ns, fd, waiting: *waiting, most: *most, drops: *drops, inode },
-                    ));
+                let Some(fds) = known.fds.get(inode) else { continue };
+                self.have_dropped |= *drops != 0;
+                if self.firsts.len() >= MOST {
+                    self.firsts.clear();
                 }
+                let first = self.firsts.entry(*inode);
+                let first = *first.or_insert(First { drops: *drops, overflows: *overflows });
+                let (inode, waiting, most) = (*inode, *waiting, *most);
+                let drops = first.dropped(*drops, *overflows);
+                all.extend(
+                    fds.iter().map(|fd| (*pid, AcceptQueue { ns, fd: *fd, waiting, most, drops, inode })),
+                );
             }
         }
         self.due = Instant::now() + LOOK.max((sys::worked() - begin) * SHARE);
@@ -88,7 +136,7 @@ impl AcceptQueues {
         for _ in 0..LOOKS {
             thread::sleep(queues.due.saturating_duration_since(Instant::now()));
             all.extend(queues.look(&[pid]).into_iter().map(|(_, queue)| queue));
-            if !all.iter().any(|queue| queue.is_full() || queue.drops != 0) {
+            if !queues.have_dropped && !all.iter().any(AcceptQueue::is_full) {
                 break;
             }
         }
@@ -146,6 +194,16 @@ mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
+
+    #[test]
+    fn what_is_dropped_while_no_queue_is_full_is_no_overflow() {
+        let first = First { drops: u32::MAX, overflows: Some(7) };
+        assert_eq!(first.dropped(99, Some(7)), 0, "deferred");
+        assert_eq!(first.dropped(99, Some(10)), 3);
+        assert_eq!(first.dropped(1, Some(10)), 2, "another listener's");
+        assert_eq!(first.dropped(9, None), 10);
+        assert!(overflows(std::process::id()).is_some());
+    }
 
     #[test]
     fn the_queue_of_a_listener_is_seen_and_looks_keep_their_distance() {

@@ -320,3 +320,13 @@ fn what_waits_in_each_kind_of_file_is_told() {
         assert_eq!(is_told(&at_the_other_end), has_peer, "{kind}: {output:?}");
     }
 }
+
+#[test]
+fn a_listener_that_defers_its_accepts_loses_nothing() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let (output, all) = examine(&["--ignore", "slow-callback"], &["python3", &script("deferred.py")]);
+    assert_eq!(output.stdout.trim(), "60", "{all:#}");
+    assert_eq!(all["findings"].as_array().map(Vec::len), Some(0), "{all:#}");
+}
