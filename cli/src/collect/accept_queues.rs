@@ -43,13 +43,19 @@ struct Known {
 struct First {
     drops: u32,
     overflows: Option<u64>,
+    /// It has TCP_DEFER_ACCEPT. None: it was not asked yet.
+    defers: Option<bool>,
 }
 
 impl First {
     /// How many attempts to connect a full queue has dropped since. A listener also counts segments that are dropped for
-    /// other reasons: every bare ACK with TCP_DEFER_ACCEPT, for one. Those are no overflows of its namespace.
+    /// other reasons, which are no overflows of its namespace: every bare ACK with TCP_DEFER_ACCEPT, so nothing that it
+    /// counts then says that its queue was full.
     /// Linux: `net/ipv4/tcp_minisocks.c:tcp_check_req`, `include/net/tcp.h:tcp_listendrop`.
     fn dropped(self, drops: u32, overflows: Option<u64>) -> u32 {
+        if self.defers == Some(true) {
+            return 0;
+        }
         let dropped = drops.wrapping_sub(self.drops);
         match self.overflows.zip(overflows) {
             Some((then, now)) => dropped.min(u32::try_from(now.saturating_sub(then)).unwrap_or(u32::MAX)),
@@ -117,7 +123,11 @@ impl AcceptQueues {
                     self.firsts.clear();
                 }
                 let first = self.firsts.entry(*inode);
-                let first = *first.or_insert(First { drops: *drops, overflows: *overflows });
+                let first = first.or_insert(First { drops: *drops, overflows: *overflows, defers: None });
+                if first.defers.is_none() && first.drops != *drops {
+                    let defers = fds.first().is_some_and(|fd| sys::defers_accept(*pid, *fd).unwrap_or(false));
+                    first.defers = Some(defers);
+                }
                 let (inode, waiting, most) = (*inode, *waiting, *most);
                 let drops = first.dropped(*drops, *overflows);
                 all.extend(
@@ -197,11 +207,12 @@ mod tests {
 
     #[test]
     fn what_is_dropped_while_no_queue_is_full_is_no_overflow() {
-        let first = First { drops: u32::MAX, overflows: Some(7) };
+        let first = First { drops: u32::MAX, overflows: Some(7), defers: None };
         assert_eq!(first.dropped(99, Some(7)), 0, "deferred");
         assert_eq!(first.dropped(99, Some(10)), 3);
         assert_eq!(first.dropped(1, Some(10)), 2, "another listener's");
         assert_eq!(first.dropped(9, None), 10);
+        assert_eq!(First { defers: Some(true), ..first }.dropped(99, Some(10)), 0);
         assert!(overflows(std::process::id()).is_some());
     }
 

@@ -107,6 +107,22 @@ pub fn waiting_in(file: &OwnedFd) -> (Option<u64>, u32) {
     (ioctl_fionread(file).ok(), events.into())
 }
 
+/// Whether a listener of another process has TCP_DEFER_ACCEPT: it drops the bare ACK of each connection. The copy of its
+/// descriptor lives for microseconds.
+pub fn defers_accept(pid: u32, fd: i32) -> io::Result<bool> {
+    let copy = copy_of(pid, fd)?;
+    let (mut seconds, mut len) = (0i32, size_of::<i32>() as libc::socklen_t);
+    let (level, option) = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+    // SAFETY: the pointers are to locals, and `len` is the length of the first.
+    let result = unsafe {
+        libc::getsockopt(copy.as_raw_fd(), level, option, ptr::from_mut(&mut seconds).cast(), &mut len)
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(seconds != 0)
+}
+
 /// The name of a socket's protocol, as `TCP`, by an attribute of its link in /proc.
 /// Linux: `net/socket.c:sockfs_xattr_get`.
 pub fn protocol(pid: u32, fd: i32) -> Option<String> {
