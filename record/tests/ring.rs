@@ -349,7 +349,7 @@ fn threads_that_touch_a_descriptor_at_once_touch_it_once() {
                 await_round(&done, round);
             }
         });
-        // None is left, so that the next one counts.
+        // The count is 0 again, so a descriptor that comes now is counted.
         assert!(!facts::has_untouched());
         facts::born(9, Born::Accepted);
         facts::touched(9);

@@ -8,7 +8,7 @@ use super::fd_ref::FdRef;
 use super::flags::{INHERITED, KIND, SEEN};
 use super::tables::NR_OPEN;
 
-/// The maker of each fd; 0: none is known. Written only while there is a record.
+/// For each fd the thread that made it; 0 if that is not known. Written only while there is a record.
 static MAKERS: [AtomicU32; NR_OPEN] = [const { AtomicU32::new(0) }; NR_OPEN];
 
 fn word(fd: i32) -> Option<&'static AtomicU32> {

@@ -5,7 +5,7 @@ use super::figure::{Figure, Judge};
 use super::rows::{Program, Row, Work, GLASSPOLL, KERNEL, REDIS};
 use super::work::{program_of_ours, redis_server, Bench, Sample};
 use crate::port::free_port;
-use crate::run::{eventually, run, LIMIT};
+use crate::run::{run, LIMIT};
 use crate::{nginx, Server};
 
 /// Whom the load asks.
@@ -82,13 +82,7 @@ impl Bench<'_> {
 
     /// nginx, and its worker.
     fn one_nginx(&self) -> (Server, u32, &'static str) {
-        let port = free_port();
-        nginx::configure(self.dir, port, 1);
-        let arguments = nginx::arguments(self.dir);
-        let mut command = self.command(&arguments[0]);
-        command.args(&arguments[1..]);
-        let server = self.server(command, port);
-        eventually("the worker is there", LIMIT, || nginx::workers(&server).len() == 1);
+        let server = self.nginx_server(1);
         let worker = nginx::workers(&server).into_iter().next().expect("one worker");
         (server, worker, "http")
     }

@@ -207,15 +207,22 @@ impl Bench<'_> {
         Sample { values, cpu: Some(used / 1000.0 / (2 * requests) as f64), note: String::new() }
     }
 
-    fn nginx(&self, workers: u32) -> Sample {
+    /// nginx with its workers. A single worker is pinned.
+    pub(super) fn nginx_server(&self, workers: u32) -> Server {
         let port = free_port();
         nginx::configure(self.dir, port, workers);
         let arguments = nginx::arguments(self.dir);
         let pinned = workers == 1;
         let mut command = if pinned { self.command(&arguments[0]) } else { self.free_command(&arguments[0]) };
         command.args(&arguments[1..]);
-        let mut server = self.server(command, port);
+        let server = self.server(command, port);
         eventually("the workers are there", LIMIT, || nginx::workers(&server).len() == workers as usize);
+        server
+    }
+
+    fn nginx(&self, workers: u32) -> Sample {
+        let mut server = self.nginx_server(workers);
+        let pinned = workers == 1;
         let workers = nginx::workers(&server);
         let used = || workers.iter().map(|pid| cpu_time(*pid)).sum::<u64>();
         let before = used();
