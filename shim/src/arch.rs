@@ -13,10 +13,11 @@ pub(crate) mod numbers {
     pub use libc::{
         SYS_accept, SYS_accept4, SYS_clone, SYS_clone3, SYS_close, SYS_close_range, SYS_connect, SYS_dup,
         SYS_dup3, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_fcntl, SYS_futex,
-        SYS_io_uring_enter, SYS_io_uring_setup, SYS_ioctl, SYS_mq_timedreceive, SYS_mq_timedsend, SYS_ppoll,
+        SYS_io_uring_enter, SYS_io_uring_setup, SYS_ioctl, SYS_madvise, SYS_mmap, SYS_mprotect,
+        SYS_mq_timedreceive, SYS_mq_timedsend, SYS_mremap, SYS_munmap, SYS_pkey_mprotect, SYS_ppoll,
         SYS_prctl, SYS_preadv2, SYS_pselect6, SYS_pwritev2, SYS_read, SYS_readv, SYS_recvfrom, SYS_recvmmsg,
-        SYS_recvmsg, SYS_seccomp, SYS_sendfile, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_shutdown,
-        SYS_splice, SYS_tee, SYS_timerfd_settime, SYS_vmsplice, SYS_write, SYS_writev,
+        SYS_recvmsg, SYS_seccomp, SYS_sendfile, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_setsockopt,
+        SYS_shutdown, SYS_splice, SYS_tee, SYS_timerfd_settime, SYS_vmsplice, SYS_write, SYS_writev,
     };
     #[cfg(target_arch = "x86_64")]
     pub use libc::{SYS_dup2, SYS_epoll_create, SYS_epoll_wait, SYS_fork, SYS_poll, SYS_select, SYS_vfork};

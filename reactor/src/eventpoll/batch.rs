@@ -22,7 +22,8 @@ impl Scratch {
             let Some(item) = ready.list.get(id) else { break };
             let fd = item.file.device().and_then(|device| device.pollfd());
             let pollfd = fd.map(|fd| {
-                let besides = if item.is_edge() { EDGE_BITS } else { EPOLLRDHUP };
+                let besides =
+                    if item.is_edge() || item.waits_for_arrivals() { EDGE_BITS } else { EPOLLRDHUP };
                 let events = ((item.events | besides) & POLL_BITS) as i16;
                 self.pollfds.push(pollfd { fd, events, revents: 0 });
                 self.pollfds.len() as u32 - 1

@@ -85,6 +85,11 @@ impl Eventpoll {
                 Step::LastLook(end) if !end.looks() => 0,
                 Step::Look | Step::LastLook(_) => {
                     self.prepare_round(&mut tree);
+                    match step {
+                        Step::Look => self.rest(&tree),
+                        // What came during the sleep came after the item had left.
+                        _ => self.lock.lock().list.end_rest(),
+                    }
                     if step == Step::Look && !self.events_available() {
                         0
                     } else {

@@ -33,6 +33,8 @@ pub(crate) struct Tree {
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
+    /// The thread of the last delivery of queued items, as `this_thread` identifies it.
+    pub(crate) delivered_by: usize,
     /// In a set that the kernel keeps.
     pub(crate) observed: Option<Box<Observed>>,
 }

@@ -32,6 +32,7 @@ pub mod observed;
 mod poll_callback;
 pub mod ready_list;
 pub(crate) mod rearm;
+mod rest;
 pub(crate) mod scratch;
 pub mod send_events;
 pub mod timeout;

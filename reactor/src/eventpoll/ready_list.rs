@@ -85,6 +85,18 @@ struct List {
 
 const EMPTY: List = List { head: NIL, tail: NIL };
 
+/// The level-triggered item that was delivered last, if nothing has happened to it since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// There is none.
+    None,
+    /// It is on `rdllist`, and no wakeup has come for it.
+    Settled(u32),
+    /// The program has emptied its file, so it has left `rdllist` unasked. A wakeup puts it back to the front, where
+    /// the kernel would have kept it.
+    Resting(u32),
+}
+
 /// Items and their lists.
 #[derive(Debug)]
 pub struct ReadyList<T> {
@@ -95,11 +107,19 @@ pub struct ReadyList<T> {
     rdllist: u8,
     ovflist: Vec<u32>,
     scanning: bool,
+    last: Last,
 }
 
 impl<T> Default for ReadyList<T> {
     fn default() -> Self {
-        Self { nodes: Slab::default(), lists: [EMPTY; 2], rdllist: 0, ovflist: Vec::new(), scanning: false }
+        Self {
+            nodes: Slab::default(),
+            lists: [EMPTY; 2],
+            rdllist: 0,
+            ovflist: Vec::new(),
+            scanning: false,
+            last: Last::None,
+        }
     }
 }
 
@@ -114,6 +134,9 @@ impl<T> ReadyList<T> {
     /// Preconditions: no scan is under way (both run under `ep.mtx`).
     pub fn remove(&mut self, id: u32) -> T {
         self.unlink(id);
+        if matches!(self.last, Last::Settled(last) | Last::Resting(last) if last == id) {
+            self.last = Last::None;
+        }
         if self.links(id).in_ovflist() {
             self.ovflist.retain(|other| *other != id);
         }
@@ -183,6 +206,9 @@ impl<T> ReadyList<T> {
 
     /// A wakeup came for the item.
     pub fn queue(&mut self, id: u32) -> Queued {
+        if self.last != Last::None && self.stirs(id) {
+            return Queued::Ready;
+        }
         if self.scanning && !is("a_scan_is_not_seen") {
             if self.links(id).in_ovflist() {
                 return Queued::Already;
@@ -200,6 +226,43 @@ impl<T> ReadyList<T> {
         Queued::Ready
     }
 
+    /// A wakeup came: of the item that was delivered last, too? If that rests, it goes to the front of `rdllist`, and
+    /// the answer is yes.
+    fn stirs(&mut self, id: u32) -> bool {
+        let is_back = self.last == Last::Resting(id) && !self.is_linked(id);
+        if is_back {
+            self.push_front(self.rdllist, id);
+        }
+        if is_back || self.last == Last::Settled(id) {
+            self.last = Last::None;
+        }
+        is_back
+    }
+
+    /// The item was delivered, stays on `rdllist`, and no wakeup has come since its file was asked.
+    pub fn settle(&mut self, id: u32) {
+        if !self.is_in_ovflist(id) {
+            self.last = Last::Settled(id);
+        }
+    }
+
+    /// The settled item, if nothing else is ready.
+    pub fn settled_alone(&self) -> Option<u32> {
+        let List { head, tail } = self.list(self.rdllist);
+        (head == tail && !self.scanning && self.last == Last::Settled(head)).then_some(head)
+    }
+
+    /// The settled item leaves `rdllist`, for its file is empty.
+    pub fn rest(&mut self, id: u32) {
+        self.unlink(id);
+        self.last = Last::Resting(id);
+    }
+
+    /// From now on wakeups put the item that rests to the tail, like any other.
+    pub fn end_rest(&mut self) {
+        self.last = Last::None;
+    }
+
     /// Puts an item that is on no list at the tail of `rdllist`, scan or not.
     pub fn add_tail(&mut self, id: u32) {
         debug_assert!(!self.is_linked(id));
@@ -210,6 +273,7 @@ impl<T> ReadyList<T> {
     pub fn start_scan(&mut self) {
         debug_assert!(!self.scanning);
         self.scanning = true;
+        self.last = Last::None;
         self.rdllist ^= 1;
     }
 

@@ -20,6 +20,7 @@ use crate::sys::{self, Errno};
 use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
+use crate::watch::this_thread;
 
 /// How a scan of the ready list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,8 @@ impl Eventpoll {
     /// Delivers queued items. With `news` it drains wakeups in the call that asks.
     /// Linux: `fs/eventpoll.c:ep_send_events`.
     fn send_events(&self, tree: &mut Tree, to: &mut Delivery<'_>, mut news: Option<&dyn Watcher>) -> Scan {
-        let Tree { scratch, hot, .. } = &mut *tree;
+        let Tree { scratch, hot, delivered_by, .. } = &mut *tree;
+        *delivered_by = this_thread();
         let mut ready = self.lock.lock();
         ready.list.start_scan();
         let mut most = to.maxevents;
@@ -156,6 +158,7 @@ impl Eventpoll {
             let delivered = to.deliver_one(item, asked.revents, origin, observer);
             let (events, place) = (item.events, item.place());
             let mut queued = false;
+            let mut may_rest = false;
             match delivered {
                 Delivered::Fault => return ready.list.tx_push_front(asked.id),
                 Delivered::NotReady => item.shown.unqueued(observer.now),
@@ -170,11 +173,15 @@ impl Eventpoll {
                         scratch.delivered.push((asked.id, asked.revents));
                     }
                     queued = delivered == Delivered::AndStays;
+                    may_rest = queued && item.may_rest(asked.revents);
                 }
             }
             if queued {
                 item.shown.queued_again(observer.now);
                 ready.list.add_tail(asked.id);
+                if may_rest {
+                    ready.list.settle(asked.id);
+                }
                 if trace::enabled() {
                     ready.since.insert(asked.id, sys::now());
                 }

@@ -122,6 +122,19 @@ pub trait Device: Any + Send + Sync + fmt::Debug {
         DrainHint::default()
     }
 
+    /// Whether each arrival is a wakeup, and this process alone reads the file.
+    fn tells_arrivals(&self) -> bool {
+        false
+    }
+
+    /// From now on the calling thread's reads of the file count for `is_emptied`; earlier ones are forgotten.
+    fn forget_reads(&self) {}
+
+    /// Whether the calling thread has emptied the file, by a read of `fd`, since `forget_reads`.
+    fn is_emptied(&self, _fd: i32) -> bool {
+        false
+    }
+
     /// How many bytes have arrived in the file's life, if the kernel counts them.
     fn intake(&self) -> Option<u64> {
         None

@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 
 use crate::file::{PollerId, NO_POLLER_ID};
-use crate::sync::{AtomicI32, AtomicU8, Mutex, Ordering};
+use crate::sync::{AtomicI32, AtomicU16, AtomicU8, Mutex, Ordering};
 
 /// Whether other processes have the open file description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,12 @@ bitflags! {
     /// | `SIGNALS` | `attach`, under the lock of `state` | its source is or was `Signal` |
     /// | `WANTS_IO` | `attach`, `rearm` | the shim must report reads and writes of the program |
     /// | `WANTS_REFUSALS` | `attach`, `rearm` | the shim must report refused writes of the program |
-    /// | `DRAIN_HINTS` | hot items | reads and refused writes of the program leave hints |
+    /// | `DRAIN_HINTS` | hot items, deliveries | reads and refused writes of the program leave hints |
+    /// | `PIECES` | an announcement of urgent data, the shim, `is_emptied` | a read may come short and leave something |
+    /// | `WHOLE` | `is_emptied` | it is plain TCP: only an empty file cuts a read short, unless `PIECES` |
+    /// | `NEWS` | the first `attach` | a `News`: how it reports a change |
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) struct Marks: u8 {
+    pub(crate) struct Marks: u16 {
         const SIGNALFD = 1 << 0;
         const DRAIN_HINTS = 1 << 1;
         const POLLED = 1 << 2;
@@ -51,16 +54,19 @@ bitflags! {
         const TERMINAL = 1 << 5;
         const WANTS_REFUSALS = 1 << 6;
         const REGULAR = 1 << 7;
+        const PIECES = 1 << 8;
+        const WHOLE = 1 << 9;
+        const NEWS = 0b11 << 10;
     }
 }
 
 /// The marks of a file, which any thread sets and reads.
 #[derive(Debug)]
-pub(crate) struct AtomicMarks(AtomicU8);
+pub(crate) struct AtomicMarks(AtomicU16);
 
 impl AtomicMarks {
     fn new(marks: Marks) -> Self {
-        Self(AtomicU8::new(marks.bits()))
+        Self(AtomicU16::new(marks.bits()))
     }
 
     pub(crate) fn get(&self) -> Marks {
@@ -87,8 +93,6 @@ pub struct KernelFile {
     pub(crate) fd: AtomicI32,
     /// Of the bits that a poll takes (`News`): those that a poll has found and no delivery has seen yet.
     pub(crate) news: AtomicU8,
-    /// A `News`: how it reports a change.
-    pub(crate) news_kind: AtomicU8,
     pub(crate) marks: AtomicMarks,
     /// A `FileKind`; no valid one until the file is armed.
     pub(crate) kind: AtomicU8,
@@ -108,7 +112,6 @@ impl KernelFile {
         Self {
             fd: AtomicI32::new(fd),
             news: AtomicU8::new(0),
-            news_kind: AtomicU8::new(0),
             marks: AtomicMarks::new(marks),
             kind: AtomicU8::new(UNKNOWN),
             state: Mutex::new(Arming { armed_as: NOT_ARMED, items: 0 }),

@@ -33,7 +33,8 @@ macro_rules! call {
     }};
 }
 
-fn args_of(given: &[usize]) -> [usize; 6] {
+/// The arguments of a system call; those that are not given are 0.
+pub fn args_of(given: &[usize]) -> [usize; 6] {
     let mut args = [0; 6];
     args[..given.len()].copy_from_slice(given);
     args

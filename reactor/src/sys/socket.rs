@@ -11,6 +11,17 @@ pub fn getsockopt(fd: i32, level: i32, name: i32) -> Result<i32, Errno> {
     call!(getsockopt, fd, level, name, ptr::from_mut(&mut value), ptr::from_mut(&mut len)).map(|_| value)
 }
 
+/// Whether the file is a TCP socket without a protocol above TCP (`TCP_ULP`).
+pub fn is_plain_tcp(fd: i32) -> bool {
+    // Linux: `include/net/tcp.h:TCP_ULP_NAME_MAX`.
+    let (mut name, mut len) = ([0u8; 16], 16u32);
+    let above =
+        call!(getsockopt, fd, libc::IPPROTO_TCP, libc::TCP_ULP, name.as_mut_ptr(), ptr::from_mut(&mut len));
+    // A kernel without such protocols refuses the question.
+    (above.is_err() || len == 0 || name[0] == 0)
+        && getsockopt(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) == Ok(libc::IPPROTO_TCP)
+}
+
 /// Whether the file is a listening socket.
 pub fn is_listening(fd: i32) -> bool {
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)

@@ -7,7 +7,7 @@ use crate::mutation::is;
 use crate::sync::Ordering;
 use crate::trace;
 use crate::trace::ready_time::Look;
-use crate::uapi::READ_SIDE;
+use crate::uapi::{READ_SIDE, URGENT};
 use crate::watch::poll::poller;
 use crate::watch::Watch;
 
@@ -59,6 +59,9 @@ impl Watch {
             |fd, pollflags, later| {
                 let Some(file) = self.armed.get(fd) else { return };
                 let Some(device) = file.device_as::<KernelFile>() else { return };
+                if pollflags == URGENT {
+                    device.comes_in_pieces();
+                }
                 if let Some(pollflags) = device.kind().pollflags_of_signal(pollflags) {
                     trace::wakeup(file.fd(), Source::Signal, pollflags);
                     // Of several queued signals only the last reports an end of the file.

@@ -21,7 +21,7 @@ use crate::sync::{Arc, Ordering};
 use crate::sys::{self, Errno};
 use crate::trace::ready_time::Sleep;
 use crate::watch::park::Parker;
-use crate::watch::Watch;
+use crate::watch::{poll, Watch};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
@@ -43,6 +43,8 @@ pub(super) struct Ended {
     woken: bool,
     /// There are wakeups to drain, or there may be.
     pub(super) news: bool,
+    /// The sleep has seen all there is to see of the polled files: only signals are to be drained.
+    pub(super) of_signals: bool,
 }
 
 impl Watch {
@@ -60,7 +62,7 @@ impl Watch {
         let wake_fd = parker.wake_fd.load(Ordering::SeqCst);
         let own = hot.len();
         hot.push(pollin(wake_fd));
-        let look_again = self.poller.sleep_set(hot);
+        let poll::poller::Sleep { look_again_ns: look_again, sees_all } = self.poller.sleep_set(hot);
         // The last one: a file that is found ready was signalled by then.
         hot.push(pollin(self.signals.fd()));
         let look_again =
@@ -90,8 +92,10 @@ impl Watch {
         let polled = &hot[own + 1..];
         self.poller.keep_news(polled);
         let news = !asleep || look_again.is_some() || polled.iter().any(|pollfd| pollfd.revents != 0);
+        // The signalfd is the last one.
+        let of_signals = asleep && sees_all && polled.iter().rev().skip(1).all(|pollfd| pollfd.revents == 0);
         hot.truncate(own);
-        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news })
+        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news, of_signals })
     }
 
     /// Sleeps until `waiter` is woken or there may be wakeups to drain.
@@ -167,8 +171,10 @@ impl Watch {
         let slept = self.sleep_in(parker, || waiter.begin_ppoll(&parker.wake_fd), timeout_ns, sigmask, hot);
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
-        if slept.is_ok_and(|ended| ended.news) {
-            self.drain_wakeups();
+        match slept {
+            Ok(Ended { news: true, of_signals: true, .. }) => self.drain_signals(),
+            Ok(Ended { news: true, .. }) => self.drain_wakeups(),
+            _ => {}
         }
         self.verdict(slept)
     }
@@ -223,7 +229,7 @@ impl Watch {
             self.drain_wakeups();
             return Slept::Woken;
         }
-        self.verdict(slept.map(|ready| Ended { woken: ready != 0, news: signalled }))
+        self.verdict(slept.map(|ready| Ended { woken: ready != 0, news: signalled, of_signals: false }))
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {

@@ -28,6 +28,7 @@ mod waiting;
 
 pub use crate::file::{DrainHint, KernelFile, Ownership};
 pub use kernel_file::kind::FileKind;
+pub(crate) use park::this_thread;
 pub use park::Parker;
 
 use crate::eventpoll::wait_queue::Sleepers;
@@ -62,6 +63,12 @@ pub trait Host: Send + Sync {
     fn wants_drain_hints(&self, device: &KernelFile);
     /// The hints left since the last call of this.
     fn take_drain_hint(&self, fd: i32) -> DrainHint;
+    /// Forgets what the calling thread has read.
+    fn forget_reads(&self) {}
+    /// Whether the calling thread has emptied the file by a read of `fd`, since `forget_reads`.
+    fn has_emptied(&self, _fd: i32) -> bool {
+        false
+    }
     /// Keeps a descriptor of ours from the program.
     fn protect(&self, fd: i32);
     /// Whether a thread can be made now. While the program forks, it may hold what that needs.

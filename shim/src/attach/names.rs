@@ -9,7 +9,7 @@ use super::objects;
 use super::tables::Tables;
 
 /// What an observer of the kernel's epoll leaves to libc, and why. A `*` stands for any end of the name.
-const LEFT: [(&[&str], &str); 5] = [
+const LEFT: [(&[&str], &str); 6] = [
     (
         &[
             "sig*",
@@ -31,6 +31,10 @@ const LEFT: [(&[&str], &str); 5] = [
     (
         &["getrlimit*", "setrlimit*", "prlimit*", "setuid", "seteuid", "setreuid", "setresuid"],
         "it arms no file, and raises the limit only while it makes the record",
+    ),
+    (
+        &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise"],
+        "it stores nothing in the program's memory",
     ),
     (
         &["__register_atfork", "glasspoll_*"],

@@ -1,6 +1,7 @@
-//! Drain hints: what the program's reads say about a file that is polled instead of signalled (`reactor::hot`).
+//! Drain hints: what the program's reads say about a file that is polled instead of signalled (`reactor::hot`), or that
+//! was just delivered (`reactor::eventpoll::rest`).
 //!
-//! A hint costs one store, and nothing on other descriptors. A missing hint costs only speed.
+//! A hint costs two stores, and nothing on other descriptors. A missing hint costs only speed.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -9,6 +10,7 @@ use libc::{c_int, size_t, ssize_t};
 
 use super::tables::NR_OPEN;
 use crate::errno::errno;
+use crate::thread::with_thread;
 
 /// A read got less than it asked for.
 const SHORT: u8 = 1;
@@ -21,6 +23,17 @@ fn leave(fd: c_int, bit: u8) {
     if let Some(hint) = usize::try_from(fd).ok().and_then(|fd| HINTS.get(fd)) {
         hint.fetch_or(bit, Ordering::AcqRel);
     }
+    with_thread(|thread| thread.emptied.set(fd + 1));
+}
+
+/// Forgets which file the calling thread has emptied.
+pub fn forget() {
+    with_thread(|thread| thread.emptied.set(0));
+}
+
+/// Whether a read of `fd` is the last one by which the calling thread has emptied a file since `forget`.
+pub fn has_emptied(fd: c_int) -> bool {
+    with_thread(|thread| thread.emptied.get() == fd + 1)
 }
 
 /// Takes the hint that reads have left since the last call.

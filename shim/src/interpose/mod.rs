@@ -22,6 +22,7 @@ mod left;
 mod limits;
 mod longjmp;
 mod messages;
+mod mmap;
 mod mqueue;
 mod poll_select;
 mod polling;

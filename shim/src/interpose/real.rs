@@ -22,6 +22,13 @@ impl Real {
         self.address.store(found.cast(), Ordering::Relaxed);
     }
 
+    /// The function, if it has been looked up.
+    #[inline]
+    pub fn known(&self) -> Option<*const u8> {
+        let known = self.address.load(Ordering::Relaxed);
+        (!known.is_null()).then_some(known.cast_const())
+    }
+
     pub fn get(&self) -> *const u8 {
         let known = self.address.load(Ordering::Relaxed);
         if !known.is_null() {
@@ -58,6 +65,14 @@ const OF_CHILDREN: &[&str] = &[
     "fork",
     "sigaction",
 ];
+
+/// What a malloc(3) calls, which must look up nothing itself (`mmap`).
+const OF_MALLOC: &[&str] = &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise"];
+
+/// Looks up what a malloc(3) calls.
+pub fn look_up_for_malloc() {
+    all().iter().filter(|real| OF_MALLOC.contains(&real.name.trim_end_matches('\0'))).for_each(Real::look_up);
+}
 
 /// Looks up what children call. Each child would take a page fault for every page of the loader's tables. At start-up,
 /// because at a fork another thread may hold the loader's lock.

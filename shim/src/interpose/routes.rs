@@ -48,6 +48,7 @@ macro_rules! for_routes {
                 SYS_sendmmsg(fd, msgs, count, flags) Always Uncancelled => messages::sendmmsg[fd as _, msgs as _, count as _, flags as _];
                 SYS_sendto(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::sendto[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
                 SYS_sendmsg(fd, msg, flags) Always Uncancelled => messages::sendmsg[fd as _, msg as _, flags as _];
+                SYS_setsockopt(fd, level, name, value, len) Noted Plain => socket_pipe::setsockopt[fd as _, level as _, name as _, value as _, len as _];
                 SYS_shutdown(fd, how) Noted Plain => read_write::shutdown[fd as _, how as _];
                 SYS_splice(from, at, to, offset, len, flags) Always Uncancelled => splice::splice[from as _, at as _, to as _, offset as _, len, flags as _];
                 SYS_tee(from, to, len, flags) Always Uncancelled => splice::tee[from as _, to as _, len, flags as _];
@@ -55,6 +56,12 @@ macro_rules! for_routes {
                 SYS_mq_timedreceive(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedreceive[queue as _, message as _, len, priority as _, until as _];
                 SYS_mq_timedsend(queue, message, len, priority, until) Always Uncancelled => mqueue::mq_timedsend[queue as _, message as _, len, priority as _, until as _];
                 SYS_timerfd_settime(fd, flags, new, old) Noted Plain => eventfd_timerfd::hooked_settime[fd as _, flags as _, new as _, old as _];
+                SYS_madvise(addr, len, advice) Always Plain => mmap::madvise[addr as _, len, advice as _];
+                SYS_mmap(addr, len, protection, flags, fd, offset) Always Plain => mmap::mmap[addr as _, len, protection as _, flags as _, fd as _, offset as _];
+                SYS_mprotect(addr, len, protection) Always Plain => mmap::mprotect[addr as _, len, protection as _];
+                SYS_mremap(addr, old, new, flags, to) Always Plain => mmap::mremap[addr as _, old, new, flags as _, to as _];
+                SYS_munmap(addr, len) Always Plain => mmap::munmap[addr as _, len];
+                SYS_pkey_mprotect(addr, len, protection, key) Always Plain => mmap::pkey_mprotect[addr as _, len, protection as _, key as _];
                 SYS_prctl(option, a, b, c, d) Always Plain => prctl::prctl[option as _, a, b, c, d];
             }
             outcomes {

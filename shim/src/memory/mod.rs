@@ -5,3 +5,4 @@
 pub mod alloc;
 pub mod lock;
 pub mod user_memory;
+pub mod writable;

@@ -1,13 +1,15 @@
 //! The program's memory. We touch it only after the kernel has said that we can.
 //!
 //! A pointer from the program may be anything. The kernel answers EFAULT for a bad one, and so do we: first we make a
-//! system call that copies from or to the address, unless it lies in the thread's own stack.
+//! system call that copies from or to the address, unless it lies in the thread's own stack, or for a store in memory that
+//! can surely be written.
 
 use glasspoll_reactor::eventpoll::event_sink::EventSink;
 use glasspoll_reactor::sys::{self, Errno};
 use glasspoll_reactor::uapi::EpollEvent;
 
 use crate::arch::TASK_SIZE;
+use crate::memory::writable;
 use crate::thread::with_thread;
 
 /// Whether the program's memory can lie in this range. Linux: `access_ok`.
@@ -80,17 +82,19 @@ impl Events {
         if self.writable.0 <= first && last <= self.writable.1 {
             return true;
         }
-        if is_on_own_stack(addr, size_of::<EpollEvent>()) {
+        if is_on_own_stack(addr, size_of::<EpollEvent>()) || writable::holds(addr, size_of::<EpollEvent>()) {
             return true;
         }
         // SAFETY: these are bytes of an event that is about to be stored there.
-        let writable = unsafe {
+        let is_writable = unsafe {
             sys::can_write_4(addr) && (first == last || sys::can_write_4(addr + size_of::<EpollEvent>() - 4))
         };
-        if writable {
+        if is_writable {
+            writable::note(first);
+            writable::note(last);
             self.writable = (first.min(self.writable.0.max(first)), last);
         }
-        writable
+        is_writable
     }
 }
 
@@ -101,7 +105,8 @@ impl EventSink for Events {
             return Err(Errno::EFAULT);
         }
         // SAFETY: in this call the kernel has written to the first and last bytes of this place, or to those of an
-        // earlier one on the same page; or the place lies in the thread's own stack.
+        // earlier one on the same page; or the place lies in the thread's own stack, or in memory that can surely be
+        // written.
         unsafe { place.write_unaligned(event) };
         Ok(())
     }

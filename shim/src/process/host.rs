@@ -39,6 +39,14 @@ impl Host for ProgramHost {
         drain_hints::take(fd)
     }
 
+    fn forget_reads(&self) {
+        drain_hints::forget();
+    }
+
+    fn has_emptied(&self, fd: i32) -> bool {
+        drain_hints::has_emptied(fd)
+    }
+
     fn protect(&self, fd: i32) {
         fdtable::protect(fd);
     }

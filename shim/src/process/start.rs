@@ -70,6 +70,7 @@ fn begin(options: Options) -> Options {
     be_brief();
     watch_forks();
     real::look_up_for_children();
+    real::look_up_for_malloc();
     if options.stacks {
         stacks::look_up_function();
     }

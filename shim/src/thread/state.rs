@@ -41,6 +41,8 @@ pub struct Thread {
     pub(super) cancelled: AtomicBool,
     /// Whether the program believes that our signal is blocked in this thread.
     pub blocks_ours: Cell<bool>,
+    /// 1 + the fd of the file that the thread emptied last, by a read; 0: none since the last delivery.
+    pub emptied: Cell<i32>,
     /// The epoll instance that the thread used last, with a count of its `Arc`.
     pub set: Cell<*const File>,
     /// What we know of the thread's stack.
@@ -95,6 +97,7 @@ thread_local! {
             pthread: Cell::new(0),
             cancelled: AtomicBool::new(false),
             blocks_ours: Cell::new(false),
+            emptied: Cell::new(0),
             set: Cell::new(std::ptr::null()),
             stack: OwnStack::unknown(),
             place: Place::nowhere(),

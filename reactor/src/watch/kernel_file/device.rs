@@ -63,8 +63,7 @@ impl Device for KernelFile {
             trace::arm(self.fd(), event::Source::Poll);
             if self.known_kind().is_none() {
                 if is_regular(self.fd()) {
-                    self.news_kind.store(News::of(self.fd()) as u8, Ordering::Relaxed);
-                    self.marks.set(Marks::REGULAR);
+                    self.marks.set(Marks::REGULAR | News::of(self.fd()).marks());
                 }
                 let name = anonymous_name(self.fd());
                 if name.starts_with(b"anon_inode:[signalfd]") {
@@ -183,6 +182,23 @@ impl Device for KernelFile {
 
     fn take_drain_hint(&self, fd: i32) -> DrainHint {
         self.watch().host.take_drain_hint(fd)
+    }
+
+    fn tells_arrivals(&self) -> bool {
+        let marks = self.marks.get();
+        marks & (Marks::SIGNALS | Marks::POLLED | Marks::PIECES) == Marks::SIGNALS
+            && self.kind() == FileKind::InetStream
+    }
+
+    fn forget_reads(&self) {
+        if !self.wants_drain_hints() {
+            Device::wants_drain_hints(self);
+        }
+        self.watch().host.forget_reads();
+    }
+
+    fn is_emptied(&self, fd: i32) -> bool {
+        self.tells_arrivals() && self.fd() == fd && self.watch().host.has_emptied(fd) && self.is_whole()
     }
 
     fn intake(&self) -> Option<u64> {

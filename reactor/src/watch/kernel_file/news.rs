@@ -3,7 +3,7 @@
 //! Their other bits are always the same, so only a change is an edge. /proc/mdstat and the files of sysfs and
 //! control groups are different: they report a change until they are read.
 
-use crate::file::KernelFile;
+use crate::file::{KernelFile, Marks};
 use crate::sync::Ordering;
 use crate::sys::{self, magic};
 use crate::uapi::*;
@@ -29,8 +29,13 @@ pub(super) enum News {
 impl News {
     const ALL: [Self; 4] = [News::Level, News::Change, News::Pressure, News::Devices];
 
-    pub(super) fn by_number(number: u8) -> Self {
-        Self::ALL[usize::from(number)]
+    fn of_marks(marks: Marks) -> Self {
+        Self::ALL[usize::from((marks & Marks::NEWS).bits() >> Marks::NEWS.bits().trailing_zeros())]
+    }
+
+    /// As marks of the file.
+    pub(super) fn marks(self) -> Marks {
+        Marks::from_bits_retain(u16::from(self as u8) << Marks::NEWS.bits().trailing_zeros())
     }
 
     /// How a regular file reports a change.
@@ -87,7 +92,7 @@ pub(super) fn is_regular(fd: i32) -> bool {
 impl KernelFile {
     /// How it reports a change.
     pub(super) fn news_kind(&self) -> News {
-        News::by_number(self.news_kind.load(Ordering::Relaxed))
+        News::of_marks(self.marks.get())
     }
 
     /// The bits that are never new.

@@ -23,6 +23,23 @@ impl KernelFile {
         self.marks.has(Marks::DRAIN_HINTS)
     }
 
+    /// From now on a read may come short although there is more.
+    pub fn comes_in_pieces(&self) {
+        self.marks.set(Marks::PIECES);
+    }
+
+    /// Whether only an empty file cuts a read short: a TCP socket without a protocol above it, such as TLS, of which a
+    /// read takes one record.
+    pub(super) fn is_whole(&self) -> bool {
+        if !self.marks.has(Marks::WHOLE) {
+            self.marks.set(Marks::WHOLE);
+            if !sys::is_plain_tcp(self.fd()) {
+                self.comes_in_pieces();
+            }
+        }
+        !self.marks.has(Marks::PIECES)
+    }
+
     /// The program has drained `bits`.
     pub fn drained(&self, bits: u32) {
         self.for_entries(|poller, id| poller.drained(id, bits));

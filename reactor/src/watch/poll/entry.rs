@@ -94,6 +94,11 @@ impl Entry {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::is_signalfd)
     }
 
+    /// Whether it is a counter that this process alone reads, writes and sets.
+    pub(crate) fn is_own_counter(&self) -> bool {
+        self.file.device_as::<KernelFile>().is_some_and(KernelFile::is_own_counter)
+    }
+
     fn reports_all_edges(&self) -> bool {
         self.file.device_as::<KernelFile>().is_some_and(KernelFile::reports_all_edges)
     }

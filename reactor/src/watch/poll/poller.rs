@@ -42,6 +42,16 @@ pub(crate) enum Sleeper {
     MustWake,
 }
 
+/// What a sleep on the polled files is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sleep {
+    /// After how many nanoseconds at most the files must be asked.
+    pub(crate) look_again_ns: Option<u64>,
+    /// If the sleep ends and none of the files is found ready, they need not be asked: all are counters of this
+    /// process, whose calls report what they change.
+    pub(crate) sees_all: bool,
+}
+
 #[derive(Debug, Default)]
 struct Set {
     entries: Slab<Entry>,
@@ -225,23 +235,23 @@ impl Poller {
         self.generation.load(Ordering::SeqCst) != generation
     }
 
-    /// Adds the files that a sleep must have. Returns after how many nanoseconds at most the files must be
-    /// asked again.
-    pub(crate) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Option<u64> {
+    /// Adds the files that a sleep must have.
+    pub(crate) fn sleep_set(&self, fds: &mut Vec<pollfd>) -> Sleep {
+        let mut sleep = Sleep { look_again_ns: None, sees_all: true };
         if !self.is_active() {
-            return None;
+            return sleep;
         }
         let set = self.set.lock();
-        let mut look_again = None;
         for (_, entry) in set.active() {
             if entry.must_look_again() {
-                look_again = Some(LOOK_AGAIN_NS);
+                sleep.look_again_ns = Some(LOOK_AGAIN_NS);
             }
+            sleep.sees_all &= entry.is_own_counter();
             if entry.can_sleep() {
                 fds.push(pollfd { fd: entry.file.fd(), events: entry.wants() as i16, revents: 0 });
             }
         }
-        look_again
+        sleep
     }
 
     /// Adds the signalfds of one set, on which its waiting thread must sleep itself: only that thread sees the
