@@ -34,7 +34,7 @@ static RANGES: [Range; ROOM] =
 static CHANGES: AtomicUsize = AtomicUsize::new(0);
 /// Nothing is known any more.
 static IS_LOST: AtomicBool = AtomicBool::new(false);
-/// Pages of the image or the heap to which the kernel has written, each in a place by its number.
+/// Pages of the image or the heap to which the kernel has written, each in a place by its number; 0: none.
 static PAGES: [AtomicUsize; ROOM] = [const { AtomicUsize::new(0) }; ROOM];
 
 impl Range {
@@ -73,7 +73,7 @@ fn is_mapped(addr: usize, end: usize) -> bool {
 }
 
 fn is_page(addr: usize, end: usize) -> bool {
-    let is_known = |page: usize| PAGES[page % ROOM].load(Ordering::Relaxed) == page;
+    let is_known = |page: usize| page != 0 && PAGES[page % ROOM].load(Ordering::Relaxed) == page;
     is_known(addr / PAGE)
         && is_known((end - 1) / PAGE)
         && end <= end_of_heap()
@@ -214,6 +214,7 @@ mod tests {
         let addr = &raw const on_the_stack as usize;
         note(addr / PAGE);
         assert!(!is_page(addr, addr + 1), "not in the image, and not in the heap");
+        assert!(!is_page(8, 16));
         note(end_of_heap() / PAGE);
         assert!(!is_page(end_of_heap(), end_of_heap() + 1));
     }
