@@ -86,7 +86,7 @@ impl Eventpoll {
                 Step::Look | Step::LastLook(_) => {
                     self.prepare_round(&mut tree);
                     match step {
-                        Step::Look => self.rest(&tree),
+                        Step::Look => self.rest(&tree, waits.watcher),
                         // What came during the sleep came after the item had left.
                         _ => self.lock.lock().list.end_rest(),
                     }

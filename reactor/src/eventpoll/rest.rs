@@ -6,7 +6,8 @@
 //! - the file is a TCP connection of this process alone, whose arrivals are signalled,
 //! - the delivery found it readable and nothing else,
 //! - no wakeup has come for it since it was asked,
-//! - this thread delivered it, has delivered nothing since, and has read less from it than it asked for, or EAGAIN.
+//! - this thread delivered it, has delivered nothing since, and has read less from it than it asked for, or EAGAIN,
+//! - no other thread drains wakeups while this one sleeps.
 //!
 //! A signal that is not drained yet ends the sleep at once. The item then takes the place that it would have had.
 //!
@@ -14,6 +15,7 @@
 //! bytes), the rest is reported with the next arrival only.
 
 use crate::eventpoll::epitem::Epitem;
+use crate::eventpoll::watcher::Watcher;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::file::NO_POLLER_ID;
 use crate::trace::ready_time::Moment;
@@ -42,8 +44,9 @@ impl Epitem {
 impl Eventpoll {
     /// Called when a wait begins: takes the item that was delivered last off the ready list, if it is the only one and
     /// its file is empty.
-    pub(crate) fn rest(&self, tree: &Tree) {
-        if tree.delivered_by != this_thread() || !tree.hot.is_empty() || self.has_chaos() {
+    pub(crate) fn rest(&self, tree: &Tree, watcher: &dyn Watcher) {
+        let may = tree.delivered_by == this_thread() && tree.hot.is_empty() && !self.has_chaos();
+        if !may || !watcher.is_alone() {
             return;
         }
         let mut ready = self.lock.lock();

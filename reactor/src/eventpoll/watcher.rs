@@ -24,6 +24,12 @@ pub trait Watcher {
     /// Whether there are no wakeups to drain. May return false spuriously.
     fn has_no_news(&self) -> bool;
 
+    /// Whether no other thread drains wakeups while the calling thread sleeps. It is a guess: the answer may change at
+    /// any time.
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     /// Sleeps until `waiter` is woken, a file of `hot` is ready, or a wakeup came from a device, which is
     /// drained before the return. During the sleep `hot` has further files.
     fn sleep(

@@ -8,7 +8,8 @@ use crate::mutation::is;
 use crate::sync::Arc;
 use crate::sys;
 use crate::trace::ready_time::Look;
-use crate::watch::{holder, Watch};
+use crate::watch::holder::{self, Holder};
+use crate::watch::Watch;
 
 impl Watcher for &'static Watch {
     fn look(&self, hot: &mut Vec<pollfd>) {
@@ -40,6 +41,10 @@ impl Watcher for &'static Watch {
             && !self.has_overflowed()
             && !self.signals.are_pending()
             && (self.pump.is_free() || is("no_news_asks_nobody"))
+    }
+
+    fn is_alone(&self) -> bool {
+        *self.holder.lock() == Holder::Nobody && !self.sleepers.any()
     }
 
     fn sleep(
