@@ -20,6 +20,7 @@ use libc::pollfd;
 
 use crate::chaos::{pause, Waits};
 use crate::eventpoll::event_sink::EventSink;
+use crate::eventpoll::rest::Receiver;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::watcher::{Slept, Watcher};
@@ -86,7 +87,7 @@ impl Eventpoll {
                 Step::Look | Step::LastLook(_) => {
                     self.prepare_round(&mut tree);
                     match step {
-                        Step::Look => self.rest(&tree, waits.watcher),
+                        Step::Look => self.rest(&tree, waits),
                         // What came during the sleep came after the item had left.
                         _ => self.lock.lock().list.end_rest(),
                     }
@@ -98,6 +99,7 @@ impl Eventpoll {
                 }
             };
             if sent != 0 {
+                tree.delivered_to = Receiver::new(Some(waits.waiter));
                 return Ok(sent);
             }
             if self.has_chaos() && sink.plan().is_some_and(|plan| plan.is_to_pause()) {
@@ -146,25 +148,28 @@ impl Eventpoll {
             ready.wq.push(waiter.clone());
         }
         let hot = tree.hot.lend();
+        let mut room = std::mem::take(&mut tree.scratch.sleep);
         drop(tree);
-        let (next, hot) = self.sleep_on(hot, waits, timeout);
+        let (next, hot) = self.sleep_on(hot, &mut room, waits, timeout);
         self.dequeue(waiter);
+        let mut tree = self.mtx.lock();
+        tree.scratch.sleep = room;
         if began != 0 {
-            self.mtx.lock().spin.waited(sys::now().saturating_sub(began));
+            tree.spin.waited(sys::now().saturating_sub(began));
         }
-        self.take_back(hot, next == Step::Look);
+        self.take_back(tree, hot, next == Step::Look);
         next
     }
 
     /// Sleeps on the hot list, if it is lent to this thread, and on all else that may wake it. Returns the step
-    /// that follows, and the list.
+    /// that follows, and the list. `room` is for the sleep's descriptors if there is no list.
     fn sleep_on(
         &self,
         mut hot: Option<Vec<pollfd>>,
+        room: &mut Vec<pollfd>,
         waits: &Waits<'_>,
         timeout: &mut Timeout,
     ) -> (Step, Option<Vec<pollfd>>) {
-        let mut none = Vec::new();
         loop {
             let left = timeout.left();
             if left == Some(0) {
@@ -172,7 +177,7 @@ impl Eventpoll {
             }
             let is_capped = hot.is_some() && left.is_none_or(|left| left > QUIET_NS);
             let most = if is_capped { Some(QUIET_NS) } else { left };
-            let fds = hot.as_mut().unwrap_or(&mut none);
+            let fds = hot.as_mut().unwrap_or(room);
             let sleep = Sleep::begins();
             let slept = waits.watcher.sleep(waits.waiter, most, waits.sigmask, fds);
             let was_real = sleep.was_real(fds.len());
@@ -248,8 +253,10 @@ impl Eventpoll {
     }
 
     /// Ends a sleep on the hot items. `is_quiet`: nothing came for `QUIET_NS`, so all items go cold.
-    fn take_back(&self, hot: Option<Vec<pollfd>>, is_quiet: bool) {
-        let mut tree = self.mtx.lock();
+    fn take_back(&self, mut tree: CountedGuard<'_, Tree>, hot: Option<Vec<pollfd>>, is_quiet: bool) {
+        if hot.is_none() && !is_quiet {
+            return tree.hot.give_back(None, |_, _| ());
+        }
         let mut ready = self.lock.lock();
         tree.hot.give_back(hot, |id, place| {
             if let Some(item) = ready.list.get_mut(id) {

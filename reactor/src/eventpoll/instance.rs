@@ -11,6 +11,7 @@ use crate::eventpoll::epitem::Epitem;
 use crate::eventpoll::followed::Observed;
 use crate::eventpoll::item_tree::Rbr;
 use crate::eventpoll::ready_list::ReadyList;
+use crate::eventpoll::rest::Receiver;
 use crate::eventpoll::scratch::Scratch;
 use crate::eventpoll::wait_queue::{WaitQueue, Waiter};
 use crate::file::{PollerId, WaitHead};
@@ -33,8 +34,8 @@ pub(crate) struct Tree {
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
-    /// The thread of the last delivery of queued items, as `this_thread` identifies it.
-    pub(crate) delivered_by: usize,
+    /// Who received the last delivery.
+    pub(crate) delivered_to: Receiver,
     /// In a set that the kernel keeps.
     pub(crate) observed: Option<Box<Observed>>,
 }

@@ -14,13 +14,29 @@
 //! Limits: after a read that the kernel cut short because the program's buffer ends in the middle (EFAULT after some
 //! bytes), the rest is reported with the next arrival only.
 
+use crate::chaos::Waits;
 use crate::eventpoll::epitem::Epitem;
-use crate::eventpoll::watcher::Watcher;
+use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::file::NO_POLLER_ID;
+use crate::sync::Arc;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-use crate::watch::this_thread;
+
+/// The thread that received the last delivery, for comparison.
+#[derive(Debug, Default)]
+pub(crate) struct Receiver(usize);
+
+impl Receiver {
+    /// The thread of this waiter; None: a thread that does not wait.
+    pub(crate) fn new(waiter: Option<&Arc<Waiter>>) -> Self {
+        Self(waiter.map_or(0, |waiter| Arc::as_ptr(waiter).addr()))
+    }
+
+    fn is(&self, waiter: &Arc<Waiter>) -> bool {
+        self.0 == Arc::as_ptr(waiter).addr()
+    }
+}
 
 /// "There is something to read", and nothing else.
 const READABLE: u32 = EPOLLIN | EPOLLRDNORM;
@@ -44,9 +60,9 @@ impl Epitem {
 impl Eventpoll {
     /// Called when a wait begins: takes the item that was delivered last off the ready list, if it is the only one and
     /// its file is empty.
-    pub(crate) fn rest(&self, tree: &Tree, watcher: &dyn Watcher) {
-        let may = tree.delivered_by == this_thread() && tree.hot.is_empty() && !self.has_chaos();
-        if !may || !watcher.is_alone() {
+    pub(crate) fn rest(&self, tree: &Tree, waits: &Waits<'_>) {
+        let may = tree.delivered_to.is(waits.waiter) && tree.hot.is_empty() && !self.has_chaos();
+        if !may || !waits.watcher.is_alone() {
             return;
         }
         let mut ready = self.lock.lock();

@@ -19,6 +19,8 @@ pub(crate) struct Scratch {
     /// there is to read.
     pub(super) measured: Vec<(Arc<File>, u32)>,
     pub(crate) results: Vec<Note>,
+    /// Room for the descriptors of a sleep.
+    pub(crate) sleep: Vec<pollfd>,
     /// Hot items that are ready.
     pub(crate) found: Vec<Found>,
     /// Items that are leaving the hot list and have been asked for the last time.

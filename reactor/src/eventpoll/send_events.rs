@@ -20,7 +20,6 @@ use crate::sys::{self, Errno};
 use crate::trace;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-use crate::watch::this_thread;
 
 /// How a scan of the ready list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +99,7 @@ impl Eventpoll {
     /// Delivers queued items. With `news` it drains wakeups in the call that asks.
     /// Linux: `fs/eventpoll.c:ep_send_events`.
     fn send_events(&self, tree: &mut Tree, to: &mut Delivery<'_>, mut news: Option<&dyn Watcher>) -> Scan {
-        let Tree { scratch, hot, delivered_by, .. } = &mut *tree;
-        *delivered_by = this_thread();
+        let Tree { scratch, hot, .. } = &mut *tree;
         let mut ready = self.lock.lock();
         ready.list.start_scan();
         let mut most = to.maxevents;

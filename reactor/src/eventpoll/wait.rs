@@ -2,6 +2,7 @@
 
 use crate::chaos::Waits;
 use crate::eventpoll::event_sink::EventSink;
+use crate::eventpoll::rest::Receiver;
 use crate::eventpoll::timeout::Timeout;
 use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::watcher::Watcher;
@@ -54,6 +55,7 @@ impl Eventpoll {
         let result = {
             let mut tree = self.begin_wait();
             self.prepare_round(&mut tree);
+            tree.delivered_to = Receiver::new(None);
             self.look_and_send(&mut tree, watcher, sink, maxevents)
         };
         self.found_nothing.store(result == Ok(0), Ordering::Relaxed);

@@ -28,7 +28,6 @@ mod waiting;
 
 pub use crate::file::{DrainHint, KernelFile, Ownership};
 pub use kernel_file::kind::FileKind;
-pub(crate) use park::this_thread;
 pub use park::Parker;
 
 use crate::eventpoll::wait_queue::Sleepers;

@@ -32,7 +32,7 @@ loom::thread_local! {
 }
 
 /// An address that no other living thread has.
-pub(crate) fn this_thread() -> usize {
+fn this_thread() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 

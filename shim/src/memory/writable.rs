@@ -52,7 +52,7 @@ impl Range {
 #[inline]
 pub fn holds(addr: usize, len: usize) -> bool {
     let Some(end) = addr.checked_add(len) else { return false };
-    is_mapped(addr, end) || is_page(addr, end)
+    is_page(addr, end) || is_mapped(addr, end)
 }
 
 /// The kernel has written to this page.
