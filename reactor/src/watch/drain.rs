@@ -21,13 +21,15 @@ pub(super) struct Pump {
 impl Watch {
     /// Calls back the items for all wakeups that have come until now.
     pub fn drain_wakeups(&self) {
-        self.drain_in(Look::begins());
+        self.drain_in(Look::begins(), true);
     }
 
-    /// The same as a part of a look that has begun.
-    pub(super) fn drain_in(&self, look: Look) {
+    /// The same as a part of a look that has begun. `signalled`: there may be signals.
+    pub(super) fn drain_in(&self, look: Look, signalled: bool) {
         let mut pump = self.pump.lock();
-        self.drain_signals_locked(&mut pump);
+        if signalled {
+            self.drain_signals_locked(&mut pump);
+        }
         self.poller.ask(&mut pump.fired);
         for fired in pump.fired.drain(..) {
             trace::wakeup(fired.fd, Source::Poll, fired.pollflags);
@@ -49,7 +51,10 @@ impl Watch {
     /// asks files meanwhile: one that asked between the two would report the wakeup a second time.
     pub fn while_nobody_asks<T>(&self, call: impl FnOnce() -> T) -> T {
         let mut pump = self.pump.lock();
-        self.drain_signals_locked(&mut pump);
+        // What is signalled although no file is armed is of files that are gone.
+        if self.armed.any() || self.has_overflowed() {
+            self.drain_signals_locked(&mut pump);
+        }
         call()
     }
 

@@ -30,7 +30,7 @@ pub const MANY: u32 = 1 << 9;
 /// Its provenance is known: we saw the call that made it, no other process has it, and the program takes no
 /// signals from it. To watch it we ask the kernel nothing.
 pub const SEEN: u32 = 1 << 10;
-/// With `SEEN`, before it is tracked: it has O_NONBLOCK.
+/// With `SEEN`: it has O_NONBLOCK, and had it from the start or since before it was tracked.
 pub const NONBLOCK: u32 = 1 << 11;
 /// The kind of its file, a `FdKind`; 0 is unknown.
 pub const KIND: u32 = 0xf << 12;

@@ -59,8 +59,8 @@ pub use fd_kind::FdKind;
 pub use fd_ref::{get, is_behind, FdRef, Held};
 pub use files::{files, known, known_below};
 pub use flags::{
-    flags, BLOCKING, BORN, EPOLL, EVENTFD, HINT, INHERITED, IO, KERNEL_SET, NONBLOCK, OURS, PROVENANCE, ROOM,
-    SEEN, TRACKED,
+    flags, BLOCKING, BORN, EPOLL, EVENTFD, HINT, INHERITED, IO, KERNEL_SET, MANY, NONBLOCK, OURS, PROVENANCE,
+    ROOM, SEEN, TRACKED,
 };
 pub use inherited::{find_inherited, inherited_fds, is_armed_elsewhere, mark_inherited, received, sent};
 pub use inheritor_count::{has_inheritor_since, inheritor_begins, inheritor_made, inheritors, Inheritor};

@@ -102,7 +102,7 @@ pub fn lost_sight(fd: c_int) {
     }
 }
 
-/// The program changed the mode of a tracked fd. `NONBLOCK` only saves a look at the clock by then.
+/// The program changed the mode of a tracked fd: from now on the kernel is asked for it.
 pub fn mode_changed(fd: c_int) {
     unset(fd, NONBLOCK);
 }

@@ -17,7 +17,7 @@ use libc::{c_int, c_void, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use syscalls::Errno;
 
 use crate::fdtable::{
-    self, drain_hints, FdRef, BLOCKING, BORN, EPOLL, EVENTFD, HINT, IO, NONBLOCK, ROOM, TRACKED,
+    self, drain_hints, FdRef, BLOCKING, BORN, EPOLL, EVENTFD, HINT, IO, MANY, NONBLOCK, ROOM, TRACKED,
 };
 pub use crate::interpose::left::Way;
 use crate::interpose::left::{self, Transfer};
@@ -88,7 +88,11 @@ pub fn at_once(
         let watch = process::WATCH.get()?;
         let fd = FdRef::of(fd);
         let file = fd.get()?;
+        // Another process can change the mode of what it shares.
+        let never_sleeps = fdtable::flags(fd.fd()) & (NONBLOCK | MANY) == NONBLOCK
+            && file.device_as::<KernelFile>().is_some_and(KernelFile::is_own_counter);
         if how & libc::MSG_DONTWAIT == 0
+            && !never_sleeps
             && sys::fcntl(fd.fd(), libc::F_GETFL, 0).ok()? & libc::O_NONBLOCK == 0
             && !(left::has_room(fd, way) && is_small())
         {

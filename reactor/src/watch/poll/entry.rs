@@ -270,11 +270,12 @@ impl Entry {
     }
 
     /// Whether a sleep can have the file. Hang-up and error cannot be masked, so once they are seen they would
-    /// end every sleep.
+    /// end every sleep. A counter has no ends to wait for.
     pub(crate) fn can_sleep(&self) -> bool {
+        let ends = if self.is_own_counter() { ENDS } else { 0 };
         self.is_active()
             && self.armed
-            && self.wants() != 0
+            && self.wants() & !ends != 0
             && self.seen & !self.steady & (EPOLLHUP | EPOLLERR) == 0
     }
 

@@ -8,17 +8,26 @@ use std::collections::BTreeMap;
 
 use crate::file::File;
 use crate::mutation::is;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Count, Counted};
 
 #[derive(Debug, Default)]
 struct Files {
     near: Vec<Option<Arc<File>>>,
     far: BTreeMap<i32, Arc<File>>,
+    /// How many there are.
+    number: u32,
+}
+
+impl Count for Files {
+    fn count(&self) -> u32 {
+        self.number
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Armed {
-    files: Mutex<Files>,
+    /// Counts the files.
+    files: Counted<Files>,
 }
 
 fn index(fd: i32) -> usize {
@@ -36,11 +45,14 @@ impl Files {
 
     fn take(&mut self, fd: i32) -> Option<Arc<File>> {
         let near = self.near.get_mut(index(fd)).and_then(Option::take);
-        near.or_else(|| self.far.remove(&fd))
+        let taken = near.or_else(|| self.far.remove(&fd));
+        self.number -= u32::from(taken.is_some());
+        taken
     }
 
     fn insert(&mut self, fd: i32, file: Arc<File>) {
         let at = index(fd);
+        self.number += u32::from(self.get(fd).is_none());
         if at >= self.near.len() {
             if at > 4 * self.near.len() + 4096 {
                 self.far.insert(fd, file);
@@ -53,6 +65,11 @@ impl Files {
 }
 
 impl Armed {
+    /// Whether there is any.
+    pub(crate) fn any(&self) -> bool {
+        self.files.count() != 0
+    }
+
     pub(crate) fn get(&self, fd: i32) -> Option<Arc<File>> {
         self.files.lock().get(fd).cloned()
     }
@@ -110,6 +127,9 @@ mod tests {
         armed.remove_if(900_000, |_| false);
         assert!(armed.get(900_000).is_some());
         armed.remove_if(900_000, |_| true);
+        assert!(armed.any());
+        armed.clear();
+        assert!(!armed.any());
         assert!(armed.get(900_000).is_none() && armed.get(4).is_none() && armed.get(-1).is_none());
     }
 }
