@@ -21,16 +21,22 @@ pub(super) struct Pump {
 impl Watch {
     /// Calls back the items for all wakeups that have come until now.
     pub fn drain_wakeups(&self) {
-        self.drain_in(Look::begins(), true);
+        self.drain_in(Look::begins(), true, true);
+    }
+
+    /// As `drain_wakeups`, for a thread that is about to sleep while another one holds the watch. That one sleeps on
+    /// the counters of the process, whose own calls report what they change.
+    pub(super) fn drain_before_following(&self) {
+        self.drain_in(Look::begins(), true, false);
     }
 
     /// The same as a part of a look that has begun. `signalled`: there may be signals.
-    pub(super) fn drain_in(&self, look: Look, signalled: bool) {
+    pub(super) fn drain_in(&self, look: Look, signalled: bool, counters: bool) {
         let mut pump = self.pump.lock();
         if signalled {
             self.drain_signals_locked(&mut pump);
         }
-        self.poller.ask(&mut pump.fired);
+        self.poller.ask(counters, &mut pump.fired);
         for fired in pump.fired.drain(..) {
             trace::wakeup(fired.fd, Source::Poll, fired.pollflags);
             if let Some(ep) = fired.item.ep.upgrade() {

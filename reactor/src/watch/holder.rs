@@ -234,7 +234,7 @@ impl Watch {
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {
         // Drains wakeups that came before this thread was counted; one for its set ends the sleep.
-        self.drain_wakeups();
+        self.drain_before_following();
         // A signal handler that runs when the mask is set wakes the waiter, so the sleep does not begin.
         self.host.leave();
         if let Some(mask) = sigmask {

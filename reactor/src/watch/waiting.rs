@@ -27,7 +27,7 @@ impl Watcher for &'static Watch {
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
         hot.truncate(own);
         if told || asks {
-            self.drain_in(look, told);
+            self.drain_in(look, told, true);
         } else {
             // Another thread may drain right now, and have read a signal that came before.
             drop(self.pump.lock());

@@ -276,14 +276,16 @@ impl Poller {
         }
     }
 
-    /// Asks all files that are not on the ready list, without sleeping.
-    pub(crate) fn ask(&self, fired: &mut Vec<Fired>) {
+    /// Asks all files that are not on the ready list, without sleeping. Not `counters`: those of the process itself are
+    /// left out.
+    pub(crate) fn ask(&self, counters: bool, fired: &mut Vec<Fired>) {
         if !self.is_active() {
             return;
         }
         let mut fds = Vec::new();
         let mut asked = Vec::new();
-        for (id, entry) in self.set.lock().active() {
+        let is_asked = |entry: &Entry| counters || !entry.is_own_counter();
+        for (id, entry) in self.set.lock().active().filter(|(_, entry)| is_asked(entry)) {
             fds.push(pollfd { fd: entry.file.fd(), events: entry.asks() as i16, revents: 0 });
             asked.push((id, entry.item.serial));
         }
