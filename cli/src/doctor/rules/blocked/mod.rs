@@ -3,7 +3,7 @@
 //! The library times such calls from inside. A call counts if the thread waits on the same set again: not at the end of
 //! the program. What the next wait finds at once was ready by then, so others have waited. A descriptor that was accepted
 //! in the same turn belongs to a server that serves one client at a time, as its listener does: these two wait for each
-//! other alone.
+//! other alone. So does all that such a server calls until it has closed the client, before its next wait.
 
 mod tell;
 mod words;
@@ -50,6 +50,8 @@ struct Slept {
     errno: u16,
     /// The listener that gave the descriptor in the same turn.
     listener: Option<i32>,
+    /// A client was accepted, served and closed in the same turn.
+    serves_one: bool,
 }
 
 /// What a thread does between two waits.
@@ -64,6 +66,16 @@ struct Turns {
     ended: Vec<Slept>,
     /// Descriptors that were accepted in this turn, and their listeners.
     accepted: Vec<(i32, i32)>,
+    /// How many of them were closed again.
+    closed: usize,
+}
+
+impl Turns {
+    /// The listener, if the thread has served all clients that it accepted in this turn to their end.
+    fn served(&self) -> Option<i32> {
+        let (_, listener) = self.accepted.first().filter(|_| self.closed >= self.accepted.len())?;
+        Some(*listener)
+    }
 }
 
 /// All calls of a kind in the loop of a set.
@@ -141,7 +153,14 @@ impl Blocked {
         turns.waits += 1;
         turns.asks += u64::from(timeout_ns == 0);
         turns.ended = std::mem::take(&mut turns.slept);
+        if let Some(listener) = turns.served() {
+            for slept in &mut turns.ended {
+                slept.listener = slept.listener.or(Some(listener));
+                slept.serves_one = true;
+            }
+        }
         turns.accepted.clear();
+        turns.closed = 0;
     }
 
     /// The thread's next wait is over.
@@ -213,11 +232,21 @@ impl Rule for Blocked {
         match entry.event {
             Event::Blocked { fd, call, ns, errno, .. } => {
                 let began_ns = entry.ns.saturating_sub(ns);
-                self.slept(world, entry, Slept { call, fd, ns, began_ns, errno, listener: None });
+                self.slept(
+                    world,
+                    entry,
+                    Slept { call, fd, ns, began_ns, errno, listener: None, serves_one: false },
+                );
             }
             Event::WaitEnter { epoll, timeout_ns, .. } => self.enter(entry, epoll, timeout_ns),
             Event::WaitReturn { epoll, n, waited_ns } => {
                 self.settle(world, entry, epoll, n > 0 && waited_ns < AT_ONCE_NS);
+            }
+            Event::Close { fd, errno: 0, .. } => {
+                let epoll = world.thread(entry.tid).map_or(0, |thread| thread.epoll);
+                if let Some(turns) = self.turns.get_mut(&(entry.tid, epoll)) {
+                    turns.closed += usize::from(turns.accepted.iter().any(|(accepted, _)| *accepted == fd));
+                }
             }
             Event::Io { fd, op: Op::Accept, result, errno: 0, .. } => {
                 let epoll = world.thread(entry.tid).map_or(0, |thread| thread.epoll);

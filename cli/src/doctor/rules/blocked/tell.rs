@@ -29,7 +29,7 @@ pub(super) fn blocked(
         world.set_name(epoll),
         percent(share)
     ));
-    finding.advice = words::advice(call);
+    finding.advice = if worst.serves_one { cause::ONE_AT_A_TIME } else { words::advice(call) };
     if worst.errno != 0 {
         finding = finding.because(format!("the longest one ended with {}", errno(worst.errno)));
     }
