@@ -264,7 +264,7 @@ fn io(now: u64, fd: i32, op: Op, result: i64, asked: u64, errno: u16) {
         }
         Op::Write => entry.wrote(now, result < 0 && is_again),
         Op::Shutdown => entry.set(REFUSED, 0),
-        Op::Connect => {}
+        Op::Connect | Op::Wait => {}
     }
 }
 

@@ -36,6 +36,13 @@ fn failed(fd: c_int, flags: u32, op: Op) {
     }
 }
 
+/// A wait on an fd that is no set has failed.
+pub fn wait_failed(epfd: c_int, errno: c_int) {
+    if writer::is_on() && !fork_page::was_forked() && !process::is_vfork_child() {
+        writer::record(Event::Io { fd: epfd, op: Op::Wait, result: -1, asked: 0, errno: errno as u16 });
+    }
+}
+
 /// A close that the table does not record: of an fd that is in no set.
 #[derive(Clone, Copy)]
 pub struct UnwatchedClose {

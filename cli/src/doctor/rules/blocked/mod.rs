@@ -242,7 +242,7 @@ impl Rule for Blocked {
             Event::WaitReturn { epoll, n, waited_ns } => {
                 self.settle(world, entry, epoll, n > 0 && waited_ns < AT_ONCE_NS);
             }
-            Event::Close { fd, errno: 0, .. } => {
+            Event::Close { fd, errno: 0, .. } | Event::CloseUnwatched { fd, .. } => {
                 let epoll = world.thread(entry.tid).map_or(0, |thread| thread.epoll);
                 if let Some(turns) = self.turns.get_mut(&(entry.tid, epoll)) {
                     turns.closed += usize::from(turns.accepted.iter().any(|(accepted, _)| *accepted == fd));
@@ -265,7 +265,12 @@ impl Rule for Blocked {
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        let left = self.left.iter().filter(|(_, left)| world.set(left.epoll).is_some());
+        // If such calls are told of already, this one is one of them.
+        let is_told = |left: &Left| {
+            let total = self.totals.get(&(left.epoll, left.call as u8));
+            total.is_some_and(|total| total.severity(left.call) > Some(Severity::Note))
+        };
+        let left = self.left.iter().filter(|(_, left)| world.set(left.epoll).is_some() && !is_told(left));
         out.extend(left.map(|(tid, left)| tell::not_back(world, *tid, left)));
         for (key @ (epoll, call), tally) in self.found.iter() {
             let (Some(total), Some(call)) = (self.totals.get(key), Call::of(*call)) else { continue };

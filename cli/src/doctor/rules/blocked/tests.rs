@@ -63,6 +63,17 @@ fn seconds_after_which_the_thread_does_not_wait_again_are_told() {
 }
 
 #[test]
+fn a_call_at_the_end_of_which_we_look_is_told_with_those_before_it() {
+    let mut script = Script::looping();
+    script.wait(&[(9, IN)]);
+    sleeps(&mut script, Call::Lookup, -1, 1500);
+    script.enter(64, -1).give(&[(10, IN)]);
+    sleeps(&mut script, Call::Lookup, -1, 1500);
+    script.end();
+    assert_eq!(script.found(), [(25, Severity::Error)]);
+}
+
+#[test]
 fn the_share_of_the_time_is_that_of_the_whole_look() {
     let mut script = Script::looping();
     for _ in 0..10 {
@@ -121,7 +132,7 @@ fn what_a_worker_does_for_its_client_is_not_to_be_put_into_the_set() {
             }
             script.read(20, 10, 5).write(20, 5);
             if closes {
-                script.close(20);
+                script.event(Event::CloseUnwatched { fd: 20, maker: 100 });
             } else {
                 script.add(20, IN);
             }
