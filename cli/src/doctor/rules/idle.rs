@@ -99,7 +99,8 @@ impl Rule for Idle {
     }
 
     fn gap(&mut self) {
-        self.seconds.clear();
+        // What never sleeps makes the ring run over, and is counted as far as it was seen.
+        self.seconds.retain(|_, second| second.slept == 0 && second.asked >= VERY_OFTEN);
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
@@ -160,6 +161,20 @@ mod tests {
         assert_eq!(asks(false), [(22, Severity::Note)]);
         // It works off a queue of its own, and sleeps when that is empty.
         assert_eq!(asks(true), []);
+    }
+
+    #[test]
+    fn a_thread_that_is_too_fast_to_be_read_whole_is_noted() {
+        let mut script = Script::new();
+        script.add(5, IN);
+        for _ in 0..30 {
+            for _ in 0..5_000 {
+                script.ns += 1_000;
+                script.enter(16, 0).give(&[]);
+            }
+            script.ms(100).gap();
+        }
+        assert_eq!(script.found(), [(22, Severity::Note)]);
     }
 
     #[test]
