@@ -1,7 +1,7 @@
 //! The program's calls as events of the record.
 
 use glasspoll_record::event::{Event, Op};
-use glasspoll_record::writer;
+use glasspoll_record::{facts, writer};
 use libc::{c_int, ssize_t};
 
 use crate::errno::errno;
@@ -56,6 +56,9 @@ pub struct UnwatchedClose {
 pub fn closing(fd: FdRef) -> Option<UnwatchedClose> {
     if !writer::is_on() || fd.is(TRACKED | EPOLL | KERNEL_SET | OURS) {
         return None;
+    }
+    if !fork_page::was_forked() && !process::is_vfork_child() {
+        facts::closing(fd.fd());
     }
     Some(UnwatchedClose { at: writer::ticks(), maker: fdtable::maker(fd) })
 }
