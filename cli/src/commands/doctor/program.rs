@@ -90,7 +90,7 @@ fn note(fate: &Fate, observe: bool, seen: &mut Seen) {
             Some(pid) => format!("glasspoll doctor --attach {pid}"),
             None => "glasspoll doctor --attach PID while it lives".into(),
         };
-        seen.notes.push(format!("outside, and not judged: process {all} has an epoll instance and not the library (its environment was cleared, LD_PRELOAD too, or it does not use libc): {what}"));
+        seen.notes.push(format!("outside, and not judged: what has an epoll instance and not the library (its environment was cleared, LD_PRELOAD too, or it does not use libc) is process {all}: {what}"));
     }
     for (pid, (comm, has_ring)) in fate.living.iter().take(NAMED) {
         let yet = if *has_ring { "" } else { ", without an epoll instance so far" };

@@ -131,13 +131,15 @@ impl Blocked {
         let has_others = world.items_in(thread.epoll) > 1;
         let is_loop = turns.waits >= LOOP;
         let counts = is_alone && has_others && is_loop;
-        if counts && slept.ns >= HARM_NS {
+        let listener = turns.accepted.iter().rfind(|(fd, _)| *fd == slept.fd).map(|(_, listener)| *listener);
+        // A server of one client at a time sleeps for as long as its client says nothing.
+        let is_for_client = listener.is_some() || slept.fd < 0 && !turns.accepted.is_empty();
+        if counts && slept.ns >= HARM_NS && !(is_for_client && matches!(slept.call, Call::Read | Call::Poll))
+        {
             let Slept { call, fd, began_ns: since_ns, .. } = slept;
             self.left.insert(entry.tid, Left { epoll: thread.epoll, call, fd, since_ns, until_ns: entry.ns });
         }
         if counts && turns.slept.len() < CALLS {
-            let listener =
-                turns.accepted.iter().rfind(|(fd, _)| *fd == slept.fd).map(|(_, listener)| *listener);
             turns.slept.push(Slept { listener, ..slept });
         }
     }

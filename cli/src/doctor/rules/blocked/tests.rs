@@ -149,6 +149,17 @@ fn what_a_worker_does_for_its_client_is_not_to_be_put_into_the_set() {
 }
 
 #[test]
+fn a_worker_whose_client_says_nothing_is_fine() {
+    for (fd, call) in [(20, Call::Poll), (-1, Call::Poll), (20, Call::Read)] {
+        let mut script = Script::looping();
+        script.wait(&[(9, IN)]).accept(9, 20);
+        sleeps(&mut script, call, fd, 3000);
+        script.end();
+        assert_eq!(script.found(), [], "{fd} {call:?}");
+    }
+}
+
+#[test]
 fn a_worker_that_makes_others_wait_is_told_of_its_next_client() {
     let mut script = Script::looping();
     for _ in 0..3 {
