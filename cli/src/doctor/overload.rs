@@ -12,6 +12,11 @@ pub fn judge(patients: &[Patient], findings: &mut [Finding]) {
         let Some(timed) = finding.timed else { continue };
         let mut worlds = patients.iter().map(|patient| &patient.world);
         let Some(world) = worlds.find(|world| world.pid == finding.pid) else { continue };
+        let by_itself =
+            || world.looks.load.by_itself(timed.from_ns, timed.to_ns.saturating_sub(timed.from_ns));
+        if timed.enough_ns.is_some_and(|enough| by_itself() >= enough) {
+            continue;
+        }
         // We look at each thread that is overdue. If we had no processor for that, it may have had none either.
         if let Some(lack) = world.looks.load.lack(timed.from_ns, timed.to_ns) {
             let (what, advice) = match lack.is_stopped {
@@ -39,7 +44,7 @@ mod tests {
     use glasspoll_record::event::{Call, Event};
 
     use super::*;
-    use crate::doctor::script::{Script, IN};
+    use crate::doctor::script::{Script, EAGAIN, ET, IN, ONESHOT};
 
     /// A lock that takes so long, three times.
     fn locked(ms: u64, script: &mut Script) {
@@ -146,6 +151,35 @@ mod tests {
 
     const PLACES: [(u8, u64, Severity); 3] =
         [(b'T', 0, Severity::Note), (b'R', 40, Severity::Note), (b'R', 95, Severity::Warning)];
+
+    /// Left for so long, by a process that was stopped for nearly all of it, had too little of a processor, or had
+    /// enough for what a healthy one does.
+    fn left(leave: impl Fn(&mut Script)) -> Vec<Vec<(u8, Severity)>> {
+        let found = |seconds: u64, state, ran| {
+            let mut script = Script::new();
+            script.add(5, IN);
+            leave(&mut script);
+            for _ in 0..seconds * 100 {
+                script.ms(10).wait(&[(5, IN)]).read(5, 10, 10);
+            }
+            script.all_threads(seconds * 1000, state, ran);
+            script.found()
+        };
+        vec![found(2, b'T', 0), found(2, b'R', 30), found(6, b'R', 60), found(2, b'R', 95)]
+    }
+
+    #[test]
+    fn what_is_left_while_the_process_does_not_get_to_run_is_a_note() {
+        let leaves: [(u8, &dyn Fn(&mut Script)); 3] = [
+            (2, &|script| _ = script.add(6, IN | ET).wait(&[(6, IN)]).read(6, 100, 100)),
+            (5, &|script| _ = script.add(6, IN | ONESHOT).wait(&[(6, IN)]).read(6, 100, 100)),
+            (19, &|script| _ = script.add(6, IN).wait(&[(6, IN)]).write(6, EAGAIN)),
+        ];
+        for (class, leave) in leaves {
+            let expected = [Severity::Note, Severity::Note, Severity::Warning, Severity::Warning];
+            assert_eq!(left(leave), expected.map(|severity| vec![(class, severity)]), "class {class}");
+        }
+    }
 
     #[test]
     fn a_loop_that_cannot_go_on_after_eintr_is_a_note() {

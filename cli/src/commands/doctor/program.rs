@@ -196,7 +196,9 @@ impl Gathered {
         seen.findings = self.doctor.findings(self.read_ns);
         for process in self.processes.values() {
             seen.process(process);
+            let before = seen.findings.len();
             untouched::findings(process, |_| true, &mut seen.findings);
+            self.doctor.weigh(&mut seen.findings[before..]);
         }
         sort(&mut seen.findings);
         name_files(&mut seen.findings, |pid, fd, ns| {

@@ -206,7 +206,11 @@ impl Rule for RefusedWrites {
             let title = format!("fd {}: {what}, {why}; the loop went on for {passed}", left.fd);
             let (set, at) = (world.set_name(left.epoll), world.at(left.refused.ns));
             let count = times(left.refused.count);
-            let finding = Finding::new(19, Severity::Warning, world.pid, title, &tally);
+            let finding = Finding::new(19, Severity::Warning, world.pid, title, &tally).left_for(
+                left.until_ns.saturating_sub(left.passed),
+                left.until_ns,
+                LONG_NS,
+            );
             out.push(if left.refused.connects {
                 let mut finding = finding
                     .because(format!("in {set}; EINPROGRESS at {at}; nothing tells the program of its end"));
