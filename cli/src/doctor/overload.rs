@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_left_while_the_process_does_not_get_to_run_is_a_note() {
-        let leaves: [(u8, &dyn Fn(&mut Script)); 3] = [
+        type Leave<'a> = &'a dyn Fn(&mut Script);
+        let leaves: [(u8, Leave); 3] = [
             (2, &|script| _ = script.add(6, IN | ET).wait(&[(6, IN)]).read(6, 100, 100)),
             (5, &|script| _ = script.add(6, IN | ONESHOT).wait(&[(6, IN)]).read(6, 100, 100)),
             (19, &|script| _ = script.add(6, IN).wait(&[(6, IN)]).write(6, EAGAIN)),

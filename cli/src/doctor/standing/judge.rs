@@ -239,7 +239,7 @@ pub fn gone(before: &Sample, after: &Sample) -> Vec<Left> {
         let facts = after.facts.get(&fd).copied()?;
         let (told_ns, _) = facts.delivered?;
         let is_told = told_ns > before.ns.saturating_add(LOOK_NS);
-        is_told.then(|| Left {
+        is_told.then_some(Left {
             fd,
             epoll,
             why: Why::Gone,

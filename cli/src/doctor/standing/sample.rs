@@ -16,6 +16,9 @@ use crate::sys;
 /// The most descriptors whose queues are asked for.
 const MOST: usize = 4096;
 
+/// Sets, and fds of items in them.
+type Places = BTreeSet<(u32, i32)>;
+
 /// A look.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
@@ -28,9 +31,9 @@ pub struct Sample {
     /// The sets, by their fds, on which a thread sleeps.
     pub waiting: BTreeSet<i32>,
     /// Items of the kernel's sets whose fd stands for another file now, which is in the set with the same data: set and fd.
-    pub twins: BTreeSet<(u32, i32)>,
+    pub twins: Places,
     /// Items of the kernel's sets whose fd is closed here: set and fd.
-    pub gone: BTreeSet<(u32, i32)>,
+    pub gone: Places,
     /// The process is stopped.
     pub is_stopped: bool,
 }
@@ -78,7 +81,7 @@ impl Sample {
 }
 
 /// The items of `Sample::twins` and `Sample::gone`, of the first items of each set.
-fn left_behind(pid: u32, sample: &Sample) -> (BTreeSet<(u32, i32)>, BTreeSet<(u32, i32)>) {
+fn left_behind(pid: u32, sample: &Sample) -> (Places, Places) {
     let (mut found, mut gone) = (BTreeSet::new(), BTreeSet::new());
     for set in eventpoll::sets(pid).unwrap_or_default() {
         let is_it = |item: &&Item| item.is_set && set.epfds.contains(&item.fd);
