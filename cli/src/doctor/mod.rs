@@ -188,6 +188,7 @@ impl Doctor {
         findings.retain(|finding| {
             finding.class != 16 || !kept.iter().any(|(pid, fds)| *pid == finding.pid && *fds == finding.fds)
         });
+        merge::explained(&mut findings);
         merge::merge(&mut findings);
         sort(&mut findings);
         findings

@@ -178,7 +178,10 @@ fn a_child_whose_environment_was_cleared_whole_is_said_to_lie_outside() {
     let (output, all) = examine(&[], &["python3", "-c", &parent]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let notes = notes(&all);
-    assert!(notes.contains("outside, and not judged: process ") && notes.contains("--attach"), "{all:#}");
+    assert!(
+        notes.contains("outside, and not judged: ") && notes.contains("(python3): glasspoll doctor --attach"),
+        "{all:#}"
+    );
 }
 
 #[test]
