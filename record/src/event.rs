@@ -80,6 +80,8 @@ names! {
         Shutdown = 3, "shutdown";
         /// connect(2).
         Connect = 4, "connect";
+        /// epoll_wait(2) and its kin on what is no epoll descriptor (any more): it fails at once.
+        Wait = 5, "wait";
     }
 }
 

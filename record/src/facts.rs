@@ -232,8 +232,8 @@ pub(crate) fn take(now: u64, event: &Event) {
             forget(new);
             touched(old);
         }
-        // Most descriptors that are in no set have no entry, and their memory is not to be used for that.
-        Event::CloseUnwatched { fd, .. } if has_untouched() => forget(fd),
+        // The close of what is in no set is recorded when it is over: another file may have the number by now. `closing`
+        // has forgotten the old one.
         Event::Fork { .. } if !ENTRIES.load(Ordering::Relaxed).is_null() => {
             in_header(header::LAST_FORK).store(coarse(now), Ordering::Relaxed);
         }
@@ -264,7 +264,7 @@ fn io(now: u64, fd: i32, op: Op, result: i64, asked: u64, errno: u16) {
         }
         Op::Write => entry.wrote(now, result < 0 && is_again),
         Op::Shutdown => entry.set(REFUSED, 0),
-        Op::Connect => {}
+        Op::Connect | Op::Wait => {}
     }
 }
 
@@ -290,6 +290,15 @@ pub fn forget(fd: i32) {
     if let Some(entry) = Entry::of(fd) {
         take_born(entry);
         entry.clear();
+    }
+}
+
+/// An fd that is in no set is about to be closed. Most such descriptors have no entry, and their memory is not to be used
+/// for that.
+#[inline]
+pub fn closing(fd: i32) {
+    if has_untouched() {
+        forget(fd);
     }
 }
 

@@ -357,6 +357,21 @@ fn threads_that_touch_a_descriptor_at_once_touch_it_once() {
     });
 }
 
+/// The close of an fd is recorded after it, and another thread may get the number in between.
+#[test]
+fn the_record_of_a_close_erases_nothing_of_the_next_file() {
+    ring(4, |live| {
+        facts::closing(9);
+        // Now the fd is closed, and another thread accepts a connection.
+        facts::born(9, Born::Accepted);
+        writer::record(Event::CloseUnwatched { fd: 9, maker: 1 });
+        let facts = live.read_facts().expect("facts").1;
+        assert_eq!(facts[&9].born.map(|(how, _)| how), Some(Born::Accepted));
+        facts::closing(9);
+        assert!(!facts::has_untouched());
+    });
+}
+
 #[test]
 fn a_descriptor_that_came_is_untouched_until_it_is_touched() {
     ring(4, |live| {

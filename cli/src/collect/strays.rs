@@ -1,6 +1,7 @@
 //! Processes of the program that hand in no ring although they have the library: a launcher between has cleared their
 //! environment all but LD_PRELOAD, or they cannot reach the socket. Their rings are found through /proc while they
-//! live.
+//! live. Those that do not have the library at all, because LD_PRELOAD was cleared too or they cannot load it, lie outside:
+//! they are named if they have made an epoll instance.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use glasspoll_record::find::{self, Missing};
 
 use super::listener::{self, Handed};
-use crate::procfs::{family, names};
+use crate::procfs::{eventpoll, family, names};
 use crate::sys;
 
 /// The pause between two looks while a process is known that will hand in nothing, and otherwise.
@@ -26,6 +27,8 @@ const RARELY: Duration = Duration::from_millis(500);
 /// At the end: between two looks at what lives on, and how many looks there are at most.
 const SETTLING: Duration = Duration::from_millis(20);
 const TRIES: u32 = 5;
+/// When a process is looked at first for whether it lies outside: most have made their sets by then.
+const SETTLED: Duration = Duration::from_millis(100);
 /// The most processes that are known at a time: each takes a descriptor of ours.
 const MOST: usize = 512;
 /// Looking takes at most this part of the time: 1 / `SHARE`.
@@ -40,6 +43,7 @@ struct Known {
     /// A ring of its was found here.
     is_found: bool,
     rarely_due: Instant,
+    outside_due: Instant,
 }
 
 impl Known {
@@ -58,6 +62,8 @@ pub struct Strays {
     pause: Duration,
     /// Processes that ended before their ring was found.
     missed: BTreeMap<u32, String>,
+    /// Processes with an epoll instance and without the library.
+    outside: BTreeMap<u32, String>,
 }
 
 /// What became of them.
@@ -67,6 +73,8 @@ pub struct Fate {
     pub found: BTreeMap<u32, String>,
     /// Those that ended before their ring was found, if they had one.
     pub missed: BTreeMap<u32, String>,
+    /// Those that had an epoll instance and did not have the library, and whether they live on.
+    pub outside: BTreeMap<u32, (String, bool)>,
     /// Those that live on and have the library, and whether they have a ring.
     pub living: BTreeMap<u32, (String, bool)>,
 }
@@ -76,7 +84,15 @@ impl Strays {
     pub fn of(root: u32, path: &Path) -> Self {
         let ours = [listener::VARIABLE.as_bytes(), b"=", path.as_os_str().as_bytes()].concat();
         let due = Instant::now();
-        Self { root, ours, known: BTreeMap::new(), due, pause: USUAL, missed: BTreeMap::new() }
+        Self {
+            root,
+            ours,
+            known: BTreeMap::new(),
+            due,
+            pause: USUAL,
+            missed: BTreeMap::new(),
+            outside: BTreeMap::new(),
+        }
     }
 
     /// How long until the next look.
@@ -101,11 +117,12 @@ impl Strays {
                 lost: None,
                 is_found: false,
                 rarely_due: Instant::now() + RARELY,
+                outside_due: Instant::now() + SETTLED,
             });
         }
         let mut all = Vec::new();
         self.pause = USUAL;
-        let (ours, missed) = (&self.ours, &mut self.missed);
+        let (ours, missed, outside) = (&self.ours, &mut self.missed, &mut self.outside);
         let pause = &mut self.pause;
         self.known.retain(|pid, known| {
             if known.has_ended() {
@@ -115,6 +132,13 @@ impl Strays {
                 return false;
             }
             known.comm = names::comm(*pid).unwrap_or_default();
+            if known.outside_due <= Instant::now() {
+                known.outside_due = Instant::now() + RARELY;
+                match is_outside(*pid) {
+                    true => _ = outside.insert(*pid, known.comm.clone()),
+                    false => _ = outside.remove(pid),
+                }
+            }
             let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             if !is_lost(&environ, ours) {
                 known.lost = None;
@@ -154,7 +178,14 @@ impl Strays {
                 break;
             }
         }
-        Fate { missed: std::mem::take(&mut self.missed), living, ..Fate::default() }
+        let outside = std::mem::take(&mut self.outside).into_iter();
+        let outside = outside.map(|(pid, comm)| (pid, (comm, !has_ended(sys::pidfd(pid).ok().as_ref()))));
+        Fate {
+            missed: std::mem::take(&mut self.missed),
+            outside: outside.collect(),
+            living,
+            ..Fate::default()
+        }
     }
 
     /// Those that live and have the library, with their names, and whether they have a ring.
@@ -182,6 +213,12 @@ impl Strays {
 /// Whether the process of a pidfd has ended; without one it had when we looked.
 fn has_ended(exit: Option<&OwnedFd>) -> bool {
     exit.is_none_or(|exit| sys::wait_readable(&[exit.as_fd()], Duration::ZERO) == [true])
+}
+
+/// Whether a process has an epoll instance, and does not have the library. A child that was just forked has its parent's
+/// memory; a program that has just begun may yet load the library, but has no instance before.
+fn is_outside(pid: u32) -> bool {
+    find::path(pid) == Err(Missing::NotPreloaded) && eventpoll::has_set(pid)
 }
 
 /// Whether a process with this environment loads the library and hands in nothing. A process may overwrite its

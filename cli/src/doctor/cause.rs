@@ -19,6 +19,12 @@ const LOOKUPS: [&str; 6] =
 /// What is said to a process with a single descriptor, as in a server of several processes.
 pub const ONE_AT_A_TIME: &str = "If the process is to serve one client at a time, this is how long the next one waits; more processes shorten that.";
 
+/// What is said of a process whose threads had no processor, was stopped, or may have had none.
+pub const OVERLOADED: &str = "As far as is known the program did not get to run: fewer programs on the machine, a larger quota, or a higher priority help. What is said on an idle machine, too, is the program's own.";
+pub const STOPPED: &str = "Nothing is wrong with the program: it was stopped from outside.";
+pub const PERHAPS_OVERLOADED: &str =
+    "Look again while the machine has a processor for the program: what is said then, too, is its own.";
+
 /// What took the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -75,7 +81,7 @@ impl Cause {
             Self::Starved => {
                 "The program is not slow, it does not get to run: fewer programs on the machine, a larger quota, or a higher priority help."
             }
-            Self::Stopped => "Nothing is wrong with the program: it was stopped from outside.",
+            Self::Stopped => STOPPED,
         }
     }
 }

@@ -76,6 +76,9 @@ pub struct Timed {
     pub to_ns: u64,
     /// The thread was looked at meanwhile: what it did is known.
     pub is_seen: bool,
+    /// It tells that something was left for so long, and so it was if this much is left of the time without what its
+    /// threads had no processor for.
+    pub enough_ns: Option<u64>,
 }
 
 /// The code that added descriptors.
@@ -130,7 +133,13 @@ impl Finding {
 
     /// It tells of nothing but that something took long, then.
     pub fn timed(mut self, from_ns: u64, to_ns: u64, is_seen: bool) -> Self {
-        self.timed = Some(Timed { from_ns, to_ns, is_seen });
+        self.timed = Some(Timed { from_ns, to_ns, is_seen, enough_ns: None });
+        self
+    }
+
+    /// It tells that nothing was done about something, then, while a process that gets to run does so sooner than this.
+    pub fn left_for(mut self, from_ns: u64, to_ns: u64, enough_ns: u64) -> Self {
+        self.timed = Some(Timed { from_ns, to_ns, is_seen: true, enough_ns: Some(enough_ns) });
         self
     }
 

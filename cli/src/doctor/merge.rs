@@ -9,6 +9,17 @@ use crate::text::units::count;
 /// As many of a class are told one by one.
 const FEW: usize = 3;
 
+/// Drops what another finding explains: a child that adds a descriptor to its parent's set has the parent told of it after
+/// the parent has closed its own copy.
+pub fn explained(findings: &mut Vec<Finding>) {
+    let shared: Vec<i32> = findings
+        .iter()
+        .filter(|finding| finding.class == 8)
+        .flat_map(|finding| finding.fds.clone())
+        .collect();
+    findings.retain(|finding| finding.class != 1 || !finding.fds.iter().all(|fd| shared.contains(fd)));
+}
+
 /// Merges them.
 pub fn merge(findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(u32, u8), Vec<Finding>> = BTreeMap::new();
@@ -51,6 +62,14 @@ mod tests {
     use super::super::finding::Tally;
     use super::super::Severity;
     use super::*;
+
+    #[test]
+    fn a_set_shared_over_fork_explains_the_events_of_a_closed_descriptor() {
+        let mut findings = vec![finding(1, 10, 6), finding(1, 10, 7), finding(8, 11, 6)];
+        explained(&mut findings);
+        let left: Vec<_> = findings.iter().map(|finding| (finding.class, finding.fds[0])).collect();
+        assert_eq!(left, [(1, 7), (8, 6)]);
+    }
 
     fn finding(class: u8, pid: u32, fd: i32) -> Finding {
         let mut tally = Tally::new();

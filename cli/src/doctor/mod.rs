@@ -161,6 +161,11 @@ impl Doctor {
         }
     }
 
+    /// Makes notes of findings from elsewhere that the machine may be behind.
+    pub fn weigh(&self, findings: &mut [Finding]) {
+        overload::judge(&self.patients, findings);
+    }
+
     /// The findings up to now, the worst first.
     pub fn findings(&self, now_ns: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -183,6 +188,7 @@ impl Doctor {
         findings.retain(|finding| {
             finding.class != 16 || !kept.iter().any(|(pid, fds)| *pid == finding.pid && *fds == finding.fds)
         });
+        merge::explained(&mut findings);
         merge::merge(&mut findings);
         sort(&mut findings);
         findings
@@ -236,7 +242,9 @@ pub fn examine(recording: &Recording) -> Vec<Finding> {
         rest.iter().for_each(|queue| doctor.accept_queue(place, queue));
     }
     let mut findings = doctor.findings(now_ns);
+    let before = findings.len();
     recording.processes.iter().for_each(|process| untouched::findings(process, |_| true, &mut findings));
+    doctor.weigh(&mut findings[before..]);
     sort(&mut findings);
     name_files(&mut findings, |pid, fd, ns| {
         let process = recording.processes.iter().find(|process| process.pid() == pid)?;

@@ -3,31 +3,40 @@
 //! A rule says by `Finding::timed` that a finding of its depends on how long something took, and when that was. All else
 //! is decided here.
 
-use super::finding::Timed;
-use super::{Finding, Patient, Severity};
-use crate::replay::World;
+use super::{cause, Finding, Patient, Severity};
 
-/// Makes notes of findings that the machine may be behind, and says so.
+/// Makes notes of findings that the machine may be behind, and says so: what is told of them, and what to do, is for a
+/// program that did not get to run.
 pub fn judge(patients: &[Patient], findings: &mut [Finding]) {
     for finding in findings {
-        let Some(timed) = finding.timed.filter(|_| finding.severity > Severity::Note) else { continue };
-        let mut worlds =
-            patients.iter().map(|patient| &patient.world).filter(|world| world.pid == finding.pid);
-        if let Some(why) = worlds.find_map(|world| why(world, timed)) {
-            finding.severity = Severity::Note;
-            finding.evidence.push(why);
+        let Some(timed) = finding.timed else { continue };
+        let mut worlds = patients.iter().map(|patient| &patient.world);
+        let Some(world) = worlds.find(|world| world.pid == finding.pid) else { continue };
+        let by_itself =
+            || world.looks.load.by_itself(timed.from_ns, timed.to_ns.saturating_sub(timed.from_ns));
+        if timed.enough_ns.is_some_and(|enough| by_itself() >= enough) {
+            continue;
         }
+        // We look at each thread that is overdue. If we had no processor for that, it may have had none either.
+        if let Some(lack) = world.looks.load.lack(timed.from_ns, timed.to_ns) {
+            let (what, advice) = match lack.is_stopped {
+                true => ("while the process was stopped", cause::STOPPED),
+                false => ("while its threads were without a processor", cause::OVERLOADED),
+            };
+            finding.title = format!("{}, {what}", finding.title);
+            finding.advice = advice;
+            finding.evidence.push(lack.to_string());
+        } else if !timed.is_seen && world.looks.has_hindered() && finding.severity > Severity::Note {
+            finding.advice = cause::PERHAPS_OVERLOADED;
+            finding.evidence.push(
+                "at other times its threads were stopped, or had no processor: so it may have been here"
+                    .into(),
+            );
+        } else {
+            continue;
+        }
+        finding.severity = Severity::Note;
     }
-}
-
-fn why(world: &World, timed: Timed) -> Option<String> {
-    // We look at each thread that is overdue. If we had no processor for that, it may have had none either.
-    let is_hindered = !timed.is_seen && world.looks.has_hindered();
-    world.looks.load.lack(timed.from_ns, timed.to_ns).or_else(|| {
-        is_hindered.then(|| {
-            "at other times its threads were stopped, or had no processor: so it may have been here".into()
-        })
-    })
 }
 
 #[cfg(test)]
@@ -35,7 +44,7 @@ mod tests {
     use glasspoll_record::event::{Call, Event};
 
     use super::*;
-    use crate::doctor::script::{Script, IN};
+    use crate::doctor::script::{Script, EAGAIN, ET, IN, ONESHOT};
 
     /// A lock that takes so long, three times.
     fn locked(ms: u64, script: &mut Script) {
@@ -74,6 +83,60 @@ mod tests {
         assert_eq!(script.found(), [(25, Severity::Error)]);
     }
 
+    /// A loop waits for a thread of its own, and other events are ready by then.
+    fn handed_over(call: Call, ms: u64, ran: u64) -> Script {
+        let mut script = Script::looping();
+        let ns = ms * 1_000_000;
+        script.wait(&[(9, IN)]).read(9, 10, 5).ms(ms);
+        script.event(Event::Blocked { fd: -1, call, ns, result: 0, errno: 0 });
+        script.enter(64, -1).give(&[(10, IN)]).enter(64, -1).all_threads(ms, b'R', ran);
+        script
+    }
+
+    #[test]
+    fn a_wait_for_another_thread_of_the_process_is_as_long_as_that_has_no_processor() {
+        for (call, ms, ran, severity) in [
+            (Call::Semaphore, 680, 40, Severity::Note),
+            (Call::Join, 680, 40, Severity::Note),
+            (Call::Semaphore, 680, 90, Severity::Warning),
+            // The other thread holds it for long by itself, too.
+            (Call::Semaphore, 6000, 40, Severity::Error),
+            // Whoever holds it may be another process.
+            (Call::Lock, 680, 40, Severity::Warning),
+        ] {
+            let findings = handed_over(call, ms, ran).findings();
+            assert_eq!((findings.len(), findings[0].severity), (1, severity), "{call:?} {ms} {ran}");
+            let is_told = findings[0].title.ends_with(", while its threads were without a processor");
+            assert_eq!(is_told, severity == Severity::Note, "{}", findings[0].title);
+        }
+    }
+
+    #[test]
+    fn a_slow_callback_asleep_on_a_futex_is_as_long_as_other_threads_have_no_processor() {
+        for (call, ran, severity) in [
+            ("futex", 40, Severity::Note),
+            ("futex", 95, Severity::Warning),
+            ("flock", 40, Severity::Warning),
+        ] {
+            let mut script = Script::new();
+            script.add(9, IN).add(11, IN).wait(&[(9, IN)]).ready(11).ms(664).seen(664, b'S', call, false);
+            script.wait(&[(11, IN)]).enter(64, -1).all_threads(664, b'R', ran);
+            assert_eq!(script.found(), [(16, severity)], "{call} {ran}");
+        }
+    }
+
+    /// What is a note for another reason needs the true reason, and advice that fits it.
+    #[test]
+    fn notes_are_told_to_be_of_a_process_without_a_processor_too() {
+        let mut script = Script::new();
+        script.add(9, IN).wait(&[(9, IN)]).ms(1540).enter(64, -1).give(&[]).enter(64, -1);
+        script.all_threads(1600, b'R', 40);
+        let finding = &script.findings()[0];
+        assert_eq!((finding.class, finding.severity), (16, Severity::Note));
+        assert!(finding.title.ends_with("without a processor"), "{}", finding.title);
+        assert!(finding.advice.contains("did not get to run"), "{}", finding.advice);
+    }
+
     #[test]
     fn a_slow_callback_of_a_stopped_or_starved_process_is_a_note() {
         for (state, ran, severity) in
@@ -88,6 +151,36 @@ mod tests {
 
     const PLACES: [(u8, u64, Severity); 3] =
         [(b'T', 0, Severity::Note), (b'R', 40, Severity::Note), (b'R', 95, Severity::Warning)];
+
+    /// Left for so long, by a process that was stopped for nearly all of it, had too little of a processor, or had
+    /// enough for what a healthy one does.
+    fn left(leave: impl Fn(&mut Script)) -> Vec<Vec<(u8, Severity)>> {
+        let found = |seconds: u64, state, ran| {
+            let mut script = Script::new();
+            script.add(5, IN);
+            leave(&mut script);
+            for _ in 0..seconds * 100 {
+                script.ms(10).wait(&[(5, IN)]).read(5, 10, 10);
+            }
+            script.all_threads(seconds * 1000, state, ran);
+            script.found()
+        };
+        vec![found(2, b'T', 0), found(2, b'R', 30), found(6, b'R', 60), found(2, b'R', 95)]
+    }
+
+    #[test]
+    fn what_is_left_while_the_process_does_not_get_to_run_is_a_note() {
+        type Leave<'a> = &'a dyn Fn(&mut Script);
+        let leaves: [(u8, Leave); 3] = [
+            (2, &|script| _ = script.add(6, IN | ET).wait(&[(6, IN)]).read(6, 100, 100)),
+            (5, &|script| _ = script.add(6, IN | ONESHOT).wait(&[(6, IN)]).read(6, 100, 100)),
+            (19, &|script| _ = script.add(6, IN).wait(&[(6, IN)]).write(6, EAGAIN)),
+        ];
+        for (class, leave) in leaves {
+            let expected = [Severity::Note, Severity::Note, Severity::Warning, Severity::Warning];
+            assert_eq!(left(leave), expected.map(|severity| vec![(class, severity)]), "class {class}");
+        }
+    }
 
     #[test]
     fn a_loop_that_cannot_go_on_after_eintr_is_a_note() {

@@ -62,7 +62,8 @@ pub fn findings(process: &Process, is_open: impl Fn(i32) -> bool, findings: &mut
                 ago(first_ns),
                 ago(last_ns)
             ))
-            .unknown("uses that are no calls of libc's: io_uring, stdio, select(2)");
+            .unknown("uses that are no calls of libc's: io_uring, stdio, select(2)")
+            .left_for(first_ns, now_ns, OLD_NS);
         if late != 0 {
             let late = times(late.into());
             finding = finding.because(format!(

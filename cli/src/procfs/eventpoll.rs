@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use syscalls::Sysno;
 
@@ -12,6 +13,9 @@ use crate::sys;
 
 /// The most that is read of one set: some 600,000 items.
 const MOST: u64 = 64 << 20;
+
+/// The most descriptors that are looked at for a set.
+const MANY: usize = 1 << 12;
 
 /// A set of the kernel's.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +52,16 @@ impl FileId {
     }
 }
 
+/// Whether a process has a set of the kernel's; false if we may not look.
+pub fn has_set(pid: u32) -> bool {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    entries.take(MANY).any(|entry| is_set(&entry.path()))
+}
+
+fn is_set(path: &Path) -> bool {
+    fs::read_link(path).is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
+}
+
 /// The sets of a process, in the order of their fds.
 ///
 /// # Errors
@@ -55,9 +69,7 @@ impl FileId {
 pub fn sets(pid: u32) -> io::Result<Vec<Set>> {
     let mut epfds: Vec<i32> = fs::read_dir(format!("/proc/{pid}/fd"))?
         .flatten()
-        .filter(|entry| {
-            fs::read_link(entry.path()).is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
-        })
+        .filter(|entry| is_set(&entry.path()))
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
     epfds.sort_unstable();

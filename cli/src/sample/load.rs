@@ -60,15 +60,18 @@ impl Load {
         })
     }
 
-    /// What all threads have used since the last call. A thread that was not known begins now.
+    /// What all threads have used since the last call. At the first one they begin; later a thread that was not known
+    /// is new, and all that it has used is of this time.
     fn used(&mut self) -> Times {
         let entries = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
         let tids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).take(THREADS);
         let now: HashMap<u32, Times> =
             tids.filter_map(|tid| Some((tid, look::times(self.pid, tid)?))).collect();
         let mut used = Times::default();
+        let knows_all = !self.threads.is_empty() && now.len() < THREADS;
         for (tid, times) in &now {
-            if let Some(before) = self.threads.get(tid) {
+            let new = knows_all.then(Times::default);
+            if let Some(before) = self.threads.get(tid).copied().or(new) {
                 used.ran += times.ran.saturating_sub(before.ran);
                 used.waited += times.waited.saturating_sub(before.waited);
             }

@@ -53,6 +53,7 @@ impl Spins {
                     Op::Read => result > 0 || i32::from(errno) == libc::EAGAIN,
                     Op::Accept => result >= 0 || i32::from(errno) == libc::EAGAIN,
                     Op::Write | Op::Connect | Op::Shutdown => true,
+                    Op::Wait => false,
                 };
                 if let Some(run) = self.run(fd).filter(|run| deals && (op != Op::Write || run.of_room)) {
                     *run = Run::default();

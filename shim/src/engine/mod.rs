@@ -16,7 +16,7 @@ use glasspoll_reactor::sys::Errno;
 use libc::{c_int, c_long, epoll_event};
 
 use crate::errno::answer;
-use crate::process::{self, options::Engine};
+use crate::process::{self, options::Engine, record};
 use crate::thread::guarded::guarded;
 
 /// A wait, as the program asks for it. `sigmask` may be null.
@@ -94,7 +94,11 @@ pub unsafe fn wait(wait: Wait) -> Answer {
     match process::engine() {
         // SAFETY: the caller's promise.
         Engine::Emulate => unsafe {
-            emulate::point(wait.timeout_ns, &mut |timeout| emulate::wait(wait, timeout)).into()
+            let outcome = emulate::point(wait.timeout_ns, &mut |timeout| emulate::wait(wait, timeout));
+            if let Outcome::Done(Err(Errno::EBADF)) = outcome {
+                wait_failed(wait.epfd, libc::EBADF);
+            }
+            outcome.into()
         },
         Engine::Observe => Answer::Kernel(observe::begins(wait)),
     }
@@ -113,8 +117,18 @@ pub fn raw_wait(wait: Wait) -> Answer {
 /// The kernel has answered a wait, with `result` in libc's form. Returns `result`.
 #[inline]
 pub fn returned(wait: Option<KernelWait>, epfd: c_int, events: *const epoll_event, result: c_long) -> c_long {
-    if let Some(wait) = wait {
-        observe::returned(wait, epfd, events, result);
+    match wait {
+        Some(wait) => observe::returned(wait, epfd, events, result),
+        None if result < 0 => wait_failed(epfd, crate::errno::errno()),
+        None => {}
     }
     result
+}
+
+/// A wait on an fd that is no set, or none any more. The loop that calls it may call it for ever.
+#[cold]
+fn wait_failed(epfd: c_int, errno: c_int) {
+    if matches!(errno, libc::EBADF | libc::EINVAL) {
+        guarded((), || record::wait_failed(epfd, errno));
+    }
 }

@@ -165,6 +165,25 @@ fn a_program_behind_a_launcher_that_clears_the_environment_is_found() {
     assert!(processes.len() == 1 && all["events"].as_u64() > Some(1_000), "{all:#}");
 }
 
+/// dovecot starts its services so.
+#[test]
+fn a_child_whose_environment_was_cleared_whole_is_said_to_lie_outside() {
+    if !program::have(&["python3"]) {
+        return;
+    }
+    let child = "import select, time; ep = select.epoll(); ep.poll(1.5)";
+    let parent = format!(
+        "import select, subprocess, sys\nep = select.epoll()\nsys.exit(subprocess.run([sys.executable, '-c', '{child}'], env={{}}).returncode)"
+    );
+    let (output, all) = examine(&[], &["python3", "-c", &parent]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let notes = notes(&all);
+    assert!(
+        notes.contains("outside, and not judged: ") && notes.contains("(python3): glasspoll doctor --attach"),
+        "{all:#}"
+    );
+}
+
 #[test]
 fn a_daemon_is_said_to_live_on() {
     if !program::have(&["python3"]) {

@@ -249,7 +249,9 @@ impl Ward {
                 if let Some(world) = doctor.world(place) {
                     standing.end(pid, stream.live(), world, &mut seen.findings);
                 }
+                let before = seen.findings.len();
                 untouched::living(pid, &process, &mut seen.findings);
+                doctor.weigh(&mut seen.findings[before..]);
                 reads.learn(&process.facts);
                 living.insert(process.pid(), (pid, reads));
                 now.sets(pid, sets(&process));

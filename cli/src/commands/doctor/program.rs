@@ -83,6 +83,15 @@ fn note(fate: &Fate, observe: bool, seen: &mut Seen) {
         let all = list(fate.missed.iter().map(named).collect());
         seen.notes.push(format!("process {all} ended before it could be looked into: its environment was cleared all but LD_PRELOAD; if it made an epoll instance, that is not judged"));
     }
+    if !fate.outside.is_empty() {
+        let all = list(fate.outside.iter().map(|(pid, (comm, _))| named((pid, comm))).collect());
+        let lives = fate.outside.iter().find(|(_, (_, lives))| *lives).map(|(pid, _)| *pid);
+        let what = match lives {
+            Some(pid) => format!("glasspoll doctor --attach {pid}"),
+            None => "glasspoll doctor --attach PID while it lives".into(),
+        };
+        seen.notes.push(format!("outside, and not judged: what has an epoll instance and not the library (its environment was cleared, LD_PRELOAD too, or it does not use libc) is process {all}: {what}"));
+    }
     for (pid, (comm, has_ring)) in fate.living.iter().take(NAMED) {
         let yet = if *has_ring { "" } else { ", without an epoll instance so far" };
         seen.notes.push(format!("process {pid} ({comm}) lives on{yet}: glasspoll doctor {pid}"));
@@ -187,7 +196,9 @@ impl Gathered {
         seen.findings = self.doctor.findings(self.read_ns);
         for process in self.processes.values() {
             seen.process(process);
+            let before = seen.findings.len();
             untouched::findings(process, |_| true, &mut seen.findings);
+            self.doctor.weigh(&mut seen.findings[before..]);
         }
         sort(&mut seen.findings);
         name_files(&mut seen.findings, |pid, fd, ns| {

@@ -11,7 +11,7 @@ use glasspoll_record::Entry;
 
 use super::{Kept, Rule};
 use crate::doctor::finding::{Finding, Severity, Tally};
-use crate::replay::world::{Item, Thread};
+use crate::replay::world::{Item, Open, Thread};
 use crate::replay::World;
 use crate::text::units::times;
 
@@ -54,6 +54,8 @@ impl CtlRace {
         let by_close = ended_by_close.is_some_and(|closed| closed.was_item);
         let is_race = match (Ctl::of(refused.op), refused.errno) {
             (Some(Ctl::Mod), ENOENT | EBADF) => true,
+            // The program has closed it, and believes that it is open.
+            (Some(Ctl::Add), EBADF) => world.fd(refused.fd).is_some_and(|state| state.open == Open::No),
             (Some(Ctl::Del), ENOENT) => by_close,
             // An ADD by the owner itself does no harm: it has no effect.
             (Some(Ctl::Add), EEXIST) => world.items_by(refused.fd).any(|(_, item)| is_anothers(item, asked)),
@@ -167,6 +169,7 @@ impl Rule for CtlRace {
                 _ if *is_stranger => {
                     ("it is not in the set, and the program believes that it is", name_of(*errno))
                 }
+                EBADF if *op == Ctl::Add as u8 => ("closed before it is added", "EBADF"),
                 EBADF => ("closed since it was registered", "EBADF"),
                 _ => ("registered for an earlier file of that number", "ENOENT"),
             };
@@ -213,6 +216,17 @@ mod tests {
     fn a_mod_that_is_followed_by_an_add_is_fine() {
         let mut script = Script::new();
         script.add(12, IN).close(12).ctl(Ctl::Mod, 12, IN, ENOENT).add(12, IN).enter(64, -1);
+        assert_eq!(script.found(), []);
+    }
+
+    #[test]
+    fn an_add_of_what_was_closed_is_found_and_of_what_never_was_open_is_fine() {
+        let mut script = Script::new();
+        script.add(12, IN).close(12).ctl(Ctl::Add, 12, IN, EBADF).enter(64, -1);
+        assert_eq!(script.found(), [(6, Severity::Warning)]);
+        assert_eq!(script.findings()[0].title, "ADD fd 12: closed before it is added");
+        let mut script = Script::new();
+        script.ctl(Ctl::Add, 12, IN, EBADF).ctl(Ctl::Add, -1, IN, EBADF).enter(64, -1);
         assert_eq!(script.found(), []);
     }
 

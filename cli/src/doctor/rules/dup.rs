@@ -15,7 +15,9 @@ use crate::text::units::count;
 /// An event or two that were under way when the fd was closed do no harm.
 const FEW: u64 = 3;
 /// This many events of a new file of the same number that were in vain are no chance.
-const IN_VAIN: u64 = 50;
+const IN_VAIN: u64 = 20;
+/// The same in a process with one thread: nobody else can have taken what they were of.
+const ALONE_IN_VAIN: u64 = 5;
 /// From this many events on, they keep the loop busy.
 const MANY: u64 = 100;
 /// The most items that are watched for it.
@@ -45,8 +47,13 @@ impl Orphan {
     }
 
     /// How many events prove it: the new file's may be taken by another thread now and then.
-    fn is_found(&self) -> bool {
-        self.tally.count >= if self.twin.is_some() { IN_VAIN } else { FEW }
+    fn is_found(&self, has_threads: bool) -> bool {
+        let enough = match self.twin {
+            Some(_) if has_threads => IN_VAIN,
+            Some(_) => ALONE_IN_VAIN,
+            None => FEW,
+        };
+        self.tally.count >= enough
     }
 }
 
@@ -55,12 +62,14 @@ impl Orphan {
 pub struct Dup {
     orphans: HashMap<u32, Orphan>,
     found: Kept<(i32, i32)>,
+    /// More than one thread of the process was seen.
+    has_threads: bool,
 }
 
 impl Dup {
     fn end(&mut self, item: u32) {
         if let Some(orphan) = self.orphans.remove(&item) {
-            if orphan.is_found() {
+            if orphan.is_found(self.has_threads) {
                 self.found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally);
             }
         }
@@ -76,6 +85,7 @@ impl Dup {
 
 impl Rule for Dup {
     fn event(&mut self, world: &World, entry: &Entry) {
+        self.has_threads |= world.threads.len() > 1;
         match entry.event {
             Event::Close { fd, lives_as, errno: 0 } if lives_as >= 0 => {
                 // Only the first close of an item's own fd makes it an orphan: later that fd may be any file's.
@@ -159,7 +169,7 @@ impl Rule for Dup {
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
         let mut found = self.found.clone();
-        for orphan in self.orphans.values().filter(|orphan| orphan.is_found()) {
+        for orphan in self.orphans.values().filter(|orphan| orphan.is_found(self.has_threads)) {
             found.keep_longest((orphan.fd, orphan.lives_as), orphan.tally.clone());
         }
         for ((fd, lives_as), tally) in found.iter() {
@@ -274,6 +284,29 @@ mod tests {
             }
             let found = if result == 10 { vec![] } else { vec![(1, Severity::Error)] };
             assert_eq!(script.found(), found);
+        }
+    }
+
+    #[test]
+    fn a_thread_alone_needs_few_events_in_vain() {
+        for (others, expected) in [(false, &[(1, Severity::Warning)][..]), (true, &[])] {
+            let mut script = Script::observed();
+            if others {
+                script.tid = 2;
+                script.add(20, IN);
+                script.tid = 100;
+            }
+            script.add(7, IN).event(Event::Release { fd: 7, items: 1, shared: true });
+            script.event(Event::Close { fd: 7, lives_as: -1, errno: 0 });
+            let (op, events, known) = (Some(Ctl::Add), IN, Known::NotBefore);
+            script.event(Event::Ctl { epoll: 1, op, fd: 7, events, data: 7, errno: 0, item: 70 });
+            for turn in 0..10 {
+                let told = Event::Deliver { epoll: 1, fd: 7, item: 70, events, nth: 0, ready_ns: 0, known };
+                let result = if turn % 2 == 0 { EAGAIN } else { 10 };
+                script.ms(20).enter(64, -1).event(told);
+                script.back(1).read(7, 64, result);
+            }
+            assert_eq!(script.found(), expected);
         }
     }
 

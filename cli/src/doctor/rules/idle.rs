@@ -1,4 +1,5 @@
-//! Class 22: a thread wakes hundreds of times a second by short timeouts, and finds nothing.
+//! Class 22: a thread wakes hundreds of times a second by short timeouts, and finds nothing; or it does not sleep at all,
+//! and asks with a timeout of 0 again and again.
 
 use std::collections::HashMap;
 
@@ -16,6 +17,9 @@ const SHORT_NS: i64 = 5_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Empty waits in a second: less costs next to nothing.
 const OFTEN: u64 = 150;
+/// The same of waits that do not sleep, by a thread that does not sleep in others either: a program that has its loop
+/// elsewhere looks at its set once in each of its turns.
+const VERY_OFTEN: u64 = 2_000;
 /// Seconds in which it was so.
 const SECONDS: u64 = 2;
 /// The most threads.
@@ -26,6 +30,9 @@ struct Second {
     since: u64,
     empty: u64,
     gave: u64,
+    /// Empty waits with a timeout of 0, and waits that may have slept.
+    asked: u64,
+    slept: u64,
     timeout_ns: i64,
 }
 
@@ -47,7 +54,10 @@ pub struct Idle {
 }
 
 impl Idle {
-    fn judge(&mut self, epoll: u32, tid: u32, second: Second, ns: u64) {
+    fn judge(&mut self, epoll: u32, tid: u32, mut second: Second, ns: u64) {
+        if second.slept == 0 && second.asked >= VERY_OFTEN {
+            (second.empty, second.timeout_ns) = (second.asked, 0);
+        }
         // A busy thread has work with most of its waits.
         if second.empty < OFTEN || second.gave * 20 > second.empty || ns - second.since > 2 * SECOND_NS {
             return;
@@ -77,8 +87,11 @@ impl Rule for Idle {
             self.judge(epoll, entry.tid, ended, entry.ns);
             return;
         }
+        second.slept += u64::from(timeout_ns != 0);
         if n > 0 {
             second.gave += 1;
+        } else if n == 0 && timeout_ns == 0 {
+            second.asked += 1;
         } else if n == 0 && timeout_ns > 0 && timeout_ns <= SHORT_NS {
             second.empty += 1;
             second.timeout_ns = timeout_ns;
@@ -86,7 +99,8 @@ impl Rule for Idle {
     }
 
     fn gap(&mut self) {
-        self.seconds.clear();
+        // What never sleeps makes the ring run over, and is counted as far as it was seen.
+        self.seconds.retain(|_, second| second.slept == 0 && second.asked >= VERY_OFTEN);
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
@@ -94,9 +108,10 @@ impl Rule for Idle {
             let Some(sum) = self.sums.get(key).filter(|sum| sum.seconds >= SECONDS) else { continue };
             let (each, set) = (count(sum.empty / sum.seconds), world.set_name(*epoll));
             let timeout = span(u64::try_from(sum.timeout_ns).unwrap_or(0));
-            let title = format!(
-                "{set}: thread {tid} wakes {each} times a second by timeouts of {timeout}, and finds nothing"
-            );
+            let title = match sum.timeout_ns {
+                0 => format!("{set}: thread {tid} never sleeps: {each} waits a second with a timeout of 0 find nothing"),
+                _ => format!("{set}: thread {tid} wakes {each} times a second by timeouts of {timeout}, and finds nothing"),
+            };
             let share = percent(sum.gave as f64 / (sum.gave + sum.empty).max(1) as f64);
             let mut finding = Finding::new(22, Severity::Note, world.pid, title, tally)
                 .because(format!("in {} seconds {share} of its waits gave something", count(sum.seconds)))
@@ -127,6 +142,39 @@ mod tests {
     fn waits_of_a_millisecond_for_nothing_are_noted() {
         assert_eq!(waits(&mut Script::new(), 1, 0), [(22, Severity::Note)]);
         assert_eq!(waits(&mut Script::new(), 2, 100), [(22, Severity::Note)]);
+    }
+
+    #[test]
+    fn a_thread_that_never_sleeps_and_finds_nothing_is_noted() {
+        let asks = |sleeps: bool| {
+            let mut script = Script::new();
+            script.add(5, IN);
+            for turn in 0..40_000 {
+                script.ns += 100_000;
+                script.enter(16, 0).give(&[]);
+                if sleeps && turn % 100 == 0 {
+                    script.enter(16, 10).give(&[]);
+                }
+            }
+            script.found()
+        };
+        assert_eq!(asks(false), [(22, Severity::Note)]);
+        // It works off a queue of its own, and sleeps when that is empty.
+        assert_eq!(asks(true), []);
+    }
+
+    #[test]
+    fn a_thread_that_is_too_fast_to_be_read_whole_is_noted() {
+        let mut script = Script::new();
+        script.add(5, IN);
+        for _ in 0..30 {
+            for _ in 0..5_000 {
+                script.ns += 1_000;
+                script.enter(16, 0).give(&[]);
+            }
+            script.ms(100).gap();
+        }
+        assert_eq!(script.found(), [(22, Severity::Note)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | `spin`, `limit` | 3, 4, 12 and 18: delivered for ever |
 //! | `refused` | 19: a write that was refused and left |
 //! | `hog` | 20: one descriptor keeps the thread |
-//! | `anew`, `idle` | 21 and 22: timeouts that begin anew, or are short for nothing |
+//! | `anew`, `idle`, `failing` | 21 and 22: timeouts that begin anew, or are short for nothing; waits that fail |
 //! | `together` | 23: two threads read one descriptor |
 //! | `piling` | 24: sets that are not closed |
 //! | `overflow` | 26: an accept queue that is full |
@@ -27,6 +27,7 @@ mod closing;
 mod ctl;
 mod dup;
 mod edge;
+mod failing;
 pub mod forks;
 mod hog;
 mod idle;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::new(ctl::CtlRace::default()),
         Box::new(dup::Dup::default()),
         Box::new(edge::Edges::default()),
+        Box::new(failing::Failing::default()),
         Box::new(hog::Hogs::default()),
         Box::new(idle::Idle::default()),
         Box::new(interrupt::Interrupts::default()),

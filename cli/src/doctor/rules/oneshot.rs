@@ -141,7 +141,8 @@ impl Rule for Oneshots {
             out.push(
                 Finding::new(5, Severity::Warning, world.pid, title, &tally)
                     .because(format!("in {set}; its event was delivered at {at}; no MOD after it"))
-                    .unknown("whether the program holds it back on purpose"),
+                    .unknown("whether the program holds it back on purpose")
+                    .left_for(left.since.ns, left.until_ns, LONG_NS),
             );
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! After the refusal the program needs EPOLLOUT. It never asked for it, or took it back, or its one-shot item was
 //! disarmed by another event, or it was told and wrote nothing. While EPOLLOUT is armed and not told, the peer is slow,
-//! and that is no finding.
+//! and that is no finding. A connect(2) that is under way (EINPROGRESS) is such a write, too: its end is told by EPOLLOUT.
+//! A program whose server speaks first may wait for EPOLLIN instead.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,6 +17,7 @@ use crate::replay::World;
 use crate::text::span;
 use crate::text::units::times;
 
+const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
 const ERR: u32 = libc::EPOLLERR as u32;
 const HUP: u32 = libc::EPOLLHUP as u32;
@@ -41,6 +43,8 @@ struct Refused {
     ns: u64,
     tid: u32,
     count: u64,
+    /// It is a connect that is under way.
+    connects: bool,
     /// The last refusal or change of the item.
     changed: Mark,
     /// EPOLLOUT was told since.
@@ -76,8 +80,10 @@ impl RefusedWrites {
         let item = world.items.get(&serial)?;
         let interest = item.events?;
         let (why, since) = match (refused.told, refused.delivered) {
+            (Some(_), _) if refused.connects => return None,
             (Some(told), _) => (Why::Told, told),
             (None, Some(delivered)) if interest & EPOLLONESHOT != 0 => (Why::Disarmed, delivered),
+            _ if refused.connects && interest & IN != 0 => return None,
             _ if interest & OUT == 0 => (Why::NotAsked, refused.changed),
             _ => return None,
         };
@@ -104,16 +110,18 @@ impl RefusedWrites {
         self.retried.remove(&serial);
     }
 
-    fn write(&mut self, world: &World, entry: &Entry, fd: i32, errno: u16) {
+    fn write(&mut self, world: &World, entry: &Entry, fd: i32, errno: u16, connects: bool) {
+        let is_refused = i32::from(errno) == if connects { libc::EINPROGRESS } else { libc::EAGAIN };
         for (serial, item) in world.items_of(fd) {
             if self.left(world, serial, entry.ns).is_some() && self.retried.len() < ITEMS {
                 self.retried.insert(serial);
             }
             let known = self.refused.remove(&serial);
-            if i32::from(errno) == libc::EAGAIN && self.refused.len() < ITEMS {
+            if is_refused && self.refused.len() < ITEMS {
                 let (ns, tid, changed) = (entry.ns, entry.tid, world.mark(item.epoll, entry.ns));
                 let count = known.map_or(0, |known| known.count) + 1;
-                self.refused.insert(serial, Refused { ns, tid, count, changed, told: None, delivered: None });
+                let refused = Refused { ns, tid, count, connects, changed, told: None, delivered: None };
+                self.refused.insert(serial, refused);
             }
         }
     }
@@ -129,7 +137,12 @@ impl Rule for RefusedWrites {
             Event::Io { fd, op: Op::Write, errno, .. }
                 if i32::from(errno) == libc::EAGAIN || !self.refused.is_empty() =>
             {
-                self.write(world, entry, fd, errno);
+                self.write(world, entry, fd, errno, false);
+            }
+            Event::Io { fd, op: Op::Connect, errno, .. }
+                if i32::from(errno) == libc::EINPROGRESS || !self.refused.is_empty() =>
+            {
+                self.write(world, entry, fd, errno, true);
             }
             _ if self.refused.is_empty() => {}
             Event::Io { fd, op: Op::Shutdown, .. } => {
@@ -189,14 +202,26 @@ impl Rule for RefusedWrites {
                 Why::Told => "EPOLLOUT was told, and nothing was written",
             };
             let passed = span(left.passed);
-            let title = format!("fd {}: a write was refused, {why}; the loop went on for {passed}", left.fd);
+            let what = if left.refused.connects { "a connect is under way" } else { "a write was refused" };
+            let title = format!("fd {}: {what}, {why}; the loop went on for {passed}", left.fd);
             let (set, at) = (world.set_name(left.epoll), world.at(left.refused.ns));
             let count = times(left.refused.count);
-            out.push(
-                Finding::new(19, Severity::Warning, world.pid, title, &tally)
-                    .because(format!("in {set}; EAGAIN {count}, last at {at}; no write after it"))
-                    .unknown("whether the program has dropped what it could not write"),
+            let finding = Finding::new(19, Severity::Warning, world.pid, title, &tally).left_for(
+                left.until_ns.saturating_sub(left.passed),
+                left.until_ns,
+                LONG_NS,
             );
+            out.push(if left.refused.connects {
+                let mut finding = finding
+                    .because(format!("in {set}; EINPROGRESS at {at}; nothing tells the program of its end"));
+                finding.advice =
+                    "After EINPROGRESS ask for EPOLLOUT until it is told, and then for SO_ERROR.";
+                finding
+            } else {
+                finding
+                    .because(format!("in {set}; EAGAIN {count}, last at {at}; no write after it"))
+                    .unknown("whether the program has dropped what it could not write")
+            });
         }
     }
 }
@@ -217,6 +242,24 @@ mod tests {
         let mut script = Script::new();
         script.add(5, IN).add(6, interest).wait(&[(6, IN)]).read(6, 10, 3).write(6, 100).write(6, EAGAIN);
         script
+    }
+
+    #[test]
+    fn a_connect_of_whose_end_nothing_tells_is_found() {
+        let interests = [(ERR, true), (ERR | ONESHOT, true), (OUT, false), (IN, false)];
+        for (interest, is_found) in interests {
+            let mut script = Script::new();
+            script.add(5, IN).add(6, IN | OUT).io(Op::Connect, 6, 0, -i64::from(libc::EINPROGRESS));
+            script.modify(6, interest);
+            goes_on(&mut script, 2);
+            assert_eq!(script.found() == [(19, Severity::Warning)], is_found, "{interest:#x}");
+        }
+        // It was told, and the program waits for the other side.
+        let mut script = Script::new();
+        script.add(5, IN).add(6, OUT).io(Op::Connect, 6, 0, -i64::from(libc::EINPROGRESS));
+        script.wait(&[(6, OUT)]);
+        goes_on(&mut script, 2);
+        assert_eq!(script.found(), []);
     }
 
     #[test]

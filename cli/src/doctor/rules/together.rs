@@ -1,5 +1,8 @@
 //! Class 23: two threads serve one descriptor at once. One is in the middle of reading it, and another one gets a further
 //! event of it, and reads too.
+//!
+//! Pools of threads with a lock for each descriptor (asio) read and answer one request after the other, by whichever
+//! thread is free. What was answered in between was read to its end, so the next read begins anew.
 
 use std::collections::HashMap;
 
@@ -70,6 +73,11 @@ impl Rule for Together {
             Event::Io { fd, op: Op::Read, result, .. } if world.threads.len() > 1 => {
                 self.read(world, entry, fd, result);
             }
+            Event::Io { fd, op: Op::Write, result, .. } if result > 0 && !self.readers.is_empty() => {
+                if let Some(reader) = self.readers.get_mut(&fd) {
+                    reader.other = None;
+                }
+            }
             Event::Close { fd, .. } if !self.readers.is_empty() => {
                 self.readers.remove(&fd);
             }
@@ -124,6 +132,24 @@ mod tests {
     #[test]
     fn two_threads_that_read_by_turns_within_their_turns_are_found() {
         assert_eq!(two_threads(false), [(23, Severity::Warning)]);
+    }
+
+    /// The first thread runs the handler of what the second one has read, and begins the next read.
+    #[test]
+    fn a_pool_that_answers_one_request_after_the_other_is_fine() {
+        let mut script = Script::new();
+        script.add(5, IN | ET);
+        for _ in 0..20 {
+            script.tid = 100;
+            script.wait(&[(5, IN)]).read(5, 10, 5).write(5, 10);
+            script.tid = 101;
+            script.wait(&[(5, IN)]).read(5, 10, 5);
+            script.tid = 100;
+            script.write(5, 10).read(5, 10, EAGAIN).enter(16, -1);
+            script.tid = 101;
+            script.enter(16, -1);
+        }
+        assert_eq!(script.found(), []);
     }
 
     #[test]

@@ -359,7 +359,10 @@ impl Waiters {
         );
         let mut tally = tally.clone();
         tally.tids = [most.1, least.1].into();
-        out.push(Finding::new(10, Severity::Warning, world.pid, title, &tally).because(format!(
+        // A thread that has no processor serves for long, and takes what the others would.
+        let (from_ns, to_ns) = (tally.first_ns, tally.last_ns);
+        let finding = Finding::new(10, Severity::Warning, world.pid, title, &tally);
+        out.push(finding.timed(from_ns, to_ns, true).because(format!(
             "{} of {} {of} among {} waiters; the busiest serves {} of the time, the idlest {}",
             count(*top),
             count(total),

@@ -48,6 +48,8 @@ pub enum Why {
     RoomTold,
     /// An older item of its fd, whose file was closed here and is open in another process, has the same data.
     Twin,
+    /// The fd is closed, and its file is open in another process: its item tells on.
+    Gone,
 }
 
 impl Why {
@@ -56,7 +58,7 @@ impl Why {
             Self::Full | Self::Unread | Self::OneTaken | Self::Unknown => 2,
             Self::Disarmed | Self::DisarmedBefore => 5,
             Self::NotAsked | Self::TakenBack | Self::RoomDisarmed | Self::RoomTold => 19,
-            Self::Twin => 1,
+            Self::Twin | Self::Gone => 1,
         }
     }
 
@@ -79,6 +81,7 @@ impl Why {
             Self::Twin => {
                 "events in vain: an earlier file of this number was closed here, lives on in another process, and is in the set with the same data"
             }
+            Self::Gone => "closed here, and its events go on: its file lives on in another process, and in the set",
         }
     }
 
@@ -94,7 +97,7 @@ impl Why {
         match self {
             Self::OneTaken => is_datagram || kind.ends_with(" listening"),
             Self::Unknown | Self::DisarmedBefore => is_stream || is_datagram,
-            Self::Full | Self::Unread | Self::Disarmed | Self::Twin => true,
+            Self::Full | Self::Unread | Self::Disarmed | Self::Twin | Self::Gone => true,
             _ => is_stream,
         }
     }
@@ -228,6 +231,29 @@ pub fn left(before: &Sample, after: &Sample, sleeps: impl Fn(u32, u64) -> bool) 
 
 /// This many events in vain are no chance.
 const IN_VAIN: u32 = 50;
+
+/// Descriptors that are closed here, and of which the process is told all the same.
+pub fn gone(before: &Sample, after: &Sample) -> Vec<Left> {
+    let closed = before.gone.intersection(&after.gone).copied();
+    let left = closed.filter_map(|(epoll, fd)| {
+        let facts = after.facts.get(&fd).copied()?;
+        let (told_ns, _) = facts.delivered?;
+        let is_told = told_ns > before.ns.saturating_add(LOOK_NS);
+        is_told.then_some(Left {
+            fd,
+            epoll,
+            why: Why::Gone,
+            severity: Severity::Warning,
+            excuse: None,
+            since_ns: before.ns,
+            seen_ns: before.ns,
+            sleeps: false,
+            facts,
+            queue: Queue::Bytes { unread: 0, unsent: 0 },
+        })
+    });
+    left.collect()
+}
 
 /// Descriptors that get the events of an earlier file of their number.
 pub fn twins(before: &Sample, after: &Sample) -> Vec<Left> {

@@ -51,6 +51,7 @@ impl Standing {
         };
         let mut left = judge::left(&before, &after, sleeps);
         left.extend(judge::twins(&before, &after));
+        left.extend(judge::gone(&before, &after));
         left.retain(|left| {
             let is_it =
                 |finding: &Finding| finding.class == left.why.class() && finding.fds.contains(&left.fd);
@@ -104,6 +105,7 @@ fn say(left: Vec<Left>, after: &Sample, world: &World, findings: &mut Vec<Findin
         ));
         findings.push(finding.unknown(match why {
             Why::Twin => "which process holds the earlier file",
+            Why::Gone => "which process holds the file",
             _ => "whether the program holds it back on purpose",
         }));
     }

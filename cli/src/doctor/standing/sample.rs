@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 
 use glasspoll_record::event::{EPOLLET, EPOLLONESHOT};
 use glasspoll_record::ring::{Facts, Habits, Item, Live};
@@ -14,6 +15,9 @@ use crate::sys;
 
 /// The most descriptors whose queues are asked for.
 const MOST: usize = 4096;
+
+/// Sets, and fds of items in them.
+type Places = BTreeSet<(u32, i32)>;
 
 /// A look.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +31,9 @@ pub struct Sample {
     /// The sets, by their fds, on which a thread sleeps.
     pub waiting: BTreeSet<i32>,
     /// Items of the kernel's sets whose fd stands for another file now, which is in the set with the same data: set and fd.
-    pub twins: BTreeSet<(u32, i32)>,
+    pub twins: Places,
+    /// Items of the kernel's sets whose fd is closed here: set and fd.
+    pub gone: Places,
     /// The process is stopped.
     pub is_stopped: bool,
 }
@@ -57,7 +63,7 @@ impl Sample {
         let wanted: BTreeSet<i32> = refused.chain(stuck).take(MOST).collect();
         sample.queues = wanted.into_iter().filter_map(|fd| Some((fd, queue(pid, fd, &mut files)?))).collect();
         if header.observed {
-            sample.twins = twins(pid, &sample);
+            (sample.twins, sample.gone) = left_behind(pid, &sample);
         }
         sample.waiting = eventpoll::waiting(pid).into_iter().map(|(epfd, ..)| epfd).collect();
         Some(sample)
@@ -74,9 +80,9 @@ impl Sample {
     }
 }
 
-/// The items of `Sample::twins`, of the first items of each set.
-fn twins(pid: u32, sample: &Sample) -> BTreeSet<(u32, i32)> {
-    let mut found = BTreeSet::new();
+/// The items of `Sample::twins` and `Sample::gone`, of the first items of each set.
+fn left_behind(pid: u32, sample: &Sample) -> (Places, Places) {
+    let (mut found, mut gone) = (BTreeSet::new(), BTreeSet::new());
     for set in eventpoll::sets(pid).unwrap_or_default() {
         let is_it = |item: &&Item| item.is_set && set.epfds.contains(&item.fd);
         let Some(epoll) = sample.items.iter().find(is_it).map(|item| item.epoll) else { continue };
@@ -87,8 +93,15 @@ fn twins(pid: u32, sample: &Sample) -> BTreeSet<(u32, i32)> {
         let is_here = |fd: i32, files: &BTreeSet<_>| files.contains(&FileId::of(pid, fd));
         let twins = files.iter().filter(|((fd, _), files)| files.len() > 1 && is_here(*fd, files));
         found.extend(twins.map(|((fd, _), _)| (epoll, *fd)));
+        let fds: BTreeSet<i32> = files.keys().map(|(fd, _)| *fd).collect();
+        gone.extend(fds.into_iter().filter(|fd| is_closed(pid, *fd)).map(|fd| (epoll, fd)));
     }
-    found
+    (found, gone)
+}
+
+fn is_closed(pid: u32, fd: i32) -> bool {
+    let link = fs::symlink_metadata(format!("/proc/{pid}/fd/{fd}"));
+    link.is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// A pipe's queue is asked by a copy of the fd that lives for microseconds, as in `now`.

@@ -198,6 +198,19 @@ fn data_of_which_nothing_is_known_is_found() {
 }
 
 #[test]
+fn events_of_a_descriptor_that_is_closed_here_are_found() {
+    let mut before = look(IN, Facts { delivered: Some((1, IN)), ..Facts::default() }, unread(0));
+    before.gone = [(1, 6)].into();
+    let mut after = later(&before);
+    let told = |after: &Sample| judge::gone(&before, after).len();
+    assert_eq!(told(&after), 0, "the last event may have been under way at the close");
+    after.facts.get_mut(&6).unwrap().delivered = Some((after.ns, IN));
+    assert_eq!(told(&after), 1);
+    after.gone.clear();
+    assert_eq!(told(&after), 0);
+}
+
+#[test]
 fn events_of_an_earlier_file_of_the_number_are_found() {
     let mut before = look(IN, read(Result::Again, 0), unread(0));
     before.twins = [(1, 6)].into();

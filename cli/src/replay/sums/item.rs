@@ -102,7 +102,7 @@ impl Item {
                 self.calls.1 += 1;
                 self.bytes.1 = self.bytes.1.saturating_add(moved);
             }
-            Op::Shutdown | Op::Connect => {}
+            Op::Shutdown | Op::Connect | Op::Wait => {}
         }
         self.again += u64::from(result < 0 && errno == EAGAIN);
     }

@@ -251,7 +251,7 @@ impl Sums {
             Op::Read => self.counts.read = self.counts.read.saturating_add(moved),
             Op::Write => self.counts.written = self.counts.written.saturating_add(moved),
             Op::Accept => self.counts.accepts += u64::from(result >= 0),
-            Op::Shutdown | Op::Connect => {}
+            Op::Shutdown | Op::Connect | Op::Wait => {}
         }
         let thread = world.thread(tid).filter(|thread| thread.serves());
         let mut left = None;

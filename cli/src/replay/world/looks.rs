@@ -119,6 +119,12 @@ impl Case {
         all.min(self.looked().saturating_sub(self.ran).saturating_sub(self.starved))
     }
 
+    /// The call that it slept in for longest.
+    pub fn slept_most_in(&self) -> Option<&str> {
+        let ((call, _), _) = self.calls.iter().max_by_key(|(_, (_, ns))| *ns)?;
+        Some(call)
+    }
+
     /// How long it slept.
     pub fn slept(&self) -> u64 {
         self.looked().saturating_sub(self.ran).saturating_sub(self.starved).saturating_sub(self.stopped())

@@ -207,7 +207,7 @@ impl World {
                 // The record has no close of the fd's earlier file.
                 self.end_file(epfd, ns, End::Closed);
                 self.files.open(epfd, tid, Behind::New);
-                *self.set_entry(epoll) = Set::of(epfd, inherited);
+                *self.set_entry(epoll) = Set::of(epfd, inherited, ns);
                 self.open.insert(epfd, epoll);
             }
             Event::Ctl { epoll, op: Some(op), fd, events, data, errno: 0, item } => {

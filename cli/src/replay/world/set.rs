@@ -7,6 +7,8 @@ pub struct Set {
     pub epfd: Option<i32>,
     /// It is a copy of the parent's.
     pub inherited: bool,
+    /// When it was made, if that is known.
+    pub made: Option<u64>,
     /// When it was closed.
     pub closed: Option<u64>,
     /// How many threads wait on it.
@@ -50,9 +52,9 @@ impl Set {
         }
     }
 
-    /// A new one.
-    pub(super) fn of(epfd: i32, inherited: bool) -> Self {
-        Self { epfd: Some(epfd), inherited, ..Self::default() }
+    /// One that is made at `ns`.
+    pub(super) fn of(epfd: i32, inherited: bool, ns: u64) -> Self {
+        Self { epfd: Some(epfd), inherited, made: Some(ns), ..Self::default() }
     }
 
     /// How long a thread has waited on it, in all.

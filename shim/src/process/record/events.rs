@@ -1,7 +1,7 @@
 //! The program's calls as events of the record.
 
 use glasspoll_record::event::{Event, Op};
-use glasspoll_record::writer;
+use glasspoll_record::{facts, writer};
 use libc::{c_int, ssize_t};
 
 use crate::errno::errno;
@@ -36,6 +36,13 @@ fn failed(fd: c_int, flags: u32, op: Op) {
     }
 }
 
+/// A wait on an fd that is no set has failed.
+pub fn wait_failed(epfd: c_int, errno: c_int) {
+    if writer::is_on() && !fork_page::was_forked() && !process::is_vfork_child() {
+        writer::record(Event::Io { fd: epfd, op: Op::Wait, result: -1, asked: 0, errno: errno as u16 });
+    }
+}
+
 /// A close that the table does not record: of an fd that is in no set.
 #[derive(Clone, Copy)]
 pub struct UnwatchedClose {
@@ -49,6 +56,9 @@ pub struct UnwatchedClose {
 pub fn closing(fd: FdRef) -> Option<UnwatchedClose> {
     if !writer::is_on() || fd.is(TRACKED | EPOLL | KERNEL_SET | OURS) {
         return None;
+    }
+    if !fork_page::was_forked() && !process::is_vfork_child() {
+        facts::closing(fd.fd());
     }
     Some(UnwatchedClose { at: writer::ticks(), maker: fdtable::maker(fd) })
 }

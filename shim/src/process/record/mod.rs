@@ -7,7 +7,7 @@ mod events;
 mod memory;
 
 pub use blocked::{time, time_if, Timed};
-pub use events::{closed, closing, io, note};
+pub use events::{closed, closing, io, note, wait_failed};
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};

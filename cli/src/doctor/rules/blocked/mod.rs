@@ -3,7 +3,7 @@
 //! The library times such calls from inside. A call counts if the thread waits on the same set again: not at the end of
 //! the program. What the next wait finds at once was ready by then, so others have waited. A descriptor that was accepted
 //! in the same turn belongs to a server that serves one client at a time, as its listener does: these two wait for each
-//! other alone.
+//! other alone. So does all that such a server calls until it has closed the client, before its next wait.
 
 mod tell;
 mod words;
@@ -50,6 +50,8 @@ struct Slept {
     errno: u16,
     /// The listener that gave the descriptor in the same turn.
     listener: Option<i32>,
+    /// A client was accepted, served and closed in the same turn.
+    serves_one: bool,
 }
 
 /// What a thread does between two waits.
@@ -64,6 +66,16 @@ struct Turns {
     ended: Vec<Slept>,
     /// Descriptors that were accepted in this turn, and their listeners.
     accepted: Vec<(i32, i32)>,
+    /// How many of them were closed again.
+    closed: usize,
+}
+
+impl Turns {
+    /// The listener, if the thread has served all clients that it accepted in this turn to their end.
+    fn served(&self) -> Option<i32> {
+        let (_, listener) = self.accepted.first().filter(|_| self.closed >= self.accepted.len())?;
+        Some(*listener)
+    }
 }
 
 /// All calls of a kind in the loop of a set.
@@ -119,13 +131,15 @@ impl Blocked {
         let has_others = world.items_in(thread.epoll) > 1;
         let is_loop = turns.waits >= LOOP;
         let counts = is_alone && has_others && is_loop;
-        if counts && slept.ns >= HARM_NS {
+        let listener = turns.accepted.iter().rfind(|(fd, _)| *fd == slept.fd).map(|(_, listener)| *listener);
+        // A server of one client at a time sleeps for as long as its client says nothing.
+        let is_for_client = listener.is_some() || slept.fd < 0 && !turns.accepted.is_empty();
+        if counts && slept.ns >= HARM_NS && !(is_for_client && matches!(slept.call, Call::Read | Call::Poll))
+        {
             let Slept { call, fd, began_ns: since_ns, .. } = slept;
             self.left.insert(entry.tid, Left { epoll: thread.epoll, call, fd, since_ns, until_ns: entry.ns });
         }
         if counts && turns.slept.len() < CALLS {
-            let listener =
-                turns.accepted.iter().rfind(|(fd, _)| *fd == slept.fd).map(|(_, listener)| *listener);
             turns.slept.push(Slept { listener, ..slept });
         }
     }
@@ -141,7 +155,14 @@ impl Blocked {
         turns.waits += 1;
         turns.asks += u64::from(timeout_ns == 0);
         turns.ended = std::mem::take(&mut turns.slept);
+        if let Some(listener) = turns.served() {
+            for slept in &mut turns.ended {
+                slept.listener = slept.listener.or(Some(listener));
+                slept.serves_one = true;
+            }
+        }
         turns.accepted.clear();
+        turns.closed = 0;
     }
 
     /// The thread's next wait is over.
@@ -213,11 +234,21 @@ impl Rule for Blocked {
         match entry.event {
             Event::Blocked { fd, call, ns, errno, .. } => {
                 let began_ns = entry.ns.saturating_sub(ns);
-                self.slept(world, entry, Slept { call, fd, ns, began_ns, errno, listener: None });
+                self.slept(
+                    world,
+                    entry,
+                    Slept { call, fd, ns, began_ns, errno, listener: None, serves_one: false },
+                );
             }
             Event::WaitEnter { epoll, timeout_ns, .. } => self.enter(entry, epoll, timeout_ns),
             Event::WaitReturn { epoll, n, waited_ns } => {
                 self.settle(world, entry, epoll, n > 0 && waited_ns < AT_ONCE_NS);
+            }
+            Event::Close { fd, errno: 0, .. } | Event::CloseUnwatched { fd, .. } => {
+                let epoll = world.thread(entry.tid).map_or(0, |thread| thread.epoll);
+                if let Some(turns) = self.turns.get_mut(&(entry.tid, epoll)) {
+                    turns.closed += usize::from(turns.accepted.iter().any(|(accepted, _)| *accepted == fd));
+                }
             }
             Event::Io { fd, op: Op::Accept, result, errno: 0, .. } => {
                 let epoll = world.thread(entry.tid).map_or(0, |thread| thread.epoll);
@@ -236,7 +267,12 @@ impl Rule for Blocked {
     }
 
     fn findings(&self, world: &World, _until_ns: u64, out: &mut Vec<Finding>) {
-        let left = self.left.iter().filter(|(_, left)| world.set(left.epoll).is_some());
+        // If such calls are told of already, this one is one of them.
+        let is_told = |left: &Left| {
+            let total = self.totals.get(&(left.epoll, left.call as u8));
+            total.is_some_and(|total| total.severity(left.call) > Some(Severity::Note))
+        };
+        let left = self.left.iter().filter(|(_, left)| world.set(left.epoll).is_some() && !is_told(left));
         out.extend(left.map(|(tid, left)| tell::not_back(world, *tid, left)));
         for (key @ (epoll, call), tally) in self.found.iter() {
             let (Some(total), Some(call)) = (self.totals.get(key), Call::of(*call)) else { continue };

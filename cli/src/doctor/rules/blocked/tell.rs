@@ -2,7 +2,7 @@
 
 use glasspoll_record::event::Call;
 
-use super::{words, Left, Total};
+use super::{words, Left, Total, OFTEN};
 use crate::doctor::cause;
 use crate::doctor::finding::{Finding, Severity, Tally, BY_ITSELF_NS};
 use crate::replay::World;
@@ -29,7 +29,7 @@ pub(super) fn blocked(
         world.set_name(epoll),
         percent(share)
     ));
-    finding.advice = words::advice(call);
+    finding.advice = if worst.serves_one { cause::ONE_AT_A_TIME } else { words::advice(call) };
     if worst.errno != 0 {
         finding = finding.because(format!("the longest one ended with {}", errno(worst.errno)));
     }
@@ -44,9 +44,19 @@ pub(super) fn blocked(
     if let Some(case) = world.looks.away(total.tid, worst.began_ns, worst.began_ns.saturating_add(worst.ns)) {
         finding = cause::add(finding, &case);
     }
-    if worst.ns < BY_ITSELF_NS {
+    // Who ends a semaphore's wait or is joined is another thread of the process, which may have had no processor.
+    let by_itself = match call {
+        Call::Semaphore | Call::Join => world.looks.load.by_itself(worst.began_ns, worst.ns),
+        _ => worst.ns,
+    };
+    if by_itself < BY_ITSELF_NS {
+        // One call that is long enough alone is judged by its own time.
+        let (from_ns, to_ns) = match total.harmful >= OFTEN {
+            true => (tally.first_ns, tally.last_ns.saturating_add(worst.ns)),
+            false => (worst.began_ns, worst.began_ns.saturating_add(worst.ns)),
+        };
         let is_seen = true;
-        finding = finding.timed(tally.first_ns, tally.last_ns.saturating_add(worst.ns), is_seen);
+        finding = finding.timed(from_ns, to_ns, is_seen);
     }
     if total.only_asks {
         finding = finding.because("its waits have a timeout of 0: the program may mean to sleep elsewhere");

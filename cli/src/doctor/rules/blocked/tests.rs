@@ -63,6 +63,17 @@ fn seconds_after_which_the_thread_does_not_wait_again_are_told() {
 }
 
 #[test]
+fn a_call_at_the_end_of_which_we_look_is_told_with_those_before_it() {
+    let mut script = Script::looping();
+    script.wait(&[(9, IN)]);
+    sleeps(&mut script, Call::Lookup, -1, 1500);
+    script.enter(64, -1).give(&[(10, IN)]);
+    sleeps(&mut script, Call::Lookup, -1, 1500);
+    script.end();
+    assert_eq!(script.found(), [(25, Severity::Error)]);
+}
+
+#[test]
 fn the_share_of_the_time_is_that_of_the_whole_look() {
     let mut script = Script::looping();
     for _ in 0..10 {
@@ -107,6 +118,59 @@ fn a_server_of_one_client_at_a_time_is_fine() {
         script.enter(64, -1);
         assert_eq!(script.found(), [], "{others:?}");
     }
+}
+
+/// A worker of uwsgi or apache polls its client's descriptor beside the set, and looks names up for it.
+#[test]
+fn what_a_worker_does_for_its_client_is_not_to_be_put_into_the_set() {
+    let turns = |calls: &[Call], closes: bool| {
+        let mut script = Script::looping();
+        for _ in 0..6 {
+            script.wait(&[(9, IN)]).accept(9, 20);
+            for call in calls {
+                sleeps(&mut script, *call, -1, 550);
+            }
+            script.read(20, 10, 5).write(20, 5);
+            if closes {
+                script.event(Event::CloseUnwatched { fd: 20, maker: 100 });
+            } else {
+                script.add(20, IN);
+            }
+            script.enter(64, -1).give(&[(9, IN)]);
+        }
+        script.enter(64, -1);
+        script
+    };
+    assert_eq!(turns(&[Call::Poll, Call::Lookup], true).found(), []);
+    // A server that keeps the client in its set has others, too.
+    let kept = turns(&[Call::Lookup], false);
+    assert_eq!(kept.found(), [(25, Severity::Error)]);
+    assert!(kept.findings()[0].advice.contains("Look names up"), "{}", kept.findings()[0].advice);
+}
+
+#[test]
+fn a_worker_whose_client_says_nothing_is_fine() {
+    for (fd, call) in [(20, Call::Poll), (-1, Call::Poll), (20, Call::Read)] {
+        let mut script = Script::looping();
+        script.wait(&[(9, IN)]).accept(9, 20);
+        sleeps(&mut script, call, fd, 3000);
+        script.end();
+        assert_eq!(script.found(), [], "{fd} {call:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_makes_others_wait_is_told_of_its_next_client() {
+    let mut script = Script::looping();
+    for _ in 0..3 {
+        script.wait(&[(9, IN)]).accept(9, 20);
+        sleeps(&mut script, Call::Poll, -1, 150);
+        script.close(20).enter(64, -1).give(&[(9, IN), (10, IN)]);
+    }
+    script.enter(64, -1);
+    let finding = &script.findings()[0];
+    assert_eq!((finding.class, finding.severity), (25, Severity::Warning));
+    assert_eq!(finding.advice, crate::doctor::cause::ONE_AT_A_TIME);
 }
 
 #[test]

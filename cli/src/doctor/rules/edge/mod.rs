@@ -247,10 +247,12 @@ impl Rule for Edges {
                 format!("fd {fd}: not {} to EAGAIN; {what}", if is_listener { "accepted" } else { "read" });
             let set = world.set_name(epoll);
             let from = world.at(tally.first_ns);
+            let (first_ns, last_ns) = (tally.first_ns, tally.last_ns);
             out.push(
                 Finding::new(2, Severity::Warning, world.pid, title, &tally)
                     .because(format!("edge-triggered in {set}; left at {from}; no read, no MOD and no close after it"))
-                    .unknown("how much is left: the record has how much was read, not how much was there, and a read that got all it asked for may have got the last of it"),
+                    .unknown("how much is left: the record has how much was read, not how much was there, and a read that got all it asked for may have got the last of it")
+                    .left_for(first_ns, last_ns, IDLE_NS),
             );
         }
         self.habits(world, out);

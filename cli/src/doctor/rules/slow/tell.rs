@@ -31,7 +31,7 @@ pub(super) fn slow(world: &World, (epoll, fd, is_starved): Key, tally: &Tally, w
         }
         None => finding.unknown("whether the thread worked, slept, or had no processor"),
     };
-    if !cause.is_some_and(|(cause, case)| is_own(cause, case)) {
+    if is_timed(world, cause) {
         let until = tally.last_ns.saturating_add(worst.took);
         finding = finding.timed(tally.first_ns, until, cause.is_some());
     }
@@ -87,18 +87,28 @@ pub(super) fn not_back(world: &World, epoll: u32, serving: &Serving, until_ns: u
         }
         None => finding.unknown("whether the thread has left its loop, or has ended"),
     };
-    if !cause.is_some_and(|(cause, case)| is_own(cause, case)) {
+    if is_timed(world, cause) {
         finding = finding.timed(serving.since, until_ns, cause.is_some());
     }
     Some(finding)
 }
 
-/// Whether the thread was seen to need the time by itself, however busy the machine is.
-fn is_own(cause: Cause, case: &Case) -> bool {
+/// Whether it tells of time alone. Not if the thread was seen to need the time by itself, however busy the machine is;
+/// and a thread that had no processor is told as such.
+fn is_timed(world: &World, cause: Option<(Cause, &Case)>) -> bool {
+    let Some((cause, case)) = cause else { return true };
     match cause {
-        Cause::Worked => case.ran >= SLOW_NS,
-        Cause::Slept => case.slept() >= BY_ITSELF_NS,
+        Cause::Worked => case.ran < SLOW_NS,
+        Cause::Slept => slept_by_itself(world, case) < BY_ITSELF_NS,
         Cause::Starved | Cause::Stopped => false,
+    }
+}
+
+/// What wakes a thread from a futex is another thread of the process, most of the time, which may have had no processor.
+fn slept_by_itself(world: &World, case: &Case) -> u64 {
+    match case.slept_most_in() {
+        Some("futex") => world.looks.load.by_itself(case.since_ns, case.slept()),
+        _ => case.slept(),
     }
 }
 

@@ -73,7 +73,7 @@ impl Spin {
     fn add(&mut self, item: u32, what: What, of: Delivery) {
         let key = (item, what == What::Room);
         match self.runs.get_mut(&key) {
-            Some(run) if run.what == what => run.add(of),
+            Some(run) if run.what == what && !run.is_over(&of) => run.add(of),
             known => {
                 if known.is_some() {
                     self.end(item, key.1);
@@ -142,6 +142,7 @@ impl Spin {
                     }
                 }
                 Op::Connect | Op::Shutdown => self.end(item, true),
+                Op::Wait => {}
             }
         }
     }

@@ -23,6 +23,14 @@ const APART_NS: u64 = 50_000_000;
 /// time, and the program deals with it in a way that is not recorded (timerfd_settime(2), a read past libc).
 const SLEPT_NS: u64 = 200_000;
 
+/// Waits in a row that gave others, and not the item: it was not ready.
+const PAUSE: u64 = 16;
+
+/// A spin is told of by most waits.
+fn is_most(all: u64, gave: u64) -> bool {
+    all.saturating_mul(5) >= gave.saturating_mul(4)
+}
+
 /// What is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
@@ -124,6 +132,14 @@ impl Run {
         }
     }
 
+    /// Whether the item was left out so often since the last delivery that the next one begins another run: it was not
+    /// ready then. A spin may come in bursts, as errors do that each write brings back.
+    pub fn is_over(&self, of: &Delivery) -> bool {
+        let missed = of.turns.gave.saturating_sub(self.end.gave);
+        let all = self.count.saturating_add(self.served);
+        missed > PAUSE && !is_most(all, of.turns.gave.saturating_sub(self.begin.gave))
+    }
+
     /// A further delivery.
     pub fn add(&mut self, of: Delivery) {
         self.count += 1;
@@ -160,7 +176,9 @@ impl Run {
         let all = self.count.saturating_add(self.served);
         let is_spin = lasted / self.count.max(1) <= APART_NS
             && waited / all.max(1) <= SLEPT_NS
-            && all.saturating_mul(5) >= gave.saturating_mul(4);
+            && is_most(all, gave)
+            // Each write brings one error, such as the time stamp of a send: no spin.
+            && (self.what != What::Fault || self.writes.saturating_mul(10) <= all);
         judge(self.count, lasted).filter(|_| is_ready && is_spin)
     }
 
