@@ -7,8 +7,8 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             (
                 "GLASSPOLL_LIB",
-                "The path of libglasspoll.so. Without it the library is looked for beside this program, and in the \
-                 lib folder beside the one that this program is in.",
+                "The path of libglasspoll.so. Without it the library is looked for beside this program, and in \
+                 lib/glasspoll and lib beside the folder that this program is in.",
             ),
             (
                 "GLASSPOLL_ENGINE",
