@@ -20,6 +20,7 @@
 //! | `report`, `top` | showing it |
 //! | `doctor` | findings |
 //! | `symbols` | function, file and line of an address |
+//! | `version` | what `--version` says |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
 //! `args` is the command line and what help says beyond it, `text` writes times and numbers for people, `sys` has
@@ -42,11 +43,11 @@ mod symbols;
 mod sys;
 mod text;
 mod top;
+mod version;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
-use clap::Parser;
+use args::Command;
 use commands::{dump, ls, record, run, shell};
 
 /// The exit status of an error of our own, as `timeout` and `env` have it.
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     // When the reader of a pipe closes it, we end quietly, as other tools do.
     // SAFETY: before anything else runs.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let done = match Args::parse().command {
+    let done = match version::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Ls(args) => ls::main(&args),
         Command::Top(args) => top::main(&args),

@@ -15,9 +15,12 @@ use glasspoll_record::ring_size;
 use crate::doctor::id::{self, Ignored};
 use crate::doctor::Severity;
 
+/// The version, and the commit that it was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("GLASSPOLL_COMMIT"), ")");
+
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
-#[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "glasspoll", version = VERSION, max_term_width = 100, propagate_version = true)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]

@@ -70,6 +70,21 @@ fn check_use(prefix: &Path, folder: &Path) {
     assert!(text.success().starts_with("ready\n"));
 }
 
+/// What `--version` says: a line each of the version and commit, the kernel, and the glibc of both files.
+fn check_version(text: &str, prefix: &Path) {
+    let lines: Vec<&str> = text.lines().collect();
+    let [version, kernel, command, library] = lines[..] else { panic!("{text}") };
+    let start = concat!("glasspoll ", env!("CARGO_PKG_VERSION"), " (commit ");
+    assert!(version.starts_with(start) && version.ends_with(')'), "{text}");
+    assert_eq!(kernel, "kernel:  Linux 5.10 or newer");
+    assert!(command.starts_with("command: glibc 2.") && command.ends_with(" or newer"), "{text}");
+    let place = prefix.join("lib/glasspoll/libglasspoll.so");
+    assert!(
+        library.starts_with("library: glibc 2.") && library.contains(&*place.to_string_lossy()),
+        "{text}"
+    );
+}
+
 #[test]
 fn an_installation_works_for_all_users_and_goes_without_a_trace() {
     if !program::have(&["python3"]) {
@@ -101,6 +116,11 @@ fn an_installation_works_for_all_users_and_goes_without_a_trace() {
             }
         }
         check_use(prefix, dir.path());
+        let output = run(
+            as_ordinary_user(clean_command(prefix.join("bin/glasspoll")), dir.path()).arg("--version"),
+            LIMIT,
+        );
+        check_version(&output.success(), prefix);
         let page = fs::read_to_string(prefix.join("share/man/man1/glasspoll.1")).expect("the man page");
         assert!(page.contains(".SH EXAMPLES"), "{page}");
 
