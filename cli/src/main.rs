@@ -19,6 +19,7 @@
 //! | `replay` | what the events add up to |
 //! | `report`, `top` | showing it |
 //! | `doctor` | findings |
+//! | `machine` | what this machine offers: `doctor --self` |
 //! | `symbols` | function, file and line of an address |
 //! | `version` | what `--version` says |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
@@ -34,6 +35,7 @@ mod commands;
 mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod machine;
 mod procfs;
 mod program;
 mod replay;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Detach(args) => commands::attach::detach(&args),
         Command::Report(args) => report::main(&args),
         Command::Doctor(args) => commands::doctor::main(&args),
+        Command::Probe => machine::probe(),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     };
