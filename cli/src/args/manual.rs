@@ -161,8 +161,9 @@ AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
 has, are not listed.
 
 JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
-  PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...]; if it runs on
-           glasspoll, exact (the time of becoming ready is exact), observed (the
+  PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...], unreachable (why
+           the library cannot be in it: it is linked statically, or with musl;
+           or null); if it runs on glasspoll, exact (the time of becoming ready is exact), observed (the
            kernel's epoll answers: its sets are among the kernel_sets, too),
            age_ns (of its record), left_out (items without room in it),
            sets: [SET, ...]

@@ -5,7 +5,9 @@ use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::{program, Output};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 const PROGRAM: &str = "#include <stdio.h>\n#include <sys/epoll.h>\n\
                        int main(void) { puts(epoll_create1(0) < 0 ? \"none\" : \"one\"); return 7; }\n";
@@ -42,6 +44,38 @@ fn a_musl_program_runs_on_the_kernels_epoll_and_one_line_says_so() {
         assert_eq!(line.contains("nothing is recorded"), options.len() > 3, "{line}");
     }
     assert!(!dir.path().join("record").exists());
+}
+
+#[test]
+fn ls_says_why_a_musl_program_or_a_static_one_cannot_have_the_library() {
+    if !program::have(&["musl-gcc"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let sleeps = "#include <sys/epoll.h>\n#include <unistd.h>\nint main(void) { int set = epoll_create1(0); int ends[2];\n\
+                  struct epoll_event event = { .events = EPOLLIN }; pipe(ends);\n\
+                  epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event); write(1, \"up\\n\", 3); pause(); return 0; }\n";
+    for (options, reason) in
+        [(&[][..], "Its libc is musl (/"), (&["-static"], "It is linked statically, so the library cannot")]
+    {
+        fs::write(dir.path().join("program.c"), sleeps).expect("the test's own directory");
+        let mut command = clean_command(program::path("musl-gcc"));
+        command.args(["-O1", "-o", "sleeps", "program.c"]).args(options);
+        run(command.current_dir(dir.path()), LIMIT).success();
+        let mut child =
+            clean_command(dir.path().join("sleeps")).stdout(Stdio::piped()).spawn().expect("a program");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let pid = child.id().to_string();
+        let (text, json) = (with(&["ls", &pid], dir.path()), with(&["ls", "--json", &pid], dir.path()));
+        child.kill().and_then(|()| child.wait()).expect("our child");
+        let text = text.success();
+        assert_eq!(text.lines().filter(|line| line.contains(reason)).count(), 1, "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json.success()).expect("JSON");
+        let why = json["processes"][0]["unreachable"].as_str().expect("a reason");
+        assert!(why.starts_with(reason), "{why}");
+    }
 }
 
 #[test]
