@@ -39,8 +39,8 @@ in_fresh() {
             mount --rbind /sys "$new/sys"
             # The network is that of this machine.
             cp /etc/resolv.conf /etc/hosts "$new/etc/" 2>/dev/null || :
-            # apt sandboxes itself as a user who may not see the folders above this one.
-            printf "APT::Sandbox::User \"root\";\nAcquire::Retries \"3\";\n" >"$new/etc/apt/apt.conf.d/01chroot"
+            # apt sandboxes itself as a user who may not see the folders above this one. A mirror may be frozen.
+            printf "APT::Sandbox::User \"root\";\nAcquire::Retries \"3\";\nAcquire::Check-Valid-Until \"false\";\n" >"$new/etc/apt/apt.conf.d/01chroot"
             printf "#!/bin/sh\nexit 101\n" >"$new/usr/sbin/policy-rc.d"
             chmod 755 "$new/usr/sbin/policy-rc.d"
             chroot "$new" "$@" &

@@ -36,6 +36,7 @@ pub mod sigmask;
 mod sleeping;
 mod socket_pipe;
 mod splice;
+mod stand_in;
 mod syscall;
 
 pub use crate::errno::{answer, errno, set_errno};

@@ -38,7 +38,7 @@ const COMMANDS: [(&str, Fate); 17] = [
     ("scripts/install", RunBy("install.rs", "an_installation_works_for_all_users_and_goes_without_a_trace")),
     ("scripts/package", NotRun("it builds all anew, for minutes: scripts/package --try is for a release")),
     (
-        "sudo apt-get install ./target/dist/glasspoll_0.2.0_amd64.deb",
+        "sudo apt-get install ./target/dist/glasspoll_0.2.0-1_amd64.deb",
         NotRun("it changes the machine: scripts/package --try does so in fresh ones"),
     ),
     (
