@@ -68,6 +68,16 @@ pub fn look_up_for_children() {
     for real in all().iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
         real.get();
     }
+    // Before glibc 2.34 a thread's first dlsym allocates, and the program's own malloc may call what is looked up.
+    if is_libc_old() {
+        look_up_all();
+    }
+}
+
+/// Whether the libc is a glibc before 2.34.
+fn is_libc_old() -> bool {
+    // SAFETY: the name ends with a NUL.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, c"close_range".as_ptr()).is_null() }
 }
 
 /// Looks up everything, so that no call that comes later waits for the loader's lock: a thread that loads an object
