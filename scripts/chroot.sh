@@ -16,7 +16,7 @@ debian_base() {
 }
 
 # in_fresh FOLDER FILES COMMAND...: runs it in a Debian that is as the one in FOLDER, with the folder FILES as /glasspoll.
-# What it changes is gone at its end. All mounts and processes are in namespaces of their own, which end with it.
+# So are further folders: binds="FROM:TO ...". What it changes is gone at its end. All mounts and processes are in namespaces of their own, which end with it.
 in_fresh() {
     local base=$1 files=$2
     shift 2
@@ -34,6 +34,10 @@ in_fresh() {
             new=/mnt/root
             mkdir -p "$new/glasspoll"
             mount --bind "$files" "$new/glasspoll"
+            for each in ${binds:-}; do
+                mkdir -p "$new${each#*:}"
+                mount --bind "${each%%:*}" "$new${each#*:}"
+            done
             mount -t proc proc "$new/proc"
             mount --rbind /dev "$new/dev"
             mount --rbind /sys "$new/sys"

@@ -1,6 +1,7 @@
 //! Programs whose loader cannot use the library: musl's, and an older glibc's. The command says so in one line.
 
 use glasspoll_tests::command::glasspoll;
+use glasspoll_tests::documents::root;
 use glasspoll_tests::mode::clean_command;
 use glasspoll_tests::run::{run, LIMIT};
 use glasspoll_tests::{program, Output};
@@ -119,6 +120,38 @@ fn a_program_of_an_older_glibc_is_named_with_both_versions() {
         line.contains("cannot run on it: its glibc is 2.31 (") && line.contains("needs glibc 2."),
         "{line}"
     );
+}
+
+#[test]
+fn what_is_linked_for_an_older_glibc_asks_for_no_newer_symbol() {
+    if !program::have(&["gcc", "objdump", "python3"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    // Each has a newer version today, or was no symbol at all.
+    let source = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <math.h>\n#include <pthread.h>\n#include <stdio.h>\n\
+                  #include <sys/stat.h>\nstatic int begun; __attribute__((constructor)) static void begin(void) { begun = 1; }\n\
+                  static void *thread(void *got) { return got; }\n\
+                  int main(int count, char **words) { pthread_t one; struct stat to; void *got = 0;\n\
+                  int failed = pthread_create(&one, 0, thread, &to) || pthread_join(one, &got) || stat(words[0], &to);\n\
+                  printf(\"%d %d %d %.1f %d\\n\", begun, failed, got == &to && to.st_size > 0, log2(count + 7),\n\
+                  dlsym(RTLD_DEFAULT, \"puts\") != 0); return 0; }\n";
+    fs::write(dir.path().join("program.c"), source).expect("the test's own directory");
+    for (newest, is_old) in [("2.28", true), ("2.34", false)] {
+        let mut stubs = clean_command(root().join("scripts/old_glibc"));
+        let flags = run(stubs.arg(newest).arg(dir.path().join(newest)), LIMIT).success();
+        let mut gcc = clean_command(program::path("gcc"));
+        gcc.args(["-fno-builtin", "-o", "program", "program.c", "-lm"]).args(flags.lines());
+        run(gcc.current_dir(dir.path()), LIMIT).success();
+        let program = dir.path().join("program");
+        assert_eq!(run(&mut clean_command(&program), LIMIT).success(), "1 0 1 3.0 1\n");
+        let symbols = run(clean_command("objdump").arg("-T").arg(&program), LIMIT).success();
+        let needs = |version: &str| symbols.contains(&format!("(GLIBC_{version})"));
+        assert!(
+            !needs("2.35") && !needs("2.36") && is_old != needs("2.34") && is_old != needs("2.29"),
+            "{symbols}"
+        );
+    }
 }
 
 #[test]
