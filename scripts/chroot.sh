@@ -21,7 +21,7 @@ in_fresh() {
     local base=$1 files=$2
     shift 2
     unshare --mount --propagation private --pid --fork --kill-child env -u LD_PRELOAD LC_ALL=C.UTF-8 HOME=/root \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive bash -euc '
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive bash -euc '
             base=$1 files=$2
             shift 2
             mount -t tmpfs -o size=3g tmpfs /mnt
