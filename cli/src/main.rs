@@ -19,7 +19,9 @@
 //! | `replay` | what the events add up to |
 //! | `report`, `top` | showing it |
 //! | `doctor` | findings |
+//! | `machine` | what this machine offers: `doctor --self` |
 //! | `symbols` | function, file and line of an address |
+//! | `version` | what `--version` says |
 //! | `fuzz` | what the fuzz targets of `tests/fuzz` call |
 //!
 //! `args` is the command line and what help says beyond it, `text` writes times and numbers for people, `sys` has
@@ -33,6 +35,7 @@ mod commands;
 mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod machine;
 mod procfs;
 mod program;
 mod replay;
@@ -42,11 +45,11 @@ mod symbols;
 mod sys;
 mod text;
 mod top;
+mod version;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
-use clap::Parser;
+use args::Command;
 use commands::{dump, ls, record, run, shell};
 
 /// The exit status of an error of our own, as `timeout` and `env` have it.
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
     // When the reader of a pipe closes it, we end quietly, as other tools do.
     // SAFETY: before anything else runs.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let done = match Args::parse().command {
+    let done = match version::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Ls(args) => ls::main(&args),
         Command::Top(args) => top::main(&args),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Detach(args) => commands::attach::detach(&args),
         Command::Report(args) => report::main(&args),
         Command::Doctor(args) => commands::doctor::main(&args),
+        Command::Probe => machine::probe(),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     };

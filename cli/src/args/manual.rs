@@ -7,8 +7,8 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             (
                 "GLASSPOLL_LIB",
-                "The path of libglasspoll.so. Without it the library is looked for beside this program, and in the \
-                 lib folder beside the one that this program is in.",
+                "The path of libglasspoll.so. Without it the library is looked for beside this program, and in \
+                 lib/glasspoll and lib beside the folder that this program is in.",
             ),
             (
                 "GLASSPOLL_ENGINE",
@@ -61,7 +61,8 @@ pub const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
             ),
             (
                 "doctor",
-                "1: there are findings (--fail-on: from which severity on). Without: 0; of a PROGRAM its own status, or \
+                "1: there are findings (--fail-on: from which severity on); of --self, no program can be run on glasspoll \
+                 here. Without: 0; of a PROGRAM its own status, or \
                  128 and the number of the signal that ended it; 126: it cannot be run; 127: it is not there.",
             ),
             ("ls, record, dump", "1: the process has no record that can be read."),
@@ -160,8 +161,9 @@ AGE has a ~ where it is known roughly. EPOLLERR and EPOLLHUP, which every item
 has, are not listed.
 
 JSON is {\"processes\": [PROCESS, ...]}. More keys may come; these stay:
-  PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...]; if it runs on
-           glasspoll, exact (the time of becoming ready is exact), observed (the
+  PROCESS  pid, comm, command, kernel_sets: [KERNEL SET, ...], unreachable (why
+           the library cannot be in it: it is linked statically, or with musl;
+           or null); if it runs on glasspoll, exact (the time of becoming ready is exact), observed (the
            kernel's epoll answers: its sets are among the kernel_sets, too),
            age_ns (of its record), left_out (items without room in it),
            sets: [SET, ...]
@@ -199,7 +201,12 @@ Of a running process its children are looked at, too, and those of them.
 While a thread of a loop is overdue or spins, it is looked at from outside: what
 it sleeps in, whether it has a processor, and its stack. For that a running
 thread stands for some 50 microseconds, ten times at most for each incident;
-with --no-ptrace none does.";
+with --no-ptrace none does.
+
+--self tries each call in a child, and a program on the library, with both
+engines. A line is ok, less (there is a way around, or something is left out) or
+no. JSON is {\"version\", \"works\", \"facts\": [{\"name\", \"standing\", \"here\",
+\"effect\"}, ...]}.";
 
 /// For `dump --help`.
 pub const DUMP: &str = "\

@@ -15,9 +15,12 @@ use glasspoll_record::ring_size;
 use crate::doctor::id::{self, Ignored};
 use crate::doctor::Severity;
 
+/// The version, and the commit that it was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("GLASSPOLL_COMMIT"), ")");
+
 /// An epoll you can see through: run a program on it, and see the flow of its events.
 #[derive(Debug, Parser)]
-#[command(name = "glasspoll", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "glasspoll", version = VERSION, max_term_width = 100, propagate_version = true)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -48,6 +51,9 @@ pub enum Command {
     Completions(Completions),
     /// Print the man page
     Man,
+    /// Use epoll once, and say whose it was: the program that doctor --self runs
+    #[command(hide = true)]
+    Probe,
 }
 
 /// How a program is to be run.
@@ -218,7 +224,7 @@ pub struct Report {
 #[command(after_long_help = manual::DOCTOR)]
 pub struct Doctor {
     /// A record, or a running process
-    #[arg(value_name = "FILE|PID", required_unless_present_any = ["program", "explain"], conflicts_with = "program")]
+    #[arg(value_name = "FILE|PID", required_unless_present_any = ["program", "explain", "this_machine"], conflicts_with = "program")]
     pub from: Option<OsString>,
     /// As JSON, for programs
     #[arg(long)]
@@ -252,6 +258,9 @@ pub struct Doctor {
     /// Print what is known of a kind of finding: how it looks, why it happens, what to do
     #[arg(long, value_name = "ID", value_parser = id::parse, exclusive = true)]
     pub explain: Option<String>,
+    /// Tell what this machine offers, and what glasspoll makes of it: exit status 1 if no program can be run on it
+    #[arg(long = "self", conflicts_with_all = ["from", "program", "sarif", "attach"])]
+    pub this_machine: bool,
     #[command(flatten)]
     pub settings: Settings,
     /// A program to run and look at, and its arguments

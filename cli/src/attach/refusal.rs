@@ -178,6 +178,9 @@ impl fmt::Display for Refusal {
             ),
             Self::Seccomp(why) => why.fmt(f),
             Self::NoRoom => f.write_str("none of its objects has room for 530 bytes behind its code"),
+            Self::NoFunction("dlopen") => f.write_str(
+                "its libc has no function dlopen, as no glibc before 2.34 has: start it with 'glasspoll run -- PROGRAM'",
+            ),
             Self::NoFunction(name) => write!(f, "its libc has no function {name}"),
             Self::NoSafeThread(1) => f.write_str(
                 "in 2 s its thread came to no system call at which it may be asked (a wait, or a read of a socket \

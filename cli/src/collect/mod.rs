@@ -14,7 +14,7 @@
 //! ```
 
 pub mod accept_queues;
-mod listener;
+pub mod listener;
 mod news;
 mod ring;
 pub mod snapshot;

@@ -30,7 +30,7 @@ fn print(out: &mut dyn Write) -> io::Result<()> {
     let mut command = command;
     command.build();
     let commands: Vec<&Command> =
-        command.get_subcommands().filter(|each| each.get_name() != "help").collect();
+        command.get_subcommands().filter(|each| each.get_name() != "help" && !each.is_hide_set()).collect();
     for (at, each) in commands.iter().enumerate() {
         if at != 0 {
             roff.control("br", []);
@@ -121,7 +121,11 @@ mod tests {
         let mut command = Args::command();
         command.build();
         for each in command.get_subcommands() {
-            assert!(each.get_name() == "help" || page.contains(&format!("glasspoll {}", each.get_name())));
+            assert!(
+                each.get_name() == "help"
+                    || each.is_hide_set()
+                    || page.contains(&format!("glasspoll {}", each.get_name()))
+            );
             for long in each.get_arguments().filter(|argument| !is_common(argument)).filter_map(Arg::get_long)
             {
                 assert!(page.contains(&format!("--{long}")), "--{long}");

@@ -1,4 +1,7 @@
 //! Finds the library that programs run on.
+//!
+//! An installation has it in a folder of its own, `../lib/glasspoll` beside the folder of the command: it is of no use
+//! to a linker, so it does not lie among the libraries that are.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "libglasspoll.so";
 
-/// The library: GLASSPOLL_LIB, or beside this program, or in the `lib` beside its folder; for a debug build the
-/// release beside it.
+/// Where it is looked for, from the folder of this program on: in a build or an unpacked archive it is beside it, and
+/// `scripts/install` and the packages have it in `lib/glasspoll`. The last is for a debug build.
+const PLACES: [&str; 4] = ["", "../lib/glasspoll", "../lib", "../release"];
+
+/// The library: GLASSPOLL_LIB, or where `PLACES` says.
 pub fn find() -> Result<PathBuf, String> {
     let found = match env::var_os("GLASSPOLL_LIB") {
         Some(path) => named(path)?,
@@ -37,11 +43,11 @@ fn named(path: OsString) -> Result<PathBuf, String> {
 
 fn near(exe: &Path) -> Result<PathBuf, String> {
     let folder = exe.parent().unwrap_or(Path::new("/"));
-    let places = [folder.to_owned(), folder.join("../lib"), folder.join("../release")];
-    let found = places.iter().map(|place| place.join(NAME)).find(|path| path.is_file());
+    let found = PLACES.iter().map(|place| folder.join(place).join(NAME)).find(|path| path.is_file());
     found.and_then(|path| path.canonicalize().ok()).ok_or_else(|| {
         format!(
-            "{NAME} is neither in {} nor in ../lib of it: set GLASSPOLL_LIB to its path",
+            "{NAME} is neither in {} nor in ../lib/glasspoll of it: scripts/install in glasspoll's sources puts both \
+             in place (cargo install has no library), or set GLASSPOLL_LIB to its path",
             folder.display()
         )
     })
@@ -57,12 +63,13 @@ mod tests {
         let dir = env::temp_dir().join(format!("glasspoll-library-{}", std::process::id()));
         let exe = dir.join("bin/glasspoll");
         fs::create_dir_all(dir.join("bin")).unwrap();
-        fs::create_dir_all(dir.join("lib")).unwrap();
-        assert!(near(&exe).unwrap_err().contains("GLASSPOLL_LIB"));
-        fs::write(dir.join("lib").join(NAME), "").unwrap();
-        assert!(near(&exe).unwrap().ends_with("lib/libglasspoll.so"));
-        fs::write(dir.join("bin").join(NAME), "").unwrap();
-        assert!(near(&exe).unwrap().ends_with("bin/libglasspoll.so"));
+        fs::create_dir_all(dir.join("lib/glasspoll")).unwrap();
+        let refusal = near(&exe).unwrap_err();
+        assert!(refusal.contains("GLASSPOLL_LIB") && refusal.contains("cargo install"), "{refusal}");
+        for place in ["lib", "lib/glasspoll", "bin"] {
+            fs::write(dir.join(place).join(NAME), "").unwrap();
+            assert_eq!(near(&exe).unwrap(), dir.canonicalize().unwrap().join(place).join(NAME));
+        }
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -45,7 +45,7 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
         Loading::Alone if is_loader(&path) => path,
         Loading::Alone => return None,
     };
-    if named(&loader).starts_with("ld-musl-") {
+    if is_musl(&loader) {
         return Some(format!("its libc is musl ({}), and {needs}", loader.display()));
     }
     let libc = libc_beside(&loader)?;
@@ -54,6 +54,24 @@ pub fn loader_refuses(program: &OsStr, library: &Path) -> Option<String> {
         let name = release(&libc).unwrap_or_else(|| format!("{}.{}", version.0, version.1));
         format!("its glibc is {name} ({}), and {needs}", libc.display())
     })
+}
+
+/// Why the library cannot be in a process that runs, in words; None if its program shows no reason. Of a process in a
+/// container only the program itself is looked at, for its files have other paths here.
+pub fn why_not_in(pid: u32) -> Option<String> {
+    let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+    match elf::loading(&File::open(&exe).ok()?)? {
+        Loading::Alone if is_loader(&fs::read_link(&exe).ok()?) => None,
+        Loading::Alone => Some("It is linked statically, so the library cannot be loaded into it".into()),
+        Loading::By(loader) if is_musl(&loader) => {
+            Some(format!("Its libc is musl ({}), so the library cannot be loaded into it", loader.display()))
+        }
+        Loading::By(_) => None,
+    }
+}
+
+fn is_musl(loader: &Path) -> bool {
+    named(loader).starts_with("ld-musl-")
 }
 
 /// The version that a glibc prints: its newest symbols may be older than it is.

@@ -37,6 +37,7 @@ pub mod sigmask;
 mod sleeping;
 mod socket_pipe;
 mod splice;
+mod stand_in;
 mod syscall;
 
 pub use crate::errno::{answer, errno, set_errno};

@@ -3,6 +3,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::stand_in;
+
 /// A libc symbol, looked up once.
 pub struct Real {
     name: &'static str,
@@ -18,8 +20,9 @@ impl Real {
     /// Looks it up, if this libc has it.
     fn look_up(&self) {
         // SAFETY: the name ends with a NUL.
-        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr().cast()) };
-        self.address.store(found.cast(), Ordering::Relaxed);
+        let found: *const u8 = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr().cast()) }.cast();
+        let found = if found.is_null() { stand_in::of(self.name).unwrap_or(found) } else { found };
+        self.address.store(found.cast_mut(), Ordering::Relaxed);
     }
 
     /// The function, if it has been looked up.
@@ -34,10 +37,10 @@ impl Real {
         if !known.is_null() {
             return known;
         }
-        // SAFETY: the name ends with a NUL; a missing symbol panics there, which can only be for a
-        // function that this libc does not have and the program therefore cannot have called.
-        let found = unsafe { redhook::ld_preload::dlsym_next(self.name) };
-        self.address.store(found.cast_mut(), Ordering::Relaxed);
+        self.look_up();
+        let found = self.address.load(Ordering::Relaxed);
+        // Every libc that can load the library has the others.
+        assert!(!found.is_null(), "this libc has no {}", self.name);
         found
     }
 }
@@ -80,6 +83,16 @@ pub fn look_up_for_children() {
     for real in all().iter().filter(|real| OF_CHILDREN.contains(&real.name.trim_end_matches('\0'))) {
         real.get();
     }
+    // Before glibc 2.34 a thread's first dlsym allocates, and the program's own malloc may call what is looked up.
+    if is_libc_old() {
+        look_up_all();
+    }
+}
+
+/// Whether the libc is a glibc before 2.34.
+fn is_libc_old() -> bool {
+    // SAFETY: the name ends with a NUL.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, c"close_range".as_ptr()).is_null() }
 }
 
 /// Looks up everything, so that no call that comes later waits for the loader's lock: a thread that loads an object

@@ -1,7 +1,7 @@
-//! A process that dies at its first epoll or io_uring call.
+//! A process in a sandbox: one that dies at its first epoll or io_uring call, or is refused other calls.
 //!
-//! A classic BPF program compares the number of each system call with a list and kills the process on a match. The
-//! filter stays in place over exec and fork.
+//! A classic BPF program compares the number of each system call with a list. The filter stays in place over exec and
+//! fork.
 
 use crate::Mode;
 use std::ffi::OsStr;
@@ -43,18 +43,35 @@ pub fn forbid_epoll() -> io::Result<()> {
     install(&mut filter())
 }
 
+/// Puts a command into a sandbox: what the kernel does with each listed call, and with all others.
+pub fn confine(command: &mut Command, listed: &[(libc::c_long, u32)], others: u32) {
+    let mut filter = filter_of(listed, others);
+    // SAFETY: two system calls between fork and exec; the filter was made before.
+    unsafe { command.pre_exec(move || install(&mut filter)) };
+}
+
+/// The kernel refuses the call with this errno.
+pub fn refusal(errno: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | u32::try_from(errno).expect("an errno")
+}
+
 fn filter() -> Vec<libc::sock_filter> {
+    let listed: Vec<_> = FORBIDDEN.iter().map(|number| (*number, libc::SECCOMP_RET_KILL_PROCESS)).collect();
+    filter_of(&listed, libc::SECCOMP_RET_ALLOW)
+}
+
+fn filter_of(listed: &[(libc::c_long, u32)], others: u32) -> Vec<libc::sock_filter> {
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, NUMBER)];
-    for number in FORBIDDEN {
+    for (number, action) in listed {
         let number = u32::try_from(*number).expect("a system call number");
-        // Equal: go on with the next instruction, which kills. Otherwise: jump over it.
+        // Equal: go on with the next instruction, which decides. Otherwise: jump over it.
         filter.push(libc::sock_filter {
             jf: 1,
             ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number)
         });
-        filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_KILL_PROCESS));
+        filter.push(statement(libc::BPF_RET, *action));
     }
-    filter.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ALLOW));
+    filter.push(statement(libc::BPF_RET, others));
     filter
 }
 

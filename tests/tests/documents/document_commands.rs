@@ -15,7 +15,7 @@ enum Fate {
 }
 use Fate::{NotRun, RunBy};
 
-const COMMANDS: [(&str, Fate); 16] = [
+const COMMANDS: [(&str, Fate); 17] = [
     ("cargo build --release -p glasspoll", NotRun("it builds what scripts/test has built")),
     ("c-tests/run --preload a_timeout_of_0_returns_at_once", NotRun("the target c_tests runs all of them")),
     ("glasspoll doctor -- python3 chat_server.py", RunBy("stories.rs", "a_loop_spins")),
@@ -35,10 +35,11 @@ const COMMANDS: [(&str, Fate); 16] = [
         RunBy("stories.rs", "the_same_is_found_in_programs_that_run_already"),
     ),
     ("cargo build --release -p glasspoll -p glasspoll-cli", NotRun("it builds what scripts/test has built")),
-    ("sudo install -D target/release/glasspoll /usr/local/bin/glasspoll", NotRun("it changes the machine")),
+    ("scripts/install", RunBy("install.rs", "an_installation_works_for_all_users_and_goes_without_a_trace")),
+    ("scripts/package", NotRun("it builds all anew, for minutes: scripts/package --try is for a release")),
     (
-        "sudo install -D target/release/libglasspoll.so /usr/local/lib/libglasspoll.so",
-        NotRun("it changes the machine"),
+        "sudo apt-get install ./target/dist/glasspoll_0.2.0-1_amd64.deb",
+        NotRun("it changes the machine: scripts/package --try does so in fresh ones"),
     ),
     (
         "glasspoll run --chaos all,seed=1 --chaos-until-fail 300 -- target/release/fragile undrained",

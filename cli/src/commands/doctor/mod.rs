@@ -14,6 +14,7 @@ use crate::commands::attach;
 use crate::doctor::code::{self, Adds};
 use crate::doctor::seen::Seen;
 use crate::doctor::{examine, id, print, sarif};
+use crate::machine;
 use crate::program::engine;
 use crate::sys::output::Output;
 use crate::text::units::clean;
@@ -23,6 +24,10 @@ pub fn main(args: &args::Doctor) -> Result<ExitCode, String> {
         let page = id::page(id).ok_or_else(|| format!("there is no page of {id}"))?;
         writeln!(io::stdout(), "{page}").map_err(|error| format!("stdout: {error}"))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.this_machine {
+        let mut output = args.output.as_deref().map(Output::create).transpose()?;
+        return machine::main(args.json, output.as_mut());
     }
     if args.from.is_some() {
         engine::none_chosen(&args.settings)?;

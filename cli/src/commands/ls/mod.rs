@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::args::Ls;
 use crate::procfs::describe::Files;
 use crate::procfs::{eventpoll, names};
+use crate::program::preloadable;
 
 pub fn main(args: &Ls) -> Result<ExitCode, String> {
     let processes = match args.pid {
@@ -60,6 +61,8 @@ struct Listed {
     /// What its record says. None: it was not started with the library.
     #[serde(flatten)]
     record: Option<Recorded>,
+    /// Why it cannot have the library, if its program shows that.
+    unreachable: Option<String>,
     /// The kernel's sets. Their rates are not known.
     kernel_sets: Vec<kernel::Set>,
 }
@@ -163,6 +166,7 @@ impl Listed {
             pid,
             comm: names::comm(pid).unwrap_or_default(),
             command: names::command(pid).unwrap_or_default(),
+            unreachable: if record.is_none() { preloadable::why_not_in(pid) } else { None },
             record,
             kernel_sets,
         })

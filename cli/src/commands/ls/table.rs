@@ -78,10 +78,10 @@ pub fn print(processes: &[Listed], width: Option<usize>, out: &mut impl Write) -
                 writeln!(out, "  no epoll instance now")?;
             }
             Some(_) => {}
-            None => writeln!(
-                out,
-                "  It does not run on glasspoll: of the kernel's sets, rates and times are not known."
-            )?,
+            None => {
+                let why = process.unreachable.as_deref().unwrap_or("It does not run on glasspoll");
+                writeln!(out, "  {}: of the kernel's sets, rates and times are not known.", clean(why))?;
+            }
         }
     }
     Ok(())
@@ -242,6 +242,7 @@ mod tests {
             comm: "redis-server".into(),
             command: "redis-server *:6379".into(),
             record: Some(Recorded { exact: false, observed: false, age_ns: 0, left_out: 0, sets: vec![set] }),
+            unreachable: None,
             kernel_sets: Vec::new(),
         }
     }
