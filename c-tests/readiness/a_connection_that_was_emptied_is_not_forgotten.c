@@ -1,6 +1,6 @@
 // What happens to a level-triggered item after the program has emptied its file is reported: another interest, more data,
 // what another thread got and left, the end, what lies behind urgent data.
-// Source: Linux: fs/eventpoll.c:ep_send_events; tcp(7). Contract: 19
+// Source: Linux: fs/eventpoll.c:ep_send_events; tcp(7). Contract: 18
 #include "harness.h"
 
 static int epfd, one[2], other[2];

@@ -1,6 +1,6 @@
 // A level-triggered item stays first in the ready list until a wait has found its file empty. So what comes for it before
 // the next wait is reported before what came for others.
-// Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 19
+// Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18
 // Limit: hot: hot items come in the order of the list that is asked, not in that of becoming ready
 #include "harness.h"
 

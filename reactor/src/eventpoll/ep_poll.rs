@@ -36,9 +36,11 @@ use crate::trace::ready_time::Sleep;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Look,
-    /// All files were asked just now. `slept`: a sleep was long enough that what it found became ready then.
+    /// All files were asked just now, or those with signals have `told`. `slept`: a sleep was long enough that what it
+    /// found became ready then.
     Deliver {
         slept: bool,
+        told: bool,
     },
     LastLook(End),
 }
@@ -82,7 +84,10 @@ impl Eventpoll {
         loop {
             let mut tree = self.begin_wait();
             let sent = match step {
-                Step::Deliver { slept } => self.send(&mut tree, sink, waits.maxevents, slept)?,
+                Step::Deliver { told: true, .. } if tree.hot.is_empty() => {
+                    self.look_and_send(&mut tree, waits.watcher, sink, waits.maxevents)?
+                }
+                Step::Deliver { slept, .. } => self.send(&mut tree, sink, waits.maxevents, slept)?,
                 Step::LastLook(end) if !end.looks() => 0,
                 Step::Look | Step::LastLook(_) => {
                     self.prepare_round(&mut tree);
@@ -137,7 +142,7 @@ impl Eventpoll {
         if began != 0 {
             match self.spin(tree, began, waits, timeout) {
                 Some(still) => tree = still,
-                None => return Step::Deliver { slept: false },
+                None => return Step::Deliver { slept: false, told: false },
             }
         }
         {
@@ -186,11 +191,11 @@ impl Eventpoll {
                 Slept::TimedOut if is_capped => return (Step::Look, hot),
                 Slept::TimedOut => return (Step::LastLook(End::TimedOut), hot),
                 Slept::Signal => return (Step::LastLook(End::Interrupted), hot),
-                Slept::Woken if is_found || waits.waiter.is_woken() => {
-                    return (Step::Deliver { slept: was_real }, hot)
+                Slept::Woken | Slept::Told if is_found || waits.waiter.is_woken() => {
+                    return (Step::Deliver { slept: was_real, told: slept == Slept::Told }, hot)
                 }
                 // The wakeups were none of this set's.
-                Slept::Woken => hot = hot.and_then(|hot| self.tidy(hot)),
+                Slept::Woken | Slept::Told => hot = hot.and_then(|hot| self.tidy(hot)),
             }
         }
     }

@@ -396,6 +396,46 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_rests_comes_back_to_its_place_once() {
+        let mut list = ReadyList::default();
+        let ids: Vec<u32> = (0..3).map(|n| list.insert(n)).collect();
+        let settle = |list: &mut ReadyList<u8>| {
+            list.add_tail(ids[0]);
+            list.settle(ids[0]);
+        };
+        settle(&mut list);
+        assert_eq!(list.settled_alone(), Some(ids[0]));
+        list.rest(ids[0]);
+        assert!(!list.any_ready());
+        assert_eq!([ids[1], ids[0], ids[2]].map(|id| list.queue(id)), [Queued::Ready; 3]);
+        assert_eq!(ready(&mut list), ids, "it is the first");
+        ids.iter().for_each(|id| list.unlink(*id));
+
+        settle(&mut list);
+        list.rest(ids[0]);
+        list.end_rest();
+        assert_eq!([ids[1], ids[0]].map(|id| list.queue(id)), [Queued::Ready; 2]);
+        assert_eq!(ready(&mut list), [ids[1], ids[0]], "the rest was over");
+        ids.iter().for_each(|id| list.unlink(*id));
+
+        settle(&mut list);
+        assert_eq!(list.queue(ids[0]), Queued::Already);
+        assert_eq!(list.settled_alone(), None, "a wakeup came");
+        list.settle(ids[0]);
+        assert_eq!(list.queue(ids[1]), Queued::Ready);
+        assert_eq!(list.settled_alone(), None, "it is not the only one");
+        ready(&mut list);
+        list.unlink(ids[1]);
+        assert_eq!(list.settled_alone(), None, "another delivery has begun");
+        list.settle(ids[0]);
+        list.rest(ids[0]);
+        list.remove(ids[0]);
+        assert_eq!(list.insert(7), ids[0]);
+        assert_eq!([ids[1], ids[0]].map(|id| list.queue(id)), [Queued::Ready; 2]);
+        assert_eq!(ready(&mut list), [ids[1], ids[0]], "another item has its number");
+    }
+
+    #[test]
     fn wakeups_queue_in_order_and_once() {
         let mut list = ReadyList::default();
         let ids: Vec<u32> = (0..3).map(|n| list.insert(n)).collect();

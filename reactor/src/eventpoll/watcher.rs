@@ -10,6 +10,8 @@ use crate::sync::Arc;
 pub enum Slept {
     /// By a wakeup, or because a device may have wakeups to drain.
     Woken,
+    /// By wakeups that signals told of. Files without signals have not been asked since.
+    Told,
     /// The time is over.
     TimedOut,
     /// A signal handler of the program ran.

@@ -2,7 +2,7 @@
 
 use glasspoll_record::event::Source;
 
-use crate::file::KernelFile;
+use crate::file::{KernelFile, PollerId};
 use crate::mutation::is;
 use crate::sync::Ordering;
 use crate::trace;
@@ -15,34 +15,39 @@ use crate::watch::Watch;
 #[derive(Default)]
 pub(super) struct Pump {
     signals: Vec<u8>,
-    fired: Vec<poller::Fired>,
+    pub(super) fired: Vec<poller::Fired>,
+    /// The entries of polled files that are being asked.
+    pub(super) asked: Vec<(PollerId, u64)>,
+}
+
+/// Calls back the items of the wakeups that a poll has found.
+pub(super) fn call_back(fired: &mut Vec<poller::Fired>) {
+    for fired in fired.drain(..) {
+        trace::wakeup(fired.fd, Source::Poll, fired.pollflags);
+        if let Some(ep) = fired.item.ep.upgrade() {
+            ep.poll_callback(fired.item.id, fired.item.serial, fired.pollflags, &mut || true);
+        }
+    }
 }
 
 impl Watch {
     /// Calls back the items for all wakeups that have come until now.
     pub fn drain_wakeups(&self) {
-        self.drain_in(Look::begins(), true, true);
+        self.drain(true);
     }
 
     /// As `drain_wakeups`, for a thread that is about to sleep while another one holds the watch. That one sleeps on
     /// the counters of the process, whose own calls report what they change.
     pub(super) fn drain_before_following(&self) {
-        self.drain_in(Look::begins(), true, false);
+        self.drain(false);
     }
 
-    /// The same as a part of a look that has begun. `signalled`: there may be signals.
-    pub(super) fn drain_in(&self, look: Look, signalled: bool, counters: bool) {
+    fn drain(&self, counters: bool) {
+        let look = Look::begins();
         let mut pump = self.pump.lock();
-        if signalled {
-            self.drain_signals_locked(&mut pump);
-        }
+        self.drain_signals_locked(&mut pump);
         self.poller.ask(counters, &mut pump.fired);
-        for fired in pump.fired.drain(..) {
-            trace::wakeup(fired.fd, Source::Poll, fired.pollflags);
-            if let Some(ep) = fired.item.ep.upgrade() {
-                ep.poll_callback(fired.item.id, fired.item.serial, fired.pollflags, &mut || true);
-            }
-        }
+        call_back(&mut pump.fired);
         look.ends(&self.shared.ready_time);
     }
 
@@ -64,7 +69,7 @@ impl Watch {
         call()
     }
 
-    fn drain_signals_locked(&self, pump: &mut Pump) {
+    pub(super) fn drain_signals_locked(&self, pump: &mut Pump) {
         self.signals.drain(
             &mut pump.signals,
             |fd, pollflags, later| {

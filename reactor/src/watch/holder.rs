@@ -43,8 +43,10 @@ pub(super) struct Ended {
     woken: bool,
     /// There are wakeups to drain, or there may be.
     pub(super) news: bool,
-    /// The sleep has seen all there is to see of the polled files: only signals are to be drained.
-    pub(super) of_signals: bool,
+    /// The sleep has found no polled file ready: only signals are to be drained.
+    of_signals: bool,
+    /// The polled files need not be asked either.
+    sees_all: bool,
 }
 
 impl Watch {
@@ -93,9 +95,10 @@ impl Watch {
         self.poller.keep_news(polled);
         let news = !asleep || look_again.is_some() || polled.iter().any(|pollfd| pollfd.revents != 0);
         // The signalfd is the last one.
-        let of_signals = asleep && sees_all && polled.iter().rev().skip(1).all(|pollfd| pollfd.revents == 0);
+        let of_signals =
+            asleep && look_again.is_none() && polled.iter().rev().skip(1).all(|pollfd| pollfd.revents == 0);
         hot.truncate(own);
-        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news, of_signals })
+        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news, of_signals, sees_all })
     }
 
     /// Sleeps until `waiter` is woken or there may be wakeups to drain.
@@ -172,7 +175,13 @@ impl Watch {
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
         match slept {
-            Ok(Ended { news: true, of_signals: true, .. }) => self.drain_signals(),
+            Ok(Ended { news: true, of_signals: true, sees_all, .. }) => {
+                self.drain_signals();
+                // The delivery asks them together with the files that were signalled. Hot items have no such call.
+                if !sees_all && hot.is_empty() {
+                    return Slept::Told;
+                }
+            }
             Ok(Ended { news: true, .. }) => self.drain_wakeups(),
             _ => {}
         }
@@ -229,7 +238,12 @@ impl Watch {
             self.drain_wakeups();
             return Slept::Woken;
         }
-        self.verdict(slept.map(|ready| Ended { woken: ready != 0, news: signalled, of_signals: false }))
+        self.verdict(slept.map(|ready| Ended {
+            woken: ready != 0,
+            news: signalled,
+            of_signals: false,
+            sees_all: false,
+        }))
     }
 
     fn follow(&self, waiter: &Arc<Waiter>, timeout_ns: Option<u64>, sigmask: Option<u64>) -> Slept {

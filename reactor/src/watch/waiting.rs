@@ -8,6 +8,7 @@ use crate::mutation::is;
 use crate::sync::Arc;
 use crate::sys;
 use crate::trace::ready_time::Look;
+use crate::watch::drain::{call_back, Pump};
 use crate::watch::holder::{self, Holder};
 use crate::watch::Watch;
 
@@ -18,21 +19,31 @@ impl Watcher for &'static Watch {
         }
         let look = Look::begins();
         let own = hot.len();
-        let asks = self.poller.is_active();
-        // The signalfd is last: ppoll looks at it after the files, so the signal of a file found ready is
-        // queued by then.
+        // The kernel looks at the signalfd after the files, so the signal of a file found ready is queued by then, and
+        // before the polled files, so what became ready before a signalled file is found with it.
         hot.push(pollfd { fd: self.signals.fd(), events: libc::POLLIN, revents: 0 });
+        let polled = hot.len();
+        // A thread that asks the polled files has the pump. If there are none, a look needs it for a moment only.
+        let mut pump = self.poller.is_active().then(|| self.pump.lock());
+        if let Some(pump) = &mut pump {
+            pump.asked.clear();
+            self.poller.add(true, hot, &mut pump.asked);
+        }
         let asked = sys::poll_now(hot);
         holder::forget_unless(asked.is_ok(), hot);
         let told = asked.is_err() || hot[own].revents != 0 || self.has_overflowed();
-        hot.truncate(own);
-        if told || asks {
-            self.drain_in(look, told, true);
-        } else {
-            // Another thread may drain right now, and have read a signal that came before.
-            drop(self.pump.lock());
-            look.ends(&self.shared.ready_time);
+        // Another thread may drain right now, and have read a signal that came before.
+        let mut pump = pump.unwrap_or_else(|| self.pump.lock());
+        if told {
+            self.drain_signals_locked(&mut pump);
         }
+        if asked.is_ok() && polled != hot.len() {
+            let Pump { asked, fired, .. } = &mut *pump;
+            self.poller.answered(asked, &hot[polled..], fired);
+            call_back(fired);
+        }
+        hot.truncate(own);
+        look.ends(&self.shared.ready_time);
     }
 
     fn has_no_news(&self) -> bool {

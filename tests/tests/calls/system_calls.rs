@@ -36,11 +36,11 @@ impl Pace {
 /// For a preloaded server: system calls for each request over one connection, and over fifty connections that ask at
 /// the same time. Start, connecting and end are not in it.
 const SERVERS: [(&str, Pace, f64, f64); 8] = [
-    ("redis", Pace::Quiet, 7.15, 2.15),
+    ("redis", Pace::Quiet, 5.15, 2.15),
     ("redis", Pace::Busy, 4.15, 2.15),
-    ("nginx", Pace::Quiet, 12.15, 7.15),
+    ("nginx", Pace::Quiet, 10.15, 7.15),
     ("nginx", Pace::Busy, 9.15, 7.15),
-    ("echo lt", Pace::Quiet, 6.15, 2.15),
+    ("echo lt", Pace::Quiet, 5.15, 2.15),
     ("echo lt", Pace::Busy, 3.15, 2.15),
     ("echo et", Pace::Quiet, 6.15, 3.15),
     ("echo et", Pace::Busy, 4.15, 3.15),

@@ -279,21 +279,30 @@ impl Poller {
     /// Asks all files that are not on the ready list, without sleeping. Not `counters`: those of the process itself are
     /// left out.
     pub(crate) fn ask(&self, counters: bool, fired: &mut Vec<Fired>) {
+        let mut fds = Vec::new();
+        let mut asked = Vec::new();
+        self.add(counters, &mut fds, &mut asked);
+        if !fds.is_empty() && sys::poll_now(&mut fds).is_ok() {
+            self.answered(&asked, &fds, fired);
+        }
+    }
+
+    /// Adds the files that are not on the ready list to `fds`, and to `asked` which entries they are.
+    pub(crate) fn add(&self, counters: bool, fds: &mut Vec<pollfd>, asked: &mut Vec<(PollerId, u64)>) {
         if !self.is_active() {
             return;
         }
-        let mut fds = Vec::new();
-        let mut asked = Vec::new();
         let is_asked = |entry: &Entry| counters || !entry.is_own_counter();
         for (id, entry) in self.set.lock().active().filter(|(_, entry)| is_asked(entry)) {
             fds.push(pollfd { fd: entry.file.fd(), events: entry.asks() as i16, revents: 0 });
             asked.push((id, entry.item.serial));
         }
-        if fds.is_empty() || sys::poll_now(&mut fds).is_err() {
-            return;
-        }
+    }
+
+    /// The files that `add` gave were asked and have answered.
+    pub(crate) fn answered(&self, asked: &[(PollerId, u64)], fds: &[pollfd], fired: &mut Vec<Fired>) {
         let mut set = self.set.lock();
-        for ((id, serial), pollfd) in asked.into_iter().zip(fds) {
+        for ((id, serial), pollfd) in asked.iter().copied().zip(fds) {
             let entry = set.entries.get_mut(id);
             let Some(entry) = entry.filter(|entry| entry.item.serial == serial) else { continue };
             let fresh = entry.found(entry.keep_news(pollfd.revents));
