@@ -20,9 +20,8 @@ use libc::pollfd;
 
 use crate::chaos::{pause, Waits};
 use crate::eventpoll::event_sink::EventSink;
-use crate::eventpoll::rest::Receiver;
 use crate::eventpoll::timeout::Timeout;
-use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::wait_queue::{Receiver, Waiter};
 use crate::eventpoll::watcher::{Slept, Watcher};
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::hot::state::HotState;

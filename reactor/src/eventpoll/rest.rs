@@ -16,27 +16,10 @@
 
 use crate::chaos::Waits;
 use crate::eventpoll::epitem::Epitem;
-use crate::eventpoll::wait_queue::Waiter;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::file::NO_POLLER_ID;
-use crate::sync::Arc;
 use crate::trace::ready_time::Moment;
 use crate::uapi::*;
-
-/// The thread that received the last delivery, for comparison.
-#[derive(Debug, Default)]
-pub(crate) struct Receiver(usize);
-
-impl Receiver {
-    /// The thread of this waiter; None: a thread that does not wait.
-    pub(crate) fn new(waiter: Option<&Arc<Waiter>>) -> Self {
-        Self(waiter.map_or(0, |waiter| Arc::as_ptr(waiter).addr()))
-    }
-
-    fn is(&self, waiter: &Arc<Waiter>) -> bool {
-        self.0 == Arc::as_ptr(waiter).addr()
-    }
-}
 
 /// "There is something to read", and nothing else.
 const READABLE: u32 = EPOLLIN | EPOLLRDNORM;

@@ -2,9 +2,8 @@
 
 use crate::chaos::Waits;
 use crate::eventpoll::event_sink::EventSink;
-use crate::eventpoll::rest::Receiver;
 use crate::eventpoll::timeout::Timeout;
-use crate::eventpoll::wait_queue::Waiter;
+use crate::eventpoll::wait_queue::{Receiver, Waiter};
 use crate::eventpoll::watcher::Watcher;
 use crate::eventpoll::{Eventpoll, Tree};
 use crate::mutation::is;

@@ -190,6 +190,22 @@ impl Waiter {
     }
 }
 
+/// The thread that received the last delivery, for comparison.
+#[derive(Debug, Default)]
+pub(crate) struct Receiver(usize);
+
+impl Receiver {
+    /// The thread of this waiter; None: a thread that does not wait.
+    pub(crate) fn new(waiter: Option<&Arc<Waiter>>) -> Self {
+        Self(waiter.map_or(0, |waiter| Arc::as_ptr(waiter).addr()))
+    }
+
+    /// Whether it was the thread of this waiter.
+    pub(crate) fn is(&self, waiter: &Arc<Waiter>) -> bool {
+        self.0 == Arc::as_ptr(waiter).addr()
+    }
+}
+
 /// The exclusive waiters of one eventpoll. Protected by `ep.lock`.
 #[derive(Debug, Default)]
 pub struct WaitQueue(VecDeque<Arc<Waiter>>);

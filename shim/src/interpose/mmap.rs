@@ -9,7 +9,7 @@ use glasspoll_reactor::sys;
 use libc::{c_int, c_void, off_t, size_t};
 
 use crate::arch::numbers;
-use crate::interpose::syscall::to_kernel;
+use crate::errno::to_kernel;
 use crate::interpose::Real;
 use crate::memory::writable;
 

@@ -32,6 +32,7 @@ mod raw_epoll;
 mod read_write;
 pub mod real;
 mod routes;
+mod setsockopt;
 mod sigaction;
 pub mod sigmask;
 mod sleeping;

@@ -3,11 +3,9 @@
 //!
 //! accept(2) is in `read_write`, eventfd(2) and timerfd_create(2) are in `eventfd_timerfd`.
 
-use glasspoll_reactor::watch::KernelFile;
-use libc::{c_int, c_void, socklen_t};
+use libc::c_int;
 
-use crate::fdtable::{flags, kind_of, note_made, untouched, FdKind, Made, TRACKED};
-use crate::interpose::read_write::with_file;
+use crate::fdtable::{kind_of, note_made, untouched, FdKind, Made};
 use crate::process::reserved_fds;
 
 /// The program made an fd. If it is near to ours, ours move up.
@@ -27,22 +25,6 @@ crate::interpose! {
             made(fd, FdKind::of_socket(domain, kind), kind & libc::SOCK_NONBLOCK != 0);
         }
         fd
-    }
-}
-
-crate::interpose! {
-    /// setsockopt(2). A protocol above TCP, such as TLS, gives its data in pieces.
-    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int |real| {
-        // SAFETY: libc's own function; no destructor in this frame.
-        let done = unsafe { real()(fd, level, name, value, len) };
-        if level == libc::IPPROTO_TCP && name == libc::TCP_ULP && done == 0 && flags(fd) & TRACKED != 0 {
-            with_file(fd, |_, file| {
-                if let Some(device) = file.device_as::<KernelFile>() {
-                    device.comes_in_pieces();
-                }
-            });
-        }
-        done
     }
 }
 

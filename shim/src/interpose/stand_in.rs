@@ -14,7 +14,6 @@ use libc::{epoll_event, pid_t, sigset_t, timespec};
 use syscalls::Sysno;
 
 use crate::errno::answer;
-use crate::interpose::Real;
 
 /// The function with this name, which ends with a NUL; None: nothing stands in for it.
 pub fn of(name: &str) -> Option<*const u8> {
@@ -63,7 +62,9 @@ extern "C-unwind" fn epoll_pwait2(
 
 /// libc's fork, which runs the handlers of pthread_atfork too: without libc's help a child of threads has stale ids.
 extern "C-unwind" fn bare_fork() -> pid_t {
-    static FORK: Real = Real::new("fork\0");
-    // SAFETY: the symbol of that name has this type.
-    unsafe { std::mem::transmute::<*const u8, extern "C-unwind" fn() -> pid_t>(FORK.get())() }
+    // SAFETY: the name ends with a NUL, and every libc has a symbol of that name and this type.
+    unsafe {
+        let fork = libc::dlsym(libc::RTLD_NEXT, c"fork".as_ptr());
+        std::mem::transmute::<*mut libc::c_void, extern "C-unwind" fn() -> pid_t>(fork)()
+    }
 }

@@ -4,12 +4,13 @@ use libc::{c_int, c_long};
 
 use crate::arch::numbers::*;
 use crate::engine::Outcome;
+use crate::errno::to_kernel;
 use crate::fdtable::{self, PROVENANCE};
 use crate::interpose::read_write::{self, pthread_setcancelstate, PTHREAD_CANCEL_DISABLE};
 use crate::interpose::routes::for_routes;
 use crate::interpose::{
     close_dup, eventfd_timerfd, fcntl_ioctl, fork_clone, guarded, io_uring as rings, messages, mmap, mqueue,
-    poll_select, prctl, raw_epoll, set_errno, socket_pipe, splice,
+    poll_select, prctl, raw_epoll, set_errno, setsockopt, splice,
 };
 use crate::memory::user_memory;
 use crate::process::record;
@@ -19,17 +20,6 @@ type Args = [usize; 6];
 
 /// Linux: `include/uapi/linux/sched.h`. Only for clone3(2).
 const CLONE_CLEAR_SIGHAND: usize = 1 << 32;
-
-pub fn to_kernel(nr: c_long, args: Args) -> c_long {
-    // SAFETY: the program's own call.
-    match unsafe { glasspoll_reactor::sys::syscall(nr as usize, args) } {
-        Ok(value) => value as c_long,
-        Err(errno) => {
-            set_errno(errno);
-            -1
-        }
-    }
-}
 
 fn answer(outcome: Outcome, nr: c_long, args: Args) -> c_long {
     match outcome {

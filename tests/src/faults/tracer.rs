@@ -267,7 +267,10 @@ fn own_call(pid: i32, thread: &mut Thread, registers: &libc::user_regs_struct) -
         }
         _ => return None,
     };
-    let is_ours = words(pid, registers.rsp, depth).iter().any(|word| library.contains(word));
+    let stack = words(pid, registers.rsp, depth);
+    // Called by the library itself: the program's own mmap, which goes through the library.
+    let of_program = stack.first().is_some_and(|caller| library.contains(caller));
+    let is_ours = !of_program && stack.iter().any(|word| library.contains(word));
     is_ours.then(|| Call::through_libc(registers.orig_rax as i64))
 }
 
