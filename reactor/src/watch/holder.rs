@@ -175,12 +175,11 @@ impl Watch {
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
         match slept {
-            Ok(Ended { news: true, of_signals: true, sees_all, .. }) => {
+            Ok(Ended { news: true, of_signals: true, sees_all: true, .. }) => self.drain_signals(),
+            // The delivery asks the polled files together with those that were signalled. Hot items have no such call.
+            Ok(Ended { news: true, of_signals: true, .. }) if hot.is_empty() => {
                 self.drain_signals();
-                // The delivery asks them together with the files that were signalled. Hot items have no such call.
-                if !sees_all && hot.is_empty() {
-                    return Slept::Told;
-                }
+                return Slept::Told;
             }
             Ok(Ended { news: true, .. }) => self.drain_wakeups(),
             _ => {}
