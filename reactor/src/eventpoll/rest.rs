@@ -44,15 +44,24 @@ impl Eventpoll {
     /// Called when a wait begins: takes the item that was delivered last off the ready list, if it is the only one and
     /// its file is empty.
     pub(crate) fn rest(&self, tree: &Tree, waits: &Waits<'_>) {
-        let may = tree.delivered_to.is(waits.waiter) && tree.hot.is_empty() && !self.has_chaos();
-        if !may || !waits.watcher.is_alone() {
+        if !tree.hot.is_empty() || self.has_chaos() {
+            return;
+        }
+        let ready = self.lock.lock();
+        let Some(id) = ready.list.settled_alone() else { return };
+        let Some(item) = ready.list.get(id).filter(|item| item.waits_for_arrivals()) else { return };
+        let (file, fd) = (item.file.clone(), item.fd);
+        drop(ready);
+        let is_emptied = file.device().is_some_and(|device| device.is_emptied(fd));
+        if !is_emptied || !tree.delivered_to.is(waits.waiter) || !waits.watcher.is_alone() {
             return;
         }
         let mut ready = self.lock.lock();
-        let Some(id) = ready.list.settled_alone() else { return };
-        let Some(item) = ready.list.get(id).filter(|item| item.waits_for_arrivals()) else { return };
-        if item.file.device().is_some_and(|device| device.is_emptied(item.fd)) {
-            item.shown.unqueued(Moment::now().ticks);
+        // A wakeup may have come meanwhile.
+        if ready.list.settled_alone() == Some(id) {
+            if let Some(item) = ready.list.get(id) {
+                item.shown.unqueued(Moment::now().ticks);
+            }
             ready.list.rest(id);
         }
     }
