@@ -1,6 +1,6 @@
 // A call that takes back a part of a page takes back all of it, and a child lacks what it is not to inherit: a wait that
 // would store an event there is EFAULT.
-// Source: Linux: mm/mprotect.c:do_mprotect_pkey, mm/mmap.c:do_munmap; madvise(2), shmat(2); fs/eventpoll.c:ep_send_events
+// Source: Linux: mm/mprotect.c:do_mprotect_pkey, mm/mmap.c:do_munmap; madvise(2), shmat(2); fs/eventpoll.c:ep_send_events. Contract: 5
 #include "harness.h"
 #include <sys/shm.h>
 

@@ -1,6 +1,8 @@
 // While a wait sleeps, two connections get data one after the other. The one that was delivered and emptied last comes
 // second if its data came second.
 // Source: Linux: fs/eventpoll.c:ep_poll_callback. Contract: 18
+// Limit: poll: files that are asked come in the order of looking, not in that of becoming ready
+// Limit: hot: hot items come in the order of the list that is asked, not in that of becoming ready
 #include "harness.h"
 
 static int one[2], other[2];

@@ -17,7 +17,8 @@ pub(crate) mod numbers {
         SYS_mq_timedreceive, SYS_mq_timedsend, SYS_mremap, SYS_munmap, SYS_pkey_mprotect, SYS_ppoll,
         SYS_prctl, SYS_preadv2, SYS_pselect6, SYS_pwritev2, SYS_read, SYS_readv, SYS_recvfrom, SYS_recvmmsg,
         SYS_recvmsg, SYS_seccomp, SYS_sendfile, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_setsockopt,
-        SYS_shutdown, SYS_splice, SYS_tee, SYS_timerfd_settime, SYS_vmsplice, SYS_write, SYS_writev,
+        SYS_shmat, SYS_shutdown, SYS_splice, SYS_tee, SYS_timerfd_settime, SYS_vmsplice, SYS_write,
+        SYS_writev,
     };
     #[cfg(target_arch = "x86_64")]
     pub use libc::{SYS_dup2, SYS_epoll_create, SYS_epoll_wait, SYS_fork, SYS_poll, SYS_select, SYS_vfork};

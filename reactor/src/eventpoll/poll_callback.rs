@@ -44,6 +44,10 @@ impl Eventpoll {
             let Some(item) = ready.list.get(id).filter(|item| item.serial == serial) else { return false };
             events = item.events;
         }
+        if ready.list.rests() && ready.wq.last().is_some_and(|waiter| waiter.has_slept()) {
+            // It came during the sleep, when the item that rests had left the list.
+            ready.list.end_rest();
+        }
         match ready.list.queue(id) {
             Queued::Already => {
                 if let Some(item) = ready.list.get(id) {

@@ -258,6 +258,11 @@ impl<T> ReadyList<T> {
         self.last = Last::Resting(id);
     }
 
+    /// Whether an item rests.
+    pub fn rests(&self) -> bool {
+        matches!(self.last, Last::Resting(_))
+    }
+
     /// From now on wakeups put the item that rests to the tail, like any other.
     pub fn end_rest(&mut self) {
         self.last = Last::None;

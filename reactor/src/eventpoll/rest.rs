@@ -9,7 +9,8 @@
 //! - this thread delivered it, has delivered nothing since, and has read less from it than it asked for, or EAGAIN,
 //! - no other thread drains wakeups while this one sleeps.
 //!
-//! A signal that is not drained yet ends the sleep at once. The item then takes the place that it would have had.
+//! A signal that is not drained yet ends the sleep at once. The item then takes the place that it would have had. What comes
+//! during the sleep is queued in its own order. Which of the two it was, the length of the sleep tells.
 //!
 //! Limits: after a read that the kernel cut short because the program's buffer ends in the middle (EFAULT after some
 //! bytes), the rest is reported with the next arrival only.

@@ -70,6 +70,8 @@ pub struct Waiter {
     /// Points to the fd of the eventfd that ends the sleep in ppoll.
     wake_fd: AtomicPtr<AtomicI32>,
     interrupted: AtomicBool,
+    /// The sleep is over, and was a real one: what is drained now came during it.
+    slept: AtomicBool,
     /// The address of a set, only for comparison.
     signalfds_of: AtomicPtr<()>,
     sleepers: &'static Sleepers,
@@ -82,6 +84,7 @@ impl Waiter {
             state: AtomicU32::new(AWAKE),
             wake_fd: AtomicPtr::new(std::ptr::null_mut()),
             interrupted: AtomicBool::new(false),
+            slept: AtomicBool::new(false),
             signalfds_of: AtomicPtr::new(std::ptr::null_mut()),
             sleepers,
         })
@@ -89,7 +92,18 @@ impl Waiter {
 
     /// Forgets an earlier wakeup. The thread itself calls this, before it queues.
     pub fn reset(&self) {
+        self.slept.store(false, Ordering::Relaxed);
         self.state.store(AWAKE, Ordering::SeqCst);
+    }
+
+    /// Its sleep is over, and was a real one.
+    pub(crate) fn note_sleep(&self) {
+        self.slept.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what a drain finds came during the thread's sleep.
+    pub(crate) fn has_slept(&self) -> bool {
+        self.slept.load(Ordering::Relaxed)
     }
 
     /// Wakes the thread from either sleep. Safe in a signal handler.

@@ -47,6 +47,8 @@ pub(super) struct Ended {
     of_signals: bool,
     /// The polled files need not be asked either.
     sees_all: bool,
+    /// It was long enough that what ended it came during it.
+    was_real: bool,
 }
 
 impl Watch {
@@ -74,6 +76,7 @@ impl Watch {
         // From here on `quiesce` waits for us. If a file was taken out of the poller before, we see the change
         // of the generation.
         let mut slept = Ok(1);
+        let mut was_real = false;
         let is_old = self.poller.changed_since(built) && !is("a_sleeper_parks_on_an_old_list");
         let asleep = !is_old && !self.has_overflowed() && may_sleep();
         if asleep {
@@ -81,6 +84,7 @@ impl Watch {
             let sleep = Sleep::begins();
             slept = sys::ppoll(hot, capped.or(timeout_ns), sigmask);
             sleep.ends(hot.len(), &self.shared.ready_time);
+            was_real = sleep.was_real(hot.len());
         }
         forget_unless(asleep && slept.is_ok(), hot);
         parker.end_park();
@@ -98,7 +102,13 @@ impl Watch {
         let of_signals =
             asleep && look_again.is_none() && polled.iter().rev().skip(1).all(|pollfd| pollfd.revents == 0);
         hot.truncate(own);
-        slept.map(|ready| Ended { woken: ready != 0 || capped.is_some(), news, of_signals, sees_all })
+        slept.map(|ready| Ended {
+            woken: ready != 0 || capped.is_some(),
+            news,
+            of_signals,
+            sees_all,
+            was_real,
+        })
     }
 
     /// Sleeps until `waiter` is woken or there may be wakeups to drain.
@@ -174,6 +184,9 @@ impl Watch {
         let slept = self.sleep_in(parker, || waiter.begin_ppoll(&parker.wake_fd), timeout_ns, sigmask, hot);
         waiter.end_ppoll();
         self.hand_over(|holder| holder == sleep);
+        if slept.is_ok_and(|ended| ended.was_real) {
+            waiter.note_sleep();
+        }
         match slept {
             Ok(Ended { news: true, of_signals: true, sees_all: true, .. }) => self.drain_signals(),
             // The delivery asks the polled files together with those that were signalled. Hot items have no such call.
@@ -242,6 +255,7 @@ impl Watch {
             news: signalled,
             of_signals: false,
             sees_all: false,
+            was_real: false,
         }))
     }
 

@@ -33,7 +33,7 @@ const LEFT: [(&[&str], &str); 6] = [
         "it arms no file, and raises the limit only while it makes the record",
     ),
     (
-        &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise"],
+        &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise", "shmat"],
         "it stores nothing in the program's memory",
     ),
     (

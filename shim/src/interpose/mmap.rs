@@ -1,4 +1,4 @@
-//! mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2): which memory can surely be written (`memory::writable`).
+//! mmap(2), munmap(2), mprotect(2), mremap(2), shmat(2), madvise(2): which memory can surely be written (`memory::writable`).
 //!
 //! A malloc(3) of the program calls these under its own locks, and before we have begun. So nothing is looked up here:
 //! until start-up has done that, the call goes to the kernel.
@@ -52,7 +52,9 @@ fn mapped(result: *mut c_void, len: size_t, protection: c_int, flags: c_int) {
     }
     writable::remove(result as usize, len);
     // Behind the end of a file there is nothing to write to.
-    if flags & libc::MAP_ANONYMOUS != 0 && protection & WANTED == WANTED {
+    if flags & (libc::MAP_ANONYMOUS | libc::MAP_HUGETLB) == libc::MAP_ANONYMOUS
+        && protection & WANTED == WANTED
+    {
         writable::add(result as usize, len);
     }
 }
@@ -83,8 +85,12 @@ mapping! {
             }
         },
         |_, _, _, _, _, _| ();
+    /// shmat(2).
+    fn shmat / SYS_shmat (id: c_int, addr: *const c_void, flags: c_int) -> *mut c_void,
+        if flags & libc::SHM_REMAP != 0 { writable::remove(addr as usize, usize::MAX) },
+        |_, _, _, _| ();
     /// madvise(2).
     fn madvise / SYS_madvise (addr: *mut c_void, len: size_t, advice: c_int) -> c_int,
-        if advice == MADV_GUARD_INSTALL { writable::remove(addr as usize, len) },
+        if matches!(advice, MADV_GUARD_INSTALL | libc::MADV_DONTFORK) { writable::remove(addr as usize, len) },
         |_, _, _, _| ();
 }

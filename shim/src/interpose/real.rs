@@ -70,7 +70,8 @@ const OF_CHILDREN: &[&str] = &[
 ];
 
 /// What a malloc(3) calls, which must look up nothing itself (`mmap`).
-const OF_MALLOC: &[&str] = &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise"];
+const OF_MALLOC: &[&str] =
+    &["mmap", "mmap64", "munmap", "mprotect", "pkey_mprotect", "mremap", "madvise", "shmat"];
 
 /// Looks up what a malloc(3) calls.
 pub fn look_up_for_malloc() {

@@ -49,6 +49,7 @@ macro_rules! for_routes {
                 SYS_sendto(fd, buf, len, flags, addr, addrlen) Noted Uncancelled => read_write::sendto[fd as _, buf as _, len, flags as _, addr as _, addrlen as _];
                 SYS_sendmsg(fd, msg, flags) Always Uncancelled => messages::sendmsg[fd as _, msg as _, flags as _];
                 SYS_setsockopt(fd, level, name, value, len) Noted Plain => setsockopt::setsockopt[fd as _, level as _, name as _, value as _, len as _];
+                SYS_shmat(id, addr, flags) Always Plain => mmap::shmat[id as _, addr as _, flags as _];
                 SYS_shutdown(fd, how) Noted Plain => read_write::shutdown[fd as _, how as _];
                 SYS_splice(from, at, to, offset, len, flags) Always Uncancelled => splice::splice[from as _, at as _, to as _, offset as _, len, flags as _];
                 SYS_tee(from, to, len, flags) Always Uncancelled => splice::tee[from as _, to as _, len, flags as _];

@@ -142,7 +142,13 @@ fn put(start: usize, end: usize) {
 
 /// The program is about to take memory back, or to change what it may do with it.
 pub fn remove(start: usize, len: usize) {
-    let end = start.saturating_add(len);
+    if IS_LOST.load(Ordering::Relaxed) {
+        return;
+    }
+    // The kernel takes whole pages.
+    // SAFETY: it only reads what the kernel gave the process.
+    let last = (unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize).max(PAGE) - 1;
+    let end = start.saturating_add(len).saturating_add(last) & !last;
     let overlaps = |(low, high): (usize, usize)| low < end && start < high;
     for page in &PAGES {
         let page_start = page.load(Ordering::Relaxed) * PAGE;

@@ -27,6 +27,8 @@ impl KernelFile {
     pub fn moved(&self, file: &Arc<File>, fd: i32) {
         file.set_fd(fd);
         self.fd.store(fd, Ordering::Release);
+        // A read of the old fd may have been of another file.
+        self.comes_in_pieces();
         if let Some(watch) = WATCH.get() {
             watch.fd_changed();
         }

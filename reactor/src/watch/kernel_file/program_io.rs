@@ -33,7 +33,7 @@ impl KernelFile {
     pub(super) fn is_whole(&self) -> bool {
         if !self.marks.has(Marks::WHOLE) {
             self.marks.set(Marks::WHOLE);
-            if !sys::is_plain_tcp(self.fd()) {
+            if !sys::is_plain_tcp(self.fd()) || self.look(EPOLLIN) & EPOLLIN != 0 {
                 self.comes_in_pieces();
             }
         }
