@@ -1,19 +1,7 @@
 // What happens to a level-triggered item after the program has emptied its file is reported: another interest, more data,
 // what another thread got and left, the end, what lies behind urgent data.
 // Source: Linux: fs/eventpoll.c:ep_send_events; tcp(7). Contract: 18
-#include "harness.h"
-
-static int epfd, one[2], other[2];
-
-// The item of `one` is delivered, and its file emptied by a read that comes short.
-static void empty_one(void)
-{
-    char buf[64];
-    put(one[1], "ab");
-    until_polls(one[0], POLLIN);
-    EXPECT_ONE(epfd, one[0], EPOLLIN);
-    CHECK_EQ(read(one[0], buf, sizeof buf), 2);
-}
+#include "harness/emptied.h"
 
 static void changes(void)
 {
@@ -115,11 +103,7 @@ static void urgent(void)
 
 static void test(void)
 {
-    epfd = ep_new();
-    tcp_pair(one);
-    tcp_pair(other);
-    OK(ep_add(epfd, one[0], EPOLLIN));
-    OK(ep_add(epfd, other[0], EPOLLIN));
+    make_set();
     threads();
     changes();
     ends();

@@ -2,19 +2,7 @@
 // the next wait is reported before what came for others.
 // Source: Linux: fs/eventpoll.c:ep_send_events. Contract: 18
 // Limit: hot: hot items come in the order of the list that is asked, not in that of becoming ready
-#include "harness.h"
-
-static int epfd, one[2], other[2];
-
-// The item of `one` is delivered, and its file emptied by a read that comes short.
-static void empty_one(void)
-{
-    char buf[64];
-    put(one[1], "ab");
-    until_polls(one[0], POLLIN);
-    EXPECT_ONE(epfd, one[0], EPOLLIN);
-    CHECK_EQ(read(one[0], buf, sizeof buf), 2);
-}
+#include "harness/emptied.h"
 
 static void expect_both(int first, int second)
 {
@@ -84,11 +72,7 @@ static void order_in_a_handler(void)
 
 static void test(void)
 {
-    epfd = ep_new();
-    tcp_pair(one);
-    tcp_pair(other);
-    OK(ep_add(epfd, one[0], EPOLLIN));
-    OK(ep_add(epfd, other[0], EPOLLIN));
+    make_set();
     order();
     order_in_a_handler();
     close_pair(one);

@@ -33,7 +33,7 @@ pub(crate) struct Tree {
     pub(crate) hot: Hot,
     pub(crate) spin: Spin,
     pub(crate) scratch: Scratch,
-    /// Who received the last delivery.
+    /// The thread that got the last delivery.
     pub(crate) delivered_to: Receiver,
     /// In a set that the kernel keeps.
     pub(crate) observed: Option<Box<Observed>>,

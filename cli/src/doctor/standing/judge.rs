@@ -239,20 +239,25 @@ pub fn gone(before: &Sample, after: &Sample) -> Vec<Left> {
         let facts = after.facts.get(&fd).copied()?;
         let (told_ns, _) = facts.delivered?;
         let is_told = told_ns > before.ns.saturating_add(LOOK_NS);
-        is_told.then_some(Left {
-            fd,
-            epoll,
-            why: Why::Gone,
-            severity: Severity::Warning,
-            excuse: None,
-            since_ns: before.ns,
-            seen_ns: before.ns,
-            sleeps: false,
-            facts,
-            queue: Queue::Bytes { unread: 0, unsent: 0 },
-        })
+        is_told.then(|| seen(before, after, (epoll, fd), Why::Gone))
     });
     left.collect()
+}
+
+/// What both looks have seen of an item, and warn of.
+fn seen(before: &Sample, after: &Sample, (epoll, fd): (u32, i32), why: Why) -> Left {
+    Left {
+        fd,
+        epoll,
+        why,
+        severity: Severity::Warning,
+        excuse: None,
+        since_ns: before.ns,
+        seen_ns: before.ns,
+        sleeps: false,
+        facts: after.facts.get(&fd).copied().unwrap_or_default(),
+        queue: after.queues.get(&fd).copied().unwrap_or(Queue::Bytes { unread: 0, unsent: 0 }),
+    }
 }
 
 /// Descriptors that get the events of an earlier file of their number.
@@ -263,21 +268,10 @@ pub fn twins(before: &Sample, after: &Sample) -> Vec<Left> {
     let mut all = Vec::new();
     for twin in before.twins.intersection(&after.twins).copied() {
         let (Some(then), Some(now)) = (delivered(before, twin), delivered(after, twin)) else { continue };
-        let facts = after.facts.get(&twin.1).copied().unwrap_or_default();
-        let in_vain = matches!(facts.read, Some((Result::Again, _)));
+        let left = seen(before, after, twin, Why::Twin);
+        let in_vain = matches!(left.facts.read, Some((Result::Again, _)));
         if in_vain && now.wrapping_sub(then) >= IN_VAIN {
-            all.push(Left {
-                fd: twin.1,
-                epoll: twin.0,
-                why: Why::Twin,
-                severity: Severity::Warning,
-                excuse: None,
-                since_ns: before.ns,
-                seen_ns: before.ns,
-                sleeps: false,
-                facts,
-                queue: after.queues.get(&twin.1).copied().unwrap_or(Queue::Bytes { unread: 0, unsent: 0 }),
-            });
+            all.push(left);
         }
     }
     all

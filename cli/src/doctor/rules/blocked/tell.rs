@@ -44,7 +44,7 @@ pub(super) fn blocked(
     if let Some(case) = world.looks.away(total.tid, worst.began_ns, worst.began_ns.saturating_add(worst.ns)) {
         finding = cause::add(finding, &case);
     }
-    // Who ends a semaphore's wait or is joined is another thread of the process, which may have had no processor.
+    // It waits for another thread of the process, and that one may have had no processor.
     let by_itself = match call {
         Call::Semaphore | Call::Join => world.looks.load.by_itself(worst.began_ns, worst.ns),
         _ => worst.ns,
